@@ -57,12 +57,11 @@ def _request(since: int | None) -> bytes:
 def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
     """What comes until the other side says that no more does. Raises what it says."""
     for kind, _, payload in stream.frames(ask):
-        message = stream.connection.message(kind, payload)
         if kind == protocol.DATA:
-            event: Event = message
+            event: Event = stream.connection.message(kind, payload)
             yield event
-        else:
-            calls.checked(message)
+        elif kind == protocol.RESPONSE:
+            calls.checked(stream.connection.message(kind, payload))
             return
 
 

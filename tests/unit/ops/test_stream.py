@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sesh import keepalive, protocol, wire
 from sesh.errors import Ended, Interrupted, Unreachable
+from sesh.ops import events
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.reach.stream import LATE, READY, DaemonDied, Stream
@@ -93,6 +94,16 @@ def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before
         assert stream.rest(ended) == (6, b"ghij")
         assert stream.rest(ended) == (10, b"")
         assert stream.rest(Ended("it is not known how")) == (0, b"")
+
+
+def test_events_pass_over_output_that_nobody_asked_for(here: Daemon) -> None:
+    """It was taken for a message, and was a fault of sesh's own."""
+    here.say(protocol.WELCOME, protocol=protocol.PROTOCOL, version="0", id="id")
+    here.output(0, b"unasked")
+    here.say(protocol.DATA, seq=1, ts="", event="attached", session="work")
+    here.say(protocol.RESPONSE, id=1)
+    with Stream(here.connection, "work") as stream:
+        assert [event["event"] for event in events.follow(stream)] == ["attached"]
 
 
 def test_a_daemon_of_this_machine_that_goes_has_died(here: Daemon) -> None:
