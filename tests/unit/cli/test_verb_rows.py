@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import attach, wait
+from sesh.cli import attach
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
 
 _SEVERAL = {"Sequence[str]"}
@@ -55,8 +55,6 @@ def _passed_on(annotation: str) -> dict[str, str]:
         accepted = inspect.signature(attach.View).parameters
         assert fields == {name: each.annotation for name, each in accepted.items()}
         return fields
-    if annotation == "Any":
-        return {name: each.annotation for name, each in inspect.signature(wait._checked).parameters.items()}
     assert annotation == "object"
     return {}
 
