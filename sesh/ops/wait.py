@@ -140,8 +140,8 @@ class _Wait:
         """The daemon's answer; of a session that ended meanwhile its result. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
-                if kind == LATE:
-                    raise TimedOut("timed out")
+                if kind == LATE:  # its daemon is stopped, or stuck
+                    raise TimedOut("timed out", hint="`$sesh --status` shows its pid")
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         raise TimedOut("timed out")  # more output comes than can be searched

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sesh import Session, wire
+from sesh import Session, protocol, wire
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
 from sesh.cli.wait import wait
-from sesh.errors import Refused, Unreachable
-from sesh.ops.wait import ended
+from sesh.errors import Interrupted, Refused, TimedOut, Unreachable
+from sesh.ops.wait import ended, met
 from sesh.reach.stream import Stream
+from sesh.stop import Stop
+from tests.unit.ops.job_daemon import Daemon
+
+if TYPE_CHECKING:
+    from sesh.ops.wait import Conditions
 
 
 class Machine:
@@ -48,6 +54,28 @@ def test_a_session_that_ends_while_it_is_asked_is_waited_for_in_what_is_kept(
     line = Invocation(split([*([f"@{host}"] if host else []), "--wait", "job"]))
     assert wait(line, "job") == 4
     assert capfd.readouterr().out == "exit: 4\n"
+
+
+def test_of_a_daemon_that_does_not_say_that_the_time_is_up_the_pid_is_what_helps() -> None:
+    """It was said that the session goes on, and to look at a screen that its daemon does not show."""
+    daemon = Daemon()
+    daemon.say(protocol.WELCOME, protocol=protocol.PROTOCOL, version="0", id="id")
+    conditions: Conditions = {
+        "exit_": True, "prompt": False, "waiting": False, "idle": None, "pattern": None, "begin": "sent", "limit": 0.01,
+    }  # fmt: skip
+    with Stream(daemon.connection, "work") as stream, pytest.raises(TimedOut) as late:
+        met(stream, conditions)
+    assert str(late.value) == "work: timed out; `sesh --status` shows its pid"
+    daemon.close()
+
+
+@pytest.mark.parametrize("act", [Session.wait, lambda *_, stop: next(Session("gone").events(stop=stop))])
+def test_who_is_stopped_already_asks_for_no_session(act: Callable[..., object]) -> None:
+    """Of one that is gone it was said that there is none."""
+    stop = Stop()
+    stop.stop()
+    with pytest.raises(Interrupted, match="stopped before it began"):
+        act(Session("gone"), stop=stop)
 
 
 @pytest.mark.parametrize("conditions", [{}, {"prompt": True}])
