@@ -72,7 +72,8 @@ def test_every_login_shell_reads_the_question_alike(shell: str) -> None:
         pytest.skip(f"{words[0]} is not installed")
     run = subprocess.run(
         [shutil.which(words[0]) or "", *words[1:], "-c", survey.command(TOKEN)],
-        env={**os.environ, "PATH": f"{os.path.dirname(os.path.realpath(sys.executable))}:/usr/bin:/bin"},  # each is tried
+        # each is tried
+        env={**os.environ, "PATH": f"{os.path.dirname(os.path.realpath(sys.executable))}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
