@@ -451,7 +451,10 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
 
 def _shut(descriptor: int, how: int) -> None:
     """Ends one direction of a socket, or both."""
-    opened = socket.socket(fileno=os.dup(descriptor))
+    try:
+        opened = socket.socket(fileno=os.dup(descriptor))
+    except OSError:
+        return  # it was closed just now
     try:
         opened.shutdown(how)
     except OSError:

@@ -61,12 +61,12 @@ class Waiter:
         self,
         stream: Stream,
         interrupts: Interrupts,
-        caller: Caller,
+        target: Target,
         *,
         forwarder: StdinForwarder | None = None,
         late: float | None = None,
     ) -> None:
-        self._stream, self._interrupts, self._caller, self._late = stream, interrupts, caller, late
+        self._stream, self._interrupts, self._target, self._late = stream, interrupts, target, late
         self._output: Sink | None = None
         self._wanted = False
         self._retained = bytearray()
@@ -92,20 +92,32 @@ class Waiter:
         self._interrupts.heard()
         self._interrupts.away = self._unheard
         try:
-            result = self._awaited()
-        except Ended as ended:
-            result = ended.result
+            facts = self._awaited()
+        except (Ended, DaemonDied) as error:
+            ended = error if isinstance(error, Ended) else self._unheard_end()
+            facts = ended.result
             self._missed(ended)
-        except DaemonDied:
-            where = f"{self._stream.name} on @{self._stream.host}" if self._stream.host else self._stream.name
-            message = f"the daemon of {where} died; the job's exit code is lost"
-            raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         if output is not None:
             output.end()
             while output.pending:
                 for descriptor in wire.polled(self._watched()[0], None):
                     self._serve(descriptor)
-        return result, bytes(self._retained)
+        return facts, bytes(self._retained)
+
+    def _unheard_end(self) -> Ended:
+        """How a job of a host ended just before it could be asked over another link. Raises InternalError."""
+        stream, facts = self._stream, None
+        session_id = stream.connection.welcome.get("id") or stream.connection.session_id
+        if stream.host is not None and session_id:
+            try:
+                facts = self._target.call(result, name=stream.name)
+            except SeshError:
+                facts = None  # nothing is known of it
+        if facts is None or facts.get("id") != session_id:
+            where = f"{stream.name} on @{stream.host}" if stream.host else stream.name
+            message = f"the daemon of {where} died; the job's exit code is lost"
+            raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
+        return Ended(stream.name, facts, facts["output"])
 
     def _awaited(self) -> JobResult:
         """What the daemon answers at the end of the job."""
@@ -151,7 +163,7 @@ class Waiter:
         if self._output is not None:
             before, (_, data) = self._stream.skipped, self._stream.rest(ended)
             if skipped := self._stream.skipped - before:
-                self._caller.note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
+                self._target.caller.note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
             self._output.take(data)
 
     def _watched(self) -> Watched:
@@ -238,7 +250,7 @@ def run(
             target.sync()
             with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
                 begun, stream.deadline = True, late
-                waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder, late=late)
+                waiter = Waiter(stream, interrupts, target, forwarder=forwarder, late=late)
                 result, output = waiter.result(sink, wanted=wanted)
                 return stream.name, result, output
     except Ended as ended:  # before anybody could wait for it

@@ -196,7 +196,7 @@ class HostTarget(Target):
             return links.back(self.caller, name, host, session_id, stream.position or 0, heard, stream.deadline)
 
         through = stream.backoff.retry(attempt, host, deadline=stream.deadline, sleep=stream.sleep)
-        stream.name = through.session_name
+        stream.name, through.session_id = through.session_name, session_id  # which the host does not say again
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
         self.caller.note(f"reconnected to @{host}{renamed}")
         return through

@@ -14,6 +14,7 @@ from sesh.ops.jobs import Waiter
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
+from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 
@@ -31,7 +32,7 @@ def waiting(
     host = None if again is None else "box"
     try:
         with Stream(connection, "job", host=host, again=again) as stream:
-            yield Waiter(stream, noted, Caller())
+            yield Waiter(stream, noted, Target(Caller()))
     finally:
         noted.close()
 

@@ -192,6 +192,7 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
         stream.position = 7
         stream.reconnect()
         assert (stream.connection, stream.name) == (other, "renamed")
+        assert other.session_id == ("told" if welcomed else "early"), "it may be lost again before its WELCOME"
     assert {words[:4] for words in asked} == {("work", "box", "told" if welcomed else "early", 7)}
     assert (len(pauses), lost.inbound) == (3, -1)
     assert notes == [
