@@ -17,9 +17,9 @@ from sesh.quitkey import KEY, quit_key
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from sesh.client.race import Reconnect
+    from sesh.messages import Hello
 
     Connect = Callable[[str, str | None], wire.Connection]
 
@@ -189,11 +189,11 @@ class _Client:
             attachment.watch_link(self._reconnect, self._backoff)
         return attachment
 
-    def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> dict[str, Any]:
+    def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> Hello:
         """The HELLO of this client."""
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
-        hello: dict[str, Any] = {
+        hello: Hello = {
             "client": self._token,
             "columns": columns,
             "rows": rows,

@@ -21,7 +21,7 @@ from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from sesh.messages import Words
     from sesh.reach.caller import Caller
@@ -140,10 +140,11 @@ class Waiter:
     def _ask(self) -> None:
         """Asks the daemon to tell when the job has ended, and what it prints from where we are on."""
         connection, position = self._stream.connection, self._stream.position
-        words: dict[str, Any] = {"from": position} if position else {}
+        words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
+        if position:
+            words["from"] = position
         self._retained.clear()
-        follow = self._output is not None
-        asked = wire.asking("wait", _WAIT, exit=True, output=self._wanted, follow=follow, **words)
+        asked = wire.asking("wait", _WAIT, **words)
         if self._ending:
             self._asked += 1
             asked += wire.asking("kill", self._asked, lasts=True)

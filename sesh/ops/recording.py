@@ -19,8 +19,8 @@ from sesh.reach.stream import READY
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from sesh.messages import Words
     from sesh.reach.stream import Stream, Watched
     from sesh.reach.target import Target
     from sesh.schema import Answer, Event, Welcome
@@ -96,7 +96,7 @@ class Recording:
         """Asks for everything, and writes the header. Output is asked for first, so that none is missing."""
         deadline = time.monotonic() + _ANSWER_TIMEOUT
         self._asked, events = True, self._events
-        self._start = int(self._ask_output({} if since_start else {"from": "head"}).get("position") or 0)
+        self._start = int(self._ask_output(None if since_start else "head").get("position") or 0)
         assert events is not None  # noqa: S101 (only reconnecting may lose it)
         events.send(wire.greeting("request") + wire.asking("summary", _SUMMARY), deadline)
         events.expect_welcome(deadline)
@@ -110,9 +110,12 @@ class Recording:
                 cast.output(b"\x1b[?1049h\x1b[H\x1b[2J" + b"\r\n".join(picture.split(b"\n")))
         events.send(wire.asking("events", _EVENTS), deadline)
 
-    def _ask_output(self, start: dict[str, Any]) -> Welcome:
-        """Asks for the output from there on, and for a report of the end."""
-        return self._stream.greet(wire.asking("wait", _WAIT, follow=True, **start))
+    def _ask_output(self, start: int | str | None) -> Welcome:
+        """Asks for the output from a position on (None: from the first byte kept), and for a report of the end."""
+        words: Words = {"follow": True}
+        if start is not None:
+            words["from"] = start
+        return self._stream.greet(wire.asking("wait", _WAIT, **words))
 
     def follow(self, cast: Cast) -> None:
         """Writes what comes until the session has ended, over as many links as it takes. Raises DaemonDied."""
@@ -137,7 +140,7 @@ class Recording:
             self._asked = False
             return
         position = self._stream.position
-        self._ask_output({} if position is None else {"from": position})
+        self._ask_output(position)
         if self._events is not None:
             self._events.close()
         self._events = None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.schema import Answer, Command, CommandOutput, RunFacts
@@ -183,7 +184,7 @@ class _Request:
     ) -> None:
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self.deadline = None if timeout is None else time.monotonic() + timeout
-        self._words: dict[str, Any] = {"wait": wait}
+        self._words: Words = {"wait": wait}
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
         self.lost = False
@@ -193,8 +194,9 @@ class _Request:
     def send(self, stream: Stream) -> None:
         """Sends it, the time that is left with it. Raises InternalError where it would be run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        since = None if self._live is None else self._live.position
-        asked = wire.asking("run", _RUN, self._data, timeout=left, since=since, **self._words)
+        if self._live is not None:
+            self._words["since"] = self._live.position
+        asked = wire.asking("run", _RUN, self._data, timeout=left, **self._words)
         if stream.host is not None and not self._sent:
             self._sent = True
             stream.greet(asked, self.deadline)

@@ -14,8 +14,9 @@ from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypedDict
+    from typing import TypedDict
 
+    from sesh.messages import TimedWords
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
@@ -160,8 +161,11 @@ class _Wait:
         welcome = stream.greet(until=late)
         if conditions["waiting"] and "activity" not in (welcome.get("can") or ()):
             raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: $sesh --reload {stream.name}")
-        words: dict[str, Any] = {"exit": True, "idle": conditions["idle"]}
-        words |= {each: True for each in ("prompt", "waiting") if conditions[each]}
+        words: TimedWords = {"exit": True, "idle": conditions["idle"]}
+        if conditions["prompt"]:
+            words["prompt"] = True
+        if conditions["waiting"]:
+            words["waiting"] = True
         if self._pattern is not None:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
@@ -171,12 +175,14 @@ class _Wait:
         words |= self._since(welcome.get("position"))
         stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
-    def _since(self, head: object) -> dict[str, Any]:
+    def _since(self, head: object) -> TimedWords:
         """From where on output counts, and how much time is left; `head`: where the output stands now."""
         began = self._head
         if self._head is None:
             self._head = head if isinstance(head, int) else None
-        left = {} if self._deadline is None else {"timeout": max(0.0, self._deadline - time.monotonic())}
+        left: TimedWords = {}
+        if self._deadline is not None:
+            left["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
             return {**left, "from": self._lines.position, "since": self._begin}
         return {**left, "from": self._begin, "else": began}

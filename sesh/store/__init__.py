@@ -1,1 +1,1 @@
-"""Files under SESH_DIR: what is known of sessions without their daemons; and the list, which asks those too."""
+"""Files under SESH_DIR, which say what is known of sessions without their daemons; the list asks those too."""

@@ -520,8 +520,8 @@ def test_every_line_of_a_job_that_is_followed_comes_once_through_cuts(home: Home
         accepted = far.proxy.accepted
         far.proxy.cut()
         wait_until(lambda: far.proxy.accepted > accepted)  # noqa: B023
-    out, error = job.communicate(timeout=30)
-    assert job.returncode == 3, error
+    out, err = job.communicate(timeout=30)
+    assert job.returncode == 3, err
     assert out.decode().split() == [f"line-{number}-" for number in range(2, 2001)]
 
 

@@ -83,7 +83,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     assert home.sesh("@box", "--open", "work").code == 0
 
     def stopped() -> list[int]:
-        return [pid for pid in far.processes() if platform.stat_of(pid)[0] == "T"]
+        return [pid for pid in far.processes() if "T" in platform.stat_of(pid)[:1]]
 
     def rested() -> bool:
         return processes.rested({*home.processes(), *far.sshd.connections()} - {*stopped()})

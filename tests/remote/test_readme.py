@@ -72,7 +72,6 @@ def carry_out(home: Home, line: str) -> str:
     return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}"
 
 
-@pytest.mark.usefixtures("light")
 @pytest.mark.timeout(300)
 def test_every_command_of_the_readme_works_as_it_is_printed(home: Home, farm: Farm) -> None:
     farm.strict = home.strict = False

@@ -110,6 +110,12 @@ def fork(
     return _server(_more(command, environment)).fork(request, streams)
 
 
+def ours(launcher: str) -> bool:
+    """Whether it is this checkout's sesh that a launcher starts."""
+    with open(launcher, encoding="utf-8") as file:
+        return f"\nsys.path += {PATHS!r}\n" in file.read()
+
+
 def _changes(launcher: str) -> str:
     """What a launcher does once it has set its path, and before sesh begins."""
     with open(launcher, encoding="utf-8") as file:

@@ -25,6 +25,12 @@ _CLONE_PARENT, _SIGCHLD = 0x8000, 17
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _SET_DUMPABLE = 4  # prctl(2)
 _GATE = "TEST_GATE"
+_LATE = (
+    ("sesh.client.ledger", "_patterns"),
+    ("sesh.daemon.clients.replies", "_patterns"),
+    ("sesh.daemon.pty.pty", "load_ptyprocess"),
+    ("sesh.daemon.pty.queries", "_patterns"),
+)
 
 
 def _fork() -> int:
@@ -113,13 +119,9 @@ def _wait(gate: str, late: str) -> None:
 
 def _fill() -> None:
     """What clients and daemons load and compile once they run."""
-    from sesh.client import ledger
-    from sesh.daemon.clients import replies
-    from sesh.daemon.pty import pty, queries
-
-    pty.load_ptyprocess()
-    for module in (ledger, queries, replies):
-        module._patterns()
+    for module, function in _LATE:
+        if module in sys.modules:
+            getattr(sys.modules[module], function)()
 
 
 def _build_typer() -> None:

@@ -219,7 +219,7 @@ def test_aliases_traps_and_errors(home: Home, shell_name: str) -> None:
 
 def in_front(home: Home, program: str) -> bool:
     """Whether a program is in the foreground of `t`."""
-    return program in home.summary("t")["foreground"]["command"][0]
+    return any(program in word for word in home.summary("t")["foreground"]["command"][:1])
 
 
 @two

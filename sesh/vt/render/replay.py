@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, decode, plain
+from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, decode, plain, with_link
 from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
 from sesh.vt.marks import to_replay, write
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
@@ -211,7 +211,9 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
     if saved.column >= screen.columns:
-        _reprint(out, rows[row], row, screen.columns)
+        x = _before(rows[row], screen.columns)
+        out.sequence(f"\x1b[{row + 1};{x + 1}H")
+        out.cells(rows[row][x:])
     else:
         out.sequence(f"\x1b[{row + 1};{saved.column + 1}H")
     out.set_pen(saved.pen)
@@ -219,37 +221,53 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     out.sequence(own + by + "\x1b[?6l" * saved.origin + (_charsets((ASCII,) * 4, 0, every=True) if own else ""))
 
 
-def _reprint(out: Encoder, row: Row, y: int, end: int, top: int = 0, left: int = 0) -> None:
-    """Print the grapheme before column `end` again, which leaves the cursor behind it with a wrap pending."""
-    x = end - 1
-    if x > 0 and not row[x].data:
-        x -= 1
-    out.sequence(f"\x1b[{y - top + 1};{x - left + 1}H")
-    out.cells(row[x:end])
+def _before(row: Row, end: int) -> int:
+    """The column of the grapheme that ends before column `end`."""
+    return end - 2 if end > 1 and not row[end - 1].data else end - 1
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
     """The cursor, a pending wrap, the grapheme that characters may join, charsets, insert mode and pen: at the end."""
     cursor = screen.cursor
-    top, left = (screen.top, screen.left) if screen.origin else (0, 0)
     modes = _charsets(screen.charsets, screen.gl) + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
-        out.set_pen(screen.pen)
         x, cluster = screen.last_grapheme()
-        out.sequence(f"{modes}\x1b[{cursor.y - top + 1};{x - left + 1}H")
+        _move(out, screen, x)
+        out.set_pen(screen.pen)
+        out.sequence(modes)
         if screen.insert:
             out.sequence(f"\x1b[{cursor.x - x}P")
         out.parts.append(cluster)
         return
     if screen.pending_wrap:
+        row = screen.buffer[cursor.y]
+        x = _before(row, cursor.x)
         out.sequence(CLUSTERS_OFF * screen.clustering)
-        _reprint(out, screen.buffer[cursor.y], cursor.y, cursor.x, top, left)
+        _move(out, screen, x)
+        out.cells(row[x : cursor.x])
         modes += CLUSTERS_ON * screen.clustering
         modes += f"\x1b[{screen.pen.sgr}m"  # after SGR, nothing joins the grapheme just printed
     else:
-        out.sequence(f"\x1b[{cursor.y - top + 1};{cursor.x - left + 1}H")
+        _move(out, screen, cursor.x)
     out.set_pen(screen.pen)
     out.sequence(modes + ("", "", "\x1bN", "\x1bO")[screen.single_shift])
+
+
+def _move(out: Encoder, screen: Screen, x: int) -> None:
+    """The cursor to column `x` of its row. Where the origin is that of the margins, DECRC alone leads outside them."""
+    y, saved = screen.cursor.y, screen.saved
+    top, left = (screen.top, screen.left) if screen.origin else (0, 0)
+    if (y >= top and x >= left) or not saved.origin:
+        out.sequence(f"\x1b[{y - top + 1};{x - left + 1}H")
+        return
+    down, right = y - min(saved.row, screen.bottom), x - min(saved.column, screen.right)
+    out.sequence("\x1b8")
+    out.pen = with_link(saved.pen, out.pen.link)
+    for steps, (back, forth) in ((down, "AB"), (right, "DC")):
+        if steps:
+            out.sequence(f"\x1b[{abs(steps)}{forth if steps > 0 else back}")
+    if _charsets(saved.charsets, saved.gl):
+        out.sequence(_charsets((ASCII,) * 4, 0, every=True))
 
 
 # -- what is set ----------------------------------------------------------------------------------------------
