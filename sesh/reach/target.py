@@ -253,9 +253,10 @@ class HostTarget(Target):
         from sesh.reach import links
 
         host = self.destination.host
+        unknown = Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}")
 
         def stop(_number: int) -> None:
-            raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}")
+            raise unknown
 
         def attempt() -> Link:
             return links.reopened(self.caller, self.destination, deadline)
@@ -263,6 +264,8 @@ class HostTarget(Target):
         before, interrupts.away = interrupts.away, stop
         try:
             return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
+        except Interrupted:
+            raise unknown from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import bridge, protocol, wire
-from sesh.errors import NotFound, UsageError
+from sesh.errors import Interrupted, NotFound, Unreachable, UsageError
+from sesh.keepalive import Backoff
 from sesh.ops import jobs, sessions
-from sesh.reach import arguments, calls
+from sesh.reach import arguments, calls, links
 from sesh.reach.caller import Caller
+from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import named
-from sesh.reach.target import Target
+from sesh.reach.target import HostTarget, Target
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
@@ -71,3 +73,18 @@ def test_an_op_of_this_machine_is_called_and_raises_as_it_is() -> None:
 def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> None:
     assert named(sessions.rename, ("old", "new"), {}) == named(sessions.rename, (), {"name": "old", "new": "new"})
     assert named(sessions.rename, ("old",), {"new": "new"}) == {"name": "old", "new": "new"}
+
+
+def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts = Interrupts(tie=False, left="")
+
+    def reopened(*_: object) -> NoReturn:
+        interrupts.stop()
+        raise Unreachable("not yet")
+
+    monkeypatch.setattr(links, "reopened", reopened)
+    try:
+        with pytest.raises(Interrupted, match=r"^the job may or may not have started; check with: sesh @box$"):
+            HostTarget(Caller(), "box")._reopened(interrupts, Backoff(), None)
+    finally:
+        interrupts.close()
