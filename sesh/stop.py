@@ -47,9 +47,13 @@ class Stop:
     def add(self, way: Way) -> None:
         """The beginning of such a block."""
         with self._lock:
-            if self.stopped:
-                raise Interrupted("stopped before it began")
+            self.check()
             self._ways.append(way)
+
+    def check(self) -> None:
+        """Raises Interrupted if it was stopped already."""
+        if self.stopped:
+            raise Interrupted("stopped before it began")
 
     def remove(self, way: Way) -> None:
         """The end of such a block."""

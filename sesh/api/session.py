@@ -388,8 +388,8 @@ class Session:
                 )
             stop.sleep(seconds)
 
-        with stop.by(lambda: None):
-            stream = self._target.open_stream(self.name, timeout, sleep)
+        stop.check()
+        stream = self._target.open_stream(self.name, timeout, sleep)
         stream.deadline = None  # from here on `timeout` counts for the op itself
         return stream
 
