@@ -209,10 +209,9 @@ class Home:
 
     def fits(self, words: list[str], environment: dict[str, str]) -> bool:
         """Whether it is the sesh of this checkout that is started, maybe changed, and may be forked (`warm`)."""
-        ours = (
-            self.command == self._launcher or self.command[:-1] == self._launcher[:-1] and warm.ours(self.command[-1])
-        )
-        return ours and warm.fits(words, environment)
+        if self.command[:-1] != self._launcher[:-1]:
+            return False
+        return (self.command == self._launcher or warm.ours(self.command[-1])) and warm.fits(words, environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """The environment with some variables set, or removed where the value is None."""
