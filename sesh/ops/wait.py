@@ -69,8 +69,8 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
             answer = _Wait(stream, search, deadline, conditions).answer()
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
-    except DaemonDied:
-        raise DaemonDied(f"the daemon of {name} died while you waited") from None
+    except DaemonDied as died:
+        raise DaemonDied(f"the daemon of {died.name} died while you waited", died.name) from None
     except TimedOut as late:
         hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
         raise TimedOut(f"{name}: timed out", hint=hint) from None
@@ -101,7 +101,7 @@ def after_end(target: Target, name: str, broken: SeshError, conditions: Conditio
     for_end = _for_end(conditions)
     if not for_end and not isinstance(broken, DaemonDied):
         raise broken
-    answer = target.call(ended, name=name)
+    answer = target.call(ended, name=broken.name if isinstance(broken, DaemonDied) else name)
     if answer is None:
         raise broken
     if not for_end:

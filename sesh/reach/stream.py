@@ -31,7 +31,14 @@ READY, LATE = -1, -2
 
 
 class DaemonDied(Unreachable):
-    """The daemon of a followed session died, or its session ended just before it could answer."""
+    """The daemon of a followed session died, or its session ended just before it could answer.
+
+    `name`: of the session, as it was called last.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class Stream:
@@ -131,7 +138,7 @@ class Stream:
             except Unreachable as error:
                 if error.answered:
                     raise
-                raise DaemonDied(f"the daemon of {self.name} died") from None
+                raise DaemonDied(f"the daemon of {self.name} died", self.name) from None
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         """Waits for whatever comes first."""

@@ -373,8 +373,8 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, farm: F
     terminal.type("exit 5\r")
     assert terminal.exit_code(20) == 5
     assert "[new ended: 5]" in terminal.text()
-    waits.communicate(timeout=20)
-    assert waits.returncode == 5
+    _, error = waits.communicate(timeout=20)
+    assert waits.returncode == 5, error
     logs.communicate(timeout=20)
     far.sesh("--kill", "old")
 

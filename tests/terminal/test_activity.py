@@ -268,7 +268,7 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(ses
 def test_an_editor_and_a_pager_wait_and_a_key_in_them_changes_nothing(
     sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
 ) -> None:
-    for line, leave in (("less /etc/passwd", "q"), ("vim -u NONE /etc/passwd", ":q!\r")):
+    for line, leave in (("less /etc/passwd", "q"), ("vim -n -u NONE /etc/passwd", ":q!\r")):
         sesh("--send", "work", line, "--enter")
         becomes(home, "waiting", "tty-read")
         before = sesh("--status", "work", "--json").json()["activity"]["since"]

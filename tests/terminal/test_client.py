@@ -167,7 +167,7 @@ def test_r12_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) 
     with terminal("work") as window:
         before = window.termios()
         window.wait_for(READY)
-        window.type("vim --clean -c 'set mouse=a' /etc/passwd\r")
+        window.type("vim -n --clean -c 'set mouse=a' /etc/passwd\r")
         window.wait_for("root:")
         window.wait_until(lambda: 1049 in window.modes)
         window.type(b"\x1c")
@@ -257,7 +257,7 @@ def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Ho
         window.wait_for(READY)
         window.type(f"{command}\n")
         window.wait_for(re.compile(f"^{READY}\\n*$"))
-        window.type("vim --clean /etc/passwd\r")
+        window.type("vim -n --clean /etc/passwd\r")
         window.wait_for("root:")
         window.wait_until(lambda: 1049 in window.modes)
         client = json.loads(home.sesh("--status", "--json", "work").stdout)["clients"][0]["pid"]

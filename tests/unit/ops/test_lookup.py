@@ -41,7 +41,7 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    own = World()
+    own, others = World(), set(threading.enumerate())
     monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
@@ -51,9 +51,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(known, "failed_recently", lambda word: word in own.failed)
     yield own
     own.over.set()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(10)  # what it notes must not reach the next test
+    for thread in {*threading.enumerate()} - others:
+        thread.join(10)  # what it notes must not reach the next test
 
 
 CALLER = Caller()
