@@ -104,8 +104,9 @@ def enter(
 
 
 def check_version(through: Link) -> None:
-    """Raises Refused where the sesh at the other end is too old to be asked for ops."""
+    """Raises Refused where the sesh at the other end is too old to be asked for ops; the link is closed then."""
     if "op" not in (through.remote_info.get("can") or ()):
+        through.close()
         word, version = through.destination.host, str(through.remote_info.get("version") or "")[:40]
         raise Refused(
             f"@{word} has an older sesh ({version!a})", hint=f"install this one there: {CALLED} --deploy @{word}"
