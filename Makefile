@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := -m pip --disable-pip-version-check --no-input
-# Most tests wait for other processes: one worker more than there are processors.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Many tests wait for other processes and for links: two workers a processor, and one more.
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2 + 1)
 # What .ci/run alone runs: installs of the wheel, the tests of the tests' own hosts, and what is dear and changes rarely.
 QUICK := not installs and not harness and not thorough
 
