@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.clients.connection import Client, Connection
     from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.session import Session
     from sesh.daemon.waits import Conditions
@@ -382,19 +382,24 @@ def switch(daemon: Daemon, request: Request) -> None:
 @_request
 def typed(daemon: Daemon, request: Request) -> None:
     """When somebody typed last on a terminal that can tell a person something; None for never."""
-    client = daemon.session.clients.leader
-    request.respond(at=client.typed_at if client is not None and client.tells else None)
+    client = _teller(daemon)
+    request.respond(at=client.typed_at if client is not None else None)
 
 
 @_action
 def tell(daemon: Daemon, request: Request) -> None:
     """Has the client that typed last tell the person how another session stands."""
-    client = daemon.session.clients.leader
-    able = client is not None and client.tells
-    if client is not None and able:
+    client = _teller(daemon)
+    if client is not None:
         told = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
         client.connection.queue(protocol.message(protocol.TELL, told))
-    request.respond(told=able)
+    request.respond(told=client is not None)
+
+
+def _teller(daemon: Daemon) -> Client | None:
+    """The client that typed last, if it can tell a person something: none does once it has been told of the end."""
+    client = daemon.session.clients.leader
+    return client if client is not None and client.tells and daemon.session.running else None
 
 
 @_request

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sesh import protocol
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.clients.registry import Clients
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.reload import load_begin
@@ -61,6 +63,19 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     assert not server.session.timers.is_set(("run", 1))
     assert server.session.runs is None
     assert server.session.relay.followers == []
+
+
+def test_a_terminal_that_is_about_to_be_left_tells_the_person_nothing(
+    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session whose program had just ended took the telling of another one, and its client had gone."""
+    client = SimpleNamespace(tells=True, typed_at=5.0, connection=link.connection)
+    monkeypatch.setattr(Clients, "leader", client)
+    assert answer(server, link, verb="typed")["at"] == 5.0
+    monkeypatch.setattr(server.session, "ended_at", 1.0)
+    assert answer(server, link, verb="typed")["at"] is None
+    told = answer(server, link, verb="tell", name="other", state="failed", question="exited 3")
+    assert told["told"] is False
 
 
 @pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])
