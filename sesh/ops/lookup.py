@@ -18,7 +18,6 @@ from sesh.errors import (
     Unreachable,
     silent_host,
 )
-from sesh.reach import calls
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -160,7 +159,7 @@ class Asking:
 
 def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
     """The sessions of one host, without any prompt. Raises what it answers, Unreachable at the deadline (monotonic)."""
-    from sesh.reach import links
+    from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
     place = links.destination(caller, word)

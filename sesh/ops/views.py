@@ -16,7 +16,7 @@ from sesh.errors import (
 )
 from sesh.names import printable
 from sesh.protocol import parse
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.op import op
 from sesh.store import listing, records
 
@@ -184,6 +184,8 @@ class Follower:
 
     def _read(self) -> None:
         """Reads until the session ends."""
+        from sesh.reach import calls
+
         over = False
         for kind, position, data in self._stream.frames(self._ask):
             if kind == protocol.OUTPUT:

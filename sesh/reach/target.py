@@ -19,9 +19,8 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.op import named
-from sesh.reach.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Answer, Entered, Op, Words
+    from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
     from sesh.schema import Answer as Answered
@@ -74,6 +74,8 @@ class Target:
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
+        from sesh.reach.stream import Stream
+
         return Stream(connection, name, host=self.host, again=self._again, deadline=deadline, sleep=sleep)
 
     _again: Callable[[Stream], Connection] | None = None
@@ -131,6 +133,8 @@ class HostTarget(Target):
 
     def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
         """Has the host carry out an op; its result. Raises what it raises there, Unreachable."""
+        from sesh.reach import calls
+
         with NamingHost(self.host), self.open() as through:
             answer: Answer = calls.request(self.caller, through, op.wire_name, named(op, args, kwargs))
         return answer
@@ -161,6 +165,8 @@ class HostTarget(Target):
         self, through: Link, op: str, data: dict[str, object], session_id: str, deadline: float | None = None
     ) -> tuple[Answered, bytes]:
         """What an op answers that leads a link to a session; it is closed if that failed."""
+        from sesh.reach import calls
+
         try:
             return calls.enter(self.caller, through, op, data, session_id=session_id, deadline=deadline)
         except BaseException:
@@ -203,7 +209,8 @@ class HostTarget(Target):
 
     def open_events(self) -> Stream:
         """A link for what the host tells of all its sessions, and others in its place if it is lost."""
-        from sesh.reach import links
+        from sesh.reach import calls, links
+        from sesh.reach.stream import Stream
         from sesh.remote import eventlog
 
         host = str(self.host)

@@ -17,12 +17,13 @@ EVERY_VERB = """
 """
 SESSIONS = "gate moments paths platform reach.find store.listing store.records store.shapes wire wording"
 """The sessions of this machine, and a daemon spoken to."""
-CALLS = f"{SESSIONS} reach.calls reach.op reach.stream reach.target"
+CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations, here or on a host."""
 CREATES = "ops.create ops.enter daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = "cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} cli.views ops.lookup ops.views"
-WAITS = "cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
+FOLLOWS = "reach.calls reach.stream"
+WAITS = f"{FOLLOWS} cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
@@ -32,7 +33,7 @@ VERBS = {
     "--list": (f"{VIEWS} cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} remote.known", "json"),
     "--status work": (VIEWS, "_json"),
-    "--send work x --enter": (f"{CALLS} cli.send keynames ops.send", "_json"),
+    "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WAITS} cli.wait ops.matching ops.wait", "_json"),
     "--screen work": (VIEWS, "_json"),
     "--logs work 5": (VIEWS, "_json"),
