@@ -14,9 +14,9 @@ from sesh.daemon.screen.model import EMULATOR_LAG
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
 
-LAST = rounds(1_400_000, 10_900_000)
-"""`seq 1 LAST` is 11 megabytes on a terminal, where each line ends with two bytes; a hundred under LONG=1."""
-MOST = 10 << 20
+LAST = rounds(2_800_000, 10_900_000)
+"""`seq 1 LAST` is 24 megabytes on a terminal, where each line ends with two bytes; a hundred under LONG=1."""
+MOST = 16 << 20
 """Bytes that the daemon may take for it."""
 LAG = EMULATOR_LAG // 4
 """Bytes that the emulator may be behind where that is tried."""

@@ -41,6 +41,7 @@ def leave(terminal: Terminal) -> None:
 def test_its_sessions_are_listed_and_shown(before: Home, sesh: Sesh, home: Home) -> None:
     opened = before.sesh("--open", "work", "--label", "team=blue", "--", "sh", "-c", "seq 40; printf last; read x")
     assert opened.code == 0, opened.stderr
+    assert sesh("--wait", "work", "--waiting", "--timeout", "15").code == 0
     wait_until(lambda: "last" in sesh("--screen", "work").stdout)
     (row,) = sesh("--list", "--json").json()
     assert (row["name"], row["state"], row["labels"]) == ("work", "running", {"team": "blue"})
