@@ -16,8 +16,8 @@ from tests.support import Home, rounds, wait_until
 
 LAST = rounds(2_800_000, 10_900_000)
 """`seq 1 LAST` is 24 megabytes on a terminal, where each line ends with two bytes; a hundred under LONG=1."""
-MOST = 16 << 20
-"""Bytes that the daemon may take for it."""
+MOST = EMULATOR_LAG + (6 << 20)
+"""Bytes that the daemon may take for it: what the emulator may be behind, and its scrollback."""
 LAG = EMULATOR_LAG // 4
 """Bytes that the emulator may be behind where that is tried."""
 
