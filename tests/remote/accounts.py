@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sesh import paths
 from tests.support import PROMPT, find, need, processes, wait_until
 
 PREFIX = "seshtest"
@@ -242,17 +243,7 @@ def _sweep() -> None:
 
 def _held(folder: str) -> bool:
     """Whether a run holds its folder: one in another pid namespace does, too."""
-    try:
-        opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(opened)
-    return False
+    return os.path.isdir(folder) and paths.held(folder)
 
 
 def _lives(pid: int) -> bool:

@@ -37,6 +37,15 @@ def waiting(
         noted.close()
 
 
+@contextmanager
+def of_a_host() -> Iterator[list[Daemon]]:
+    """Three daemons of one session on a host, for as many links to it."""
+    daemons = [Daemon(far=True, id="id") for _ in range(3)]
+    yield daemons
+    for daemon in daemons:
+        daemon.close()
+
+
 def link(inbound: int, outbound: int, command: str = "false") -> Link:
     """A link that counts as lost where the other end is closed, if its command fails."""
     with open(os.devnull, "rb") as nothing:

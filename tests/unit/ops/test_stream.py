@@ -24,15 +24,13 @@ from sesh.reach.target import HostTarget
 from sesh.stop import Stop
 from tests.support import wait_until
 from tests.support.data import job_result
-from tests.unit.ops.job_daemon import Daemon, link
+from tests.unit.ops.job_daemon import Daemon, link, of_a_host
 
 
 @pytest.fixture
 def daemons() -> Iterator[list[Daemon]]:
-    found = [Daemon(far=True, id="id") for _ in range(3)]
-    yield found
-    for daemon in found:
-        daemon.close()
+    with of_a_host() as played:
+        yield played
 
 
 @pytest.fixture

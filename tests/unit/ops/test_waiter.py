@@ -20,15 +20,13 @@ from sesh.errors import Ended, InternalError, Interrupted, Unreachable
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from tests.support.data import job_result
-from tests.unit.ops.job_daemon import Daemon, interrupts, link, waiting
+from tests.unit.ops.job_daemon import Daemon, interrupts, link, of_a_host, waiting
 
 
 @pytest.fixture
 def links() -> Iterator[list[Daemon]]:
-    daemons = [Daemon(far=True, id="id") for _ in range(3)]
-    yield daemons
-    for daemon in daemons:
-        daemon.close()
+    with of_a_host() as daemons:
+        yield daemons
 
 
 @pytest.fixture
