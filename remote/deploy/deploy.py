@@ -23,8 +23,10 @@ from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypedDict
+
+    from rich.progress import Progress as Bars
 
     from sesh.gate import Shape
     from sesh.remote.deploy.carrier import Carrier
@@ -47,9 +49,6 @@ if TYPE_CHECKING:
         reason: str
         stderr: str
 
-    from collections.abc import Sequence
-
-    from rich.progress import Progress as Bars
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 _BOOTSTRAP = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"

@@ -248,7 +248,7 @@ def _jump_host_errors(destination: Destination, printed: str, deadline: float | 
     """What the ssh of a jump host prints, which a control master keeps to itself."""
     if not {destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"}:
         return printed
-    left = ssh.CONNECT_TIMEOUT if deadline is None else min(ssh.CONNECT_TIMEOUT, deadline - time.monotonic())
+    left = ssh.seconds_left(deadline, ssh.CONNECT_TIMEOUT)
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
             ssh.command(destination, "exit", alone=True),

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import sys
+import time
 
 from sesh import paths, programs
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable
@@ -57,6 +58,11 @@ class AuthenticationFailed(LoginRefused):
     """The host answers, but no key alone lets in; the user could log in with a password, a passphrase or a code."""
 
     asks = True
+
+
+def seconds_left(deadline: float | None, most: float) -> float:
+    """Seconds until a deadline (monotonic), `most` at most and where there is none."""
+    return most if deadline is None else min(most, deadline - time.monotonic())
 
 
 def can_prompt() -> bool:

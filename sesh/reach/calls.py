@@ -6,8 +6,6 @@ result. Questions and notes for the person come back with the answer, and are as
 
 from __future__ import annotations
 
-import time
-
 from sesh import gate, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_host
@@ -90,9 +88,10 @@ def enter(
     """
     from sesh.remote import known
     from sesh.remote.ssh.link import SESSION_TIMEOUT
+    from sesh.remote.ssh.ssh import seconds_left
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
-        left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
+        left = seconds_left(deadline, SESSION_TIMEOUT)
         return through.open_session(
             "enter", left, op=op, arguments=data, asks=caller.can_ask, answers=answers, session_id=session_id
         )

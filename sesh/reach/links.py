@@ -23,7 +23,7 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import link, master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
-from sesh.remote.ssh.ssh import AuthenticationFailed
+from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
 from sesh.stop import Stop
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ def opened(
 
 def _link(place: Destination, *, ask: bool | None, deadline: float | None) -> Link:
     try:
-        left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
+        left = seconds_left(deadline, link.START_TIMEOUT)
         return link.open_link(place, origin(place), ask=ask, timeout=left, bounded=deadline is not None)
     except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
@@ -137,7 +137,7 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
         through = reopened(caller, place, deadline, ask=ask)
     else:
         through = _opened_beside(place, beside, {"name": name, "session_id": session_id})
-    left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
+    left = seconds_left(deadline, link.START_TIMEOUT)
     try:
         with (beside or Stop()).by(through.abort):
             answer, output = through.open_session("connect", timeout=left, name=name, session_id=session_id)

@@ -176,10 +176,11 @@ class HostTarget(Target):
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
         """A link that was led to a session there. Raises NotFound."""
         from sesh.remote.ssh.link import SESSION_TIMEOUT
+        from sesh.remote.ssh.ssh import seconds_left
 
         with NamingHost(self.host):
             through = self.open(deadline)
-            left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
+            left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
                 through.open_session("connect", timeout=left, name=name, passing=passing)
             except BaseException as error:
