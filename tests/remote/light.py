@@ -54,7 +54,7 @@ def building(folder: str) -> Build:
 
 
 def _shorter(smoke: bytes) -> bytes:
-    """The smoke test with fewer trials: test_every_verb_works_over_there makes all of them."""
+    """The smoke test with fewer trials; one deploy in test_deploy.py makes all of them."""
     lines = smoke.splitlines(keepends=True)
     first, last = lines.index(b"    return [\n") + 1, lines.index(b"    ]\n")
     kept = [line for line in lines[first:last] if any(verb in line for verb in _TRIED)]
