@@ -30,8 +30,8 @@ def farm(ground: Ground, home: Home) -> Iterator[Farm]:
 
 
 @pytest.fixture
-def light(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Deploys cost little: by this very process, by the sesh that the test starts, and behind these lines of Python."""
+def light(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Deploys cost little: by this very process, and by the sesh that the test starts."""
     from tests.remote import light
 
     own = tmp_path_factory.getbasetemp()
@@ -42,7 +42,6 @@ def light(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     launcher = home.command[-1]
     with open(launcher, encoding="utf-8") as file:
         home.write("bin/sesh", patched(file.read(), lines), 0o755)
-    return lines
 
 
 @pytest.fixture

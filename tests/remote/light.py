@@ -1,6 +1,6 @@
-"""Deploys that cost little, for tests of all else in them: the bundle brings its modules compiled, without packages
-that only help and rare lines load, and the host neither compiles any nor waits for its disk. What is sent, verified,
-unpacked, tried and put into service is the same besides.
+"""Deploys that cost little, for tests of all else in them: the bundle brings its modules compiled and without their
+sources, only those that verbs load, and the host neither compiles any nor waits for its disk, and tries two verbs. What
+is sent, verified, unpacked, tried and put into service is the same besides.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ import importlib.util
 import marshal
 import os
 import pickle
+import re
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 
-from sesh.remote.deploy import bundle, deploy, unpack
+from sesh.remote.deploy import bundle, deploy
 from sesh.remote.deploy.survey import Platform, Python
 
 Build = Callable[[Platform, Python], bundle.Bundle]
 
 _LEFT_OUT = b"        self._compile(target)\n        _sync_tree(target)\n"
-_UNUSED = tuple(f"lib/{name}/" for name in ("markdown_it", "mdurl", "pydantic", "pydantic_core", "pygments", "rich"))
+_LOADED = re.compile(r"lib/(ptyprocess|pyte|sesh|wcwidth)/(?!_wcwidth_c\.|table_grapheme_overrides/_known_)")
+_SMOKE = "lib/sesh/remote/deploy/smoke.py"
+_TRIED = (b'("--version",)', b'"--print"')
 _HEADER = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8)  # PEP 552: by a hash that nobody checks
 _whole_build, _whole_source = bundle.build, deploy._unpack_source
 
@@ -32,8 +36,11 @@ def building(folder: str) -> Build:
         with open(os.path.join(folder, "bundles.lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.path.exists(path):
-                files = {path: data for path, data in _whole_build(platform, python).files.items() if _needed(path)}
-                made = bundle.Bundle({**files, **(_compiled(files) if python.minor == sys.version_info[:2] else {})})
+                files = {
+                    path: data for path, data in _whole_build(platform, python).files.items() if _LOADED.match(path)
+                }
+                files[_SMOKE] = _shorter(files[_SMOKE])
+                made = bundle.Bundle(_compiled(files) if python.minor == sys.version_info[:2] else files)
                 with open(f"{path}.new", "wb") as kept:
                     pickle.dump((made.files, made.packed()), kept)
                 os.rename(kept.name, path)
@@ -46,9 +53,13 @@ def building(folder: str) -> Build:
     return build
 
 
-def _needed(path: str) -> bool:
-    """Whether a file is loaded by what the smoke test tries."""
-    return not path.startswith(_UNUSED) and ".dist-info/" not in path
+def _shorter(smoke: bytes) -> bytes:
+    """The smoke test with fewer trials; one deploy in test_deploy.py makes all of them."""
+    lines = smoke.splitlines(keepends=True)
+    first, last = lines.index(b"    return [\n") + 1, lines.index(b"    ]\n")
+    kept = [line for line in lines[first:last] if any(verb in line for verb in _TRIED)]
+    assert len(kept) == len(_TRIED) < last - first
+    return b"".join([*lines[:first], *kept, *lines[last:]])
 
 
 def source() -> bytes:
@@ -64,12 +75,12 @@ def install(folder: str) -> None:
 
 
 def _compiled(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The compiled modules of a bundle, as the host would make them."""
-    compiled: dict[str, bytes] = {}
-    for path, data in files.items():
-        if path.startswith("lib/") and path.endswith(".py") and path.split("/")[1] not in unpack._NOT_COMPILED:
-            folder, name = os.path.split(path)
-            cache = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
-            code = compile(data, path, "exec", dont_inherit=True)
-            compiled[cache] = _HEADER + marshal.dumps(code)
+    """The modules of a bundle, compiled as they are here, in the place of their sources."""
+    compiled = {path: data for path, data in files.items() if path == _SMOKE or not path.endswith(".py")}
+    for path in files.keys() - compiled.keys():
+        _, package, rest = path.split("/", 2)
+        found = importlib.util.find_spec(package)
+        source = os.path.join(os.path.dirname(str(found and found.origin)), rest)
+        code = SourceFileLoader(path, source).get_code(path)
+        compiled[f"{path}c"] = _HEADER + marshal.dumps(code)
     return compiled

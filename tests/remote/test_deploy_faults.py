@@ -143,12 +143,13 @@ def test_a_login_that_runs_no_commands_is_told_so(here: Home, farm: Farm) -> Non
     assert "This account is closed" in str(refused(step="detect_platform"))
 
 
+@pytest.mark.usefixtures("light")
 def test_r28_a_full_disk_is_told_so_and_the_old_version_stays(
     here: Home, farm: Farm, mounted: Callable[..., None]
 ) -> None:
     far = farm.host("box", installed=False)
     os.makedirs(os.path.join(far.home, VERSIONS))
-    mounted("-t", "tmpfs", "-o", f"size=3m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
+    mounted("-t", "tmpfs", "-o", f"size=1m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
     said = old_version(far)
     error = refused(step="upload")
     assert re.fullmatch(r"box: not enough space in \S+/\.local/share/sesh on the host: needs \d+ MB", str(error))
@@ -156,15 +157,17 @@ def test_r28_a_full_disk_is_told_so_and_the_old_version_stays(
     assert far.run(PROGRAM).stdout == said
 
 
+@pytest.mark.usefixtures("light")
 def test_a_disk_that_fills_while_unpacking_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
     far = farm.host("box", installed=False)
     os.makedirs(os.path.join(far.home, VERSIONS))
-    mounted("-t", "tmpfs", "-o", f"size=9m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
+    mounted("-t", "tmpfs", "-o", f"size=4m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
     assert "not enough space in" in str(refused(step="unpack"))
     assert (versions(far), litter(far)) == ([], [])
     assert not far.exists(".local/share")
 
 
+@pytest.mark.usefixtures("light")
 def test_r28_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
     far = farm.host("box", installed=False)
     said = old_version(far)
@@ -188,12 +191,13 @@ def test_a_program_that_is_not_ours_stays_and_nothing_is_sent(here: Home, farm: 
     assert far.run(f"{PROGRAM} --version").stdout.startswith("sesh ")
 
 
+@pytest.mark.usefixtures("light")
 def test_r28_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, proxied=True)
     said = old_version(far)
 
     def progress(step: str, done: int, total: int) -> None:
-        if step == "upload" and done > 1_000_000:
+        if step == "upload" and done > 500_000:
             far.proxy.cut()
 
     with pytest.raises(DeployError, match="the connection was lost: box ") as caught:

@@ -222,11 +222,12 @@ def test_a_changed_key_ends_what_follows_a_session(home: Home, farm: Farm) -> No
     "words",
     [
         ("--wait", "work", "--exit"),
-        ("--logs", "work", "-f"),
-        ("--events", "work"),
         ("--events",),
-        ("--run", "work", "--", "sleep 60"),
         ("--exec", "job", "--", "sleep", "60"),
+        # These go over the link as one of those above does.
+        pytest.param(("--logs", "work", "-f"), marks=pytest.mark.thorough),
+        pytest.param(("--events", "work"), marks=pytest.mark.thorough),
+        pytest.param(("--run", "work", "--", "sleep 60"), marks=pytest.mark.thorough),
     ],
 )
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, words: tuple[str, ...]) -> None:

@@ -22,14 +22,15 @@ PROJECT = {
 }
 
 
-def lines() -> list[str]:
-    """The commands in the README's blocks, each without the remark behind it; installing is tested on its own."""
+def lines(last: str) -> list[str]:
+    """The commands in the README's blocks, all or up to that one, each without its remark; without installing."""
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as page:
         text = page.read()
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text.partition("\n## Start\n")[2], re.DOTALL | re.MULTILINE)
     typed = "".join(block for language, block in blocks if not language)
     found = [re.split(r"\s{2,}#", line)[0].strip() for line in typed.splitlines()]
-    return [line for line in found if line]
+    wanted = [line for line in found if line]
+    return wanted[: wanted.index(last) + 1] if last else wanted
 
 
 def argv(line: str) -> list[str]:
@@ -72,12 +73,28 @@ def carry_out(home: Home, line: str) -> str:
     return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}"
 
 
-@pytest.mark.timeout(300)
-def test_every_command_of_the_readme_works_as_it_is_printed(home: Home, farm: Farm) -> None:
+@pytest.mark.parametrize(
+    "last",
+    [
+        "sesh --kill web",
+        # Each line starts a whole sesh, with a whole deploy among them; what the verbs do has tests of its own.
+        pytest.param("", id="all", marks=[pytest.mark.thorough, pytest.mark.timeout(300)]),
+    ],
+)
+def test_every_command_of_the_readme_works_as_it_is_printed(home: Home, farm: Farm, last: str) -> None:
+    wanted = lines(last)
+    project(home)
+    if any("@" in line for line in wanted):
+        prepare(home, farm)
+    failed = {line: why for line in wanted if (why := carry_out(home, line))}
+    assert failed == {}
+
+
+def prepare(home: Home, farm: Farm) -> None:
+    """The hosts of the README, and what its lines take for granted there and here."""
     farm.strict = home.strict = False
     gpu = farm.host("gpu", installed=False)
     hosts = [gpu, farm.host("a"), farm.host("b")]
-    project(home)
     for far in hosts:
         project(far)
     subprocess.run(["git", "init", "-q", f"{home.path}/src/project"], check=True, env=home.env)
@@ -87,5 +104,3 @@ def test_every_command_of_the_readme_works_as_it_is_printed(home: Home, farm: Fa
     gpu.write("repo/train.sh", "#!/bin/sh\necho trained\n", 0o755)
     home.write("Makefile", PROJECT["Makefile"])
     home.write(".config/sesh/config.toml", '[groups]\nweb = ["@a", "@b"]\n')
-    failed = {line: why for line in lines() if (why := carry_out(home, line))}
-    assert failed == {}
