@@ -44,9 +44,9 @@ def test_the_screen_is_the_sessions_after_a_flood(home: Home, slow: Slow) -> Non
 
 def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow) -> None:
     terminal = slow.attach()
-    terminal.type("seq 150000; echo the last; exit 3\r")
+    terminal.type("seq 200000; echo the last; exit 3\r")
     assert terminal.exit_code() == 3
-    assert "150000\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
+    assert "200000\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
 
 
 def test_a_new_version_goes_on_with_a_slow_link(home: Home, slow: Slow) -> None:
