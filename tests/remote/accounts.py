@@ -38,7 +38,7 @@ _FILES = {
 
 
 class Account:
-    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `reset` empties its home and ends all that it runs."""
+    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `reset` empties its home, `end` ends all that it runs."""
 
     def __init__(self, name: str, home: str, shell: str) -> None:
         entry = pwd.getpwnam(name)
@@ -124,8 +124,7 @@ class Account:
         self.secret = secret
 
     def reset(self) -> None:
-        """As on the first day."""
-        self.end()
+        """As on the first day; nothing of the user's runs any more, as since it was given back."""
         if self.secret:
             subprocess.run([need("usermod"), "-p", "*", self.name], check=True, capture_output=True)
             self.secret = ""

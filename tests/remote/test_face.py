@@ -24,7 +24,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: 
     far = farm.host("box", proxied=True)
     known(home, far)
     far.sesh("--open", "work")
-    wait_until(lambda: offered(home, "@box", "wo") == ["work"], interval=0.05)
+    wait_until(lambda: offered(home, "@box", "wo") == ["work"], interval=0.3)
     assert offered(home, "wo") == ["work"]
     completions = home.sesh("--complete", "zsh", "--", "@box", "wo").stdout
     assert re.search(r"work\trunning, @box, ", completions)

@@ -163,7 +163,8 @@ def test_the_end_of_a_session_is_told_also_where_nobody_was_there(home: Home, bo
 
 def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
-    script = f"echo line-0-; {GO}; i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo line-$i-; sleep 0.002; done; exit 3"
+    script = f"echo line-0-; {GO}; i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo line-$i-; "
+    script += "[ $((i%20)) = 0 ] && sleep 0.04; done; exit 3"
     assert home.sesh("@box", "--exec", "job", "-d", "--", "sh", "-c", script).code == 0
     lines = home.start("@box", "--logs", "job", "-f")
     assert lines.stdout is not None

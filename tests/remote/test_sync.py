@@ -132,8 +132,12 @@ def test_listed_paths_are_mirrored_to_the_same_place_in_home(
 
 
 @pytest.mark.needs("rsync")
-def test_what_has_not_changed_costs_no_connection(
-    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]]
+def test_what_has_not_changed_costs_no_connection_and_no_process(
+    farm: Farm,
+    here: Home,
+    listing: Listing,
+    events: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     far = farm.host("box", installed=False)
     here.write("a/file", "one")
@@ -142,6 +146,11 @@ def test_what_has_not_changed_costs_no_connection(
     pushed(far)
     calls, _ = len(farm.connections()), events()
     assert pushed(far).skipped == ["a", "b"]
+    destination = Destination("box")
+    assert destination.key
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", None)
+        assert sync(destination).skipped == ["a", "b"]
     assert (len(farm.connections()), events()) == (calls, [])
     here.write("b", "changed")
     assert (pushed(far).pushed, far.read("b")) == (["b"], "changed")
@@ -150,6 +159,7 @@ def test_what_has_not_changed_costs_no_connection(
 
 
 @pytest.mark.needs("rsync")
+@pytest.mark.thorough  # seconds; a few files show above that nothing is started
 @pytest.mark.parametrize("lines", [1, 2000])
 def test_two_thousand_files_that_have_not_changed_start_no_process_and_no_connection(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, lines: int
@@ -551,7 +561,7 @@ def test_what_a_cut_left_undone_is_done_the_next_time(
     here.write("small", "1")
     listing("small", "large")
     assert not sync(Destination("box")).ok
-    here.write("large/file", os.urandom(20_000_000))
+    here.write("large/file", os.urandom(6_000_000))
     inside = f"{far.home}/large"
 
     def cut() -> None:
@@ -567,7 +577,7 @@ def test_what_a_cut_left_undone_is_done_the_next_time(
     assert (list(result.failed), result.skipped) == (["large"], ["small"])
     far.proxy.restore()
     assert pushed(far).pushed == ["large"]
-    assert os.path.getsize(f"{far.home}/large/file") == 20_000_000
+    assert os.path.getsize(f"{far.home}/large/file") == 6_000_000
 
 
 @pytest.mark.needs("rsync")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import pyte
 import pyte.charsets
+import pyte.modes
 from pyte.screens import Char, Margins, StaticDefaultDict
 
 _TOKEN = re.compile(
@@ -32,6 +33,16 @@ _UNFINISHED = re.compile(
     rb"\x1b(?:\[[0-9:;<=>?]*[ -/]*|\][^\x07\x1b\x18\x1a]*\x1b?|[PX^_][^\x1b\x18\x1a]*\x1b?|[ -/]*)\Z"
 )
 _ALTERNATE = (47, 1047, 1049)
+_CONTROLS = {
+    b"\b": "backspace",
+    b"\t": "tab",
+    b"\n": "linefeed",
+    b"\v": "linefeed",
+    b"\f": "linefeed",
+    b"\r": "carriage_return",
+    b"\x0e": "shift_out",
+    b"\x0f": "shift_in",
+}
 
 
 class Glass(pyte.Screen):
@@ -52,6 +63,8 @@ class Glass(pyte.Screen):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._main: tuple[dict[int, StaticDefaultDict[int, Char]], pyte.screens.Cursor] | None = None
         self._last = ""
+        self._cells: dict[Char, dict[str, Char]] = {}
+        """Cells of each look that text had, by their characters."""
         super().__init__(columns, rows)
 
     # -- reading it
@@ -65,7 +78,8 @@ class Glass(pyte.Screen):
         if y not in self.buffer:
             return ""
         cells = self.buffer[y]
-        return "".join(cells[x].data for x in range(self.columns)).rstrip()
+        end = min(max(cells, default=-1) + 1, self.columns)
+        return "".join([cells[x].data for x in range(end)]).rstrip()
 
     def text(self) -> str:
         """Scrollback and screen, a line each."""
@@ -113,22 +127,29 @@ class Glass(pyte.Screen):
             self.draw(piece)
         self._last = text[-1:] or self._last
 
+    def draw(self, data: str) -> None:
+        """Text at the cursor. A row of plain ASCII at once: pyte's own draw takes most of the time of a test's flood."""
+        plain = data.isascii() and not self.charset and self.g0_charset is pyte.charsets.LAT1_MAP
+        if not plain or pyte.modes.IRM in self.mode or pyte.modes.DECAWM not in self.mode:
+            super().draw(data)
+            return
+        cells = self._cells.setdefault(self.cursor.attrs, {})
+        for char in {*data}.difference(cells):
+            cells[char] = self.cursor.attrs._replace(data=char)
+        while data:
+            if self.cursor.x == self.columns:
+                self.carriage_return()
+                self.linefeed()
+            x = self.cursor.x
+            part, data = data[: self.columns - x], data[self.columns - x :]
+            self.buffer[self.cursor.y].update(zip(range(x, x + len(part)), map(cells.__getitem__, part), strict=True))
+            self.cursor.x = x + len(part)
+
     def _control(self, control: bytes) -> None:
         if control == b"\a":
             self.bells += 1
-            return
-        acts: dict[bytes, Callable[[], None]] = {
-            b"\b": self.backspace,
-            b"\t": self.tab,
-            b"\n": self.linefeed,
-            b"\v": self.linefeed,
-            b"\f": self.linefeed,
-            b"\r": self.carriage_return,
-            b"\x0e": self.shift_out,
-            b"\x0f": self.shift_in,
-        }
-        if control in acts:
-            acts[control]()
+        elif name := _CONTROLS.get(control):
+            getattr(self, name)()
 
     def _escape(self, final: bytes) -> None:
         if final == b"E":
@@ -278,7 +299,9 @@ class Glass(pyte.Screen):
         if self.cursor.y == bottom:
             if top == 0 and not self.alternate:
                 self.scrollback.append(self.row(0))
-            super().index()
+            for y in range(top, bottom):
+                self.buffer[y] = self.buffer[y + 1]
+            self.buffer.pop(bottom, None)
         elif self.cursor.y < self.lines - 1:
             self.cursor.y += 1
 

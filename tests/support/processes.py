@@ -54,8 +54,7 @@ def of_user(uid: int) -> list[int]:
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                with open(f"/proc/{entry}/status", "rb") as file:
-                    status = file.read()
+                status = _read(f"/proc/{entry}/status")
             except OSError:
                 continue
             if b"\nUid:\t%d\t" % uid in status and b"\nState:\tZ" not in status:

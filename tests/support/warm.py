@@ -43,12 +43,15 @@ MODULES = """
     sesh.vt.render.overlay sesh.vt.render.replay
 """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
-_TYPER = "sesh.cli.typer_app"
+_REMOTE = """
+    sesh.reach.links sesh.reach.op_shapes sesh.remote.eventlog sesh.remote.ssh.link sesh.remote.ssh.master
+    sesh.remote.sync.sync fnmatch random zlib
+"""
+"""What a verb with `@host` loads besides."""
+_TYPER = f"sesh.cli.typer_app {_REMOTE}"
 """What help loads besides, and a line that only typer takes apart."""
 _AGENT = "sesh.mcp.serve"
 """What `--mcp` loads besides."""
-_REMOTE = "sesh.reach.links sesh.remote.eventlog sesh.remote.ssh.link sesh.remote.ssh.master fnmatch random zlib"
-"""What a verb with `@host` loads besides."""
 _ASKING = {"--events", "--history", "--kill", "--list", "--logs", "--run", "--screen", "--send", "--status", "--wait"}
 """Verbs that load it as well where hosts are known. One that creates would not fork from what has loaded threads."""
 _DEPLOY = "sesh.remote.deploy.fabric_carrier rich.progress tests.remote.light"
