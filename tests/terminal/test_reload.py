@@ -11,8 +11,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-import pytest
-
 from tests.support import Home, Result, rounds, wait_until, warm
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

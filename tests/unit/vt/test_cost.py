@@ -54,7 +54,7 @@ SIZES = st.sampled_from(((1, 3), (2, 2), (5, 1), (7, 3), (12, 4)))
 LIMITS = st.sampled_from(({}, {"max_lines": 0}, {"max_lines": 3}, {"max_bytes": 90}))
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.lists(st.one_of(RUNS, st.sampled_from((*STATES, "\r\n", "x", "\x1b[m"))), max_size=12),
     SIZES,
