@@ -14,7 +14,7 @@ _BLOCK = 64 << 10
 
 
 def listed() -> set[str]:
-    """The pids of all processes, where /proc lists them; a look at all of their environments takes ten times as long."""
+    """The pids of all processes, where /proc lists them: in a tenth of the time that their environments take."""
     return {entry for entry in os.listdir("/proc") if entry.isdigit()} if LINUX else set()
 
 
