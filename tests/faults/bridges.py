@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -143,6 +144,7 @@ def prattles(bridge: Bridge) -> None:
     """Login files that print without end."""
     while True:
         bridge.connection.send(b"welcome to this machine\n" * 1000)
+        time.sleep(0.01)
 
 
 def rows(bridge: Bridge, *kinds: str) -> None:

@@ -14,7 +14,7 @@ from sesh.daemon.spawn import zygote
 from tests.faults.askers import Asker, Askers
 from tests.support import PROMPT, Home, rounds, wait_until
 
-ROUNDS = rounds(5, 50)
+ROUNDS = rounds(3, 50)
 """Of what may come out otherwise each time."""
 STOPS = rounds(1, 50)
 """Of what is stopped at one step, where it is always the same."""
@@ -81,6 +81,8 @@ shell._answered = answered
 """
 """Python that makes sesh's patience small."""
 STEPS = ("accept", "accepted", "welcomed", "request", "add", "begin", "begun", "queued", "response", "responded")
+BESIDE = ("accepted", "welcomed", "add", "begin", "responded")
+"""Steps with the same outcome as one beside them."""
 VERBS: dict[str, tuple[str, ...]] = {
     "run": ("--run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
     "quick": ("--run", "quick", "--timeout", "0.7", "--no-wait", "--", "echo x >>ran-quick"),
@@ -201,7 +203,9 @@ def verbs() -> Iterator[Verbs]:
         home.close()
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=[pytest.mark.thorough] if step in BESIDE else []) for step in STEPS]
+)
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     verbs: Verbs, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -255,7 +259,9 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home, asked:
     assert Session("work").run("true").exit_code == 0
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "dash"])
+@pytest.mark.parametrize(
+    "shell", ["bash", "fish", *(pytest.param(s, marks=pytest.mark.thorough) for s in ("zsh", "dash"))]
+)
 def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(home: Home, asked: Askers, shell: str) -> None:
     """The shell is stopped once the line is typed; it goes on when the asker has its answer."""
     if shutil.which(shell) is None:

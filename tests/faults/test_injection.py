@@ -21,6 +21,8 @@ pytestmark = pytest.mark.skipif(not LINUX, reason="only Linux tells how a daemon
 SEED = os.environ.get("SESH_FAULTS_SEED", "1")
 SINGLES, PAIRS = (6, 3)
 """Runs of each scenario; the whole is for `make faults`."""
+DEAR = ("life", "client")
+"""Scenarios with the most calls, of which most of FOUND below are."""
 
 FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
     "the kernel has no memory to watch a descriptor": ("life", "epoll_ctl", {"error": "ENOMEM", "nth": 5, "times": 3}),
@@ -79,7 +81,9 @@ def test_a_session_outlives_that(stage: Stage, what: str) -> None:
     assert not broken(verdicts), "\n".join(broken(verdicts))
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(each, marks=[pytest.mark.thorough] if each in DEAR else []) for each in SCENARIOS]
+)
 def test_whatever_call_fails_a_session_goes_on_or_ends_in_order(stage: Stage, scenario: str) -> None:
     chance = random.Random(f"{SEED} {scenario}")
     every = singles(sites_of(stage, scenario))

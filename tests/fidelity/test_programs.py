@@ -36,7 +36,7 @@ def fed(data: bytes) -> Emulator:
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_a_programs_screen_comes_back(path: Path) -> None:
     data = path.read_bytes()
-    for end in cuts(data, rounds(10, 40)):
+    for end in cuts(data, rounds(5, 40)):
         emulator = fed(data[:end])
         copy = fed(replay(emulator, lines=10**9))
         assert essence(copy) == essence(emulator), end

@@ -48,7 +48,7 @@ def resized(data: bytes, columns: int, rows: int, *sizes: tuple[int, int]) -> by
 
 @pytest.mark.parametrize("batch", range(4))
 def test_lines_wrap_anew_as_in_another_emulator(xterm: Xterm, batch: int) -> None:
-    for seed in range(batch * 100, batch * 100 + rounds(20, 100)):
+    for seed in range(batch * 100, batch * 100 + rounds(10, 100)):
         rng = random.Random(seed)
         columns, rows = rng.choice(((20, 5), (10, 4), (30, 8)))
         data = "".join(rng.choice(NARROW) for _ in range(rng.choice((3, 10, 40)))).encode() + b"\x1b[mend"
@@ -61,7 +61,7 @@ def test_lines_wrap_anew_as_in_another_emulator(xterm: Xterm, batch: int) -> Non
 @pytest.mark.parametrize("batch", range(4))
 def test_what_scrolled_off_comes_at_the_width_of_whoever_attaches(xterm: Xterm, batch: int) -> None:
     """Colours, links, wide characters: as if the terminal had had this width from the start."""
-    for seed in range(batch * 100, batch * 100 + rounds(20, 100)):
+    for seed in range(batch * 100, batch * 100 + rounds(10, 100)):
         rng = random.Random(seed)
         data = "".join(rng.choice(LINES) for _ in range(rng.choice((10, 60, 200)))).encode() + b"\x1b[mend"
         sizes = [(rng.choice(WIDTHS), rng.choice(HEIGHTS)) for _ in range(rng.randint(1, 3))]

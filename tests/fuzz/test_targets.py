@@ -14,9 +14,9 @@ from tests.fuzz.target import Target, pure
 from tests.fuzz.targets import TARGETS
 from tests.support import rounds
 
-CASES = rounds(50, 150)
+CASES = rounds(30, 150)
 #: Of a target that takes milliseconds for each.
-SLOW_CASES = rounds(5, 12)
+SLOW_CASES = rounds(3, 12)
 
 
 def cases(target: Target) -> st.SearchStrategy[bytes]:

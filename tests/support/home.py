@@ -88,6 +88,7 @@ class Home:
         self.patience = 5.0
         self._terminals: list[Terminal] = []
         self._started: list[subprocess.Popen[bytes]] = []
+        self._before = processes.listed()
         os.makedirs(self.directory, mode=0o700)
         os.chmod(self.path, 0o700)
         for name, content in _FILES.items():
@@ -222,7 +223,8 @@ class Home:
 
     def processes(self) -> list[int]:
         """Pids of all that runs in this home, daemons and their programs included."""
-        return processes.marked("TEST_HOME", self.root)
+        self._before &= processes.listed()  # what has ended may give its pid to one of ours
+        return processes.marked("TEST_HOME", self.root, self._before)
 
     def leave(self) -> None:
         """Closes terminals and ends what was started without one; sessions stay."""

@@ -7,14 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 LINUX = sys.platform.startswith("linux")
 _BLOCK = 64 << 10
 
 
-def _environments() -> Iterable[tuple[int, bytes]]:
-    """(pid, environment) of each process whose environment may be read; zombies have none."""
+def listed() -> set[str]:
+    """The pids of all processes, where /proc lists them: in a tenth of the time that their environments take."""
+    return {entry for entry in os.listdir("/proc") if entry.isdigit()} if LINUX else set()
+
+
+def _environments(but: Collection[str]) -> Iterable[tuple[int, bytes]]:
+    """(pid, environment) of each process whose environment may be read; zombies have none. `but`: pids left out."""
     if not LINUX:
         listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, check=False).stdout
         for line in listing.splitlines():
@@ -22,7 +27,7 @@ def _environments() -> Iterable[tuple[int, bytes]]:
             yield int(pid), b"\0" + rest.replace(b" ", b"\0") + b"\0"
         return
     for entry in os.listdir("/proc"):
-        if entry.isdigit():
+        if entry.isdigit() and entry not in but:
             try:
                 yield int(entry), b"\0" + _read(f"/proc/{entry}/environ") + b"\0"
             except OSError:
@@ -42,10 +47,10 @@ def _read(path: str) -> bytes:
         os.close(descriptor)
 
 
-def marked(name: str, value: str) -> list[int]:
-    """Pids, other than this process's, that were started with NAME=VALUE in their environment."""
+def marked(name: str, value: str, but: Collection[str] = ()) -> list[int]:
+    """Pids, other than this process's and `but`, that were started with NAME=VALUE in their environment."""
     mark = os.fsencode(f"\0{name}={value}\0")
-    return [pid for pid, environment in _environments() if mark in environment and pid != os.getpid()]
+    return [pid for pid, environment in _environments(but) if mark in environment and pid != os.getpid()]
 
 
 def of_user(uid: int) -> list[int]:

@@ -57,7 +57,7 @@ def earnest(text: str) -> str:
 def impatient(home: Home, name: str, way: str, path: str, bound: str) -> None:
     """What stands still is soon given up by another sesh, where it does: in the trial, or later."""
     if way in ("hang", "sleep"):
-        change(home, name, f"daemon/upgrade/{path}.py", f"{bound} = 1.0\n")
+        change(home, name, f"daemon/upgrade/{path}.py", f"{bound} = 0.4\n")
 
 
 def used(home: Home, reload: Callable[[], object]) -> bool:

@@ -16,6 +16,32 @@ _LOADED = {
     "zsh": 'autoload -U compinit; compinit -u -D; eval "$(sesh --completions zsh)"',
     "fish": "set -g fish_autosuggestion_enabled 0; sesh --completions fish | source",
 }
+OWN = [
+    ("sesh wo", "sesh work"),
+    ("sesh --kill play w", "sesh --kill play work"),
+    ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
+    ("sesh new proj", "sesh new projects/"),
+    ("sesh new -- ./runnable/sessp", "sesh new -- ./runnable/sessprogram"),
+    ("sesh @me@gp", "sesh @me@gp"),
+    ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
+]
+"""Lines typed and what Tab makes of them, where a shell's own script has to do with words, quotes and files."""
+LINES = [
+    *OWN,
+    ("sesh --kill pl", "sesh --kill play"),
+    ("sesh --ren", "sesh --rename"),
+    ("sesh --exec --tim", "sesh --exec --timeout"),
+    ("sesh --list --label te", "sesh --list --label team=web"),
+    ("sesh --screen work --format h", "sesh --screen work --format html"),
+    ("sesh --send work --key PageU", "sesh --send work --key PageUp"),
+    ("sesh --exec -C proj", "sesh --exec -C projects/"),
+    ("sesh @gp", "sesh @gpubox"),
+    ("sesh @far.", "sesh @far.example.com"),
+    ("sesh @box", "sesh @boxed"),
+    ("sesh --completions fi", "sesh --completions fish"),
+    ("sesh @gpubox --ren", "sesh @gpubox --rename"),
+]
+"""Those for which each shell asks sesh alike, too."""
 
 
 def shell_of(home: Home, name: str) -> Terminal:
@@ -44,27 +70,7 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.write(".ssh/more/1", "Host boxed !not\n")
     home.write("runnable/sessprogram", "#!/bin/sh\n", mode=0o755)
     opened = shell_of(home, shell)
-    for typed, becomes in (
-        ("sesh wo", "sesh work"),
-        ("sesh --kill pl", "sesh --kill play"),
-        ("sesh --kill play w", "sesh --kill play work"),
-        ("sesh --ren", "sesh --rename"),
-        ("sesh --exec --tim", "sesh --exec --timeout"),
-        ("sesh --list --label te", "sesh --list --label team=web"),
-        ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
-        ("sesh --screen work --format h", "sesh --screen work --format html"),
-        ("sesh --send work --key PageU", "sesh --send work --key PageUp"),
-        ("sesh new proj", "sesh new projects/"),
-        ("sesh --exec -C proj", "sesh --exec -C projects/"),
-        ("sesh @gp", "sesh @gpubox"),
-        ("sesh @far.", "sesh @far.example.com"),
-        ("sesh @box", "sesh @boxed"),
-        ("sesh --completions fi", "sesh --completions fish"),
-        ("sesh new -- ./runnable/sessp", "sesh new -- ./runnable/sessprogram"),
-        ("sesh @me@gp", "sesh @me@gp"),
-        ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
-        ("sesh @gpubox --ren", "sesh @gpubox --rename"),
-    ):
+    for typed, becomes in LINES if shell == "bash" else OWN:
         tab(opened, typed, becomes)
 
 

@@ -58,11 +58,14 @@ def put(path: str, kind: str) -> None:
 
 KINDS = (*CONTENTS, "a directory", "a FIFO", "a link", "without permission")
 RARE = ("empty", "of another shape", "huge", "half a pair", "bytes", "a long id", "a pid that is none", "a link")
-EACH = [pytest.param(kind, marks=[pytest.mark.thorough] if kind in RARE else []) for kind in KINDS]
-"""Those that one of the others stands for are left to `.ci/run`."""
 
 
-@pytest.mark.parametrize("kind", EACH)
+def kinds(*rare: str) -> list[Any]:
+    """All of them; those that one of the others stands for are left to `.ci/run`."""
+    return [pytest.param(kind, marks=[pytest.mark.thorough] if kind in rare else []) for kind in KINDS]
+
+
+@pytest.mark.parametrize("kind", kinds(*RARE, "of other types", "nested", "a directory"))
 def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh, kind: str) -> None:
     """On 3.10 and 3.11 all of these ended as an internal error, where the launcher starts sesh without `site`."""
     sesh("--open", "good", "--", "sleep", "1000")
@@ -105,7 +108,15 @@ def read(home: Home, entry: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["no JSON", "nested", "huge", "a directory", "a FIFO", "a link"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no JSON",
+        "nested",
+        "a FIFO",
+        *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("huge", "a directory", "a link")),
+    ],
+)
 def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Sesh, kind: str) -> None:
     assert sesh("--exec", "first", "--", "sh", "-c", "exit 3").code == 3
     folder = os.path.join(home.directory, ".results")
@@ -144,7 +155,7 @@ def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh:
     assert "lost" in sesh("--list").stdout
 
 
-@pytest.mark.parametrize("kind", EACH)
+@pytest.mark.parametrize("kind", kinds(*RARE))
 def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh, kind: str) -> None:
     sesh("--open", "gone")
     record = read(home, "gone.json")

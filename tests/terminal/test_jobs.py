@@ -9,7 +9,7 @@ from tests.support import Home, wait_until, warm
 
 def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None:
     """Ten thousand were run by hand; these are as many as it takes to see results go, where fewer are kept."""
-    newest, count = 10, 25
+    newest, count = 4, 10
     home.command = warm.changed(f"from sesh.store import results; results.NEWEST = {newest}")
     for number in range(1, count + 1):
         done = home.sesh("--exec", "job", "--", "sh", "-c", f"exit {number % 7}")
@@ -47,9 +47,9 @@ def test_a_result_is_found_by_whoever_asks_later(home: Home) -> None:
 def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
     # What the emulator has not seen is kept, up to 16 MiB.
     home.command = warm.changed("from sesh.daemon.clients import relay; relay.EMULATOR_LAG >>= 4")
-    done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "5000")
+    done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "3000")
     assert done.code == 0
     assert len(done.raw.replace(b"\n", b"\r\n")) >= 256 << 10  # as it came from the pty
-    assert done.raw.endswith(f"{4999:0900}\n{5000:0900}\n".encode())
+    assert done.raw.endswith(f"{2999:0900}\n{3000:0900}\n".encode())
     assert "only the end was kept" in done.stderr
-    assert home.sesh("--exec", "job", "--json", "--", "seq", "-f", "%0900g", "5000").json()["truncated"] is True
+    assert home.sesh("--exec", "job", "--json", "--", "seq", "-f", "%0900g", "3000").json()["truncated"] is True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +26,7 @@ def printed(home: Home, *words: str) -> list[Any]:
 
 def first(home: Home, *words: str) -> list[Any]:
     """The first value of a verb that keeps printing."""
-    following = subprocess.Popen([*home.command, *words, "--json"], env=home.env, stdout=subprocess.PIPE)
+    following = home.start(*words, "--json")
     assert following.stdout is not None
     with following:
         value = json.loads(following.stdout.readline())
@@ -39,8 +38,7 @@ def recorded(home: Home) -> list[Any]:
     """What `--record` prints when the session has ended."""
     home.sesh("--open", "short", "--", "sh", "-c", "read x; exit 3")
     file = f"{home.path}/short.cast"
-    words = ["--record", "short", file, "--json"]
-    recording = subprocess.Popen([*home.command, *words], env=home.env, stdout=subprocess.PIPE)
+    recording = home.start("--record", "short", file, "--json")
     wait_until(lambda: os.path.exists(file) and os.path.getsize(file))
     home.sesh("--send", "short", "--enter")
     return [json.loads(recording.communicate(timeout=20)[0])]
@@ -102,6 +100,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
 """What makes each verb print its values."""
 _OF_HOSTS = {"--deploy", "--forget"}
 """Tried in tests/remote."""
+_OF_NO_SESSION = {"--shell-init", "--completions", "--upgrade", "--help", "--version"}
 
 
 def test_every_verb_that_prints_a_value_is_tried() -> None:
@@ -111,11 +110,12 @@ def test_every_verb_that_prints_a_value_is_tried() -> None:
 @pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("verb", CASES)
 def test_a_verb_prints_what_its_type_says(home: Home, verb: str) -> None:
-    home.sesh("--open", "work")
-    home.sesh("--wait", "work", "--prompt", "--timeout", "20")
+    if verb not in _OF_NO_SESSION:
+        home.sesh("--open", "work")
+        home.sesh("--wait", "work", "--prompt", "--timeout", "20")
+        home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
     if verb in ("--grep", "--history", "--logs", "--screen"):
         home.sesh("--run", "work", "--", "echo true")
-    home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
     for value in CASES[verb](home):
         found = [list(differences(value, kind, verb)) for kind in PAGE.PRINTS[verb]]
         assert [] in found, min(found, key=len)

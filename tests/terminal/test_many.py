@@ -12,12 +12,12 @@ import pytest
 from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
-COUNT = 150
+COUNT = 100
 
 
 @pytest.fixture
 def crowd(home: Home) -> Iterator[list[str]]:
-    """The names of 150 sessions, and commands that may have 64 descriptors."""
+    """The names of 100 sessions, and commands that may have 64 descriptors."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.crowd", str(COUNT)],
         env=home.environment(),
@@ -52,7 +52,7 @@ def test_each_verb_that_asks_many_daemons_asks_them_in_portions(crowd: list[str]
     followed = sesh("--events")
     assert (followed.code, followed.stderr.count("\n"), "ulimit -n" in followed.stderr) == (1, 1, True)
     watching = home.terminal("--watch", columns=80, rows=400)
-    watching.wait_for(f"s{COUNT - 1}")
+    watching.wait_for(f"s{COUNT - 1:03}")
     watching.type("q")
     assert watching.exit_code() == 0
     ended = sesh("--kill-all", "-y", "--json", timeout=60)

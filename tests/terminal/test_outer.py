@@ -48,7 +48,7 @@ def enter(terminal: Terminal, *words: str) -> None:
     terminal.wait_until(lambda: last(terminal) == PROMPT, what="the session's prompt")
 
 
-TURNS = rounds(5, 20)
+TURNS = rounds(3, 20)
 """How often the session is left and entered again."""
 
 

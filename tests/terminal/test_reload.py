@@ -11,8 +11,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-import pytest
-
 from tests.support import Home, Result, rounds, wait_until, warm
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -87,7 +85,7 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
     reading.start()  # who does not read for two seconds is waited for no longer
     wait_until(lambda: "job" in home.names())
     before = pids(home, "job")
-    for done in range(1, rounds(3, 50) + 1):
+    for done in range(1, rounds(2, 50) + 1):
         answer = sesh("--reload", "job", "--json")
         assert answer.json() == {"ok": True, "reloaded": ["job"]}, answer.stderr
         assert reloads(home, "job") == done
@@ -133,15 +131,13 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
     person.type('stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r')
     drawn = home.terminal("work", "--read-only", columns=60, rows=10)
     person.wait_for("reading")  # before that a return that is typed stays one, and does not end the line
-    for number in range(1, 4):
+    for number in range(1, 3):
         person.type(f"a{number}\r")
         assert sesh("--reload").code == 0
         person.type(f"b{number}\r")
         person.wait_for(f"line {2 * number} b{number}")
-    drawn.wait_for("line 6 b3")
-    assert re.findall(r"line (\d) (..)", person.text()) == [
-        ("1", "a1"), ("2", "b1"), ("3", "a2"), ("4", "b2"), ("5", "a3"), ("6", "b3"),
-    ]  # fmt: skip
+    drawn.wait_for("line 4 b2")
+    assert re.findall(r"line (\d) (..)", person.text()) == [("1", "a1"), ("2", "b1"), ("3", "a2"), ("4", "b2")]
     assert sesh("--status", "work", "--json").json()["attached"] == 2
     person.type("\x04exit 5\r")
     assert person.exit_code() == 5
@@ -151,12 +147,12 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
 def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Sesh, home: Home) -> None:
     person = home.terminal("work", "--", "sh", "-c", "stty raw -echo; echo go; exec cat > out")
     person.wait_for("go")
-    typed = b"".join(b"%07d," % number for number in range(40_000))
+    typed = b"".join(b"%07d," % number for number in range(30_000))
     sent = typed.translate(bytes.maketrans(b"0123456789,", b"abcdefghijk"))
     with open(home.write("sent", sent), "rb") as file:
         sending = home.start("--send", "work", "-", stdin=file.fileno())
-    middle = len(typed) // 4
-    for part in range(4):
+    middle = len(typed) // 3
+    for part in range(3):
         reloading = home.start("--reload", "work")
         person.type(typed[part * middle : (part + 1) * middle], timeout=60)
         assert reloading.wait(20) == 0
@@ -190,7 +186,7 @@ def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, 
 
 def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, home: Home) -> None:
     """A SIGCHLD that the old image had taken in was one that the new one never saw."""
-    for number in range(rounds(3, 6)):
+    for number in range(rounds(2, 6)):
         job = home.start("--exec", f"job{number}", "--", "sh", "-c", f"sleep 0.{3 + number}; exit {10 + number}")
         wait_until(lambda number=number: f"job{number}" in home.names())  # type: ignore[misc]
         while sesh("--reload", f"job{number}").code == 0:
@@ -215,12 +211,13 @@ def test_a_kept_session_is_reloaded_too(sesh: Sesh, home: Home) -> None:
 
 def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    numbers = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; done; echo $i in all; (exit 5)"
+    pause = "[ $((i % 1000)) != 0 ] || sleep 0.05"  # else two processors are busy until the time of `late` is over
+    numbers = f"i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; {pause}; done; echo $i in all; (exit 5)"
     running = home.start("--run", "work", "--", numbers)
     wait_until(lambda: "\nline " in sesh("--logs", "work", "20").stdout)
     waiting = home.start("--run", "work", "--timeout", "60", "--", "echo next")
     late = home.start("--run", "work", "--timeout", "2", "--", "echo never")
-    for _ in range(3):
+    for _ in range(2):
         assert sesh("--reload", "work").code == 0
     assert late.wait(20) == 124
     home.write("enough", "")
@@ -236,7 +233,7 @@ def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) 
 def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home: Home) -> None:
     """Amid the typing of a line, and the asking for a code, nothing can be handed over; that is waited for."""
     sesh("--open", "work")
-    for number in range(count := rounds(4, 8)):
+    for number in range(count := rounds(3, 8)):
         reloading = home.start("--reload", "work")
         answer = sesh("--run", "work", "--", f"echo {number}; (exit {number})")
         assert (answer.code, answer.stdout) == (number, f"{number}\n")
@@ -250,11 +247,11 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
     job = home.start("--exec", "job", "--stdin", "--follow", "--", "cat", stdin=subprocess.PIPE)
     assert job.stdin is not None
     wait_until(lambda: "job" in home.names())
-    for word in (b"one\n", b"two\n", b"three\n"):
+    for word in (b"one\n", b"two\n"):
         job.stdin.write(word)
         job.stdin.flush()
         assert sesh("--reload", "job").code == 0
-    assert job.communicate(timeout=20)[0].replace(b"\r", b"") == b"one\ntwo\nthree\n"
+    assert job.communicate(timeout=20)[0].replace(b"\r", b"") == b"one\ntwo\n"
 
 
 def test_another_sesh_takes_over_and_one_that_is_broken_does_not(sesh: Sesh, home: Home) -> None:
@@ -300,18 +297,18 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     assert "RELOADED AS" in sesh("--status", "work", "--json").json()["faults"][-1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP, signal.SIGTERM])
-def test_signals_mean_after_it_what_they_meant_before(sesh: Sesh, home: Home, number: int) -> None:
+def test_signals_mean_after_it_what_they_meant_before(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work", "--", "sh", "-c", "echo up; while :; do read x; done")
     assert sesh("--reload", "work").code == 0
     daemon, _ = pids(home, "work")
-    os.unlink(os.path.join(home.directory, "work.sock"))
-    os.kill(daemon, number)
-    if number == signal.SIGTERM:
-        wait_until(lambda: not home.processes())
-    else:
+    for number in (signal.SIGUSR1, signal.SIGHUP):
+        os.unlink(os.path.join(home.directory, "work.sock"))
+        os.kill(daemon, number)
         wait_until(lambda: sesh("--screen", "work").stdout.startswith("up"))
         assert pids(home, "work")[0] == daemon
+    os.unlink(os.path.join(home.directory, "work.sock"))
+    os.kill(daemon, signal.SIGTERM)
+    wait_until(lambda: not home.processes())
 
 
 def test_a_lost_or_absent_session_cannot_be_reloaded(sesh: Sesh, home: Home) -> None:

@@ -148,7 +148,7 @@ def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
 def test_a_pattern_that_takes_forever_costs_the_session_nothing(sesh: Sesh, home: Home) -> None:
     """The regular expression of one wait could have run in the daemon, and held up everybody."""
     home.patience = 30  # the search ends when it has had its processor time, also where its waiter was killed
-    mine, home.command = home.command, warm.changed(IMPATIENT.replace("'0.5'", "'2.0'"))
+    mine, home.command = home.command, warm.changed(IMPATIENT.replace("'0.3'", "'2.0'"))
     waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
     home.command = mine
     typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
@@ -208,7 +208,7 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
 def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(sesh: Sesh, home: Home) -> None:
     """It held the client beyond its timeout, for as long as the universe stands."""
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
-    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "1")
+    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "0.6")
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
     assert waiting.wait(60) == 124

@@ -26,7 +26,7 @@ LETTERS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_s
 ANYTHING = st.one_of(st.text(max_size=80), NAMES, st.text(string.ascii_letters + "._+-/\0\n", max_size=70))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(ANYTHING)
 def test_a_name_is_what_the_rule_says_and_nothing_else(word: str) -> None:
     allowed = NAME.fullmatch(word) is not None
@@ -90,7 +90,7 @@ def test_r26_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: s
     assert caught.value.exit_code == 2
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.text(st.sampled_from("ab1-@:[]%.\\ \n\0$;='/"), max_size=16))
 def test_no_host_begins_like_an_option_or_holds_what_a_shell_reads(word: str) -> None:
     try:
@@ -131,7 +131,7 @@ def test_names_one_slip_apart_are_told(one: str, other: str, expected: bool) -> 
     assert differ_by_one(other, one) is expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     LETTERS, st.integers(0, 12), st.sampled_from(string.ascii_letters), st.sampled_from(["in", "out", "over", "swap"])
 )
@@ -149,7 +149,7 @@ def test_every_single_slip_is_seen_from_both_sides(name: str, place: int, letter
     assert differ_by_one(other, name)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.text(max_size=200))
 def test_what_is_shown_is_one_short_line_without_controls(word: str) -> None:
     shown = printable(word)

@@ -172,7 +172,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @example([b"\x1b]", b"\xff["], [])
 @example([b"\x1b]", b"\xff["], [2])
 @example([b"\x1b]", b"\xff["], [3])
@@ -191,7 +191,7 @@ def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> No
     assert watch.carry == whole.carry
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(PIECES, max_size=12))
 def test_one_byte_at_a_time_finds_the_same(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
@@ -200,7 +200,7 @@ def test_one_byte_at_a_time_finds_the_same(pieces: list[bytes]) -> None:
     assert found == [(each.kind, each.body, each.end) for each in QueryScanner().find(data)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_borne_and_ends_lie_in_the_block(data: bytes) -> None:
     ends = [finding.end for finding in QueryScanner().find(data)]

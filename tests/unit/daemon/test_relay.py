@@ -320,6 +320,7 @@ def test_one_brought_back_in_a_flood_is_shown_the_screen(stage: Stage) -> None:
     assert client.fed()
 
 
+@pytest.mark.thorough  # hundreds of screens, for one bound
 def test_one_that_asks_for_screens_and_takes_none_costs_bounded_memory(stage: Stage) -> None:
     stage.attach()
     stage.print(b"\x1b[31mcolour \x1b[32mful \x1b[m" * 100)

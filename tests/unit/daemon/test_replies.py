@@ -270,7 +270,7 @@ TYPED = st.one_of(st.sampled_from(KEYS + REPORTS + PASTES), WORDS.map(lambda tex
 CUTS = st.lists(st.integers(0, 300), max_size=20)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(TYPED, max_size=12), CUTS, st.sets(st.sampled_from(sorted(QUERIES - {"cpr"}))))
 def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cuts: list[int], asked: set[str]) -> None:
     replies = ReplyFilter()
@@ -280,7 +280,7 @@ def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cut
     assert through(replies, data, cuts) == data
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.sampled_from(ANSWERS), st.booleans(), st.sampled_from([b"k", b"\x1b[A", b"\r"])), max_size=8),
     CUTS,
@@ -305,7 +305,7 @@ def test_replies_amid_keys_pass_where_asked_for_in_any_chunking(
         assert len(through(replies, data, cuts)) <= len(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), CUTS, st.sets(st.sampled_from(sorted(QUERIES))))
 def test_any_bytes_are_borne_and_none_is_made_up(data: bytes, cuts: list[int], asked: set[str]) -> None:
     replies = ReplyFilter()

@@ -19,7 +19,13 @@ def started(line: str, **streams: int) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(
-    "line", ["exec yes", "exec tr '\\0' x </dev/zero", "exec yes >&2", "trap '' PIPE; while :; do echo x; done"]
+    "line",
+    [
+        "exec yes",
+        "exec tr '\\0' x </dev/zero",
+        "exec yes >&2",
+        "trap '' PIPE; while :; do printf %0999d 0; done",
+    ],
 )
 def test_a_command_that_prints_without_end_is_ended(line: str) -> None:
     process = started(line)

@@ -6,6 +6,8 @@ import gc
 import random
 import tracemalloc
 
+import pytest
+
 from sesh.vt import cell
 from sesh.vt.emulator import Emulator
 
@@ -57,6 +59,7 @@ def light_output(lines: range) -> list[bytes]:
     ]
 
 
+@pytest.mark.thorough  # the memory of caches, at the pace of tracemalloc
 def test_light_output_takes_no_more_memory_once_the_scrollback_is_full() -> None:
     """By the bytes that Python holds after equal amounts of output."""
     part = 6 * cell.LINKED  # the caches are as full after each

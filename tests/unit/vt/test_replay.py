@@ -33,7 +33,7 @@ def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
 
 
 @given(bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
@@ -41,7 +41,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 
 
 @given(bytestreams, bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
@@ -54,7 +54,7 @@ def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size
 
 
 @given(bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_replay_is_a_fixed_point(data: bytes, size: tuple[int, int]) -> None:
     first = replay(fed(data, *size), lines=0)
     again = replay(fed(first, *size), lines=0)
@@ -63,7 +63,7 @@ def test_a_replay_is_a_fixed_point(data: bytes, size: tuple[int, int]) -> None:
 
 
 @given(bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_state_goes_through_json_unharmed(data: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
     copy = Emulator.from_state(json.loads(json.dumps(emulator.state())))
@@ -74,7 +74,7 @@ def test_state_goes_through_json_unharmed(data: bytes, size: tuple[int, int]) ->
 
 
 @given(streams, streams)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_repainting_brings_a_terminal_that_missed_output_up_to_date(seen: list[bytes], missed: list[bytes]) -> None:
     def left_out(item: bytes) -> bool:
         shift = item in {b"\x1bN", b"\x1bO"}

@@ -52,14 +52,14 @@ def fed(size: tuple[int, int], stream: list[bytes], *, cells: bool) -> Emulator:
 
 
 def test_rows_of_text_and_rows_of_cells_come_out_the_same() -> None:
-    for seed in range(rounds(60, 150)):
+    for seed in range(rounds(30, 150)):
         rng = random.Random(seed)
         size, stream = rng.choice(SIZES), pieces(rng)
         assert fed(size, stream, cells=False).state() == fed(size, stream, cells=True).state(), seed
 
 
 def test_where_no_stand_in_is_left_graphemes_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    streams = [(rng.choice(SIZES), pieces(rng)) for rng in map(random.Random, range(60))]
+    streams = [(rng.choice(SIZES), pieces(rng)) for rng in map(random.Random, range(rounds(30, 60)))]
     states = [fed(*each, cells=False).state() for each in streams]
     monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
     monkeypatch.setattr(graphemes, "STAND_INS", 1)
