@@ -49,7 +49,8 @@ MAX_TOLD = 1024
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
-"""Seconds that a request for the screen waits for the emulator: at most, and while the program goes on printing."""
+"""Seconds that a request for the screen waits for the emulator: at most; while the program goes on printing, and the
+emulator is far behind."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests that show what the emulator has seen: it may catch up before they are carried out."""
 
@@ -137,12 +138,17 @@ class Requests:
             self._carry_out(*self.deferred.pop(0)[2:])
 
     def _ready(self, position: int, since: float) -> bool:
-        """Whether the emulator has come to `position`; while the program goes on printing, that takes too long."""
-        session = self._daemon.session
-        if session.model.position >= position:
-            return True
+        """Whether the emulator has come to `position`; while the program goes on printing, that may take too long."""
+        log, model = self._daemon.session.log, self._daemon.session.model
         waited = time.monotonic() - since
-        return waited > CATCH_UP or (waited > CATCH_UP_PRINTING and session.log.head > position)
+        if model.position >= position or waited > CATCH_UP:
+            return True
+        if waited <= CATCH_UP_PRINTING or log.head <= position:
+            return False
+        if not model.near(position):
+            return True
+        model.step()  # the machine is slow, not the emulator
+        return model.position >= position
 
     def _carry_out(self, handler: Handler, request: Request) -> None:
         connection = request.connection

@@ -183,7 +183,7 @@ def _detach() -> None:
         os.dup2(nothing, descriptor)
     os.closerange(3, 1 << 16)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
 
 
@@ -195,4 +195,5 @@ def _become(source: str | None, variables: dict[str, str], directory: str) -> No
         os.chdir(directory)
     except OSError:
         pass  # it was removed: the root directory will do
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that ends while it is asked must not end this
     os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})

@@ -197,7 +197,8 @@ def _forget_record(name: str) -> None:
 
 
 def clear(name: str) -> None:
-    """Removes what a lost session of this name left. The caller holds the directory's lock.
+    """Removes what a lost session of this name left, and nothing of this process's own session. The caller holds the
+    directory's lock.
 
     Raises Exists where it runs, Refused where the files are another machine's or not sesh's.
     """
@@ -211,8 +212,10 @@ def clear(name: str) -> None:
         if probe is not None:
             probe.close()
             raise paths.taken(name)
+    if record is not None and record.get("daemon_pid") == os.getpid() and records.alive(record):
+        return  # who looks must not miss it while its socket is made again
     left = record is not None and record.get("exit_code") is not None and record.get("keep") is not True
-    if record is not None and not left and _alive_elsewhere(record):
+    if record is not None and not left and _wakes(record):
         raise paths.taken(name)
     records.remove(name)
 
@@ -234,10 +237,8 @@ def _remove_stale(folder: str) -> None:
                 continue  # another process removed it
 
 
-def _alive_elsewhere(record: Record) -> bool:
+def _wakes(record: Record) -> bool:
     """Whether another daemon, which lost its socket, still holds the name; it is asked to make the socket again."""
-    if record.get("daemon_pid") == os.getpid():
-        return False
     try:
         return records.wake(record)
     except SeshError:

@@ -252,12 +252,21 @@ class Model:
             self._apply_resizes()
         return self.position >= position
 
+    @property
+    def _pace(self) -> float:
+        """Bytes that the emulator takes in a second of the processor; without end while little is known of that."""
+        return self._fed / self._spent if self._spent > STEP_TIME else math.inf
+
+    def near(self, position: int) -> bool:
+        """Whether the emulator's own work up to `position` takes no longer than CATCH_UP_TIME, by its pace so far."""
+        return position - self.position <= self._pace * CATCH_UP_TIME
+
     def skip_ahead(self) -> bool:
         """Goes on with the log's last part where all of it would take the emulator too long; whether it does.
 
         Screen and scrollback lack what lies between. No client's bytes do.
         """
-        pace = self._fed / self._spent if self._spent > STEP_TIME else math.inf
+        pace = self._pace
         if self.lag <= pace * TOO_LONG:
             return False
         start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))

@@ -27,6 +27,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
     from typing import NoReturn, TypedDict
 
@@ -56,6 +57,7 @@ _MANIFEST, _START, _TEMPORARY = "MANIFEST", "start.py", ".tmp-"
 _BLOCK = 1 << 18
 _NOT_COMPILED = ("pygments", "markdown_it")  # sesh never loads them
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -131,7 +133,7 @@ class Installer:
         """Receive a version, try it, and put it into service."""
         self._create_folders()
         self._remove_leftovers()
-        with _Scratch(self.versions) as scratch:
+        with _scratch(self.versions) as scratch:
             unpacked = os.path.join(scratch, "unpacked")
             self._extract(self._receive(os.path.join(scratch, "archive")), unpacked)
             self.begin("smoke_test")
@@ -148,7 +150,7 @@ class Installer:
     def _switch_to_present(self) -> None:
         """Put a version that is there already into service."""
         self.begin("smoke_test")
-        with _Scratch(self.versions) as scratch:
+        with _scratch(self.versions) as scratch:
             self._smoke_test(self.final, scratch)
             with _locked(self.versions, wait=True):
                 if not self.is_complete(self.final):
@@ -335,19 +337,23 @@ class _locked:  # noqa: N801 (a context manager)
         os.close(self._descriptor)
 
 
-class _Scratch:
-    """A new temporary folder below another, locked while in use, removed at the end."""
+@contextlib.contextmanager
+def _scratch(parent: str) -> Iterator[str]:
+    """A new temporary folder below another, locked while in use, removed at the end.
 
-    def __init__(self, parent: str) -> None:
-        self._path = tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent)
-        self._lock = _locked(self._path, wait=False)
-
-    def __enter__(self) -> str:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.__exit__()
-        shutil.rmtree(self._path, ignore_errors=True)
+    Signals wait until it is sure to be removed.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        path = tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent)
+        try:
+            with _locked(path, wait=False):
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+                yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _read(path: str) -> bytes:
@@ -396,7 +402,7 @@ def _on_signal(number: int, _: FrameType | None) -> NoReturn:
 
 def serve(stream: io.BufferedIOBase) -> int:
     """Read one order and carry it out; the exit code."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+    for number in _ENDING:
         signal.signal(number, _on_signal)
     os.umask(0o022)
     installer = Installer(json.loads(stream.read(int(stream.readline()))), stream)

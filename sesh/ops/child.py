@@ -42,7 +42,6 @@ def fork(
         for number, descriptor in enumerate(stdio):
             os.dup2(descriptor, number)
         _close_others(keep, max(256, *(each + 1 for each in stdio), keep + 1))
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         if directory is not None:
             os.chdir(directory)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # what came since the fork is this one's too

@@ -53,6 +53,8 @@ class SessionIndex:
         self._askings: list[Asking] = []
         self._late: Asking | None = None
         self._next_here = self._next_there = 0.0
+        self._refreshed = False
+        """Whether something was done to a session elsewhere since other hosts were asked."""
         self._looked_at = 0.0
         """When the sessions here were asked last (monotonic)."""
         self._stirred = False
@@ -94,13 +96,15 @@ class SessionIndex:
     @property
     def due(self) -> float:
         """Seconds until `take` is to be called though nothing has happened."""
-        moments = [self._next_there if not self.pending else self._askings[-1].deadline]
+        there = 0.0 if self._refreshed else self._next_there
+        moments = [there if not self.pending else self._askings[-1].deadline]
         moments += [self._next_here] if self._hosts is None else []
         return max(0.0, min(moments) - time.monotonic())
 
     def refresh(self) -> None:
-        """Has the next `take` ask all hosts again."""
-        self._next_there = 0.0
+        """Has the next `take` ask all hosts again, and once more soon after that, whatever it costs: something was done
+        to a session, and what comes of it takes a moment. Any thread may call it."""
+        self._refreshed = True
 
     def take(self, ready: set[int]) -> None:
         """Takes in what has happened, and asks for what is due."""
@@ -110,7 +114,7 @@ class SessionIndex:
         self._heard(ready)
         if self._hosts is None and now >= self._next_here:
             self._look()
-        if not self.pending and now >= self._next_there:
+        if not self.pending and (self._refreshed or now >= self._next_there):
             self._ask()
 
     def _stir(self, now: float) -> None:
@@ -154,12 +158,14 @@ class SessionIndex:
 
     def _ask(self) -> None:
         """Asks the other hosts."""
+        refreshed, self._refreshed = self._refreshed, False
         words = self._hosts if self._hosts is not None else hosts(self._caller)
         unasked = [] if self._hosts is not None else skipped(self._caller)
         self.there = {word: rows for word, rows in self.there.items() if word in words}
         self.there |= dict.fromkeys(unasked, "unreachable less than a minute ago; not asked again")
         before, self._spent_by_ssh = self._spent_by_ssh, _used_by_children()
-        self._next_there = time.monotonic() + _rest((self._spent_by_ssh - before) / _SHARE_ELSEWHERE, *ELSEWHERE)
+        wanted = 0.0 if refreshed else (self._spent_by_ssh - before) / _SHARE_ELSEWHERE
+        self._next_there = time.monotonic() + _rest(wanted, *ELSEWHERE)
         if words:
             self._askings.append(Asking(self._caller, words))
 

@@ -37,6 +37,7 @@ def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
         "rows": screen.lines,
         "screen": _dump_rows(screen.buffer),
         "main": None if screen.main is None else _dump_rows(screen.main),
+        "marks": _dump_marks(screen.main_rows),
         "scrollback": screen.scrollback.state(),
         "cursor": [cursor.y, cursor.x, cursor.hidden],
         "margin_wrap": None if screen.margin_wrap != (cursor.y, cursor.x) else list(screen.margin_wrap),
@@ -72,6 +73,8 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     screen.scrollback.load(state["scrollback"])
     screen.buffer = _load_rows(state["screen"], screen.columns)
     screen.main = None if state["main"] is None else _load_rows(state["main"], screen.columns)
+    for y, marks in state["marks"].items():
+        screen.main_rows[int(y)].marks = tuple((column, body) for column, body in marks)
     screen.cursor.y, screen.cursor.x, screen.cursor.hidden = state["cursor"]
     screen.margin_wrap = None if state["margin_wrap"] is None else (state["margin_wrap"][0], state["margin_wrap"][1])
     for name in _PLAIN:
@@ -124,6 +127,15 @@ def _dump_rows(rows: list[Row]) -> list[list[object]]:
         [_encoded(row), row.wrapped, row.ends_in_spacer(following)]
         for row, following in zip(rows, followings, strict=True)
     ]
+
+
+def _dump_marks(rows: list[Row]) -> dict[str, list[list[object]]]:
+    """The marks of rows whose texts cannot have all of them in place: under the second half of a wide character."""
+    return {
+        str(y): [list(mark) for mark in row.marks]
+        for y, row in enumerate(rows)
+        if row.marks and any(0 < column < len(row) and not row[column].data for column, _ in row.marks)
+    }
 
 
 def _encoded(row: Row) -> str:
@@ -321,7 +333,7 @@ class Emulator:
             state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}, "version": 3}
         if state.get("version") == 3:
             state = {**state, "version": VERSION}
-        state = {"skipped": 0, "images": [list(CELL), None, [], {}], **state}
+        state = {"marks": {}, "skipped": 0, "images": [list(CELL), None, [], {}], **state}
         if state.get("version") != VERSION:
             raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
         bounds = state["scrollback"]

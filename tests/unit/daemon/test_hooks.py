@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sesh import wire
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.server import Server
@@ -63,3 +65,26 @@ def test_a_fork_that_fails_upon_a_bell_costs_no_output(server: Server, monkeypat
     wait_until(lambda: session.pump.take() and b"^G" in session.log.bytes(0))
     session.emit("bell")
     assert "the hook on_bell was not started" in session.faults.lines()[-1]
+
+
+def test_a_daemon_that_ends_while_it_is_asked_for_a_terminal_costs_no_hook(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What asked was ended by SIGPIPE, and the hook was not run."""
+
+    def closed(_name: str, _timeout: float) -> wire.Connection:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        descriptor = ours.detach()
+        return wire.Connection(descriptor, descriptor)
+
+    monkeypatch.setattr(wire, "connect", closed)
+    ran = tmp_path / "ran"
+    settings = tmp_path / "config" / "sesh" / "config.toml"
+    settings.write_text(f'[hooks]\non_failed = "echo $SESH_STATE >{ran}; kill -PIPE $$; echo still >>{ran}"\n')
+    hooks = server.session.get_hooks()
+    hooks.tell("on_failed", {"event": "exited", "ts": "2026-11-22T05:00:00Z", "state": "failed", "exit_code": 3})
+    (pid,) = hooks.dump()
+    _, status = os.waitpid(pid, 0)
+    assert ran.read_text() == "failed\n"
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGPIPE, "the hook has it as programs do"

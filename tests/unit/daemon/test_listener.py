@@ -154,6 +154,24 @@ def test_a_removed_socket_is_made_again_and_clients_find_it(directory: str) -> N
     assert os.listdir(directory) == [".lock"]
 
 
+def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_stay(directory: str) -> None:
+    """The record was away for a moment, and who listed sessions then missed this one; its checkpoint went for good."""
+    claimed = Listener.claim("work")
+    record("work")
+    own = [paths.record_path("work"), records.checkpoint_path("00ff"), records.agent_path("00ff")]
+    for path in own[1:]:
+        Path(path).write_text("")
+    os.unlink(paths.socket_path("work"))
+    removed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "unlink", removed.append)
+        assert claimed.restore()
+    assert removed == []
+    assert connects("work")
+    assert all(map(os.path.exists, own))
+    claimed.release()
+
+
 def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, _: woken.append(pid))

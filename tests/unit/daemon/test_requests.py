@@ -78,6 +78,27 @@ def test_a_terminal_that_is_about_to_be_left_tells_the_person_nothing(
     assert told["told"] is False
 
 
+@pytest.mark.parametrize("near", [True, False])
+def test_what_was_printed_before_a_look_is_shown_where_the_emulator_is_nearly_there(
+    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch, near: bool
+) -> None:
+    """On a busy machine the prompt behind it was taken for a program that goes on printing: a look missed it."""
+    session = server.session
+    assert session.model.emulator is not None
+    monkeypatch.setattr(session.model, "catch_up", lambda *_: False)
+    if not near:
+        monkeypatch.setattr(session.model, "near", lambda _: False)
+    session.log.append(b"alive\r\n")
+    server.requests.handle(link.connection, {"id": 1, "verb": "screen"})
+    ((position, since, handler, request),) = server.requests.deferred
+    server.requests.deferred[:] = [(position, since - 1, handler, request)]
+    session.log.append(b"ready> ")
+    server.requests.resume()
+    link.connection.flush()
+    shown = b"".join(payload for kind, payload in link.take() if kind == protocol.DATA)
+    assert (b"alive" in shown) == near
+
+
 @pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])
 def test_a_request_whose_number_is_none_is_answered_as_number_0(server: Server, link: Link, number: object) -> None:
     found = answer(server, link, verb="summary", id=number)

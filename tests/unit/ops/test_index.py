@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sesh import wire
+from sesh.ops import index as indexes
 from sesh.ops.index import SessionIndex
 from sesh.reach.caller import Caller
 from sesh.store import listing
@@ -60,3 +61,40 @@ def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
         passes(1.0, loud=False)
         now[0] += 0.6
         assert passes(1.0, loud=False)[0] == pytest.approx(0.05, abs=0.01)
+
+
+def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first list may still show the question that was answered, and the next came after up to 50 seconds."""
+    now, spent = [1000.0], [0.0]
+    asked: list[float] = []
+
+    class Answered:
+        waiting, remarks, inbound, finished = frozenset[str](), dict[str, str](), -1, True
+
+        def __init__(self, *_: object) -> None:
+            asked.append(now[0])
+            spent[0] += 0.05  # what ssh takes on a busy machine
+
+        def left(self) -> float:
+            return 1.0
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(indexes, "_used_by_children", lambda: spent[0])
+    monkeypatch.setattr(indexes, "Asking", Answered)
+    with SessionIndex(Caller(), ["box"]) as index:
+
+        def passes(seconds: float) -> list[int]:
+            """In which seconds they were asked while so much time passed, from its beginning on."""
+            began, before = now[0], len(asked)
+            while now[0] < began + seconds:
+                index.take(set())
+                now[0] += max(0.001, min(index.due, 1.0))
+            return [round(each - began) for each in asked[before:]]
+
+        passes(10)
+        assert passes(20) == [18], "asking is dear"
+        index.refresh()
+        assert passes(20) == [0, 3]

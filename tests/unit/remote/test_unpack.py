@@ -78,10 +78,13 @@ class Host:
         failed = self.do(bundle, action, archive, **facts)["failed"]
         return failed["step"], failed["reason"]
 
-    def start(self, stream: bytes, *, closed: bool = True, most: int | None = None) -> subprocess.Popen[bytes]:
-        """Starts it as it is started on the host. `most`: bytes that a file may have."""
+    def start(
+        self, stream: bytes, *, closed: bool = True, most: int | None = None, patch: bytes = b""
+    ) -> subprocess.Popen[bytes]:
+        """Starts it as it is started on the host. `most`: bytes that a file may have. `patch`: Python that it runs
+        before anything else."""
         with open(unpack.__file__, "rb") as file:
-            program = file.read()
+            program = file.read().replace(b"\nimport time\n", b"\nimport time\n" + patch)
         limit = f"ulimit -f {most // 512}; " if most else ""
         process = subprocess.Popen(
             ["sh", "-c", f'{limit}exec "$@"', "sh", sys.executable, "-I", "-c", _BOOT],
@@ -343,6 +346,23 @@ def test_who_is_ended_while_receiving_leaves_nothing(host: Host, bundle: Bundle,
     assert host.untouched()
 
 
+_STOPPED = b"""
+made = tempfile.mkdtemp
+def mkdtemp(**words):
+    path = made(**words)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return path
+tempfile.mkdtemp = mkdtemp
+"""
+
+
+def test_who_is_ended_as_the_temporary_folder_is_made_leaves_nothing(host: Host, bundle: Bundle) -> None:
+    process = host.start(host.stream(bundle, "install"), patch=_STOPPED)
+    out, _ = process.communicate(timeout=20)
+    assert b"it was stopped on the host" in out
+    assert host.untouched()
+
+
 def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     started = [host.start(host.stream(each, "install")) for each in (bundle, bundle, other(bundle), bundle)]
     for process in started:
@@ -356,8 +376,8 @@ def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
 
 def test_what_a_killed_deploy_left_goes_with_the_next_and_what_is_in_use_does_not(host: Host, bundle: Bundle) -> None:
     process = host.start(host.stream(other(bundle), "install", b"", size=1000), closed=False)
-    wait_until(lambda: any(name.startswith(".tmp-") for name in host.versions()), what="it receives")
-    (used,) = host.versions()
+    (used,) = wait_until(host.versions)
+    wait_until(lambda: os.path.exists(host.path(VERSIONS, used, "archive")), what="it receives, and has locked its own")
     for name in (".tmp-old", ".tmp-new"):
         os.makedirs(host.path(VERSIONS, name, "fresh"))
     for name in (".tmp-old", used):

@@ -105,7 +105,9 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 #: What a restore does not bring back: what acts, what only counts, and what the program once used.
-_LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback", "images", "skipped"}
+_LEFT_OUT = {
+    "ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback", "images", "skipped", "marks"
+}  # fmt: skip
 
 
 def essence(emulator: Emulator) -> dict[str, Any]:

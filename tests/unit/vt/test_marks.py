@@ -150,6 +150,7 @@ def test_marks_survive_as_data_and_older_data_is_taken() -> None:
     state = emulator.state()
     assert Emulator.from_state(state).state() == state
     old = {**fed("text").state(), "version": 3}
+    del old["marks"]
     assert lines(Emulator.from_state(old))[0] == "text"
 
 
