@@ -6,7 +6,6 @@ import os
 import socket
 import time
 
-
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes
