@@ -35,14 +35,9 @@ def attached(home: Home, *words: str, **options: Any) -> Terminal:
     return terminal
 
 
+# zsh and dash as bash: a thorough run has all of them.
 @pytest.mark.parametrize(
-    "shell",
-    [
-        "bash",
-        "fish",
-        "tcsh",
-        *(pytest.param(shell, marks=pytest.mark.thorough) for shell in ("zsh", "dash")),
-    ],  # as bash
+    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.thorough) for shell in ("zsh", "dash"))]
 )
 def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell)

@@ -24,7 +24,7 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output(slow: Slow, flood: str) -> No
     """Megabytes stood in the buffers of the way, which is many seconds."""
     terminal = slow.attach()
     terminal.type(f"{flood}\r")
-    terminal.wait_until(lambda: len(terminal.raw) > RATE // 2, 20)
+    terminal.wait_until(lambda: len(terminal.raw) > RATE, 20)
     mark = len(terminal.raw)
     terminal.type("\x03")
     terminal.wait_for_raw(PROMPT.encode(), 20, mark)

@@ -25,7 +25,7 @@ Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["bash", "zsh", "fish", "dash", "csh"]
 FEWER = [(), ("rsync", "scp"), pytest.param(("rsync",), marks=pytest.mark.thorough)]
-"""Programs that are missing here: so rsync does it, tar, or scp, which costs most and comes between the others."""
+"""Programs that are missing here, so that rsync does it, tar, or scp: which each run tries besides, without a fault."""
 
 
 @pytest.fixture

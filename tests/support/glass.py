@@ -137,7 +137,7 @@ class Glass(pyte.Screen):
         for char in {*data}.difference(cells):
             cells[char] = self.cursor.attrs._replace(data=char)
         while data:
-            if self.cursor.x == self.columns:
+            if self.cursor.x >= self.columns:
                 self.carriage_return()
                 self.linefeed()
             x = self.cursor.x
