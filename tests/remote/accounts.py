@@ -38,7 +38,7 @@ _FILES = {
 
 
 class Account:
-    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `reset` empties its home, `end` ends all that it runs."""
+    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `end` ends what it runs, `reset` empties its home."""
 
     def __init__(self, name: str, home: str, shell: str) -> None:
         entry = pwd.getpwnam(name)

@@ -35,7 +35,10 @@ def attached(home: Home, *words: str, **options: Any) -> Terminal:
     return terminal
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh", "dash"])
+# zsh and dash as bash: a thorough run has all of them.
+@pytest.mark.parametrize(
+    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.thorough) for shell in ("zsh", "dash"))]
+)
 def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell)
     far.login_files("Welcome to \0 the box\n")
@@ -304,8 +307,7 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
     assert decoy
 
 
-@pytest.mark.usefixtures("light")
-def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
+def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     declined = home.terminal("@box", "work")
     declined.wait_for("@box has no sesh; deploy it there? [Y/n]")
@@ -313,6 +315,12 @@ def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
     assert declined.exit_code() == 1
     assert "sesh --deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
+
+
+@pytest.mark.thorough  # a whole deploy takes seconds; deploys by --deploy are tested in each run
+@pytest.mark.usefixtures("light")
+def test_who_has_no_sesh_there_gets_it_with_a_key(home: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False)
     terminal = home.terminal("@box", "work", columns=100)
     terminal.wait_for("@box has no sesh; deploy it there? [Y/n]")
     terminal.type("\r")

@@ -14,6 +14,10 @@ from tests.remote.test_lookup import PATIENT
 from tests.support import Home, Terminal, wait_until
 
 KEYS = pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
+KEY_AND_INTERRUPT = pytest.mark.parametrize(
+    "key", [b"\x1c", pytest.param(b"\x03", marks=pytest.mark.thorough)], ids=["quit", "interrupt"]
+)
+"""Where a wait is dear to come to; at the others both keys are tried in each run."""
 STRUCK = """
 import os
 from sesh.remote.ssh.link import Link
@@ -59,7 +63,7 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(home: Home, farm: Fa
     wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])
 
 
-@KEYS
+@KEY_AND_INTERRUPT
 def test_while_a_host_is_waited_for_that_had_the_name(home: Home, farm: Farm, key: bytes) -> None:
     far = farm.host("box", proxied=True)
     assert home.sesh("@box", "--open", "work").code == 0
@@ -99,7 +103,7 @@ def test_at_ssh_s_own_question(home: Home, farm: Farm, key: bytes) -> None:
     assert far.names() == []
 
 
-@KEYS
+@KEY_AND_INTERRUPT
 def test_at_the_offer_to_deploy_and_at_the_question_which_host(home: Home, farm: Farm, key: bytes) -> None:
     bare = farm.host("bare", installed=False)
     terminal = home.terminal("@bare", "work")

@@ -6,8 +6,6 @@ import os
 import socket
 import time
 
-import pytest
-
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes

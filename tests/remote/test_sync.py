@@ -24,6 +24,8 @@ from tests.support import Home, need, wait_until
 Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["bash", "zsh", "fish", "dash", "csh"]
+FEWER = [(), ("rsync", "scp"), pytest.param(("rsync",), marks=pytest.mark.thorough)]
+"""Programs that are missing here, so that rsync does it, tar, or scp: which each run tries besides, without a fault."""
 
 
 @pytest.fixture
@@ -295,7 +297,7 @@ def test_prose_says_once_what_goes_on_and_a_failure_in_one_line(
 
 
 @pytest.mark.needs("rsync")
-@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")])
+@pytest.mark.parametrize("missing", FEWER)
 def test_of_many_paths_those_that_fail_are_found_and_the_others_arrive(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
 ) -> None:
@@ -378,8 +380,9 @@ def test_another_program_called_rsync_keeps_no_file_from_arriving(
     assert [far.read(name) for name in ("a/b", "c", "d")] == ["one", "two", "two"]
 
 
-@pytest.mark.parametrize("missing", [("rsync",), ("rsync", "scp")])
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("shell", "missing"), [*((shell, ("rsync", "scp")) for shell in SHELLS), ("bash", ("rsync",)), ("csh", ("rsync",))]
+)
 def test_what_scp_would_not_do_right_goes_as_an_archive(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str, missing: tuple[str, ...]
 ) -> None:
@@ -552,7 +555,7 @@ def test_a_connection_that_went_silent_is_given_up(
 
 
 @pytest.mark.needs("rsync")
-@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")])
+@pytest.mark.parametrize("missing", FEWER)
 def test_what_a_cut_left_undone_is_done_the_next_time(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
 ) -> None:

@@ -128,7 +128,7 @@ class Glass(pyte.Screen):
         self._last = text[-1:] or self._last
 
     def draw(self, data: str) -> None:
-        """Text at the cursor. A row of plain ASCII at once: pyte's own draw takes most of the time of a test's flood."""
+        """Text at the cursor. A row of plain ASCII at once, as pyte's own takes most of the time of a flood."""
         plain = data.isascii() and not self.charset and self.g0_charset is pyte.charsets.LAT1_MAP
         if not plain or pyte.modes.IRM in self.mode or pyte.modes.DECAWM not in self.mode:
             super().draw(data)
@@ -137,7 +137,7 @@ class Glass(pyte.Screen):
         for char in {*data}.difference(cells):
             cells[char] = self.cursor.attrs._replace(data=char)
         while data:
-            if self.cursor.x == self.columns:
+            if self.cursor.x >= self.columns:
                 self.carriage_return()
                 self.linefeed()
             x = self.cursor.x
