@@ -64,9 +64,10 @@ class Asker:
         return self._askers.codes().get(self.pid)
 
     def kill(self) -> None:
-        """SIGKILL, where it has not ended."""
+        """SIGKILL, where it has not ended; its connections are closed then."""
         if self.code is None:
             os.kill(self.pid, signal.SIGKILL)
+            self.ended()
 
     def ended(self, timeout: float = 15) -> tuple[int, str]:
         """Waits for its end; the exit code and standard error."""

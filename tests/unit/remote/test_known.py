@@ -193,9 +193,10 @@ def test_a_remote_can_be_forgotten() -> None:
     assert not known.forget("box")
 
 
+@pytest.mark.thorough  # megabytes of names
 def test_names_of_any_length_can_be_read_again() -> None:
     """In JSON a character may take twelve bytes."""
-    for character in ("x", "\U0001f680"):
+    for character in ("x", "\u65e5", "\U0001f680", '"'):
         rows = [{"name": f"s{number}", "state": "running", "cwd": character * 9_999} for number in range(1_000)]
         assert known.record_names("box", rows)
         kept = known.names("box")
