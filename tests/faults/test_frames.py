@@ -17,6 +17,7 @@ import pytest
 from sesh import protocol, wire
 from sesh.daemon.loop.fault_log import KEPT
 from sesh.daemon.requests import REQUESTS
+from sesh.daemon.server import MAX_HELD
 from sesh.errors import Busy, ProtocolError, Refused, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
@@ -175,7 +176,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
             asking.hello("request")
             asking.send(block * 15)
             asking.request("summary")
-        assert peak - before < 32 << 20
+        assert peak - before < 3 * MAX_HELD  # the allocator may keep as much again of what was smaller a moment ago
         assert closed(crowd[0])
         assert not closed(crowd[-1], 0.1)
     finally:

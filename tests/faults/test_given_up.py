@@ -161,23 +161,32 @@ class Verbs:
         askers = {verb: self.asked(*words) for verb, words in VERBS.items()}
         ended: dict[str, tuple[int | None, str]] = {}
         for verb, asker in askers.items():
-            if verb == "endless" and self.waits(step):  # it has no timeout, and the daemon was there
+            if verb == "endless" and self.waits(step, asker):
                 asker.kill()
                 ended[verb] = None, "killed"
             else:
                 ended[verb] = asker.ended()
-        self.reached = set(VERBS)
-        for verb in VERBS:
-            if os.path.exists(path := os.path.join(self.home.path, f"stop-{verb}")):
-                os.unlink(path)
-                self.reached.remove(verb)
+        self.reached = {verb for verb in VERBS if not self.unmarked(verb)}
+        wait_until(lambda: len(stopped(self.home)) == len(self.reached), what="all stop that came to the step")
         go_on(self.home)
         wait_until(lambda: not stopped(self.home), what="all go on")
         return {verb: (*told, self.happened(verb)) for verb, told in ended.items()}
 
-    def waits(self, step: str) -> bool:
-        """Whether the asker without a timeout waits for its daemon, which is stopped: those with one have ended."""
-        return step not in ("accept", "accepted") and not os.path.exists(os.path.join(self.home.path, "stop-endless"))
+    def waits(self, step: str, asker: Asker) -> bool:
+        """Whether the asker without a timeout waits for its daemon, which has come to the step."""
+        if step in ("accept", "accepted"):
+            return False  # it sees by itself that nobody is there
+        mark = os.path.join(self.home.path, "stop-endless")
+        wait_until(lambda: not os.path.exists(mark) or asker.code is not None, 20, what="the step, or the asker's end")
+        return asker.code is None
+
+    def unmarked(self, verb: str) -> bool:
+        """Whether a daemon had not come to the step; it does not stop there any more."""
+        try:
+            os.unlink(os.path.join(self.home.path, f"stop-{verb}"))
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def agrees(code: int | None, said: str, happened: int) -> bool:

@@ -194,7 +194,7 @@ def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, fa
     if key == DETACH:
         assert terminal.exit_code() == 0
     else:
-        shows(terminal, "another")
+        terminal.wait_for_raw(b"another\r\n", timeout=15)  # to draw it all takes the test longer than sesh to bring it
 
 
 def test_what_is_typed_while_the_link_is_down_arrives_once(home: Home, farm: Farm) -> None:
