@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 
@@ -257,7 +256,7 @@ class Model:
 
         Screen and scrollback lack what lies between. No client's bytes do.
         """
-        pace = self._fed / self._spent if self._spent > STEP_TIME else math.inf
+        pace = self._fed / self._spent if self._spent > STEP_TIME else float("inf")
         if self.lag <= pace * TOO_LONG:
             return False
         start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))

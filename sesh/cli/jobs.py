@@ -75,7 +75,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
     """`-d`: the job's session, which nobody waits for."""
-    from sesh.cli import attach
+    from sesh.cli.open import made
     from sesh.ops import sessions
 
     target = cli.target
@@ -88,7 +88,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.json:
         printing.text(name)
-    return attach.made(cli, name, created=True)
+    return made(cli, name, created=True)
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:

@@ -45,7 +45,7 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
             if host is None:
                 failed[name] = found.missing(name) or failed[name]
                 continue
-            from sesh.reach.target import HostTarget
+            from sesh.reach.host_target import HostTarget
 
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             HostTarget(cli.caller, host).call(sessions.kill, names=[name])

@@ -14,7 +14,6 @@ from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
 from sesh.ops import enter
-from sesh.reach import calls
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
 from sesh.store import results
@@ -191,7 +190,7 @@ class Waiter:
             self._forwarder.answered(response)
         elif response.get("id") != _WAIT:
             self._retained.clear()
-        elif calls.checked(response).get("exit_code") is None:
+        elif wire.checked(response).get("exit_code") is None:
             raise gate.malformed("RESPONSE", ".exit_code is missing")
         else:
             return response  # type: ignore[return-value]  # which the gate has checked

@@ -62,7 +62,7 @@ def open_(
     A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
     CannotStart, Refused, UsageError, Unreachable.
     """
-    from sesh.ops import create, enter
+    from sesh.ops import create
 
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
@@ -82,6 +82,8 @@ def open_(
             time.sleep(_PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
+    from sesh.ops import enter
+
     enter.apply(caller, name, spec or {})
     return False
 

@@ -184,7 +184,6 @@ class Follower:
 
     def _read(self) -> None:
         """Reads until the session ends."""
-        from sesh.reach import calls
 
         over = False
         for kind, position, data in self._stream.frames(self._ask):
@@ -193,7 +192,7 @@ class Follower:
             elif kind == protocol.DATA:
                 gate.carry(self._carried, data)
             elif kind == protocol.RESPONSE:
-                answer: Answer = calls.checked(self._stream.connection.message(kind, data))
+                answer: Answer = wire.checked(self._stream.connection.message(kind, data))
                 if answer.get("id") == _LOGS:
                     text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
                     lines = text.removesuffix("\n").split("\n")

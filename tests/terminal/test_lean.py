@@ -19,17 +19,16 @@ SESSIONS = "gate moments paths platform reach.find store.listing store.records s
 """The sessions of this machine, and a daemon spoken to."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations, here or on a host."""
-CREATES = "ops.create ops.enter daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
+CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = "cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} cli.views ops.lookup ops.views"
-FOLLOWS = "reach.calls reach.stream"
-WAITS = f"{FOLLOWS} cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
+WAITS = "reach.stream cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES}", ""),
-    "--open work -- cat": (f"{CALLS} {ATTACHES} {CREATES} cli.suggestions ops.end ops.sessions", "_json gc"),
+    "--open work -- cat": (f"{CALLS} {CREATES} cli.open cli.suggestions ops.end ops.sessions", "_json gc"),
     "--list": (f"{VIEWS} cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} remote.known", "json"),
     "--status work": (VIEWS, "_json"),
@@ -47,7 +46,7 @@ ATTACHING = (
     vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
     """,
-    "_json fcntl gc math re termios",
+    "_json fcntl gc re termios",
 )
 STANDARD = "__future__ _collections _socket errno os select"
 
