@@ -130,7 +130,7 @@ def go(
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
-        from sesh.cli import views
+        from sesh.cli.list import list_
 
         if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
             from sesh.cli.tui import console
@@ -140,7 +140,7 @@ def go(
                     return BY_NAME["--pick"].function()(cli)
                 except NotFound:
                     pass  # the list says so
-        return views.list_(cli)
+        return list_(cli)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:
         from sesh.cli import suggestions

@@ -143,7 +143,7 @@ VERBS = (
         fast=True, command=True, attaches=True,
     ),
     Verb(
-        "--list", "-l", "views.list_", "[--label K=V]…",
+        "--list", "-l", "list.list_", "[--label K=V]…",
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web",
@@ -323,7 +323,7 @@ VERBS = (
         words=("name?", "count?"), options=(_ANSI,), fast=True, session=True,
     ),
     Verb(
-        "--status", "", "views.status", "[NAME]",
+        "--status", "", "status.status", "[NAME]",
         "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
         words=("name?",), fast=True, session=True,

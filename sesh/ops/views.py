@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from sesh import gate, paths, protocol, wire, wording
 from sesh.errors import (
     Ended,
@@ -53,7 +51,7 @@ def overview(caller: Caller) -> Overview:
     if caller.origin is None and not caller.local:
         from sesh.remote import known
 
-        refusals += known.damage() if os.path.isdir(known.directory()) else []
+        refusals += known.damage() if known.exist() else []
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 

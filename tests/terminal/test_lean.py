@@ -21,7 +21,7 @@ CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations, here or on a host."""
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = "cli.attach config ops.enter reach.op"
-VIEWS = f"{CALLS} cli.views ops.lookup ops.views"
+VIEWS = f"{CALLS} ops.views"
 WAITS = "reach.stream cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
@@ -29,13 +29,13 @@ VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES}", ""),
     "--open work -- cat": (f"{CALLS} {CREATES} cli.open cli.suggestions ops.end ops.sessions", "_json gc"),
-    "--list": (f"{VIEWS} cli.table remote.known", "_json"),
-    "--list --json": (f"{VIEWS} remote.known", "json"),
-    "--status work": (VIEWS, "_json"),
+    "--list": (f"{VIEWS} cli.list cli.table remote.known", "_json"),
+    "--list --json": (f"{VIEWS} cli.list remote.known", "json"),
+    "--status work": (f"{VIEWS} cli.status", "_json"),
     "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WAITS} cli.wait ops.matching ops.wait", "_json"),
-    "--screen work": (VIEWS, "_json"),
-    "--logs work 5": (VIEWS, "_json"),
+    "--screen work": (f"{VIEWS} cli.views", "_json"),
+    "--logs work 5": (f"{VIEWS} cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--exec -- true": (f"{CALLS} {CREATES} {WAITS}", "_json gc"),
     "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
