@@ -9,7 +9,6 @@ from sesh.names import printable
 from sesh.ops import jobs
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
-from sesh.store.results import command_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,6 +95,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
+        from sesh.store.results import command_json
+
         cli.value(command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output))
     elif printed:
         printing.write(output)

@@ -134,9 +134,9 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """A job that has begun and that nothing waits for: the name of its session."""
-    from sesh.ops import enter
+    from sesh.ops import create
 
-    name, connection = enter.job(caller, name, spec, keep, timeout)
+    name, connection = create.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import gate, paths, protocol, wire, wording
+from sesh import gate, paths, protocol, wire
 from sesh.errors import (
     Ended,
     NotFound,
@@ -126,6 +126,7 @@ def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
 
 
 def _picture(cells: Screen, form: str) -> Picture:
+    from sesh import wording
     from sesh.vt.render import pictures
 
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
