@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import time
@@ -273,7 +272,7 @@ class Attachment:
             due = [self._flush_by, self.notices.until, self._leave_by, self._welcome_by, self.keepalive.due]
             due += [race_due, self._answer_by, self._resize_by]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
-            ready = self._poller.poll(None if left is None else math.ceil(left * 1000))
+            ready = self._poller.poll(None if left is None else left * 1000)
         return dict(ready)
 
     def _watch(self, receive: int, read_keys: int, show: int, send: int, racing: int) -> None:

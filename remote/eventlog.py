@@ -114,7 +114,7 @@ def log(event: str, **fields: object) -> None:
 
 def _prepare(name: str) -> bool:
     """Rotate the default log where it is full; whether it can be written, which needs a known remote."""
-    if not os.path.isdir(known.directory()):
+    if not known.exist():
         return False
     try:
         if os.lstat(name).st_size > _MAX_SIZE:

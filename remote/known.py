@@ -92,6 +92,11 @@ def directory() -> str:
     return os.path.join(state, "sesh", "remotes")
 
 
+def exist() -> bool:
+    """Whether there may be known remotes: without any, what asks them need not be loaded."""
+    return os.path.isdir(directory())
+
+
 def path_of(key: str, suffix: str) -> str:
     """The path of the file for a destination's key, or for a host as typed."""
     import hashlib

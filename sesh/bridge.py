@@ -45,7 +45,7 @@ OPS = {
     "checks.all_": "doctor",
     "enter.attach": "enter",
     "enter.go": "enter",
-    "enter.job": "enter",
+    "enter.job": "create",
     "enter.new": "enter",
     "follow.all_events": "events",
     "follow.ended": "wait",

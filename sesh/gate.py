@@ -13,7 +13,6 @@ from __future__ import annotations
 from sesh import bounds, lean, protocol
 from sesh.errors import ProtocolError
 from sesh.names import is_name
-from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,12 +86,21 @@ def number(_check: Check, value: object) -> float:
     raise Malformed("is not a number")
 
 
+def _plain(text: str) -> str:
+    """As `wording.plain`, which is loaded only if there is something to take out."""
+    if text.isprintable():
+        return text
+    from sesh.wording import plain
+
+    return plain(text)
+
+
 def word(longest: int = LONGEST_LINE) -> Shape:
     """Text on one line."""
 
     def shape(check: Check, value: object) -> str:
         text = _text(value)
-        return plain(text[:longest]) if check.far else text
+        return _plain(text[:longest]) if check.far else text
 
     return shape
 
@@ -239,7 +247,7 @@ def mapping(key: Shape, shape: Shape) -> Shape:
 
     def shapes(check: Check, value: object) -> dict[str, object]:
         found = _dict(value)
-        return {_within("", key, check, at): _within(f".{plain(at[:40])}", shape, check, found[at]) for at in found}
+        return {_within("", key, check, at): _within(f".{_plain(at[:40])}", shape, check, found[at]) for at in found}
 
     return shapes
 

@@ -298,9 +298,7 @@ class Connection:
             elif kind == protocol.RESPONSE:
                 response: Answer = self.message(kind, payload)
                 if response.get("id") == asked:
-                    if "error" in response:
-                        raise rebuild(response["error"])
-                    return response, bytes(carried)
+                    return checked(response), bytes(carried)
                 carried.clear()
 
     def only(
@@ -328,6 +326,13 @@ def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords
     ]
     frames.append(protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words}))
     return b"".join(frames)
+
+
+def checked(answer: Answer) -> Answer:
+    """An answer, unless it is an error, which is raised."""
+    if "error" in answer:
+        raise rebuild(answer["error"])
+    return answer
 
 
 def connect(name: str, timeout: float = 5.0) -> Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 
@@ -255,7 +254,7 @@ class Model:
     @property
     def _pace(self) -> float:
         """Bytes that the emulator takes in a second of the processor; without end while little is known of that."""
-        return self._fed / self._spent if self._spent > STEP_TIME else math.inf
+        return self._fed / self._spent if self._spent > STEP_TIME else float("inf")
 
     def near(self, position: int) -> bool:
         """Whether the emulator's own work up to `position` takes no longer than CATCH_UP_TIME, by its pace so far."""

@@ -7,7 +7,6 @@ for the exit code of its last command. While no run is under way, nothing of thi
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import time
@@ -61,7 +60,7 @@ class RunQueue:
         self.timers, self.history = timers, history
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished: tuple[float, int | None] = (-math.inf, None)
+        self._finished: tuple[float, int | None] = (float("-inf"), None)
         """When the last run was answered (monotonic), and its code."""
         self.was_active = False
         """Whether a run was active when the last block came: the shell's own mark of its end may stand in it."""

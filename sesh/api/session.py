@@ -15,8 +15,9 @@ from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.host_target import HostTarget
 from sesh.reach.stream import DaemonDied, Stream
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.target import Target
 from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen

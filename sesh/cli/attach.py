@@ -1,4 +1,4 @@
-"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--open`: a session found or created, and this terminal led into it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new`: a session found or created, and this terminal led into it."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def go(
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
-        from sesh.cli import views
+        from sesh.cli.list import list_
 
         if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
             from sesh.cli.tui import console
@@ -140,7 +140,7 @@ def go(
                     return BY_NAME["--pick"].function()(cli)
                 except NotFound:
                     pass  # the list says so
-        return views.list_(cli)
+        return list_(cli)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:
         from sesh.cli import suggestions
@@ -288,7 +288,9 @@ def new(
     choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
     spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     if detached or cli.json:
-        return _new_detached(cli, name, spec, choice)
+        from sesh.cli.open import new_detached
+
+        return new_detached(cli, name, spec, choice)
     how.replace = False  # the old session is gone then, and with it its clients
 
     def entered(target: Target) -> Entered:
@@ -378,9 +380,13 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
     """What gives a client that switches the connection to another session, here or on a host."""
 
     def opened(name: str, host: str | None) -> Connection:
-        from sesh.reach.target import HostTarget, Target
+        from sesh.reach.target import Target
 
-        target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+        target = Target(cli.caller)
+        if host is not None:
+            from sesh.reach.host_target import HostTarget
+
+            target = HostTarget(cli.caller, host)
         connection = target.connect(name, passing=False)
         paths.remember(name, host)
         return connection
@@ -408,47 +414,3 @@ def code(outcome: Outcome) -> int:
     if outcome.early:
         return ExitCode.INTERRUPTED
     return 0 if outcome.kind == "detached" else 1
-
-
-def open_(
-    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
-) -> int:
-    """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
-    find.checked(name, "--open")
-    target = cli.target
-    target.sync()
-    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
-    from sesh.ops import sessions
-
-    created = target.call(sessions.open_, name=name, spec=spec)
-    return made(cli, name, created=created)
-
-
-def _hint(cli: Invocation, name: str) -> None:
-    """Says what was perhaps meant by a session that was created under a name that looks like a verb."""
-    if name.isalpha():
-        from sesh.cli import suggestions
-
-        if other := suggestions.other_line(name):
-            cli.note(f"{name} is a session now; did you mean: {other}?")
-
-
-def _new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
-    """`--new` where nothing is attached: prints the name."""
-    target = cli.target
-    target.sync()
-    from sesh.ops import sessions
-
-    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
-    if not cli.json:
-        printing.text(answer["name"])
-    return made(cli, answer["name"], created=answer["created"])
-
-
-def made(cli: Invocation, name: str, *, created: bool) -> int:
-    """Says which session there is now, in JSON; 0."""
-    if created:
-        _hint(cli, name)
-    if cli.json:
-        printing.value({"ok": True, "name": name, "session": name, "host": cli.host, "created": created})
-    return 0

@@ -270,7 +270,7 @@ def remotes() -> list[str]:
     """The known remotes, the one used last first; none where their files are not to be trusted."""
     from sesh.remote import known
 
-    if not os.path.isdir(known.directory()):
+    if not known.exist():
         return []
     try:
         return [each.host for each in known.all()]

@@ -9,7 +9,8 @@ from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.errors import SeshError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -95,13 +95,15 @@ class Invocation:
 
         Raises NotFound, Refused where it may be on a host, and that cannot be known.
         """
-        from sesh.reach.target import HostTarget, Target
-
         if self.sought is not None:
             name, self.sought = self.sought, None
             self._look_for(name)
         if self.host is None:
+            from sesh.reach.target import Target
+
             return Target(self.caller)
+        from sesh.reach.host_target import HostTarget
+
         return HostTarget(self.caller, self.host, offer=not self.json)
 
     def _look_for(self, name: str) -> None:

@@ -9,7 +9,6 @@ from sesh.names import printable
 from sesh.ops import jobs
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
-from sesh.store.results import command_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
     """`-d`: the job's session, which nobody waits for."""
-    from sesh.cli import attach
+    from sesh.cli.open import made
     from sesh.ops import sessions
 
     target = cli.target
@@ -88,7 +87,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.json:
         printing.text(name)
-    return attach.made(cli, name, created=True)
+    return made(cli, name, created=True)
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
@@ -96,6 +95,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
+        from sesh.store.results import command_json
+
         cli.value(command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output))
     elif printed:
         printing.write(output)

@@ -10,7 +10,8 @@ from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import layout
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

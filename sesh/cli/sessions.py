@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sesh import wording
 from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
 from sesh.names import check_label
@@ -45,7 +44,7 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
             if host is None:
                 failed[name] = found.missing(name) or failed[name]
                 continue
-            from sesh.reach.target import HostTarget
+            from sesh.reach.host_target import HostTarget
 
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             HostTarget(cli.caller, host).call(sessions.kill, names=[name])
@@ -100,6 +99,8 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     if not failed:
         return cli.done(**{key: list(done)})
     errors = list(failed.values())
+    from sesh import wording
+
     whole = "; ".join(error.line(cli.host) for error in errors)
     if cli.json:
         error = {"code": errors[0].code, "message": wording.one_line(whole)}
@@ -112,6 +113,8 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
 def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
     """`--message NAME TEXT`: a line for the attached clients."""
     find.checked(name, "--message")
+    from sesh import wording
+
     text = wording.one_line(" ".join(texts))
     if not text:
         raise UsageError("the message is empty", hint="write: $sesh --message NAME TEXT")

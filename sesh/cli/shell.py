@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from sesh import bounds, wording
+from sesh import bounds
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -93,11 +93,13 @@ def history(cli: Invocation, name: str | None = None, count: str | None = None, 
 
 def _print_history(cli: Invocation, commands: list[Command]) -> int:
     """Prints commands, the newest last."""
+    from sesh.wording import one_line
+
     if cli.json:
         return cli.value(commands)
     for each in commands:
         code = "-" if each["exit_code"] is None else each["exit_code"]
         words = each["command"] or []  # a single one is shell source
-        command = wording.one_line(words[0] if len(words) == 1 else shlex.join(words))
+        command = one_line(words[0] if len(words) == 1 else shlex.join(words))
         printing.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
     return 0

@@ -6,7 +6,8 @@ from sesh import moments, wording
 from sesh.cli import printing
 from sesh.errors import rebuild
 from sesh.ops.sweep import clear, find
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ VERBS = (
         words=("name",), options=_ATTACHING, fast=True, session=True, attaches=True,
     ),
     Verb(
-        "--open", "", "attach.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
+        "--open", "", "open.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
         words=("name", "directory?"), options=(_ENV, _LABEL), fast=True, command=True,
@@ -143,7 +143,7 @@ VERBS = (
         fast=True, command=True, attaches=True,
     ),
     Verb(
-        "--list", "-l", "views.list_", "[--label K=V]…",
+        "--list", "-l", "list.list_", "[--label K=V]…",
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web",
@@ -323,7 +323,7 @@ VERBS = (
         words=("name?", "count?"), options=(_ANSI,), fast=True, session=True,
     ),
     Verb(
-        "--status", "", "views.status", "[NAME]",
+        "--status", "", "status.status", "[NAME]",
         "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
         words=("name?",), fast=True, session=True,

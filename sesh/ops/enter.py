@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, moments, paths, wording
-from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
+from sesh import moments, paths, wording
+from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, printable
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing, records
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -334,43 +334,3 @@ def _beside(name: str, what: LaunchSpec) -> Entered:
             return free, create.start(what, free)
         except Exists:
             continue
-
-
-@op("enter.job", creates=True)
-def job(
-    caller: Caller,
-    name: str | None = None,
-    spec: Spec | None = None,
-    keep: bool = False,
-    timeout: float | None = None,
-    stdin: bool = False,
-) -> Entered:
-    """A job that has begun: the command of `spec` is its session's program, under the lowest free number if unnamed.
-
-    Raises what keeps it from beginning, as 125 where no other code says more.
-    """
-    from sesh.ops import create
-
-    name = find.checked(name, "--exec") if name is not None else None
-    if timeout is not None:
-        timeout = bounds.seconds(timeout, "timeout")
-    try:
-        what = create.order(caller, **(spec or {}))
-        what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
-        if name is None:
-            return create.start_numbered(what)
-        if (known := find.dormant(name)) is not None:
-            return name, _job_instead(caller, name, known, what)
-        return name, create.start(what, name)
-    except SeshError as error:
-        error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
-        raise
-
-
-def _job_instead(caller: Caller, name: str, known: Summary, what: LaunchSpec) -> Connection:
-    """A job in the place of one that was lost, for what runs it each night; no other session is replaced by a job."""
-    from sesh.ops import dormant
-
-    if (records.readable(name) or {}).get("job") is not True:
-        raise find.occupied(known)
-    return dormant.start(caller, what, name, known, again=False)

@@ -61,7 +61,7 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
             event: Event = stream.connection.message(kind, payload)
             yield event
         elif kind == protocol.RESPONSE:
-            calls.checked(stream.connection.message(kind, payload))
+            wire.checked(stream.connection.message(kind, payload))
             return
 
 
@@ -199,7 +199,7 @@ class _Following:
                     yield event
             elif kind == protocol.RESPONSE:
                 self._drop(connection.inbound)
-                calls.checked(connection.message(kind, payload))
+                wire.checked(connection.message(kind, payload))
                 return
 
     def _drop(self, descriptor: int) -> None:
@@ -210,7 +210,7 @@ class _Following:
 
 def follow_all(target: Target) -> Iterator[Event]:
     """The events of all sessions of a machine, and notes, as from `all_events`. Over a lost link they go on."""
-    from sesh.reach.target import HostTarget
+    from sesh.reach.host_target import HostTarget
 
     if not isinstance(target, HostTarget):
         for item in all_events(target.caller):

@@ -13,11 +13,9 @@ import time
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
-from sesh.ops import enter
-from sesh.reach import calls
+from sesh.ops import create
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
-from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,7 +189,7 @@ class Waiter:
             self._forwarder.answered(response)
         elif response.get("id") != _WAIT:
             self._retained.clear()
-        elif calls.checked(response).get("exit_code") is None:
+        elif wire.checked(response).get("exit_code") is None:
             raise gate.malformed("RESPONSE", ".exit_code is missing")
         else:
             return response  # type: ignore[return-value]  # which the gate has checked
@@ -236,7 +234,7 @@ def run(
 ) -> tuple[str, JobResult, bytes]:
     """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
 
-    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours.
+    `data`: what `create.job` takes. `stdin`: whether it is fed from ours.
 
     What keeps it from running is 125, save what has a code of its own. Where it has begun and nobody hears how it ends,
     that is 255.
@@ -249,7 +247,7 @@ def run(
     try:
         with interrupts:
             target.sync()
-            with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
+            with target.begin(create.job, interrupts, deadline, **data, stdin=stdin) as stream:
                 begun, stream.deadline = True, late
                 waiter = Waiter(stream, interrupts, target, forwarder=forwarder, late=late)
                 result, output = waiter.result(sink, wanted=wanted)
@@ -268,6 +266,8 @@ def run(
 @op("jobs.result")
 def result(_caller: Caller, name: str) -> JobOutput:
     """How the last job of a name ended: the daemon's account of it, `output` what its terminal got. Raises NotFound."""
+    from sesh.store import results
+
     kept = results.newest(name)
     if kept is None or not kept.get("job"):
         raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")

@@ -56,7 +56,7 @@ def _known(caller: Caller) -> list[str]:
         return []
     from sesh.remote import known
 
-    return [each.host for each in known.all()] if os.path.isdir(known.directory()) else []
+    return [each.host for each in known.all()] if known.exist() else []
 
 
 def _noted(word: str) -> None:

@@ -13,7 +13,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.errors import Ended, NotFound, Unreachable
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.stream import READY
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ class Recording:
                 elif kind == protocol.OUTPUT:
                     self._take_output(cast, number, data)
                 elif kind == protocol.RESPONSE:
-                    answer: Answer = calls.checked(self._stream.connection.message(kind, data))
+                    answer: Answer = wire.checked(self._stream.connection.message(kind, data))
                     if answer.get("id") == _WAIT:
                         self._end(cast, answer.get("exit_code"))
                         return

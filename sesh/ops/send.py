@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from sesh import wording
 from sesh.errors import Refused, UsageError
 from sesh.keynames import bytes_of, is_cursor
 from sesh.names import printable
@@ -84,6 +83,8 @@ def type_if_waiting(
             asked = connection.request("answer", deadline=_soon(), probe=True)[0]
             words = {"since": str(asked.get("since")), "question": str(asked.get("question"))}
             if expression.search([words["question"]], _soon()) is None:
+                from sesh import wording
+
                 shown = wording.plain(words["question"])
                 raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
         position = connection.request("answer", data, _soon(), **words)[0].get("position")

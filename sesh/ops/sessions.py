@@ -62,7 +62,7 @@ def open_(
     A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
     CannotStart, Refused, UsageError, Unreachable.
     """
-    from sesh.ops import create, enter
+    from sesh.ops import create
 
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
@@ -82,6 +82,8 @@ def open_(
             time.sleep(_PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
+    from sesh.ops import enter
+
     enter.apply(caller, name, spec or {})
     return False
 
@@ -132,9 +134,9 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """A job that has begun and that nothing waits for: the name of its session."""
-    from sesh.ops import enter
+    from sesh.ops import create
 
-    name, connection = enter.job(caller, name, spec, keep, timeout)
+    name, connection = create.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 

@@ -444,7 +444,7 @@ def _control_directory() -> str | None:
     from sesh.remote.ssh import ssh
 
     try:
-        return ssh.control_directory() if os.path.isdir(known.directory()) else None
+        return ssh.control_directory() if known.exist() else None
     except Refused:
         return None
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from sesh import gate, paths, protocol, wire, wording
+from sesh import gate, paths, protocol, wire
 from sesh.errors import (
     Ended,
     NotFound,
@@ -53,7 +51,7 @@ def overview(caller: Caller) -> Overview:
     if caller.origin is None and not caller.local:
         from sesh.remote import known
 
-        refusals += known.damage() if os.path.isdir(known.directory()) else []
+        refusals += known.damage() if known.exist() else []
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
@@ -128,6 +126,7 @@ def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
 
 
 def _picture(cells: Screen, form: str) -> Picture:
+    from sesh import wording
     from sesh.vt.render import pictures
 
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
@@ -184,7 +183,6 @@ class Follower:
 
     def _read(self) -> None:
         """Reads until the session ends."""
-        from sesh.reach import calls
 
         over = False
         for kind, position, data in self._stream.frames(self._ask):
@@ -193,7 +191,7 @@ class Follower:
             elif kind == protocol.DATA:
                 gate.carry(self._carried, data)
             elif kind == protocol.RESPONSE:
-                answer: Answer = calls.checked(self._stream.connection.message(kind, data))
+                answer: Answer = wire.checked(self._stream.connection.message(kind, data))
                 if answer.get("id") == _LOGS:
                     text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
                     lines = text.removesuffix("\n").split("\n")

@@ -7,7 +7,7 @@ import time
 from sesh import protocol, wire
 from sesh.errors import Ended, Refused, SeshError, TimedOut
 from sesh.ops.matching import Pattern
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, DaemonDied
 from sesh.store import results
@@ -150,7 +150,7 @@ class _Wait:
                 elif kind == protocol.RESPONSE:
                     answer: Answer = self._stream.connection.message(kind, data)
                     if answer.get("id") == _WAIT:
-                        return calls.checked(answer)
+                        return wire.checked(answer)
         except Ended as ended:
             self._search_rest(ended)
             return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sesh import gate, wire
 from sesh.about import CALLED
-from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_host
+from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,9 +167,3 @@ def _unpacked(value: dict[str, Any]) -> Any:
 
 def frames(name: str, data: Mapping[str, object], *, asks: bool, answers: list[str]) -> bytes:
     return wire.asking("op", _REQUEST, encoded(data), op=name, asks=asks, answers=answers)
-
-
-def checked(answer: Answer) -> Answer:
-    if "error" in answer:
-        raise rebuild(answer["error"])
-    return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import gate, paths, wire, wording
+from sesh import gate, paths, wire
 from sesh.about import CALLED
 from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, Silent, TimedOut, UsageError, silent_daemon
 from sesh.names import check_name, is_name, printable
@@ -142,6 +142,8 @@ def how(known: Summary) -> str:
     """What became of a dormant session, in words."""
     name = known["name"]
     if known["state"] == "exited":
+        from sesh import wording
+
         return f"{name} {wording.state(known)}"
     if known["lost"]["reason"] == "reboot":
         return f"{name} was lost when this machine restarted"

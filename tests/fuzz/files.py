@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from sesh import config, paths, platform
-from sesh.cli import views
+from sesh.cli import status as status_verb
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.daemon.shell import variables
@@ -179,7 +179,7 @@ def _shown(found: list[Summary]) -> None:
     _outcome(layout.sessions, caller)
     status = _outcome(ops_views.status, caller, "work")
     if status is not None:
-        views._described(status)
+        status_verb._described(status)
     json.dumps(_outcome(shell.history, caller, "work"))
     _outcome(jobs.result, caller, "work")
     _outcome(wait.ended, caller, "work")

@@ -15,28 +15,29 @@ EVERY_VERB = """
     __main__ about bounds cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean names protocol quitkey
     reach.caller
 """
-SESSIONS = "gate moments paths platform reach.find store.listing store.records store.shapes wire wording"
+SESSIONS = "gate paths platform reach.find store.listing store.records store.shapes wire"
 """The sessions of this machine, and a daemon spoken to."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations, here or on a host."""
-CREATES = "ops.create ops.enter daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = "cli.attach config ops.enter reach.op"
-VIEWS = f"{CALLS} cli.views ops.lookup ops.views"
-FOLLOWS = "reach.calls reach.stream"
-WAITS = f"{FOLLOWS} cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
+WORDS = "moments wording"
+"""What is said of sessions, and of errors."""
+CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
+ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
+VIEWS = f"{CALLS} ops.views"
+WAITS = "reach.stream cli.jobs ops.create ops.jobs reach.cancelling stop"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES}", ""),
-    "--open work -- cat": (f"{CALLS} {ATTACHES} {CREATES} cli.suggestions ops.end ops.sessions", "_json gc"),
-    "--list": (f"{VIEWS} cli.table remote.known", "_json"),
-    "--list --json": (f"{VIEWS} remote.known", "json"),
-    "--status work": (VIEWS, "_json"),
+    "--open work -- cat": (f"{CALLS} {CREATES} cli.open cli.suggestions ops.end ops.sessions", "_json gc"),
+    "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
+    "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "json"),
+    "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
     "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
-    "--wait work --idle 0.1": (f"{CALLS} {WAITS} cli.wait ops.matching ops.wait", "_json"),
-    "--screen work": (VIEWS, "_json"),
-    "--logs work 5": (VIEWS, "_json"),
+    "--wait work --idle 0.1": (f"{CALLS} {WAITS} {WORDS} cli.wait ops.matching ops.wait store.results", "_json"),
+    "--screen work": (f"{VIEWS} cli.views", "_json"),
+    "--logs work 5": (f"{VIEWS} cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--exec -- true": (f"{CALLS} {CREATES} {WAITS}", "_json gc"),
     "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
@@ -47,7 +48,7 @@ ATTACHING = (
     vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
     """,
-    "_json fcntl gc math re termios",
+    "_json fcntl gc re termios",
 )
 STANDARD = "__future__ _collections _socket errno os select"
 

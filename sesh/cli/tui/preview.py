@@ -9,7 +9,8 @@ from sesh import wording
 from sesh.errors import SeshError
 from sesh.ops.views import cells
 from sesh.reach.caller import Caller
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

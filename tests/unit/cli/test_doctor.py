@@ -9,7 +9,7 @@ import pytest
 from sesh.cli.doctor import doctor
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
-from sesh.reach import target
+from sesh.reach import host_target
 
 
 def test_a_remedy_for_a_host_is_a_command_for_that_host(
@@ -17,6 +17,6 @@ def test_a_remedy_for_a_host_is_a_command_for_that_host(
 ) -> None:
     """`sesh --reload work` was advised for a session of another host, where it reloads one of this machine."""
     row = {"check": "versions", "state": "warning", "message": "m", "remedy": "$sesh --reload work"}
-    monkeypatch.setattr(target.HostTarget, "call", lambda *_, **__: [row])
+    monkeypatch.setattr(host_target.HostTarget, "call", lambda *_, **__: [row])
     assert doctor(Invocation(split(["@box", "--doctor", "--json"]))) == 0
     assert json.loads(capfd.readouterr().out)["checks"][-1]["remedy"] == "sesh @box --reload work"

@@ -19,8 +19,8 @@ from sesh.errors import Ended, Interrupted, Unreachable
 from sesh.ops import events
 from sesh.reach import links
 from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
 from sesh.reach.stream import LATE, READY, DaemonDied, Stream
-from sesh.reach.target import HostTarget
 from sesh.stop import Stop
 from tests.support import wait_until
 from tests.support.data import job_result

@@ -16,8 +16,9 @@ from sesh.ops import jobs, sessions
 from sesh.reach import arguments, calls, links
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.host_target import HostTarget
 from sesh.reach.op import named
-from sesh.reach.target import HostTarget, Target
+from sesh.reach.target import Target
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op

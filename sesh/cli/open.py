@@ -1,0 +1,54 @@
+"""`--open`, and `--new` where nothing is attached: sessions that run without a terminal being led into them."""
+
+from __future__ import annotations
+
+from sesh.cli import printing
+from sesh.ops import sessions
+from sesh.reach import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.cli.invocation import Invocation
+    from sesh.schema import Spec
+
+
+def open_(
+    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
+) -> int:
+    """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
+    find.checked(name, "--open")
+    target = cli.target
+    target.sync()
+    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    created = target.call(sessions.open_, name=name, spec=spec)
+    return made(cli, name, created=created)
+
+
+def _hint(cli: Invocation, name: str) -> None:
+    """Says what was perhaps meant by a session that was created under a name that looks like a verb."""
+    if name.isalpha():
+        from sesh.cli import suggestions
+
+        if other := suggestions.other_line(name):
+            cli.note(f"{name} is a session now; did you mean: {other}?")
+
+
+def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
+    """`--new` where nothing is attached: prints the name."""
+    target = cli.target
+    target.sync()
+    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
+    if not cli.json:
+        printing.text(answer["name"])
+    return made(cli, answer["name"], created=answer["created"])
+
+
+def made(cli: Invocation, name: str, *, created: bool) -> int:
+    """Says which session there is now, in JSON; 0."""
+    if created:
+        _hint(cli, name)
+    if cli.json:
+        printing.value({"ok": True, "name": name, "session": name, "host": cli.host, "created": created})
+    return 0

@@ -1,0 +1,88 @@
+"""`--status`, printed."""
+
+from __future__ import annotations
+
+import time
+
+from sesh import moments, wording
+from sesh.cli import printing
+from sesh.errors import for_host
+from sesh.ops import views
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.cli.invocation import Invocation
+    from sesh.schema import StandingFacts, Status, Summary
+
+
+def status(cli: Invocation, name: str | None = None) -> int:
+    """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
+    name = cli.session(name, "--status")
+    session = cli.target.call(views.status, name=name)
+    if cli.json:
+        return cli.value({**session, "host": cli.host})
+    printing.text(for_host("\n".join(_described(session)), cli.host))
+    return 0
+
+
+def _described(session: Status) -> list[str]:
+    """`key: value` lines for a person."""
+    now = time.time()
+    foreground = session.get("foreground")
+    scrollback = session.get("scrollback")
+    facts: dict[str, str | None] = {
+        "name": session["name"],
+        "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
+        "lost": _lost(session) if session.get("lost") else None,
+        "activity": _stands(session.get("activity"), now) or None,
+        "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
+        "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
+        "directory": session.get("cwd"),
+        "title": session.get("title") or None,
+        "unseen": wording.unseen(session) or None,
+        "created": _moment(session.get("created"), now),
+        "last activity": _moment(session.get("last_activity"), now),
+        "size": f"{session.get('columns')}x{session.get('rows')}",
+        "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
+        "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
+        "daemon": f"{session.get('daemon_pid')}, sesh {session.get('version')}",
+    }
+    lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
+    for client in session.get("clients") or []:
+        size = f"{client.get('columns')}x{client.get('rows')}"
+        watching = ", read-only" if client.get("read_only") else ""
+        text = f"{client.get('pid')} on {client.get('tty')}, {size}, since {client.get('since')}{watching}"
+        lines.append(f"{'client:':<15}{wording.plain(text)}")
+    return lines
+
+
+def _stands(standing: StandingFacts | None, now: float) -> str:
+    """How a session stands, why, and since when; what it asks."""
+    why = {"hook": "it says so", "tty-read": "it reads its terminal", "prompt": "its shell is at the prompt"}
+    why |= {"quiet": "it neither prints nor computes", "output": "it prints", "busy": "it computes"}
+    why |= {"exit": "it has ended"}
+    if not standing:
+        return ""
+    words = [standing["state"], why.get(str(standing.get("why")), ""), _since(standing.get("since"), now)]
+    said = ", ".join(filter(None, words))
+    return f"{said}: {question}" if (question := standing.get("question")) else said
+
+
+def _since(moment: object, now: float) -> str:
+    return f"since {moment} ({found} ago)" if (found := moments.age(moment, now)) else ""
+
+
+def _moment(moment: object, now: float) -> str:
+    return f"{moment} ({moments.age(moment, now) or '?'} ago)"
+
+
+def _lost(session: Summary) -> str:
+    """How a session was lost, and what is left of it."""
+    how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
+    saved = session["lost"]["saved"]
+    left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"
+    return f"{how}; {left}"
+
+
+def _words(command: list[str] | str) -> str:
+    return wording.command_line(command) if isinstance(command, list) else command
