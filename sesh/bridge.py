@@ -45,7 +45,7 @@ OPS = {
     "checks.all_": "doctor",
     "enter.attach": "enter",
     "enter.go": "enter",
-    "enter.job": "create",
+    "enter.job": "begin",
     "enter.new": "enter",
     "follow.all_events": "events",
     "follow.ended": "wait",

@@ -120,6 +120,8 @@ def run(key: str) -> None:
 
 def _preload() -> None:
     """Loads what a daemon needs, fills the caches of its emulator, and keeps the collector from writing to all that."""
+    import sesh.daemon.activity.rules
+    import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
     import sesh.daemon.screen.checkpoint
     import sesh.daemon.server

@@ -13,7 +13,7 @@ import time
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
-from sesh.ops import create
+from sesh.ops import begin
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
 
@@ -234,7 +234,7 @@ def run(
 ) -> tuple[str, JobResult, bytes]:
     """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
 
-    `data`: what `create.job` takes. `stdin`: whether it is fed from ours.
+    `data`: what `begin.job` takes. `stdin`: whether it is fed from ours.
 
     What keeps it from running is 125, save what has a code of its own. Where it has begun and nobody hears how it ends,
     that is 255.
@@ -247,7 +247,7 @@ def run(
     try:
         with interrupts:
             target.sync()
-            with target.begin(create.job, interrupts, deadline, **data, stdin=stdin) as stream:
+            with target.begin(begin.job, interrupts, deadline, **data, stdin=stdin) as stream:
                 begun, stream.deadline = True, late
                 waiter = Waiter(stream, interrupts, target, forwarder=forwarder, late=late)
                 result, output = waiter.result(sink, wanted=wanted)

@@ -134,9 +134,9 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """A job that has begun and that nothing waits for: the name of its session."""
-    from sesh.ops import create
+    from sesh.ops import begin
 
-    name, connection = create.job(caller, name, spec, keep, timeout)
+    name, connection = begin.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 

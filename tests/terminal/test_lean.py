@@ -24,7 +24,7 @@ WORDS = "moments wording"
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
-WAITS = "reach.stream cli.jobs ops.create ops.jobs reach.cancelling stop"
+WAITS = "reach.stream cli.jobs ops.begin ops.create ops.jobs reach.cancelling stop"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
