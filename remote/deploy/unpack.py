@@ -341,7 +341,7 @@ class _locked:  # noqa: N801 (a context manager)
 def _scratch(parent: str) -> Iterator[str]:
     """A new temporary folder below another, locked while in use, removed at the end.
 
-    Signals wait until it is sure to be removed.
+    Signals wait until it is sure to be removed, and while it is.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
@@ -351,6 +351,7 @@ def _scratch(parent: str) -> Iterator[str]:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
                 yield path
         finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
             shutil.rmtree(path, ignore_errors=True)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

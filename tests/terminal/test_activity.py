@@ -43,7 +43,10 @@ def becomes(home: Home, state: str, why: str, *question: str | None, name: str =
 @pytest.mark.usefixtures("work")
 def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh, home: Home) -> None:
     becomes(home, "idle", "prompt", None)
-    sesh("--send", "work", "while :; do echo x; sleep 0.05; done", "--enter")
+    # One program: a Ctrl-C that comes while a shell starts the next one may be lost.
+    prints = "import time; [time.sleep(0.05) for _ in iter(lambda: print('x'), 1)]"
+    sesh("--send", "work", f"{shlex.quote(sys.executable)} -Suc {shlex.quote(prints)}", "--enter")
+    assert sesh("--wait", "work", "--for", "^x$", "--timeout", "15").code == 0
     becomes(home, "working", "output", None)
     sesh("--send", "work", "--key", "C-c")
     becomes(home, "idle", "prompt", None)

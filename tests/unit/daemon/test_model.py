@@ -169,14 +169,14 @@ def test_it_reaches_a_point_and_not_a_byte_more() -> None:
     log.append(b"one\r\ntwo")
     asked.resize(40, 10)
     log.append(b"\r\nthree")
-    asked.reach(5)
+    asked.reach(5, 10)
     assert asked.position == 5
     assert asked.emulator.text()[0].rstrip() == "one"
     assert asked.emulator.cursor == (1, 0)
     assert asked.emulator.columns == 80
-    asked.reach(9)
+    asked.reach(9, 10)
     assert asked.emulator.columns == 40
-    asked.reach(3)
+    asked.reach(3, 10)
     assert asked.position == 9
 
 
@@ -188,7 +188,7 @@ def test_settling_takes_the_size_of_now_for_what_is_still_to_come() -> None:
     late.resize(40, 10)
     late.apply_size()
     assert (late.emulator.columns, late.emulator.rows) == (40, 10)
-    late.catch_up()
+    late.catch_up(10)
     assert (late.emulator.columns, late.emulator.rows) == (40, 10)
 
 
@@ -198,12 +198,12 @@ def test_lines_since_a_client_left_are_counted_exactly_at_a_mark() -> None:
     left = log.head - 60
     counted.mark(left)
     log.append(b"line\r\n" * 30)
-    counted.catch_up()
+    counted.catch_up(10)
     assert counted.scrolled_since(left) == 40
     assert counted.scrolled_since(log.head) == 0
     counted.mark(log.head)
     log.append(b"line\r\n" * 7)
-    counted.catch_up()
+    counted.catch_up(10)
     assert counted.scrolled_since(log.head - 42) == 7
 
 
@@ -211,7 +211,7 @@ def test_without_a_mark_rather_more_lines_are_counted_than_fewer() -> None:
     log, counted = model(20, 5)
     for _ in range(40):
         log.append(b"line\r\n" * 10)
-        counted.catch_up()
+        counted.catch_up(10)
     for back in (0, 6, 60, 601, 2000):
         assert back // 6 <= counted.scrolled_since(log.head - back) <= back // 6 + 10
 
@@ -235,7 +235,7 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
     assert faulty.lag == 0
     monkeypatch.undo()
     log.append(b"good")
-    assert faulty.catch_up()
+    assert faulty.catch_up(10)
     assert faulty.emulator.text()[0].rstrip() == "good"
 
 
@@ -245,9 +245,9 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
     faulty = Model(log, 80, 24, lambda what, error: told.append((what, error)))
     monkeypatch.setattr(faulty.emulator.screen, "operating_command", lambda _: 1 // 0)
     log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")
-    assert faulty.catch_up()
+    assert faulty.catch_up(10)
     log.append(b"\x1b]0;three\x07")
-    assert faulty.catch_up()
+    assert faulty.catch_up(10)
     assert faulty.emulator.errors == 3
     assert [type(error) for _, error in told] == [ZeroDivisionError]
     assert "emulator" in told[0][0]

@@ -388,7 +388,7 @@ def test_an_attach_waits_for_the_emulator_and_after_two_seconds_gets_screens_of_
 ) -> None:
     stage.attach()
     stage.print(b"first\r\n")
-    stage.model.catch_up()
+    stage.model.catch_up(10)
     with monkeypatch.context() as still:
         still.setattr(stage.model, "step", lambda: None)
         stage.print(b"second\r\n")
