@@ -182,33 +182,31 @@ class Pty:
 
     def raw(self) -> bool:
         """Whether the terminal passes every key on at once, as for an editor of lines or files."""
-        try:
-            return not termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS] & termios.ICANON
-        except (OSError, termios.error):
-            return False
+        return not self._modes(_LOCAL_FLAGS, termios.ICANON) & termios.ICANON
 
     def echoes(self) -> bool:
         """Whether the terminal shows what is typed."""
-        try:
-            return bool(termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS] & termios.ECHO)
-        except (OSError, termios.error):
-            return False
+        return bool(self._modes(_LOCAL_FLAGS) & termios.ECHO)
 
     def flags(self) -> int:
         """ECHO and ICANON, as ECHOED carries them; 0 where the terminal is gone."""
-        try:
-            flags = termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS]
-        except (OSError, termios.error):
-            return 0
+        flags = self._modes(_LOCAL_FLAGS)
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def translates(self) -> bool:
         """Whether the terminal writes `\\r\\n` where a program writes `\\n`."""
+        needed = termios.OPOST | termios.ONLCR
+        return self._modes(_OUTPUT_FLAGS, needed) & needed == needed
+
+    def _modes(self, which: int, gone: int = 0) -> int:
+        """The flags of one kind, `gone` where the terminal is gone: closed here, or on the program's side."""
+        if self.descriptor < 0:
+            return gone
         try:
-            flags: int = termios.tcgetattr(self.descriptor)[_OUTPUT_FLAGS]
+            flags: int = termios.tcgetattr(self.descriptor)[which]
         except (OSError, termios.error):
-            return True
-        return bool(flags & termios.OPOST) and bool(flags & termios.ONLCR)
+            return gone
+        return flags
 
     def signal_foreground(self, number: int) -> None:
         """Sends a signal to the foreground process group."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
 from sesh import paths, protocol, wire
 from sesh.errors import NotFound, Unreachable
 from sesh.store import listing, records
-from tests.faults.daemons import Daemons, children, gone, kill, running
+from tests.faults.daemons import Client, Daemons, children, gone, kill, running
 from tests.support import Home, wait_until
 
 # sh stays the leader and waits; `$!` and `$$` tell the test whom to look for.
@@ -57,6 +58,56 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert client.frames[-1][0] == protocol.EXIT
     end = protocol.parse(client.frames[-1][1])
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
+
+
+def told(client: Client, timeout: float = 20) -> str:
+    """What a client on a link gets until the end; it tells the daemon what has come."""
+    deadline = time.monotonic() + timeout
+    while protocol.EXIT not in client.kinds():
+        assert time.monotonic() < deadline, "neither more output nor the end"
+        if not client.step():
+            with suppress(Unreachable):  # the end has come meanwhile
+                client.send(protocol.numbered(protocol.GOT, len(client.output) + len(shown(client)), b""))
+    return client.output.decode() + shown(client).decode()
+
+
+def shown(client: Client) -> bytes:
+    """What came as screens."""
+    return b"".join(protocol.split_number(data)[1] for kind, data in client.frames if kind == protocol.SCREEN)
+
+
+def test_what_a_client_on_a_link_asks_after_the_end_costs_it_no_output(daemons: Daemons) -> None:
+    """The rest of the output waits for the link when it asks for a model of the screen, to predict."""
+    daemons.quiet("work", "read go; seq 1 30000; exit 5")
+    client = daemons.attach("work", remote=True, got=True)
+    client.type(b"\n")
+    wait_until(lambda: daemons.home.names() == [])
+    client.send(protocol.frame(protocol.MODEL))
+    client.send(protocol.frame(protocol.RESIZE, protocol.size_payload(81, 25, 0, 0)))
+    assert "30000" in told(client)
+
+
+def test_a_terminal_of_another_size_shows_the_last_words_too(daemons: Daemons) -> None:
+    """Its screens are drawn from the emulator, which may be behind at the end."""
+    daemons.quiet("work", "read go; seq 1 100000; echo the last; exit 5")
+    drawn = daemons.attach("work", columns=70, read_only=True)
+    drawn.wait(protocol.SCREEN)
+    daemons.ask("work", "send", b"\n")
+    drawn.drain()
+    assert drawn.kinds()[-1] == protocol.EXIT
+    assert b"the last" in shown(drawn)
+
+
+def test_a_terminal_of_another_size_gets_the_last_words_over_a_full_link(daemons: Daemons) -> None:
+    daemons.quiet("work", "read go; seq -f %0399g 500; read go; echo the last; exit 5")
+    drawn = daemons.attach("work", columns=399, rows=300, remote=True, got=True)
+    client = daemons.attach("work", columns=400, rows=300)
+    client.type(b"\n")
+    while len(shown(drawn)) < 64 << 10:
+        assert drawn.step(10)
+    client.type(b"\n")
+    client.drain()
+    assert "the last" in told(drawn)
 
 
 def test_output_between_birth_and_attach_is_kept(daemons: Daemons) -> None:
