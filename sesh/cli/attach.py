@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.cli.invocation import Invocation
-    from sesh.client.attach import AttachOptions, Outcome
+    from sesh.client.outcome import AttachOptions, Outcome
     from sesh.client.race import Reconnect
     from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
@@ -76,7 +76,7 @@ class View:
 
     def options(self, cli: Invocation) -> AttachOptions:
         """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-        from sesh.client.attach import AttachOptions
+        from sesh.client.outcome import AttachOptions  # the rest of the client loads later: a daemon is forked between
 
         key = None if self.no_detach_key else detach_key(cli)
         settings = cli.caller.settings()
