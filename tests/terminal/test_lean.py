@@ -44,7 +44,7 @@ VERBS = {
 }
 ATTACHING = (
     f"""
-    {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive ops.lookup remote.known vt.render.clean_screen
+    {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive remote.known vt.render.clean_screen
     vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
     """,
