@@ -7,7 +7,7 @@ import os
 from sesh import names, protocol, wire
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
-from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.outcome import Outcome
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
@@ -18,12 +18,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.client.outcome import AttachOptions
     from sesh.client.race import Reconnect
     from sesh.messages import Hello
 
     Connect = Callable[[str, str | None], wire.Connection]
-
-__all__ = ["AttachOptions", "Outcome", "attach"]
 
 
 def attach(

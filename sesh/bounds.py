@@ -6,6 +6,7 @@ JSON as Python reads it brings NaN, infinity, integers of any length, and True, 
 from __future__ import annotations
 
 from sesh.errors import UsageError
+from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ def is_seconds(value: object) -> TypeGuard[float]:
 def is_decimal(word: str) -> bool:
     """Whether a word is an integer in digits, 0 or more, of a length that means anything."""
     return word.isdecimal() and word.isascii() and len(word) <= 18
+
+
+def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
+    """The seconds of an option, None where it is not given. Raises UsageError for what is not a positive number."""
+    if word is None:
+        return None
+    try:
+        number = float(word)
+    except ValueError:
+        number = 0.0
+    if not (number and is_seconds(number)):
+        raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, like 90 or 0.5")
+    return number
 
 
 def integer(value: object, what: str, low: int = 0, high: int = MOST) -> int:

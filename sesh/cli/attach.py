@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.cli.invocation import Invocation
-    from sesh.client.attach import AttachOptions, Outcome
+    from sesh.client.outcome import AttachOptions, Outcome
     from sesh.client.race import Reconnect
     from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
@@ -76,7 +76,7 @@ class View:
 
     def options(self, cli: Invocation) -> AttachOptions:
         """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-        from sesh.client.attach import AttachOptions
+        from sesh.client.outcome import AttachOptions  # the rest of the client loads later: a daemon is forked between
 
         key = None if self.no_detach_key else detach_key(cli)
         settings = cli.caller.settings()
@@ -154,9 +154,7 @@ def go(
     meant, other = _suggested(name, directory)
     entry = enter.Entry(cli.caller, name, spec, meant, other) if cli.host is None else None
     if entry is not None and entry.connection is None and not entry.dormant and printing.on_terminal():
-        from sesh.ops import lookup
-
-        host = lookup.find(cli.caller, name, creates=True)
+        host = _elsewhere(cli, name)
         if host is not None:
             cli.at(host)
             entry = None
@@ -229,6 +227,17 @@ def _attached(cli: Invocation, target: Target, name: str, connection: Connection
     outcome = run(connection, name, host=target.host, options=options, connect=_opener(cli), reconnect=_returner(cli))
     target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
     return code(outcome)
+
+
+def _elsewhere(cli: Invocation, name: str) -> str | None:
+    """The known remote that has a session which is not here; None where none has."""
+    from sesh.remote import known
+
+    if not known.exist():
+        return None
+    from sesh.ops import lookup
+
+    return lookup.find(cli.caller, name, creates=True)
 
 
 def _suggested(name: str, directory: str | None) -> tuple[str, str]:

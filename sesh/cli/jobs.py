@@ -57,7 +57,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         "name": find.checked(places[0], "--exec") if places else None,
         "spec": {"directory": directory, "command": cli.tail, "env": list(env), "label": list(label)},
         "keep": keep,
-        "timeout": seconds(timeout) if timeout is not None else None,
+        "timeout": bounds.parse_seconds(timeout),
     }
     if detached:
         return _detached(cli, data)
@@ -107,17 +107,6 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
             cli.note(f"{name} timed out and was ended")
         return ExitCode.TIMED_OUT
     return int(result["exit_code"] or 0)
-
-
-def seconds(word: str, option: str = "--timeout") -> float:
-    """The seconds of an option. Raises UsageError for what is not a positive number."""
-    try:
-        number = float(word)
-    except ValueError:
-        number = 0.0
-    if not (number and bounds.is_seconds(number)):
-        raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, like 90 or 0.5")
-    return number
 
 
 class Followed:

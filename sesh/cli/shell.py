@@ -28,11 +28,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         raise UsageError(f"write the command after --: $sesh --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.tail):
         raise UsageError("a command may not hold a NUL")
-    seconds = None
-    if timeout is not None:
-        from sesh.cli import jobs
-
-        seconds = jobs.seconds(timeout)
+    seconds = bounds.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
     left = f"the command goes on in {name}; watch it: $sesh {name}"
     with (

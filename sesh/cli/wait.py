@@ -41,10 +41,10 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "exit_": exit_,
         "prompt": prompt,
         "waiting": waiting,
-        "idle": _seconds(idle, "--idle"),
+        "idle": bounds.parse_seconds(idle, "--idle"),
         "pattern": matching.checked(pattern) if pattern is not None else None,
         "begin": int(start) if start is not None else "start" if since_start else "sent",
-        "limit": _seconds(timeout, "--timeout"),
+        "limit": bounds.parse_seconds(timeout),
     }
     try:
         with cli.target.open_stream(name, conditions["limit"]) as stream:
@@ -52,14 +52,6 @@ def wait(  # noqa: PLR0913 (so many conditions)
     except (NotFound, DaemonDied) as missing:
         answer = after_end(cli.target, name, missing, conditions)
     return _report(cli, name, answer)
-
-
-def _seconds(word: str | None, option: str) -> float | None:
-    if word is None:
-        return None
-    from sesh.cli import jobs
-
-    return jobs.seconds(word, option)
 
 
 def _report(cli: Invocation, name: str, answer: Condition) -> int:

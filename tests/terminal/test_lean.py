@@ -24,7 +24,7 @@ WORDS = "moments wording"
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
-WAITS = "reach.stream cli.jobs ops.begin ops.create ops.jobs reach.cancelling stop"
+JOBS = "cli.jobs ops.begin ops.jobs reach.cancelling reach.stream stop"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
@@ -35,16 +35,16 @@ VERBS = {
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
     "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
-    "--wait work --idle 0.1": (f"{CALLS} {WAITS} {WORDS} cli.wait ops.matching ops.wait store.results", "_json"),
+    "--wait work --idle 0.1": (f"{CALLS} {WORDS} cli.wait ops.matching ops.wait reach.stream store.results", "_json"),
     "--screen work": (f"{VIEWS} cli.views", "_json"),
     "--logs work 5": (f"{VIEWS} cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--exec -- true": (f"{CALLS} {CREATES} {WAITS}", "_json gc"),
+    "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json gc"),
     "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
 }
 ATTACHING = (
     f"""
-    {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive ops.lookup remote.known vt.render.clean_screen
+    {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive remote.known vt.render.clean_screen
     vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
     """,

@@ -16,7 +16,8 @@ _CLIENT = f"""
 import os, sys
 sys.path += {warm.PATHS!r}
 from sesh import wire
-from sesh.client.attach import AttachOptions, attach
+from sesh.client.attach import attach
+from sesh.client.outcome import AttachOptions
 from sesh.keynames import DetachKey
 from sesh.errors import SeshError
 def connect(name, host):
