@@ -83,8 +83,10 @@ def test_a_program_that_is_not_there_is_127(home: Home) -> None:
 
 
 def test_the_attributes_of_the_line_can_be_compared(home: Home) -> None:
-    terminal = home.terminal(command=["sh", "-c", "stty raw -echo; echo now; read x; stty sane; exec sleep 0"])
+    script = "read x; stty raw -echo; echo now; read x; stty sane; exec sleep 0"
+    terminal = home.terminal(command=["sh", "-c", script])
     before = terminal.termios()
+    terminal.type("\n")
     terminal.wait_for_raw(b"now")
     assert terminal.termios() != before
     terminal.type("\n")
