@@ -215,7 +215,8 @@ class Ending:
         return bool(connection.waits) and not self._has_more(connection)
 
     def _dismissible(self, client: Client) -> bool:
-        return not client.needs and (client.mode == DRAWN or not self._has_more(client.connection))
+        late = client.mode == DRAWN and self.session.model.lag > 0
+        return not (client.needs or late or self._has_more(client.connection))
 
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients that have all of the output."""
@@ -238,8 +239,10 @@ class Ending:
         reader = connection.reader
         if self.session.events.pending(connection):
             return True
-        if reader is None or (isinstance(reader, Client) and reader.mode != RAW):
+        if reader is None:
             return False
+        if isinstance(reader, Client) and reader.mode != RAW:  # who is drawn or held gets the rest just before EXIT
+            return reader.mode == ASIDE or (reader.mode == DRAWN and (connection.unsent > 0 or reader.link_full))
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:

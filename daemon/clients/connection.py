@@ -89,7 +89,7 @@ class Connection:
         self.closed = False
         self.blocked = False
         self.progress_at = self.heard_at = time.monotonic()
-        """When the other side last took bytes, and when it last sent some."""
+        """When the other side last took bytes, or told that some have come over a link; and when it last sent some."""
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
@@ -392,6 +392,11 @@ class Client(Reader):
         if not self.fed():
             return 0
         return protocol.CHUNK if self.flow is None else self.flow.room
+
+    @property
+    def link_full(self) -> bool:
+        """Whether as much is on its way over its link as may be."""
+        return self.flow is not None and not self.flow.room
 
     def was_sent(self, size: int) -> None:
         if self.flow is not None:

@@ -78,17 +78,17 @@ class Flow:
             moments.pop()
         moments.append((self._sent, now, alone))
 
-    def arrived(self, count: int, now: float) -> None:
-        """The client has got so many bytes in all. A count that cannot be is ignored."""
+    def arrived(self, count: int, now: float) -> bool:
+        """The client has got so many bytes in all; whether that is news. A count that cannot be is ignored."""
         if not self._got <= count <= self._sent:
-            return
+            return False
         passed, self._got = count - self._got, count
         since, self._arrived_at = now - self._arrived_at, now
         moment = None
         while self._moments and self._moments[0][0] <= count:
             moment = self._moments.popleft()
         if moment is None:
-            return
+            return passed > 0
         took = now - moment[1]
         if took < self._shortest:
             self._shortest = took
@@ -104,3 +104,4 @@ class Flow:
         elif not self.slow and self._limited:
             self.window = min(MOST, self.window + passed)
         self._limited = False
+        return passed > 0

@@ -202,7 +202,9 @@ class ClientHandler:
             self._relay.hold(client, str(protocol.parse(payload).get("text") or ""))
         elif kind == protocol.GOT:
             if client.flow is not None:
-                client.flow.arrived(protocol.split_number(payload)[0], time.monotonic())
+                now = time.monotonic()
+                if client.flow.arrived(protocol.split_number(payload)[0], now):
+                    client.connection.progress_at = now
                 self._relay.writable(client)
         elif kind == protocol.MODEL:
             if self._echoes is None:

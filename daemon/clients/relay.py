@@ -310,7 +310,7 @@ class Relay:
 
         if client.viewport is None:
             client.viewport = Viewport(*client.size[:2], clear=clear)
-        if not client.connection.flush() or (client.flow is not None and not client.flow.room):
+        if not client.connection.flush() or client.link_full:
             return
         screen = client.viewport.draw(self.model.emulator)
         if client.notice:

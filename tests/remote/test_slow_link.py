@@ -43,11 +43,13 @@ def test_the_screen_is_the_sessions_after_a_flood(home: Home, slow: Slow) -> Non
     terminal.wait_for("alive", 20)
 
 
-def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow) -> None:
+@pytest.mark.parametrize("lines", [30_000, 120_000, 200_000])
+def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: int) -> None:
+    """It ends while its output waits for the link: before that is known to be slow, as that shows, and afterwards."""
     terminal = slow.attach()
-    terminal.type("seq 200000; echo the last; exit 3\r")
+    terminal.type(f"seq {lines}; echo the last; exit 3\r")
     assert terminal.exit_code() == 3
-    assert "200000\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
+    assert f"{lines}\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
 
 
 def test_a_new_version_goes_on_with_a_slow_link(home: Home, slow: Slow) -> None:
