@@ -215,8 +215,8 @@ class Ending:
         return bool(connection.waits) and not self._has_more(connection)
 
     def _dismissible(self, client: Client) -> bool:
-        late = client.mode == DRAWN and self.session.model.lag > 0
-        return not (client.needs or late or self._has_more(client.connection))
+        undrawn = client.mode == DRAWN and self.session.model.lag > 0  # the emulator, which no client holds up
+        return not (client.needs or undrawn or self._has_more(client.connection))
 
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients that have all of the output."""

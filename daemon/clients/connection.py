@@ -89,7 +89,7 @@ class Connection:
         self.closed = False
         self.blocked = False
         self.progress_at = self.heard_at = time.monotonic()
-        """When the other side last took bytes or told of some that have come over a link, and when it last sent some."""
+        """When the other side last took bytes, or told that some have come over a link; and when it last sent some."""
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""

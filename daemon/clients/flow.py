@@ -79,7 +79,7 @@ class Flow:
         moments.append((self._sent, now, alone))
 
     def arrived(self, count: int, now: float) -> bool:
-        """The client has got so many bytes in all; whether these are more than before. A count that cannot be is ignored."""
+        """The client has got so many bytes in all; whether that is news. A count that cannot be is ignored."""
         if not self._got <= count <= self._sent:
             return False
         passed, self._got = count - self._got, count
