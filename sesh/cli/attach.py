@@ -76,7 +76,7 @@ class View:
 
     def options(self, cli: Invocation) -> AttachOptions:
         """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-        from sesh.client.outcome import AttachOptions  # the rest of the client loads later: a daemon is forked between
+        from sesh.client.outcome import AttachOptions  # a daemon that is forked now would carry the rest of the client
 
         key = None if self.no_detach_key else detach_key(cli)
         settings = cli.caller.settings()

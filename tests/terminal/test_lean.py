@@ -67,6 +67,18 @@ finally:
         file.write(" ".join(sys.modules))
 sys.exit(code)
 """
+AT_FORKS = """
+import os, sys
+sys.path[:0] = {path!r}
+fork = os.fork
+def reported():
+    with open({report!r}, "a") as file:
+        file.write(" ".join(["", *sys.modules]))
+    return fork()
+os.fork = reported
+from sesh.__main__ import start
+start()
+"""
 
 EACH = f"""
 import os, sys
@@ -110,11 +122,15 @@ class Reporting:
 
     def __init__(self, home: Home) -> None:
         self.home, self._report = home, home.write("loaded", "")
-        home.command = [sys.executable, "-IS", "-c", REPORT.format(path=sys.path, report=self._report)]
+        self.start_with(REPORT)
+
+    def start_with(self, code: str) -> None:
+        """Has the command report at another moment."""
+        self.home.command = [sys.executable, "-IS", "-c", code.format(path=sys.path, report=self._report)]
 
     @property
     def loaded(self) -> set[str]:
-        """What the last command has loaded."""
+        """What the last command has loaded by then."""
         with open(self._report, encoding="utf-8") as file:
             return set(file.read().split()) - {"__main__"}
 
@@ -145,6 +161,14 @@ def test_attaching_loads_what_is_listed(reporting: Reporting) -> None:
     assert screen.exit_code() == 0
     difference = reporting.differences(*ATTACHING)
     assert not difference, difference + ADVICE
+
+
+def test_a_daemon_carries_nothing_of_the_client_that_has_made_it(reporting: Reporting) -> None:
+    """It takes some 130 KiB, for as long as the session lives."""
+    reporting.start_with(AT_FORKS)
+    reporting.home.terminal("work", "--", "sh", "-c", "echo ready; exec cat").wait_for("ready")
+    clients = {name for name in reporting.loaded if name.startswith("sesh.client")}
+    assert clients == {"sesh.client", "sesh.client.outcome"}
 
 
 def test_typer_loads_where_the_words_may_be_wrong(reporting: Reporting) -> None:
