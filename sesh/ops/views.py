@@ -183,7 +183,6 @@ class Follower:
 
     def _read(self) -> None:
         """Reads until the session ends."""
-
         over = False
         for kind, position, data in self._stream.frames(self._ask):
             if kind == protocol.OUTPUT:

@@ -25,6 +25,7 @@ while key := sys.stdin.buffer.read1(1):
 """
 
 
+# Margins, the longest request and the largest picture take seconds each, in the same loops as the others.
 @pytest.mark.parametrize(
     "unit",
     [

@@ -30,8 +30,6 @@ ODD: list[Any] = [
     None, True, -1, 0, 1.5, 10**300, "", "x" * 70_000, "\x1b]0;t\x07\x00\n", "\ud800", [], [[]], {}, {"a": {"b": []}},
     {"\ud800": "\ud800"}, {"k": 5},
 ]  # fmt: skip
-SHARE = rounds(3, 1)
-"""Of what each verb may be asked with, one in so many is tried: another one with the next verb."""
 HELLO = wire.greeting("request")
 
 
@@ -266,11 +264,12 @@ def test_a_client_with_an_odd_terminal_is_shown_to_others(work: Daemons) -> None
     assert client["tty"] == "/dev/[31mpts"
 
 
-def test_odd_types_in_a_verbs_words_are_answered(work: Daemons) -> None:
+@pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.thorough)])  # of all, one in so many
+def test_odd_types_in_a_verbs_words_are_answered(work: Daemons, share: int) -> None:
     keys = ("id", "verb", "which", "to", "host", "format", "lines", "ansi", "text", "set", "output", "follow", "exit")
     for at, verb in enumerate(sorted(set(REQUESTS) - {"kill"})):
         client = work.attach("work")
-        for key, odd in itertools.islice(itertools.product(keys, ODD), at % SHARE, None, SHARE):
+        for key, odd in itertools.islice(itertools.product(keys, ODD), at % share, None, share):
             words = {"id": 1, "verb": verb, key: odd}
             with wire.connect("work") as connection:
                 connection.hello("request")

@@ -14,7 +14,7 @@ from sesh.daemon.spawn import zygote
 from tests.faults.askers import Asker, Askers
 from tests.support import PROMPT, Home, rounds, wait_until
 
-ROUNDS = rounds(3, 50)
+ROUNDS = rounds(5, 50)
 """Of what may come out otherwise each time."""
 STOPS = rounds(1, 50)
 """Of what is stopped at one step, where it is always the same."""
@@ -268,6 +268,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home, asked:
     assert Session("work").run("true").exit_code == 0
 
 
+# zsh and dash as bash.
 @pytest.mark.parametrize(
     "shell", ["bash", "fish", *(pytest.param(s, marks=pytest.mark.thorough) for s in ("zsh", "dash"))]
 )

@@ -126,6 +126,7 @@ PRINTED = {
 }
 
 
+# Outages take seconds. Sequences to leave whole, and rows that are full, are what the others have less of.
 @pytest.mark.parametrize(
     "kind",
     [

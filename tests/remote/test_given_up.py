@@ -12,7 +12,7 @@ from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.support import Home, processes, rounds, wait_until
 
-ROUNDS = rounds(3, 50)
+ROUNDS = rounds(5, 50)
 
 HURRIED = """
 from sesh.reach import find

@@ -187,6 +187,7 @@ RAW_PROMPTS = {
 }
 
 
+# Seconds each. One that draws over what was typed, and one on another screen, say what the others would.
 @pytest.mark.parametrize(
     "prompt",
     [

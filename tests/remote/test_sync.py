@@ -25,7 +25,7 @@ Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["bash", "zsh", "fish", "dash", "csh"]
 FEWER = [(), ("rsync", "scp"), pytest.param(("rsync",), marks=pytest.mark.thorough)]
-"""Programs that are missing here, so that rsync does it, tar, or scp: which each run tries besides, without a fault."""
+"""Programs that are missing here: rsync does it, tar, or scp (whose copies without a fault other tests try)."""
 
 
 @pytest.fixture
@@ -381,7 +381,12 @@ def test_another_program_called_rsync_keeps_no_file_from_arriving(
 
 
 @pytest.mark.parametrize(
-    ("shell", "missing"), [*((shell, ("rsync", "scp")) for shell in SHELLS), ("bash", ("rsync",)), ("csh", ("rsync",))]
+    ("shell", "missing"),
+    [
+        *((shell, ("rsync", "scp")) for shell in SHELLS),
+        *((shell, ("rsync",)) for shell in ("bash", "csh")),
+        *(pytest.param(shell, ("rsync",), marks=pytest.mark.thorough) for shell in ("zsh", "fish", "dash")),  # as bash
+    ],
 )
 def test_what_scp_would_not_do_right_goes_as_an_archive(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str, missing: tuple[str, ...]

@@ -114,6 +114,7 @@ def read(home: Home, entry: str) -> dict[str, Any]:
         "no JSON",
         "nested",
         "a FIFO",
+        # Refused by the same look at the file as the FIFO.
         *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("huge", "a directory", "a link")),
     ],
 )

@@ -135,7 +135,6 @@ def test_its_sessions_are_followed_recorded_and_ended(before: Home, sesh: Sesh, 
     assert home.names() == []
 
 
-@pytest.mark.thorough  # an old sesh starts slowly
 def test_its_jobs_are_read_and_waited_for(before: Home, sesh: Sesh, home: Home) -> None:
     running = before.start("--exec", "job", "--", "sh", "-c", "echo begun; read x; echo ended; exit 7")
     wait_until(lambda: "begun" in sesh("--logs", "job").stdout)
@@ -289,7 +288,6 @@ def test_how_its_sessions_ended_is_known(before: Home, sesh: Sesh, home: Home) -
     assert swept.code == 0, swept.stderr
 
 
-@pytest.mark.thorough  # an old sesh starts slowly, and how files are read is settled
 def test_its_settings_remotes_and_names_are_read(before: Home, sesh: Sesh, home: Home) -> None:
     settings = 'detach_key = "C-b d"\nreplay_lines = 5\nkeep = "always"\n'
     There(home, sesh_of(before), settings)
@@ -340,10 +338,7 @@ class There:
             processes.kill([int(file.read())])
 
 
-@pytest.mark.parametrize(
-    "asker",
-    ["this one", pytest.param("the one before", marks=pytest.mark.thorough)],  # an old sesh starts slowly
-)
+@pytest.mark.parametrize("asker", ["this one", "the one before"])
 def test_hosts_of_either_version_serve_the_other(before: Home, home: Home, asker: str) -> None:
     near, far = (home, before) if asker == "this one" else (before, home)
     there = There(home, sesh_of(far))

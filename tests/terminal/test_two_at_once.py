@@ -343,6 +343,6 @@ def cleared(home: Home) -> Iterator[None]:
     "name", [pytest.param(name, marks=[] if name in TELLING else [pytest.mark.thorough]) for name in PAIRS]
 )
 def test_two_at_once(home: Home, name: str) -> None:
-    for number in range(rounds(2 if "reload" in name else 4, 50)):  # a reload starts two interpreters
+    for number in range(rounds(3 if "reload" in name else 5, 50)):  # a reload starts two interpreters
         with cleared(home):
             PAIRS[name](Race(home, number))

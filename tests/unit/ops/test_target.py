@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import bridge, protocol, wire
-from sesh.errors import Interrupted, NotFound, Unreachable, UsageError
+from sesh.errors import Interrupted, NotDeployed, NotFound, Unreachable, UsageError
 from sesh.keepalive import Backoff
 from sesh.ops import jobs, sessions
 from sesh.reach import arguments, calls, links
@@ -19,6 +20,9 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import named
 from sesh.reach.target import Target
+from sesh.remote import known
+from sesh.remote.deploy import deploy
+from sesh.remote.ssh.destination import Destination
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
@@ -89,3 +93,40 @@ def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(mo
             HostTarget(Caller(), "box")._reopened(interrupts, Backoff(), None)
     finally:
         interrupts.close()
+
+
+@pytest.mark.parametrize("answer", ["y", "n", ""])
+def test_sesh_is_deployed_to_a_host_without_it_and_the_link_opened_again_if_the_person_wants_that(
+    monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    story: list[str] = []
+    link: Any = SimpleNamespace(remote_info={}, asked=False)
+
+    def opened(*_: Any, **__: Any) -> Any:
+        story.append("opened")
+        if "deployed" not in story:
+            raise NotDeployed("no sesh")
+        return link
+
+    def deployed(places: list[Destination]) -> list[Any]:
+        story.append("deployed")
+        return [SimpleNamespace(error=None) for _ in places]
+
+    class Person(Caller):
+        can_ask = True
+
+        def ask(self, question: str, *_: Any, **__: Any) -> str:
+            story.append(question)
+            return answer
+
+    monkeypatch.setattr(links, "_link", opened)
+    monkeypatch.setattr(deploy, "deploy_all", deployed)
+    monkeypatch.setattr(known, "record", lambda *_, **__: None)
+    question = "@box has no sesh; deploy it there?"
+    if answer == "y":
+        assert links.opened(Person(), Destination("box"), offer=True) is link
+        assert story == ["opened", question, "deployed", "opened"]
+    else:
+        with pytest.raises(NotDeployed):
+            links.opened(Person(), Destination("box"), offer=True)
+        assert story == ["opened", question]
