@@ -74,7 +74,7 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     screen.buffer = _load_rows(state["screen"], screen.columns)
     screen.main = None if state["main"] is None else _load_rows(state["main"], screen.columns)
     for y, marks in state["marks"].items():
-        screen.main_rows[int(y)].marks = tuple((column, body) for column, body in marks)
+        screen.main_rows[int(y)].marks = tuple((int(column), str(body)) for column, body in marks)
     screen.cursor.y, screen.cursor.x, screen.cursor.hidden = state["cursor"]
     screen.margin_wrap = None if state["margin_wrap"] is None else (state["margin_wrap"][0], state["margin_wrap"][1])
     for name in _PLAIN:
