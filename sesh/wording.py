@@ -160,21 +160,26 @@ def columns(text: str) -> int:
     return found if found >= 0 else sum(_each(text))
 
 
-def cut(text: str, limit: int, *, keeps_end: bool = False) -> str:
-    """A text that takes at most `limit` columns, with `…` where something was left out: its end, or its beginning."""
+def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
+    """A text that takes at most `limit` columns, with `mark` where its end, or its beginning, was left out."""
     most = max(limit, 0) + _LONGEST_TEXT
     whole, text = text, text[-most:] if keeps_end else text[:most]
     if text == whole and columns(text) <= limit:
         return text
     if limit < 1:
         return ""
-    kept, room = 0, limit - 1
+    kept, room = 0, limit - len(mark)
     for size in _each(reversed(text) if keeps_end else text):
         if size > room:
             break
         room -= size
         kept += 1
-    return f"…{text[len(text) - kept :]}" if keeps_end else f"{text[:kept]}…"
+    while True:  # marks can make the character before them wider
+        part = f"{mark}{text[len(text) - kept :]}" if keeps_end else f"{text[:kept]}{mark}"
+        excess = columns(part) - limit
+        if not kept or excess <= 0:
+            return part
+        kept = max(0, kept - max(1, excess // 2))
 
 
 def _each(text: Iterable[str]) -> list[int]:

@@ -154,7 +154,7 @@ def test_a_daemon_that_ran_out_of_descriptors_takes_connections_again(daemons: D
     crowd = [wire.connect("work") for _ in range(40)]
     for connection in crowd:
         connection.close()
-    assert "24" in daemons.show("work")
+    wait_until(lambda: "24" in daemons.show("work"))
 
 
 def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(daemons: Daemons) -> None:

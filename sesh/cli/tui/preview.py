@@ -117,16 +117,11 @@ def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
         start = int(run["column"])
         if start >= columns:
             break
-        text = _clipped(wording.plain(run["text"]), columns - start)
+        text = wording.cut(wording.plain(run["text"]), columns - start, mark="")
         codes = _codes(run, coloured=coloured)
         drawn += " " * (start - at) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
         at = start + wording.columns(text)
     return drawn
-
-
-def _clipped(text: str, columns: int) -> str:
-    """As much of the text as fits, without a mark where it was cut."""
-    return text if wording.columns(text) <= columns else wording.cut(f"{text} ", columns + 1)[:-1]
 
 
 def _codes(run: Run, *, coloured: bool) -> str:

@@ -41,6 +41,7 @@ def test_why_there_is_no_screen_is_said_in_one_line() -> None:
 
 @given(st.lists(st.text(max_size=30), max_size=4), st.integers(1, 40), st.integers(1, 6))
 @example(["\U0001f400\U0001f3fb"], 1, 1)  # the last character of a cluster that is wider by one than the row
+@example(["00\u093e"], 2, 1)  # a mark that makes the character before it wide
 def test_no_row_is_too_wide_or_steers_the_terminal(texts: list[str], columns: int, rows: int) -> None:
     drawn = preview.drawn(screen(*([run(text, fg=1)] for text in texts)), columns, rows, coloured=True)
     assert len(drawn) == rows
