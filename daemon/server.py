@@ -78,7 +78,10 @@ class Server:
         self._only_passed = False
         """Whether the last turn passed bytes on and did nothing else: what is waited for has not changed."""
         if creator is not None:
-            self.admit(Connection(creator, creator=True))
+            connection = Connection(creator, creator=True)
+            self.admit(connection)
+            if session.pump.stdin is not None:
+                session.pump.stdin.feeder = connection
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""

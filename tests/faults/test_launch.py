@@ -16,7 +16,7 @@ import pytest
 from sesh import paths, wire
 from sesh.daemon.spawn import main
 from sesh.errors import CannotStart, Exists, InvalidName, NotFound, Refused, SeshError
-from sesh.store import records
+from sesh.store import records, results
 from tests.faults.daemons import Daemons, children, gone, kill
 from tests.support import Home, Terminal, processes, rounds, wait_until
 
@@ -397,3 +397,15 @@ def test_a_session_killed_together_with_its_daemon_is_lost_and_its_name_free(dae
     daemons.start("work", "/bin/cat")
     assert daemons.ask("work", "summary")["session"]["state"] == "running"
     assert daemons.litter() == ["work.json", "work.sock"]
+
+
+def test_a_job_whose_creator_dies_before_it_feeds_it_sees_the_end_of_its_input(daemons: Daemons) -> None:
+    """Where somebody else was connected at that moment, the job waited for input as long as that was so."""
+    creator = daemons.creator()
+    creator.create("work", "/bin/sh", "-c", "cat >/dev/null; exit 9", job=True, stdin=True, hold=True)
+    creator.outcome()
+    with wire.connect("work") as other:
+        other.hello("request")
+        creator.close()
+        result = wait_until(lambda: results.newest("work"), what="the job's end")
+    assert result["exit_code"] == 9
