@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
+_DYING = 0.5
+"""Seconds within which the process of a daemon that has closed its socket is gone."""
 
 
 def note_damage(caller: Caller) -> None:
@@ -79,17 +81,20 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         return wire.connect(name, patience)
     except NotFound:
         pass
-    summary = listing.unanswered(name)
-    if summary is None or summary["state"] != "running":
-        return None
-    if "machine" in summary:
-        raise elsewhere(name, summary)
-    try:
-        return wire.connect(name, patience)  # listing had it make its socket again
-    except NotFound:
-        raise Silent(
-            f"{name} runs but does not answer", hint=f"`$sesh --status {name}` shows its daemon's pid"
-        ) from None
+    until = time.monotonic() + min(patience, _DYING)
+    while True:
+        summary = listing.unanswered(name)
+        if summary is None or summary["state"] != "running":
+            return None
+        if "machine" in summary:
+            raise elsewhere(name, summary)
+        try:
+            return wire.connect(name, patience)  # listing had it make its socket again
+        except NotFound:
+            if time.monotonic() >= until:
+                hint = f"`$sesh --status {name}` shows its daemon's pid"
+                raise Silent(f"{name} runs but does not answer", hint=hint) from None
+        time.sleep(0.005)
 
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:

@@ -105,5 +105,11 @@ def test_nothing_stays_over_there_when_the_link_has_gone(home: Home, farm: Farm)
 def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None:
     """A session was made for nobody once a silent link let its bytes through."""
     asked = wire.greeting("bridge") + wire.asking("enter", 1, op="enter.go", arguments={"name": "work"})
-    assert home.sesh("--bridge", input=asked).code == 0
+    inbound, outbound = os.pipe()
+    os.write(outbound, asked)
+    os.close(outbound)  # its end comes with it
+    bridge = home.start("--bridge", stdin=inbound)
+    os.close(inbound)
+    bridge.communicate(timeout=20)
+    assert bridge.returncode == 0
     assert home.names() == []

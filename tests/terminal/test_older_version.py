@@ -82,9 +82,11 @@ def test_its_sessions_are_attached_left_and_gone_to_from_others(before: Home, se
     replacing.wait_for("on-42")
     sesh("--open", "other")
     replacing.type("sesh other\r")
-    replacing.wait_until(lambda: sesh("--status", "other", "--json").json()["attached"] == 1)
+    replacing.wait_until(lambda: "on-42" not in replacing.screen() and PROMPT in replacing.screen()[0])
+    assert sesh("--status", "other", "--json").json()["attached"] == 1
     replacing.type("sesh work\r")
-    replacing.wait_until(lambda: sesh("--status", "work", "--json").json()["attached"] == 1)
+    replacing.wait_until(lambda: "on-42" in replacing.screen())
+    assert sesh("--status", "work", "--json").json()["attached"] == 1
     leave(replacing)
 
 

@@ -1,0 +1,37 @@
+"""A session of this machine, looked for as its daemon comes and goes."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import pytest
+
+from sesh import paths, wire
+from sesh.errors import Silent
+from sesh.reach import find
+from sesh.store import listing
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, *states: str) -> None:
+    """Nobody listens at the session's socket; each look at its record tells another state, the last one for good."""
+    rest = list(states)
+
+    def refused(*_: Any) -> NoReturn:
+        raise paths.absent("work")
+
+    monkeypatch.setattr(wire, "connect", refused)
+    monkeypatch.setattr(listing, "unanswered", lambda _: {"state": rest.pop(0) if len(rest) > 1 else rest[0]})
+
+
+def test_a_daemon_that_has_closed_its_socket_and_is_gone_a_moment_later_is_not_called_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks(monkeypatch, "running", "running", "lost")
+    assert find.running("work") is None
+
+
+def test_a_daemon_that_stays_without_a_socket_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks(monkeypatch, "running")
+    monkeypatch.setattr(find, "_DYING", 0.02)
+    with pytest.raises(Silent, match="work runs but does not answer"):
+        find.running("work")
