@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := -m pip --disable-pip-version-check --no-input
-# Many tests wait for other processes and for links: two workers a processor, and one more.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2 + 1)
+# Many tests wait for other processes and for links: three workers a processor keep it busy.
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3)
 # What .ci/run alone runs: installs of the wheel, the tests of the tests' own hosts, and what is dear and changes rarely.
 QUICK := not installs and not harness and not thorough
 
