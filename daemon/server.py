@@ -393,6 +393,7 @@ class Server:
         session.timers.clear(("hello", connection.descriptor))
         self._poller.forget(connection.descriptor)
         session.events.forget(connection)
+        # The state of an older sesh does not say who will feed.
         if stdin is not None and (stdin.feeder is connection or (stdin.feeder is None and not self.connections)):
             session.timers.set("stdin", stdin.linger, self.close_stdin)
         if connection.client is not None:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from sesh.cli.table import Table
     from sesh.schema import Summary
 
-_SKIPPED = "unreachable less than a minute ago; not asked again"
-
 
 def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
     """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
@@ -76,7 +74,7 @@ def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[
     from sesh.ops import lookup
 
     for word in lookup.skipped(cli.caller):
-        printing.text(table.remark(word, _SKIPPED))
+        printing.text(table.remark(word, lookup.SKIPPED))
     found = []
     for word, answer in lookup.summaries(cli.caller, hosts):
         if isinstance(answer, SeshError):

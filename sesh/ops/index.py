@@ -12,7 +12,7 @@ import time
 
 from sesh import paths, platform, wire
 from sesh.errors import SeshError
-from sesh.ops.lookup import Asking, hosts, skipped
+from sesh.ops.lookup import SKIPPED, Asking, hosts, skipped
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -162,7 +162,7 @@ class SessionIndex:
         words = self._hosts if self._hosts is not None else hosts(self._caller)
         unasked = [] if self._hosts is not None else skipped(self._caller)
         self.there = {word: rows for word, rows in self.there.items() if word in words}
-        self.there |= dict.fromkeys(unasked, "unreachable less than a minute ago; not asked again")
+        self.there |= dict.fromkeys(unasked, SKIPPED)
         before, self._spent_by_ssh = self._spent_by_ssh, _used_by_children()
         wanted = 0.0 if refreshed else (self._spent_by_ssh - before) / _SHARE_ELSEWHERE
         self._next_there = time.monotonic() + _rest(wanted, *ELSEWHERE)

@@ -35,6 +35,8 @@ _WAITED = 10.0
 """Seconds for one attempt to reach a host that a person waits for."""
 QUIET = 0.3
 """Seconds of looking before a line says which hosts are asked."""
+SKIPPED = "unreachable less than a minute ago; not asked again"
+"""What a list says of the hosts that `skipped` names."""
 
 
 def hosts(caller: Caller) -> list[str]:
