@@ -10,12 +10,12 @@ from sesh.about import PROGRAM
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.handler import ClientHandler
 from sesh.daemon.ending import Ending
-from sesh.daemon.loop.poller import READ, WRITE, new_poller
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.shell import variables
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
+from sesh.loop.poller import READ, WRITE, new_poller
 from sesh.store import records, results
 
 TYPE_CHECKING = False

@@ -12,14 +12,14 @@ from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
-from sesh.daemon.loop.fault_log import FaultLog
-from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
 from sesh.daemon.screen.model import Model, Packer
 from sesh.errors import SIGNAL_BASE, Refused
+from sesh.fault_log import FaultLog
 from sesh.lean import deque
+from sesh.loop.timers import Timers
 from sesh.moments import stamp
 from sesh.store import records
 from sesh.wording import plain

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sesh.daemon.activity.activity import Activity
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pump import Pump
+    from sesh.loop.timers import Timers
     from sesh.schema import Answer
 
     class Sought(TypedDict):

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.daemon.activity.rules import Said, Seen, Standing
-    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
+    from sesh.loop.timers import Timers
     from sesh.schema import Event, Facts, StandingFacts
 
     class Owner(Protocol):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
-    from sesh.daemon.loop.timers import Timers
+    from sesh.loop.timers import Timers
     from sesh.schema import Event, Facts
 
     class Owner(Protocol):

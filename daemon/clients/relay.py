@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from sesh.daemon.clients.connection import Client, Reader
     from sesh.daemon.clients.registry import Clients
-    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.screen.model import Model
+    from sesh.loop.timers import Timers
 
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
+    from sesh.loop.timers import Timers
     from sesh.schema import Answer
 
     Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]

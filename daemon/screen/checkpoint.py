@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.daemon.loop.timers import Timers
+    from sesh.loop.timers import Timers
     from sesh.schema import CheckpointHeader, ModelState
 
 QUIET = 1.0

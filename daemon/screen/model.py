@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
+    from sesh.loop.timers import Timers
     from sesh.schema import ModelState
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Stacks

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.history import History
     from sesh.daemon.shell.shells import Shell
+    from sesh.loop.timers import Timers
     from sesh.schema import Facts
 
 MAX_RUNS = 100

@@ -86,7 +86,7 @@ _BY_DESCRIPTOR = {
     "sendmsg": _WRITE_ERRORS,
 }  # fmt: skip
 _BY_DESCRIPTOR["sendall"] = {"socket": ("EPIPE", "ECONNRESET")}  # it goes on by itself after a short write
-_SHARED = ("sesh/paths.py", "sesh/lean.py", "sesh/wire.py", "sesh/platform.py", "daemon/loop/", "daemon/pty/pty.py")
+_SHARED = ("sesh/paths.py", "sesh/lean.py", "sesh/wire.py", "sesh/platform.py", "sesh/loop/", "daemon/pty/pty.py")
 """Modules that many call: a site in one of them names its caller too."""
 _LOST_ANYWAY = ("close",)
 """What the kernel has done although it reports an error."""

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.loop.fault_log import KEPT
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import MAX_HELD
 from sesh.errors import Busy, ProtocolError, Refused, SeshError, TimedOut, Unreachable
+from sesh.fault_log import KEPT
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
 

@@ -20,7 +20,7 @@ def broken(*_, **__):
 """
 HANGS = "def hang(*_):\n    while True:\n        pass\n"
 WAYS = {
-    "import": ("daemon/loop/poller.py", "broken()"),
+    "import": ("loop/poller.py", "broken()"),
     "load": ("daemon/upgrade/state.py", "load = broken"),
     "listener": ("daemon/clients/listener.py", "Listener.accept = broken"),
     "read": ("daemon/pty/pump.py", "Pump.take = broken"),
@@ -31,7 +31,7 @@ WAYS = {
     "resize": ("daemon/clients/handler.py", "ClientHandler._resize = broken"),
     "screen": ("daemon/clients/relay.py", "Relay.serve = broken"),
     "request": ("daemon/requests.py", "REQUESTS['summary'] = broken"),
-    "timer": ("daemon/loop/timers.py", "Timers.run = broken"),
+    "timer": ("loop/timers.py", "Timers.run = broken"),
     "turn": ("daemon/server.py", "Server._update_poller = broken"),
     "hang": ("daemon/server.py", HANGS + "Server._work = hang"),
     "sleep": ("daemon/server.py", "Server.turn = lambda self: time.sleep(1000)"),

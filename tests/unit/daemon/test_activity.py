@@ -16,9 +16,9 @@ from sesh.daemon.activity import activity as module
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.activity import FIRST_LOOK, Activity
 from sesh.daemon.activity.rules import Said, Seen, Standing
-from sesh.daemon.loop import timers
-from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.syscalls import Foreground
+from sesh.loop import timers
+from sesh.loop.timers import Timers
 
 SHELL, JOB = 100, 200
 

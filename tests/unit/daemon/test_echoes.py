@@ -13,10 +13,10 @@ from sesh.daemon.clients import echoes
 from sesh.daemon.clients.echoes import ECHO_TIME, RIDE_TIME, Echoes
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
-from sesh.daemon.loop import timers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
+from sesh.loop import timers
 from tests.unit.daemon.connections import Link
 
 ECHOES = protocol.ECHOES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sesh.daemon.loop.fault_log import KEPT, FaultLog
+from sesh.fault_log import KEPT, FaultLog
 
 
 def test_a_fault_is_one_line_with_its_kind_and_place() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.daemon.loop.poller import READ, WRITE, Poller, SelectorPoller, new_poller
+from sesh.loop.poller import READ, WRITE, Poller, SelectorPoller, new_poller
 
 KINDS = [SelectorPoller, *([Poller] if hasattr(select, "epoll") else [])]
 

@@ -13,9 +13,9 @@ from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, RESYNC, Client, Reader
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.clients.relay import ATTACH_TIME, Relay
-from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import EMULATOR_LAG, Model
+from sesh.loop.timers import Timers
 from sesh.vt.render.overlay import overlay
 from tests.support import Glass
 from tests.unit.daemon.connections import Link

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sesh.daemon.loop.timers import FOREVER, Timers
+from sesh.loop.timers import FOREVER, Timers
 
 
 class Clock:

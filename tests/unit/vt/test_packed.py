@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import RETAINED, OutputLog
 from sesh.daemon.screen.model import PACK_AFTER, PACK_GAIN, Model, Packer
+from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
 from sesh.vt.packed import PIECE, Packed, PackedLines
 

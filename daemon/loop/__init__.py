@@ -1,1 +1,0 @@
-"""The event loop's parts: descriptors, timers, and the log of faults."""
