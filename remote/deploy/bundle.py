@@ -6,7 +6,6 @@ input gives the same bytes.
 
 from __future__ import annotations
 
-import ast
 import gzip
 import hashlib
 import importlib.metadata
@@ -20,15 +19,19 @@ import tempfile
 import threading
 import zipfile
 from email.parser import HeaderParser
+from typing import TYPE_CHECKING
+
+from packaging import tags
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from sesh import about, paths, programs
 from sesh.about import __version__
 from sesh.errors import Refused
-from sesh.remote.deploy.survey import release, release_numbers
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from sesh.remote.deploy.survey import Platform, Python
 
@@ -38,6 +41,7 @@ REQUIRED = (
     "typer>=0.29,<0.30",
     "wcwidth>=0.8,<0.10",
     "rich>=13",
+    "packaging>=24.1",
     "tomli>=2; python_version < '3.11'",
 )
 """What sesh requires there: its own requirements without fabric, which only deploying needs, and ssh can replace."""
@@ -127,9 +131,9 @@ def build(platform: Platform, python: Python) -> Bundle:
 def is_native(platform: Platform, python: Python) -> bool:
     """Whether the binary parts of this environment run there, so that nothing must be fetched."""
     return all(
-        not _is_binary(each) or fits(_tags(each), platform, python)
-        for each in _closure(platform.environment(python))
-        if isinstance(each, importlib.metadata.Distribution) and normalized(each.name) not in PURE_FALLBACK
+        not _is_binary(package) or fits(_tags(package), platform, python)
+        for package in _closure(platform.environment(python))
+        if isinstance(package, importlib.metadata.Distribution) and canonicalize_name(package.name) not in PURE_FALLBACK
     )
 
 
@@ -151,18 +155,18 @@ def _sesh_files() -> dict[str, bytes]:
 def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
     """The files of all packages that sesh needs there, by their paths in a directory of packages."""
     files: dict[str, bytes] = {}
-    for found in _closure(platform.environment(python)):
-        if isinstance(found, Requirement):  # needed there only, so not installed here
-            files |= _fetched_files(f"{found.name}{found.specifier}", platform, python)
+    for package in _closure(platform.environment(python)):
+        if isinstance(package, Requirement):  # needed there only, so not installed here
+            files |= _fetched_files(f"{package.name}{package.specifier}", platform, python)
             continue
-        name, version = found.name, found.version
-        needed = ",".join(found.metadata.get_all("Requires-Python") or ())
-        if not admits(needed, python.version):
+        name, version = package.name, package.version
+        needed = ",".join(package.metadata.get_all("Requires-Python") or ())
+        if not SpecifierSet(needed).contains(python.version):
             raise Refused(f"{name} {version} needs Python {needed}, but the host has {python.version}")
-        copied = dict(_installed_files(found))
-        if not _is_binary(found) or fits(_tags(found), platform, python):
+        copied = dict(_installed_files(package))
+        if not _is_binary(package) or fits(_tags(package), platform, python):
             files |= _with_record(copied)
-        elif normalized(name) in PURE_FALLBACK:
+        elif canonicalize_name(name) in PURE_FALLBACK:
             files |= _with_record({path: data for path, data in copied.items() if not path.endswith(_BINARY)})
         else:
             files |= _fetched_files(f"{name}=={version}", platform, python)
@@ -170,21 +174,22 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
 
 
 def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distribution | Requirement]:
-    """REQUIRED and all that it requires there, sorted by name: distributions, or a requirement where none is here."""
-    found: dict[str, importlib.metadata.Distribution | Requirement] = {}
+    """Return all packages that sesh requires there, sorted by name; a requirement if the package is not installed here."""
+    packages: dict[str, importlib.metadata.Distribution | Requirement] = {}
     wanted = [Requirement(line) for line in REQUIRED]
     while wanted:
         requirement = wanted.pop()
-        if requirement.name in found or not holds(requirement.marker, environment):
+        name = canonicalize_name(requirement.name)
+        if name in packages or not (requirement.marker is None or requirement.marker.evaluate(environment)):
             continue
         try:
-            distribution = importlib.metadata.distribution(requirement.name)
+            distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
-            found[requirement.name] = requirement
+            packages[name] = requirement
             continue
-        found[requirement.name] = distribution
+        packages[name] = distribution
         wanted += [Requirement(line) for line in distribution.requires or ()]
-    return [found[name] for name in sorted(found)]
+    return [packages[name] for name in sorted(packages)]
 
 
 def _is_binary(distribution: importlib.metadata.Distribution) -> bool:
@@ -221,7 +226,7 @@ def _is_needed(name: str, path: str) -> bool:
         return False
     if parts[0].endswith(".dist-info"):
         return parts[-1] in _KEPT_DIST_INFO or "licen" in path.lower() or "copying" in path.lower()
-    prefix, kept = LEFT_OUT.get(normalized(name), ("\0", ()))
+    prefix, kept = LEFT_OUT.get(canonicalize_name(name), ("\0", ()))
     return not path.startswith(prefix) or path in kept
 
 
@@ -231,7 +236,7 @@ def _with_record(files: dict[str, bytes]) -> dict[str, bytes]:
     for info in infos:
         path = f"{info}/RECORD"
         listed = sorted({*files, path})
-        files[path] = "".join(f'"{each}",,\n' if "," in each else f"{each},,\n" for each in listed).encode()
+        files[path] = "".join(f'"{name}",,\n' if "," in name else f"{name},,\n" for name in listed).encode()
     return files
 
 
@@ -248,60 +253,36 @@ def _fetched_files(requirement: str, platform: Platform, python: Python) -> dict
 
 PIP_TIMEOUT = 180.0
 """Seconds for pip to fetch one wheel."""
-_LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-_OLDEST_GLIBC, _NEWEST_GLIBC, _NEWEST_MUSL = 17, 60, 20
+_LEGACY = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+"""The names from before PEP 600, by the minor version of glibc 2 that they need."""
+_NEWEST = {"glibc": 60, "musl": 20, "macOS": 40}
+"""A host says its release itself: beyond these, no more names are made of it."""
 
 
-def fits(tags: Iterable[str], platform: Platform, python: Python) -> bool:
-    """Whether a wheel with one of these tags (`cp311-cp311-manylinux_2_17_x86_64`; PEP 425) runs there."""
-    return any(_fits(tag.strip(), platform, python) for tag in tags)
-
-
-def _fits(tag: str, platform: Platform, python: Python) -> bool:
-    interpreters, abi, systems = tag.split("-", 2)
-    return any(_python_fits(each, abi, python) for each in interpreters.split(".")) and any(
-        _platform_fits(each, platform) for each in systems.split(".")
-    )
-
-
-def _python_fits(interpreter: str, abi: str, python: Python) -> bool:
-    if abi == "none":
-        return interpreter in ("py3", "py2.py3", f"py{python.minor[0]}{python.minor[1]}", python.abi)
-    if abi == "abi3":
-        match = re.fullmatch(r"cp3(\d+)", interpreter)
-        return match is not None and int(match[1]) <= python.minor[1] and not python.abi.endswith("t")
-    return abi == python.abi
-
-
-def _platform_fits(system: str, platform: Platform) -> bool:
-    if system == "any":
-        return True
-    if (match := re.fullmatch(r"macosx_(\d+)_(\d+)_(\w+)", system)) is not None:
-        fat = match[3] == "universal2" and platform.machine in ("x86_64", "arm64")
-        enough = platform.release >= (int(match[1]), int(match[2])) or platform.release == (int(match[1]),)
-        return platform.system == "Darwin" and enough and (fat or match[3] == platform.machine)
-    if platform.system != "Linux":
-        return False
-    if (match := re.fullmatch(r"(many|musl)linux_(\d+)_(\d+)_(\w+)", system)) is not None:
-        libc = {"many": "glibc", "musl": "musl"}[match[1]]
-        old_enough = platform.release >= (int(match[2]), int(match[3]))
-        return platform.libc == libc and old_enough and match[4] == platform.machine
-    name, _, machine = system.partition("_")
-    return platform.libc == "glibc" and machine == platform.machine and platform.release >= _LEGACY.get(name, (99,))
+def fits(wheel_tags: Iterable[str], platform: Platform, python: Python) -> bool:
+    """Return whether a wheel with one of these tags (`cp311-cp311-manylinux_2_17_x86_64`; PEP 425) runs there."""
+    names = platform_tags(platform)
+    supported = {
+        *tags.cpython_tags(python.minor, [python.abi], names),
+        *tags.compatible_tags(python.minor, python.abi, names),
+    }
+    return any(not supported.isdisjoint(tags.parse_tag(tag.strip())) for tag in wheel_tags)
 
 
 def platform_tags(platform: Platform) -> list[str]:
-    """pip's names for this platform, the newest first."""
+    """Return the names (PEP 425, 600, 656) of all platforms whose wheels run on this one, the best first."""
     machine = platform.machine
+    major, minor = (*platform.release, 0, 0)[:2]
     if platform.system == "Darwin":
-        major, minor = (*platform.release, 0, 0)[:2] if platform.release else (11, 0)
-        return [f"macosx_{major}_{0 if major > 10 else minor}_{machine}"]
+        return list(tags.mac_platforms((min(major or 11, _NEWEST["macOS"]), minor), machine))
     if platform.libc == "musl":
-        newest = platform.release[1] if len(platform.release) > 1 else 1
-        return [f"musllinux_1_{minor}_{machine}" for minor in range(min(newest, _NEWEST_MUSL), -1, -1)]
-    newest = platform.release[1] if len(platform.release) > 1 else _OLDEST_GLIBC
-    minors = range(min(newest, _NEWEST_GLIBC), _OLDEST_GLIBC - 1, -1)
-    return [*(f"manylinux_2_{minor}_{machine}" for minor in minors), *(f"{name}_{machine}" for name in _LEGACY)]
+        return [f"musllinux_1_{number}_{machine}" for number in range(min(minor or 1, _NEWEST["musl"]), -1, -1)]
+    names = []
+    for number in range(min(minor or 17, _NEWEST["glibc"]), 4, -1):
+        names.append(f"manylinux_2_{number}_{machine}")
+        if number in _LEGACY:
+            names.append(f"{_LEGACY[number]}_{machine}")
+    return names
 
 
 def cache_directory() -> str:
@@ -350,8 +331,8 @@ def _pip() -> list[str]:
 
     if find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
-    found = programs.find("pip3") or programs.find("pip")
-    return [found] if found else ["uv", "tool", "run", "pip"]
+    pip = programs.find("pip3") or programs.find("pip")
+    return [pip] if pip else ["uv", "tool", "run", "pip"]
 
 
 def _run_pip(argv: list[str]) -> str:
@@ -384,108 +365,3 @@ def _wheel_in(folder: str) -> str | None:
         if name.endswith(".whl") and zipfile.is_zipfile(path):
             return path
     return None
-
-
-# -- requirements, evaluated for another interpreter: PEP 508 with the release numbers of PEP 440
-
-_REQUIREMENT = re.compile(
-    r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?$", re.DOTALL
-)
-_CLAUSE = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*([^\s,]+)\s*$")
-_VERSIONS = ("python_version", "python_full_version", "implementation_version", "platform_release")
-
-
-class Requirement:
-    """A line of Requires-Dist: `name` (normalized), `specifier` and `marker` as text, both possibly empty."""
-
-    __slots__ = ("marker", "name", "specifier")
-
-    def __init__(self, line: str) -> None:
-        match = _REQUIREMENT.match(line)
-        if match is None:
-            raise ValueError(f"not a requirement: {line}")
-        self.name = normalized(match[1])
-        self.specifier = match[3].strip()
-        self.marker = (match[4] or "").strip()
-
-
-def normalized(name: str) -> str:
-    """A package's name as PEP 503 normalizes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def admits(specifier: str, version: str) -> bool:
-    """Whether a specifier (`>=3.8,!=3.9.*`) admits a version; a pre-release counts as its release."""
-    for clause in filter(None, (part.strip() for part in specifier.split(","))):
-        match = _CLAUSE.match(clause)
-        if match is None:
-            raise ValueError(f"not a specifier: {clause}")
-        if not _admits(match[1], match[2], version):
-            return False
-    return True
-
-
-def _admits(operator: str, wanted: str, version: str) -> bool:
-    found = release(version)
-    if operator in ("==", "!=") and wanted.endswith(".*"):
-        parts = [int(part) for part in wanted[:-2].split(".")]
-        same = [*found, *[0] * len(parts)][: len(parts)] == parts
-        return same == (operator == "==")
-    limit = release(wanted)
-    if operator == "~=":
-        parts = release_numbers(wanted)[:-1]
-        return found >= limit and [*found, *[0] * len(parts)][: len(parts)] == parts
-    results = {"<": found < limit, "<=": found <= limit, ">": found > limit, ">=": found >= limit}
-    results |= {"==": found == limit, "===": version == wanted, "!=": found != limit}
-    return results[operator]
-
-
-def holds(marker: str, environment: Mapping[str, str]) -> bool:
-    """Whether an environment marker is true there, as the empty one always is; `extra` is empty unless it is given.
-
-    Markers have the syntax of Python's comparisons, so its parser reads them; nothing is evaluated. Raises ValueError.
-    """
-    if not marker:
-        return True
-    try:
-        # Python lacks the operators `~=` and `===`.
-        text = re.sub(r"(~=|===)", lambda match: {"~=": "<<", "===": "=="}[match[1]], marker)
-        return _is_true(ast.parse(text.strip(), mode="eval").body, {"extra": "", **environment})
-    except SyntaxError as error:
-        raise ValueError(f"not a marker: {marker}") from error
-
-
-def _is_true(node: ast.expr, environment: Mapping[str, str]) -> bool:
-    if isinstance(node, ast.BoolOp):
-        every = all if isinstance(node.op, ast.And) else any
-        return every(_is_true(value, environment) for value in node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift):
-        return _compare("~=", node.left, node.right, environment)
-    if isinstance(node, ast.Compare) and len(node.ops) == 1:
-        signs = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-        sign = {**signs, ast.In: "in", ast.NotIn: "not in"}.get(type(node.ops[0]))
-        if sign:
-            return _compare(sign, node.left, node.comparators[0], environment)
-    raise ValueError(f"not a marker: {ast.unparse(node)}")
-
-
-def _compare(sign: str, left: ast.expr, right: ast.expr, environment: Mapping[str, str]) -> bool:
-    one, other = _text(left, environment), _text(right, environment)
-    if sign in ("in", "not in"):
-        return (one in other) == (sign == "in")
-    names = [node.id for node in (left, right) if isinstance(node, ast.Name)]
-    if any(name in _VERSIONS for name in names):
-        if isinstance(left, ast.Name):
-            return _admits(sign, other, one)
-        return _admits({"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(sign, sign), one, other)
-    if names == ["extra"]:
-        one, other = normalized(one), normalized(other)
-    return (one == other) == (sign == "==") if sign in ("==", "!=") else False
-
-
-def _text(node: ast.expr, environment: Mapping[str, str]) -> str:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.Name) and node.id in environment:
-        return environment[node.id]
-    raise ValueError(f"not a marker: {ast.unparse(node)}")

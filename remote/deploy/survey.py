@@ -48,9 +48,10 @@ class Python:
         return f"Python({self.path!r}, {self.version!r})"
 
     @property
-    def minor(self) -> tuple[int, ...]:
-        """(3, 11)"""
-        return tuple(int(part) for part in self.version.split(".")[:2])
+    def minor(self) -> tuple[int, int]:
+        """The pair (3, 11)."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
 
 
 class Platform:
@@ -61,7 +62,7 @@ class Platform:
     def __init__(self, system: str, machine: str, libc: str = "", version: str = "") -> None:
         self.system, self.libc = system, libc
         self.machine = {"amd64": "x86_64", "i386": "i686", "i586": "i686"}.get(machine, machine)
-        self.release = release(version) if version else ()
+        self.release = tuple(int(part) for part in version.split(".")) if version else ()
 
     def __str__(self) -> str:
         number = ".".join(str(part) for part in self.release)
@@ -202,19 +203,3 @@ def _libc(text: str) -> tuple[str, str]:
 def python_command(python: Python, program: str) -> str:
     """The line that runs a Python program, without double quotes in it, by that interpreter."""
     return shell_line(f'exec {shlex.quote(python.path)} -I -c "{program}"')
-
-
-def release_numbers(version: str) -> list[int]:
-    """The release number of a version (PEP 440): [3, 10, 0] of `3.10.0rc1`. Raises ValueError where it has none."""
-    match = re.match(r"v?(?:\d+!)?(\d+(?:\.\d+)*)", version)
-    if match is None:
-        raise ValueError(f"not a version: {version}")
-    return [int(part) for part in match[1].split(".")]
-
-
-def release(version: str) -> tuple[int, ...]:
-    """The release number without trailing zeros, to compare. Raises ValueError."""
-    numbers = release_numbers(version)
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return tuple(numbers)

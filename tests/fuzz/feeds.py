@@ -43,7 +43,7 @@ from sesh.ops.matching import Pattern
 from sesh.ops.recording import Cast
 from sesh.reach.caller import Caller
 from sesh.remote import known
-from sesh.remote.deploy import bundle, deploy, survey
+from sesh.remote.deploy import deploy, survey
 from sesh.remote.ssh import destination, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import push, sync
@@ -459,10 +459,6 @@ _ANSWER = (
     b'T {"step": "send"}\n', b"T [", b'"',
     b"system Linux\n", b"machine x86_64\n", b"/",
 )  # fmt: skip
-_REQUIRED = (
-    b"a", b"-", b"_", b".", b" ", b"[", b"]", b"(", b")", b";", b">=1", b",", b"==", b"1", b'python_version < "3"',
-    b" and ", b'"', b"\n",
-)  # fmt: skip
 
 
 def _settings(data: bytes) -> None:
@@ -484,19 +480,11 @@ def _answers(data: bytes) -> None:
         in_pieces(parser.feed, data)
 
 
-def _requirement(text: str) -> None:
-    required = bundle.Requirement(text)
-    bundle.admits(required.specifier, "1.2")
-    bundle.holds(required.marker, {"python_version": "3.11"})
-
-
 HOSTS = [
     *pure("ssh -G", _SSH, _settings),
     *pure("stderr of ssh", _SSH, _refused),
     *pure("survey", _ANSWER, _text(lambda text: survey.parse(text, "T")), _text(survey._libc)),
     *pure("answers of a deploy", _ANSWER, _answers),
-    *pure("versions", (b"1", b".", b"0", b"a", b"v", b"!"), _text(survey.release)),
-    *pure("requirement", _REQUIRED, _text(_requirement)),
     *pure("rsync", _SSH, _text(lambda text: push.PushResult(1, text).reason)),
 ]
 

@@ -11,9 +11,9 @@ import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from sesh.about import DISTRIBUTION
-from sesh.remote.deploy.bundle import Requirement, holds
-from sesh.remote.deploy.survey import Platform, Python
 from tests.support import ROOT, Home, need
 
 NOWHERE = "http://127.0.0.1:9"
@@ -39,13 +39,11 @@ def build(folder: Path) -> Path:
 
 def wheelhouse(folder: Path) -> Path:
     """A directory with wheels of all that sesh requires, packed from what is installed here: no network is needed."""
-    here, python = os.uname(), Python(sys.executable, ".".join(map(str, sys.version_info[:3])))
-    environment = Platform(here.sysname, here.machine).environment(python)
     wanted, packed = [DISTRIBUTION], {DISTRIBUTION}
     while wanted:
         for line in importlib.metadata.distribution(wanted.pop()).requires or ():
             requirement = Requirement(line)
-            if requirement.name in packed or not holds(requirement.marker, environment):
+            if requirement.name in packed or not (requirement.marker is None or requirement.marker.evaluate()):
                 continue
             packed.add(requirement.name)
             wanted.append(requirement.name)
