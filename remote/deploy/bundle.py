@@ -174,7 +174,7 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
 
 
 def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distribution | Requirement]:
-    """Return all packages that sesh requires there, sorted by name; a requirement if the package is not installed here."""
+    """Return all packages that sesh needs there, sorted by name: a requirement for one that is not installed here."""
     packages: dict[str, importlib.metadata.Distribution | Requirement] = {}
     wanted = [Requirement(line) for line in REQUIRED]
     while wanted:

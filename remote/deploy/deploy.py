@@ -1,7 +1,4 @@
-"""Deploying: install this version of sesh on another host, in steps of which none breaks what was there.
-
-Several hosts are deployed to at once: each in a thread, with a progress bar on a terminal and a line elsewhere.
-"""
+"""Deploying to one host: install this version of sesh there, in steps of which none breaks what was there."""
 
 from __future__ import annotations
 
@@ -9,45 +6,43 @@ import hashlib
 import json
 import os
 import secrets
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypedDict
 
 from sesh import gate
 from sesh.about import PROGRAM
-from sesh.errors import Interrupted, InvalidHost, ProtocolError, Refused, SeshError, Unreachable
+from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
 from sesh.remote.deploy.carrier import connect_by_ssh, connect_by_standing
 from sesh.remote.ssh import ssh
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypedDict
-
-    from rich.progress import Progress as Bars
-
     from sesh.gate import Shape
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
 
-    Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
+"""Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""
 
-    class Found(TypedDict, total=False):
-        """Where the version lies; to `look` also whether it is whole, and what is there as `~/.local/bin/sesh`."""
 
-        path: str
-        whole: bool
-        program: str
+class Installed(TypedDict, total=False):
+    """Where the version lies; to `look` also whether it is whole, and what is there as `~/.local/bin/sesh`."""
 
-    class Failure(TypedDict):
-        """Why a step failed, and what a program printed about it."""
+    path: str
+    whole: bool
+    program: str
 
-        step: str
-        reason: str
-        stderr: str
+
+class Failure(TypedDict):
+    """Why a step failed, and what a program printed about it."""
+
+    step: str
+    reason: str
+    stderr: str
 
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
@@ -79,20 +74,22 @@ class DeployError(SeshError):
         self.stderr = stderr[-_MAX_STDERR:]
 
 
+@dataclass
 class Deployment:
-    """What is installed on the host now.
+    """What is installed on the host now."""
 
-    `version`: of sesh. `python`: the path of the interpreter that runs it, `python_version`. `platform`: in words.
-    `path`: the version's directory. `bytes`: uploaded. `seconds`: taken. `changed`: False where all was there already.
-    """
-
-    __slots__ = ("bytes", "changed", "path", "platform", "python", "python_version", "seconds", "version")
-
-    def __init__(self, version: str, python: survey.Python, platform: str) -> None:
-        self.version, self.platform = version, platform
-        self.python, self.python_version = python.path, python.version
-        self.path = ""
-        self.bytes, self.seconds, self.changed = 0, 0.0, False
+    version: str
+    python: str
+    """The path of the interpreter that runs it."""
+    python_version: str
+    platform: str
+    path: str = ""
+    """The directory of the version."""
+    bytes: int = 0
+    """Uploaded."""
+    changed: bool = False
+    """Whether anything was missing before."""
+    seconds: float = 0.0
 
 
 def deploy(
@@ -102,10 +99,10 @@ def deploy(
     progress: Progress | None = None,
     carrier: Carrier | None = None,
 ) -> Deployment:
-    """Install this sesh on a host; where it is there already, complete and in use, send nothing.
+    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent.
 
-    `force`: replace a ~/.local/bin/sesh that is not ours. `progress` gets (step, done, total): bytes for the upload,
-    else 0 or 1 of 1. `carrier`: a connection to use, which stays open. Raises DeployError.
+    `force`: replace a ~/.local/bin/sesh that is not ours. `carrier`: a connection to use, which stays open. Raises
+    DeployError.
     """
     began = time.monotonic()
     eventlog.log("deploy_start", host=destination.host)
@@ -115,9 +112,9 @@ def deploy(
         eventlog.log("deploy_failed", host=destination.host, step=error.step, stderr=error.stderr or str(error))
         raise
     deployment.seconds = time.monotonic() - began
-    fields = ("version", "python", "platform", "path", "bytes", "changed")
-    facts = {field: getattr(deployment, field) for field in fields}
-    eventlog.log("deploy_done", host=destination.host, **facts, seconds=round(deployment.seconds, 3))
+    facts = asdict(deployment)
+    del facts["python_version"]
+    eventlog.log("deploy_done", host=destination.host, **{**facts, "seconds": round(deployment.seconds, 3)})
     known.record(destination, deployment.version)
     return deployment
 
@@ -179,7 +176,7 @@ class _Deploy:
                 made = bundle.build(platform, python)
             except (Refused, OSError) as error:
                 raise DeployError("upload", f"cannot build the package for {self.host}: {error}") from error
-            deployment = Deployment(made.version, python, str(platform))
+            deployment = Deployment(made.version, python.path, python.version, str(platform))
             self._install(used, made, python, deployment)
         finally:
             if carrier is None:
@@ -262,7 +259,7 @@ class _Deploy:
 
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
-    ) -> Found:
+    ) -> Installed:
         """Have unpack.py carry out an order there; its answer, of this shape.
 
         Raises DeployError with the step that failed.
@@ -318,7 +315,7 @@ class _AnswerParser:
         self._shape = gate.table({"step": _step, "failed": _FAILED, "done": shape})
         self._rest = b""
         self.failed: Failure | None = None
-        self.done: Found | None = None
+        self.done: Installed | None = None
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -341,163 +338,3 @@ def _unpack_source() -> bytes:
 def _last_line(text: str) -> str:
     """The last line that is not blank, as it may be shown."""
     return next(filter(None, map(survey.shown, reversed(text.splitlines()))), "")
-
-
-MAX_AT_ONCE = 16
-_STDERR = 2
-
-
-class HostResult:
-    """The result for one host: its `deployment`, or the `error`."""
-
-    __slots__ = ("deployment", "destination", "error")
-
-    def __init__(
-        self, destination: Destination, deployment: Deployment | None = None, error: SeshError | None = None
-    ) -> None:
-        self.destination, self.deployment, self.error = destination, deployment, error
-
-    def __str__(self) -> str:
-        return f"{self.destination.host} {self.verdict}"
-
-    @property
-    def verdict(self) -> str:
-        """The result in words that follow the host."""
-        done, host = self.deployment, self.destination.host
-        if done is None:
-            step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
-            reason = str(self.error)
-            for beginning in (f"{host}: ", f"{host} ", f"cannot reach {host}: "):
-                reason = reason.removeprefix(beginning)
-            return f"failed{step}: {reason}"
-        if not done.changed:
-            return f"has sesh {done.version} already"
-        size = f"{done.bytes / 1e6:.1f} MB, " if done.bytes else ""
-        return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
-
-
-def deploy_all(
-    destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
-) -> list[HostResult]:
-    """Deploy to several hosts in parallel; the results in their order. A failure on one stops no other.
-
-    `bars`: a progress bar for each on stderr; None: where that is a terminal and no program reads the events. Without
-    bars each host gets a line when it is done, or when it failed. `ask`: whether ssh may prompt; None: where there is a
-    terminal. Hosts that must ask are connected one after the other, before the bars are drawn.
-    """
-    ask = ssh.can_prompt() if ask is None else ask
-    bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
-    carriers = _connect_all(destinations, ask)
-    report = _BarReport(destinations) if bars else _LineReport()
-    stop = threading.Event()
-
-    def deploy_one(index: int) -> HostResult:
-        report_progress = report.progress(index)
-
-        def progress(step: str, done: int, total: int) -> None:
-            if stop.is_set():
-                raise Interrupted("interrupted")
-            report_progress(step, done, total)
-
-        result = _deploy_one(destinations[index], carriers[index], force, progress)
-        report.finish(index, result)
-        return result
-
-    with report, ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
-        futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
-        try:
-            return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            stop.set()  # and closing the connections ends what waits for a host
-            raise
-        finally:
-            _close_all(carriers)
-
-
-def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
-    if isinstance(carrier, SeshError):
-        eventlog.log("deploy_start", host=destination.host)
-        eventlog.log("deploy_failed", host=destination.host, step=STEPS[0], stderr=str(carrier))
-        return HostResult(destination, error=carrier)
-    try:
-        return HostResult(destination, deploy(destination, force=force, progress=progress, carrier=carrier))
-    except SeshError as error:
-        return HostResult(destination, error=error)
-
-
-def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
-    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt of ssh's may help."""
-
-    def connect_quietly(destination: Destination) -> Carrier | SeshError:
-        try:
-            return connect(destination)
-        except SeshError as error:
-            return error
-
-    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
-        carriers = list(pool.map(connect_quietly, destinations))
-    for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
-        if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
-            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
-            try:
-                carriers[index] = connect(destination, ask=True)
-            except SeshError as error:
-                carriers[index] = error
-            except BaseException:
-                _close_all(carriers)
-                raise
-    return carriers
-
-
-def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
-    for carrier in carriers:
-        if not isinstance(carrier, SeshError):
-            carrier.close()
-
-
-class _LineReport:
-    """A line for each host when it is done; only for those that failed where a program reads the events."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to clean up."""
-
-    def progress(self, _index: int) -> Progress:
-        return lambda _step, _done, _total: None
-
-    def finish(self, _index: int, result: HostResult) -> None:
-        eventlog.prose(str(result), failed=result.error is not None)
-
-
-class _BarReport(_LineReport):
-    """A bar for each host: the steps, and within the upload its bytes."""
-
-    def __init__(self, destinations: Sequence[Destination]) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
-        columns = (host, BarColumn(), step)
-        self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
-        self._tasks = [self._bars.add_task("connect", total=len(STEPS), host=each.host) for each in destinations]
-
-    def __enter__(self) -> None:
-        self._bars.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def progress(self, index: int) -> Progress:
-        def update(step: str, done: int, total: int) -> None:
-            share = done / total if total else 1.0
-            text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
-            self._bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
-
-        return update
-
-    def finish(self, index: int, result: HostResult) -> None:
-        completed = len(STEPS) if result.error is None else None
-        verdict = survey.shown(result.verdict)
-        self._bars.update(self._tasks[index], completed=completed, description=verdict, refresh=True)

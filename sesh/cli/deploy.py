@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.printed import DeployedHost
-    from sesh.remote.deploy.deploy import HostResult
+    from sesh.remote.deploy.fleet import HostResult
 
 
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
@@ -61,9 +61,9 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
     from sesh.reach import links
-    from sesh.remote.deploy import deploy
+    from sesh.remote.deploy import fleet
 
-    return deploy.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
+    return fleet.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:

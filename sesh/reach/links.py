@@ -103,9 +103,9 @@ def _deploy(caller: Caller, place: Destination, missing: NotDeployed) -> None:
     question = f"@{place.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
-    from sesh.remote.deploy import deploy
+    from sesh.remote.deploy import fleet
 
-    for result in deploy.deploy_all([place]):
+    for result in fleet.deploy_all([place]):
         if result.error is not None:
             raise result.error
 

@@ -11,7 +11,7 @@ import pytest
 
 from sesh.about import __version__
 from sesh.remote import known
-from sesh.remote.deploy import deploy as steps
+from sesh.remote.deploy import fleet
 from sesh.remote.deploy.deploy import STEPS, DeployError, connect, deploy
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -233,7 +233,7 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
     one, two = farm.host("one", installed=False), farm.host("two", installed=False)
     farm.host("gone", installed=False, proxied=True).proxy.refuse()
     farm.host("again", same_user=one)
-    results = steps.deploy_all([Destination(word) for word in ("one", "gone", "two", "again")])
+    results = fleet.deploy_all([Destination(word) for word in ("one", "gone", "two", "again")])
     assert [result.error is None for result in results] == [True, False, True, True]
     for far in (one, two):
         assert len(versions(far)) == 1

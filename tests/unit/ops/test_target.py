@@ -21,7 +21,7 @@ from sesh.reach.host_target import HostTarget
 from sesh.reach.op import named
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.remote.deploy import deploy
+from sesh.remote.deploy import fleet
 from sesh.remote.ssh.destination import Destination
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_sesh_is_deployed_to_a_host_without_it_and_the_link_opened_again_if_the_
             return answer
 
     monkeypatch.setattr(links, "_link", opened)
-    monkeypatch.setattr(deploy, "deploy_all", deployed)
+    monkeypatch.setattr(fleet, "deploy_all", deployed)
     monkeypatch.setattr(known, "record", lambda *_, **__: None)
     question = "@box has no sesh; deploy it there?"
     if answer == "y":

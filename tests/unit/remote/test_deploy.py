@@ -12,8 +12,8 @@ import threading
 import pytest
 
 from sesh.errors import Interrupted, Refused, Unreachable
-from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, survey
-from sesh.remote.deploy.survey import Platform, Python
+from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
+from sesh.remote.deploy.survey import Python
 from sesh.remote.ssh.destination import Destination
 
 TYPE_CHECKING = False
@@ -259,9 +259,9 @@ def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_result_is_one_line_for_people() -> None:
     destination = Destination("box", via=LOCAL)
-    done = deploy.Deployment("1.2.3", Python("/usr/bin/python3.11", "3.11.2"), str(Platform("Linux", "x86_64")))
-    assert str(deploy.HostResult(destination, done)) == "box has sesh 1.2.3 already"
+    done = deploy.Deployment("1.2.3", "/usr/bin/python3.11", "3.11.2", "Linux x86_64")
+    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 already"
     done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
-    assert str(deploy.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
+    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
     error = deploy.DeployError("upload", "box: not enough space")
-    assert str(deploy.HostResult(destination, error=error)) == "box failed (upload): not enough space"
+    assert str(fleet.HostResult(destination, error=error)) == "box failed (upload): not enough space"

@@ -1,0 +1,181 @@
+"""Deploying to several hosts at once: each in a thread, with a progress bar on a terminal and a line elsewhere."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sesh.errors import Interrupted, SeshError
+from sesh.remote import eventlog
+from sesh.remote.deploy import survey
+from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, connect, deploy
+from sesh.remote.ssh import ssh
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress as Bars
+
+    from sesh.remote.deploy.carrier import Carrier
+    from sesh.remote.deploy.deploy import Progress
+    from sesh.remote.ssh.destination import Destination
+
+MAX_AT_ONCE = 16
+_STDERR = 2
+
+
+@dataclass
+class HostResult:
+    """The result for one host: its `deployment`, or the `error`."""
+
+    destination: Destination
+    deployment: Deployment | None = None
+    error: SeshError | None = None
+
+    def __str__(self) -> str:
+        return f"{self.destination.host} {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """The result in words that follow the host."""
+        done, host = self.deployment, self.destination.host
+        if done is None:
+            step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
+            reason = str(self.error)
+            for beginning in (f"{host}: ", f"{host} ", f"cannot reach {host}: "):
+                reason = reason.removeprefix(beginning)
+            return f"failed{step}: {reason}"
+        if not done.changed:
+            return f"has sesh {done.version} already"
+        size = f"{done.bytes / 1e6:.1f} MB, " if done.bytes else ""
+        return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
+
+
+def deploy_all(
+    destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
+) -> list[HostResult]:
+    """Deploy to several hosts in parallel; the results in their order. A failure on one stops no other.
+
+    `bars`: a progress bar for each on stderr; None: where that is a terminal and no program reads the events. Without
+    bars each host gets a line when it is done, or when it failed. `ask`: whether ssh may prompt; None: where there is a
+    terminal. Hosts that must ask are connected one after the other, before the bars are drawn.
+    """
+    ask = ssh.can_prompt() if ask is None else ask
+    bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
+    carriers = _connect_all(destinations, ask)
+    report = _BarReport(destinations) if bars else _LineReport()
+    stop = threading.Event()
+
+    def deploy_one(index: int) -> HostResult:
+        report_progress = report.progress(index)
+
+        def progress(step: str, done: int, total: int) -> None:
+            if stop.is_set():
+                raise Interrupted("interrupted")
+            report_progress(step, done, total)
+
+        result = _deploy_one(destinations[index], carriers[index], force, progress)
+        report.finish(index, result)
+        return result
+
+    with report, ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+        futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
+        try:
+            return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            stop.set()  # and closing the connections ends what waits for a host
+            raise
+        finally:
+            _close_all(carriers)
+
+
+def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
+    if isinstance(carrier, SeshError):
+        eventlog.log("deploy_start", host=destination.host)
+        eventlog.log("deploy_failed", host=destination.host, step=STEPS[0], stderr=str(carrier))
+        return HostResult(destination, error=carrier)
+    try:
+        return HostResult(destination, deploy(destination, force=force, progress=progress, carrier=carrier))
+    except SeshError as error:
+        return HostResult(destination, error=error)
+
+
+def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
+    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt of ssh's may help."""
+
+    def connect_quietly(destination: Destination) -> Carrier | SeshError:
+        try:
+            return connect(destination)
+        except SeshError as error:
+            return error
+
+    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+        carriers = list(pool.map(connect_quietly, destinations))
+    for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
+        if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
+            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
+            try:
+                carriers[index] = connect(destination, ask=True)
+            except SeshError as error:
+                carriers[index] = error
+            except BaseException:
+                _close_all(carriers)
+                raise
+    return carriers
+
+
+def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
+    for carrier in carriers:
+        if not isinstance(carrier, SeshError):
+            carrier.close()
+
+
+class _LineReport:
+    """A line for each host when it is done; only for those that failed where a program reads the events."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to clean up."""
+
+    def progress(self, _index: int) -> Progress:
+        return lambda _step, _done, _total: None
+
+    def finish(self, _index: int, result: HostResult) -> None:
+        eventlog.prose(str(result), failed=result.error is not None)
+
+
+class _BarReport(_LineReport):
+    """A bar for each host: the steps, and within the upload its bytes."""
+
+    def __init__(self, destinations: Sequence[Destination]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
+        columns = (host, BarColumn(), step)
+        self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
+        self._tasks = [self._bars.add_task("connect", total=len(STEPS), host=each.host) for each in destinations]
+
+    def __enter__(self) -> None:
+        self._bars.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def progress(self, index: int) -> Progress:
+        def update(step: str, done: int, total: int) -> None:
+            share = done / total if total else 1.0
+            text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
+            self._bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
+
+        return update
+
+    def finish(self, index: int, result: HostResult) -> None:
+        completed = len(STEPS) if result.error is None else None
+        verdict = survey.shown(result.verdict)
+        self._bars.update(self._tasks[index], completed=completed, description=verdict, refresh=True)
