@@ -61,7 +61,7 @@ def paths_of() -> list[str]:
 
 def read(session: str | None = None) -> list[Event]:
     """The events that the log holds, the oldest first; those of one session if it is given. Raises Refused."""
-    events = [event for each in paths_of() for event in _events(each)]
+    events = [event for path in paths_of() for event in _events(path)]
     return events if session is None else [event for event in events if event.get("session") == session]
 
 

@@ -157,20 +157,20 @@ def near(destination: Destination) -> bool:
 
 def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
     """The known remotes, last used first; of two typed alike the newer. Raises Refused (unsafe directory)."""
-    found: dict[str, KnownRemote] = {}
+    remotes: dict[str, KnownRemote] = {}
     for _, remote in _records():
-        found.setdefault(remote.host, remote)
-    return list(found.values())
+        remotes.setdefault(remote.host, remote)
+    return list(remotes.values())
 
 
 def forget(host: str) -> bool:
     """Remove all that is known of a host as typed; False where nothing was. Raises Refused (unsafe directory)."""
-    found = [remote.key for _, remote in _records() if remote.host == host]
-    for key in found:
+    keys = [remote.key for _, remote in _records() if remote.host == host]
+    for key in keys:
         for suffix in (_RECORD, SYNCED):
             _remove(path_of(key, suffix))
     _forget_answers(host)
-    return bool(found)
+    return bool(keys)
 
 
 def forget_unless_known(host: str) -> None:
@@ -232,8 +232,8 @@ def add_name(host: str, name: str) -> bool:
 def names(host: str) -> list[dict[str, str]]:
     """Name, state and directory of the sessions that a host had when it was last asked."""
     rows = read(path_of(host, _NAMES)).get("sessions")
-    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    plain = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in found]
+    tables = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    plain = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in tables]
     return [row for row in plain if is_name(row["name"])]
 
 
@@ -262,11 +262,11 @@ def damage() -> list[str]:
         if entry.startswith(".") or not entry.endswith(_RECORD):
             continue
         try:
-            found = _content(path)
+            record = _content(path)
         except Refused as error:
             errors.append(str(error))
             continue
-        if found is not None and not _is_record(path, KnownRemote(found)):
+        if record is not None and not _is_record(path, KnownRemote(record)):
             errors.append(str(paths.damaged(path, "not the record of a host")))
     return errors
 
@@ -307,16 +307,16 @@ def _records() -> list[tuple[str, KnownRemote]]:
     folder = directory()
     if not paths.trusted(folder, "XDG_STATE_HOME"):
         return []
-    found: list[tuple[str, int, str, KnownRemote]] = []
+    rows: list[tuple[str, int, str, KnownRemote]] = []
     for entry in os.listdir(folder):
         path = os.path.join(folder, entry)
         if not entry.endswith(_RECORD) or entry.startswith("."):
             continue
         remote = KnownRemote(read(path))
         if _is_record(path, remote):
-            found.append((remote.last_used, _modified(path), path, remote))
-    found.sort(key=lambda row: row[:3], reverse=True)
-    return [(path, remote) for _, _, path, remote in found]
+            rows.append((remote.last_used, _modified(path), path, remote))
+    rows.sort(key=lambda row: row[:3], reverse=True)
+    return [(path, remote) for _, _, path, remote in rows]
 
 
 def _modified(path: str) -> int:

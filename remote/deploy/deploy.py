@@ -169,9 +169,9 @@ class _Deploy:
         self.report(0, 1)
         used = carrier or connect(self.destination)
         try:
-            found = self._survey(used)
-            platform = self._check_platform(found)
-            python = self._choose_python(found)
+            answer = self._survey(used)
+            platform = self._check_platform(answer)
+            python = self._choose_python(answer)
             try:
                 made = bundle.build(platform, python)
             except (Refused, OSError) as error:
@@ -195,27 +195,27 @@ class _Deploy:
         except SeshError as error:
             raise DeployError("connect", str(error)) from error
         self.begin("detect_platform")
-        found = survey.parse(result.out, token)
-        if found is None:
+        answer = survey.parse(result.out, token)
+        if answer is None:
             last = _last_line(result.err) or _last_line(result.out) or "it printed nothing"
             if carrier.name == "via" and token not in result.out:
                 raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err)
             message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
             raise DeployError("detect_platform", message, result.err)
-        return found
+        return answer
 
-    def _check_platform(self, found: survey.Survey) -> survey.Platform:
-        platform = found.platform
+    def _check_platform(self, answer: survey.Survey) -> survey.Platform:
+        platform = answer.platform
         if platform.system not in survey.SYSTEMS:
             system = platform.system or "an unknown system"
             raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
         return platform
 
-    def _choose_python(self, found: survey.Survey) -> survey.Python:
+    def _choose_python(self, answer: survey.Survey) -> survey.Python:
         """The interpreter to run sesh: one for which nothing must be fetched, of the system's, the newest."""
         self.begin("python")
-        if not found.pythons:
-            names = "; ".join(found.unsuitable[:4])
+        if not answer.pythons:
+            names = "; ".join(answer.unsuitable[:4])
             others = f"only {names}" if names else "none at all"
             oldest = ".".join(str(part) for part in survey.OLDEST)
             raise DeployError(
@@ -224,9 +224,9 @@ class _Deploy:
 
         def rank(python: survey.Python) -> tuple[bool, bool, tuple[int, ...]]:
             system = python.path.startswith(("/usr/", "/opt/", "/bin/"))
-            return bundle.is_native(found.platform, python), system, python.minor
+            return bundle.is_native(answer.platform, python), system, python.minor
 
-        return max(found.pythons, key=rank)
+        return max(answer.pythons, key=rank)
 
     # -- what is installed
 
@@ -240,14 +240,14 @@ class _Deploy:
             "program": PROGRAM,
             "force": self.force,
         }
-        found = self._execute(carrier, python, {**order, "action": "look"}, _FOUND)
-        deployment.path = found["path"]
-        if found["whole"] and found["program"] == "current":
+        present = self._execute(carrier, python, {**order, "action": "look"}, _FOUND)
+        deployment.path = present["path"]
+        if present["whole"] and present["program"] == "current":
             return
-        if found["program"] == "foreign" and not self.force:
+        if present["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise DeployError("switch", message, foreign=True)
-        if found["whole"]:
+        if present["whole"]:
             self._execute(carrier, python, {**order, "action": "switch"}, _PLACE)
         else:
             archive = made.packed()

@@ -159,7 +159,9 @@ class _BarReport(_LineReport):
         host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
         columns = (host, BarColumn(), step)
         self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
-        self._tasks = [self._bars.add_task("connect", total=len(STEPS), host=each.host) for each in destinations]
+        self._tasks = [
+            self._bars.add_task("connect", total=len(STEPS), host=destination.host) for destination in destinations
+        ]
 
     def __enter__(self) -> None:
         self._bars.start()

@@ -65,9 +65,9 @@ def smoke(launcher: str, version: str) -> str:
     program, variables = os.path.basename(launcher), environment(folder)
     try:
         for code, out, arguments in trials(program, version):
-            found, printed, last = run(launcher, arguments, variables)
-            if found != code or out not in printed:
-                return f"`{program} {' '.join(arguments)}` ended with {found} instead of {code}: {last}"
+            ended, printed, last = run(launcher, arguments, variables)
+            if ended != code or out not in printed:
+                return f"`{program} {' '.join(arguments)}` ended with {ended} instead of {code}: {last}"
         return ""
     finally:
         if os.path.isdir(variables["SESH_DIR"]):

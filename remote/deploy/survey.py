@@ -111,14 +111,14 @@ def shell_line(script: str) -> str:
 def command(token: str) -> str:
     """The line to run on the host; each line of its answer begins with `token`, whatever login files print."""
     probe = f'r=$("$p" -I -c "{_PROBE}" 2>&1 | tail -n 1); case "$r" in "fit "*" cpython "*) f=y; g=y;; esac'
-    each = (
+    probe_one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; case "$f$n" in ypython|ypython3) continue;; esac; '
         'v=$("$p" -V 2>&1 | tail -n 1); r=; case "$v" in "Python 3.1"[0-9]*|"Python 3."[2-9][0-9]*) '
         f'{probe};; esac; echo "{token} found $v|$r|$p"'
     )
     folder = (
         'if [ "$d" = /bin ] && [ -L /bin ]; then continue; fi; case "$s" in *":$d:"*) continue;; esac; s="$s:$d:"; '
-        f"f=; for n in {_NAMES}; do {each}; done"
+        f"f=; for n in {_NAMES}; do {probe_one}; done"
     )
     return shell_line(
         f'echo "{token} system $(uname -s)"; echo "{token} machine $(uname -m)"; '
@@ -155,24 +155,24 @@ def parse(output: str, token: str) -> Survey | None:
 
 def _suitable(probed: str) -> Python | None:
     """The interpreter that a probe's output describes, where it can run sesh."""
-    words = probed.split(" ", 5)
-    if len(words) != 6 or words[0] != "fit" or words[2] != "cpython" or not words[5].startswith("/"):
+    fields = probed.split(" ", 5)
+    if len(fields) != 6 or fields[0] != "fit" or fields[2] != "cpython" or not fields[5].startswith("/"):
         return None
-    if set(words[5]) & UNQUOTABLE or not words[5].isprintable() or not _PYTHON_RELEASE.fullmatch(words[1]):
+    if set(fields[5]) & UNQUOTABLE or not fields[5].isprintable() or not _PYTHON_RELEASE.fullmatch(fields[1]):
         return None
-    python = Python(words[5], words[1], "t" if "t" in words[3] else "")
+    python = Python(fields[5], fields[1], "t" if "t" in fields[3] else "")
     return python if python.minor >= OLDEST else None
 
 
 def _why_unsuitable(version: str, probed: str, path: str) -> str:
     """In words, an interpreter that cannot run sesh."""
     number = re.match(r"Python (\S{1,20})", version)
-    what = f"{shown(path)} ({plain(number[1]) if number else 'does not run'})"
+    description = f"{shown(path)} ({plain(number[1]) if number else 'does not run'})"
     if (missing := re.search(r"No module named '?(\w+)", probed)) is not None:
-        return f"{what}, without its module {missing[1]}"
+        return f"{description}, without its module {missing[1]}"
     if probed.startswith("fit "):
-        return f"{what}, which is not CPython"
-    return what
+        return f"{description}, which is not CPython"
+    return description
 
 
 def shown(words: str) -> str:

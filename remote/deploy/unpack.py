@@ -165,8 +165,8 @@ class Installer:
         self._create(self.data)
         self._create(self.versions)
         for folder in (self.data, self.versions):
-            found = os.lstat(folder)
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
+            status = os.lstat(folder)
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
                 raise Failed("upload", f"{folder} on the host does not belong to that user; check it and move it away")
 
     def _create(self, path: str) -> None:
@@ -277,19 +277,19 @@ class Installer:
     def program_kind(self) -> str:
         """What ~/.local/bin/sesh is: `missing`, `current`, `ours` (of another version) or `foreign`."""
         try:
-            found = os.lstat(self.program)
-            if stat.S_ISLNK(found.st_mode):
+            status = os.lstat(self.program)
+            if stat.S_ISLNK(status.st_mode):
                 target = os.path.join(os.path.dirname(self.program), os.readlink(self.program))
                 inside = os.path.normpath(target).startswith(self.versions + os.sep)
                 return "ours" if inside else "foreign"
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 return "foreign"
             text = _read(self.program)
         except FileNotFoundError:
             return "missing"
         except OSError:
             return "foreign"
-        if text == self.launcher(self.final).encode("utf-8", "surrogateescape") and found.st_mode & stat.S_IXUSR:
+        if text == self.launcher(self.final).encode("utf-8", "surrogateescape") and status.st_mode & stat.S_IXUSR:
             return "current"
         return "ours" if text.split(b"\n")[1:2] == [SIGNATURE.encode()] else "foreign"
 

@@ -133,15 +133,15 @@ _MAX_FILES = 200
 
 def aliases() -> list[str]:
     """The `Host` names without patterns, each once, those of the user's file before the system's."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     read: set[str] = set()
     own = paths.expanded("~/.ssh")
-    _read_aliases(os.path.join(own, "config"), own, found, read, 0)
-    _read_aliases(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), found, read, 0)
-    return list(found)
+    _read_aliases(os.path.join(own, "config"), own, names, read, 0)
+    _read_aliases(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), names, read, 0)
+    return list(names)
 
 
-def _read_aliases(path: str, folder: str, found: dict[str, None], read: set[str], depth: int) -> None:
+def _read_aliases(path: str, folder: str, names: dict[str, None], read: set[str], depth: int) -> None:
     """Read one file and those that it includes, whose relative paths are relative to `folder`."""
     if depth > _MAX_DEPTH or path in read or len(read) >= _MAX_FILES:
         return
@@ -155,17 +155,17 @@ def _read_aliases(path: str, folder: str, found: dict[str, None], read: set[str]
     for line in lines:
         keyword, words = _parse_line(line)
         if keyword == "host":
-            found.update((word, None) for word in words if _is_alias(word))
+            names.update((word, None) for word in words if _is_alias(word))
         elif keyword == "include":
             for word in words:
                 for included in _expand(os.path.join(folder, paths.expanded(word))):
-                    _read_aliases(included, folder, found, read, depth + 1)
+                    _read_aliases(included, folder, names, read, depth + 1)
 
 
 def _parse_line(line: str) -> tuple[str, list[str]]:
     """The keyword in lower case and its arguments; nothing for keywords other than `Host` and `Include`."""
     line = line.strip()
-    end = next((at for at, character in enumerate(line) if character in " \t="), len(line))
+    end = next((index for index, character in enumerate(line) if character in " \t="), len(line))
     keyword, rest = line[:end].lower(), line[end:].strip().removeprefix("=").strip()
     if keyword not in ("host", "include"):
         return "", []
@@ -179,10 +179,10 @@ def _parse_line(line: str) -> tuple[str, list[str]]:
         return "", []
 
 
-def _is_alias(word: str) -> bool:
+def _is_alias(name: str) -> bool:
     """Whether a word after `Host` is a name, not a pattern or a negation."""
     try:
-        return not set("*?!") & set(word) and check_host(word) == word
+        return not set("*?!") & set(name) and check_host(name) == name
     except InvalidHost:
         return False
 

@@ -277,9 +277,9 @@ class Link(wire.Connection):
         lowered = stderr.lower()
         _, other, path = stderr.partition(_OTHER)
         if other or any(word in lowered for word in _FOREIGN):
-            found = path.split("\n")[0].strip() or f"~/.local/bin/{PROGRAM}"
+            program = path.split("\n")[0].strip() or f"~/.local/bin/{PROGRAM}"
             do = f"install this one too: {CALLED} --deploy" if other else f"to replace that: {CALLED} --deploy --force"
-            message = f"{host} has no sesh, and {printable(found)} there is another program"
+            message = f"{host} has no sesh, and {printable(program)} there is another program"
             return NotDeployed(message, hint=f"{do} @{host}")
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")

@@ -71,7 +71,7 @@ PATHS = (
 
 def places(top: str) -> dict[str, str]:
     """Each of PATHS by where it is in HOME: its own path, and where links lead. `top`: the real path of HOME."""
-    found = {path: path for path in PATHS}
+    holders = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
     folders: dict[str, str] = {"": top}
     for path in PATHS:
@@ -81,15 +81,15 @@ def places(top: str) -> dict[str, str]:
         real = os.path.join(folders[folder], name)
         real = os.path.realpath(real) if os.path.islink(real) else real
         if real.startswith(inside):
-            found.setdefault(real[len(inside) :].casefold(), path)
-    return found
+            holders.setdefault(real[len(inside) :].casefold(), path)
+    return holders
 
 
 def holder(path: str, protected: Mapping[str, str]) -> str:
     """What a path in HOME is, or lies in, in whatever case; empty for nothing that is protected."""
     folded = path.casefold()
-    places = (place for place in protected if folded == place or folded.startswith(f"{place}/"))
-    return next((protected[place] for place in places), "")
+    holders = (location for location in protected if folded == location or folded.startswith(f"{location}/"))
+    return next((protected[location] for location in holders), "")
 
 
 def below(path: str, protected: Mapping[str, str]) -> dict[str, str]:

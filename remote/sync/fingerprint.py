@@ -62,10 +62,10 @@ class Tree:
         self.directory = stat.S_ISDIR(status.st_mode)
         self.digest = self._digest(status)
 
-    def _digest(self, found: os.stat_result) -> str:
+    def _digest(self, own_status: os.stat_result) -> str:
         now = time.time_ns()
         total = hashlib.sha256(_FORMAT)
-        for name, path, status in [("", self.source, found), *entries(self)]:
+        for name, path, status in [("", self.source, own_status), *entries(self)]:
             kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
             facts = f"{kind:o}"
             if kind == stat.S_IFREG:
@@ -153,20 +153,20 @@ class HomeDirectory:
 
     def _check(self, path: str) -> None:
         """Raise Refused for a path in HOME that is never synced."""
-        place = credentials.holder(path, self._protected)
-        if place in OWN:
+        holder = credentials.holder(path, self._protected)
+        if holder in OWN:
             raise Refused("belongs to sesh", hint=f"`{CALLED} --deploy` installs sesh there")
-        if place:
-            raise Refused(f"{place} holds credentials, which are never copied")
+        if holder:
+            raise Refused(f"{holder} holds credentials, which are never copied")
 
 
 def _relative(line: str) -> str:
     """The path that a line names, relative to HOME. Raises Refused where it is not one."""
-    word = line.removeprefix("~/")
-    if word.startswith("/"):
+    path = line.removeprefix("~/")
+    if path.startswith("/"):
         raise Refused("absolute; write it relative to HOME")
-    parts = [part for part in word.split("/") if part not in ("", ".")]
-    if ".." in parts or "\0" in word:
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts or "\0" in path:
         raise Refused("outside HOME; write it relative to HOME, without ..")
     if not parts:
         raise Refused("it is HOME itself; name what to sync in it")
@@ -185,14 +185,14 @@ def entries(tree: Tree) -> Iterator[Entry]:
     while waiting:
         prefix, folder = waiting.pop()
         try:
-            with os.scandir(folder) as found:
-                listed = sorted(found, key=lambda entry: entry.name)
+            with os.scandir(folder) as scan:
+                listed = sorted(scan, key=lambda entry: entry.name)
         except OSError:
             continue
         for entry in listed:
             name = prefix + entry.name
-            if (place := tree.excluded.get(name.casefold())) is not None:
-                tree.left_out[name] = place
+            if (holder := tree.excluded.get(name.casefold())) is not None:
+                tree.left_out[name] = holder
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
@@ -24,7 +24,6 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.exchange import exchange
 from sesh.remote.sync import fingerprint
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import IO
@@ -212,7 +211,7 @@ class Push:
     def _scp(self, trees: list[Tree]) -> PushResult:
         argv = ssh.command(self.destination, "", ask=self._ask)
         host = argv[-2]
-        options = [word for word in argv[1:-3] if word != "-T"]
+        options = [option for option in argv[1:-3] if option != "-T"]
         if "-p" in options:
             options[options.index("-p")] = "-P"
         user, at, name = host.rpartition("@")
@@ -307,7 +306,9 @@ class Done(NamedTuple):
 
 def _exclude(path: str) -> str:
     """rsync's option that neither sends nor deletes a path, in whatever case its letters are."""
-    return "--exclude=/" + "".join(f"[{each.lower()}{each.upper()}]" if each.isalpha() else each for each in path)
+    return "--exclude=/" + "".join(
+        f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in path
+    )
 
 
 def _quoted(word: str) -> str:

@@ -61,8 +61,8 @@ def listed() -> list[str]:
     except OSError as error:
         hint = "fix it, or set SESH_NO_SYNC=1"
         raise Refused(f"cannot read {list_path()}: {error.strerror}", hint=hint) from error
-    words = (line.strip() for line in lines)
-    return list(dict.fromkeys(word for word in words if word and not word.startswith("#")))
+    entries = (line.strip() for line in lines)
+    return list(dict.fromkeys(entry for entry in entries if entry and not entry.startswith("#")))
 
 
 def sync(destination: Destination, *, force: bool = False) -> SyncResult:
@@ -147,8 +147,8 @@ class _Run:
                 continue
             self.sealed[tree.path] = seals[tree.path]
             self.result.pushed.append(tree.path)
-            places = tree.left_out.items()
-            left_out = [f"{tree.path}/{name}" for name, place in places if place in credentials.PATHS]
+            protected = tree.left_out.items()
+            left_out = [f"{tree.path}/{name}" for name, holder in protected if holder in credentials.PATHS]
             more = {"left_out": left_out} if left_out else {}
             eventlog.log("sync_path_pushed", host=self.host, path=tree.path, bytes=tree.bytes, **more)
             for name in left_out:
@@ -166,5 +166,5 @@ class _Run:
         eventlog.log("tool_missing", host=self.host, tool=tool, path=path, where=where)
         if tool == "rsync" and tool not in self._reported:
             self._reported.add(tool)
-            place = f"on {self.host}" if where == "there" else "here"
-            eventlog.prose(f"no rsync {place}: files deleted here stay on {self.host}")
+            location = f"on {self.host}" if where == "there" else "here"
+            eventlog.prose(f"no rsync {location}: files deleted here stay on {self.host}")
