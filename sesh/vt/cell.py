@@ -47,11 +47,11 @@ from sesh.vt.graphemes import (
     joined_by_unicode,
 )
 
-#: Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
-#: together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache
-#: is emptied.
 PENS, LINKED = 2048, 128
 ENTRIES = 16384
+"""Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
+together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache is
+emptied."""
 
 
 class Style(NamedTuple):
@@ -229,11 +229,10 @@ def sgr_parameters(style: Style) -> str:
     return ";".join(out) if len(out) > 1 else ""
 
 
-#: The pen after SGR 0, and its blank.
 DEFAULT = pen_of(Style())
 BLANK = DEFAULT.space
+"""The pen after SGR 0, and its blank."""
 
-#: What a parameter changes, the colours of 38, 48 and 58 apart.
 _ATTRIBUTES: dict[int, dict[str, object]] = {
     1: {"bold": True},
     2: {"dim": True},
@@ -258,6 +257,7 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }
+"""What a parameter changes, the colours of 38, 48 and 58 apart."""
 for _n in range(8):
     _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
     _ATTRIBUTES[40 + _n] = {"bg": str(_n)}

@@ -6,10 +6,10 @@ import re
 
 from sesh.vt.graphemes import CLUSTER_LIMIT, NARROW, OTHER, RUNS, STUB, WIDTH, character, joined
 
-#: The layout of a word that can only be printed character by character.
 _UNKNOWN = "\1"
-#: Words whose layout is remembered, and the longest of them.
+"""The layout of a word that can only be printed character by character."""
 WORDS, LONGEST = 4096, 64
+"""Words whose layout is remembered, and the longest of them."""
 
 _NOT_NARROW = re.compile(f"[^{NARROW}]")
 

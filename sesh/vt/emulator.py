@@ -16,14 +16,14 @@ from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
-#: `from_state` also takes versions 2 and 3, which knew less.
 VERSION = 4
+"""`from_state` also takes versions 2 and 3, which knew less."""
 
-#: Attributes of the screen that are plain data already.
 _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "joinable", "origin", "insert", "linefeed_mode", "wrap",
     "gl", "single_shift", "left_right_mode", "keypad", "cursor_style", "cwd",
 )  # fmt: skip
+"""Attributes of the screen that are plain data already."""
 
 
 def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
@@ -160,8 +160,8 @@ def _load_rows(data: list[list[Any]], columns: int) -> list[Row]:
     return rows
 
 
-#: Bounds of a screen, in columns and in rows.
 SMALLEST, LARGEST = 1, 1000
+"""Bounds of a screen, in columns and in rows."""
 
 
 def _clamped(size: int) -> int:

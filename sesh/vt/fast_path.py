@@ -24,25 +24,26 @@ if TYPE_CHECKING:
     from sesh.vt.packed import Packed
     from sesh.vt.screen import Screen
 
-#: Bytes below which a block is not looked at.
 SMALLEST = 4096
+"""Bytes below which a block is not looked at."""
 
-#: Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one.
 WHOLE, BUSY = 32 << 10, 64 << 10
+"""Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one."""
 
 END = b"\r\n"
 _SGR = re.compile(SGR_PARAMETERS)
 _SGR_BYTES = re.compile(SGR_PARAMETERS.encode())
-#: An escape that is not SGR or may set a background. Most bulk output has none, and this is the quickest way to know.
 _SUSPECT = re.compile(
     rb"\x1b(?!\[(?:[0-9]?;?3[0-79]m|(?:[0-9];)?38;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)m|[0-9]?m|[029][0-9]m))"
 )
+"""An escape that is not SGR or may set a background. Most bulk output has none, and this is the quickest way to know.
+"""
 _TAB_OR_ESCAPE = re.compile(rb"[\t\x1b]")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n\t\x1b"
 _UTF8 = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\x1b"
 _C1 = re.compile(b"\xc2[\x80-\x9f]")
-#: Behind these a line as it is kept may have an SGR that keeps graphemes apart.
 _PARTING = (ZWJ.encode(), "\ufe0e".encode())
+"""Behind these a line as it is kept may have an SGR that keeps graphemes apart."""
 
 
 class Bulk(NamedTuple):
@@ -192,12 +193,12 @@ def _is_coloured(screen: Screen, data: bytes) -> bool:
 
 # -- raw lines in the scrollback ------------------------------------------------------------------------------
 
-#: The longest SGR of a pen: `ESC [ 0 … m`, all attributes, two colours; and the colour of underlines.
 _LONGEST_SGR, _UNDERLINE_COLOUR = 4 + 22 + 2 * 17, 18
-#: The most that a tab becomes: blanks, and the SGR that resets the pen for them.
+"""The longest SGR of a pen: `ESC [ 0 … m`, all attributes, two colours; and the colour of underlines."""
 _LONGEST_TAB = 8 + 3
-#: Bytes at the end of raw lines among which there usually is a reset.
+"""The most that a tab becomes: blanks, and the SGR that resets the pen for them."""
 _NEAR = 4096
+"""Bytes at the end of raw lines among which there usually is a reset."""
 
 
 class RawLines:

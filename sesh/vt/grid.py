@@ -57,11 +57,11 @@ def _tab_stops(columns: int) -> frozenset[int]:
 class Grid(PyteScreen):
     """Rows, cursor, pen, margins and tab stops."""
 
-    #: The rows. Their cells may have to be settled first (see `row`): `buffer` does so.
     rows: list[Row]
+    """The rows. Their cells may have to be settled first (see `row`): `buffer` does so."""
     pen: Pen
-    #: Cells that were changed by sequences that change many at once; the tokenizer sets it to 0.
     touched = 0
+    """Cells that were changed by sequences that change many at once; the tokenizer sets it to 0."""
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.scrollback = scrollback
@@ -70,8 +70,8 @@ class Grid(PyteScreen):
     def reset(self) -> None:
         """RIS: blank rows, the cursor at home, everything at its default. The scrollback stays."""
         self.buffer = self.blank_rows(self.lines, DEFAULT)
-        #: The rows of the main screen while the alternate screen shows.
         self.main: list[Row] | None = None
+        """The rows of the main screen while the alternate screen shows."""
         self.clear_margins()
         self.cursor = Cursor(0, 0)
         self.tabstops = set(_tab_stops(self.columns))
@@ -79,12 +79,12 @@ class Grid(PyteScreen):
         self.title = getattr(self, "title", "")
         self.icon_name = getattr(self, "icon_name", "")
         self.pen = DEFAULT
-        #: What was written last is the grapheme left of the cursor: characters may join it, and REP repeats it.
         self.joinable = False
+        """What was written last is the grapheme left of the cursor: characters may join it, and REP repeats it."""
         self.origin = self.insert = self.linefeed_mode = False
         self.wrap = True
-        #: What the program ever changed, by name: a terminal that shows the session may still have it.
         self.ever_changed: set[str] = getattr(self, "ever_changed", set())
+        """What the program ever changed, by name: a terminal that shows the session may still have it."""
 
     @property  # type: ignore[override]
     def buffer(self) -> list[Row]:
@@ -140,8 +140,8 @@ class Grid(PyteScreen):
         """The whole screen scrolls; the cursor stays."""
         self.top, self.bottom = 0, self.lines - 1
         self.set_left_right(0, self.columns - 1)
-        #: Where a character at a right margin left the cursor with a wrap pending: (row, column).
         self.margin_wrap: tuple[int, int] | None = None
+        """Where a character at a right margin left the cursor with a wrap pending: (row, column)."""
 
     def set_left_right(self, left: int, right: int) -> None:
         """The left and the right margin. `narrow`: they leave a part of the rows out."""

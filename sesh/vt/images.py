@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     ImagesState = tuple[list[int], str | None, list[int], dict[str, list[int]]]
     """The size of a cell, the image that is loading, its place, and the sizes of images by number."""
 
-#: Width and height of a cell in pixels where the terminal does not tell: a guess.
 CELL = (10, 20)
-#: Cells of an image in either direction, and images whose size is remembered.
+"""Width and height of a cell in pixels where the terminal does not tell: a guess."""
 LARGEST, REMEMBERED = 1000, 100
+"""Cells of an image in either direction, and images whose size is remembered."""
 
 _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)=)")
 _SIXEL = re.compile(r'\x1bP[0-9;]*q\s*(?:"[0-9]*;[0-9]*;[0-9]*;([0-9]{1,5}))?')

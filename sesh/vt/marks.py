@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from sesh.vt.cell import BLANK, Cell, Encoder, decode, encode
 from sesh.vt.grammar import MARK_START
 
-#: A mark of a row: column and body (`A;cl=m`). A mark of a line: the same, with the cells before it.
 Mark = tuple[int, str]
 Marks = tuple[Mark, ...]
+"""A mark of a row: column and body (`A;cl=m`). A mark of a line: the same, with the cells before it."""
 
-#: Parameters that are kept, so many of each mark: not the command line, which is long, and nothing is drawn of it.
 _PARAMETER = re.compile(r"(?!cmdline|sesh=)[A-Za-z_]{1,16}=[!-:<-~]{0,32}\Z")
+"""Parameters that are kept, so many of each mark: not the command line, which is long, and nothing is drawn of it."""
 _CODE = re.compile(r"-?[0-9]{1,10}\Z")
 _PARAMETERS = 4
-#: Marks of a row.
 _MOST = 32
-#: What a replay adds to C and D: a session that they are shown in takes no command for begun or ended by them.
+"""Marks of a row."""
 REPLAYED = "sesh=replay"
+"""What a replay adds to C and D: a session that they are shown in takes no command for begun or ended by them."""
 _COMMAND = re.compile(r"\x1b\]133;([CD])([^\x1b]*)\x1b\\")
 
 

@@ -17,8 +17,8 @@ from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.wrapping import Wrapped
 
-#: A position on the screen: (row, column). A position within logical lines: (line, cell).
 Position = tuple[int, int]
+"""A position on the screen: (row, column). A position within logical lines: (line, cell)."""
 
 
 def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:

@@ -20,22 +20,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.vt.row import Row
 
-#: Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm).
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
-#: How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm).
+"""Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
-#: Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
-#: grapheme clusters, colour scheme and in-band size reports, win32 input.
+"""How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm)."""
 OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
-#: Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
-#: off, once a program has set or reset them.
+"""Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
+grapheme clusters, colour scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
-#: Modes that are on by default: wrapping and the cursor.
+"""Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
+off, once a program has set or reset them."""
 ON_BY_DEFAULT = (7, 25)
-#: Never replayed: the terminal would not show the replay.
+"""Modes that are on by default: wrapping and the cursor."""
 SYNCHRONIZED_OUTPUT = 2026
-#: Pushes that are kept of the kitty keyboard stack and of the title stack.
+"""Never replayed: the terminal would not show the replay."""
 STACK_LIMIT = 16
+"""Pushes that are kept of the kitty keyboard stack and of the title stack."""
 
 
 class SavedCursor(NamedTuple):
@@ -67,27 +67,27 @@ class Modes(Printing):
 
     def reset(self) -> None:
         super().reset()
-        #: Private modes as the program set them, where that is not the default.
         self.modes: dict[int, bool] = {}
-        #: DECLRMM: CSI s sets the left and right margin.
+        """Private modes as the program set them, where that is not the default."""
         self.left_right_mode = False
+        """DECLRMM: CSI s sets the left and right margin."""
         self.keypad = False
-        #: What DECSC saved on the screen that shows, and on the other one.
         self.saved = SavedCursor()
         self.hidden_saved = SavedCursor()
-        #: The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one.
+        """What DECSC saved on the screen that shows, and on the other one."""
         self.kitty_stack = [0]
         self.hidden_kitty_stack = [0]
-        #: The rows of the alternate screen, where the main screen shows and mode 47 left them there.
+        """The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one."""
         self.alternate_rows: list[Row] | None = None
-        #: Private modes that XTSAVE saved.
+        """The rows of the alternate screen, where the main screen shows and mode 47 left them there."""
         self.saved_modes: dict[int, bool] = {}
-        #: XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today.
+        """Private modes that XTSAVE saved."""
         self.key_resources: dict[int, int] = {}
+        """XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today."""
         self.cursor_style = 0
-        #: Modes and XTMODKEYS resources that the program ever set.
         self.ever_set_modes: set[int] = getattr(self, "ever_set_modes", set())
         self.ever_set_resources: set[int] = getattr(self, "ever_set_resources", set())
+        """Modes and XTMODKEYS resources that the program ever set."""
 
     # -- modes --------------------------------------------------------------------------------------------
 
@@ -324,9 +324,9 @@ class Modes(Printing):
             self.cursor_style = style
 
 
-#: Characters that are kept of a title or a directory, and of a link.
 TEXT_LIMIT = 1024
 LINK_LIMIT = 2083
+"""Characters that are kept of a title or a directory, and of a link."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
@@ -345,13 +345,13 @@ class Screen(Modes):
         super().reset()
         self.scrollback.clear()
         self.cwd = ""
-        #: Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title)).
         self.titles: list[tuple[int, tuple[str, str]]] = getattr(self, "titles", [])
+        """Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
         self.images: Images = getattr(self, "images", Images())
         self.images.loading = None
-        #: Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number.
         self.palette: dict[int, str] = {}
         self.dynamic: dict[int, str] = {}
+        """Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number."""
 
     # -- strings ------------------------------------------------------------------------------------------
 

@@ -33,18 +33,18 @@ if TYPE_CHECKING:
         maybe_spacer: list[str] | None
 
 
-#: Characters after which a line is ended: nothing that a program prints may grow without bound.
 LINE_LIMIT = 65536
+"""Characters after which a line is ended: nothing that a program prints may grow without bound."""
 
-#: Single lines that are packed together.
 PACKED_TOGETHER = 256
-#: Cells of a long line that are encoded at once.
+"""Single lines that are packed together."""
 ENCODED_TOGETHER = 4096
-#: Lines of a block that are taken from it at once.
+"""Cells of a long line that are encoded at once."""
 TAKEN_TOGETHER = 256
+"""Lines of a block that are taken from it at once."""
 
-#: A single line; within the class `bytes` is a property.
 Line = bytes
+"""A single line; within the class `bytes` is a property."""
 
 
 class LineBlock(Protocol):
@@ -80,17 +80,17 @@ class Scrollback:
         self._ring: deque[Line | LineBlock] = deque()
         self._finished = 0
         self.scrolled = 0
-        #: Lines that a resize took back onto the screen: they were counted already when they scroll off again.
         self._taken_back = 0
-        #: Bytes of the single lines, and the bound of those of the blocks.
+        """Lines that a resize took back onto the screen: they were counted already when they scroll off again."""
         self._line_bytes = self._max_block_bytes = 0
-        #: The open line in parts, its length, and the pen and grapheme at its end.
+        """Bytes of the single lines, and the bound of those of the blocks."""
         self._parts: list[str] | None = None
         self._length = 0
         self._pen: Pen = DEFAULT
         self._last = ""
-        #: The last cell of the open line, as long as it may turn out to be a spacer.
+        """The open line in parts, its length, and the pen and grapheme at its end."""
         self._maybe_spacer: Cell | None = None
+        """The last cell of the open line, as long as it may turn out to be a spacer."""
 
     @property
     def lines(self) -> int:

@@ -31,19 +31,19 @@ from sesh.vt.graphemes import (
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import Row, spread, uniform
 
-#: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
+"""DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)."""
 
 TRANSLATIONS: dict[str, dict[int, str]] = {
     "0": {0x5F + at: char for at, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},
 }
 
-#: A word with the blanks before it: what can be laid out apart.
 _PIECE = re.compile(" *[^ ]+| +")
+"""A word with the blanks before it: what can be laid out apart."""
 
-#: G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS).
 G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
+"""G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS)."""
 ASCII = "B"
 
 
@@ -64,10 +64,10 @@ class Printing(Rectangles):
     def reset_charsets(self) -> None:
         """ASCII in G0 to G3, G0 in use."""
         self.charsets: tuple[str, ...] = (ASCII,) * 4
-        #: Which of G0 to G3 is in use (GL).
         self.gl = 0
-        #: The set for the next character alone, or 0.
+        """Which of G0 to G3 is in use (GL)."""
         self.single_shift = 0
+        """The set for the next character alone, or 0."""
         self._update_translation()
 
     def define_charset(self, code: str, mode: str) -> None:

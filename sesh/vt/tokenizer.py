@@ -42,8 +42,8 @@ from sesh.vt.text import G_SETS
 
 _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
-#: A function and its arguments.
 Call = tuple[Callable[..., object], tuple[object, ...]]
+"""A function and its arguments."""
 
 
 class Dispatcher:
@@ -216,17 +216,15 @@ class Dispatcher:
             self.screen.graphics(sequence[2:])
 
 
-#: Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
-#: without a look at the clock, as long as they change no more cells than these.
 PIECE, SMALL, TOGETHER, TOUCHED = 4096, 64, 32, 20_000
-#: Sequences whose calls are remembered, those up to a length.
+"""Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
+without a look at the clock, as long as they change no more cells than these."""
 CACHE, LONGEST = 4096, 64
+"""Sequences whose calls are remembered, those up to a length."""
 
 _TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
-#: C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing.
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-#: What frames are made of is one token: sequences that move the cursor or cost no more, SGRs, text in some pens, and a
-#: control or EL.
+"""C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
 _MOVE, _ERASE = r"\x1b\[[0-9;?]*[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
 _SEQUENCES = rf"(?:{_MOVE}){{1,8}}|(?!{SGR})(?:{CSI}|{ESCAPE})"
 _IN_PENS = rf"{_TEXT}*(?:\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*){{0,15}}"
@@ -240,6 +238,8 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+"""What frames are made of is one token: sequences that move the cursor or cost no more, SGRs, text in some pens, and a
+control or EL."""
 _MOVES = re.compile(_MOVE)
 _LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
@@ -261,10 +261,10 @@ class Tokenizer:
         self.screen = screen
         self.dispatcher = Dispatcher(screen)
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        #: The start of an unfinished sequence, as text.
         self.pending = ""
-        #: Bands of sixel in what came behind `pending` and was not kept.
+        """The start of an unfinished sequence, as text."""
         self.skipped = 0
+        """Bands of sixel in what came behind `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
         self._calls: dict[str, list[Call]] = {}

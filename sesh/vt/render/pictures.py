@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Piece = tuple[int, int, str]
 
-#: The size of a cell.
 WIDTH, HEIGHT = 9, 18
+"""The size of a cell."""
 _FONT = "'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,'Noto Sans Mono CJK SC',monospace"
 _SIZE, _BASE = 15, 14
 _MARGIN = 9

@@ -29,8 +29,8 @@ NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 _NO_FLAGS = "\x1b[=0;1u"
 """Of the kitty keyboard protocol."""
-#: Input modes that are always turned off before they are set; others only if the program has ever used them.
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
+"""Input modes that are always turned off before they are set; others only if the program has ever used them."""
 
 
 def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:

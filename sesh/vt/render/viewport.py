@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Screen
 
-#: Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse.
 _INPUT_MODES = (1, 1004, 2004, *MOUSE_TRACKING, *MOUSE_ENCODING)
+"""Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse."""
 
-#: A blank row.
 _BLANK = "\x1b[K"
+"""A blank row."""
 
 
 class Viewport:
