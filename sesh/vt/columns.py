@@ -18,12 +18,12 @@ class _Layouts(dict[str, str]):
     """Layouts of words in which characters may join or have any width."""
 
     def __missing__(self, word: str) -> str:
-        found = _laid_out(word)
+        layout = _laid_out(word)
         if len(word) <= LONGEST:
             if len(self) >= WORDS:
                 self.clear()
-            self[word] = found
-        return found
+            self[word] = layout
+        return layout
 
 
 _layouts = _Layouts()
@@ -40,8 +40,8 @@ def columns(text: str) -> str:
     if not _NOT_NARROW.search(text):
         return text
     if OTHER.search(text):
-        found = " ".join(map(_layouts.__getitem__, text.split(" ")))
-        return "" if _UNKNOWN in found else found
+        layout = " ".join(map(_layouts.__getitem__, text.split(" ")))
+        return "" if _UNKNOWN in layout else layout
     return RUNS.sub(lambda match: match[1] or STUB.join(match[2]) + STUB, text)
 
 
@@ -63,4 +63,4 @@ def _laid_out(word: str) -> str:
         if not WIDTH[other]:
             return _UNKNOWN
         graphemes.append((other, WIDTH[other]))
-    return "".join([(character(each) or _UNKNOWN) + STUB * (width - 1) for each, width in graphemes])
+    return "".join([(character(grapheme) or _UNKNOWN) + STUB * (width - 1) for grapheme, width in graphemes])

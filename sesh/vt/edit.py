@@ -213,7 +213,7 @@ class Scrolling(Grid):
         """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows."""
         left, right = self.left, self.right + 1
         self.touched += (self.bottom + 1 - y) * self.columns
-        rows = [self.own_row(at) for at in range(y, self.bottom + 1)]
+        rows = [self.own_row(index) for index in range(y, self.bottom + 1)]
         erased = self.erased
         blank = [erased.space] * (right - left)
         for row in rows:

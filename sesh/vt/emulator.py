@@ -316,7 +316,7 @@ class Emulator:
         """How many rows below the cursor there are up to the last one that holds anything."""
         rows = self.screen.buffer
         y = self.screen.cursor.y
-        last = max((at for at in range(y + 1, len(rows)) if rows[at].trimmed()), default=y)
+        last = max((index for index in range(y + 1, len(rows)) if rows[index].trimmed()), default=y)
         return last - y
 
     # -- state --------------------------------------------------------------------------------------------

@@ -147,13 +147,13 @@ def _overwritten_line(line: bytes, columns: int) -> bytes:
 def _is_short(data: bytes) -> bool:
     """Whether no line is so long that the scrollback would end it."""
     half = LINE_LIMIT // 4
-    if not all(data.find(END, at, at + half) >= 0 for at in range(0, len(data) - half, half)):
+    if not all(data.find(END, start, start + half) >= 0 for start in range(0, len(data) - half, half)):
         return max(map(len, data.split(END))) < LINE_LIMIT // 2 and not _is_parted(data)
     return not _is_parted(data) or max(map(len, data.split(END))) < LINE_LIMIT // (_LONGEST_SGR + _UNDERLINE_COLOUR)
 
 
 def _is_parted(data: bytes) -> bool:
-    return any(each in data for each in _PARTING)
+    return any(part in data for part in _PARTING)
 
 
 def _is_text(screen: Screen, data: bytes) -> bool:
@@ -179,10 +179,10 @@ def _is_coloured(screen: Screen, data: bytes) -> bool:
     """Whether all sequences are SGR, and no line leaves a background behind."""
     if not _SUSPECT.search(data):
         return True
-    found = _SGR_BYTES.findall(data)
-    if len(found) != data.count(b"\x1b"):
+    sequences = _SGR_BYTES.findall(data)
+    if len(sequences) != data.count(b"\x1b"):
         return False
-    if all(apply_sgr(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(found)):
+    if all(apply_sgr(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(sequences)):
         return True
     resets = data.count(b"\x1b[0m\r\n") + data.count(b"\x1b[m\r\n")
     if resets != data.count(END) or not data.isascii() or b"\t" in data:
@@ -286,10 +286,10 @@ def _max_size(raw: bytes, count: int, pen: Pen) -> int:
 def _pen_after(pen: Pen, raw: bytes) -> Pen:
     """The pen behind text with SGR: only what follows the last reset counts."""
     near = max(0, len(raw) - _NEAR)
-    at = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
-    if at < 0:
-        at = max(raw.rfind(b"\x1b[m"), raw.rfind(b"\x1b[0m"), 0)
-    for sgr in _SGR_BYTES.findall(raw, at):
+    reset = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
+    if reset < 0:
+        reset = max(raw.rfind(b"\x1b[m"), raw.rfind(b"\x1b[0m"), 0)
+    for sgr in _SGR_BYTES.findall(raw, reset):
         pen = apply_sgr(pen, sgr.decode())
     return pen
 
@@ -374,28 +374,28 @@ def _join(cells: list[Cell], char: str, pen: Pen, joinable: bool) -> bool:
 def _with_tabs(line: str, pen: Pen, columns: int) -> tuple[str, Pen]:
     """The same for a line with tabs, which leave default blanks whatever the pen."""
     out: list[str] = []
-    at = 0
+    start = 0
     now = DEFAULT
     for index, part in enumerate(_SGR.split(line)):
         if index & 1:
             pen = pen.after_sgr.get(part) or apply_sgr(pen, part)
             continue
         for number, words in enumerate(part.split("\t")):
-            if number and at < columns:
-                stop = min((at // 8 + 1) * 8, columns - 1)
-                if stop > at and now is not DEFAULT:
+            if number and start < columns:
+                stop = min((start // 8 + 1) * 8, columns - 1)
+                if stop > start and now is not DEFAULT:
                     out.append(DEFAULT.sequence)
                     now = DEFAULT
-                out.append(" " * (stop - at))
-                at = stop
+                out.append(" " * (stop - start))
+                start = stop
             if words:
                 if pen is not now and pen.sgr != now.sgr:
                     out.append(pen.sequence)
                     now = pen
                 out.append(words)
-                at += len(words)
-                if at > columns:  # it wraps; a cursor in column `columns` waits to
-                    at = (at - 1) % columns + 1
+                start += len(words)
+                if start > columns:  # it wraps; a cursor in column `columns` waits to
+                    start = (start - 1) % columns + 1
     return _without_trailing_blanks("".join(out), now), pen
 
 

@@ -75,9 +75,9 @@ def pop(stack: list[tuple[int, T]], part: int) -> T | None:
 
     The stack holds (BOTH, ICON or WINDOW, what was saved). Of a push of BOTH the other part stays on it.
     """
-    for at in range(len(stack) - 1, -1, -1):
-        pushed, saved = stack[at]
+    for index in range(len(stack) - 1, -1, -1):
+        pushed, saved = stack[index]
         if pushed in (BOTH, part):
-            stack[at : at + 1] = [] if pushed else [(ICON + WINDOW - part, saved)]
+            stack[index : index + 1] = [] if pushed else [(ICON + WINDOW - part, saved)]
             return saved
     return None

@@ -51,15 +51,15 @@ def character(grapheme: str) -> str:
     """The one character for a grapheme in the text of a row; empty where no stand-in is left."""
     if len(grapheme) == 1:
         return grapheme
-    known = _stand_ins.get(grapheme, "")
-    if not known:
+    stand_in = _stand_ins.get(grapheme, "")
+    if not stand_in:
         joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1])) or apart(grapheme)
         code = _next[joins]
         if code % STAND_INS < STAND_INS - 1:
             _next[joins] += 1
-            known = _stand_ins[grapheme] = chr(code)
-            GRAPHEMES[known] = grapheme
-    return known
+            stand_in = _stand_ins[grapheme] = chr(code)
+            GRAPHEMES[stand_in] = grapheme
+    return stand_in
 
 
 def expanded(text: str) -> str:

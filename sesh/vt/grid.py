@@ -289,15 +289,15 @@ class Grid(PyteScreen):
         if x >= self.columns:
             return
         limit = self.right if x <= self.right else self.columns - 1
-        at = bisect_right(self._sorted_stops, x) + (count or 1) - 1
-        self.cursor.x = min(self._sorted_stops[at], limit) if at < len(self._sorted_stops) else limit
+        index = bisect_right(self._sorted_stops, x) + (count or 1) - 1
+        self.cursor.x = min(self._sorted_stops[index], limit) if index < len(self._sorted_stops) else limit
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
         """CBT: to the previous stop; in origin mode the left margin stops it."""
         self.cancel_wrap()
-        at = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
-        stop = self._sorted_stops[at] if at >= 0 else 0
+        index = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
+        stop = self._sorted_stops[index] if index >= 0 else 0
         self.cursor.x = max(stop, self.left) if self.origin and self.cursor.x >= self.left else stop
 
     def set_tab_stop(self) -> None:

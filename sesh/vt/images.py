@@ -63,13 +63,13 @@ class Images:
             return 0
         height = _number(match[1])
         bands = sequence[match.end() :].split("-")
-        for at in range(len(bands) - 1, -1, -1):
+        for index in range(len(bands) - 1, -1, -1):
             bits = 0
-            for char in set(bands[at]):
+            for char in set(bands[index]):
                 if "?" <= char <= "~":
                     bits |= ord(char) - 0x3F
             if bits:
-                height = max(height, 6 * (at + skipped) + bits.bit_length())
+                height = max(height, 6 * (index + skipped) + bits.bit_length())
                 break
         return min(LARGEST, _ceil(height, self.cell[1]))
 

@@ -51,20 +51,20 @@ def within_line(marks: Marks) -> Marks:
 
 def write(encoder: Encoder, cells: Sequence[Cell], marks: Sequence[Mark], *, ends: bool = True) -> None:
     """Write cells with marks in place. `ends`: they are the end of a line, and blanks lead to a mark behind them."""
-    at = 0
+    start = 0
     if ends and marks and marks[-1][0] > len(cells):
         cells = [*cells, *[BLANK] * (marks[-1][0] - len(cells))]
     placed: dict[tuple[int, str], str] = {}
-    for place, body in marks:
-        column = min(place, len(cells))
+    for wanted, body in marks:
+        column = min(wanted, len(cells))
         column += 0 < column < len(cells) and not cells[column].data
         placed.pop((column, body[0]), None)
         placed[column, body[0]] = body
     for (column, _), body in placed.items():
-        encoder.cells(cells[at:column])
+        encoder.cells(cells[start:column])
         encoder.parts.append(f"{MARK_START}{body}\x1b\\")  # characters may join across it
-        at = column
-    encoder.cells(cells[at:])
+        start = column
+    encoder.cells(cells[start:])
 
 
 def unmarked(text: str) -> str:

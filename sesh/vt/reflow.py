@@ -53,7 +53,7 @@ def reflow(
         places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
     while len(texts) - 1 > places[0][0] and not texts[-1]:
         texts.pop()
-    wrapped = [Wrapped(text, columns, marks[at]) for at, text in enumerate(texts)]
+    wrapped = [Wrapped(text, columns, marks[index]) for index, text in enumerate(texts)]
     count = sum(line.rows for line in wrapped)
     older: list[Wrapped] = []
     while at_bottom and count < lines:
@@ -64,8 +64,8 @@ def reflow(
         older.append(Wrapped(decode(line_text, before), columns, before))
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
-    found = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
-    gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, found[0][0]))
+    positions = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
+    gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
     left = gone
     new: list[Row] = []
     for line in wrapped:
@@ -80,9 +80,9 @@ def reflow(
         left = max(0, left - line.rows)
         if len(new) == lines:
             break
-    found = [(row - gone, column) if row >= gone else (0, 0) for row, column in found]
+    positions = [(row - gone, column) if row >= gone else (0, 0) for row, column in positions]
     new += [blank(DEFAULT, columns)] * (lines - len(new))
-    return new, [(min(row, lines - 1), min(column, columns)) for row, column in found]
+    return new, [(min(row, lines - 1), min(column, columns)) for row, column in positions]
 
 
 def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
@@ -119,13 +119,13 @@ def _spare(lines: list[Wrapped], cursor: int) -> int:
 def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
     """Where on the screen places in the lines are; behind the last cell of a full row, a wrap is pending."""
     firsts = [0, *accumulate(line.rows for line in lines)]
-    found = []
-    for at, cell in places:
-        if at >= len(lines):
-            found.append((firsts[-1] + at - len(lines), min(cell, lines[0].columns - 1)))
+    positions = []
+    for index, cell in places:
+        if index >= len(lines):
+            positions.append((firsts[-1] + index - len(lines), min(cell, lines[0].columns - 1)))
             continue
-        line = lines[at]
+        line = lines[index]
         row = min(bisect_right(line.starts, cell), line.rows) - 1
         last = line.columns if cell <= len(line.cells) else line.columns - 1
-        found.append((firsts[at] + row, min(cell - line.starts[row], last)))
-    return found
+        positions.append((firsts[index] + row, min(cell - line.starts[row], last)))
+    return positions

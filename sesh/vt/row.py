@@ -328,11 +328,11 @@ class Row(list[Cell]):
             if text:
                 encoder.text(DEFAULT, text)
         else:
-            at = 0
+            start = 0
             for pen, group in groupby(pens):
-                after = at + len(list(group))
-                encoder.text(pen, text[at:after])
-                at = after
+                after = start + len(list(group))
+                encoder.text(pen, text[start:after])
+                start = after
         if not trimmed or self.rest is not BLANK:
             encoder.run(self.rest, end - len(self.text))
 

@@ -235,8 +235,8 @@ class Modes(Printing):
     def save_modes(self, *modes: int) -> None:
         """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
         for number in modes:
-            known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
-            if known and number not in {47, 1047, 1049, SYNCHRONIZED_OUTPUT}:
+            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
+            if is_known and number not in {47, 1047, 1049, SYNCHRONIZED_OUTPUT}:
                 self.saved_modes[number] = bool(self.get_mode(number))
 
     def restore_modes(self, *modes: int) -> None:
@@ -439,10 +439,10 @@ class Screen(Modes):
     def _dynamic_colours(self, number: int, rest: str) -> None:
         """OSC 10 to 19 set a colour and those after it; OSC 110 to 119 reset one."""
         if 10 <= number <= 19:
-            for at, value in zip(range(number, 20), rest.split(";"), strict=False):
+            for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
-                    self.dynamic[at] = value
-                    self.ever_changed.add(f"colour {at}")
+                    self.dynamic[colour] = value
+                    self.ever_changed.add(f"colour {colour}")
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
 

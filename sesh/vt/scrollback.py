@@ -100,7 +100,7 @@ class Scrollback:
     @property
     def bytes(self) -> int:
         """Bytes of all lines, without the overhead of Python's objects."""
-        return self._line_bytes + self._length + sum(each.size for each in self._ring if not isinstance(each, Line))
+        return self._line_bytes + self._length + sum(entry.size for entry in self._ring if not isinstance(entry, Line))
 
     @property
     def open(self) -> bool:
@@ -156,16 +156,16 @@ class Scrollback:
         if not self.max_lines:
             self.scrolled += len(rows) - rows[0].wrapped
             return False
-        at, still_open = 0, False
-        while at < len(rows):
-            row = rows[at]
-            at += 1
-            still_open = self.push(row, rows[at].wrapped if at < len(rows) else continued)
+        start, still_open = 0, False
+        while start < len(rows):
+            row = rows[start]
+            start += 1
+            still_open = self.push(row, rows[start].wrapped if start < len(rows) else continued)
             if row.shared:
-                same = at
+                same = start
                 while same < len(rows) and rows[same] is row:
                     same += 1
-                at += self._push_again(row, same - at - 1)
+                start += self._push_again(row, same - start - 1)
         return still_open
 
     def _push_again(self, row: Row, count: int) -> int:
@@ -193,31 +193,31 @@ class Scrollback:
         if not self.max_lines:
             self.scrolled += rows
             return
-        at = 0
-        while at < rows:
+        start = 0
+        while start < rows:
             if self._parts is None:
                 self._count(1)
-                if at == line.rows - 1:
+                if start == line.rows - 1:
                     encoder = Encoder()
-                    line.write(encoder, at, at + 1)
+                    line.write(encoder, start, start + 1)
                     self._store(str(encoder).encode())
                     return
                 self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
-            count = min(rows - at, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
+            count = min(rows - start, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
             while True:
                 encoder = Encoder(self._pen, self._last)
-                line.write(encoder, at, at + count)
+                line.write(encoder, start, start + count)
                 text = str(encoder)
                 if count == 1 or self._length + len(text) < LINE_LIMIT:
                     break
                 count //= 2
-            at += count
+            start += count
             self._parts.append(text)
             self._length += len(text)
             self._pen, self._last = encoder.pen, encoder.last
-            if at == rows or self._length >= LINE_LIMIT:
-                self._maybe_spacer = line.spacer(at - 1)
-            if at == line.rows or self._length >= LINE_LIMIT:
+            if start == rows or self._length >= LINE_LIMIT:
+                self._maybe_spacer = line.spacer(start - 1)
+            if start == line.rows or self._length >= LINE_LIMIT:
                 self.close()
 
     def push_block(self, block: LineBlock) -> None:
@@ -328,13 +328,13 @@ class Scrollback:
         from sesh.vt.packed import PackedLines
 
         ring: deque[Line | LineBlock] = deque()
-        for single, group in groupby(self._ring, lambda each: isinstance(each, Line)):
+        for single, group in groupby(self._ring, lambda entry: isinstance(entry, Line)):
             if not single:
                 ring.extend(group)
                 continue
             lines: list[Line] = list(group)  # type: ignore[arg-type]  # they are single lines
-            for at in range(0, len(lines), PACKED_TOGETHER):
-                some = lines[at : at + PACKED_TOGETHER]
+            for start in range(0, len(lines), PACKED_TOGETHER):
+                some = lines[start : start + PACKED_TOGETHER]
                 if len(some) < PACKED_TOGETHER or any(b"\n" in line for line in some):
                     ring.extend(some)  # too few to be worth it, or not separable again
                     continue
@@ -342,9 +342,9 @@ class Scrollback:
                 self._line_bytes -= packed.max_size
                 self._max_block_bytes += packed.max_size
                 ring.append(packed)
-        for each in ring:
-            if not isinstance(each, Line):
-                each.pack()
+        for entry in ring:
+            if not isinstance(entry, Line):
+                entry.pack()
         self._ring = ring
 
     # -- lines that are read ------------------------------------------------------------------------------
@@ -352,10 +352,10 @@ class Scrollback:
     def _newest(self, count: int) -> list[Line]:
         """The newest finished lines, at most `count` of them, oldest first."""
         parts: list[list[Line]] = []
-        for each in reversed(self._ring):
+        for entry in reversed(self._ring):
             if count <= 0:
                 break
-            parts.append([each] if isinstance(each, Line) else each.last(min(count, each.count)))
+            parts.append([entry] if isinstance(entry, Line) else entry.last(min(count, entry.count)))
             count -= len(parts[-1])
         return [line for part in reversed(parts) for line in part]
 

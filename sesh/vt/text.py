@@ -35,7 +35,7 @@ _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├�
 """DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)."""
 
 TRANSLATIONS: dict[str, dict[int, str]] = {
-    "0": {0x5F + at: char for at, char in enumerate(_GRAPHICS)},
+    "0": {0x5F + index: char for index, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},
 }
 
@@ -194,15 +194,15 @@ class Printing(Rectangles):
 
     def _print_pens(self, text: str, pens: list[Pen]) -> None:
         """Print narrow characters, with a pen for each, wherever."""
-        cursor, at = self.cursor, 0
-        while len(text) - at > (room := self.columns - cursor.x):
-            end = at + room
+        cursor, start = self.cursor, 0
+        while len(text) - start > (room := self.columns - cursor.x):
+            end = start + room
             if room:
-                self._put_pens(text[at:end], pens[at:end])
+                self._put_pens(text[start:end], pens[start:end])
             self.pen = pens[end]
             self._wrap()
-            at = end
-        self._put_pens(text[at:], pens[at:])
+            start = end
+        self._put_pens(text[start:], pens[start:])
 
     def _put_pens(self, text: str, pens: list[Pen]) -> None:
         """Put narrow characters, with a pen for each, at the cursor, where they fit into the row."""
@@ -212,17 +212,17 @@ class Printing(Rectangles):
             row.put_pens(cursor.x, text, pens)
             cursor.x += len(text)
             return
-        at = 0
+        start = 0
         for pen, group in groupby(pens):
             self.pen = pen
-            end = at + len(list(group))
-            self._put(text[at:end], self.columns)
-            at = end
+            end = start + len(list(group))
+            self._put(text[start:end], self.columns)
+            start = end
 
     def _draw_apart(self, pieces: list[str]) -> None:
         """Write pieces of text and SGRs; before each but the first ASCII is designated as G0."""
-        for at, piece in enumerate(pieces):
-            if at:
+        for index, piece in enumerate(pieces):
+            if index:
                 self.define_charset(ASCII, "(")
                 self.joinable = False
             if piece:
@@ -287,25 +287,25 @@ class Printing(Rectangles):
 
     def _print_wrapping(self, text: str) -> None:
         """Print text, a character for each column, which does not fit into the row."""
-        cursor, columns, at = self.cursor, self.columns, 0
-        while len(text) - at > (room := columns - cursor.x):
-            end = at + room
+        cursor, columns, start = self.cursor, self.columns, 0
+        while len(text) - start > (room := columns - cursor.x):
+            end = start + room
             if not room or text[end] != STUB:
                 if room:
-                    self._put(text[at:end], columns)
+                    self._put(text[start:end], columns)
                 self._wrap()
-                at = end
+                start = end
                 continue
             if room > 1:
-                self._put(text[at : end - 1], columns)
-            at = end - 1
-            first = GRAPHEMES.get(text[at], text[at])[0]
+                self._put(text[start : end - 1], columns)
+            start = end - 1
+            first = GRAPHEMES.get(text[start], text[start])[0]
             moved = WIDTH[first] == 1
             if moved:  # it is printed before the grapheme becomes wide
                 self._put(first, columns)
                 cursor.x -= 1
             self._wrap_wide(columns, moved=moved)
-        self._put(text[at:], columns)
+        self._put(text[start:], columns)
 
     def _right_limit(self) -> int:
         """The column where printing stops: behind the right margin, if the cursor is left of that, else the width."""
@@ -318,26 +318,26 @@ class Printing(Rectangles):
     def _print_narrow(self, data: str) -> None:
         """Print characters of one column that join nothing."""
         cursor = self.cursor
-        at, count = 0, len(data)
-        while at < count:
+        start, count = 0, len(data)
+        while start < count:
             limit = self._right_limit()
             if cursor.x >= limit:
                 if self.wrap:
                     self._wrap()
                     continue
                 cursor.x = limit - 1
-            if not self.wrap and count - at > limit - cursor.x:
+            if not self.wrap and count - start > limit - cursor.x:
                 # Without DECAWM the characters that do not fit overwrite one another in the last column.
-                data = data[: at + limit - cursor.x - 1] + data[-1]
+                data = data[: start + limit - cursor.x - 1] + data[-1]
                 count = len(data)
-            size = min(limit - cursor.x, count - at)
-            self._put(data[at : at + size], limit)
-            at += size
+            size = min(limit - cursor.x, count - start)
+            self._put(data[start : start + size], limit)
+            start += size
 
     def _print_wide(self, data: str) -> None:
         """Print characters of two columns that join nothing."""
-        at, count = 0, len(data)
-        while at < count:
+        start, count = 0, len(data)
+        while start < count:
             limit = self._right_limit()
             room = (limit - self.cursor.x) // 2
             if room <= 0:
@@ -345,8 +345,8 @@ class Printing(Rectangles):
                     self.joinable = False
                     return
                 continue
-            self._put(STUB.join(data[at : at + room]) + STUB, limit)
-            at += room
+            self._put(STUB.join(data[start : start + room]) + STUB, limit)
+            start += room
 
     def _put(self, text: str, limit: int) -> None:
         """Put text, a character for each column, at the cursor, where it fits before `limit`."""
@@ -570,6 +570,6 @@ class Printing(Rectangles):
 @lru_cache(256)
 def _width_in_run(grapheme: str, clustering: bool) -> int:
     """The columns of a grapheme that is just put beside itself where it is printed again and again; else 0."""
-    found = clusters(grapheme * 2, joined_by_unicode if clustering else joined)
-    same = len(found) == 2 and found[0] == found[1] == (grapheme, found[0][1])
-    return found[0][1] if same and not text_presentation(grapheme) else 0
+    graphemes = clusters(grapheme * 2, joined_by_unicode if clustering else joined)
+    same = len(graphemes) == 2 and graphemes[0] == graphemes[1] == (grapheme, graphemes[0][1])
+    return graphemes[0][1] if same and not text_presentation(grapheme) else 0

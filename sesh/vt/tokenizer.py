@@ -173,10 +173,10 @@ class Dispatcher:
         if kind in {"?s", "?r"}:
             numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
             return (self.screen.save_modes if final == "s" else self.screen.restore_modes), numbers
-        found = self._csi.get(kind)
-        if found is None or ":" in text:
+        entry = self._csi.get(kind)
+        if entry is None or ":" in text:
             return self.nothing, ()
-        call, count = found
+        call, count = entry
         params = tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
         return call, params
 
@@ -302,16 +302,16 @@ class Tokenizer:
 
     def _feed_pieces(self, data: bytes, until: float | None) -> int:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
-        at = 0
-        while at < len(data):
-            piece = data[at : at + PIECE]
+        start = 0
+        while start < len(data):
+            piece = data[start : start + PIECE]
             # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
             if until is not None and (self.screen.left_right_mode or self._may_set_left_right_mode(piece)):
                 piece = piece[:SMALL]
-            at += self._feed(piece, until)
+            start += self._feed(piece, until)
             if until is not None and perf_counter() >= until:
                 break
-        return at
+        return start
 
     def _may_set_left_right_mode(self, piece: bytes) -> bool:
         return _LEFT_RIGHT_MODE.search(self.pending[-SMALL:].encode() + piece) is not None
@@ -333,11 +333,11 @@ class Tokenizer:
         divisible = until is not None
         if divisible and "\ufffd" in text:
             return self._feed_small(data, until, pending, state)
-        found = TOKEN.findall(text)
-        tokens = iter(found)
+        matches = TOKEN.findall(text)
+        tokens = iter(matches)
         while left := length_hint(tokens):
-            if divisible and left < len(found) and perf_counter() >= (until or 0.0):
-                if taken := self._taken(text, len(found) - left, pending.encode() + state[0], data):
+            if divisible and left < len(matches) and perf_counter() >= (until or 0.0):
+                if taken := self._taken(text, len(matches) - left, pending.encode() + state[0], data):
                     return taken
                 divisible = False
             try:
@@ -346,9 +346,9 @@ class Tokenizer:
                 self._note(error)
                 continue
             if again:
-                if divisible and len(found) == 1:
+                if divisible and len(matches) == 1:
                     return self._feed_small(data, until, pending, state)
-                if divisible and (taken := self._taken(text, len(found) - 1, pending.encode() + state[0], data)):
+                if divisible and (taken := self._taken(text, len(matches) - 1, pending.encode() + state[0], data)):
                     return taken
                 tokens = iter(TOKEN.findall(_WITH_CONTROLS.sub(_hoist, again)))
                 divisible = False
@@ -359,12 +359,12 @@ class Tokenizer:
         by small pieces, from the state before the piece on."""
         self.pending = pending
         self.decoder.setstate(state)
-        at = 0
-        while at < len(data):
-            at += self._feed(data[at : at + SMALL], None)
+        start = 0
+        while start < len(data):
+            start += self._feed(data[start : start + SMALL], None)
             if until is not None and perf_counter() >= until:
                 break
-        return at
+        return start
 
     def _taken(self, text: str, count: int, start: bytes, data: bytes) -> int:
         """The bytes of `data` that the first `count` tokens of `text` take, which began with `start`. What comes
@@ -420,17 +420,17 @@ class Tokenizer:
         calls, dispatcher = self._calls, self.dispatcher
         moves = _MOVES.findall(sequences)
         if len(moves) > 1:
-            found = [call for move in moves for call in calls.get(move) or self._resolve(move)]
+            resolved = [call for move in moves for call in calls.get(move) or self._resolve(move)]
         elif sequences[1] == "[":
-            found = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
+            resolved = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
         elif len(sequences) - sequences.endswith("\x07") < LIMIT:
-            found = [dispatcher.escape(sequences)]
+            resolved = [dispatcher.escape(sequences)]
         elif sequences[1] in "P_":
-            found = [(dispatcher.image, (sequences, self.skipped))]
+            resolved = [(dispatcher.image, (sequences, self.skipped))]
         else:
-            found = []
+            resolved = []
         if len(sequences) < LONGEST:
             if len(calls) >= CACHE:
                 calls.clear()
-            calls[sequences] = found
-        return found
+            calls[sequences] = resolved
+        return resolved

@@ -70,19 +70,19 @@ class Wrapped:
     def made(self, first: int, last: int) -> list[Row]:
         """The rows from `first` up to `last`."""
         rows = []
-        for at in range(first, min(last, self.rows)):
+        for index in range(first, min(last, self.rows)):
             row = Row(self.columns)
-            cells = self.cells[self.starts[at] : self.end(at)]
+            cells = self.cells[self.starts[index] : self.end(index)]
             row[: len(cells)] = cells
             row.used = len(cells)
             row.styled = row.wide = True
-            spacer = self.spacer(at)
+            spacer = self.spacer(index)
             if spacer is not None:
                 row[-1] = spacer
                 row.spacer = True
                 row.used = self.columns
-            row.wrapped = at > 0
-            row.marks = self._marks_of(at, at + 1)
+            row.wrapped = index > 0
+            row.marks = self._marks_of(index, index + 1)
             rows.append(row)
         return rows
 
@@ -109,14 +109,14 @@ def _starts(cells: list[Cell], columns: int) -> Sequence[int]:
     if columns == 1 or (len(text) == len(cells) and text.isascii()):
         return range(0, len(cells), columns)
     starts = [0]
-    at = 0
+    start = 0
     while True:
-        end = min(at + columns, len(cells))
+        end = min(start + columns, len(cells))
         if (end < len(cells) and not cells[end].data) or (
-            end - at == columns and text_presentation(cells[end - 1].data)
+            end - start == columns and text_presentation(cells[end - 1].data)
         ):
             end -= 1
         if end >= len(cells):
             return starts
         starts.append(end)
-        at = end
+        start = end

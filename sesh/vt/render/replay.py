@@ -110,14 +110,14 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
     rows, scrollback = screen.main_rows, screen.scrollback
     continued = scrollback.open and rows[0].wrapped and count > 0
     texts = scrollback.last(count)
-    for at, text in enumerate(texts):
+    for index, text in enumerate(texts):
         # EL in the first column also tells the terminal that the row does not go on with the one above.
         erase = "\x1b[K" if over else ""
-        if continued and at == len(texts) - 1:
+        if continued and index == len(texts) - 1:
             out.parts.append(erase + text)
             out.pen, out.last = scrollback.end
             break
-        if over and at < screen.lines and not text.isascii():  # on rows that show something else
+        if over and index < screen.lines and not text.isascii():  # on rows that show something else
             out.sequence(erase)
             _write_over(out, text, screen.columns)
         else:
