@@ -156,7 +156,7 @@ class _Held:
 
 
 def _count_entry(pen: Pen) -> None:
-    """Count what comes into a cache of `pen`; empty those of all pens where they hold too much."""
+    """Count an entry that comes into a cache of `pen`; empty the caches of all pens if they hold too much."""
     _Held.entries += 1
     if _Held.entries > ENTRIES:
         _empty((*_pens.values(), *_linked.values(), pen))
@@ -257,7 +257,7 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }
-"""What a parameter changes, the colours of 38, 48 and 58 apart."""
+"""Fields that a parameter sets; the colours of 38, 48 and 58 are apart."""
 for _n in range(8):
     _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
     _ATTRIBUTES[40 + _n] = {"bg": str(_n)}
@@ -288,7 +288,7 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
 
 
 def with_link(pen: Pen, link: str) -> Pen:
-    """The same pen with another hyperlink (OSC 8), or with none where `link` is empty."""
+    """Return the same pen with another hyperlink (OSC 8), or with none if `link` is empty."""
     return pen if pen.link == link else pen_of(pen.style._replace(link=link))
 
 

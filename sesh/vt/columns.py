@@ -30,12 +30,12 @@ _layouts = _Layouts()
 
 
 def is_narrow(text: str) -> bool:
-    """Whether all characters are one column wide and join nothing."""
+    """Return whether all characters are one column wide and join nothing."""
     return text.isascii() or not _NOT_NARROW.search(text)
 
 
 def columns(text: str) -> str:
-    """A character for each column that `text` takes in a row with room for it; empty where it can only be printed
+    """Return a character for each column that `text` takes in a row with room for it; "" if it can only be printed
     character by character. Its first character must join nothing."""
     if not _NOT_NARROW.search(text):
         return text

@@ -60,7 +60,7 @@ class Bulk(NamedTuple):
 
 
 def bulk_limit(data: bytes) -> int:
-    """How much of `data` to look at in a call that is not to take long: less where there is much in it, or lines that
+    """Return how much of `data` to look at in a call that must not take long: less if there is much in it, or if lines
     are overwritten, which are looked at one by one."""
     if len(data) <= WHOLE:
         return len(data)
@@ -71,7 +71,7 @@ def bulk_limit(data: bytes) -> int:
 
 
 def split(screen: Screen, data: bytes) -> Bulk | None:
-    """The parts of `data`, or None where it has to go through the tokenizer."""
+    """Return the parts of `data`; None if it has to go through the tokenizer."""
     if not _is_applicable(screen, data):
         return None
     rows = screen.lines
@@ -90,7 +90,7 @@ def split(screen: Screen, data: bytes) -> Bulk | None:
 def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     """Send `lines` to the scrollback; the screen is empty then, with the cursor at home and the pen as they leave it.
 
-    The head must have been fed, which brings the cursor to an empty last row. Returns False where it has not.
+    The head must have been fed, which brings the cursor to an empty last row. Returns False if it has not.
     """
     cursor = screen.cursor
     last = screen.buffer[-1]
@@ -108,7 +108,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
 
 
 def _is_applicable(screen: Screen, data: bytes) -> bool:
-    """Whether the screen is in a state in which lines of text, like those of `data`, simply scroll through it."""
+    """Return whether lines of text, like those of `data`, simply scroll through the screen in its present state."""
     return (
         screen.main is None
         and screen.top == 0
@@ -126,7 +126,7 @@ def _is_applicable(screen: Screen, data: bytes) -> bool:
 
 
 def _overwritten(screen: Screen, data: bytes) -> bytes:
-    """The lines as they stand after what comes behind a CR has overwritten them, where that is simple."""
+    """Return the lines as they stand after text behind a CR has overwritten them, if that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
     return END.join([_overwritten_line(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
@@ -145,7 +145,7 @@ def _overwritten_line(line: bytes, columns: int) -> bytes:
 
 
 def _is_short(data: bytes) -> bool:
-    """Whether no line is so long that the scrollback would end it."""
+    """Return whether no line is so long that the scrollback would end it."""
     half = LINE_LIMIT // 4
     if not all(data.find(END, start, start + half) >= 0 for start in range(0, len(data) - half, half)):
         return max(map(len, data.split(END))) < LINE_LIMIT // 2 and not _is_parted(data)
@@ -157,7 +157,7 @@ def _is_parted(data: bytes) -> bool:
 
 
 def _is_text(screen: Screen, data: bytes) -> bool:
-    """Whether lines hold only text, and sequences of whatever kind."""
+    """Return whether lines hold only text, and sequences of any kind."""
     ends = data.count(END)
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
@@ -176,7 +176,7 @@ def _is_text(screen: Screen, data: bytes) -> bool:
 
 
 def _is_coloured(screen: Screen, data: bytes) -> bool:
-    """Whether all sequences are SGR, and no line leaves a background behind."""
+    """Return whether all sequences are SGR, and no line leaves a background behind."""
     if not _SUSPECT.search(data):
         return True
     sequences = _SGR_BYTES.findall(data)
@@ -330,7 +330,7 @@ def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
 
 
 def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
-    """The same for a line with characters that may join or have any width, as `text` prints them into blank rows."""
+    """Render a line with characters that may join or have any width, as `text` prints them into blank rows."""
     cells: list[Cell] = []
     joinable = False
     for index, part in enumerate(_SGR.split(line)):
@@ -372,30 +372,30 @@ def _join(cells: list[Cell], char: str, pen: Pen, joinable: bool) -> bool:
 
 
 def _with_tabs(line: str, pen: Pen, columns: int) -> tuple[str, Pen]:
-    """The same for a line with tabs, which leave default blanks whatever the pen."""
+    """Render a line with tabs, which leave default blanks whatever the pen."""
     out: list[str] = []
-    start = 0
+    column = 0
     now = DEFAULT
     for index, part in enumerate(_SGR.split(line)):
         if index & 1:
             pen = pen.after_sgr.get(part) or apply_sgr(pen, part)
             continue
         for number, words in enumerate(part.split("\t")):
-            if number and start < columns:
-                stop = min((start // 8 + 1) * 8, columns - 1)
-                if stop > start and now is not DEFAULT:
+            if number and column < columns:
+                stop = min((column // 8 + 1) * 8, columns - 1)
+                if stop > column and now is not DEFAULT:
                     out.append(DEFAULT.sequence)
                     now = DEFAULT
-                out.append(" " * (stop - start))
-                start = stop
+                out.append(" " * (stop - column))
+                column = stop
             if words:
                 if pen is not now and pen.sgr != now.sgr:
                     out.append(pen.sequence)
                     now = pen
                 out.append(words)
-                start += len(words)
-                if start > columns:  # it wraps; a cursor in column `columns` waits to
-                    start = (start - 1) % columns + 1
+                column += len(words)
+                if column > columns:  # it wraps; a cursor in column `columns` waits to
+                    column = (column - 1) % columns + 1
     return _without_trailing_blanks("".join(out), now), pen
 
 

@@ -25,7 +25,7 @@ NARROW = (
 )
 """Ranges of characters that are one column wide and never join the one before: they are drawn in runs."""
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
-"""The same, two columns wide."""
+"""Ranges of characters that are two columns wide and never join the one before."""
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 
 
@@ -48,7 +48,7 @@ _STANDS_IN = re.compile("[\ud800-\udfff]")
 
 
 def character(grapheme: str) -> str:
-    """The one character for a grapheme in the text of a row; empty where no stand-in is left."""
+    """Return the one character for a grapheme in the text of a row; "" if no stand-in is left."""
     if len(grapheme) == 1:
         return grapheme
     stand_in = _stand_ins.get(grapheme, "")
@@ -71,8 +71,8 @@ _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
 }
-"""Where xterm and kitty agree on another width than wcwidth (`python -m tests.unicode.widths`): signs that are drawn
-numbers have none, and the Hangul filler is wide. Two kinds of marks stay: kitty joins them to what comes before."""
+"""Widths on which xterm and kitty agree against wcwidth (`python -m tests.unicode.widths`): signs that are drawn as
+numbers have none, and the Hangul filler is wide. Two kinds of marks stay: kitty joins them to the cell before."""
 
 
 class _Widths(dict[str, int]):
@@ -132,7 +132,7 @@ def _narrowed() -> frozenset[str]:
 
 
 def joined(cluster: str, width: int, char: str) -> int:
-    """The width of `cluster` after `char` has joined it, or 0 where `char` begins a cell of its own (mode 2027 off)."""
+    """Return the width of `cluster` after `char` has joined it; 0 if `char` begins its own cell (mode 2027 off)."""
     last = cluster[-1:]
     own = WIDTH[char]
     if own == 0:
@@ -156,7 +156,8 @@ def joined(cluster: str, width: int, char: str) -> int:
 
 
 def joined_by_unicode(cluster: str, width: int, char: str) -> int:
-    """The same with mode 2027 on: as UAX 29 has it, except that nothing without a width has a cell of its own."""
+    """Return the width of `cluster` after `char` has joined it; 0 if `char` begins a cell of its own (mode 2027 on). As
+    in UAX 29, except that no character without a width has a cell of its own."""
     own = WIDTH[char]
     if own and not continues(cluster, char):
         return 0
@@ -164,7 +165,7 @@ def joined_by_unicode(cluster: str, width: int, char: str) -> int:
 
 
 def continues(cluster: str, char: str) -> bool:
-    """Whether there is no boundary between them (UAX 29, GB4 to GB13)."""
+    """Return whether there is no boundary between them (UAX 29, GB4 to GB13)."""
     kinds = "".join(map(KIND.__getitem__, cluster)).lower()
     before, kind = kinds[-1:], KIND[char].lower()
     if before == "c" or kind == "c":
@@ -185,23 +186,23 @@ _HALF_FLAG = re.compile("(?<!r)(?:rr)*r$")
 
 
 def _is_open(syllable: str) -> bool:
-    """Whether a Hangul syllable has no final consonant (LV)."""
+    """Return whether a Hangul syllable has no final consonant (LV)."""
     return (ord(syllable) - 0xAC00) % 28 == 0
 
 
 @lru_cache(1024)
 def apart(cluster: str) -> bool:
-    """Whether a cluster is one only while mode 2027 is on."""
+    """Return whether a cluster is one only while mode 2027 is on."""
     return len(clusters(cluster)) > 1
 
 
 def text_presentation(cluster: str) -> bool:
-    """Whether U+FE0E has made a wide character one column wide."""
+    """Return whether U+FE0E has made a wide character one column wide."""
     return cluster[1:2] == "\ufe0e" and cluster[0] in _narrowed()
 
 
 def attaches(char: str) -> bool:
-    """Whether a character still joins the cell to the left after the cursor has moved (Mn and Me do)."""
+    """Return whether a character still joins the cell to the left after the cursor has moved (Mn and Me do)."""
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 

@@ -50,7 +50,7 @@ else:
 
 @lru_cache(8)
 def _tab_stops(columns: int) -> frozenset[int]:
-    """Where the tab stops are at first."""
+    """Return the tab stops of a new screen."""
     return frozenset(range(8, columns, 8))
 
 
@@ -80,11 +80,13 @@ class Grid(PyteScreen):
         self.icon_name = getattr(self, "icon_name", "")
         self.pen = DEFAULT
         self.joinable = False
-        """What was written last is the grapheme left of the cursor: characters may join it, and REP repeats it."""
+        """True if the last character written is the grapheme left of the cursor: characters may join it, and REP
+        repeats it."""
         self.origin = self.insert = self.linefeed_mode = False
         self.wrap = True
         self.ever_changed: set[str] = getattr(self, "ever_changed", set())
-        """What the program ever changed, by name: a terminal that shows the session may still have it."""
+        """Names of the properties that the program ever changed: a terminal that shows the session may still have them.
+        """
 
     @property  # type: ignore[override]
     def buffer(self) -> list[Row]:
@@ -119,7 +121,7 @@ class Grid(PyteScreen):
         return [blank(pen, self.columns)] * count
 
     def set_wrapped(self, y: int, wrapped: bool) -> None:
-        """Whether row `y` goes on with the line of the row above."""
+        """Return whether row `y` goes on with the line of the row above."""
         if self.rows[y].wrapped is not wrapped:
             row = self.unshared_row(y)
             row.wrapped = wrapped
@@ -127,7 +129,7 @@ class Grid(PyteScreen):
                 row.marks = within_line(row.marks)
 
     def set_continued(self, continued: bool) -> None:
-        """Whether the first row of the main screen goes on with the newest line of the scrollback."""
+        """Return whether the first row of the main screen goes on with the newest line of the scrollback."""
         rows = self.main_rows
         if rows[0].wrapped is not continued:
             if rows[0].shared:
@@ -141,7 +143,7 @@ class Grid(PyteScreen):
         self.top, self.bottom = 0, self.lines - 1
         self.set_left_right(0, self.columns - 1)
         self.margin_wrap: tuple[int, int] | None = None
-        """Where a character at a right margin left the cursor with a wrap pending: (row, column)."""
+        """Position (row, column) at which a character at a right margin left the cursor with a wrap pending."""
 
     def set_left_right(self, left: int, right: int) -> None:
         """The left and the right margin. `narrow`: they leave a part of the rows out."""
@@ -155,7 +157,7 @@ class Grid(PyteScreen):
 
     @property
     def alternate(self) -> bool:
-        """Whether the alternate screen shows."""
+        """True if the alternate screen shows."""
         return self.main is not None
 
     @property
@@ -167,7 +169,7 @@ class Grid(PyteScreen):
 
     @property
     def pending_wrap(self) -> bool:
-        """Whether the next character wraps first."""
+        """True if the next character wraps first."""
         cursor = self.cursor
         return cursor.x >= self.columns or self.margin_wrap == (cursor.y, cursor.x)
 
@@ -179,7 +181,7 @@ class Grid(PyteScreen):
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
-        """Where a wrap is pending, the cursor stands on the last column instead."""
+        """Put a cursor with a pending wrap on the last column instead."""
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
         if self.margin_wrap is not None:

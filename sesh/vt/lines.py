@@ -31,7 +31,7 @@ _TAB = 8
 
 
 class Line:
-    """A finished line; or, where not `final`, a line as it was when the cursor returned to its start.
+    """A finished line; or, if not `final`, a line as it was when the cursor returned to its start.
 
     `end`: the position of the output just behind it.
     """
@@ -128,7 +128,6 @@ class LineReader:
         self.position = base + len(data)
 
     def _print(self, data: bytes) -> None:
-        """Print characters at the cursor."""
         if self.alternate:
             return
         text = data.decode("utf-8", "replace")
@@ -160,7 +159,7 @@ class LineReader:
         return last
 
     def _carriage_return(self) -> None:
-        """To the first column of the row with the cursor; a line that wrapped has several."""
+        """Go to the first column of the row with the cursor; a line that wrapped has several rows."""
         row = (self._at - self._pending_wrap) // self._columns if self._at else 0
         self._at = row * self._columns
         self._pending_wrap = False
@@ -175,7 +174,7 @@ class LineReader:
         self._pending_wrap = False
 
     def _control_sequence(self, prefix: bytes, parameters: str, final: bytes) -> None:
-        """SGR, erasing, inserting, deleting and moving within the line; the alternate screen on and off."""
+        """Act on SGR; on erasing, inserting, deleting and moving within the line; on the alternate screen."""
         if prefix == b"?" and final in b"hl":
             if not _ALTERNATE_SCREEN.isdisjoint(parameters.split(";")):
                 self.alternate = final == b"h"
@@ -193,7 +192,7 @@ class LineReader:
         self._pending_wrap = False
 
     def _moved(self, final: bytes, count: int, column: int) -> int:
-        """Where a control sequence moves the cursor."""
+        """Return the column to which a control sequence moves the cursor."""
         x, columns = self._at, self._columns
         start = x - x % columns
         if final == b"C":
@@ -209,7 +208,7 @@ class LineReader:
         return column - 1 if final in b"Hf" else x
 
     def _edit(self, final: bytes, first: int) -> None:
-        """EL and ED, as far as they concern this line, ECH, DCH and ICH."""
+        """Act on EL and ED, as far as they concern this line, ECH, DCH and ICH."""
         x, cells = self._at, self._cells
         start = x - x % self._columns
         count = min(max(first, 1), LIMIT)

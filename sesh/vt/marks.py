@@ -24,12 +24,13 @@ _PARAMETERS = 4
 _MOST = 32
 """Marks of a row."""
 REPLAYED = "sesh=replay"
-"""What a replay adds to C and D: a session that they are shown in takes no command for begun or ended by them."""
+"""Parameter that a replay adds to C and D: the session in which they are shown must not take a command for begun or
+ended."""
 _COMMAND = re.compile(r"\x1b\]133;([CD])([^\x1b]*)\x1b\\")
 
 
 def parsed(text: str) -> str:
-    """The body of a mark as it is kept, for all behind `133;`; empty where it is none."""
+    """Return the body of a mark in the form that is kept, from all behind `133;`; "" if it is no mark."""
     letter, *parameters = text[:2048].split(";", 64)
     if letter == "D":
         return ";".join([letter, *filter(_CODE.match, parameters[:1])])
@@ -78,8 +79,8 @@ def unmarked(text: str) -> str:
 
 
 def to_replay(text: str) -> str:
-    """What a replay sends, where C and D say that they are replayed, and D does not come without C: it would end the
-    command that runs in the terminal."""
+    """Return the marks that a replay sends: C and D say that they are replayed, and D does not come without C, for it
+    would end the command that runs in the terminal."""
     if MARK_START not in text:
         return text
     first = text.find(f"{MARK_START}C")

@@ -39,7 +39,8 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
 def reflow(
     rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
 ) -> tuple[list[Row], list[Position]]:
-    """The rows at another size, and where `points` are then: the cursor, which is never dropped, and others.
+    """Return the rows at another size, and the new positions of `points`: the cursor, which is never dropped, and
+    others.
 
     Lines come from the scrollback and go there.
     """
@@ -86,7 +87,7 @@ def reflow(
 
 
 def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
-    """The logical lines; where `points` are in them, or behind their ends; and their prompt marks."""
+    """Return the logical lines, the positions of `points` in them or behind their ends, and their prompt marks."""
     texts: list[list[Cell]] = []
     places: list[Position] = [(0, 0)] * len(points)
     marks: list[list[Mark]] = []
@@ -107,7 +108,7 @@ def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], 
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """How many rows there are at the end, below the line with the cursor, that are blank in whatever colour."""
+    """Return how many rows at the end, below the line with the cursor, are blank in any colour."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if any(cell.data != " " or cell.pen.erased is not cell.pen for cell in line.cells):
@@ -117,7 +118,7 @@ def _spare(lines: list[Wrapped], cursor: int) -> int:
 
 
 def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
-    """Where on the screen places in the lines are; behind the last cell of a full row, a wrap is pending."""
+    """Return the positions on the screen of places in lines; behind the last cell of a full row, a wrap is pending."""
     firsts = [0, *accumulate(line.rows for line in lines)]
     positions = []
     for index, cell in places:

@@ -39,7 +39,7 @@ STACK_LIMIT = 16
 
 
 class SavedCursor(NamedTuple):
-    """What DECSC saves: the cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
+    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
 
     The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
     VT510's manual and kitty have it).
@@ -68,18 +68,18 @@ class Modes(Printing):
     def reset(self) -> None:
         super().reset()
         self.modes: dict[int, bool] = {}
-        """Private modes as the program set them, where that is not the default."""
+        """Private modes as the program set them, if that is not the default."""
         self.left_right_mode = False
         """DECLRMM: CSI s sets the left and right margin."""
         self.keypad = False
         self.saved = SavedCursor()
         self.hidden_saved = SavedCursor()
-        """What DECSC saved on the screen that shows, and on the other one."""
+        """States that DECSC saved on the screen that shows, and on the other one."""
         self.kitty_stack = [0]
         self.hidden_kitty_stack = [0]
         """The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one."""
         self.alternate_rows: list[Row] | None = None
-        """The rows of the alternate screen, where the main screen shows and mode 47 left them there."""
+        """The rows of the alternate screen while the main screen shows, if mode 47 left them there."""
         self.saved_modes: dict[int, bool] = {}
         """Private modes that XTSAVE saved."""
         self.key_resources: dict[int, int] = {}
@@ -174,7 +174,7 @@ class Modes(Printing):
             self.move_to(self.bottom if cursor.y == self.top else cursor.y - 1 if cursor.y else self.lines - 1, right)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
-        """Whether a mode is set; None for an unknown one."""
+        """Return whether a mode is set; None for an unknown one."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
         if number in OFF_BY_DEFAULT or number in MOUSE_TRACKING or number in MOUSE_ENCODING or number in USER_DEFAULT:
@@ -383,7 +383,7 @@ class Screen(Modes):
             self._dynamic_colours(int(number), rest)
 
     def _mark(self, body: str) -> None:
-        """A prompt mark (see `marks`); on the alternate screen there are no prompts."""
+        """Add a prompt mark (see `marks`); on the alternate screen there are no prompts."""
         if not body or self.main is not None:
             return
         y, column = self.cursor.y, min(self.cursor.x, self.columns)
@@ -408,7 +408,8 @@ class Screen(Modes):
 
     @property
     def place(self) -> list[int]:
-        """Where the cursor is, and how many lines have scrolled off: it changes with whatever is printed."""
+        """Return the cursor's position with the number of lines scrolled off: it changes with everything that is
+        printed."""
         return [self.cursor.y, self.cursor.x, self.scrollback.scrolled]
 
     def graphics(self, body: str) -> None:
@@ -437,7 +438,7 @@ class Screen(Modes):
                 self.palette.pop(int(index), None)
 
     def _dynamic_colours(self, number: int, rest: str) -> None:
-        """OSC 10 to 19 set a colour and those after it; OSC 110 to 119 reset one."""
+        """Act on OSC 10 to 19, which set a colour and those after it, and on OSC 110 to 119, which reset one."""
         if 10 <= number <= 19:
             for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
@@ -499,6 +500,6 @@ class Screen(Modes):
         self.clear_margins()
 
     def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
-        """A saved cursor of the alternate screen on one of another size; a pending wrap stays one."""
+        """Return a saved cursor of the alternate screen cut to another size; a pending wrap stays one."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
         return saved._replace(row=min(saved.row, lines - 1), column=column)

@@ -1,4 +1,4 @@
-"""What has scrolled off the top: a ring of logical lines, bounded in lines and in bytes.
+"""The scrollback: a ring of logical lines, bounded in lines and in bytes.
 
 Rows that wrapped are joined, so that a line can be shown at any width. A line is kept as UTF-8 of its encoded text (see
 `cell`), without trailing blanks. The newest line stays open as long as a row on the screen goes on with it. Bulk output
@@ -104,7 +104,7 @@ class Scrollback:
 
     @property
     def open(self) -> bool:
-        """Whether the next row may go on with the newest line."""
+        """True if the next row may go on with the newest line."""
         return self._parts is not None
 
     @property
@@ -169,7 +169,7 @@ class Scrollback:
         return still_open
 
     def _push_again(self, row: Row, count: int) -> int:
-        """Take in the row that came last `count` times more, or not so often; returns how often."""
+        """Take in the row that came last up to `count` times more; return how often."""
         if count <= 0:
             return 0
         if not row.wrapped:
@@ -261,7 +261,8 @@ class Scrollback:
         self.scrolled += lines - again
 
     def _settle_spacer(self, following: Row | None) -> None:
-        """A last cell that was held back belongs to the line, unless a wide character that did not fit left it."""
+        """Decide on a last cell that was held back: it belongs to the line, unless a wide character that did not fit
+        left it."""
         cell, self._maybe_spacer = self._maybe_spacer, None
         if cell is not None and (following is None or not is_spacer(cell, following)):
             self._extend([cell])
@@ -272,7 +273,7 @@ class Scrollback:
         self._add(encoder)
 
     def _add(self, encoder: Encoder) -> None:
-        """What an encoder wrote that began at the end of the open line."""
+        """Add what an encoder wrote that began at the end of the open line."""
         text = str(encoder)
         parts = self._parts if self._parts is not None else []
         parts.append(text)
@@ -317,7 +318,7 @@ class Scrollback:
                 self._finished -= 1
 
     def _render_blocks(self) -> None:
-        """Make single lines of all blocks, where the exact sizes count."""
+        """Make single lines of all blocks, for exact sizes."""
         if self._max_block_bytes:
             self._ring = deque(self._newest(self._finished))
             self._line_bytes = sum(map(len, self._ring))  # type: ignore[arg-type]
@@ -350,7 +351,7 @@ class Scrollback:
     # -- lines that are read ------------------------------------------------------------------------------
 
     def _newest(self, count: int) -> list[Line]:
-        """The newest finished lines, at most `count` of them, oldest first."""
+        """Return the newest finished lines, at most `count`, oldest first."""
         parts: list[list[Line]] = []
         for entry in reversed(self._ring):
             if count <= 0:
@@ -360,7 +361,7 @@ class Scrollback:
         return [line for part in reversed(parts) for line in part]
 
     def last(self, count: int) -> list[str]:
-        """The newest `count` lines, oldest first; where `open`, the last of them is unfinished."""
+        """Return the newest `count` lines, oldest first; if `open`, the last of them is unfinished."""
         if count <= 0:
             return []
         open_line = ["".join(self._parts)] if self._parts is not None else []
@@ -368,7 +369,7 @@ class Scrollback:
         return [line.decode() for line in self._newest(wanted)] + open_line
 
     def take_back(self) -> str | None:
-        """Remove the newest line, which a resize shows again; None where there is none."""
+        """Remove the newest line, which a resize shows again; None if there is none."""
         if self._parts is not None:
             line = "".join(self._parts)
             self._parts = self._maybe_spacer = None

@@ -159,7 +159,7 @@ class Dispatcher:
     # -- CSI ----------------------------------------------------------------------------------------------
 
     def csi(self, sequence: str) -> Call:
-        """What a whole control sequence calls."""
+        """Return the call of a whole control sequence."""
         match = _CSI.match(sequence)
         if match is None:
             return self.nothing, ()
@@ -181,7 +181,7 @@ class Dispatcher:
         return call, params
 
     def nothing(self, *_: int) -> None:
-        """What an unknown sequence calls."""
+        """Ignore an unknown sequence."""
 
     def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
         """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
@@ -198,7 +198,7 @@ class Dispatcher:
     # -- escapes ------------------------------------------------------------------------------------------
 
     def escape(self, sequence: str) -> Call:
-        """What an escape calls, or a string, which holds its terminator if that is BEL."""
+        """Return the call of an escape, or of a string, which holds its terminator if that is BEL."""
         kind = sequence[1]
         if kind == "]":
             return self.screen.operating_command, (sequence[2:].removesuffix("\x07"),)
@@ -238,8 +238,8 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-"""What frames are made of is one token: sequences that move the cursor or cost no more, SGRs, text in some pens, and a
-control or EL."""
+"""The tokens of usual frames: sequences that move the cursor or cost no more, SGRs, text in some pens, and a control or
+EL, all as one."""
 _MOVES = re.compile(_MOVE)
 _LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
@@ -355,8 +355,8 @@ class Tokenizer:
         return len(data)
 
     def _feed_small(self, data: bytes, until: float | None, pending: str, state: tuple[bytes, int]) -> int:
-        """The same where tokens cannot be found in the bytes, for what is no UTF-8 and for controls within a sequence:
-        by small pieces, from the state before the piece on."""
+        """Act on a piece whose tokens cannot be found in its bytes (no UTF-8, or controls within a sequence): by small
+        pieces, from the state before it."""
         self.pending = pending
         self.decoder.setstate(state)
         start = 0
@@ -367,8 +367,8 @@ class Tokenizer:
         return start
 
     def _taken(self, text: str, count: int, start: bytes, data: bytes) -> int:
-        """The bytes of `data` that the first `count` tokens of `text` take, which began with `start`. What comes
-        behind them is to be fed again. 0 where the tokens end elsewhere in the bytes."""
+        """Return the bytes of `data` that the first `count` tokens of `text` take, which began with `start`; 0 if the
+        tokens end elsewhere in the bytes. The rest is to be fed again."""
         end = next(islice(TOKEN.finditer(text), count - 1, None)).end()
         acted = text[:end].encode()
         if len(acted) <= len(start) or not (start + data).startswith(acted):
@@ -416,7 +416,7 @@ class Tokenizer:
         return ""
 
     def _resolve(self, sequences: str) -> list[Call]:
-        """What moves or one sequence of any kind call; remembered where they are short."""
+        """Return the calls of several moves, or of one sequence of any kind; short ones are remembered."""
         calls, dispatcher = self._calls, self.dispatcher
         moves = _MOVES.findall(sequences)
         if len(moves) > 1:

@@ -30,11 +30,11 @@ class Wrapped:
         return len(self.starts)
 
     def end(self, row: int) -> int:
-        """Where a row ends."""
+        """Return the end of a row."""
         return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.cells)
 
     def spacer(self, row: int) -> Cell | None:
-        """What stands in the last column of a row because what comes next did not fit there."""
+        """Return the cell that stands in the last column of a row because the next character did not fit there."""
         end = self.end(row)
         return (
             self.cells[end].pen.erased.space if row + 1 < self.rows and end - self.starts[row] < self.columns else None
@@ -101,8 +101,8 @@ def _narrowed(cells: list[Cell]) -> list[Cell]:
 
 
 def _starts(cells: list[Cell], columns: int) -> Sequence[int]:
-    """Where the rows of a line begin. A wide character is not cut, and one that U+FE0E has made narrow is written like
-    a wide one: it does not fit into the last column."""
+    """Return the starts of a line's rows. A wide character is not cut, and one that U+FE0E has made narrow is written
+    like a wide one: it does not fit into the last column."""
     text = "".join(map(data_of, cells))
     if len(cells) <= columns and not text_presentation(cells[-1].data if len(cells) == columns > 1 else ""):
         return (0,)

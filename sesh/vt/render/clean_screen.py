@@ -28,7 +28,8 @@ _REPLAY_SAFE = (
 
 
 def fresh_row(columns: int) -> bytes:
-    """Go to the first column of an empty row: the cursor's own where it is in the first column, else the next one.
+    """Return the bytes that go to the first column of an empty row: the cursor's own if it is in the first column, else
+    the next one.
 
     As many blanks as there are columns wrap only if they begin elsewhere. What was shown ends at the cursor, as below a
     shell's command line; the rest of the screen becomes blank.
@@ -45,7 +46,7 @@ def clean_screen(columns: int, rows: int) -> bytes:
 
 
 def replay_safe(data: bytes, columns: int, rows: int) -> bool:
-    """Whether raw output can be sent to a terminal later: it only draws, and in at most `rows` rows.
+    """Return whether raw output can be sent to a terminal later: it only draws, and in at most `rows` rows.
 
     A bell, a query, a reset, a clipboard write or an unknown sequence would act a second time.
     """

@@ -58,14 +58,14 @@ class Palette:
         return "#" + "".join(f"{_LEVELS[part]:02x}" for part in (cube // 36, cube // 6 % 6, cube % 6))
 
     def of(self, run: Run) -> tuple[str, str]:
-        """Foreground and background of a run; the background is empty where it is that of the screen."""
+        """Return foreground and background of a run; the background is "" if it is that of the screen."""
         front = self.colour(run["fg"]) if "fg" in run else self.foreground
         back = self.colour(run["bg"]) if "bg" in run else ""
         return (back or self.background, front) if run.get("reverse") else (front, back)
 
 
 def _css(value: str) -> str:
-    """A colour as XParseColor reads it, in CSS; empty where it is unknown."""
+    """Return a colour as XParseColor reads it, in CSS; "" if it is unknown."""
     if _HEX.match(value):
         return value
     parts = _PARTS.match(value)
@@ -75,7 +75,7 @@ def _css(value: str) -> str:
 
 
 def _pieces(run: Run) -> Iterator[Piece]:
-    """What is drawn as one, as (column, width, text): plain characters together, all others alone."""
+    """Return the pieces that are drawn as one, as (column, width, text): plain characters together, others alone."""
     column, start, held = run["column"], run["column"], ""
     for cluster, width in clusters(run["text"])[: run["width"]]:  # more than cells are from no terminal
         if width == 1 and cluster < "\u2000" and len(cluster) == 1:
