@@ -185,7 +185,7 @@ def _one_word(text: str) -> str:
     return text if _WORD.fullmatch(text) else ""
 
 
-#: What their names are followed by is bounded: a host may print its own.
+# What their names are followed by is bounded: a host may print its own.
 _LIBCS = (
     ("musl", re.compile(rf"musl.{{0,64}}?Version ({_RELEASE})", re.ASCII)),
     ("glibc", re.compile(rf"(?:glibc|GLIBC|GNU libc)\D{{0,64}}({_RELEASE})", re.ASCII)),

@@ -47,11 +47,11 @@ from sesh.vt.graphemes import (
     joined_by_unicode,
 )
 
-#: Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
-#: together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache
-#: is emptied.
 PENS, LINKED = 2048, 128
 ENTRIES = 16384
+"""Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
+together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache is
+emptied."""
 
 
 class Style(NamedTuple):
@@ -156,7 +156,7 @@ class _Held:
 
 
 def _count_entry(pen: Pen) -> None:
-    """Count what comes into a cache of `pen`; empty those of all pens where they hold too much."""
+    """Count an entry that comes into a cache of `pen`; empty the caches of all pens if they hold too much."""
     _Held.entries += 1
     if _Held.entries > ENTRIES:
         _empty((*_pens.values(), *_linked.values(), pen))
@@ -229,11 +229,10 @@ def sgr_parameters(style: Style) -> str:
     return ";".join(out) if len(out) > 1 else ""
 
 
-#: The pen after SGR 0, and its blank.
 DEFAULT = pen_of(Style())
 BLANK = DEFAULT.space
+"""The pen after SGR 0, and its blank."""
 
-#: What a parameter changes, the colours of 38, 48 and 58 apart.
 _ATTRIBUTES: dict[int, dict[str, object]] = {
     1: {"bold": True},
     2: {"dim": True},
@@ -258,6 +257,7 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }
+"""Fields that a parameter sets; the colours of 38, 48 and 58 are apart."""
 for _n in range(8):
     _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
     _ATTRIBUTES[40 + _n] = {"bg": str(_n)}
@@ -270,25 +270,25 @@ _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 def apply_sgr(pen: Pen, text: str) -> Pen:
     """The pen after SGR with the parameters `text`, or after several, which `text` has whole between the parameters of
     the first and those of the last. SGR does not change the link."""
-    known = pen.after_sgr.get(text)
-    if known is not None:
-        return known
+    cached = pen.after_sgr.get(text)
+    if cached is not None:
+        return cached
     if "m" in text:
-        found = pen
-        for each in text.split("m\x1b["):
-            found = apply_sgr(found, each)
+        new = pen
+        for sgr in text.split("m\x1b["):
+            new = apply_sgr(new, sgr)
     elif len(text) + 3 > LIMIT:
         return pen
     else:
-        found = pen_of(_changed(pen.style, text))
+        new = pen_of(_changed(pen.style, text))
     if len(text) < 64:
         _count_entry(pen)
-        pen.after_sgr[text] = found
-    return found
+        pen.after_sgr[text] = new
+    return new
 
 
 def with_link(pen: Pen, link: str) -> Pen:
-    """The same pen with another hyperlink (OSC 8), or with none where `link` is empty."""
+    """Return the same pen with another hyperlink (OSC 8), or with none if `link` is empty."""
     return pen if pen.link == link else pen_of(pen.style._replace(link=link))
 
 
@@ -296,10 +296,10 @@ def _changed(style: Style, text: str) -> Style:
     items = text.split(";", PARAMETERS)[:PARAMETERS]
     fields: dict[str, object] = {}
     link = style.link
-    at = 0
-    while at < len(items):
-        item = items[at]
-        at += 1
+    index = 0
+    while index < len(items):
+        item = items[index]
+        index += 1
         if ":" in item:
             _subparameters(fields, item)
             continue
@@ -307,21 +307,21 @@ def _changed(style: Style, text: str) -> Style:
         if code == 0:
             fields = {**DEFAULT.style._asdict(), "link": link}
         elif code in _COLOURS:
-            at = _flat_colour(fields, _COLOURS[code], items, at)
+            index = _flat_colour(fields, _COLOURS[code], items, index)
         elif code in _ATTRIBUTES:
             fields.update(_ATTRIBUTES[code])
     return Style(**{**style._asdict(), **fields}) if fields else style
 
 
-def _flat_colour(fields: dict[str, object], name: str, items: list[str], at: int) -> int:
+def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
     """`38;5;N` and `38;2;R;G;B`: returns the index of the next parameter. A value out of range sets nothing."""
-    form = items[at] if at < len(items) else ""
+    form = items[index] if index < len(items) else ""
     count = {"5": 1, "2": 3}.get(form.lstrip("0"), 0)
-    parts = items[at + 1 : at + 1 + count]
+    parts = items[index + 1 : index + 1 + count]
     if any(":" in part for part in parts):
-        return at + 1
+        return index + 1
     _set_colour(fields, name, form, parts, count)
-    return at + 1 + len(parts)
+    return index + 1 + len(parts)
 
 
 def _subparameters(fields: dict[str, object], item: str) -> None:

@@ -6,10 +6,10 @@ import re
 
 from sesh.vt.graphemes import CLUSTER_LIMIT, NARROW, OTHER, RUNS, STUB, WIDTH, character, joined
 
-#: The layout of a word that can only be printed character by character.
 _UNKNOWN = "\1"
-#: Words whose layout is remembered, and the longest of them.
+"""The layout of a word that can only be printed character by character."""
 WORDS, LONGEST = 4096, 64
+"""Words whose layout is remembered, and the longest of them."""
 
 _NOT_NARROW = re.compile(f"[^{NARROW}]")
 
@@ -18,30 +18,30 @@ class _Layouts(dict[str, str]):
     """Layouts of words in which characters may join or have any width."""
 
     def __missing__(self, word: str) -> str:
-        found = _laid_out(word)
+        layout = _laid_out(word)
         if len(word) <= LONGEST:
             if len(self) >= WORDS:
                 self.clear()
-            self[word] = found
-        return found
+            self[word] = layout
+        return layout
 
 
 _layouts = _Layouts()
 
 
 def is_narrow(text: str) -> bool:
-    """Whether all characters are one column wide and join nothing."""
+    """Return whether all characters are one column wide and join nothing."""
     return text.isascii() or not _NOT_NARROW.search(text)
 
 
 def columns(text: str) -> str:
-    """A character for each column that `text` takes in a row with room for it; empty where it can only be printed
+    """Return a character for each column that `text` takes in a row with room for it; "" if it can only be printed
     character by character. Its first character must join nothing."""
     if not _NOT_NARROW.search(text):
         return text
     if OTHER.search(text):
-        found = " ".join(map(_layouts.__getitem__, text.split(" ")))
-        return "" if _UNKNOWN in found else found
+        layout = " ".join(map(_layouts.__getitem__, text.split(" ")))
+        return "" if _UNKNOWN in layout else layout
     return RUNS.sub(lambda match: match[1] or STUB.join(match[2]) + STUB, text)
 
 
@@ -63,4 +63,4 @@ def _laid_out(word: str) -> str:
         if not WIDTH[other]:
             return _UNKNOWN
         graphemes.append((other, WIDTH[other]))
-    return "".join([(character(each) or _UNKNOWN) + STUB * (width - 1) for each, width in graphemes])
+    return "".join([(character(grapheme) or _UNKNOWN) + STUB * (width - 1) for grapheme, width in graphemes])

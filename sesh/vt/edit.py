@@ -186,12 +186,12 @@ class Scrolling(Grid):
             self.move_to(y, self.left)
 
     def _in_region(self) -> bool:
-        """Whether the cursor is within the margins; a pending wrap is cancelled."""
+        """Return whether the cursor is within the margins; a pending wrap is cancelled."""
         self.cancel_wrap()
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _break_lines(self, y: int) -> None:
-        """Row `y` no longer goes on with the row above it, nor the row below the region with the region."""
+        """Make row `y` begin a line of its own, and the row below the region another."""
         self.set_wrapped(y, False)
         if self.bottom + 1 < self.lines:
             self.set_wrapped(self.bottom + 1, False)
@@ -213,7 +213,7 @@ class Scrolling(Grid):
         """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows."""
         left, right = self.left, self.right + 1
         self.touched += (self.bottom + 1 - y) * self.columns
-        rows = [self.own_row(at) for at in range(y, self.bottom + 1)]
+        rows = [self.own_row(index) for index in range(y, self.bottom + 1)]
         erased = self.erased
         blank = [erased.space] * (right - left)
         for row in rows:

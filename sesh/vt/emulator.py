@@ -16,14 +16,14 @@ from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
-#: `from_state` also takes versions 2 and 3, which knew less.
 VERSION = 4
+"""`from_state` also takes versions 2 and 3, which knew less."""
 
-#: Attributes of the screen that are plain data already.
 _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "joinable", "origin", "insert", "linefeed_mode", "wrap",
     "gl", "single_shift", "left_right_mode", "keypad", "cursor_style", "cwd",
 )  # fmt: skip
+"""Attributes of the screen that are plain data already."""
 
 
 def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
@@ -160,8 +160,8 @@ def _load_rows(data: list[list[Any]], columns: int) -> list[Row]:
     return rows
 
 
-#: Bounds of a screen, in columns and in rows.
 SMALLEST, LARGEST = 1, 1000
+"""Bounds of a screen, in columns and in rows."""
 
 
 def _clamped(size: int) -> int:
@@ -192,7 +192,7 @@ class Emulator:
         self.screen.resize(_clamped(rows), _clamped(columns))
 
     def set_cell(self, size: tuple[int, int] | None) -> None:
-        """The width and height of a cell in pixels; None where unknown."""
+        """Width and height of a cell in pixels; None if unknown."""
         self.screen.images.cell = size or CELL
 
     # -- what is set --------------------------------------------------------------------------------------
@@ -209,8 +209,8 @@ class Emulator:
 
     @property
     def in_image(self) -> bool:
-        """Whether an image has begun and not ended: what comes next belongs to it. One in parts that was given up has
-        ended once something else is printed."""
+        """True if an image has begun and not ended: the next bytes belong to it. An image in parts that was given up
+        has ended once something else is printed."""
         images = self.screen.images
         return begins(self.tokenizer.pending) or (images.loading is not None and images.place == self.screen.place)
 
@@ -231,12 +231,12 @@ class Emulator:
 
     @property
     def alternate(self) -> bool:
-        """Whether the alternate screen shows."""
+        """True if the alternate screen shows."""
         return self.screen.alternate
 
     @property
     def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor, from 0; the last column, or the right margin, where a wrap is pending."""
+        """Row and column of the cursor, from 0. While a wrap is pending: the last column, or the right margin."""
         cursor = self.screen.cursor
         if self.screen.margin_wrap == (cursor.y, cursor.x):
             return cursor.y, cursor.x - 1
@@ -249,7 +249,7 @@ class Emulator:
 
     @property
     def cursor_style(self) -> int:
-        """DECSCUSR, 0 where the program has set none."""
+        """DECSCUSR; 0 if the program has set none."""
         return self.screen.cursor_style
 
     @property
@@ -277,7 +277,7 @@ class Emulator:
         return self.scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:
-        """Whether a mode is set; None for an unknown one."""
+        """Return whether a mode is set; None for an unknown one."""
         return self.screen.get_mode(number, private)
 
     def pen_sgr(self) -> str:
@@ -291,7 +291,7 @@ class Emulator:
         return ["".join(map(data_of, row)).rstrip(" ") for row in self.screen.buffer]
 
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
-        """The last `count` logical lines of scrollback and main screen, with their SGR where `ansi`.
+        """Return the last `count` logical lines of scrollback and main screen, with their SGR if `ansi`.
 
         Empty lines at the end do not count, nor does an empty line with the cursor.
         """
@@ -316,7 +316,7 @@ class Emulator:
         """How many rows below the cursor there are up to the last one that holds anything."""
         rows = self.screen.buffer
         y = self.screen.cursor.y
-        last = max((at for at in range(y + 1, len(rows)) if rows[at].trimmed()), default=y)
+        last = max((index for index in range(y + 1, len(rows)) if rows[index].trimmed()), default=y)
         return last - y
 
     # -- state --------------------------------------------------------------------------------------------

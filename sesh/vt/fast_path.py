@@ -24,25 +24,26 @@ if TYPE_CHECKING:
     from sesh.vt.packed import Packed
     from sesh.vt.screen import Screen
 
-#: Bytes below which a block is not looked at.
 SMALLEST = 4096
+"""Bytes below which a block is not looked at."""
 
-#: Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one.
 WHOLE, BUSY = 32 << 10, 64 << 10
+"""Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one."""
 
 END = b"\r\n"
 _SGR = re.compile(SGR_PARAMETERS)
 _SGR_BYTES = re.compile(SGR_PARAMETERS.encode())
-#: An escape that is not SGR or may set a background. Most bulk output has none, and this is the quickest way to know.
 _SUSPECT = re.compile(
     rb"\x1b(?!\[(?:[0-9]?;?3[0-79]m|(?:[0-9];)?38;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)m|[0-9]?m|[029][0-9]m))"
 )
+"""An escape that is not SGR or may set a background. Most bulk output has none, and this is the quickest way to know.
+"""
 _TAB_OR_ESCAPE = re.compile(rb"[\t\x1b]")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n\t\x1b"
 _UTF8 = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\x1b"
 _C1 = re.compile(b"\xc2[\x80-\x9f]")
-#: Behind these a line as it is kept may have an SGR that keeps graphemes apart.
 _PARTING = (ZWJ.encode(), "\ufe0e".encode())
+"""Behind these a line as it is kept may have an SGR that keeps graphemes apart."""
 
 
 class Bulk(NamedTuple):
@@ -59,7 +60,7 @@ class Bulk(NamedTuple):
 
 
 def bulk_limit(data: bytes) -> int:
-    """How much of `data` to look at in a call that is not to take long: less where there is much in it, or lines that
+    """Return how much of `data` to look at in a call that must not take long: less if there is much in it, or if lines
     are overwritten, which are looked at one by one."""
     if len(data) <= WHOLE:
         return len(data)
@@ -70,7 +71,7 @@ def bulk_limit(data: bytes) -> int:
 
 
 def split(screen: Screen, data: bytes) -> Bulk | None:
-    """The parts of `data`, or None where it has to go through the tokenizer."""
+    """Return the parts of `data`; None if it has to go through the tokenizer."""
     if not _is_applicable(screen, data):
         return None
     rows = screen.lines
@@ -89,7 +90,7 @@ def split(screen: Screen, data: bytes) -> Bulk | None:
 def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     """Send `lines` to the scrollback; the screen is empty then, with the cursor at home and the pen as they leave it.
 
-    The head must have been fed, which brings the cursor to an empty last row. Returns False where it has not.
+    The head must have been fed, which brings the cursor to an empty last row. Returns False if it has not.
     """
     cursor = screen.cursor
     last = screen.buffer[-1]
@@ -107,7 +108,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
 
 
 def _is_applicable(screen: Screen, data: bytes) -> bool:
-    """Whether the screen is in a state in which lines of text, like those of `data`, simply scroll through it."""
+    """Return whether lines of text, like those of `data`, simply scroll through the screen in its present state."""
     return (
         screen.main is None
         and screen.top == 0
@@ -125,7 +126,7 @@ def _is_applicable(screen: Screen, data: bytes) -> bool:
 
 
 def _overwritten(screen: Screen, data: bytes) -> bytes:
-    """The lines as they stand after what comes behind a CR has overwritten them, where that is simple."""
+    """Return the lines as they stand after text behind a CR has overwritten them, if that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
     return END.join([_overwritten_line(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
@@ -144,19 +145,19 @@ def _overwritten_line(line: bytes, columns: int) -> bytes:
 
 
 def _is_short(data: bytes) -> bool:
-    """Whether no line is so long that the scrollback would end it."""
+    """Return whether no line is so long that the scrollback would end it."""
     half = LINE_LIMIT // 4
-    if not all(data.find(END, at, at + half) >= 0 for at in range(0, len(data) - half, half)):
+    if not all(data.find(END, start, start + half) >= 0 for start in range(0, len(data) - half, half)):
         return max(map(len, data.split(END))) < LINE_LIMIT // 2 and not _is_parted(data)
     return not _is_parted(data) or max(map(len, data.split(END))) < LINE_LIMIT // (_LONGEST_SGR + _UNDERLINE_COLOUR)
 
 
 def _is_parted(data: bytes) -> bool:
-    return any(each in data for each in _PARTING)
+    return any(part in data for part in _PARTING)
 
 
 def _is_text(screen: Screen, data: bytes) -> bool:
-    """Whether lines hold only text, and sequences of whatever kind."""
+    """Return whether lines hold only text, and sequences of any kind."""
     ends = data.count(END)
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
@@ -175,13 +176,13 @@ def _is_text(screen: Screen, data: bytes) -> bool:
 
 
 def _is_coloured(screen: Screen, data: bytes) -> bool:
-    """Whether all sequences are SGR, and no line leaves a background behind."""
+    """Return whether all sequences are SGR, and no line leaves a background behind."""
     if not _SUSPECT.search(data):
         return True
-    found = _SGR_BYTES.findall(data)
-    if len(found) != data.count(b"\x1b"):
+    sequences = _SGR_BYTES.findall(data)
+    if len(sequences) != data.count(b"\x1b"):
         return False
-    if all(apply_sgr(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(found)):
+    if all(apply_sgr(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(sequences)):
         return True
     resets = data.count(b"\x1b[0m\r\n") + data.count(b"\x1b[m\r\n")
     if resets != data.count(END) or not data.isascii() or b"\t" in data:
@@ -192,12 +193,12 @@ def _is_coloured(screen: Screen, data: bytes) -> bool:
 
 # -- raw lines in the scrollback ------------------------------------------------------------------------------
 
-#: The longest SGR of a pen: `ESC [ 0 … m`, all attributes, two colours; and the colour of underlines.
 _LONGEST_SGR, _UNDERLINE_COLOUR = 4 + 22 + 2 * 17, 18
-#: The most that a tab becomes: blanks, and the SGR that resets the pen for them.
+"""The longest SGR of a pen: `ESC [ 0 … m`, all attributes, two colours; and the colour of underlines."""
 _LONGEST_TAB = 8 + 3
-#: Bytes at the end of raw lines among which there usually is a reset.
+"""The most that a tab becomes: blanks, and the SGR that resets the pen for them."""
 _NEAR = 4096
+"""Bytes at the end of raw lines among which there usually is a reset."""
 
 
 class RawLines:
@@ -285,10 +286,10 @@ def _max_size(raw: bytes, count: int, pen: Pen) -> int:
 def _pen_after(pen: Pen, raw: bytes) -> Pen:
     """The pen behind text with SGR: only what follows the last reset counts."""
     near = max(0, len(raw) - _NEAR)
-    at = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
-    if at < 0:
-        at = max(raw.rfind(b"\x1b[m"), raw.rfind(b"\x1b[0m"), 0)
-    for sgr in _SGR_BYTES.findall(raw, at):
+    reset = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
+    if reset < 0:
+        reset = max(raw.rfind(b"\x1b[m"), raw.rfind(b"\x1b[0m"), 0)
+    for sgr in _SGR_BYTES.findall(raw, reset):
         pen = apply_sgr(pen, sgr.decode())
     return pen
 
@@ -329,7 +330,7 @@ def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
 
 
 def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
-    """The same for a line with characters that may join or have any width, as `text` prints them into blank rows."""
+    """Render a line with characters that may join or have any width, as `text` prints them into blank rows."""
     cells: list[Cell] = []
     joinable = False
     for index, part in enumerate(_SGR.split(line)):
@@ -371,30 +372,30 @@ def _join(cells: list[Cell], char: str, pen: Pen, joinable: bool) -> bool:
 
 
 def _with_tabs(line: str, pen: Pen, columns: int) -> tuple[str, Pen]:
-    """The same for a line with tabs, which leave default blanks whatever the pen."""
+    """Render a line with tabs, which leave default blanks whatever the pen."""
     out: list[str] = []
-    at = 0
+    column = 0
     now = DEFAULT
     for index, part in enumerate(_SGR.split(line)):
         if index & 1:
             pen = pen.after_sgr.get(part) or apply_sgr(pen, part)
             continue
         for number, words in enumerate(part.split("\t")):
-            if number and at < columns:
-                stop = min((at // 8 + 1) * 8, columns - 1)
-                if stop > at and now is not DEFAULT:
+            if number and column < columns:
+                stop = min((column // 8 + 1) * 8, columns - 1)
+                if stop > column and now is not DEFAULT:
                     out.append(DEFAULT.sequence)
                     now = DEFAULT
-                out.append(" " * (stop - at))
-                at = stop
+                out.append(" " * (stop - column))
+                column = stop
             if words:
                 if pen is not now and pen.sgr != now.sgr:
                     out.append(pen.sequence)
                     now = pen
                 out.append(words)
-                at += len(words)
-                if at > columns:  # it wraps; a cursor in column `columns` waits to
-                    at = (at - 1) % columns + 1
+                column += len(words)
+                if column > columns:  # it wraps; a cursor in column `columns` waits to
+                    column = (column - 1) % columns + 1
     return _without_trailing_blanks("".join(out), now), pen
 
 

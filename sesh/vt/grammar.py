@@ -21,29 +21,27 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-#: The starts of what may be unfinished, without ESC.
 CSI_START = r"\[[\x20-?]*"
 OSC_START = r"\][^\x07\x18\x1a\x1b]*"
 STRING_START = r"[PX^_k][^\x18\x1a\x1b]*"
 ESCAPE_START = r"[\x20-/]*"
+"""The starts of what may be unfinished, without ESC."""
 
-#: A control sequence.
 CSI = rf"\x1b{CSI_START}[@-~]"
-#: Its parts: private prefix, parameters, intermediates, final byte. What does not match is invalid.
+"""A control sequence."""
 CSI_PARTS = r"\x1b\[([<=>?]?)([0-9;:]*)([\x20-/]*)([@-~])"
-#: A control string up to its end (BEL is part of it, an ESC is not), or an escape of another kind.
+"""Its parts: private prefix, parameters, intermediates, final byte. What does not match is invalid."""
 ESCAPE = rf"\x1b(?:{OSC_START}(?:\x07|(?=\x1b))|{STRING_START}(?=\x1b)|[\x20-/]+[0-~]|[0-OQ-WYZ\\`-jl-~])"
-#: The start of any of these, where the text ends before it does.
+"""A control string up to its end (BEL is part of it, an ESC is not), or an escape of another kind."""
 UNFINISHED = rf"\x1b(?:{CSI_START}|{ESCAPE_START}|{OSC_START}|{STRING_START})\Z"
-#: The start of any of these, where something comes that cannot be part of it.
+"""The start of a sequence at the end of the text."""
 ABORTED = rf"\x1b(?:{CSI_START}|{OSC_START}|{STRING_START}|{ESCAPE_START})"
-#: The letters after ESC that begin a string; what ends one, and what ends a control sequence.
+"""The start of a sequence before a character that cannot be part of it."""
 STRINGS = "]PX^_k"
 STRING_END = r"[\x07\x18\x1a\x1b]"
 CSI_END = r"[^\x20-?]"
+"""The letters after ESC that begin a string; what ends one, and what ends a control sequence."""
 
-#: SGR; the same with its parameters as a group; OSC 8 with its body (`parameters;URI`) as a group; a prompt mark (OSC
-#: 133) as it is kept; a cluster that is one only with mode 2027 on.
 SGR = r"\x1b\[[0-9;:]*m"
 SGR_PARAMETERS = r"\x1b\[([0-9;:]*)m"
 LINK = r"\x1b\]8;([^\x1b]*)\x1b\\"
@@ -51,11 +49,13 @@ MARK_START = "\x1b]133;"
 MARK = r"\x1b\]133;([^\x1b]*)\x1b\\"
 CLUSTERS_ON, CLUSTERS_OFF = "\x1b[?2027h", "\x1b[?2027l"
 CLUSTER = r"\x1b\[\?2027h([^\x1b]*)\x1b\[\?2027l"
+"""SGR; the same with its parameters as a group; OSC 8 with its body (`parameters;URI`) as a group; a prompt mark (OSC
+133) as it is kept; a cluster that is one only with mode 2027 on."""
 
-#: Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored.
 LIMIT = 65536
-#: Parameters of a sequence that count; terminals ignore what comes behind so many, each with a bound of its own.
+"""Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored."""
 PARAMETERS = 256
+"""Parameters of a sequence that count; terminals ignore what comes behind so many, each with a bound of its own."""
 
 
 def parameter(text: str) -> int:
@@ -75,9 +75,9 @@ def pop(stack: list[tuple[int, T]], part: int) -> T | None:
 
     The stack holds (BOTH, ICON or WINDOW, what was saved). Of a push of BOTH the other part stays on it.
     """
-    for at in range(len(stack) - 1, -1, -1):
-        pushed, saved = stack[at]
+    for index in range(len(stack) - 1, -1, -1):
+        pushed, saved = stack[index]
         if pushed in (BOTH, part):
-            stack[at : at + 1] = [] if pushed else [(ICON + WINDOW - part, saved)]
+            stack[index : index + 1] = [] if pushed else [(ICON + WINDOW - part, saved)]
             return saved
     return None

@@ -18,48 +18,48 @@ from sesh.vt.breaks import KINDS, STARTS, VIRAMAS
 
 ZWJ = "\u200d"
 
-#: Ranges of characters that are one column wide and never join the one before: they are drawn in runs.
 NARROW = (
     " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3"
     "\u1e00-\u1eff\u2010-\u2027\u2030-\u203b"
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
 )
-#: The same, two columns wide.
+"""Ranges of characters that are one column wide and never join the one before: they are drawn in runs."""
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+"""Ranges of characters that are two columns wide and never join the one before."""
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 
 
-#: A character that may join others or have any width.
 OTHER = re.compile(f"[^{NARROW}{WIDE}\0\r\n\x1b]")
+"""A character that may join others or have any width."""
 
-#: Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
-#: points has a surrogate as its stand-in, which cannot come from UTF-8; there are so many of each kind, those that may
-#: join what stands beside them, or are written apart, and all others.
 STUB = "\0"
 STAND_INS = 1024
+"""Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
+points has a surrogate as its stand-in, which cannot come from UTF-8; there are so many of each kind, those that may
+join what stands beside them, or are written apart, and all others."""
 _stand_ins: dict[str, str] = {"": STUB}
 _next = {True: 0xD800, False: 0xDC00}
-#: A character in the text of a row that may join what stands beside it.
 _JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
 SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{VIRAMAS}]")
-#: The graphemes of what stands for them.
+"""A character in the text of a row that may join what stands beside it."""
 GRAPHEMES = {STUB: ""}
+"""The graphemes of what stands for them."""
 _STANDS_IN = re.compile("[\ud800-\udfff]")
 
 
 def character(grapheme: str) -> str:
-    """The one character for a grapheme in the text of a row; empty where no stand-in is left."""
+    """Return the one character for a grapheme in the text of a row; "" if no stand-in is left."""
     if len(grapheme) == 1:
         return grapheme
-    known = _stand_ins.get(grapheme, "")
-    if not known:
+    stand_in = _stand_ins.get(grapheme, "")
+    if not stand_in:
         joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1])) or apart(grapheme)
         code = _next[joins]
         if code % STAND_INS < STAND_INS - 1:
             _next[joins] += 1
-            known = _stand_ins[grapheme] = chr(code)
-            GRAPHEMES[known] = grapheme
-    return known
+            stand_in = _stand_ins[grapheme] = chr(code)
+            GRAPHEMES[stand_in] = grapheme
+    return stand_in
 
 
 def expanded(text: str) -> str:
@@ -67,12 +67,12 @@ def expanded(text: str) -> str:
     return _STANDS_IN.sub(lambda match: GRAPHEMES[match[0]], text.replace(STUB, ""))
 
 
-#: Where xterm and kitty agree on another width than wcwidth (`python -m tests.unicode.widths`): signs that are drawn
-#: numbers have none, and the Hangul filler is wide. Two kinds of marks stay: kitty joins them to what comes before.
 _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
 }
+"""Widths on which xterm and kitty agree against wcwidth (`python -m tests.unicode.widths`): signs that are drawn as
+numbers have none, and the Hangul filler is wide. Two kinds of marks stay: kitty joins them to the cell before."""
 
 
 class _Widths(dict[str, int]):
@@ -106,8 +106,8 @@ class _Kinds(dict[str, str]):
 
 
 KIND = _Kinds()
-#: The kinds of spacing marks (Mc).
 _SPACING = frozenset(",ELS")
+"""The kinds of spacing marks (Mc)."""
 
 
 def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
@@ -132,7 +132,7 @@ def _narrowed() -> frozenset[str]:
 
 
 def joined(cluster: str, width: int, char: str) -> int:
-    """The width of `cluster` after `char` has joined it, or 0 where `char` begins a cell of its own (mode 2027 off)."""
+    """Return the width of `cluster` after `char` has joined it; 0 if `char` begins its own cell (mode 2027 off)."""
     last = cluster[-1:]
     own = WIDTH[char]
     if own == 0:
@@ -156,7 +156,8 @@ def joined(cluster: str, width: int, char: str) -> int:
 
 
 def joined_by_unicode(cluster: str, width: int, char: str) -> int:
-    """The same with mode 2027 on: as UAX 29 has it, except that nothing without a width has a cell of its own."""
+    """Return the width of `cluster` after `char` has joined it; 0 if `char` begins a cell of its own (mode 2027 on). As
+    in UAX 29, except that no character without a width has a cell of its own."""
     own = WIDTH[char]
     if own and not continues(cluster, char):
         return 0
@@ -164,7 +165,7 @@ def joined_by_unicode(cluster: str, width: int, char: str) -> int:
 
 
 def continues(cluster: str, char: str) -> bool:
-    """Whether there is no boundary between them (UAX 29, GB4 to GB13)."""
+    """Return whether there is no boundary between them (UAX 29, GB4 to GB13)."""
     kinds = "".join(map(KIND.__getitem__, cluster)).lower()
     before, kind = kinds[-1:], KIND[char].lower()
     if before == "c" or kind == "c":
@@ -185,28 +186,28 @@ _HALF_FLAG = re.compile("(?<!r)(?:rr)*r$")
 
 
 def _is_open(syllable: str) -> bool:
-    """Whether a Hangul syllable has no final consonant (LV)."""
+    """Return whether a Hangul syllable has no final consonant (LV)."""
     return (ord(syllable) - 0xAC00) % 28 == 0
 
 
 @lru_cache(1024)
 def apart(cluster: str) -> bool:
-    """Whether a cluster is one only while mode 2027 is on."""
+    """Return whether a cluster is one only while mode 2027 is on."""
     return len(clusters(cluster)) > 1
 
 
 def text_presentation(cluster: str) -> bool:
-    """Whether U+FE0E has made a wide character one column wide."""
+    """Return whether U+FE0E has made a wide character one column wide."""
     return cluster[1:2] == "\ufe0e" and cluster[0] in _narrowed()
 
 
 def attaches(char: str) -> bool:
-    """Whether a character still joins the cell to the left after the cursor has moved (Mn and Me do)."""
+    """Return whether a character still joins the cell to the left after the cursor has moved (Mn and Me do)."""
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
-#: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
+"""Code points that a cell keeps: a base and 16 marks. No real text has more."""
 
 
 def clusters(text: str, rule: Callable[[str, int, str], int] = joined) -> list[tuple[str, int]]:

@@ -50,18 +50,18 @@ else:
 
 @lru_cache(8)
 def _tab_stops(columns: int) -> frozenset[int]:
-    """Where the tab stops are at first."""
+    """Return the tab stops of a new screen."""
     return frozenset(range(8, columns, 8))
 
 
 class Grid(PyteScreen):
     """Rows, cursor, pen, margins and tab stops."""
 
-    #: The rows. Their cells may have to be settled first (see `row`): `buffer` does so.
     rows: list[Row]
+    """The rows. Their cells may have to be settled first (see `row`): `buffer` does so."""
     pen: Pen
-    #: Cells that were changed by sequences that change many at once; the tokenizer sets it to 0.
     touched = 0
+    """Cells that were changed by sequences that change many at once; the tokenizer sets it to 0."""
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.scrollback = scrollback
@@ -70,8 +70,8 @@ class Grid(PyteScreen):
     def reset(self) -> None:
         """RIS: blank rows, the cursor at home, everything at its default. The scrollback stays."""
         self.buffer = self.blank_rows(self.lines, DEFAULT)
-        #: The rows of the main screen while the alternate screen shows.
         self.main: list[Row] | None = None
+        """The rows of the main screen while the alternate screen shows."""
         self.clear_margins()
         self.cursor = Cursor(0, 0)
         self.tabstops = set(_tab_stops(self.columns))
@@ -79,12 +79,14 @@ class Grid(PyteScreen):
         self.title = getattr(self, "title", "")
         self.icon_name = getattr(self, "icon_name", "")
         self.pen = DEFAULT
-        #: What was written last is the grapheme left of the cursor: characters may join it, and REP repeats it.
         self.joinable = False
+        """True if the last character written is the grapheme left of the cursor: characters may join it, and REP
+        repeats it."""
         self.origin = self.insert = self.linefeed_mode = False
         self.wrap = True
-        #: What the program ever changed, by name: a terminal that shows the session may still have it.
         self.ever_changed: set[str] = getattr(self, "ever_changed", set())
+        """Names of the properties that the program ever changed: a terminal that shows the session may still have them.
+        """
 
     @property  # type: ignore[override]
     def buffer(self) -> list[Row]:
@@ -119,7 +121,7 @@ class Grid(PyteScreen):
         return [blank(pen, self.columns)] * count
 
     def set_wrapped(self, y: int, wrapped: bool) -> None:
-        """Whether row `y` goes on with the line of the row above."""
+        """Return whether row `y` goes on with the line of the row above."""
         if self.rows[y].wrapped is not wrapped:
             row = self.unshared_row(y)
             row.wrapped = wrapped
@@ -127,7 +129,7 @@ class Grid(PyteScreen):
                 row.marks = within_line(row.marks)
 
     def set_continued(self, continued: bool) -> None:
-        """Whether the first row of the main screen goes on with the newest line of the scrollback."""
+        """Return whether the first row of the main screen goes on with the newest line of the scrollback."""
         rows = self.main_rows
         if rows[0].wrapped is not continued:
             if rows[0].shared:
@@ -140,8 +142,8 @@ class Grid(PyteScreen):
         """The whole screen scrolls; the cursor stays."""
         self.top, self.bottom = 0, self.lines - 1
         self.set_left_right(0, self.columns - 1)
-        #: Where a character at a right margin left the cursor with a wrap pending: (row, column).
         self.margin_wrap: tuple[int, int] | None = None
+        """Position (row, column) at which a character at a right margin left the cursor with a wrap pending."""
 
     def set_left_right(self, left: int, right: int) -> None:
         """The left and the right margin. `narrow`: they leave a part of the rows out."""
@@ -155,7 +157,7 @@ class Grid(PyteScreen):
 
     @property
     def alternate(self) -> bool:
-        """Whether the alternate screen shows."""
+        """True if the alternate screen shows."""
         return self.main is not None
 
     @property
@@ -167,7 +169,7 @@ class Grid(PyteScreen):
 
     @property
     def pending_wrap(self) -> bool:
-        """Whether the next character wraps first."""
+        """True if the next character wraps first."""
         cursor = self.cursor
         return cursor.x >= self.columns or self.margin_wrap == (cursor.y, cursor.x)
 
@@ -179,7 +181,7 @@ class Grid(PyteScreen):
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
-        """Where a wrap is pending, the cursor stands on the last column instead."""
+        """Put a cursor with a pending wrap on the last column instead."""
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
         if self.margin_wrap is not None:
@@ -289,15 +291,15 @@ class Grid(PyteScreen):
         if x >= self.columns:
             return
         limit = self.right if x <= self.right else self.columns - 1
-        at = bisect_right(self._sorted_stops, x) + (count or 1) - 1
-        self.cursor.x = min(self._sorted_stops[at], limit) if at < len(self._sorted_stops) else limit
+        index = bisect_right(self._sorted_stops, x) + (count or 1) - 1
+        self.cursor.x = min(self._sorted_stops[index], limit) if index < len(self._sorted_stops) else limit
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
         """CBT: to the previous stop; in origin mode the left margin stops it."""
         self.cancel_wrap()
-        at = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
-        stop = self._sorted_stops[at] if at >= 0 else 0
+        index = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
+        stop = self._sorted_stops[index] if index >= 0 else 0
         self.cursor.x = max(stop, self.left) if self.origin and self.cursor.x >= self.left else stop
 
     def set_tab_stop(self) -> None:

@@ -1,6 +1,6 @@
-"""How many cells an image takes, as far as its sequence says: where the cursor is then. Nothing of an image is kept.
+"""Cells that an image takes, as far as its sequence says them: they move the cursor. Nothing of an image is kept.
 
-Sixel (DEC STD 070): the cursor ends in the last row of the image and in the column where it began, as in xterm with
+Sixel (DEC STD 070): the cursor ends in the last row of the image and in the column in which it began, as in xterm with
 DECSDM off. Graphics of kitty: it ends right of the last row, unless the command says otherwise.
 """
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     ImagesState = tuple[list[int], str | None, list[int], dict[str, list[int]]]
     """The size of a cell, the image that is loading, its place, and the sizes of images by number."""
 
-#: Width and height of a cell in pixels where the terminal does not tell: a guess.
 CELL = (10, 20)
-#: Cells of an image in either direction, and images whose size is remembered.
+"""Width and height of a cell in pixels if the terminal does not tell: a guess."""
 LARGEST, REMEMBERED = 1000, 100
+"""Cells of an image in either direction, and images whose size is remembered."""
 
 _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)=)")
 _SIXEL = re.compile(r'\x1bP[0-9;]*q\s*(?:"[0-9]*;[0-9]*;[0-9]*;([0-9]{1,5}))?')
 
 
 def begins(sequence: str) -> bool:
-    """Whether a sequence, or the start of one, is an image or a part of one: of sixel, kitty or iTerm2."""
+    """Return whether a sequence, or the start of one, is an image or a part of one: of sixel, kitty or iTerm2."""
     return _START.match(sequence) is not None
 
 
@@ -37,8 +37,8 @@ def _ceil(pixels: float, cell: int) -> int:
 
 
 class Images:
-    """What has been said of images: `cell`, the size of one; `loading`, the start of one that comes in parts; `place`,
-    where the cursor was with its last part."""
+    """State of images: `cell`, the size of a cell; `loading`, the start of an image that comes in parts; `place`, the
+    cursor's position at its last part."""
 
     def __init__(self) -> None:
         self.cell = CELL
@@ -57,25 +57,25 @@ class Images:
         self._sizes = {name: (size[0], size[1]) for name, size in sizes.items()}
 
     def sixel(self, sequence: str, skipped: int = 0) -> int:
-        """The rows of a sixel image; `skipped`: as many bands are left out in its midst. 0 where it is none."""
+        """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its midst."""
         match = _SIXEL.match(sequence)
         if match is None:
             return 0
         height = _number(match[1])
         bands = sequence[match.end() :].split("-")
-        for at in range(len(bands) - 1, -1, -1):
+        for index in range(len(bands) - 1, -1, -1):
             bits = 0
-            for char in set(bands[at]):
+            for char in set(bands[index]):
                 if "?" <= char <= "~":
                     bits |= ord(char) - 0x3F
             if bits:
-                height = max(height, 6 * (at + skipped) + bits.bit_length())
+                height = max(height, 6 * (index + skipped) + bits.bit_length())
                 break
         return min(LARGEST, _ceil(height, self.cell[1]))
 
     def kitty(self, body: str) -> tuple[int, int] | None:
-        """The columns and rows that a command of kitty's graphics, `G…`, moves the cursor by; None where it does not,
-        or where the size is not said."""
+        """Return the columns and rows by which a command of kitty's graphics, `G…`, moves the cursor; None if it does
+        not move it, or does not say the size."""
         control, _, payload = body[1:].partition(";")
         keys = _keys(control)
         if self.loading is not None and "a" not in keys:

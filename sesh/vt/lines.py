@@ -31,7 +31,7 @@ _TAB = 8
 
 
 class Line:
-    """A finished line; or, where not `final`, a line as it was when the cursor returned to its start.
+    """A finished line; or, if not `final`, a line as it was when the cursor returned to its start.
 
     `end`: the position of the output just behind it.
     """
@@ -94,18 +94,18 @@ class LineReader:
         base = self.position - len(self._pending)
         data = self._pending + data
         self._pending = b""
-        at = 0
+        start = 0
         for token in _TOKEN.finditer(data):
-            if token.start() > at:
-                self._print(data[at : token.start()])
-            at = token.end()
+            if token.start() > start:
+                self._print(data[start : token.start()])
+            start = token.end()
             kind = token.lastindex
             if kind == _CONTROL:
                 control = token[_CONTROL]
                 if control not in _LINE_ENDS:
                     self._move(control)
                     continue
-                self.position = base + at
+                self.position = base + start
                 if self.alternate:
                     continue
                 if control != b"\r":
@@ -120,7 +120,7 @@ class LineReader:
                     self._control_sequence(prefix, parameters.decode("ascii"), final)
             elif kind == _UNFINISHED:
                 self._pending = token[_UNFINISHED][:LIMIT]
-        rest = data[at:]
+        rest = data[start:]
         if partial := _PARTIAL_CHARACTER.search(rest):
             rest, self._pending = rest[: partial.start()], partial[0]
         if rest:
@@ -128,7 +128,6 @@ class LineReader:
         self.position = base + len(data)
 
     def _print(self, data: bytes) -> None:
-        """Print characters at the cursor."""
         if self.alternate:
             return
         text = data.decode("utf-8", "replace")
@@ -160,7 +159,7 @@ class LineReader:
         return last
 
     def _carriage_return(self) -> None:
-        """To the first column of the row with the cursor; a line that wrapped has several."""
+        """Go to the first column of the row with the cursor; a line that wrapped has several rows."""
         row = (self._at - self._pending_wrap) // self._columns if self._at else 0
         self._at = row * self._columns
         self._pending_wrap = False
@@ -175,7 +174,7 @@ class LineReader:
         self._pending_wrap = False
 
     def _control_sequence(self, prefix: bytes, parameters: str, final: bytes) -> None:
-        """SGR, erasing, inserting, deleting and moving within the line; the alternate screen on and off."""
+        """Act on SGR; on erasing, inserting, deleting and moving within the line; on the alternate screen."""
         if prefix == b"?" and final in b"hl":
             if not _ALTERNATE_SCREEN.isdisjoint(parameters.split(";")):
                 self.alternate = final == b"h"
@@ -193,35 +192,35 @@ class LineReader:
         self._pending_wrap = False
 
     def _moved(self, final: bytes, count: int, column: int) -> int:
-        """Where a control sequence moves the cursor."""
-        at, columns = self._at, self._columns
-        start = at - at % columns
+        """Return the column to which a control sequence moves the cursor."""
+        x, columns = self._at, self._columns
+        start = x - x % columns
         if final == b"C":
-            return at + count
+            return x + count
         if final == b"D":
-            return max(start, at - count)
+            return max(start, x - count)
         if final in b"G`":
             return start + count - 1
         if final == b"A":
-            return max(at % columns, at - count * columns)
+            return max(x % columns, x - count * columns)
         if final == b"B":
-            return min(at + count * columns, max(at, len(self._cells)))
-        return column - 1 if final in b"Hf" else at
+            return min(x + count * columns, max(x, len(self._cells)))
+        return column - 1 if final in b"Hf" else x
 
     def _edit(self, final: bytes, first: int) -> None:
-        """EL and ED, as far as they concern this line, ECH, DCH and ICH."""
-        at, cells = self._at, self._cells
-        start = at - at % self._columns
+        """Act on EL and ED, as far as they concern this line, ECH, DCH and ICH."""
+        x, cells = self._at, self._cells
+        start = x - x % self._columns
         count = min(max(first, 1), LIMIT)
         if final in b"JK":
             if first == 1:
-                cells[start : at + 1] = [BLANK] * len(cells[start : at + 1])
+                cells[start : x + 1] = [BLANK] * len(cells[start : x + 1])
             else:
-                del cells[start if first else at :]
+                del cells[start if first else x :]
         elif final == b"X":
-            cells[at : at + count] = [BLANK] * len(cells[at : at + count])
+            cells[x : x + count] = [BLANK] * len(cells[x : x + count])
         elif final == b"P":
-            del cells[at : at + count]
-        elif final == b"@" and at < len(cells):
-            cells[at:at] = [BLANK] * count
+            del cells[x : x + count]
+        elif final == b"@" and x < len(cells):
+            cells[x:x] = [BLANK] * count
             del cells[LIMIT:]

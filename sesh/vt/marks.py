@@ -13,23 +13,24 @@ from collections.abc import Sequence
 from sesh.vt.cell import BLANK, Cell, Encoder, decode, encode
 from sesh.vt.grammar import MARK_START
 
-#: A mark of a row: column and body (`A;cl=m`). A mark of a line: the same, with the cells before it.
 Mark = tuple[int, str]
 Marks = tuple[Mark, ...]
+"""A mark of a row: column and body (`A;cl=m`). A mark of a line: the same, with the cells before it."""
 
-#: Parameters that are kept, so many of each mark: not the command line, which is long, and nothing is drawn of it.
 _PARAMETER = re.compile(r"(?!cmdline|sesh=)[A-Za-z_]{1,16}=[!-:<-~]{0,32}\Z")
+"""Parameters that are kept, so many of each mark: not the command line, which is long, and nothing is drawn of it."""
 _CODE = re.compile(r"-?[0-9]{1,10}\Z")
 _PARAMETERS = 4
-#: Marks of a row.
 _MOST = 32
-#: What a replay adds to C and D: a session that they are shown in takes no command for begun or ended by them.
+"""Marks of a row."""
 REPLAYED = "sesh=replay"
+"""Parameter that a replay adds to C and D: the session in which they are shown must not take a command for begun or
+ended."""
 _COMMAND = re.compile(r"\x1b\]133;([CD])([^\x1b]*)\x1b\\")
 
 
 def parsed(text: str) -> str:
-    """The body of a mark as it is kept, for all behind `133;`; empty where it is none."""
+    """Return the body of a mark in the form that is kept, from all behind `133;`; "" if it is no mark."""
     letter, *parameters = text[:2048].split(";", 64)
     if letter == "D":
         return ";".join([letter, *filter(_CODE.match, parameters[:1])])
@@ -51,20 +52,20 @@ def within_line(marks: Marks) -> Marks:
 
 def write(encoder: Encoder, cells: Sequence[Cell], marks: Sequence[Mark], *, ends: bool = True) -> None:
     """Write cells with marks in place. `ends`: they are the end of a line, and blanks lead to a mark behind them."""
-    at = 0
+    start = 0
     if ends and marks and marks[-1][0] > len(cells):
         cells = [*cells, *[BLANK] * (marks[-1][0] - len(cells))]
     placed: dict[tuple[int, str], str] = {}
-    for place, body in marks:
-        column = min(place, len(cells))
+    for wanted, body in marks:
+        column = min(wanted, len(cells))
         column += 0 < column < len(cells) and not cells[column].data
         placed.pop((column, body[0]), None)
         placed[column, body[0]] = body
     for (column, _), body in placed.items():
-        encoder.cells(cells[at:column])
+        encoder.cells(cells[start:column])
         encoder.parts.append(f"{MARK_START}{body}\x1b\\")  # characters may join across it
-        at = column
-    encoder.cells(cells[at:])
+        start = column
+    encoder.cells(cells[start:])
 
 
 def unmarked(text: str) -> str:
@@ -78,8 +79,8 @@ def unmarked(text: str) -> str:
 
 
 def to_replay(text: str) -> str:
-    """What a replay sends, where C and D say that they are replayed, and D does not come without C: it would end the
-    command that runs in the terminal."""
+    """Return the marks that a replay sends: C and D say that they are replayed, and D does not come without C, for it
+    would end the command that runs in the terminal."""
     if MARK_START not in text:
         return text
     first = text.find(f"{MARK_START}C")

@@ -44,8 +44,8 @@ class Rectangles(Editing):
             self._block(row, start, min(end, start + edge - x))
             for row in range(first, min(last, first + bottom_row - y))
         ]
-        for at, block in enumerate(blocks, y):
-            self._replace(at, x, block)
+        for target_row, block in enumerate(blocks, y):
+            self._replace(target_row, x, block)
 
     def fill_rectangle(self, code: int = 0, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECFRA: with a character of Latin-1, in the pen."""

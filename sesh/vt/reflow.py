@@ -17,8 +17,8 @@ from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.wrapping import Wrapped
 
-#: A position on the screen: (row, column). A position within logical lines: (line, cell).
 Position = tuple[int, int]
+"""A position on the screen: (row, column). A position within logical lines: (line, cell)."""
 
 
 def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
@@ -39,7 +39,8 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
 def reflow(
     rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
 ) -> tuple[list[Row], list[Position]]:
-    """The rows at another size, and where `points` are then: the cursor, which is never dropped, and others.
+    """Return the rows at another size, and the new positions of `points`: the cursor, which is never dropped, and
+    others.
 
     Lines come from the scrollback and go there.
     """
@@ -53,7 +54,7 @@ def reflow(
         places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
     while len(texts) - 1 > places[0][0] and not texts[-1]:
         texts.pop()
-    wrapped = [Wrapped(text, columns, marks[at]) for at, text in enumerate(texts)]
+    wrapped = [Wrapped(text, columns, marks[index]) for index, text in enumerate(texts)]
     count = sum(line.rows for line in wrapped)
     older: list[Wrapped] = []
     while at_bottom and count < lines:
@@ -64,8 +65,8 @@ def reflow(
         older.append(Wrapped(decode(line_text, before), columns, before))
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
-    found = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
-    gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, found[0][0]))
+    positions = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
+    gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
     left = gone
     new: list[Row] = []
     for line in wrapped:
@@ -80,13 +81,13 @@ def reflow(
         left = max(0, left - line.rows)
         if len(new) == lines:
             break
-    found = [(row - gone, column) if row >= gone else (0, 0) for row, column in found]
+    positions = [(row - gone, column) if row >= gone else (0, 0) for row, column in positions]
     new += [blank(DEFAULT, columns)] * (lines - len(new))
-    return new, [(min(row, lines - 1), min(column, columns)) for row, column in found]
+    return new, [(min(row, lines - 1), min(column, columns)) for row, column in positions]
 
 
 def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
-    """The logical lines; where `points` are in them, or behind their ends; and their prompt marks."""
+    """Return the logical lines, the positions of `points` in them or behind their ends, and their prompt marks."""
     texts: list[list[Cell]] = []
     places: list[Position] = [(0, 0)] * len(points)
     marks: list[list[Mark]] = []
@@ -107,7 +108,7 @@ def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], 
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """How many rows there are at the end, below the line with the cursor, that are blank in whatever colour."""
+    """Return how many rows at the end, below the line with the cursor, are blank in any colour."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if any(cell.data != " " or cell.pen.erased is not cell.pen for cell in line.cells):
@@ -117,15 +118,15 @@ def _spare(lines: list[Wrapped], cursor: int) -> int:
 
 
 def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
-    """Where on the screen places in the lines are; behind the last cell of a full row, a wrap is pending."""
+    """Return the positions on the screen of places in lines; behind the last cell of a full row, a wrap is pending."""
     firsts = [0, *accumulate(line.rows for line in lines)]
-    found = []
-    for at, cell in places:
-        if at >= len(lines):
-            found.append((firsts[-1] + at - len(lines), min(cell, lines[0].columns - 1)))
+    positions = []
+    for index, cell in places:
+        if index >= len(lines):
+            positions.append((firsts[-1] + index - len(lines), min(cell, lines[0].columns - 1)))
             continue
-        line = lines[at]
+        line = lines[index]
         row = min(bisect_right(line.starts, cell), line.rows) - 1
         last = line.columns if cell <= len(line.cells) else line.columns - 1
-        found.append((firsts[at] + row, min(cell - line.starts[row], last)))
-    return found
+        positions.append((firsts[index] + row, min(cell - line.starts[row], last)))
+    return positions

@@ -250,8 +250,8 @@ class Row(list[Cell]):
         self._settle_last()
 
     def _settle_last(self) -> None:
-        """After cells were moved. What stands in the last column now is no spacer. A grapheme that U+FE0E has made
-        narrow cannot be written there, where its base does not fit; moved there it becomes a blank."""
+        """Settle the last column after cells were moved. The cell in it is no spacer. A grapheme that U+FE0E has made
+        narrow cannot be written there, because its base does not fit; moved there it becomes a blank."""
         self.spacer = False
         if self.wide and text_presentation(self[-1].data):
             self[-1] = self[-1].pen.space
@@ -272,12 +272,13 @@ class Row(list[Cell]):
         return self[:end]
 
     def ends_in_spacer(self, following: Row | None) -> bool:
-        """Whether the last cell is there only because the wide character that `following` begins with did not fit."""
+        """Return whether the last cell is there only because the wide character that `following` begins with did not
+        fit."""
         self.settle()
         return self.spacer and following is not None and following.wrapped and is_spacer(self[-1], following)
 
     def line_part(self, following: Row | None) -> list[Cell]:
-        """The cells as a part of the logical line, where `following` is the next row."""
+        """Return the cells as a part of the logical line. `following`: the next row."""
         if following is None or not following.wrapped:
             return self.trimmed()
         return self[:-1] if self.ends_in_spacer(following) else self[:]
@@ -328,11 +329,11 @@ class Row(list[Cell]):
             if text:
                 encoder.text(DEFAULT, text)
         else:
-            at = 0
+            start = 0
             for pen, group in groupby(pens):
-                after = at + len(list(group))
-                encoder.text(pen, text[at:after])
-                at = after
+                after = start + len(list(group))
+                encoder.text(pen, text[start:after])
+                start = after
         if not trimmed or self.rest is not BLANK:
             encoder.run(self.rest, end - len(self.text))
 
@@ -385,7 +386,7 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
 
 
 def is_spacer(cell: Cell, following: Row) -> bool:
-    """Whether wrapping before the first character of `following` leaves this cell behind."""
+    """Return whether wrapping before the first character of `following` leaves this cell behind."""
     if len(following) < 2 or cell.data != " ":
         return False
     first = following.grapheme(0)

@@ -20,26 +20,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.vt.row import Row
 
-#: Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm).
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
-#: How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm).
+"""Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
-#: Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
-#: grapheme clusters, colour scheme and in-band size reports, win32 input.
+"""How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm)."""
 OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
-#: Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
-#: off, once a program has set or reset them.
+"""Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
+grapheme clusters, colour scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
-#: Modes that are on by default: wrapping and the cursor.
+"""Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
+off, once a program has set or reset them."""
 ON_BY_DEFAULT = (7, 25)
-#: Never replayed: the terminal would not show the replay.
+"""Modes that are on by default: wrapping and the cursor."""
 SYNCHRONIZED_OUTPUT = 2026
-#: Pushes that are kept of the kitty keyboard stack and of the title stack.
+"""Never replayed: the terminal would not show the replay."""
 STACK_LIMIT = 16
+"""Pushes that are kept of the kitty keyboard stack and of the title stack."""
 
 
 class SavedCursor(NamedTuple):
-    """What DECSC saves: the cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
+    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
 
     The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
     VT510's manual and kitty have it).
@@ -67,27 +67,27 @@ class Modes(Printing):
 
     def reset(self) -> None:
         super().reset()
-        #: Private modes as the program set them, where that is not the default.
         self.modes: dict[int, bool] = {}
-        #: DECLRMM: CSI s sets the left and right margin.
+        """Private modes as the program set them, if that is not the default."""
         self.left_right_mode = False
+        """DECLRMM: CSI s sets the left and right margin."""
         self.keypad = False
-        #: What DECSC saved on the screen that shows, and on the other one.
         self.saved = SavedCursor()
         self.hidden_saved = SavedCursor()
-        #: The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one.
+        """States that DECSC saved on the screen that shows, and on the other one."""
         self.kitty_stack = [0]
         self.hidden_kitty_stack = [0]
-        #: The rows of the alternate screen, where the main screen shows and mode 47 left them there.
+        """The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one."""
         self.alternate_rows: list[Row] | None = None
-        #: Private modes that XTSAVE saved.
+        """The rows of the alternate screen while the main screen shows, if mode 47 left them there."""
         self.saved_modes: dict[int, bool] = {}
-        #: XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today.
+        """Private modes that XTSAVE saved."""
         self.key_resources: dict[int, int] = {}
+        """XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today."""
         self.cursor_style = 0
-        #: Modes and XTMODKEYS resources that the program ever set.
         self.ever_set_modes: set[int] = getattr(self, "ever_set_modes", set())
         self.ever_set_resources: set[int] = getattr(self, "ever_set_resources", set())
+        """Modes and XTMODKEYS resources that the program ever set."""
 
     # -- modes --------------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Modes(Printing):
             self.move_to(self.bottom if cursor.y == self.top else cursor.y - 1 if cursor.y else self.lines - 1, right)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
-        """Whether a mode is set; None for an unknown one."""
+        """Return whether a mode is set; None for an unknown one."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
         if number in OFF_BY_DEFAULT or number in MOUSE_TRACKING or number in MOUSE_ENCODING or number in USER_DEFAULT:
@@ -235,8 +235,8 @@ class Modes(Printing):
     def save_modes(self, *modes: int) -> None:
         """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
         for number in modes:
-            known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
-            if known and number not in {47, 1047, 1049, SYNCHRONIZED_OUTPUT}:
+            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
+            if is_known and number not in {47, 1047, 1049, SYNCHRONIZED_OUTPUT}:
                 self.saved_modes[number] = bool(self.get_mode(number))
 
     def restore_modes(self, *modes: int) -> None:
@@ -324,9 +324,9 @@ class Modes(Printing):
             self.cursor_style = style
 
 
-#: Characters that are kept of a title or a directory, and of a link.
 TEXT_LIMIT = 1024
 LINK_LIMIT = 2083
+"""Characters that are kept of a title or a directory, and of a link."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
@@ -345,13 +345,13 @@ class Screen(Modes):
         super().reset()
         self.scrollback.clear()
         self.cwd = ""
-        #: Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title)).
         self.titles: list[tuple[int, tuple[str, str]]] = getattr(self, "titles", [])
+        """Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
         self.images: Images = getattr(self, "images", Images())
         self.images.loading = None
-        #: Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number.
         self.palette: dict[int, str] = {}
         self.dynamic: dict[int, str] = {}
+        """Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number."""
 
     # -- strings ------------------------------------------------------------------------------------------
 
@@ -383,7 +383,7 @@ class Screen(Modes):
             self._dynamic_colours(int(number), rest)
 
     def _mark(self, body: str) -> None:
-        """A prompt mark (see `marks`); on the alternate screen there are no prompts."""
+        """Add a prompt mark (see `marks`); on the alternate screen there are no prompts."""
         if not body or self.main is not None:
             return
         y, column = self.cursor.y, min(self.cursor.x, self.columns)
@@ -408,7 +408,8 @@ class Screen(Modes):
 
     @property
     def place(self) -> list[int]:
-        """Where the cursor is, and how many lines have scrolled off: it changes with whatever is printed."""
+        """Return the cursor's position with the number of lines scrolled off: it changes with everything that is
+        printed."""
         return [self.cursor.y, self.cursor.x, self.scrollback.scrolled]
 
     def graphics(self, body: str) -> None:
@@ -437,12 +438,12 @@ class Screen(Modes):
                 self.palette.pop(int(index), None)
 
     def _dynamic_colours(self, number: int, rest: str) -> None:
-        """OSC 10 to 19 set a colour and those after it; OSC 110 to 119 reset one."""
+        """Act on OSC 10 to 19, which set a colour and those after it, and on OSC 110 to 119, which reset one."""
         if 10 <= number <= 19:
-            for at, value in zip(range(number, 20), rest.split(";"), strict=False):
+            for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
-                    self.dynamic[at] = value
-                    self.ever_changed.add(f"colour {at}")
+                    self.dynamic[colour] = value
+                    self.ever_changed.add(f"colour {colour}")
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
 
@@ -499,6 +500,6 @@ class Screen(Modes):
         self.clear_margins()
 
     def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
-        """A saved cursor of the alternate screen on one of another size; a pending wrap stays one."""
+        """Return a saved cursor of the alternate screen cut to another size; a pending wrap stays one."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
         return saved._replace(row=min(saved.row, lines - 1), column=column)

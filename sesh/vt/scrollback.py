@@ -1,4 +1,4 @@
-"""What has scrolled off the top: a ring of logical lines, bounded in lines and in bytes.
+"""The scrollback: a ring of logical lines, bounded in lines and in bytes.
 
 Rows that wrapped are joined, so that a line can be shown at any width. A line is kept as UTF-8 of its encoded text (see
 `cell`), without trailing blanks. The newest line stays open as long as a row on the screen goes on with it. Bulk output
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
         maybe_spacer: list[str] | None
 
 
-#: Characters after which a line is ended: nothing that a program prints may grow without bound.
 LINE_LIMIT = 65536
+"""Characters after which a line is ended: nothing that a program prints may grow without bound."""
 
-#: Single lines that are packed together.
 PACKED_TOGETHER = 256
-#: Cells of a long line that are encoded at once.
+"""Single lines that are packed together."""
 ENCODED_TOGETHER = 4096
-#: Lines of a block that are taken from it at once.
+"""Cells of a long line that are encoded at once."""
 TAKEN_TOGETHER = 256
+"""Lines of a block that are taken from it at once."""
 
-#: A single line; within the class `bytes` is a property.
 Line = bytes
+"""A single line; within the class `bytes` is a property."""
 
 
 class LineBlock(Protocol):
@@ -80,17 +80,17 @@ class Scrollback:
         self._ring: deque[Line | LineBlock] = deque()
         self._finished = 0
         self.scrolled = 0
-        #: Lines that a resize took back onto the screen: they were counted already when they scroll off again.
         self._taken_back = 0
-        #: Bytes of the single lines, and the bound of those of the blocks.
+        """Lines that a resize took back onto the screen: they were counted already when they scroll off again."""
         self._line_bytes = self._max_block_bytes = 0
-        #: The open line in parts, its length, and the pen and grapheme at its end.
+        """Bytes of the single lines, and the bound of those of the blocks."""
         self._parts: list[str] | None = None
         self._length = 0
         self._pen: Pen = DEFAULT
         self._last = ""
-        #: The last cell of the open line, as long as it may turn out to be a spacer.
+        """The open line in parts, its length, and the pen and grapheme at its end."""
         self._maybe_spacer: Cell | None = None
+        """The last cell of the open line, as long as it may turn out to be a spacer."""
 
     @property
     def lines(self) -> int:
@@ -100,11 +100,11 @@ class Scrollback:
     @property
     def bytes(self) -> int:
         """Bytes of all lines, without the overhead of Python's objects."""
-        return self._line_bytes + self._length + sum(each.size for each in self._ring if not isinstance(each, Line))
+        return self._line_bytes + self._length + sum(entry.size for entry in self._ring if not isinstance(entry, Line))
 
     @property
     def open(self) -> bool:
-        """Whether the next row may go on with the newest line."""
+        """True if the next row may go on with the newest line."""
         return self._parts is not None
 
     @property
@@ -156,20 +156,20 @@ class Scrollback:
         if not self.max_lines:
             self.scrolled += len(rows) - rows[0].wrapped
             return False
-        at, still_open = 0, False
-        while at < len(rows):
-            row = rows[at]
-            at += 1
-            still_open = self.push(row, rows[at].wrapped if at < len(rows) else continued)
+        start, still_open = 0, False
+        while start < len(rows):
+            row = rows[start]
+            start += 1
+            still_open = self.push(row, rows[start].wrapped if start < len(rows) else continued)
             if row.shared:
-                same = at
+                same = start
                 while same < len(rows) and rows[same] is row:
                     same += 1
-                at += self._push_again(row, same - at - 1)
+                start += self._push_again(row, same - start - 1)
         return still_open
 
     def _push_again(self, row: Row, count: int) -> int:
-        """Take in the row that came last `count` times more, or not so often; returns how often."""
+        """Take in the row that came last up to `count` times more; return how often."""
         if count <= 0:
             return 0
         if not row.wrapped:
@@ -193,31 +193,31 @@ class Scrollback:
         if not self.max_lines:
             self.scrolled += rows
             return
-        at = 0
-        while at < rows:
+        start = 0
+        while start < rows:
             if self._parts is None:
                 self._count(1)
-                if at == line.rows - 1:
+                if start == line.rows - 1:
                     encoder = Encoder()
-                    line.write(encoder, at, at + 1)
+                    line.write(encoder, start, start + 1)
                     self._store(str(encoder).encode())
                     return
                 self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
-            count = min(rows - at, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
+            count = min(rows - start, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
             while True:
                 encoder = Encoder(self._pen, self._last)
-                line.write(encoder, at, at + count)
+                line.write(encoder, start, start + count)
                 text = str(encoder)
                 if count == 1 or self._length + len(text) < LINE_LIMIT:
                     break
                 count //= 2
-            at += count
+            start += count
             self._parts.append(text)
             self._length += len(text)
             self._pen, self._last = encoder.pen, encoder.last
-            if at == rows or self._length >= LINE_LIMIT:
-                self._maybe_spacer = line.spacer(at - 1)
-            if at == line.rows or self._length >= LINE_LIMIT:
+            if start == rows or self._length >= LINE_LIMIT:
+                self._maybe_spacer = line.spacer(start - 1)
+            if start == line.rows or self._length >= LINE_LIMIT:
                 self.close()
 
     def push_block(self, block: LineBlock) -> None:
@@ -261,7 +261,8 @@ class Scrollback:
         self.scrolled += lines - again
 
     def _settle_spacer(self, following: Row | None) -> None:
-        """A last cell that was held back belongs to the line, unless a wide character that did not fit left it."""
+        """Decide on a last cell that was held back: it belongs to the line, unless a wide character that did not fit
+        left it."""
         cell, self._maybe_spacer = self._maybe_spacer, None
         if cell is not None and (following is None or not is_spacer(cell, following)):
             self._extend([cell])
@@ -272,7 +273,7 @@ class Scrollback:
         self._add(encoder)
 
     def _add(self, encoder: Encoder) -> None:
-        """What an encoder wrote that began at the end of the open line."""
+        """Add what an encoder wrote that began at the end of the open line."""
         text = str(encoder)
         parts = self._parts if self._parts is not None else []
         parts.append(text)
@@ -317,7 +318,7 @@ class Scrollback:
                 self._finished -= 1
 
     def _render_blocks(self) -> None:
-        """Make single lines of all blocks, where the exact sizes count."""
+        """Make single lines of all blocks, for exact sizes."""
         if self._max_block_bytes:
             self._ring = deque(self._newest(self._finished))
             self._line_bytes = sum(map(len, self._ring))  # type: ignore[arg-type]
@@ -328,13 +329,13 @@ class Scrollback:
         from sesh.vt.packed import PackedLines
 
         ring: deque[Line | LineBlock] = deque()
-        for single, group in groupby(self._ring, lambda each: isinstance(each, Line)):
+        for single, group in groupby(self._ring, lambda entry: isinstance(entry, Line)):
             if not single:
                 ring.extend(group)
                 continue
             lines: list[Line] = list(group)  # type: ignore[arg-type]  # they are single lines
-            for at in range(0, len(lines), PACKED_TOGETHER):
-                some = lines[at : at + PACKED_TOGETHER]
+            for start in range(0, len(lines), PACKED_TOGETHER):
+                some = lines[start : start + PACKED_TOGETHER]
                 if len(some) < PACKED_TOGETHER or any(b"\n" in line for line in some):
                     ring.extend(some)  # too few to be worth it, or not separable again
                     continue
@@ -342,25 +343,25 @@ class Scrollback:
                 self._line_bytes -= packed.max_size
                 self._max_block_bytes += packed.max_size
                 ring.append(packed)
-        for each in ring:
-            if not isinstance(each, Line):
-                each.pack()
+        for entry in ring:
+            if not isinstance(entry, Line):
+                entry.pack()
         self._ring = ring
 
     # -- lines that are read ------------------------------------------------------------------------------
 
     def _newest(self, count: int) -> list[Line]:
-        """The newest finished lines, at most `count` of them, oldest first."""
+        """Return the newest finished lines, at most `count`, oldest first."""
         parts: list[list[Line]] = []
-        for each in reversed(self._ring):
+        for entry in reversed(self._ring):
             if count <= 0:
                 break
-            parts.append([each] if isinstance(each, Line) else each.last(min(count, each.count)))
+            parts.append([entry] if isinstance(entry, Line) else entry.last(min(count, entry.count)))
             count -= len(parts[-1])
         return [line for part in reversed(parts) for line in part]
 
     def last(self, count: int) -> list[str]:
-        """The newest `count` lines, oldest first; where `open`, the last of them is unfinished."""
+        """Return the newest `count` lines, oldest first; if `open`, the last of them is unfinished."""
         if count <= 0:
             return []
         open_line = ["".join(self._parts)] if self._parts is not None else []
@@ -368,7 +369,7 @@ class Scrollback:
         return [line.decode() for line in self._newest(wanted)] + open_line
 
     def take_back(self) -> str | None:
-        """Remove the newest line, which a resize shows again; None where there is none."""
+        """Remove the newest line, which a resize shows again; None if there is none."""
         if self._parts is not None:
             line = "".join(self._parts)
             self._parts = self._maybe_spacer = None

@@ -31,19 +31,19 @@ from sesh.vt.graphemes import (
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import Row, spread, uniform
 
-#: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
+"""DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)."""
 
 TRANSLATIONS: dict[str, dict[int, str]] = {
-    "0": {0x5F + at: char for at, char in enumerate(_GRAPHICS)},
+    "0": {0x5F + index: char for index, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},
 }
 
-#: A word with the blanks before it: what can be laid out apart.
 _PIECE = re.compile(" *[^ ]+| +")
+"""A word with the blanks before it: what can be laid out apart."""
 
-#: G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS).
 G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
+"""G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS)."""
 ASCII = "B"
 
 
@@ -64,10 +64,10 @@ class Printing(Rectangles):
     def reset_charsets(self) -> None:
         """ASCII in G0 to G3, G0 in use."""
         self.charsets: tuple[str, ...] = (ASCII,) * 4
-        #: Which of G0 to G3 is in use (GL).
         self.gl = 0
-        #: The set for the next character alone, or 0.
+        """Which of G0 to G3 is in use (GL)."""
         self.single_shift = 0
+        """The set for the next character alone, or 0."""
         self._update_translation()
 
     def define_charset(self, code: str, mode: str) -> None:
@@ -193,43 +193,43 @@ class Printing(Rectangles):
         self.joinable = not data.endswith("m")
 
     def _print_pens(self, text: str, pens: list[Pen]) -> None:
-        """Print narrow characters, with a pen for each, wherever."""
-        cursor, at = self.cursor, 0
-        while len(text) - at > (room := self.columns - cursor.x):
-            end = at + room
+        """Print narrow characters, with a pen for each, wrapping as needed."""
+        cursor, start = self.cursor, 0
+        while len(text) - start > (room := self.columns - cursor.x):
+            end = start + room
             if room:
-                self._put_pens(text[at:end], pens[at:end])
+                self._put_pens(text[start:end], pens[start:end])
             self.pen = pens[end]
             self._wrap()
-            at = end
-        self._put_pens(text[at:], pens[at:])
+            start = end
+        self._put_pens(text[start:], pens[start:])
 
     def _put_pens(self, text: str, pens: list[Pen]) -> None:
-        """Put narrow characters, with a pen for each, at the cursor, where they fit into the row."""
+        """Put narrow characters, with a pen for each, at the cursor. They must fit into the row."""
         cursor = self.cursor
         row = self.unshared_row(cursor.y)
         if not row.wide and row.as_text():
             row.put_pens(cursor.x, text, pens)
             cursor.x += len(text)
             return
-        at = 0
+        start = 0
         for pen, group in groupby(pens):
             self.pen = pen
-            end = at + len(list(group))
-            self._put(text[at:end], self.columns)
-            at = end
+            end = start + len(list(group))
+            self._put(text[start:end], self.columns)
+            start = end
 
     def _draw_apart(self, pieces: list[str]) -> None:
-        """Write pieces of text and SGRs; before each but the first ASCII is designated as G0."""
-        for at, piece in enumerate(pieces):
-            if at:
+        """Write pieces of text and SGRs; before each but the first, ASCII is designated as G0."""
+        for index, piece in enumerate(pieces):
+            if index:
                 self.define_charset(ASCII, "(")
                 self.joinable = False
             if piece:
                 (self.draw_pens if "\x1b" in piece else self.draw)(piece)
 
     def _draw_parts(self, first: str, parts: list[str]) -> None:
-        """The same one by one; each of `parts` begins with the parameters of an SGR."""
+        """Write text and SGRs one by one; each of `parts` begins with the parameters of an SGR."""
         if first:
             self.draw(first)
         for part in parts:
@@ -240,7 +240,7 @@ class Printing(Rectangles):
                 self.draw(words)
 
     def _print(self, data: str, text: str = "") -> None:
-        """Print characters; `text`: what `columns` makes of them, where that is known."""
+        """Print characters. `text`: their `columns`, if known."""
         if self.clustering and not (data.isascii() and not self.joinable):
             self._print_clusters(data)
             return
@@ -269,7 +269,7 @@ class Printing(Rectangles):
                 self._print_joining(other)
 
     def _print_clusters(self, data: str) -> None:
-        """The same with mode 2027 on, where what stands before a run of characters may take in the first of them."""
+        """Print characters with mode 2027 on: the grapheme before a run of characters may take in the first of them."""
         for narrow, wide, other in RUNS.findall(data):
             run = narrow or wide
             if other:
@@ -281,34 +281,35 @@ class Printing(Rectangles):
                 (self._print_narrow if narrow else self._print_wide)(run)
 
     def _takes_in_more(self) -> bool:
-        """Whether the last grapheme may join a character that is usually drawn in runs."""
+        """Return whether the last grapheme may join a character that is usually drawn in runs."""
         cluster = self.last_grapheme()[1]
         return bool(cluster) and KIND[cluster[-1]] in "p1"
 
     def _print_wrapping(self, text: str) -> None:
         """Print text, a character for each column, which does not fit into the row."""
-        cursor, columns, at = self.cursor, self.columns, 0
-        while len(text) - at > (room := columns - cursor.x):
-            end = at + room
+        cursor, columns, start = self.cursor, self.columns, 0
+        while len(text) - start > (room := columns - cursor.x):
+            end = start + room
             if not room or text[end] != STUB:
                 if room:
-                    self._put(text[at:end], columns)
+                    self._put(text[start:end], columns)
                 self._wrap()
-                at = end
+                start = end
                 continue
             if room > 1:
-                self._put(text[at : end - 1], columns)
-            at = end - 1
-            first = GRAPHEMES.get(text[at], text[at])[0]
+                self._put(text[start : end - 1], columns)
+            start = end - 1
+            first = GRAPHEMES.get(text[start], text[start])[0]
             moved = WIDTH[first] == 1
             if moved:  # it is printed before the grapheme becomes wide
                 self._put(first, columns)
                 cursor.x -= 1
             self._wrap_wide(columns, moved=moved)
-        self._put(text[at:], columns)
+        self._put(text[start:], columns)
 
     def _right_limit(self) -> int:
-        """The column where printing stops: behind the right margin, if the cursor is left of that, else the width."""
+        """Return the column at which printing stops: behind the right margin if the cursor is left of that, else the
+        width."""
         right = self.right + 1
         if right == self.columns:
             return right
@@ -318,26 +319,26 @@ class Printing(Rectangles):
     def _print_narrow(self, data: str) -> None:
         """Print characters of one column that join nothing."""
         cursor = self.cursor
-        at, count = 0, len(data)
-        while at < count:
+        start, count = 0, len(data)
+        while start < count:
             limit = self._right_limit()
             if cursor.x >= limit:
                 if self.wrap:
                     self._wrap()
                     continue
                 cursor.x = limit - 1
-            if not self.wrap and count - at > limit - cursor.x:
+            if not self.wrap and count - start > limit - cursor.x:
                 # Without DECAWM the characters that do not fit overwrite one another in the last column.
-                data = data[: at + limit - cursor.x - 1] + data[-1]
+                data = data[: start + limit - cursor.x - 1] + data[-1]
                 count = len(data)
-            size = min(limit - cursor.x, count - at)
-            self._put(data[at : at + size], limit)
-            at += size
+            size = min(limit - cursor.x, count - start)
+            self._put(data[start : start + size], limit)
+            start += size
 
     def _print_wide(self, data: str) -> None:
         """Print characters of two columns that join nothing."""
-        at, count = 0, len(data)
-        while at < count:
+        start, count = 0, len(data)
+        while start < count:
             limit = self._right_limit()
             room = (limit - self.cursor.x) // 2
             if room <= 0:
@@ -345,11 +346,11 @@ class Printing(Rectangles):
                     self.joinable = False
                     return
                 continue
-            self._put(STUB.join(data[at : at + room]) + STUB, limit)
-            at += room
+            self._put(STUB.join(data[start : start + room]) + STUB, limit)
+            start += room
 
     def _put(self, text: str, limit: int) -> None:
-        """Put text, a character for each column, at the cursor, where it fits before `limit`."""
+        """Put text, a character for each column, at the cursor. It must fit before `limit`."""
         cursor = self.cursor
         row = self.unshared_row(cursor.y)
         if self.insert or not row.as_text():
@@ -362,7 +363,7 @@ class Printing(Rectangles):
         self.margin_wrap = (cursor.y, end) if end == limit < self.columns else None
 
     def _put_cells(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
-        """Put cells at the cursor, where they fit before `limit`."""
+        """Put cells at the cursor. They must fit before `limit`."""
         cursor = self.cursor
         x = cursor.x
         end = x + len(cells)
@@ -397,7 +398,7 @@ class Printing(Rectangles):
         cursor.x = left
 
     def _wrap_wide(self, limit: int, *, moved: bool = False) -> bool:
-        """Wrap before a character of two columns that does not fit. Returns False where it never will.
+        """Wrap before a character of two columns that does not fit. Returns False if it never will.
 
         `moved`: its first code points fitted, and took the cell.
         """
@@ -445,7 +446,7 @@ class Printing(Rectangles):
                 row.used = max(row.used, x + 1)
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
-        """The grapheme at `x` becomes `cluster`; its width may change."""
+        """Make `cluster` the grapheme at `x`; its width may change."""
         row = self.unshared_row(self.cursor.y)
         char = character(cluster)
         if new == old and row.text is not None and char and x < len(row.text):
@@ -484,9 +485,9 @@ class Printing(Rectangles):
     # -- runs of one grapheme -----------------------------------------------------------------------------
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again, nothing where a control came after it (xterm.js). It prints no more than
-        the screen holds; and no more than a row holds between left and right margins, or of a grapheme that is not
-        simply put beside itself (VTE prints no more than fits into the row, whatever it is)."""
+        """REP: print the last grapheme again, but nothing after a control (xterm.js). It prints no more than the screen
+        holds; and no more than a row holds between left and right margins, or of a grapheme that is not simply put
+        beside itself (VTE prints no more than fits into the row in any case)."""
         if not self.joinable:
             return
         grapheme = self.last_grapheme()[1]
@@ -569,7 +570,7 @@ class Printing(Rectangles):
 
 @lru_cache(256)
 def _width_in_run(grapheme: str, clustering: bool) -> int:
-    """The columns of a grapheme that is just put beside itself where it is printed again and again; else 0."""
-    found = clusters(grapheme * 2, joined_by_unicode if clustering else joined)
-    same = len(found) == 2 and found[0] == found[1] == (grapheme, found[0][1])
-    return found[0][1] if same and not text_presentation(grapheme) else 0
+    """Return the columns of a grapheme that is just put beside itself when it is printed repeatedly; else 0."""
+    graphemes = clusters(grapheme * 2, joined_by_unicode if clustering else joined)
+    same = len(graphemes) == 2 and graphemes[0] == graphemes[1] == (grapheme, graphemes[0][1])
+    return graphemes[0][1] if same and not text_presentation(grapheme) else 0

@@ -42,8 +42,8 @@ from sesh.vt.text import G_SETS
 
 _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
-#: A function and its arguments.
 Call = tuple[Callable[..., object], tuple[object, ...]]
+"""A function and its arguments."""
 
 
 class Dispatcher:
@@ -159,7 +159,7 @@ class Dispatcher:
     # -- CSI ----------------------------------------------------------------------------------------------
 
     def csi(self, sequence: str) -> Call:
-        """What a whole control sequence calls."""
+        """Return the call of a whole control sequence."""
         match = _CSI.match(sequence)
         if match is None:
             return self.nothing, ()
@@ -173,15 +173,15 @@ class Dispatcher:
         if kind in {"?s", "?r"}:
             numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
             return (self.screen.save_modes if final == "s" else self.screen.restore_modes), numbers
-        found = self._csi.get(kind)
-        if found is None or ":" in text:
+        entry = self._csi.get(kind)
+        if entry is None or ":" in text:
             return self.nothing, ()
-        call, count = found
+        call, count = entry
         params = tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
         return call, params
 
     def nothing(self, *_: int) -> None:
-        """What an unknown sequence calls."""
+        """Ignore an unknown sequence."""
 
     def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
         """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
@@ -198,7 +198,7 @@ class Dispatcher:
     # -- escapes ------------------------------------------------------------------------------------------
 
     def escape(self, sequence: str) -> Call:
-        """What an escape calls, or a string, which holds its terminator if that is BEL."""
+        """Return the call of an escape, or of a string, which holds its terminator if that is BEL."""
         kind = sequence[1]
         if kind == "]":
             return self.screen.operating_command, (sequence[2:].removesuffix("\x07"),)
@@ -216,17 +216,15 @@ class Dispatcher:
             self.screen.graphics(sequence[2:])
 
 
-#: Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
-#: without a look at the clock, as long as they change no more cells than these.
 PIECE, SMALL, TOGETHER, TOUCHED = 4096, 64, 32, 20_000
-#: Sequences whose calls are remembered, those up to a length.
+"""Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
+without a look at the clock, as long as they change no more cells than these."""
 CACHE, LONGEST = 4096, 64
+"""Sequences whose calls are remembered, those up to a length."""
 
 _TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
-#: C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing.
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-#: What frames are made of is one token: sequences that move the cursor or cost no more, SGRs, text in some pens, and a
-#: control or EL.
+"""C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
 _MOVE, _ERASE = r"\x1b\[[0-9;?]*[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
 _SEQUENCES = rf"(?:{_MOVE}){{1,8}}|(?!{SGR})(?:{CSI}|{ESCAPE})"
 _IN_PENS = rf"{_TEXT}*(?:\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*){{0,15}}"
@@ -240,6 +238,8 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+"""The tokens of usual frames: sequences that move the cursor or cost no more, SGRs, text in some pens, and a control or
+EL, all as one."""
 _MOVES = re.compile(_MOVE)
 _LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
@@ -261,10 +261,10 @@ class Tokenizer:
         self.screen = screen
         self.dispatcher = Dispatcher(screen)
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        #: The start of an unfinished sequence, as text.
         self.pending = ""
-        #: Bands of sixel in what came behind `pending` and was not kept.
+        """The start of an unfinished sequence, as text."""
         self.skipped = 0
+        """Bands of sixel in what came behind `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
         self._calls: dict[str, list[Call]] = {}
@@ -302,16 +302,16 @@ class Tokenizer:
 
     def _feed_pieces(self, data: bytes, until: float | None) -> int:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
-        at = 0
-        while at < len(data):
-            piece = data[at : at + PIECE]
+        start = 0
+        while start < len(data):
+            piece = data[start : start + PIECE]
             # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
             if until is not None and (self.screen.left_right_mode or self._may_set_left_right_mode(piece)):
                 piece = piece[:SMALL]
-            at += self._feed(piece, until)
+            start += self._feed(piece, until)
             if until is not None and perf_counter() >= until:
                 break
-        return at
+        return start
 
     def _may_set_left_right_mode(self, piece: bytes) -> bool:
         return _LEFT_RIGHT_MODE.search(self.pending[-SMALL:].encode() + piece) is not None
@@ -333,11 +333,11 @@ class Tokenizer:
         divisible = until is not None
         if divisible and "\ufffd" in text:
             return self._feed_small(data, until, pending, state)
-        found = TOKEN.findall(text)
-        tokens = iter(found)
+        matches = TOKEN.findall(text)
+        tokens = iter(matches)
         while left := length_hint(tokens):
-            if divisible and left < len(found) and perf_counter() >= (until or 0.0):
-                if taken := self._taken(text, len(found) - left, pending.encode() + state[0], data):
+            if divisible and left < len(matches) and perf_counter() >= (until or 0.0):
+                if taken := self._taken(text, len(matches) - left, pending.encode() + state[0], data):
                     return taken
                 divisible = False
             try:
@@ -346,29 +346,29 @@ class Tokenizer:
                 self._note(error)
                 continue
             if again:
-                if divisible and len(found) == 1:
+                if divisible and len(matches) == 1:
                     return self._feed_small(data, until, pending, state)
-                if divisible and (taken := self._taken(text, len(found) - 1, pending.encode() + state[0], data)):
+                if divisible and (taken := self._taken(text, len(matches) - 1, pending.encode() + state[0], data)):
                     return taken
                 tokens = iter(TOKEN.findall(_WITH_CONTROLS.sub(_hoist, again)))
                 divisible = False
         return len(data)
 
     def _feed_small(self, data: bytes, until: float | None, pending: str, state: tuple[bytes, int]) -> int:
-        """The same where tokens cannot be found in the bytes, for what is no UTF-8 and for controls within a sequence:
-        by small pieces, from the state before the piece on."""
+        """Act on a piece whose tokens cannot be found in its bytes (no UTF-8, or controls within a sequence): by small
+        pieces, from the state before it."""
         self.pending = pending
         self.decoder.setstate(state)
-        at = 0
-        while at < len(data):
-            at += self._feed(data[at : at + SMALL], None)
+        start = 0
+        while start < len(data):
+            start += self._feed(data[start : start + SMALL], None)
             if until is not None and perf_counter() >= until:
                 break
-        return at
+        return start
 
     def _taken(self, text: str, count: int, start: bytes, data: bytes) -> int:
-        """The bytes of `data` that the first `count` tokens of `text` take, which began with `start`. What comes
-        behind them is to be fed again. 0 where the tokens end elsewhere in the bytes."""
+        """Return the bytes of `data` that the first `count` tokens of `text` take, which began with `start`; 0 if the
+        tokens end elsewhere in the bytes. The rest is to be fed again."""
         end = next(islice(TOKEN.finditer(text), count - 1, None)).end()
         acted = text[:end].encode()
         if len(acted) <= len(start) or not (start + data).startswith(acted):
@@ -416,21 +416,21 @@ class Tokenizer:
         return ""
 
     def _resolve(self, sequences: str) -> list[Call]:
-        """What moves or one sequence of any kind call; remembered where they are short."""
+        """Return the calls of several moves, or of one sequence of any kind; short ones are remembered."""
         calls, dispatcher = self._calls, self.dispatcher
         moves = _MOVES.findall(sequences)
         if len(moves) > 1:
-            found = [call for move in moves for call in calls.get(move) or self._resolve(move)]
+            resolved = [call for move in moves for call in calls.get(move) or self._resolve(move)]
         elif sequences[1] == "[":
-            found = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
+            resolved = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
         elif len(sequences) - sequences.endswith("\x07") < LIMIT:
-            found = [dispatcher.escape(sequences)]
+            resolved = [dispatcher.escape(sequences)]
         elif sequences[1] in "P_":
-            found = [(dispatcher.image, (sequences, self.skipped))]
+            resolved = [(dispatcher.image, (sequences, self.skipped))]
         else:
-            found = []
+            resolved = []
         if len(sequences) < LONGEST:
             if len(calls) >= CACHE:
                 calls.clear()
-            calls[sequences] = found
-        return found
+            calls[sequences] = resolved
+        return resolved

@@ -30,11 +30,11 @@ class Wrapped:
         return len(self.starts)
 
     def end(self, row: int) -> int:
-        """Where a row ends."""
+        """Return the end of a row."""
         return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.cells)
 
     def spacer(self, row: int) -> Cell | None:
-        """What stands in the last column of a row because what comes next did not fit there."""
+        """Return the cell that stands in the last column of a row because the next character did not fit there."""
         end = self.end(row)
         return (
             self.cells[end].pen.erased.space if row + 1 < self.rows and end - self.starts[row] < self.columns else None
@@ -70,19 +70,19 @@ class Wrapped:
     def made(self, first: int, last: int) -> list[Row]:
         """The rows from `first` up to `last`."""
         rows = []
-        for at in range(first, min(last, self.rows)):
+        for index in range(first, min(last, self.rows)):
             row = Row(self.columns)
-            cells = self.cells[self.starts[at] : self.end(at)]
+            cells = self.cells[self.starts[index] : self.end(index)]
             row[: len(cells)] = cells
             row.used = len(cells)
             row.styled = row.wide = True
-            spacer = self.spacer(at)
+            spacer = self.spacer(index)
             if spacer is not None:
                 row[-1] = spacer
                 row.spacer = True
                 row.used = self.columns
-            row.wrapped = at > 0
-            row.marks = self._marks_of(at, at + 1)
+            row.wrapped = index > 0
+            row.marks = self._marks_of(index, index + 1)
             rows.append(row)
         return rows
 
@@ -101,22 +101,22 @@ def _narrowed(cells: list[Cell]) -> list[Cell]:
 
 
 def _starts(cells: list[Cell], columns: int) -> Sequence[int]:
-    """Where the rows of a line begin. A wide character is not cut, and one that U+FE0E has made narrow is written like
-    a wide one: it does not fit into the last column."""
+    """Return the starts of a line's rows. A wide character is not cut, and one that U+FE0E has made narrow is written
+    like a wide one: it does not fit into the last column."""
     text = "".join(map(data_of, cells))
     if len(cells) <= columns and not text_presentation(cells[-1].data if len(cells) == columns > 1 else ""):
         return (0,)
     if columns == 1 or (len(text) == len(cells) and text.isascii()):
         return range(0, len(cells), columns)
     starts = [0]
-    at = 0
+    start = 0
     while True:
-        end = min(at + columns, len(cells))
+        end = min(start + columns, len(cells))
         if (end < len(cells) and not cells[end].data) or (
-            end - at == columns and text_presentation(cells[end - 1].data)
+            end - start == columns and text_presentation(cells[end - 1].data)
         ):
             end -= 1
         if end >= len(cells):
             return starts
         starts.append(end)
-        at = end
+        start = end

@@ -5,17 +5,17 @@ A session that has printed nothing, or little that is plain, needs no emulator; 
 
 from __future__ import annotations
 
-#: Ends any unfinished sequence: CAN, and ST for a string.
 CANCEL = b"\x18\x1b\\"
+"""Ends any unfinished sequence: CAN, and ST for a string."""
 
-#: Reset margins and origin mode, which moves the cursor; and what else would change how content is drawn: insert, new
-#: line mode, wrap, pen, link, charsets.
 _MARGINS = b"\x1b[?6l\x1b[?69l\x1b[r"
 _DRAWING = b"\x1b[4l\x1b[20l\x1b[?7h\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
 NEUTRAL = _MARGINS + _DRAWING
+"""Reset margins and origin mode, which moves the cursor; and what else would change how content is drawn: insert, new
+line mode, wrap, pen, link, charsets."""
 
-#: Bytes of output up to which `replay_safe` may be asked.
 REPLAY_SAFE_LIMIT = 64 << 10
+"""Bytes of output up to which `replay_safe` may be asked."""
 
 # Text in UTF-8 without C1, SGR, the cursor, EL, ED 0, DECCKM, DECAWM, modes of cursor and paste, the keypad, ASCII, and
 # OSC 0, 1, 2 and 7: what has the same effect whenever it is shown. No byte can be matched in two ways, so that the time
@@ -28,7 +28,8 @@ _REPLAY_SAFE = (
 
 
 def fresh_row(columns: int) -> bytes:
-    """Go to the first column of an empty row: the cursor's own where it is in the first column, else the next one.
+    """Return the bytes that go to the first column of an empty row: the cursor's own if it is in the first column, else
+    the next one.
 
     As many blanks as there are columns wrap only if they begin elsewhere. What was shown ends at the cursor, as below a
     shell's command line; the rest of the screen becomes blank.
@@ -45,7 +46,7 @@ def clean_screen(columns: int, rows: int) -> bytes:
 
 
 def replay_safe(data: bytes, columns: int, rows: int) -> bool:
-    """Whether raw output can be sent to a terminal later: it only draws, and in at most `rows` rows.
+    """Return whether raw output can be sent to a terminal later: it only draws, and in at most `rows` rows.
 
     A bell, a query, a reset, a clipboard write or an unknown sequence would act a second time.
     """

@@ -44,15 +44,15 @@ def screen_data(emulator: Emulator) -> Screen:
     for number, name in ((10, "foreground"), (11, "background")):
         if number in screen.dynamic:
             colours[name] = screen.dynamic[number]
-    place: Cursor = {"row": row, "column": column, "visible": emulator.cursor_visible, "style": emulator.cursor_style}
+    cursor: Cursor = {"row": row, "column": column, "visible": emulator.cursor_visible, "style": emulator.cursor_style}
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
-        "cursor": place,
+        "cursor": cursor,
         "title": emulator.title,
         "alternate": emulator.alternate,
         "colours": colours,
-        "cells": [_runs(each) for each in screen.buffer],
+        "cells": [_runs(cells) for cells in screen.buffer],
     }
 
 
@@ -111,7 +111,7 @@ def follow_state(emulator: Emulator) -> LineState:
     end = row
     while end + 1 < len(rows) and rows[end + 1].wrapped:
         end += 1
-    last = max((at for at in range(len(rows)) if rows[at].trimmed()), default=-1)
+    last = max((index for index in range(len(rows)) if rows[index].trimmed()), default=-1)
     begun_above = first == 0 and rows[0].wrapped
     return {
         "open": not emulator.alternate and first <= last <= end,

@@ -8,7 +8,7 @@ _LAST_ROW = 9999
 REVERSE, DIM = b"7", b"2"
 _ASCII = b"\x1b(B\x0f"
 CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW
-"""What blanks the last row; the saved cursor is lost."""
+"""Return the bytes that blank the last row; the saved cursor is lost."""
 
 
 def overlay(text: str, columns: int, *, modes: bool = False) -> bytes:
@@ -32,7 +32,7 @@ def own_row(text: str, columns: int, style: bytes = REVERSE) -> bytes:
 
 
 def _fitted(text: str, columns: int) -> str:
-    """As much of the text as surely fits into so many columns, with each non-ASCII character counted as wide."""
+    """Return as much of the text as surely fits into so many columns; each non-ASCII character counts as wide."""
     shown = " "
     room = columns - 2
     for character in text:

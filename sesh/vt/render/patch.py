@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 
 def patchable(emulator: Emulator) -> bool:
-    """Whether cells can be drawn now, and the cursor put where it may be put."""
+    """Return whether cells can be drawn now, and the cursor put at any position."""
     return redrawable(emulator) and not emulator.screen.pending_wrap
 
 
 def redrawable(emulator: Emulator) -> bool:
-    """Whether cells can be drawn as they are: the output ends in no sequence, and no mode changes what drawing does."""
+    """Return whether cells can be drawn as they are: the output ends in no sequence, and no mode changes what drawing
+    does."""
     screen, tokenizer = emulator.screen, emulator.tokenizer
     return not (
         tokenizer.unfinished
@@ -61,7 +62,7 @@ def drawn(screen: Screen, y: int, cells: dict[int, str], column: int, *, underli
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
-    """Draw the cells from column `start` up to `end` as they are, and put cursor and pen where the program has them."""
+    """Draw the cells from column `start` up to `end` as they are, and set cursor and pen to those of the program."""
     out = Encoder(screen.pen)
     row = _row(screen, y)
     if start < end:

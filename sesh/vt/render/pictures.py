@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Piece = tuple[int, int, str]
 
-#: The size of a cell.
 WIDTH, HEIGHT = 9, 18
+"""The size of a cell."""
 _FONT = "'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,'Noto Sans Mono CJK SC',monospace"
 _SIZE, _BASE = 15, 14
 _MARGIN = 9
@@ -58,14 +58,14 @@ class Palette:
         return "#" + "".join(f"{_LEVELS[part]:02x}" for part in (cube // 36, cube // 6 % 6, cube % 6))
 
     def of(self, run: Run) -> tuple[str, str]:
-        """Foreground and background of a run; the background is empty where it is that of the screen."""
+        """Return foreground and background of a run; the background is "" if it is that of the screen."""
         front = self.colour(run["fg"]) if "fg" in run else self.foreground
         back = self.colour(run["bg"]) if "bg" in run else ""
         return (back or self.background, front) if run.get("reverse") else (front, back)
 
 
 def _css(value: str) -> str:
-    """A colour as XParseColor reads it, in CSS; empty where it is unknown."""
+    """Return a colour as XParseColor reads it, in CSS; "" if it is unknown."""
     if _HEX.match(value):
         return value
     parts = _PARTS.match(value)
@@ -75,7 +75,7 @@ def _css(value: str) -> str:
 
 
 def _pieces(run: Run) -> Iterator[Piece]:
-    """What is drawn as one, as (column, width, text): plain characters together, all others alone."""
+    """Return the pieces that are drawn as one, as (column, width, text): plain characters together, others alone."""
     column, start, held = run["column"], run["column"], ""
     for cluster, width in clusters(run["text"])[: run["width"]]:  # more than cells are from no terminal
         if width == 1 and cluster < "\u2000" and len(cluster) == 1:
@@ -101,11 +101,11 @@ def _lines(run: Run, width: float, colour: str) -> str:
         if kind == "double":
             paths.append((f"M0 14.5H{width:g}", ""))
     under = len(paths)
-    paths += [(f"M0 {at}H{width:g}", "") for key, at in (("overline", 1), ("strike", 9)) if run.get(key)]
+    paths += [(f"M0 {y}H{width:g}", "") for key, y in (("overline", 1), ("strike", 9)) if run.get(key)]
     return "".join(
-        f'<path d="{path}" fill="none" stroke="{colour if place < under else "currentColor"}"'
+        f'<path d="{path}" fill="none" stroke="{colour if index < under else "currentColor"}"'
         + (f' stroke-dasharray="{dash}"/>' if dash else "/>")
-        for place, (path, dash) in enumerate(paths)
+        for index, (path, dash) in enumerate(paths)
     )
 
 
@@ -159,13 +159,15 @@ def _drawn(run: Run, y: int, palette: Palette) -> str:
         if drawn:
             out.append(f'<g transform="translate({x} {top})">{drawn}</g>')
         elif text.strip():
-            place = (
+            position = (
                 f'x="{x}" textLength="{width * WIDTH}" lengthAdjust="spacingAndGlyphs"'
                 if width == len(text)
                 else f'x="{x + width * WIDTH / 2:g}" text-anchor="middle"'
             )
             letters = escape(_printable(text))
-            out.append(f'<text {place} y="{top + _BASE}" style="white-space:pre" fill="currentColor">{letters}</text>')
+            out.append(
+                f'<text {position} y="{top + _BASE}" style="white-space:pre" fill="currentColor">{letters}</text>'
+            )
     mark = palette.colour(run["underline_colour"]) if "underline_colour" in run else "currentColor"
     if lines := _lines(run, run["width"] * WIDTH, mark):
         out.append(f'<g transform="translate({run["column"] * WIDTH} {y * HEIGHT})">{lines}</g>')
@@ -226,7 +228,9 @@ def _written(run: Run, palette: Palette) -> str:
 def _printable(text: str) -> str:
     """Text without the characters that XML does not allow."""
     return "".join(
-        each for each in text if each >= " " and not "\ud800" <= each <= "\udfff" and each not in "\ufffe\uffff"
+        character
+        for character in text
+        if character >= " " and not "\ud800" <= character <= "\udfff" and character not in "\ufffe\uffff"
     )
 
 
@@ -261,9 +265,9 @@ def _arms(words: str) -> dict[str, str]:
     """The weight of the line to each side, from a name like `VERTICAL LIGHT AND RIGHT HEAVY`."""
     arms: dict[str, str] = {}
     for part in words.split(" AND "):
-        weights = [word for word in part.split() if word in _WEIGHTS]
-        for word in part.split():
-            for side in _BOTH.get(word, (word,) if word in _SIDES else ()):
+        weights = [term for term in part.split() if term in _WEIGHTS]
+        for term in part.split():
+            for side in _BOTH.get(term, (term,) if term in _SIDES else ()):
                 arms[side] = weights[0] if weights else ""
     default = next((weight for weight in arms.values() if weight), "LIGHT")
     return {side: weight or default for side, weight in arms.items()}
@@ -306,7 +310,7 @@ def _diagonal(words: str) -> str:
 
 
 def _dashed(words: str) -> str:
-    parts = next(count for word, count in _DASHES.items() if f"{word} DASH" in words)
+    parts = next(count for name, count in _DASHES.items() if f"{name} DASH" in words)
     wide = _WEIGHTS["HEAVY" if words.startswith("HEAVY") else "LIGHT"]
     flat = "HORIZONTAL" in words
     step = (WIDTH if flat else HEIGHT) / parts

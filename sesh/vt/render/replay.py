@@ -29,8 +29,8 @@ NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 _NO_FLAGS = "\x1b[=0;1u"
 """Of the kitty keyboard protocol."""
-#: Input modes that are always turned off before they are set; others only if the program has ever used them.
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
+"""Input modes that are always turned off before they are set; others only if the program has ever used them."""
 
 
 def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:
@@ -69,8 +69,8 @@ def _restore(
     main: bool = True,
     pushed: Stacks | None = NOTHING_PUSHED,
 ) -> bytes:
-    """Everything from the first row on. `over`: the terminal shows the session; `main`: the main screen is drawn even
-    where the alternate one shows; `pushed`: what the terminal's stacks hold, None where that is right already."""
+    """Draw everything from the first row on. `over`: the terminal shows the session; `main`: the main screen is drawn
+    even if the alternate one shows; `pushed`: what the terminal's stacks hold, None if that is right already."""
     screen = emulator.screen
     flags = (None, None) if pushed is None else pushed[:2]
     screen.settle_scrollback()
@@ -110,14 +110,14 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
     rows, scrollback = screen.main_rows, screen.scrollback
     continued = scrollback.open and rows[0].wrapped and count > 0
     texts = scrollback.last(count)
-    for at, text in enumerate(texts):
+    for index, text in enumerate(texts):
         # EL in the first column also tells the terminal that the row does not go on with the one above.
         erase = "\x1b[K" if over else ""
-        if continued and at == len(texts) - 1:
+        if continued and index == len(texts) - 1:
             out.parts.append(erase + text)
             out.pen, out.last = scrollback.end
             break
-        if over and at < screen.lines and not text.isascii():  # on rows that show something else
+        if over and index < screen.lines and not text.isascii():  # on rows that show something else
             out.sequence(erase)
             _write_over(out, text, screen.columns)
         else:
@@ -130,7 +130,7 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
 
 
 def _fills_last_row(text: str, columns: int) -> bool:
-    """Whether the last row of an encoded line is full to the last column."""
+    """Return whether the last row of an encoded line is full to the last column."""
     words = plain(text)
     if words.isascii():
         return bool(words) and len(words) % columns == 0
@@ -167,7 +167,7 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
 
 
 def _write_over(out: Encoder, text: str, columns: int) -> None:
-    """An encoded line, row by row, where the terminal's rows are not blank; the pen is at rest then."""
+    """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is at rest then."""
     marks: list[Mark] = []
     line = Wrapped(decode(text, marks), columns, marks)
     for row in range(line.rows):
@@ -178,8 +178,8 @@ def _write_over(out: Encoder, text: str, columns: int) -> None:
 
 
 def _erase_spacer(out: Encoder, cell: Cell) -> None:
-    """Erases what a terminal shows in the last column, where the wide character that comes next does not fit: it leaves
-    that there (xterm, kitty, VTE, tmux)."""
+    """Erase the terminal's last column if the wide character that comes next does not fit: the terminal would leave the
+    column as it is (xterm, kitty, VTE, tmux)."""
     out.set_pen(cell.pen)
     out.sequence("\x1b[K")
 
@@ -188,8 +188,8 @@ def _erase_spacer(out: Encoder, cell: Cell) -> None:
 
 
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
-    """What the alternate screen keeps while the main screen shows, once a program has left anything there; or, with
-    `anyway`, that it keeps nothing."""
+    """Draw what the alternate screen keeps while the main screen shows, once a program has left anything there; with
+    `anyway`, draw that it keeps nothing."""
     saved, rows = screen.hidden_saved, screen.alternate_rows
     flags = _flags(screen.hidden_kitty_stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.ever_changed)
     if saved == SavedCursor() and rows is None and not (flags or anyway):
@@ -206,7 +206,7 @@ def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
     """Bring the cursor into the saved state, then save it: with DECSC, or with the switch of screens that saves it.
 
-    Also where nothing was saved: the terminal may hold what another program saved.
+    This is done even if nothing was saved: the terminal may hold what another program saved.
     """
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
@@ -222,7 +222,7 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
 
 
 def _before(row: Row, end: int) -> int:
-    """The column of the grapheme that ends before column `end`."""
+    """Return the column of the grapheme that ends before column `end`."""
     return end - 2 if end > 1 and not row[end - 1].data else end - 1
 
 
@@ -254,7 +254,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
 
 
 def _move(out: Encoder, screen: Screen, x: int) -> None:
-    """The cursor to column `x` of its row. Where the origin is that of the margins, DECRC alone leads outside them."""
+    """Move the cursor to column `x` of its row. In origin mode, DECRC alone leads outside the margins."""
     y, saved = screen.cursor.y, screen.saved
     top, left = (screen.top, screen.left) if screen.origin else (0, 0)
     if (y >= top and x >= left) or not saved.origin:
@@ -338,7 +338,7 @@ def _margins(screen: Screen) -> str:
 
 
 def _saved_modes(screen: Screen) -> str:
-    """What XTSAVE saved: each mode is set so, saved, and set back to its default, from which `_modes` goes on."""
+    """Restore what XTSAVE saved: set each mode so, save it, and set its default, from which `_modes` goes on."""
     saved = sorted(screen.saved_modes.items())
     out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
     return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
@@ -360,21 +360,22 @@ def _modes(screen: Screen) -> str:
 
 
 def kitty_flags(stack: list[int]) -> str:
-    """The stack of kitty keyboard flags; empty where no flags were ever pushed."""
+    """Restore the stack of kitty keyboard flags; "" if no flags were ever pushed."""
     if stack == [0]:
         return ""
     return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
 def _flags(stack: list[int], pushed: int | None) -> str:
-    """The stack of kitty keyboard flags where the terminal has `pushed` entries; with None, the current ones alone."""
+    """Restore the stack of kitty keyboard flags in a terminal that has `pushed` entries; with None, the current ones
+    alone."""
     if pushed is None:
         return kitty_flags(stack[-1:])
     return f"\x1b[<{pushed}u{kitty_flags(stack) or _NO_FLAGS}" if pushed else kitty_flags(stack)
 
 
 def _keys(screen: Screen, pushed: int | None) -> str:
-    """Keyboard protocols and cursor style."""
+    """Restore keyboard protocols and cursor style."""
     out = _flags(screen.kitty_stack, pushed)
     out += "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
     if screen.cursor_style:

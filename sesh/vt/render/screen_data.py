@@ -42,7 +42,7 @@ class Run(_Run, total=False):
 
 
 class LineState(TypedDict):
-    """Where a `LineReader` goes on after the last lines have been read (see `export.follow_state`)."""
+    """Position at which a `LineReader` goes on after the last lines have been read (see `export.follow_state`)."""
 
     open: bool
     column: int

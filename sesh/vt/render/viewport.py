@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Screen
 
-#: Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse.
 _INPUT_MODES = (1, 1004, 2004, *MOUSE_TRACKING, *MOUSE_ENCODING)
+"""Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse."""
 
-#: A blank row.
 _BLANK = "\x1b[K"
+"""A blank row."""
 
 
 class Viewport:
-    """What a terminal of `columns` by `rows` has been sent.
+    """The state of a terminal of `columns` by `rows`, after all bytes sent to it.
 
     `clear`: the terminal shows something else, which is scrolled away first; otherwise it shows the session already.
     """
@@ -39,7 +39,7 @@ class Viewport:
         self._modes: dict[str, str] = {}
         self._cursor = ""
         self.covered = False
-        """Whether a line of sesh's own lies over the last row."""
+        """True if a line of sesh's own lies over the last row."""
 
     def cover(self, text: str) -> bytes:
         """The bytes that lay a line over the last row until the next `draw`."""
@@ -49,7 +49,7 @@ class Viewport:
         return overlay(text, self.columns)
 
     def draw(self, emulator: Emulator) -> bytes:
-        """The bytes that bring the terminal up to date; empty where nothing has changed."""
+        """Return the bytes that bring the terminal up to date; b"" if nothing has changed."""
         screen = emulator.screen
         self._follow(*emulator.cursor, screen.columns, screen.lines)
         out: list[str] = []
@@ -97,7 +97,7 @@ class Viewport:
         return str(encoder)
 
     def _input(self, screen: Screen) -> list[str]:
-        """What has changed of the modes that change the terminal's input."""
+        """Return the bytes for modes of the terminal's input that have changed."""
         now = {f"\x1b[?{number}l": f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number)}
         if screen.keypad:
             now["\x1b>"] = "\x1b="
