@@ -145,6 +145,21 @@ def _connect_by_fabric(destination: Destination) -> Carrier | None:
     return fabric_carrier.connect(destination)
 
 
+def choose_python(host: str, answer: survey.Survey) -> survey.Python:
+    """Return the interpreter to run sesh: one for which nothing must be fetched, of the system's, the newest."""
+    if not answer.pythons:
+        names = "; ".join(answer.unsuitable[:4])
+        others = f"only {names}" if names else "none at all"
+        oldest = ".".join(str(part) for part in survey.OLDEST)
+        raise DeployError("python", f"{host} has no Python {oldest} or newer ({others}); install python3 there")
+
+    def rank(python: survey.Python) -> tuple[bool, bool, tuple[int, ...]]:
+        system = python.path.startswith(("/usr/", "/opt/", "/bin/"))
+        return bundle.is_native(answer.platform, python), system, python.minor
+
+    return max(answer.pythons, key=rank)
+
+
 class _Deploy:
     """The steps of one deploy to one host."""
 
@@ -171,7 +186,8 @@ class _Deploy:
         try:
             answer = self._survey(used)
             platform = self._check_platform(answer)
-            python = self._choose_python(answer)
+            self.begin("python")
+            python = choose_python(self.host, answer)
             try:
                 made = bundle.build(platform, python)
             except (Refused, OSError) as error:
@@ -210,23 +226,6 @@ class _Deploy:
             system = platform.system or "an unknown system"
             raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
         return platform
-
-    def _choose_python(self, answer: survey.Survey) -> survey.Python:
-        """The interpreter to run sesh: one for which nothing must be fetched, of the system's, the newest."""
-        self.begin("python")
-        if not answer.pythons:
-            names = "; ".join(answer.unsuitable[:4])
-            others = f"only {names}" if names else "none at all"
-            oldest = ".".join(str(part) for part in survey.OLDEST)
-            raise DeployError(
-                "python", f"{self.host} has no Python {oldest} or newer ({others}); install python3 there"
-            )
-
-        def rank(python: survey.Python) -> tuple[bool, bool, tuple[int, ...]]:
-            system = python.path.startswith(("/usr/", "/opt/", "/bin/"))
-            return bundle.is_native(answer.platform, python), system, python.minor
-
-        return max(answer.pythons, key=rank)
 
     # -- what is installed
 

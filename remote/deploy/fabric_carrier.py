@@ -174,11 +174,11 @@ def is_plain(destination: Destination) -> bool:
 
 def _changes_transport(destination: Destination) -> bool:
     """Whether the user, or this machine's administrator, has changed ciphers and the like."""
-    return any(destination.settings.get(keyword) != _defaults().get(keyword) for keyword in _TRANSPORT)
+    return any(destination.settings.get(keyword) != ssh_defaults().get(keyword) for keyword in _TRANSPORT)
 
 
 @functools.cache
-def _defaults() -> dict[str, list[str]]:
+def ssh_defaults() -> dict[str, list[str]]:
     """ssh's settings without any configuration."""
     argv = [program(), "-F", "none", "-G", "--", "localhost"]
     done = subprocess.run(

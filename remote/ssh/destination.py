@@ -23,17 +23,21 @@ TIMEOUT = 5.0
 class Destination:
     """One host.
 
-    `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, where the user's
+    `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, if the user's
     configuration names one; ssh is not used then. `near`: asked whether it is so near that compressing does not pay.
+    `settings`: of ssh for the host, if they are known.
     """
 
     def __init__(
-        self, host: str, via: list[str] | None = None, near: Callable[[Destination], bool] | None = None
+        self,
+        host: str,
+        via: list[str] | None = None,
+        near: Callable[[Destination], bool] | None = None,
+        settings: dict[str, list[str]] | None = None,
     ) -> None:
         self.host = check_host(host)
         self.via = via
-        self._near = near
-        self._settings: dict[str, list[str]] | None = None
+        self._near, self._settings = near, settings
 
     def __repr__(self) -> str:
         return f"Destination({self.host!r})"
@@ -74,9 +78,7 @@ class Destination:
 
     def sharing(self) -> Destination:
         """The same host, over a control master of sesh's own where the user's configuration wants none."""
-        other = Destination(self.host, near=self._near)
-        other._settings = {**self.settings, "controlpath": ["none"]}
-        return other
+        return Destination(self.host, near=self._near, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:

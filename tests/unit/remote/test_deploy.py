@@ -134,8 +134,7 @@ def test_the_interpreter_that_needs_nothing_fetched_is_taken_first(monkeypatch: 
         rows = [f"Python {v}|fit {v} cpython - True /usr/bin/python{v[:4]}|/usr/bin/python3" for v in versions]
         found = survey.parse(answer(*rows, "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/p"), TOKEN)
         assert found is not None
-        way = Scripted("")
-        return deploy._Deploy(way.destination, False, None)._choose_python(found).version
+        return deploy.choose_python("box", found).version
 
     monkeypatch.setattr(bundle, "is_native", lambda _, python: python.minor == (3, 11))
     assert of("3.13.0", "3.11.2", "3.12.1") == "3.11.2"
@@ -224,10 +223,8 @@ def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
-    destination = Destination("box")
-    plain = {keyword: list(values) for keyword, values in fabric_carrier._defaults().items()}
-    destination._settings = plain
-    assert fabric_carrier.is_plain(destination)
+    plain = fabric_carrier.ssh_defaults()
+    assert fabric_carrier.is_plain(Destination("box", settings=plain))
     for keyword, value in (
         ("ciphers", "aes128-ctr"),
         ("certificatefile", "~/.ssh/cert"),
@@ -237,14 +234,13 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
         ("revokedhostkeys", "/etc/revoked"),
         ("identityfile", "~/.ssh/%h"),
     ):
-        destination._settings = {**plain, keyword: [value]}
-        assert not fabric_carrier.is_plain(destination), keyword
+        changed = Destination("box", settings={**plain, keyword: [value]})
+        assert not fabric_carrier.is_plain(changed), keyword
 
 
 @pytest.mark.parametrize("value", ["/a/%h", '"/a b"', "/a\\ b"])
 def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value: str) -> None:
-    destination = Destination("box")
-    destination._settings = {"userknownhostsfile": [value]}
+    destination = Destination("box", settings={"userknownhostsfile": [value]})
     with pytest.raises(fabric_carrier.NotPlain):
         fabric_carrier.user_known_hosts(destination)
 

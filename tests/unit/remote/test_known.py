@@ -24,9 +24,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def there(word: str, hostname: str = "10.0.0.1", user: str = "me", port: str = "22") -> Destination:
     """A destination as ssh would have resolved it."""
-    destination = Destination(word)
-    destination._settings = {"user": [user], "hostname": [hostname], "port": [port]}
-    return destination
+    return Destination(word, settings={"user": [user], "hostname": [hostname], "port": [port]})
 
 
 def words() -> list[str]:

@@ -56,12 +56,10 @@ def test_the_list_lies_where_xdg_says(home: Path, monkeypatch: pytest.MonkeyPatc
     assert sync.listed() == ["a"]
 
 
-def test_without_a_list_nothing_is_asked_or_made(home: Path) -> None:
-    destination = Destination("box")  # resolving it would run ssh
-    destination._settings = None
-    result = sync.sync(destination)
+def test_without_a_list_nothing_is_asked_or_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_SSH", str(home / "no-such-ssh"))  # resolving the host would run ssh
+    result = sync.sync(Destination("box"))
     assert (result.ok, result.pushed, result.skipped) == (True, [], [])
-    assert destination._settings is None
     assert list(home.iterdir()) == []
 
 
