@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     Event = dict[str, object]
-    """What the log holds, which an older sesh may have written."""
+    """An entry of the log; an older sesh may have written it."""
 
 _STDERR = 2
 _ROTATED = ".1"
@@ -45,7 +45,7 @@ _warned: set[str] = set()
 
 
 def wanted() -> bool:
-    """Whether a program reads the events, so that there is no prose on stderr."""
+    """Return whether a program reads the events, so that there is no prose on stderr."""
     return bool(os.environ.get("SESH_EVENT_LOG"))
 
 
@@ -113,7 +113,7 @@ def log(event: str, **fields: object) -> None:
 
 
 def _prepare(name: str) -> bool:
-    """Rotate the default log where it is full; whether it can be written, which needs a known remote."""
+    """Rotate the default log if it is full; return whether it can be written, which needs a known remote."""
     if not known.exist():
         return False
     try:

@@ -61,7 +61,7 @@ _SHAPES: dict[str, shapes.Shape] = {
     _NAMES: {"sessions": every(table)},
     SYNCED: {"paths": under_any_key(has({"digest": text, "young": words, "content": text}))},
 }  # fmt: skip
-"""What is in each of them."""
+"""The shape of each file, by its suffix."""
 _writing = Lock()
 
 
@@ -93,7 +93,7 @@ def directory() -> str:
 
 
 def exist() -> bool:
-    """Whether there may be known remotes: without any, what asks them need not be loaded."""
+    """Return whether there may be known remotes. If not, modules that ask them need not be loaded."""
     return os.path.isdir(directory())
 
 
@@ -106,9 +106,9 @@ def path_of(key: str, suffix: str) -> str:
 
 def record(destination: Destination, version: str | None = None, *, asks: bool | None = None) -> bool:
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
-    in, where that is known.
+    in, if that is known.
 
-    False where the file cannot be written, which matters to nobody. Raises Refused for an unsafe directory.
+    Returns False if the file cannot be written, which matters to nobody. Raises Refused for an unsafe directory.
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
@@ -138,19 +138,19 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
 
 
 def asks(destination: Destination) -> bool:
-    """Whether somebody was asked to log in there the last time."""
+    """Return whether somebody was asked to log in there the last time."""
     return read(path_of(destination.key, _RECORD)).get("asks") is True
 
 
 def record_round_trip(destination: Destination, seconds: float) -> bool:
-    """Record how long the way there and back takes, of a remote that is known; False where that cannot be written."""
+    """Record how long the way there and back takes, of a remote that is known; False if that cannot be written."""
     path = path_of(destination.key, _RECORD)
     before: Record = read(path)
     return bool(before) and write(path, {**before, "round_trip": round(seconds, 4)})
 
 
 def near(destination: Destination) -> bool:
-    """Whether the way there and back was so short the last time that compressing costs more than it saves."""
+    """Return whether the way there and back was so short the last time that compressing costs more than it saves."""
     seconds = read(path_of(destination.key, _RECORD)).get("round_trip")
     return isinstance(seconds, float) and seconds < _NEAR
 
@@ -164,7 +164,7 @@ def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
 
 
 def forget(host: str) -> bool:
-    """Remove all that is known of a host as typed; False where nothing was. Raises Refused (unsafe directory)."""
+    """Remove all that is known of a host as typed; False if nothing was. Raises Refused (unsafe directory)."""
     keys = [remote.key for _, remote in _records() if remote.host == host]
     for key in keys:
         for suffix in (_RECORD, SYNCED):
@@ -174,7 +174,7 @@ def forget(host: str) -> bool:
 
 
 def forget_unless_known(host: str) -> None:
-    """After writing what a host has answered: removes it where the host was forgotten meanwhile.
+    """Remove the answers of a host that was forgotten while they were written.
 
     Raises Refused (unsafe directory).
     """
@@ -188,12 +188,12 @@ def _forget_answers(host: str) -> None:
 
 
 def record_failure(host: str) -> bool:
-    """Record that a host did not answer; False where that cannot be written. Raises Refused (unsafe directory)."""
+    """Record that a host did not answer; False if that cannot be written. Raises Refused (unsafe directory)."""
     return write(path_of(host, _FAILED), {"word": host})
 
 
 def failed_recently(host: str) -> bool:
-    """Whether a host failed less than FAILURE_PAUSE seconds ago, so that asking it again is not worth the wait."""
+    """Return whether a host failed less than FAILURE_PAUSE seconds ago: asking it again is not worth the wait."""
     try:
         age = time.time() - os.lstat(path_of(host, _FAILED)).st_mtime
     except OSError:
@@ -204,7 +204,7 @@ def failed_recently(host: str) -> bool:
 def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
     """Keep name, state and directory of a host's sessions, for completion: of as many as can be read again.
 
-    False where that cannot be written. Raises Refused for an unsafe directory.
+    False if that cannot be written. Raises Refused for an unsafe directory.
     """
     rows: list[dict[str, str]] = []
     size = _HEAD
@@ -220,7 +220,7 @@ def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
 
 
 def add_name(host: str, name: str) -> bool:
-    """Note one more session of a host, which was just attached or created; False where that cannot be written."""
+    """Note one more session of a host, which was just attached or created; False if that cannot be written."""
     rows = names(host)
     if name in [row["name"] for row in rows]:
         return True
@@ -238,12 +238,12 @@ def names(host: str) -> list[dict[str, str]]:
 
 
 def names_at(host: str) -> float:
-    """When a host last said which sessions it has (seconds since the epoch); 0 where it never did."""
+    """When a host last said which sessions it has (seconds since the epoch); 0 if it never did."""
     return _modified(path_of(host, _NAMES)) / 1e9
 
 
 def read(path: str) -> Any:
-    """The content of one of these files; empty where it is missing, broken or a link. Raises Refused."""
+    """The content of one of these files; empty if it is missing, broken or a link. Raises Refused."""
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
     try:
         return _content(path) or {}
@@ -272,7 +272,7 @@ def damage() -> list[str]:
 
 
 def _content(path: str) -> Any:
-    """What one of these files holds. Raises Refused for what cannot be believed."""
+    """Return the content of one of these files. Raises Refused if it cannot be believed."""
     return shapes.read(path, _SHAPES.get(os.path.splitext(path)[1], {}), _LARGEST)
 
 
@@ -281,7 +281,7 @@ def _is_record(path: str, remote: KnownRemote) -> bool:
 
 
 def write(path: str, content: Mapping[str, object], *, durable: bool = False) -> bool:
-    """Write one of these files atomically; False where that fails. Raises Refused for an unsafe directory.
+    """Write one of these files atomically; False if that fails. Raises Refused for an unsafe directory.
 
     What is so large that it could not be read again is not written. `durable`: a loss of power leaves the old or the
     new one; what only saves a question later needs no such wait.

@@ -1,6 +1,6 @@
 """The bundle: this version of sesh, with all that it needs, as one archive for another machine.
 
-Packages are copied from this environment; where their binary parts would not run there, pip fetches a wheel. The same
+Packages are copied from this environment; if their binary parts would not run there, pip fetches a wheel. The same
 input gives the same bytes.
 """
 
@@ -44,13 +44,13 @@ REQUIRED = (
     "packaging>=24.1",
     "tomli>=2; python_version < '3.11'",
 )
-"""What sesh requires there: its own requirements without fabric, which only deploying needs, and ssh can replace."""
+"""Requirements of sesh there: its own without fabric, which only deploying needs, and ssh can replace."""
 LEFT_OUT = {
     # Nothing highlights source code there, and this is a fifth of the whole.
     "pygments": ("pygments/lexers/", ("pygments/lexers/__init__.py", "pygments/lexers/_mapping.py")),
 }
 PURE_FALLBACK = ("wcwidth",)
-"""Packages that do the same in pure Python where their binary part is missing."""
+"""Packages that do the same in pure Python if their binary part is missing."""
 EPOCH = 315532800
 """The modification time of every file: 1980, the earliest that all archive formats can hold."""
 MANIFEST = "MANIFEST"
@@ -73,7 +73,7 @@ _KEPT_DIST_INFO = ("METADATA", "WHEEL")
 
 
 class Bundle:
-    """What machines of one kind get.
+    """The bundle for machines of one kind.
 
     `name`: of its directory there, VERSION-HASH. `manifest`: a line `sha256 mode path` for each file, sorted, by which
     the host verifies its copy; the hash in the name is the manifest's. `size`: bytes of the files.
@@ -118,7 +118,7 @@ _building = threading.Lock()
 def build(platform: Platform, python: Python) -> Bundle:
     """The bundle for an interpreter on a platform; several hosts of one kind share it.
 
-    Raises Refused where a part of it is not here and cannot be fetched.
+    Raises Refused if a part of it is not here and cannot be fetched.
     """
     key = (str(platform), python.version)
     with _building:
@@ -129,7 +129,7 @@ def build(platform: Platform, python: Python) -> Bundle:
 
 
 def is_native(platform: Platform, python: Python) -> bool:
-    """Whether the binary parts of this environment run there, so that nothing must be fetched."""
+    """Return whether the binary parts of this environment run there, so that nothing must be fetched."""
     return all(
         not _is_binary(package) or fits(_tags(package), platform, python)
         for package in _closure(platform.environment(python))
@@ -202,7 +202,7 @@ def _tags(distribution: importlib.metadata.Distribution) -> list[str]:
 
 
 def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
-    """The files of a package as installed here. Raises Refused where it has no list of them."""
+    """The files of a package as installed here. Raises Refused if it has no list of them."""
     name = distribution.name
     if distribution.files is None:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
@@ -219,7 +219,7 @@ def _without_description(path: str, data: bytes) -> bytes:
 
 
 def _is_needed(name: str, path: str) -> bool:
-    """Whether a file of a package is needed there."""
+    """Return whether a file of a package is needed there."""
     parts = path.split("/")
     hidden = any(part.startswith(".") for part in parts)  # also `..`
     if hidden or "__pycache__" in parts or path.startswith("/") or path.endswith((".pyc", ".pyi", ".pth")):
@@ -286,7 +286,7 @@ def platform_tags(platform: Platform) -> list[str]:
 
 
 def cache_directory() -> str:
-    """Where fetched wheels are kept, so that the next deploy of this kind needs no network."""
+    """The directory of fetched wheels: the next deploy of this kind needs no network."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(paths.home(), ".cache")
     return os.path.join(base, "sesh", "wheels")
 
@@ -294,7 +294,7 @@ def cache_directory() -> str:
 def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     """The path of a wheel that runs there, from the cache or fetched by pip.
 
-    `requirement`: `name==version`, or any other that pip takes. Raises Refused where pip finds none,
+    `requirement`: `name==version`, or any other that pip takes. Raises Refused if pip finds none,
     and for a cache that another user can change.
     """
     label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{platform_tags(platform)[0]}")
@@ -336,7 +336,7 @@ def _pip() -> list[str]:
 
 
 def _run_pip(argv: list[str]) -> str:
-    """Run pip; the reason where it failed, in one line."""
+    """Run pip; return the reason in one line if it failed."""
     try:
         done = subprocess.run(
             argv,

@@ -49,8 +49,8 @@ class Carrier(ABC):
         """Run a line by the login shell there, with `stdin`, and wait for its end.
 
         `on_sent` gets the number of bytes of `stdin` sent so far, `on_output` each piece of stdout as it comes. A
-        program that ends without reading all of `stdin` is not an error. Raises Unreachable where the connection fails,
-        or is silent for TIMEOUT seconds, ProtocolError where the host prints too much.
+        program that ends without reading all of `stdin` is not an error. Raises Unreachable if the connection fails,
+        or is silent for TIMEOUT seconds, ProtocolError if the host prints too much.
         """
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Carrier(ABC):
 
 
 class SshCarrier(Carrier):
-    """Runs commands by the user's ssh, over the control master where one stands, or by the command `via`.
+    """Runs commands by the user's ssh, over the control master if one stands, or by the command `via`.
 
     None of them asks anybody for anything. `silence`: seconds without a byte after which the host counts as gone, in
     place of TIMEOUT.
@@ -113,7 +113,7 @@ PROBE_TIMEOUT = 15.0
 
 
 def connect_by_standing(destination: Destination) -> Carrier | None:
-    """The host over a control master that stands, for which nobody logs in; None without one, or where it is silent."""
+    """The host over a control master that stands, for which nobody logs in; None without one, or if it is silent."""
     if destination.via is not None or not master.is_alive(destination):
         return None
     carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)
@@ -147,7 +147,7 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
 
 
 class _BorrowedCarrier(SshCarrier):
-    """Over a control master of its own, where the user's configuration has none, so that it is asked for once only."""
+    """Runs commands over a control master of its own, if the user's configuration has none: ssh asks only once."""
 
     def close(self) -> None:
         super().close()

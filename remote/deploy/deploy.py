@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Installed(TypedDict, total=False):
-    """Where the version lies; to `look` also whether it is whole, and what is there as `~/.local/bin/sesh`."""
+    """Place of the version; for `look` also whether it is whole, and what `~/.local/bin/sesh` is there."""
 
     path: str
     whole: bool
@@ -76,7 +76,7 @@ class DeployError(SeshError):
 
 @dataclass
 class Deployment:
-    """What is installed on the host now."""
+    """The state of the host after a deploy."""
 
     version: str
     python: str
@@ -88,7 +88,7 @@ class Deployment:
     bytes: int = 0
     """Uploaded."""
     changed: bool = False
-    """Whether anything was missing before."""
+    """True if anything was missing before."""
     seconds: float = 0.0
 
 
@@ -120,8 +120,8 @@ def deploy(
 
 
 def connect(destination: Destination, *, ask: bool = False) -> Carrier:
-    """The first step: a connection over a control master that stands, else by fabric, by ssh where fabric must not or
-    cannot log in, or by the host's own command. Raises DeployError, InvalidHost.
+    """Take the first step: connect over a control master that stands, else by fabric, else by ssh (if fabric must not
+    or cannot log in) or by the host's own command. Raises DeployError, InvalidHost.
 
     `ask`: ssh may prompt; by itself nothing but ssh ever does.
     """
@@ -300,7 +300,7 @@ def _step(_check: gate.Check, value: object) -> str:
 _FAILED = gate.table({"step": _step, "reason": gate.line, "stderr": gate.text}, ("step", "reason", "stderr"))
 _PLACE = gate.table({"path": gate.line}, ("path",))
 _FOUND = gate.table({"path": gate.line, "whole": gate.flag, "program": gate.line}, ("path", "whole", "program"))
-"""What unpack.py answers: why it failed; where the version lies; that, and what is there already."""
+"""Answers of unpack.py: the reason of a failure; the place of the version; the same with what is there already."""
 
 
 class _AnswerParser:

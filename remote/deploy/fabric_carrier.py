@@ -129,7 +129,8 @@ def _exchange(
 
 
 def _sent(channel: paramiko.Channel, rest: memoryview) -> int:
-    """Send a block: how many bytes went, all of them where the program has ended, whose output says why."""
+    """Send a block; return the number of bytes that went. If the program has ended that is all of them: its output
+    tells why."""
     try:
         return int(channel.send(bytes(rest[:BLOCK])))
     except TimeoutError:
@@ -139,7 +140,7 @@ def _sent(channel: paramiko.Channel, rest: memoryview) -> int:
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """A connection by fabric; None where it must not or cannot log in: then ssh tries, and says why it fails."""
+    """A connection by fabric; None if it must not or cannot log in: then ssh tries, and says why it fails."""
     if not is_plain(destination):
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
@@ -162,7 +163,7 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 
 def is_plain(destination: Destination) -> bool:
-    """Whether fabric would do all that the user's configuration says."""
+    """Return whether fabric would do all that the user's configuration says."""
     for keyword, harmless in _HARMLESS.items():
         value = destination.setting(keyword)
         if value and value not in harmless:
@@ -173,7 +174,7 @@ def is_plain(destination: Destination) -> bool:
 
 
 def _changes_transport(destination: Destination) -> bool:
-    """Whether the user, or this machine's administrator, has changed ciphers and the like."""
+    """Return whether the user, or this machine's administrator, has changed ciphers and the like."""
     return any(destination.settings.get(keyword) != ssh_defaults().get(keyword) for keyword in _TRANSPORT)
 
 
@@ -302,7 +303,7 @@ class HostKeyPolicy:
 
 
 def _append(path: str, line: str) -> None:
-    """Add a line to a known_hosts file, which is created for its owner alone where it is missing."""
+    """Add a line to a known_hosts file; a new file is created for its owner alone."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

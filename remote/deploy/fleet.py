@@ -57,11 +57,11 @@ class HostResult:
 def deploy_all(
     destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
 ) -> list[HostResult]:
-    """Deploy to several hosts in parallel; the results in their order. A failure on one stops no other.
+    """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
 
-    `bars`: a progress bar for each on stderr; None: where that is a terminal and no program reads the events. Without
-    bars each host gets a line when it is done, or when it failed. `ask`: whether ssh may prompt; None: where there is a
-    terminal. Hosts that must ask are connected one after the other, before the bars are drawn.
+    `bars`: a progress bar for each on stderr; None: if that is a terminal and no program reads the events. Without bars
+    each host gets a line when it is done or has failed. `ask`: whether ssh may prompt; None: if there is a terminal.
+    Hosts that must ask are connected one after the other, before the bars are drawn.
     """
     ask = ssh.can_prompt() if ask is None else ask
     bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
@@ -104,7 +104,7 @@ def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: b
 
 
 def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
-    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt of ssh's may help."""
+    """Connect to all hosts: first in parallel without prompts, then one by one if a prompt of ssh may help."""
 
     def connect_quietly(destination: Destination) -> Carrier | SeshError:
         try:
@@ -134,7 +134,7 @@ def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
 
 
 class _LineReport:
-    """A line for each host when it is done; only for those that failed where a program reads the events."""
+    """A line for each host when it is done; if a program reads the events, only for hosts that failed."""
 
     def __enter__(self) -> None:
         """Nothing to prepare."""

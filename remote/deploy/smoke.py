@@ -1,6 +1,6 @@
 """The smoke test of a deployed version before it goes into service: `smoke.py LAUNCHER VERSION`, run on the host.
 
-It runs by itself, on the standard library alone. It prints nothing where all is well; else one line that says what did
+It runs by itself, on the standard library alone. It prints nothing if all is well; else one line that says what did
 not work, and the exit code is 1.
 """
 
@@ -60,7 +60,7 @@ def run(launcher: str, arguments: tuple[str, ...], variables: dict[str, str]) ->
 
 
 def smoke(launcher: str, version: str) -> str:
-    """What does not work, in one line; empty where everything does."""
+    """Return what does not work, in one line; "" if everything does."""
     folder = tempfile.mkdtemp(prefix="sesh-", dir=_SHORT_PATH if os.access(_SHORT_PATH, os.W_OK | os.X_OK) else None)
     program, variables = os.path.basename(launcher), environment(folder)
     try:

@@ -133,7 +133,7 @@ def command(token: str) -> str:
 
 
 def parse(output: str, token: str) -> Survey | None:
-    """The survey from what a host printed; None where it is missing or incomplete."""
+    """The survey from what a host printed; None if it is missing or incomplete."""
     answer: dict[str, str] = {}
     pythons: dict[str, Python] = {}
     unsuitable: list[str] = []
@@ -154,7 +154,7 @@ def parse(output: str, token: str) -> Survey | None:
 
 
 def _suitable(probed: str) -> Python | None:
-    """The interpreter that a probe's output describes, where it can run sesh."""
+    """Return the interpreter that a probe's output describes, if it can run sesh."""
     fields = probed.split(" ", 5)
     if len(fields) != 6 or fields[0] != "fit" or fields[2] != "cpython" or not fields[5].startswith("/"):
         return None
@@ -181,7 +181,7 @@ def shown(words: str) -> str:
 
 
 def _one_word(text: str) -> str:
-    """A word of uname's; empty where it is none."""
+    """A word of uname's; empty if it is none."""
     return text if _WORD.fullmatch(text) else ""
 
 

@@ -1,8 +1,8 @@
 """The part of a deploy that runs on the host: receive, unpack and try a version, and put it into service.
 
 This file is sent there and run by itself, so it imports nothing but the standard library. It reads an order (JSON) from
-stdin, then the archive where there is one, and answers in lines that begin with the order's token, so that what login
-files print is not taken for an answer.
+stdin, then the archive if there is one. It answers in lines that begin with the order's token, so that the output of
+login files is not taken for an answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import NoReturn, TypedDict
 
     class Order(TypedDict, total=False):
-        """What is to be done: `action` is `look`, `switch`, or `install`, which needs the last three."""
+        """An order: `action` is `look`, `switch`, or `install`, which needs the last three keys."""
 
         token: str
         action: str
@@ -114,7 +114,7 @@ class Installer:
     # -- versions
 
     def is_complete(self, path: str) -> bool:
-        """Whether a version is there, complete and unchanged: the manifest and each file by their hashes."""
+        """Return whether a version is there, complete and unchanged: the manifest and each file by their hashes."""
         try:
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 return False
@@ -158,7 +158,7 @@ class Installer:
                 self._switch()
 
     def _create_folders(self) -> None:
-        """Create the directory of versions. Raises Failed where another user could change it."""
+        """Create the directory of versions. Raises Failed if another user could change it."""
         if os.stat(self.home).st_uid != os.geteuid():
             reason = f"HOME on the host is {self.home}, another user's; the command must set it, as `sudo -H` does"
             raise Failed("upload", reason)
@@ -259,7 +259,7 @@ class Installer:
     # -- into service
 
     def _place(self, unpacked: str, temporary: str) -> bool:
-        """Move a version to its final path atomically; False where it was there already."""
+        """Move a version to its final path atomically; False if it was there already."""
         if self.is_complete(self.final):
             return False
         if os.path.lexists(self.final):
@@ -275,7 +275,7 @@ class Installer:
         return f'#!/bin/sh\n{SIGNATURE}\nexec {quoted} "$@"\n'
 
     def program_kind(self) -> str:
-        """What ~/.local/bin/sesh is: `missing`, `current`, `ours` (of another version) or `foreign`."""
+        """Return the kind of ~/.local/bin/sesh: `missing`, `current`, `ours` (of another version) or `foreign`."""
         try:
             status = os.lstat(self.program)
             if stat.S_ISLNK(status.st_mode):
@@ -316,9 +316,9 @@ class Installer:
 
 
 class _locked:  # noqa: N801 (a context manager)
-    """Holds a lock on a folder, where its file system has locks.
+    """Holds a lock on a folder, if its file system has locks.
 
-    Raises BlockingIOError where another process holds it, unless `wait`.
+    Raises BlockingIOError if another process holds it, unless `wait`.
     """
 
     def __init__(self, path: str, *, wait: bool) -> None:

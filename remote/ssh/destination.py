@@ -44,12 +44,12 @@ class Destination:
 
     @property
     def near(self) -> bool:
-        """Whether compressing does not pay, as far as is known."""
+        """True if compressing does not pay, as far as is known."""
         return self._near is not None and self._near(self)
 
     @property
     def target(self) -> list[str]:
-        """The host as ssh takes it: `user@host` or the alias, after `-p PORT` where a port was given."""
+        """The host as ssh takes it: `user@host` or the alias, after `-p PORT` if a port was given."""
         user, at, rest = self.host.rpartition("@")
         if rest.startswith("["):
             host, _, port = rest[1:].partition("]")
@@ -60,13 +60,13 @@ class Destination:
 
     @property
     def settings(self) -> dict[str, list[str]]:
-        """What `ssh -G` prints, by lower-case keyword. Raises InvalidHost where ssh refuses the host, Unreachable."""
+        """Output of `ssh -G`, by lower-case keyword. Raises InvalidHost if ssh refuses the host, Unreachable."""
         if self._settings is None:
             self._settings = {} if self.via is not None else _resolve(self)
         return self._settings
 
     def setting(self, keyword: str) -> str:
-        """The first value of an ssh_config keyword (lower case), empty where there is none."""
+        """The first value of an ssh_config keyword (lower case), empty if there is none."""
         return self.settings.get(keyword, [""])[0]
 
     @property
@@ -77,12 +77,12 @@ class Destination:
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
     def sharing(self) -> Destination:
-        """The same host, over a control master of sesh's own where the user's configuration wants none."""
+        """Return the same host, over a control master of sesh's own although the user's configuration has none."""
         return Destination(self.host, near=self._near, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:
-    """The ssh to run: `SESH_SSH`, or plain ssh where that is autossh, which carries the control master only."""
+    """The ssh to run: `SESH_SSH`, or plain ssh if that is autossh, which carries the control master only."""
     chosen = os.environ.get("SESH_SSH") or "ssh"
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
@@ -182,7 +182,7 @@ def _parse_line(line: str) -> tuple[str, list[str]]:
 
 
 def _is_alias(name: str) -> bool:
-    """Whether a word after `Host` is a name, not a pattern or a negation."""
+    """Return whether a word after `Host` is a name, not a pattern or a negation."""
     try:
         return not set("*?!") & set(name) and check_host(name) == name
     except InvalidHost:

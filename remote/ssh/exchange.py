@@ -1,6 +1,6 @@
-"""What goes to and fro with a command on a host: its stdin, stdout and stderr at once, within bounds.
+"""The exchange with a command on a host: its stdin, stdout and stderr at once, within bounds.
 
-A host is not trusted with this machine's memory: who prints without end is not read to the end.
+A host is not trusted with this machine's memory: a command that prints without end is not read to the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TICK = 0.25
 
 
 class Printed:
-    """What a command has printed so far: `out`, and the end of its stderr, `err`."""
+    """Output of a command so far: `out`, and the end of its stderr, `err`."""
 
     def __init__(self, host: str) -> None:
         self._out, self._err = bytearray(), bytearray()
@@ -44,7 +44,7 @@ class Printed:
         return bytes(self._err)
 
     def add(self, block: bytes, *, stderr: bool) -> None:
-        """Add what has just come. Raises ProtocolError where it is too much."""
+        """Add what has just come. Raises ProtocolError if it is too much."""
         if stderr:
             self._stderr += len(block)
             self._err += block
@@ -67,13 +67,13 @@ def exchange(
     on_sent: OnSent | None = None,
     on_output: OnOutput | None = None,
 ) -> Printed:
-    """Write a process's stdin, read its stdout and stderr (each where it is a pipe), and wait for its end.
+    """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
     `on_sent` gets the number of bytes of `data` sent so far, `on_output` each piece of stdout as it comes. A process
     that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which
-    nothing moved, after `timeout` seconds in all, and where `closed` is set (the end of the process alone does not
-    tell: a control master may hold the pipes of an ssh that was killed); ProtocolError where it prints too much. The
-    process has ended afterwards in any case: it is killed where something was raised.
+    nothing moved, after `timeout` seconds in all, and if `closed` is set (the end of the process alone does not
+    tell: a control master may hold the pipes of an ssh that was killed); ProtocolError if it prints too much. The
+    process has ended afterwards in any case: it is killed if something was raised.
     """
     printed = Printed(host)
     rest, sent = memoryview(data), 0

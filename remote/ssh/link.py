@@ -43,7 +43,7 @@ BRIDGE_COMMAND = (
 A program in PATH that bears the name of this one, and is none of its launchers, is not run.
 """
 _FOREIGN = ("unknown flag: --bridge", "not defined: -bridge", "unrecognized option", "unknown option", "illegal option")
-"""What another program of the name says in ~/.local/bin."""
+"""Messages of another program of that name in ~/.local/bin."""
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""
 SESSION_TIMEOUT = 60.0
@@ -74,7 +74,7 @@ class Link(wire.Connection):
         self.destination = destination
         self.remote_info: Welcome = {}
         self.asked: bool | None = None
-        """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
+        """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
         self._process, self._stderr = process, stderr
         self._asked_for: tuple[str, Words] | None = None
         """The request that was sent along with HELLO."""
@@ -97,7 +97,7 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` instead, for the user. Raises Lost where it does not answer in time, or the link
+        It may answer with a `question` instead, for the user. Raises Lost if it does not answer in time, or the link
         breaks.
         """
         host = self.destination.host
@@ -132,7 +132,7 @@ class Link(wire.Connection):
 
     @property
     def says_begun(self) -> bool:  # type: ignore[override]
-        """Whether the bridge passes on that a request has begun, whatever its asker does; earlier ones do not."""
+        """True if the bridge passes on that a request has begun, whatever its asker does; earlier ones do not."""
         return "begun" in (self.remote_info.get("can") or ())
 
     def abort(self) -> None:
@@ -140,7 +140,7 @@ class Link(wire.Connection):
         self._process.kill()
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """As for any connection; with a `keepalive` it raises Lost where the link broke."""
+        """As for any connection; with a `keepalive` it raises Lost if the link broke."""
         if self.given_up:
             raise Unreachable("nothing more is asked for over this link")
         try:
@@ -151,7 +151,7 @@ class Link(wire.Connection):
             raise Lost(f"lost the link to @{self.destination.host}") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """As for any connection; with a `keepalive` it raises Lost where the link broke or went silent."""
+        """As for any connection; with a `keepalive` it raises Lost if the link broke or went silent."""
         keepalive = self.keepalive
         if keepalive is None:
             return super().receive(deadline)
@@ -167,7 +167,7 @@ class Link(wire.Connection):
                 return frame
 
     def read(self) -> bool:
-        """As for any connection; with a `keepalive` it raises Lost where the link broke."""
+        """As for any connection; with a `keepalive` it raises Lost if the link broke."""
         try:
             came = super().read()
         except Unreachable as error:
@@ -204,7 +204,7 @@ class Link(wire.Connection):
         self._stderr.close()
 
     def broken(self) -> bool:
-        """Whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
+        """Return whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
         try:
             return self._process.wait(_EXIT_TIMEOUT) not in (0, -15)
         except subprocess.TimeoutExpired:
@@ -299,9 +299,9 @@ def open_link(
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
-    `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: where there is a
-    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also where ssh asks somebody. Raises
-    Unreachable, NotDeployed, ProtocolError; OSError where this machine lacks what it takes.
+    `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
+    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. Raises
+    Unreachable, NotDeployed, ProtocolError; OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout

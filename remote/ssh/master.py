@@ -28,9 +28,9 @@ _LARGEST_REFUSAL = 64 << 10
 
 
 def is_shared(destination: Destination) -> bool:
-    """Whether connections to this host are shared; where not, each command logs in by itself.
+    """Return whether connections to this host are shared; if not, each command logs in by itself.
 
-    Shared they are by sesh's own control master, or by the user's where ssh would open it unasked.
+    They are shared by sesh's own control master, or by the user's if ssh would open it unasked.
     """
     return destination.via is None and (
         ssh.owns_control_path(destination) or destination.setting("controlmaster") in ("auto", "true", "yes")
@@ -40,12 +40,12 @@ def is_shared(destination: Destination) -> bool:
 def ensure(destination: Destination, *, ask: bool | None = None, timeout: float | None = None) -> bool | None:
     """Make sure that the host's control master is there; a new one is opened by itself, its stdio on /dev/null.
 
-    `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: where there is a terminal.
-    `timeout`: seconds, also for another process that is opening it. Where connections to the host are not shared it
-    does nothing. Returns whether somebody was asked to log in; None where that is not known. Raises Unreachable with
+    `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: if there is a terminal.
+    `timeout`: seconds, also for another process that is opening it. If connections to the host are not shared it
+    does nothing. Returns whether somebody was asked to log in; None if that is not known. Raises Unreachable with
     ssh's own reason, in one line; Refused.
 
-    Where another process tries meanwhile, and its login is refused, this one is refused alike: some hosts lock out.
+    If another process tries meanwhile, and its login is refused, this one is refused alike: some hosts lock out.
     """
     if not is_shared(destination) or is_alive(destination):
         return None
@@ -62,7 +62,7 @@ def ensure(destination: Destination, *, ask: bool | None = None, timeout: float 
 
 
 def check_refusals(destination: Destination, since: float) -> None:
-    """Raises LoginRefused as the newest attempt with the same agent did, where that was after `since` (time.time)."""
+    """Raise LoginRefused as the newest attempt with the same agent did, if that was after `since` (time.time)."""
     path = _refusal_path(destination)
     try:
         refused = since <= os.lstat(path).st_mtime <= time.time() + 1  # a later one means that the clock was set
@@ -99,13 +99,13 @@ def _note_login(destination: Destination, refused: str = "") -> None:
 
 
 def is_alive(destination: Destination) -> bool:
-    """Whether the control master answers (the host itself is not asked)."""
+    """Return whether the control master answers (the host itself is not asked)."""
     socket = ssh.control_path(destination)
     return bool(socket) and os.path.exists(socket) and _control(destination, "check")
 
 
 def identity(destination: Destination) -> tuple[int, int] | None:
-    """Distinguishes the present control master from those before and after it; None where there is none."""
+    """Distinguishes the present control master from those before and after it; None if there is none."""
     if destination.via is not None:
         return None
     try:
@@ -157,9 +157,9 @@ def _control(destination: Destination, command: str) -> bool:
 
 
 def _open(destination: Destination, ask: bool, deadline: float | None) -> bool | None:
-    """Open the control master: by autossh where the user chose that and nothing needs to be asked, else by ssh.
+    """Open the control master: by autossh if the user chose that and nothing needs to be asked, else by ssh.
 
-    Whether somebody was asked, as `ensure` returns it.
+    Returns whether somebody was asked, as `ensure` does.
     """
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
@@ -212,7 +212,7 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
 
 
 def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: float | None) -> bool:
-    """Let autossh open the control master, and open it again whenever it is lost; False where it gives up at once.
+    """Let autossh open the control master, and open it again whenever it is lost; False if it gives up at once.
 
     Raises Unreachable.
     """
@@ -245,7 +245,7 @@ def _options(destination: Destination, persist: str | None = None) -> list[str]:
 
 
 def _jump_host_errors(destination: Destination, printed: str, deadline: float | None) -> str:
-    """What the ssh of a jump host prints, which a control master keeps to itself."""
+    """Return what the ssh of a jump host prints, which a control master keeps to itself."""
     if not {destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"}:
         return printed
     left = ssh.seconds_left(deadline, ssh.CONNECT_TIMEOUT)
@@ -274,7 +274,7 @@ def _text(stderr: IO[bytes]) -> str:
 def _remove_stale_socket(destination: Destination) -> None:
     """Remove the socket that a killed control master left; a new one would find its path taken.
 
-    To be called with the Lock held, where the control master is not alive.
+    To be called with the Lock held, while the control master is not alive.
     """
     if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
         os.unlink(path)
@@ -283,7 +283,7 @@ def _remove_stale_socket(destination: Destination) -> None:
 class Lock:
     """Held while a host's control master is opened: a second one beside it would stay for ever, used by nobody.
 
-    Raises Unreachable where another process holds it until the deadline (of time.monotonic; None: wait without end).
+    Raises Unreachable if another process holds it until the deadline (of time.monotonic; None: wait without end).
     """
 
     def __init__(self, destination: Destination, deadline: float | None) -> None:

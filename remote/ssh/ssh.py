@@ -1,6 +1,6 @@
-"""The command lines of the user's own ssh: its options as the user set them, ours where they leave it open.
+"""Command lines of the user's own ssh: its options as the user set them, ours if the user left them open.
 
-Also where the control socket of a host lies, and what ssh's failures mean.
+Also the path of a host's control socket, and the meaning of ssh's failures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sesh.remote.ssh.destination import Destination, environment_options, progra
 
 KEEPALIVE = "30"
 CONNECT_TIMEOUT = 10
-"""Seconds to connect, where the user's configuration sets none."""
+"""Seconds to connect, if the user's configuration sets none."""
 FAILED = 255
 """ssh's own exit code, as against the remote command's."""
 
@@ -47,7 +47,7 @@ _NOISE = (
 )
 """How lines on ssh's stderr begin that are not the reason of a failure."""
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
-"""What ssh prints where a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
+"""Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
@@ -61,17 +61,17 @@ class AuthenticationFailed(LoginRefused):
 
 
 def seconds_left(deadline: float | None, most: float) -> float:
-    """Seconds until a deadline (monotonic), `most` at most and where there is none."""
+    """Seconds until a deadline (monotonic), `most` at most and if there is none."""
     return most if deadline is None else min(most, deadline - time.monotonic())
 
 
 def can_prompt() -> bool:
-    """Whether ssh may ask for a password, a passphrase or a new host key: only with a user at a terminal."""
+    """Return whether ssh may ask for a password, a passphrase or a new host key: only with a user at a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
 def environment(*, ask: bool) -> dict[str, str]:
-    """The environment for ssh; where it may not ask, it starts no program to ask instead."""
+    """Return the environment for ssh; if it may not ask, it starts no program to ask instead."""
     variables = programs.environment()
     if not ask:
         variables["SSH_ASKPASS_REQUIRE"] = "never"
@@ -79,7 +79,7 @@ def environment(*, ask: bool) -> dict[str, str]:
 
 
 def options(destination: Destination, *, ask: bool) -> list[str]:
-    """Our options, only where the user's configuration leaves the matter open."""
+    """Our options, only if the user's configuration leaves the matter open."""
     chosen = environment_options()
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += ["-o", "StrictHostKeyChecking=accept-new"]
@@ -103,7 +103,7 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
 def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
-    It uses the control master where one stands; with `alone` a connection of its own. For a host that another command
+    It uses the control master if one stands; with `alone` a connection of its own. For a host that another command
     reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:
@@ -125,14 +125,14 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
 
 
 def owns_control_path(destination: Destination) -> bool:
-    """Whether the control socket is sesh's own: the user's configuration names none."""
+    """Return whether the control socket is sesh's own: the user's configuration names none."""
     return destination.setting("controlpath") in ("", "none")
 
 
 def control_path(destination: Destination) -> str:
-    """The path of the control socket: the user's own where one is named, else ours, with a hashed name.
+    """Return the path of the control socket: the user's own if one is named, else ours, with a hashed name.
 
-    Raises Refused where the directory for it is not private.
+    Raises Refused if the directory for it is not private.
     """
     if owns_control_path(destination):
         return os.path.join(control_directory(), control_name(destination))
@@ -176,7 +176,8 @@ def control_directory() -> str:
 
 
 def _is_own(runtime: str) -> bool:
-    """Whether `XDG_RUNTIME_DIR` is what its specification asks for: `su` and `sudo` may leave another user's there."""
+    """Return whether `XDG_RUNTIME_DIR` belongs to this user, as its specification asks: `su` and `sudo` may leave
+    another's."""
     try:
         return os.path.isabs(runtime) and paths.trusted(runtime, "XDG_RUNTIME_DIR")
     except Refused:

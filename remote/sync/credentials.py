@@ -70,7 +70,8 @@ PATHS = (
 
 
 def places(top: str) -> dict[str, str]:
-    """Each of PATHS by where it is in HOME: its own path, and where links lead. `top`: the real path of HOME."""
+    """Return each of PATHS by its location in HOME: its own path, and the targets of links. `top`: the real path of
+    HOME."""
     holders = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
     folders: dict[str, str] = {"": top}
@@ -86,13 +87,13 @@ def places(top: str) -> dict[str, str]:
 
 
 def holder(path: str, protected: Mapping[str, str]) -> str:
-    """What a path in HOME is, or lies in, in whatever case; empty for nothing that is protected."""
+    """Return the protected path that a path in HOME is or lies in, in any case of letters; "" for none."""
     folded = path.casefold()
     holders = (location for location in protected if folded == location or folded.startswith(f"{location}/"))
     return next((protected[location] for location in holders), "")
 
 
 def below(path: str, protected: Mapping[str, str]) -> dict[str, str]:
-    """What lies below a path in HOME, by its name relative to it in lower case."""
+    """Return the protected paths below a path in HOME, by their names relative to it in lower case."""
     folded = f"{path.casefold()}/"
     return {place[len(folded) :]: protected[place] for place in protected if place.startswith(folded)}

@@ -1,7 +1,7 @@
 """The fingerprint of a path in HOME, which tells whether there is anything to push.
 
 It covers names, kinds, sizes, modes, link targets, mtime and ctime of every file. A changed content has another ctime,
-even where size and mtime were kept, so contents are not read; except of files so recent that another change within the
+even if size and mtime were kept, so contents are not read; except of files so recent that another change within the
 same tick of the clock would not show.
 """
 
@@ -84,11 +84,11 @@ class Tree:
         return total.hexdigest()
 
     def seal(self) -> Seal:
-        """What to store for `matches` next time."""
+        """Return the seal that `matches` needs the next time."""
         return {"digest": self.digest, "young": self.recent, "content": self._content(self.recent)}
 
     def matches(self, sealed: object) -> bool:
-        """Whether nothing has changed since `seal`."""
+        """Return whether nothing has changed since `seal`."""
         if not isinstance(sealed, dict) or sealed.get("digest") != self.digest:
             return False
         recent = sealed.get("young")
@@ -161,7 +161,7 @@ class HomeDirectory:
 
 
 def _relative(line: str) -> str:
-    """The path that a line names, relative to HOME. Raises Refused where it is not one."""
+    """The path that a line names, relative to HOME. Raises Refused if it is not one."""
     path = line.removeprefix("~/")
     if path.startswith("/"):
         raise Refused("absolute; write it relative to HOME")

@@ -1,6 +1,6 @@
-"""Pushing files to HOME on a host: by rsync, which also deletes there; by scp; by tar where these cannot.
+"""Pushing files to HOME on a host: by rsync, which also deletes there; by scp; by tar if these cannot.
 
-What the login shell there reads is always fixed text. Names travel in rsync's arguments, in scp's protocol, in the tar
+The login shell there reads nothing but fixed text. Names travel in rsync's arguments, in scp's protocol, in the tar
 archive (which is made here without a tar), or quoted in a script that a POSIX shell reads from its stdin.
 """
 
@@ -40,11 +40,11 @@ CHECKSUM_LIMIT = 256 << 20
 MAX_FAILURES = 8
 """Paths found to blame for failures, before the rest of a failing group counts as failed too."""
 _RSYNC_UNUSABLE = (1, 2, 4)
-"""rsync's exit codes where either end is another program, or too old: usage, protocol, unsupported."""
+"""rsync's exit codes if either end is another program, or too old: usage, protocol, unsupported."""
 _RSYNC_NO_ANSWER = "(0 bytes received so far)"
-"""rsync's message where the other end exited before it answered."""
+"""rsync's message if the other end exited before it answered."""
 _RSYNC_VANISHED = 24
-"""rsync's exit code where files vanished meanwhile: the rest has arrived."""
+"""rsync's exit code if files vanished meanwhile: the rest has arrived."""
 _MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
 _PLAIN = re.compile(r"[A-Za-z0-9/._+@%,=-]+")
@@ -53,7 +53,7 @@ _UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 
 
 class PushResult:
-    """The result for one path: `code` of the program (None where none ran), its `stderr`, `ok`."""
+    """The result for one path: `code` of the program (None if none ran), its `stderr`, `ok`."""
 
     __slots__ = ("code", "ok", "stderr")
 
@@ -72,8 +72,8 @@ class PushResult:
 class Push:
     """Pushes from `top`, the real path of HOME, to one host; call `prepare` first.
 
-    `on_missing_tool` gets a tool, where it is missing (`here` or `there`), and a path that is pushed without it.
-    `same_home`: whether HOME on the host is this one, so that there is nothing to send.
+    `on_missing_tool` gets a tool that is missing, on which side (`here` or `there`), and a path that is pushed without
+    it. `same_home`: whether HOME on the host is this one, so that there is nothing to send.
     """
 
     def __init__(self, destination: Destination, top: str, on_missing_tool: Callable[[str, str, str], None]) -> None:
@@ -89,7 +89,7 @@ class Push:
     def prepare(self, trees: Sequence[Tree]) -> None:
         """Find out what the host has, and create the directories of the paths, with their modes here.
 
-        Raises Refused where nothing can be done there, ProtocolError where the host prints too much, Unreachable where
+        Raises Refused if nothing can be done there, ProtocolError if the host prints too much, Unreachable if
         it does not answer; its control master is given up then.
         """
         token = f"sesh-{uuid.uuid4().hex}"
@@ -121,7 +121,7 @@ class Push:
     def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
         """Push each path, in as few runs of a program as possible; the result for each.
 
-        Files that are gone here are deleted there where rsync pushes.
+        Files that are gone here are deleted there if rsync pushes.
         """
         groups: dict[tuple[Method, str], list[Tree]] = {}
         for tree in trees:
@@ -130,7 +130,7 @@ class Push:
             yield from self._send_group(method, group)
 
     def _send_group(self, method: Method, group: list[Tree]) -> Iterator[tuple[Tree, PushResult]]:
-        """Push a group at once; where that fails, in halves, until it is clear which path is to blame."""
+        """Push a group at once; if that fails, in halves, until it is clear which path is to blame."""
         try:
             result = method(group)
         except OSError as error:
@@ -174,7 +174,7 @@ class Push:
         return self._scp, os.path.dirname(target)
 
     def _protects_arguments(self) -> bool:
-        """Whether the rsync here can keep its arguments from the shell there (-s)."""
+        """Return whether the rsync here can keep its arguments from the shell there (-s)."""
         if self._rsync_protects is None:
             self._rsync_protects = self._run(["rsync", "-s", "--version"]).code == 0
         return self._rsync_protects
@@ -269,7 +269,7 @@ class Push:
         return lines
 
     def _marker(self) -> str:
-        """The name of a new file in HOME, to see whether HOME there is the same; empty where none can be created."""
+        """The name of a new file in HOME, to see whether HOME there is the same; empty if none can be created."""
         try:
             descriptor, path = tempfile.mkstemp(prefix=".sesh-sync-", dir=self.top)
         except OSError:
@@ -326,7 +326,7 @@ BLOCK = 1 << 16
 def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
     """Write an archive with members relative to HOME, links as links.
 
-    Raises BrokenPipeError where nobody reads it, OSError with the name of a file that cannot be read.
+    Raises BrokenPipeError if nobody reads it, OSError with the name of a file that cannot be read.
     """
     # GNU's format has no limit for names, and every tar today reads it.
     with tarfile.open(

@@ -1,9 +1,9 @@
 """Sync: push the files listed in `~/.config/sesh/sync` to a host, one HOME-relative path a line.
 
-Blank lines and lines that begin with `#` are ignored. A path is pushed where it has changed since it was last pushed to
+Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since it was last pushed to
 that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; scp and
-tar (for links, odd names, and hosts that another command than ssh reaches) only add and replace. What holds credentials
-is never sent nor deleted (`credentials`).
+tar (for links, odd names, and hosts that another command than ssh reaches) only add and replace. Credentials are never
+sent nor deleted (`credentials`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SyncResult:
 
     @property
     def ok(self) -> bool:
-        """Whether all that is listed is on the host."""
+        """True if all that is listed is on the host."""
         return not self.failed
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class SyncResult:
 
 
 def wanted() -> bool:
-    """Whether there is a list, and `SESH_NO_SYNC` does not turn it off."""
+    """Return whether there is a list, and `SESH_NO_SYNC` does not turn it off."""
     return os.environ.get("SESH_NO_SYNC", "") in ("", "0") and os.path.exists(list_path())
 
 
@@ -52,7 +52,7 @@ def list_path() -> str:
 
 
 def listed() -> list[str]:
-    """The paths in the list, each once. Raises Refused where it cannot be read."""
+    """The paths in the list, each once. Raises Refused if it cannot be read."""
     try:
         paths.check_safe_path(list_path(), "XDG_CONFIG_HOME")
         lines = os.fsdecode(paths.read_regular(list_path(), config.LARGEST)).splitlines()
@@ -68,7 +68,7 @@ def listed() -> list[str]:
 def sync(destination: Destination, *, force: bool = False) -> SyncResult:
     """Push what has changed since the last time (with `force` everything), and report it as events or lines of prose.
 
-    Raises Unreachable where there is something to push and the host cannot be reached, Refused for a list that cannot
+    Raises Unreachable if there is something to push and the host cannot be reached, Refused for a list that cannot
     be read or an unsafe directory of records.
     """
     result = SyncResult()
