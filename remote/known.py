@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sesh.remote.ssh.destination import Destination
 
-    class Record(TypedDict, total=False):
+    class RemoteRecord(TypedDict, total=False):
         """The file of a remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
 
         word: str
@@ -75,7 +75,7 @@ class KnownRemote:
 
     __slots__ = ("first_used", "host", "hostname", "key", "last_used", "port", "user", "version")
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: RemoteRecord) -> None:
         self.host, self.key = record.get("word") or "", record.get("key") or ""
         self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
         self.port, self.version = record.get("port") or "", record.get("version") or ""
@@ -112,7 +112,7 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
-    before: Record = read(path)
+    before: RemoteRecord = read(path)
     written = write(
         path,
         {
@@ -145,7 +145,7 @@ def asks(destination: Destination) -> bool:
 def record_round_trip(destination: Destination, seconds: float) -> bool:
     """Record how long the way there and back takes, of a remote that is known; False if that cannot be written."""
     path = path_of(destination.key, _RECORD)
-    before: Record = read(path)
+    before: RemoteRecord = read(path)
     return bool(before) and write(path, {**before, "round_trip": round(seconds, 4)})
 
 

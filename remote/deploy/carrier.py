@@ -19,7 +19,7 @@ TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
 
 
-class Silent(Unreachable):
+class HostSilent(Unreachable):
     """A host has not answered for too long."""
 
 
@@ -97,7 +97,7 @@ class SshCarrier(Carrier):
                 on_output=on_output,
             )
         except TimeoutError as error:
-            raise Silent(f"{self.destination.host} stopped answering") from error
+            raise HostSilent(f"{self.destination.host} stopped answering") from error
         result = CommandResult(process.returncode, printed.out, printed.err)
         if result.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, result.err)
@@ -119,7 +119,7 @@ def connect_by_standing(destination: Destination) -> Carrier | None:
     carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)
     try:
         carrier.run("exec true")
-    except Silent:
+    except HostSilent:
         master.close(destination)
         return None
     except SeshError:

@@ -277,13 +277,13 @@ class Push:
         os.close(descriptor)
         return os.path.basename(path)
 
-    def _run_script(self, script: str) -> Done:
+    def _run_script(self, script: str) -> Completed:
         """Run a script on the host. Raises TimeoutError, but not while the user may be typing a password."""
         asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
         argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
         return self._run(argv, script, None if asking else PREPARE_TIMEOUT)
 
-    def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Done:
+    def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Completed:
         """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
         process = subprocess.Popen(
             argv,
@@ -293,10 +293,10 @@ class Push:
             env=ssh.environment(ask=self._ask),
         )
         printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
-        return Done(process.returncode, printed.out, _text(printed.err))
+        return Completed(process.returncode, printed.out, _text(printed.err))
 
 
-class Done(NamedTuple):
+class Completed(NamedTuple):
     """A program that has ended: its exit code, stdout, and the end of its stderr as text."""
 
     code: int

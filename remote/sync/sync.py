@@ -97,14 +97,14 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
         master.ensure(destination)
     try:
         if changed or result.failed:
-            _Run(destination, home.top, result, sealed).run(list(changed.values()))
+            _Sync(destination, home.top, result, sealed).run(list(changed.values()))
     finally:
         if sealed != before:  # also after Ctrl-C, for what was pushed before
             known.write(state, {"key": destination.key, "paths": sealed})
     return result
 
 
-class _Run:
+class _Sync:
     """One sync that has something to push or to report."""
 
     def __init__(self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, Seal]) -> None:
