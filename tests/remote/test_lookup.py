@@ -242,10 +242,11 @@ def test_a_known_remote_can_be_forgotten(home: Home, farm: Farm) -> None:
     assert home.sesh("--status", "work").code == 1
     assert len(farm.calls()) == calls
     again = home.sesh("--forget", "@box")
-    assert (again.code, again.stderr) == (1, "sesh: @box is no known remote; none is known\n")
+    assert again.code == 1
+    assert "none is known" in again.stderr
     known(home, farm.host("other"))
     again = home.sesh("--forget", "@box")
-    assert again.stderr == "sesh: @box is no known remote; those that are known: @other\n"
+    assert "known: @other" in again.stderr
     assert home.sesh("--forget").code == 2
     assert far.names() == ["work"]
 

@@ -175,10 +175,7 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
 def test_outside_of_a_session_there_is_nobody_to_tell(sesh: Sesh) -> None:
     answer = sesh("--state", "waiting", "x")
     assert (answer.code, answer.stdout) == (1, "")
-    assert answer.stderr == (
-        "sesh: --state is for a program inside a session, and this is none; "
-        'in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …\n'
-    )
+    assert '[ -z "$SESH_SESSION" ] || sesh --state' in answer.stderr
 
 
 @pytest.mark.usefixtures("work")

@@ -167,7 +167,8 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
 
 def test_an_unknown_shell_is_refused_with_those_that_are_known(sesh: Sesh) -> None:
     refused = sesh("--shell-init", "tcsh")
-    assert (refused.code, refused.stderr) == (2, "sesh: there is no integration for tcsh; use bash, zsh, fish\n")
+    assert refused.code == 2
+    assert all(word in refused.stderr for word in ("tcsh", "bash", "zsh", "fish"))
 
 
 @pytest.mark.usefixtures("shell")

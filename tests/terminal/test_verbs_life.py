@@ -27,7 +27,7 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     assert first.json() == {"ok": True, "name": "web", "session": "web", "host": None, "created": True}
     again = sesh("--open", "web", "/tmp", "--json", "--", "true")
     assert again.json()["created"] is False
-    assert again.stderr == "sesh: web already runs; DIR and CMD are ignored\n"
+    assert "DIR and CMD are ignored" in again.stderr
     (session,) = sesh("--list", "--json").json()
     assert session["cwd"] == f"{home.path}/site"
     assert session["command"] == ["sleep", "60"]
@@ -40,11 +40,12 @@ def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(s
     """Both were dropped in silence, even malformed."""
     sesh("--open", "web", "--label", "team=a", "--label", "old=1", "--", "sleep", "60")
     answer = sesh(*verb, "--label", "team=b", "--label", "old=", "--env", "X=1")
-    assert (answer.code, answer.stderr) == (0, "sesh: web already runs; --env is ignored\n")
+    assert answer.code == 0
+    assert "--env is ignored" in answer.stderr
     (session,) = sesh("--list", "--json").json()
     assert session["labels"] == {"team": "b"}
     both = sesh(*verb, "--env", "X=1", "--", "true")
-    assert both.stderr == "sesh: web already runs; DIR, CMD and --env are ignored\n"
+    assert "DIR, CMD and --env are ignored" in both.stderr
     for words in (["--label", "no label"], ["--label", "team=c", "--env", "=x"]):
         assert sesh(*verb, *words).code == 2
     assert sesh("--list", "--json").json()[0]["labels"] == {"team": "b"}
@@ -288,16 +289,16 @@ def test_opening_a_name_while_it_is_ended_always_succeeds(home: Home) -> None:
         ending, opening = home.start("--kill", "web"), home.start("--open", "web", "--", "sleep", "60")
         _, said = opening.communicate(timeout=20)
         ending.communicate(timeout=20)
-        assert (opening.returncode, said) in ((0, b""), (0, b"sesh: web already runs; DIR and CMD are ignored\n"))
+        assert opening.returncode == 0
+        assert not said or b"already runs" in said
 
 
 def test_a_kept_name_is_said_to_be_kept_not_to_run(sesh: Sesh) -> None:
     sesh("--exec", "job", "--keep", "--", "true")
-    kept = "sesh: job has ended, but is kept; `sesh --kill job` frees the name\n"
     sesh("--open", "other", "--", "sleep", "60")
     for words in (["--open", "job"], ["--exec", "job", "--", "true"], ["--rename", "other", "job"]):
-        assert sesh(*words).stderr == kept
-    assert sesh("--new", "job", "-d").stderr.startswith("sesh: job has ended, but is kept; choose --join")
+        assert "is kept; `sesh --kill job`" in sesh(*words).stderr
+    assert "is kept; choose --join" in sesh("--new", "job", "-d").stderr
 
 
 def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:

@@ -1,0 +1,60 @@
+"""What sesh says, word for word. All other tests look at the exit code, the error's code and the gist of a message."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.support import Home, Result, wait_until
+
+
+@pytest.fixture
+def sessions(home: Home) -> Home:
+    """`work` and `other` run, `job` has ended and is kept."""
+    home.sesh("--open", "work", "--", "sleep", "60")
+    home.sesh("--open", "other", "--", "sleep", "60")
+    home.sesh("--exec", "job", "--keep", "--", "true")
+    return home
+
+
+SAID = [
+    ("--status nobody", 1, "no session nobody; `sesh` lists sessions, `sesh nobody` creates it"),
+    ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
+    (
+        "--state waiting x",
+        1,
+        (
+            "--state is for a program inside a session, and this is none; "
+            'in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …'
+        ),
+    ),
+    ("--wait work --exit --timeout 0.1", 124, "work: timed out; it goes on; wait again, or look: sesh --screen work"),
+    ("--new work -d", 1, "work already runs; choose --join, --replace or --new-name"),
+    ("--open work /tmp", 0, "work already runs; DIR and CMD are ignored"),
+    ("--open work --env X=1", 0, "work already runs; --env is ignored"),
+    ("--open work --env X=1 /tmp -- true", 0, "work already runs; DIR, CMD and --env are ignored"),
+    ("--open job", 1, "job has ended, but is kept; `sesh --kill job` frees the name"),
+    ("--exec job -- true", 125, "job has ended, but is kept; `sesh --kill job` frees the name"),
+    ("--rename other job", 1, "job has ended, but is kept; `sesh --kill job` frees the name"),
+    ("--exec -- ''", 127, "'': command not found; check the spelling and PATH"),
+    ("--forget @box", 1, "@box is no known remote; none is known"),
+]
+"""A line of words, the exit code, and what stands on stderr."""
+
+
+def said(result: Result) -> str:
+    return result.stderr.removeprefix("sesh: ").removesuffix("\n")
+
+
+def test_messages_are_worded_so(sessions: Home) -> None:
+    for line, code, words in SAID:
+        result = sessions.sesh(*(word.strip("'") for word in line.split(" ")))
+        assert (result.code, said(result)) == (code, words), line
+
+
+def test_a_session_that_is_started_again_is_said_to_have_been_lost(home: Home) -> None:
+    home.sesh("--open", "work", "--", "sleep", "60")
+    os.kill(home.summary("work")["daemon_pid"], 9)
+    wait_until(lambda: home.summary("work")["state"] == "lost")
+    assert said(home.sesh("--open", "work")) == "work was lost: its daemon died; started again"
