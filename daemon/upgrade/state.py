@@ -238,6 +238,11 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
 
         flow = Flow(*flow)
     client = Client(connection, state["number"], {})
+    if state["shown"] is not None:
+        from sesh.vt.screen import Stacks
+
+        alternate, (main_flags, alternate_flags, titles) = state["shown"]
+        state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
     _set_attributes(client, {**state, "flow": flow, "size": tuple(state["size"])})
     _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
     return client
