@@ -425,7 +425,7 @@ def _load_run(state: RunState, connections: list[Connection]) -> Run:
         run.shell = Shell(pid, kind, ready=ready, other_user=other_user)
     if state["files"] is not None:
         kind, outer, inner = state["files"]
-        run.wrapper = Wrapper("", run.token, kind, None)
+        run.wrapper = Wrapper("", run.token, kind)
         run.wrapper.outer, run.wrapper.inner = outer, inner
     if state["live"] is not None:
         run.live = LiveOutput(run)

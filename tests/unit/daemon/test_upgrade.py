@@ -175,7 +175,7 @@ def test_what_was_run_is_remembered(server: Server) -> None:
     runs.between, runs.marks.part = b"\xe2$ ", b"\x1b]7373;"
     runs.outer.append("token")
     history = session.get_history()
-    history.add({"n": 3, "command": ["a"], "output_bytes": 2, "exit_code": None}, b"\xff\x00")
+    history.add(3, ["a"], "/", 1.0, 0.5, None, b"\xff\x00")
     session.get_marks().found(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
