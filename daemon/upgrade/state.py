@@ -117,7 +117,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for data that makes no sense.
     """
     check_format(state)
-    session = load_session(state["session"], Pty(None, state["pty"]) if state["pty"] is not None else None)
+    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
     connections = [_load_connection(each) for each in state["connections"]]

@@ -16,7 +16,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.pty import slave_path
+from sesh.daemon.pty.pty import new_state
 from sesh.daemon.upgrade import state as states
 from sesh.daemon.upgrade.probation import damning, reason
 from sesh.errors import ProtocolError, SeshError, TimedOut
@@ -127,10 +127,7 @@ def _terminal() -> PtyState:
                 signal.pause()
         finally:
             os._exit(0)
-    os.set_blocking(descriptor, False)
-    path = slave_path(descriptor)
-    slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    return {"descriptor": descriptor, "slave": slave, "pid": pid, "path": path, "device": 0}
+    return new_state(descriptor, pid)
 
 
 # -- its use
