@@ -129,14 +129,11 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
             server = Server(session, listener, creator, _load_reload)
             break
-        except OSError:
-            if time.monotonic() > until:
+        except BaseException as error:
+            if not isinstance(error, OSError) or time.monotonic() > until:
                 listener.release()
                 raise
             time.sleep(_PAUSE)
-        except BaseException:
-            listener.release()
-            raise
     gc.freeze()  # what has been loaded by now lives as long as the daemon
     gc.enable()
     server.begin()
@@ -194,11 +191,11 @@ def _start_session(spec: LaunchSpec) -> Session:
     """The session with its program started."""
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.session import Session
+    from sesh.daemon.spawn.environment import environment
 
     creator = spec["environment"]
-    number = str(spec.get("id") or os.urandom(8).hex())
-    agent = records.agent_path(number)
-    variables = _environment(spec, number, agent)
+    session_id = str(spec.get("id") or os.urandom(8).hex())
+    variables = environment(spec, session_id)
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     created = time.time()
@@ -210,7 +207,7 @@ def _start_session(spec: LaunchSpec) -> Session:
             os.close(inbound)
     facts: Facts = {
         "name": spec["name"],
-        "id": number,
+        "id": session_id,
         "created": created,
         "directory": spec["directory"],
         "command": command,
@@ -226,7 +223,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     if creator.get("SSH_AUTH_SOCK"):
         from sesh.daemon.shell.variables import link_agent
 
-        link_agent(agent, creator["SSH_AUTH_SOCK"])
+        link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
     if spec.get("before"):
         session.log.append(spec["before"].encode("utf-8", "replace"))
@@ -235,26 +232,6 @@ def _start_session(spec: LaunchSpec) -> Session:
 
         session.pump.stdin = StdinPipe(outbound)
     return session
-
-
-def _environment(spec: LaunchSpec, number: str, agent: str) -> dict[str, str]:
-    """The program's variables."""
-    from sesh.daemon.spawn.environment import environment
-
-    variables = environment(
-        spec["environment"],
-        session=spec["name"],
-        login=bool(spec.get("login")),
-        terminal=spec.get("term"),
-        colour=spec.get("colorterm"),
-        auth_sock=agent,
-        extra=spec.get("extra") or {},
-    )
-    if spec["environment"].get("SESH_DIR"):
-        variables["SESH_DIR"] = paths.directory()
-    variables["PWD"] = spec["directory"]
-    variables["SESH_ENV_FILE"] = records.environment_path(number)
-    return variables
 
 
 def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
