@@ -1,9 +1,9 @@
 """The trial of a sesh that is to take over a daemon: it loads the state, serves a copy of the session, and is used.
 
-A child process loads the whole state on stand-ins for its descriptors. Then it serves the session without what others
-do in it, on a terminal and a socket of the trial's own, in a directory of the trial's own: nothing reaches the session.
-The trial attaches to that copy, types, resizes, asks, lets a timer run out and ends it. Whatever fails, dies or does
-not answer in time is why the other sesh cannot take over.
+A child process loads the whole state on stand-ins for its descriptors. Then it serves the session alone, without those
+who are connected, on a terminal, a socket and in a directory of the trial's own: nothing reaches the real one. The
+trial attaches to that copy, types, resizes, asks, lets a timer run out and ends it. Whatever fails, dies or does not
+answer in time is why the other sesh cannot take over.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import time
 
 from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.pty import new_state
+from sesh.daemon.pty.pty import Pty, new_state
+from sesh.daemon.server import Server
 from sesh.daemon.upgrade import state as states
 from sesh.daemon.upgrade.probation import damning, reason
 from sesh.errors import ProtocolError, SeshError, TimedOut
@@ -56,8 +57,9 @@ def run(state: State, load_reload: Callable[[], Reload]) -> str:
             os.kill(child, signal.SIGKILL)
         failure = os.read(report, 4096).decode("utf-8", "replace")
         _, status = os.waitpid(child, 0)
-        died = "it died" if ended else "it did not end"
-        return failure or problem or (died if status else "")
+        if not status:
+            return problem
+        return failure or problem or ("it died" if ended else "it did not end")
 
 
 # -- the copy
@@ -71,9 +73,11 @@ def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, 
         os._exit(1)
 
     try:
-        copy = _copy(state, listener)
+        copy = _copy(state)
         everything = states.load(copy, load_reload)  # held: its descriptors must not be closed
-        server, _ = states.load({**copy, **_alone(copy)}, load_reload)
+        pty = Pty(copy["pty"]) if copy["pty"] is not None else None
+        server = Server(states.load_session(copy["session"], pty), listener, None, load_reload)
+        server.ending.done = state["done"]
         server.session.faults.on_fault = lambda error: fail(error) if damning(error) else None
         server.begin()
         server.run()
@@ -83,7 +87,7 @@ def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, 
     os._exit(0)
 
 
-def _copy(state: State, listener: Listener) -> State:
+def _copy(state: State) -> State:
     """The whole state, on descriptors that lead nowhere and a program that does nothing."""
     pty, stdin = state["pty"] and _terminal(), state["stdin"]
     facts: Facts = {**state["session"]["facts"], "deadline": None, "pid": pty["pid"] if pty is not None else 0}
@@ -91,29 +95,10 @@ def _copy(state: State, listener: Listener) -> State:
     return {
         **state,
         "session": {**state["session"], "facts": facts},
-        "listener": listener.dump(),
+        "listener": {**state["listener"], "descriptor": os.dup(nobody.fileno())},
         "pty": pty,
-        "open": pty is not None,
         "stdin": {**stdin, "descriptor": os.dup(nobody.fileno())} if stdin is not None else None,
         "connections": [{**row, "descriptor": os.dup(nobody.fileno())} for row in state["connections"]],
-    }
-
-
-def _alone(state: State) -> State:
-    """What differs if nobody is connected, and no command of `--run` and no hook is under way."""
-    last, events, _ = state["events"]
-    return {  # type: ignore[typeddict-item]  # the rest stays
-        "stdin": None,
-        "input": [],
-        "runs": None,
-        "hooks": [],
-        "typed_line": None,
-        "connections": [],
-        "clients": [],
-        "titled": [],
-        "followers": [],
-        "events": (last, events, []),
-        "waits": [],
     }
 
 
