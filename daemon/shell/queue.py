@@ -86,8 +86,7 @@ class RunQueue:
     def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
         """Goes on with runs of an earlier process; `active`: whether the first of them is under way."""
         self.secret = secret
-        self.marks = MarkerFilter(secret, self._marked, self._passed)
-        self.marks.part = part
+        self.marks.restore(secret, part)
         if part:
             self.timers.set("mark", MARK_TIMEOUT, self.release_part)
         self.queue.extend(runs)
@@ -171,8 +170,8 @@ class RunQueue:
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
             self.history.last = {"key": run.key, **run.result(code)}
-        for left in self.every():
-            self._refuse(left, Refused(f"{self.name} ended before the command began"))
+        for waiting in self.every():
+            self._refuse(waiting, Refused(f"{self.name} ended before the command began"))
         self.timers.clear("run")
 
     @property
@@ -262,14 +261,13 @@ class RunQueue:
             self._check(run)
         elif run.withdrawn is not None:
             self._not_begun(run, run.withdrawn)
-        elif time.monotonic() - run.typed_at >= BEGIN_TIMEOUT:
-            if run.state == PROBED:
-                self._give_up(run)
-                self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
-            else:
-                self._withdraw(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
-        else:
+        elif time.monotonic() - run.typed_at < BEGIN_TIMEOUT:
             self.timers.set("run", BEGIN_TIMEOUT, self.step)
+        elif run.state == PROBED:
+            self._give_up(run)
+            self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
+        else:
+            self._withdraw(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
 
     def _begin(self, run: Run) -> None:
         """Types the run's line if a shell waits for one. Raises Busy if there will be none soon."""
@@ -282,9 +280,8 @@ class RunQueue:
         drained = not pump.take()
         shell = shells.foreground(pty)
         if shell is not None and shell.other_user:
-            raise Busy(
-                f"the shell in {self.name} is another user's", hint=f"type into it: $sesh --send {self.name} TEXT"
-            )
+            hint = f"type into it: $sesh --send {self.name} TEXT"
+            raise Busy(f"the shell in {self.name} is another user's", hint=hint)
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
             if pump.line_begun:
@@ -295,18 +292,16 @@ class RunQueue:
                 self._leave(run)
             return
         waited = time.monotonic() - run.turn_at
-        limit = NEXT_PROMPT if shell is not None else PASSING
-        if not self.prompted and self._starting(shell):
-            limit = FIRST_PROMPT
-        if waited > limit:
+        if waited > self._patience(shell):
             raise Busy(f"{shells.foreground_name(pty)} is running in {self.name}; wait for it to end, or use --send")
         self.timers.set("run", 0.002 if waited < 0.1 else 0.02, self.step)
 
-    def _starting(self, shell: Shell | None) -> bool:
-        """Whether the session's own program may be a shell that has not come to its first prompt."""
-        if self._pump.typed_line is not None or time.time() - self._facts["created"] > FIRST_PROMPT:
-            return False  # somebody has typed already
-        return shell is not None or bool(shells.kind_of(int(self._facts["pid"])))
+    def _patience(self, shell: Shell | None) -> float:
+        """Seconds for the shell in the foreground to come to its prompt, or for another program to leave it."""
+        fresh = self._pump.typed_line is None and time.time() - self._facts["created"] <= FIRST_PROMPT
+        if fresh and not self.prompted and (shell is not None or shells.kind_of(int(self._facts["pid"]))):
+            return FIRST_PROMPT  # it has not come to its first prompt, and nobody has typed
+        return NEXT_PROMPT if shell is not None else PASSING
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.shell = shell
@@ -413,11 +408,10 @@ class RunQueue:
         """Answers a client whose time is over; the command goes on."""
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.name} stayed busy until the timeout; the command did not run"))
-        elif run.state == TYPED:
-            if run.withdrawn is None:
-                message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
-                self._withdraw(run, TimedOut(message))
-        elif run.connection is not None:
+        elif run.state == TYPED and run.withdrawn is None:
+            message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
+            self._withdraw(run, TimedOut(message))
+        elif run.state != TYPED and run.connection is not None:
             run.respond(*run.answer(ExitCode.TIMED_OUT, ended=False))
 
     # -- the end of a run
@@ -435,11 +429,11 @@ class RunQueue:
         if run.connection is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
-            return
-        self.history.add_answer(run, run.result(code))
-        if run.connection is not None:
-            run.respond(*run.answer(code))
-        self._leave(run)
+        else:
+            self.history.add_answer(run, run.result(code))
+            if run.connection is not None:
+                run.respond(*run.answer(code))
+            self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.history.add_answer(run, error)

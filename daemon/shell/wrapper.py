@@ -142,6 +142,10 @@ class MarkerFilter:
         self.part = b""
         """The beginning of what may be a mark."""
 
+    def restore(self, secret: str, part: bytes) -> None:
+        """Goes on as the filter of an earlier process."""
+        self._start, self.part = _MARK + secret.encode(), part
+
     def hold(self) -> None:
         """Holds output back until `drop` or `release`."""
         if self._held is None:
