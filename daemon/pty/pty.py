@@ -116,7 +116,7 @@ class Pty:
     def read(self, most: int = TURN) -> tuple[list[bytes], bool]:
         """What the program has written, in blocks, and whether the terminal is still open on its side.
 
-        At most about `most` bytes: a block more where the last one began before.
+        At most about `most` bytes: the last block may end behind them.
         """
         blocks: list[bytes] = []
         taken = 0

@@ -77,7 +77,7 @@ class Model:
         self.position = log.base
         self.columns, self.rows = columns, rows
         self._cell: tuple[int, int] | None = None
-        """Width and height of a cell in pixels, where the terminal has told."""
+        """Width and height of a cell in pixels, if the terminal has told."""
         self._initial_size = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
@@ -163,7 +163,7 @@ class Model:
         return waited >= OVERDUE and self.lag <= waited * LIGHT
 
     def set_pixels(self, width: int, height: int) -> None:
-        """The screen's size in pixels, 0 where unknown: images count in it, from where the emulator is."""
+        """The screen's size in pixels, 0 for unknown: images count in it, from the emulator's position on."""
         across, down = width // max(1, self.columns), height // max(1, self.rows)
         self._cell = (across, down) if across and down else None
         if self._emulator is not None:
@@ -272,7 +272,7 @@ class Model:
     def dump(self) -> ModelState:
         """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
 
-        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None where it has not come there.
+        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None for those that it has not come to.
         """
         return {
             "position": self.position,
@@ -304,7 +304,7 @@ class Model:
                     self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles))
 
     def mark(self, position: int) -> None:
-        """Remembers the state at `position`, up to where a client was fed that may come back."""
+        """Remembers the state at `position`, the last one that a client was fed which may come back."""
         if position == self.position and self._emulator is not None:
             self._marks[position] = _state_of(self._emulator)
         elif position > self.position:

@@ -34,7 +34,7 @@ class Shell:
 
 
 def foreground(pty: Pty) -> Shell | None:
-    """The shell in the foreground, None where another program is."""
+    """The shell in the foreground, None for another program."""
     pid = pty.foreground()
     kind = kind_of(pid) if pid > 1 else ""
     if not kind:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from errno import EACCES, ENOENT
 
 from sesh import bounds, lean, paths, platform, protocol, wire
 from sesh.about import PROGRAM
@@ -91,10 +92,10 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
             paths.hold_package()
             session, listener = _set_up(spec, wire.Connection(channel, channel))
         except (SeshError, OSError) as error:
-            known = error if isinstance(error, SeshError) else refusal(error)
+            failure = error if isinstance(error, SeshError) else refusal(error)
             try:
-                wire.Connection(channel, channel).send(_refused(known))
-            finally:  # where the creator has died, nobody needs to know
+                wire.Connection(channel, channel).send(_refused(failure))
+            finally:  # if the creator has died, nobody needs to know
                 os._exit(1)
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
@@ -113,7 +114,7 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
 
 
 def _refused(error: SeshError) -> bytes:
-    """What the creator is told where there is no session."""
+    """The answer to the creator of no session."""
     return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
@@ -141,7 +142,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
 
 def _load_reload() -> Reload:
-    """What carries out `--reload`; loaded after the first output, before its files may be replaced."""
+    """The function that carries out `--reload`; loaded after the first output, before its files may be replaced."""
     from sesh.daemon.upgrade.reload import begin
 
     return begin
@@ -150,7 +151,7 @@ def _load_reload() -> Reload:
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
     """A session with its program running, and its listening socket.
 
-    Raises SeshError; Interrupted, and has changed nothing, where the creator has gone or has given up.
+    Raises SeshError; Interrupted, and has changed nothing, if the creator has gone or has given up.
     """
     listener = None
     try:
@@ -171,13 +172,13 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
 
 
 def _begin(creator: wire.Connection) -> None:
-    """Says that the session begins. Raises Interrupted where the creator has gone, or has given up."""
+    """Says that the session begins. Raises Interrupted if the creator has gone, or has given up."""
     if not creator.begin(0):
         raise Interrupted("its creator does not want the session any more")
 
 
 def refusal(error: OSError) -> Refused:
-    """The error for what the system would not do."""
+    """The error for a session that the system would not let be."""
     why = error.strerror or str(error)
     # What is written to a descriptor names no file: it is one of the directory's.
     hint = paths.remedy(error)
@@ -244,8 +245,8 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     if not command:
         program = programs.shell(spec["environment"])
         return program, shell_words(program, login=bool(spec.get("login"))), [program]
-    found, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
-    if found is None:
-        raise cannot_start(command[0], "" if exit_code == 127 else command[0], 2 if exit_code == 127 else 13)
-    program, argv = behind_enter(found, list(command)) if spec.get("gate") else (found, list(command))
+    path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
+    if path is None:
+        raise cannot_start(command[0], "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
+    program, argv = behind_enter(path, list(command)) if spec.get("gate") else (path, list(command))
     return program, argv, list(command)

@@ -242,7 +242,7 @@ _FILES = (
 
 
 def fingerprint() -> str:
-    """A hash of the attributes that processes inherit, apart from the environment; empty where they cannot be read.
+    """A hash of the attributes that processes inherit, apart from the environment; empty if they cannot be read.
 
     On Linux, by proc(5): user, groups and capabilities, seccomp, allowed processors, control group, limits, audit
     session, security label, root and namespaces; scheduling, I/O priority and session keyring. With them the version of
