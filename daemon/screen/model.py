@@ -272,7 +272,7 @@ class Model:
     def dump(self) -> ModelState:
         """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
 
-        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None for those that it has not come to.
+        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None for one that is still ahead.
         """
         return {
             "position": self.position,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     """The number of commands, the last answer, the commands with their output, the answers by their keys."""
 
 Done = tuple[str, int, int, int | None]
-"""The answer that is due when a unit of input is taken: `input` or `send`, the connection, and what that is made with."""
+"""The answer that is due when a unit of input is taken: `input` or `send`, the connection, its number, a count."""
 
 
 Attributes = dict[str, Any]
