@@ -49,7 +49,8 @@ try:
     from sesh.daemon.upgrade.reload import adopt
     serve = adopt({memory})
 except BaseException as error:
-    os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}, type(error).__name__ + ": " + str(error)])
+    why = (type(error).__name__ + ": " + str(error))[:1000].encode("utf-8", "backslashreplace").replace(b"\\0", b"?")
+    os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}, why])
 serve()
 """
 """Goes on as the other sesh; `serve` leads back itself."""
@@ -191,7 +192,7 @@ def _dump(server: Server, asker: Connection | None, number: int) -> State:
     return {**state, "request": (connections.index(asker) if asker in connections else None, number)}
 
 
-def _become(python: str, program: list[str], descriptors: list[int]) -> None:
+def _become(python: str, program: list[str | bytes], descriptors: list[int]) -> None:
     """Executes a program, and its arguments, with these descriptors. Raises OSError."""
     signal.setitimer(signal.ITIMER_REAL, 0)  # of the probation, which this image may still be on
     try:
@@ -305,7 +306,8 @@ class _Adopted:
             for descriptor in descriptors:
                 _stand_in(descriptor)
             program = _CALL.format(path=self._back["path"], call=_BACK.format(memory=memory))
-            _become(self._back["python"], [program, why], [memory, *descriptors])
+            argument = why[:1000].encode("utf-8", "backslashreplace").replace(b"\0", b"?")
+            _become(self._back["python"], [program, argument], [memory, *descriptors])
         except OSError as error:
             faults.note(f"the sesh before cannot be executed again after {why}", error)
         finally:
