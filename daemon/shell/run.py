@@ -8,6 +8,7 @@ comes with the answer.
 from __future__ import annotations
 
 import time
+from collections import deque
 
 from sesh import protocol
 
@@ -141,50 +142,59 @@ class RunOutput:
         """Bytes at its beginning that are no longer kept."""
         self.output_at = 0.0
         """When the last of it came (monotonic)."""
-        self._kept = bytearray()
+        self._blocks: deque[bytes] = deque()
+        self._size = 0
 
     @property
     def total(self) -> int:
         """The position behind its last byte."""
-        return self.dropped + len(self._kept)
+        return self.dropped + self._size
 
     def restore(self, kept: bytes) -> None:
-        """Goes on with what was kept of it."""
-        self._kept += kept
+        """Goes on with what was kept of it, and nothing else."""
+        self._blocks = deque([kept])
+        self._size = len(kept)
 
     def add(self, piece: bytes) -> None:
         """Keeps a piece of it."""
         self.output_at = time.monotonic()
-        self._kept += piece
-        excess = len(self._kept) - MAX_OUTPUT
-        if excess > 0:
-            del self._kept[:excess]
+        self._blocks.append(piece)
+        self._size += len(piece)
+        while self._size > MAX_OUTPUT:
+            excess = len(self._blocks.popleft())
+            self._size -= excess
             self.dropped += excess
             self.truncated = True
 
     def forget(self) -> None:
         """Drops what was printed until now: the command did not print it."""
-        self._kept.clear()
+        self.restore(b"")
         self.dropped = 0
         self.truncated = False
 
     def cut(self, prompt: bytes) -> None:
         """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
-        end = len(self._kept) - len(prompt)
-        if not prompt or not self._kept.endswith(prompt):
-            end = self._kept.rfind(_READLINE)
+        kept = b"".join(self._blocks)
+        end = len(kept) - len(prompt)
+        if not prompt or not kept.endswith(prompt):
+            end = kept.rfind(_READLINE)
             if end < 0:
-                end = self._kept.rfind(b"\n") + 1
-        del self._kept[end:]
+                end = kept.rfind(b"\n") + 1
+        self.restore(kept[:end])
 
     def between(self, start: int, end: int) -> bytes:
         """The bytes between two positions, as far as they are kept."""
-        return bytes(memoryview(self._kept)[max(0, start - self.dropped) : max(0, end - self.dropped)])
+        pieces, position = [], self.dropped
+        for block in self._blocks:
+            if position + len(block) > start and position < end:
+                pieces.append(block[max(0, start - position) : end - position])
+            position += len(block)
+        return b"".join(pieces)
 
     def position_of(self, count: int) -> int:
         """The position behind its first `count` bytes, which end with a line, as `LiveOutput` counts them."""
         position = sent = 0
-        for line in self._kept.splitlines(keepends=True) if count else ():
+        for line in b"".join(self._blocks).splitlines(keepends=True) if count else ():
             if sent >= count:
                 break
             position += len(line)
