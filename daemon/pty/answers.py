@@ -68,35 +68,35 @@ _ANSI = (
 )  # fmt: skip
 """xterm's sixteen colours, as red, green and blue of 0 to 255."""
 
-_NEEDING = frozenset(("cpr", "decxcpr", "decrqm", "decrqss", "kitty", "window"))
-
 
 def needs_terminal(kind: str) -> bool:
     """Whether `answer` reads the emulator for a query of this kind; for the others pass None."""
-    return kind in _NEEDING
+    return kind in _FROM_TERMINAL
 
 
 def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
-    """The answer to a query (`Finding.kind` and `Finding.body`); empty for kinds that are not answered.
-
-    Without a terminal the answers are those of a new one: cursor at the top left, default modes, 80x24.
-    """
-    fixed = _FIXED.get(kind)
-    if fixed is not None:
-        return fixed
-    make = _COMPUTED.get(kind)
-    return make(body, terminal) if make is not None else b""
+    """The answer to a query (`Finding.kind` and `Finding.body`); empty for kinds that are not answered."""
+    if kind in _FROM_TERMINAL:
+        return _FROM_TERMINAL[kind](body, terminal) if terminal is not None else b""
+    make = _FROM_QUERY.get(kind)
+    return make(body) if make is not None else _FIXED.get(kind, b"")
 
 
 def _number(text: bytes) -> int:
-    """`text` as a decimal number; 0 where it is not one."""
+    """`text` as a decimal number; 0 if it is not one."""
     return int(text) if text.isdigit() and len(text) < 10 else 0
 
 
-def _cursor(terminal: Terminal | None) -> bytes:
+def _position(_: bytes, terminal: Terminal) -> bytes:
+    return b"\x1b[" + _cursor(terminal) + b"R"
+
+
+def _extended_position(_: bytes, terminal: Terminal) -> bytes:
+    return b"\x1b[?" + _cursor(terminal) + b"R"
+
+
+def _cursor(terminal: Terminal) -> bytes:
     """Row and column of the cursor from 1, counted from the margins in origin mode."""
-    if terminal is None:
-        return b"1;1"
     row, column = terminal.cursor
     if terminal.mode(6):
         top, _, left, _ = terminal.margins
@@ -104,46 +104,37 @@ def _cursor(terminal: Terminal | None) -> bytes:
     return b"%d;%d" % (row + 1, column + 1)
 
 
-def _position(_: bytes, terminal: Terminal | None) -> bytes:
-    return b"\x1b[" + _cursor(terminal) + b"R"
-
-
-def _extended_position(_: bytes, terminal: Terminal | None) -> bytes:
-    return b"\x1b[?" + _cursor(terminal) + b"R"
-
-
-def _status(body: bytes, _: Terminal | None) -> bytes:
+def _status(body: bytes) -> bytes:
     return _STATUS.get(_number(body[1:-1].partition(b";")[0]), b"")
 
 
-def _mode(body: bytes, terminal: Terminal | None) -> bytes:
+def _mode(body: bytes, terminal: Terminal) -> bytes:
     """DECRPM: 1 for set, 2 for reset, 0 for an unknown mode."""
     private = body.startswith(b"?")
     number = _number(body.removeprefix(b"?").removesuffix(b"$p"))
     if number > 65535:
         return b""
-    state = terminal.mode(number, private) if terminal is not None else None
+    state = terminal.mode(number, private)
     value = 0 if state is None else 1 if state else 2
     return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, value)
 
 
-def _keyboard(_: bytes, terminal: Terminal | None) -> bytes:
-    return b"\x1b[?%du" % (terminal.kitty_flags if terminal is not None else 0)
+def _keyboard(_: bytes, terminal: Terminal) -> bytes:
+    return b"\x1b[?%du" % terminal.kitty_flags
 
 
-def _setting(body: bytes, terminal: Terminal | None) -> bytes:
+def _setting(body: bytes, terminal: Terminal) -> bytes:
     """DECRPSS: 1 with the setting, 0 for an unknown one."""
     setting = body.removeprefix(b"$q")
-    top, bottom, left, right = terminal.margins if terminal is not None else (0, 23, 0, 79)
+    top, bottom, left, right = terminal.margins
     if setting == b"m":
-        pen = terminal.pen_sgr() if terminal is not None else ""
-        value = "".join(each for each in pen if each in "0123456789;:").encode() or b"0"
+        value = "".join(char for char in terminal.pen_sgr() if char in "0123456789;:").encode() or b"0"
     elif setting == b"r":
         value = b"%d;%d" % (top + 1, bottom + 1)
     elif setting == b"s":
         value = b"%d;%d" % (left + 1, right + 1)
     elif setting == b" q":
-        value = b"%d" % (terminal.cursor_style if terminal is not None else 0)
+        value = b"%d" % terminal.cursor_style
     elif setting == b'"p':
         value = b"62;1"
     elif setting == b'"q':
@@ -153,45 +144,40 @@ def _setting(body: bytes, terminal: Terminal | None) -> bytes:
     return b"\x1bP1$r" + value + setting + _ST
 
 
-def _capabilities(body: bytes, _: Terminal | None) -> bytes:
+def _capabilities(body: bytes) -> bytes:
     """XTGETTCAP: the requested capabilities, up to the first unknown one, in hexadecimal."""
-    known: list[str] = []
+    values: list[str] = []
     for field in body.removeprefix(b"+q").split(b";"):
         try:
             name = bytes.fromhex(field.decode("ascii"))
         except ValueError:
             break
         value = _CAPABILITIES.get(name)
-        if value is None or len(known) == len(_CAPABILITIES):
+        if value is None or len(values) == len(_CAPABILITIES):
             break
-        known.append(f"{name.hex()}={value.hex()}")
-    return b"\x1bP%d+r" % bool(known) + ";".join(known).encode() + _ST
+        values.append(f"{name.hex()}={value.hex()}")
+    return b"\x1bP%d+r" % bool(values) + ";".join(values).encode() + _ST
 
 
-def _window(body: bytes, terminal: Terminal | None) -> bytes:
+def _window(body: bytes, terminal: Terminal) -> bytes:
     """XTWINOPS: the size in characters, and a window that is neither moved nor minimized; no pixels, no titles."""
-    columns, rows = (terminal.columns, terminal.rows) if terminal is not None else (80, 24)
-    operation = _number(body[:-1].partition(b";")[0])
-    return {
-        11: b"\x1b[1t",
-        13: b"\x1b[3;0;0t",
-        18: b"\x1b[8;%d;%dt" % (rows, columns),
-        19: b"\x1b[9;%d;%dt" % (rows, columns),
-    }.get(operation, b"")
+    size = b";%d;%dt" % (terminal.rows, terminal.columns)
+    answers = {11: b"\x1b[1t", 13: b"\x1b[3;0;0t", 18: b"\x1b[8" + size, 19: b"\x1b[9" + size}
+    return answers.get(_number(body[:-1].partition(b";")[0]), b"")
 
 
-def _parameters(body: bytes, _: Terminal | None) -> bytes:
+def _parameters(body: bytes) -> bytes:
     """DECREPTPARM, as xterm sends it: no parity, eight bits, 38,400 baud both ways."""
     return b"\x1b[%d;1;1;128;128;1;0x" % (3 if body == b"1x" else 2)
 
 
-def _graphics_attributes(body: bytes, _: Terminal | None) -> bytes:
+def _graphics_attributes(body: bytes) -> bytes:
     """XTSMGRAPHICS: no item can be read or set."""
     item = _number(body[1:-1].partition(b";")[0])
     return b"\x1b[?%d;1;0S" % (item if item in (1, 2, 3) else 0)
 
 
-def _colour(body: bytes, _: Terminal | None) -> bytes:
+def _colour(body: bytes) -> bytes:
     """The colours of a dark terminal, in xterm's form; the answer ends as the query did."""
     terminator = b"\x07" if body.endswith(b"\x07") else _ST
     first, *rest = body.removesuffix(terminator).split(b";")
@@ -219,15 +205,17 @@ def _indexed(index: int) -> tuple[int, int, int]:
     return steps[red], steps[rest // 6], steps[rest % 6]
 
 
-_COMPUTED: dict[str, Callable[[bytes, Terminal | None], bytes]] = {
+_FROM_TERMINAL: dict[str, Callable[[bytes, Terminal], bytes]] = {
     "cpr": _position,
     "decxcpr": _extended_position,
-    "dsr?": _status,
     "decrqm": _mode,
     "kitty": _keyboard,
     "decrqss": _setting,
-    "xtgettcap": _capabilities,
     "window": _window,
+}
+_FROM_QUERY: dict[str, Callable[[bytes], bytes]] = {
+    "dsr?": _status,
+    "xtgettcap": _capabilities,
     "decreqtparm": _parameters,
     "xtsmgraphics": _graphics_attributes,
     "colour": _colour,

@@ -50,21 +50,21 @@ class OutputLog:
     def read(self, position: int, limit: int) -> list[memoryview]:
         """At most `limit` bytes from `position` on, as views of the blocks, not copied; none at the head.
 
-        Raises LookupError where the log does not hold that position, or does not yet.
+        Raises LookupError if the log does not hold that position, or does not yet.
         """
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
         views: list[memoryview] = []
-        at = bisect_right(self._starts, position) - 1
-        while limit > 0 and 0 <= at < len(self._blocks):
-            block = self._blocks[at]
+        index = bisect_right(self._starts, position) - 1
+        while limit > 0 and 0 <= index < len(self._blocks):
+            block = self._blocks[index]
             view = memoryview(block if isinstance(block, bytes) else self._unpack(block))
-            view = view[position - self._starts[at] :][:limit]
+            view = view[position - self._starts[index] :][:limit]
             if view:
                 views.append(view)
             limit -= len(view)
             position += len(view)
-            at += 1
+            index += 1
         return views
 
     def _unpack(self, piece: Packed) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from errno import EACCES, EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
+from errno import EACCES, EAGAIN, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
 from fcntl import ioctl
 from sys import byteorder
 
@@ -18,8 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from resource import struct_rusage
     from typing import Any, TypedDict
-
-    from ptyprocess import PtyProcess
 
     class PtyState(TypedDict):
         """What a process that has these descriptors needs to go on with a pty."""
@@ -43,22 +41,11 @@ _OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
 class Pty:
     """The master side of a pty, non-blocking, and the session leader on its slave side."""
 
-    def __init__(self, process: PtyProcess | None, state: PtyState | None = None) -> None:
-        """`state`: instead of a process, what `dump` returned for a pty whose descriptors this process has."""
-        self._process = process
+    def __init__(self, state: PtyState) -> None:
         self.status: int | None = None
         self.usage: struct_rusage | None = None
-        if state is not None:
-            self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
-            self.path, self.device = state["path"], state["device"]
-            return
-        assert process is not None  # noqa: S101 (one of the two is given)
-        self.descriptor = process.fd
-        self.pid = process.pid
-        os.set_blocking(self.descriptor, False)
-        self.path = slave_path(self.descriptor)
-        self._slave = self._open_slave()
-        self.device = platform.device_number(os.stat(self.path).st_rdev)
+        self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
+        self.path, self.device = state["path"], state["device"]
 
     def dump(self) -> PtyState:
         """What a process that has these descriptors needs to go on with the pty."""
@@ -69,16 +56,6 @@ class Pty:
             "path": self.path,
             "device": self.device,
         }
-
-    def _open_slave(self) -> int:
-        """A descriptor of the program's side, -1 where it cannot be opened.
-
-        Without one, a program that closes its terminal and opens it again later would look like one that has ended.
-        """
-        try:
-            return os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        except OSError:
-            return -1
 
     @classmethod
     def spawn(
@@ -95,7 +72,7 @@ class Pty:
 
         `stdin`: a descriptor that it reads from instead of the pty, -1 for none.
 
-        Raises CannotStart (127, or 126 where the file is there and cannot be executed) and Refused for the directory.
+        Raises CannotStart (127, or 126 if the file is there and cannot be executed) and Refused for the directory.
         """
         process_class = load_ptyprocess()
 
@@ -128,7 +105,10 @@ class Pty:
             if error.errno != 0:  # that of `become`, as ptyprocess passes it on
                 raise _no_terminal(error) from error
             raise _spawn_error(error, words[0], program, directory) from error
-        pty = cls(process)
+        descriptor = os.dup(process.fd)
+        process.closed = True  # it would end the program when it is collected
+        process.fileobj.close()
+        pty = cls(new_state(descriptor, process.pid))
         if size[2] or size[3]:
             pty.resize(*size)
         return pty
@@ -136,7 +116,7 @@ class Pty:
     def read(self, most: int = TURN) -> tuple[list[bytes], bool]:
         """What the program has written, in blocks, and whether the terminal is still open on its side.
 
-        At most about `most` bytes: a block more where the last one began before.
+        At most about `most` bytes: the last block may end behind them.
         """
         blocks: list[bytes] = []
         taken = 0
@@ -154,27 +134,25 @@ class Pty:
         return blocks, True
 
     def write(self, data: bytes | memoryview) -> int:
-        """Writes as much as the program takes now: the number of bytes. Raises OSError where its terminal is gone."""
+        """Writes as much as the program takes now: the number of bytes. Raises OSError if its terminal is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
 
     def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        """Sets the size of the program's window; the kernel sends SIGWINCH only where it changes."""
+        """Sets the size of the program's window; the kernel sends SIGWINCH only if it changes."""
         packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
-        while True:
-            try:
-                ioctl(self.descriptor, termios.TIOCSWINSZ, packed)
-            except OSError as error:
-                if error.errno == EINTR:
-                    continue
-                if error.errno != EIO:
-                    raise
-            return
+        try:
+            ioctl(self.descriptor, termios.TIOCSWINSZ, packed)
+        except InterruptedError:
+            self.resize(columns, rows, width, height)
+        except OSError as error:
+            if error.errno != EIO:
+                raise
 
     def foreground(self) -> int:
-        """The foreground process group of the terminal, 0 where it has none."""
+        """The foreground process group of the terminal, 0 if it has none."""
         try:
             return max(0, os.tcgetpgrp(self.descriptor))
         except OSError:
@@ -189,17 +167,17 @@ class Pty:
         return bool(self._modes(_LOCAL_FLAGS) & termios.ECHO)
 
     def flags(self) -> int:
-        """ECHO and ICANON, as ECHOED carries them; 0 where the terminal is gone."""
+        """ECHO and ICANON, as ECHOED carries them; 0 if the terminal is gone."""
         flags = self._modes(_LOCAL_FLAGS)
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def translates(self) -> bool:
-        """Whether the terminal writes `\\r\\n` where a program writes `\\n`."""
+        """Whether the terminal writes `\\r\\n` for each `\\n` of a program."""
         needed = termios.OPOST | termios.ONLCR
         return self._modes(_OUTPUT_FLAGS, needed) & needed == needed
 
     def _modes(self, which: int, gone: int = 0) -> int:
-        """The flags of one kind, `gone` where the terminal is gone: closed here, or on the program's side."""
+        """The flags of one kind, `gone` if the terminal is gone: closed here, or on the program's side."""
         if self.descriptor < 0:
             return gone
         try:
@@ -237,12 +215,9 @@ class Pty:
     def close(self) -> None:
         """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
         descriptor, slave = self.descriptor, self._slave
-        self.descriptor = self._slave = -1  # also where closing reports an error: the kernel has closed it even then
+        self.descriptor = self._slave = -1  # even if closing reports an error, the kernel has closed it
         try:
-            if self._process is not None and descriptor >= 0:
-                self._process.fd, self._process.closed = -1, True
-                self._process.fileobj.close()  # it owns the descriptor, and would close the number once more
-            elif descriptor >= 0:
+            if descriptor >= 0:
                 os.close(descriptor)
         finally:
             if slave >= 0:
@@ -267,6 +242,19 @@ def load_ptyprocess() -> Any:
     return PtyProcess
 
 
+def new_state(descriptor: int, pid: int) -> PtyState:
+    """The state of a new pty, whose master side this descriptor is. Raises OSError."""
+    os.set_blocking(descriptor, False)
+    path = slave_path(descriptor)
+    try:
+        # Without it, a program that closes its terminal to open it again later would look like one that has ended.
+        slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        slave = -1
+    device = platform.device_number(os.stat(path).st_rdev)
+    return {"descriptor": descriptor, "slave": slave, "pid": pid, "path": path, "device": device}
+
+
 def slave_path(descriptor: int) -> str:
     """The path of the slave side of a pty."""
     if hasattr(os, "ptsname"):  # since Python 3.13
@@ -285,24 +273,22 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def _no_terminal(error: OSError) -> Refused:
-    """The error for what kept the pty or the process from being made; `pty.fork` tells the two apart no more."""
+    """The error for a pty or a process that could not be made. ptyprocess hides which: it shows with another pty."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)
     except OSError as again:
-        if again.errno in (EMFILE, ENFILE):
-            hint = "close some files, or raise the limit (ulimit -n)"
-        elif again.errno in (ENOSPC, EAGAIN, ENXIO):
+        if again.errno in (ENOSPC, EAGAIN, ENXIO):
             limit = "kernel.pty.max" if platform.LINUX else "kern.tty.ptmx_max"
             return Refused("no pty is left", hint=f"end some sessions or close terminals, or raise {limit} with sysctl")
-        else:
-            hint = "check /dev/ptmx and /dev/pts"
+        full = again.errno in (EMFILE, ENFILE)
+        hint = "close some files, or raise the limit (ulimit -n)" if full else "check /dev/ptmx and /dev/pts"
         return Refused(f"cannot open a pty: {again.strerror or again}", hint=hint)
     return no_process(error)
 
 
 def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exception:
-    """The exception for what `become` reported through ptyprocess, which passes only the text on."""
+    """The error that `become` reported through ptyprocess, which passes only its text on."""
     code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
     number = int(code) if code.isdecimal() else EACCES
     if step == "chdir":
@@ -311,7 +297,7 @@ def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exc
 
 
 def cannot_start(word: str, program: str, number: int) -> CannotStart:
-    """The error for a program that does not start: 127 where there is no such file, 126 where it cannot be executed."""
+    """The error for a program that does not start: 127 if there is no such file, 126 if it cannot be executed."""
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         return CannotStart(f"{printable(word)}: command not found; check the spelling and PATH")
     why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)

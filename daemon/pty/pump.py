@@ -54,7 +54,7 @@ class Pump:
     """The program's two directions, and when something last passed.
 
     `deliver` sends the block that was added to the log to its readers, and returns whether all of them have it.
-    `stirred` is called where the program has written, or a unit was typed. `found` is called with each finding of the
+    `stirred` is called if the program has written, or a unit was typed. `found` is called with each finding of the
     query scanner and the position behind it. `checkpoint` is called some time after output came.
     """
 
@@ -94,7 +94,7 @@ class Pump:
         """The log's head when a request last typed something; None before that."""
 
     def take(self, most: int = TURN) -> bool:
-        """Reads about `most` bytes that the program has written, and passes them on; False where nothing came."""
+        """Reads about `most` bytes that the program has written, and passes them on; False if nothing came."""
         self.delivered = False
         if self.pty is None or not self.open:
             return False
@@ -151,7 +151,7 @@ class Pump:
         return self.write_now(data)
 
     def write_now(self, data: bytes) -> int:
-        """Writes as much as the program takes: the number of bytes, none where others wait."""
+        """Writes as much as the program takes: the number of bytes, none if others wait."""
         if self.input.size or self.pty is None or not data:
             return 0
         try:
@@ -201,7 +201,7 @@ class InputQueue:
         return self._sizes.get(writer, 0)
 
     def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queues one unit; `done` is called once: with True where all of it was written, False where dropped."""
+        """Queues one unit; `done` is called once: with True if all of it was written, False if dropped."""
         self._writers.setdefault(writer, deque()).append((writer, memoryview(data), done))
         self._sizes[writer] = self.waiting(writer) + len(data)
         self.size += len(data)
@@ -247,8 +247,7 @@ class InputQueue:
 
     def clear(self) -> None:
         """Drops everything: the program's terminal is gone."""
-        dropped = [self._begun] if self._begun else []
-        dropped += [unit for units in self._writers.values() for unit in units]
+        dropped = self.units()
         self._writers.clear()
         self._sizes.clear()
         self._begun = None
@@ -364,10 +363,10 @@ class StdinPipe:
         """Goes on from what `dump` returned."""
         self._waiting, self._request, self._ends = memoryview(waiting), request, ends
 
-    def take(self, feeder: Feeder, request: int, at: int, data: bytes, *, ends: bool) -> None:
-        """Takes bytes that begin at offset `at`; the request is answered when the job has them."""
+    def take(self, feeder: Feeder, request: int, offset: int, data: bytes, *, ends: bool) -> None:
+        """Takes bytes that begin at an offset of the input; the request is answered when the job has them."""
         self.feeder, self._request, self._ends = feeder, request, ends
-        fresh = data[max(0, self.received - at) :]
+        fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
         self._waiting = memoryview(bytes(self._waiting) + fresh)
         if not self.pending:

@@ -26,7 +26,7 @@ QUERIES = frozenset({
 _LONGEST_CONTROL = 256
 _MAX_BELLS = 100
 
-# The empty groups at the ends tell the alternatives apart and cost nothing where none matches.
+# The empty groups at the ends tell the alternatives apart and cost nothing if none matches.
 _CONTROLS = rb"""
     c() | 0c() | >(?: 0?c() | 0?q() ) | =0?c() | 5n() | 6n()
   | \?(?! [0-9;]*[hl] ) (?: 6n() | u() | [0-9]m() | [0-9;]{1,32}n() | [0-9]{1,16}\$p() | [0-9;]{1,64}S() )
@@ -46,7 +46,7 @@ _OSC, _STRING, _BELL = 19, 20, 21
 REPLAYED = b";sesh=replay"
 """The end of a mark that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
 
-_ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
+_ESCAPE, _BACKSLASH = 0x1B, 0x5C
 _OPENERS = b"]P_X^"
 _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
 
@@ -126,19 +126,16 @@ class QueryScanner:
             findings = _parse_string(carry[:-1], b"\x1b\\", 1)
             return findings + self._scan(block, 1, 0)
         patterns = _patterns()
-        found = (patterns.osc_end if carry[1] == _OPENERS[0] else patterns.string_end)(block)
-        if found is None:
+        match = (patterns.osc_end if carry[1] == _OPENERS[0] else patterns.string_end)(block)
+        terminator = _terminator(block, match.start()) if match is not None else None
+        if match is None or terminator is None:
             self._carry_string(carry, block)
             return []
-        at = found.start()
-        terminator = _terminator(block, at)
-        if terminator is None:
-            self._carry_string(carry, block)
-            return []
+        start = match.start()
+        end = start + len(terminator)
         if not terminator:
-            return self._scan(block, at, 0)
-        end = at + len(terminator)
-        whole = carry if carry[2:3] == _GIVEN_UP else carry + block[:at]
+            return self._scan(block, start, 0)
+        whole = carry if carry[2:3] == _GIVEN_UP else carry + block[:start]
         return _parse_string(whole, terminator, end) + self._scan(block, end, 0)
 
     def _scan(self, data: bytes, start: int, offset: int) -> list[Finding]:
@@ -148,54 +145,48 @@ class QueryScanner:
         search = patterns.audible if data.find(b"\x07", start) >= 0 else patterns.silent
         findings: list[Finding] = []
         bells = 0
-        at = start
-        while (found := search(data, at)) is not None:
-            at = found.end()
-            which = found.lastindex or 0
-            if which == _BELL:
-                findings.append(Finding("bell", b"", at - offset))
+        end = start
+        while (match := search(data, end)) is not None:
+            start, end = match.span()
+            group = match.lastindex or 0
+            if group == _BELL:
+                findings.append(Finding("bell", b"", end - offset))
                 bells += 1
                 if bells == _MAX_BELLS:  # a flood of bells must not slow the relay down
                     search = patterns.silent
-            elif which < _OSC:
-                findings.append(Finding(_KINDS[which], data[found.start() + 2 : at], at - offset))
+            elif group < _OSC:
+                findings.append(Finding(_KINDS[group], data[start + 2 : end], end - offset))
             else:
-                terminator = _terminator(data, at)
+                terminator = _terminator(data, end)
                 if terminator is None:
-                    self._carry_string(b"", data[found.start() :])
+                    self._carry_string(b"", data[start:])
                     return findings
                 if terminator:
-                    end = at + len(terminator)
-                    findings += _parse_string(data[found.start() : at], terminator, end - offset)
-                    at = end
-        self._carry_control(patterns, data, at)
+                    string = data[start:end]
+                    end += len(terminator)
+                    findings += _parse_string(string, terminator, end - offset)
+        # The last bytes may be the beginning of a control sequence.
+        start = data.rfind(b"\x1b", end)
+        if start >= 0 and len(data) - start <= _LONGEST_CONTROL and patterns.unfinished(data, start):
+            self.carry = data[start:]
         return findings
-
-    def _carry_control(self, patterns: _Patterns, data: bytes, start: int) -> None:
-        """Carries the control sequence that `data` ends in the middle of."""
-        at = data.rfind(b"\x1b", start)
-        if at >= 0 and len(data) - at <= _LONGEST_CONTROL and patterns.unfinished(data, at):
-            self.carry = data[at:]
 
     def _carry_string(self, carry: bytes, more: bytes) -> None:
         """Carries a string that has not ended, up to its limit."""
         half = b"\x1b" if more.endswith(b"\x1b") else b""
         whole = carry + more
-        known = whole[2:3] != _GIVEN_UP and len(whole) - len(half) <= LONGEST_STRING
-        self.carry = whole if known else whole[:2] + _GIVEN_UP + half
+        fits = whole[2:3] != _GIVEN_UP and len(whole) - len(half) <= LONGEST_STRING
+        self.carry = whole if fits else whole[:2] + _GIVEN_UP + half
 
 
-def _terminator(data: bytes, at: int) -> bytes | None:
-    """The terminator of a string whose content ends at `at`: empty where it is cut off, None where it goes on."""
-    if at == len(data):
+def _terminator(data: bytes, end: int) -> bytes | None:
+    """The terminator of a string whose content ends at `end`: empty if it is cut off, None if it goes on."""
+    following = data[end : end + 2]
+    if following in (b"", b"\x1b"):
         return None
-    if data[at] == _BEL:
+    if following.startswith(b"\x07"):
         return b"\x07"
-    if data[at] != _ESCAPE:
-        return b""
-    if at + 1 == len(data):
-        return None
-    return b"\x1b\\" if data[at + 1] == _BACKSLASH else b""
+    return following if following == b"\x1b\\" else b""
 
 
 def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
@@ -232,7 +223,7 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
 
 
 def _notification(number: bytes, text: bytes) -> bytes | None:
-    """The text of a notification (OSC 9, 777); None where the command shows none."""
+    """The text of a notification (OSC 9, 777); None if the command shows none."""
     if number == b"9":
         command, separator, _ = text.partition(b";")
         return None if separator and command.isdigit() and len(command) < 3 else text  # 9;9;C:\: one of ConEmu's

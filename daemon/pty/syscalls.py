@@ -14,20 +14,19 @@ from sesh import platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-READ, _READV, _POLL, _PPOLL, _SELECT, _PSELECT, _EPOLL, _EPOLL2, _AGAIN = range(9)
-SEVERAL = range(_POLL, _AGAIN + 1)
-"""The kinds of call that wait for several descriptors. _AGAIN goes on with one, as after Ctrl-Z and fg."""
+READ, _POLL, _PPOLL, _SELECT, _EPOLL, _EPOLL2 = range(6)
 _CALLS = {
     "x86_64": {
-        0: READ, 19: _READV, 7: _POLL, 271: _PPOLL, 23: _SELECT, 270: _PSELECT, 232: _EPOLL, 281: _EPOLL,
-        441: _EPOLL2, 219: _AGAIN,
+        0: READ, 19: READ, 7: _POLL, 219: _POLL, 271: _PPOLL, 23: _SELECT, 270: _SELECT, 232: _EPOLL, 281: _EPOLL,
+        441: _EPOLL2,
     },
-    "aarch64": {63: READ, 65: _READV, 73: _PPOLL, 72: _PSELECT, 22: _EPOLL, 441: _EPOLL2, 128: _AGAIN},
+    "aarch64": {63: READ, 65: READ, 128: _POLL, 73: _PPOLL, 72: _SELECT, 22: _EPOLL, 441: _EPOLL2},
 }  # fmt: skip
 _CALLS["riscv64"] = _CALLS["loongarch64"] = _CALLS["aarch64"]
-"""The numbers of the calls that wait for descriptors, by the machine's name (syscalls(2))."""
+"""The calls that wait for descriptors, by the machine's name and their numbers (syscalls(2)). READ waits for one, the
+others for several. 219 and 128 (restart_syscall) go on with one of poll, as after Ctrl-Z and fg."""
 
 MOST_PROCESSES, MOST_THREADS, MOST_DESCRIPTORS = 64, 64, 1024
 """What is looked at: processes of the foreground, threads of each, descriptors that one call waits for."""
@@ -39,15 +38,6 @@ _IN = 0x0001 | 0x0040
 _INT = 0xFFFFFFFF
 _OWN = ("anon_inode:[eventfd]", "anon_inode:[signalfd]")
 """Descriptors by which a process only wakes itself."""
-
-
-class Sleep:
-    """What a thread sleeps in: the descriptors that it waits to read, and the seconds after which it wakes anyway."""
-
-    __slots__ = ("descriptors", "timeout")
-
-    def __init__(self, descriptors: list[int], timeout: float = ENDLESS) -> None:
-        self.descriptors, self.timeout = descriptors, timeout
 
 
 class Foreground:
@@ -68,14 +58,14 @@ class Foreground:
 
 
 def calls() -> dict[int, int] | None:
-    """The numbers of the calls that wait for descriptors on this machine; None where they are not known."""
+    """The kinds of the calls that wait for descriptors, by their numbers on this machine; None for an unknown one."""
     return _CALLS.get(os.uname().machine) if platform.LINUX else None
 
 
 def call_of(thread: str) -> list[int]:
     """The number of the call that a thread (`/proc/PID` or `/proc/PID/task/TID`) sleeps in, and its arguments.
 
-    Empty while it runs. Raises OSError where the kernel does not tell.
+    Empty while it runs. Raises OSError if the kernel does not tell.
     """
     words = platform.read_proc(f"{thread}/syscall").split()
     if not words or not words[0].lstrip(b"-").isdigit():
@@ -85,16 +75,16 @@ def call_of(thread: str) -> list[int]:
 
 def foreground(group: int, leader: int, device: int) -> Foreground:
     """Looks at the process group in the foreground of the terminal `device` (as in `tty_nr`), in `leader`'s session."""
-    found = Foreground()
-    found.told = calls() is not None
+    look = Foreground()
+    look.told = calls() is not None
     for pid, fields in _members(group, leader):
-        found.members.append(pid)
-        found.ticks += sum(map(int, fields[11:15]))
+        look.members.append(pid)
+        look.ticks += sum(map(int, fields[11:15]))
         try:
-            found.reads = _waits_for_a_key(pid, device, found) or found.reads
+            look.reads = _waits_for_a_key(pid, device, look) or look.reads
         except OSError:
-            found.told = found.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
-    return found
+            look.told = look.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
+    return look
 
 
 def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
@@ -122,51 +112,46 @@ def _threads(pid: int) -> list[str]:
 
 
 def _children(pid: int) -> list[int]:
-    """The children of all threads of a process."""
-    found: list[int] = []
+    children: list[int] = []
     for thread in _threads(pid):
         try:
-            found += map(int, platform.read_proc(f"/proc/{pid}/task/{thread}/children").split())
+            children += map(int, platform.read_proc(f"/proc/{pid}/task/{thread}/children").split())
         except OSError:
             continue
-    return found
+    return children
 
 
-def _waits_for_a_key(pid: int, device: int, found: Foreground) -> bool:
+def _waits_for_a_key(pid: int, device: int, look: Foreground) -> bool:
     """Whether a thread of a process waits for the terminal, and none for anything that is not of its own making."""
     reads = others = False
     descriptors = _Descriptors(pid, device)
     for thread in _threads(pid):
-        place = f"/proc/{pid}/task/{thread}"
         fields = platform.stat_of(f"{pid}/task/{thread}")
         if fields and fields[0] in "RD":
-            found.runs = others = True
+            look.runs = others = True
             continue
-        call = call_of(place)
-        sleep = _sleep(pid, call) if call else None
-        if sleep is None:
-            continue
-        kinds = {descriptors.kind(each) for each in sleep.descriptors} - {_SELF}
+        awaited, timeout = _sleep(pid, call_of(f"/proc/{pid}/task/{thread}"))
+        kinds = {descriptors.kind(descriptor) for descriptor in awaited}
         others = others or _OTHER in kinds
-        reads = reads or (_TERMINAL in kinds and sleep.timeout >= PATIENT)
+        reads = reads or (_TERMINAL in kinds and timeout >= PATIENT)
     return reads and not others
 
 
-def _sleep(pid: int, call: list[int]) -> Sleep | None:
-    """What a call waits for; None for one that waits for no descriptor."""
-    kind = (calls() or {}).get(call[0])
-    if kind is None or len(call) < 7:
-        return None
+def _sleep(pid: int, call: list[int]) -> tuple[list[int], float]:
+    """The descriptors that a call waits to read, and the seconds after which it returns anyway."""
+    kind = (calls() or {}).get(call[0]) if len(call) > 6 else None
+    if kind is None:
+        return [], ENDLESS
     first, second, third, fourth, fifth = call[1:6]
-    if kind in (READ, _READV):
-        return Sleep([first & _INT])
-    if kind in (_POLL, _AGAIN):
-        return Sleep(_polled(pid, first, second), _milliseconds(third))
+    if kind == READ:
+        return [first & _INT], ENDLESS
+    if kind == _POLL:
+        return _polled(pid, first, second), _milliseconds(third)
     if kind == _PPOLL:
-        return Sleep(_polled(pid, first, second), _timespec(pid, third))
-    if kind in (_SELECT, _PSELECT):
-        return Sleep(_selected(pid, first & _INT, second), _timespec(pid, fifth))
-    return Sleep(_in_epoll(pid, first & _INT), _timespec(pid, fourth) if kind == _EPOLL2 else _milliseconds(fourth))
+        return _polled(pid, first, second), _timespec(pid, third)
+    if kind == _SELECT:
+        return _selected(pid, first & _INT, second), _timespec(pid, fifth)
+    return _in_epoll(pid, first & _INT), _timespec(pid, fourth) if kind == _EPOLL2 else _milliseconds(fourth)
 
 
 def _milliseconds(argument: int) -> float:
@@ -197,18 +182,17 @@ def _polled(pid: int, address: int, count: int) -> list[int]:
     if not 0 < count <= MOST_DESCRIPTORS:
         return []
     memory = _memory(pid, address, 8 * count)
-    rows = [memory[at : at + 8] for at in range(0, len(memory), 8)]
-    found = [(int.from_bytes(row[:4], byteorder, signed=True), int.from_bytes(row[4:6], byteorder)) for row in rows]
-    return [descriptor for descriptor, events in found if descriptor >= 0 and events & _IN]
+    rows = [memory[start : start + 8] for start in range(0, len(memory), 8)]
+    pairs = [(int.from_bytes(row[:4], byteorder, signed=True), int.from_bytes(row[4:6], byteorder)) for row in rows]
+    return [descriptor for descriptor, events in pairs if descriptor >= 0 and events & _IN]
 
 
 def _selected(pid: int, count: int, address: int) -> list[int]:
     """The descriptors of select(2) that are to be read: a bit each, in words of the machine."""
     if not address or not 0 < count <= MOST_DESCRIPTORS:
         return []
-    size = 8 * ((count + 63) // 64)
-    memory = _memory(pid, address, size)
-    bits = sum(int.from_bytes(memory[at : at + 8], byteorder) << 8 * at for at in range(0, len(memory), 8))
+    memory = _memory(pid, address, 8 * ((count + 63) // 64))
+    bits = sum(int.from_bytes(memory[start : start + 8], byteorder) << 8 * start for start in range(0, len(memory), 8))
     return [descriptor for descriptor in range(count) if bits >> descriptor & 1]
 
 
@@ -224,38 +208,31 @@ _TERMINAL, _SELF, _OTHER = range(3)
 
 
 class _Descriptors:
-    """What the descriptors of a process lead to."""
+    """The descriptors of a process, on the terminal `device`."""
 
     def __init__(self, pid: int, device: int) -> None:
-        self._pid, self._device = pid, device
-        self._ends: dict[str, int] | None = None
+        self._folder, self._device = f"/proc/{pid}/fd", device
+        self._targets: list[str] = []
+        """What all of them lead to; read if a pipe is among those that are waited for."""
 
     def kind(self, descriptor: int) -> int:
         """One of _TERMINAL, _SELF, _OTHER."""
-        path = f"/proc/{self._pid}/fd/{descriptor}"
+        path = f"{self._folder}/{descriptor}"
         try:
             target = os.readlink(path)
             if target[:5] == "/dev/":
-                status = os.stat(path)
-                number = platform.device_number(status.st_rdev)
-                if number == self._device or (os.major(status.st_rdev) == 5 and not os.minor(status.st_rdev)):
-                    return _TERMINAL
+                device = os.stat(path).st_rdev
+                controlling = os.major(device) == 5 and not os.minor(device)  # /dev/tty
+                return _TERMINAL if controlling or platform.device_number(device) == self._device else _OTHER
         except (FileNotFoundError, PermissionError):
             return _OTHER
-        if target in _OWN or (target[:5] == "pipe:" and self._count(target) > 1):
-            return _SELF
-        return _OTHER
-
-    def _count(self, pipe: str) -> int:
-        """How many ends of a pipe the process has: with both it wakes itself."""
-        if self._ends is None:
-            self._ends = {}
-            for each in _listed(f"/proc/{self._pid}/fd"):
-                self._ends[each] = self._ends.get(each, 0) + 1
-        return self._ends.get(pipe, 0)
+        if target[:5] == "pipe:":
+            self._targets = self._targets or list(_links(self._folder))
+            return _SELF if self._targets.count(target) > 1 else _OTHER  # with both ends it wakes itself
+        return _SELF if target in _OWN else _OTHER
 
 
-def _listed(folder: str) -> Iterable[str]:
+def _links(folder: str) -> Iterator[str]:
     for name in os.listdir(folder)[:MOST_DESCRIPTORS]:
         try:
             yield os.readlink(f"{folder}/{name}")

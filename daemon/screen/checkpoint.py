@@ -28,11 +28,11 @@ TIME_SHARE, BYTES_PER_SECOND = 100, 32 << 10
 LAST_CATCH_UP = 5.0
 """Seconds that the emulator gets before the last checkpoint: as much as it may be behind takes less."""
 LINES, TAIL = 1000, 256 << 10
-"""Lines of scrollback that are kept; bytes, where no emulator has seen them."""
+"""Lines of scrollback that are kept; bytes, if no emulator has seen them."""
 
 _SCREEN_ERASED, _SCROLLBACK_ERASED, _ALTERNATE = b"\x1b[2J", b"\x1b[3J", b"\x1b[?1049h"
 _NEAR = 16
-"""Bytes within which both erasures stand where one command (`clear`) wrote them."""
+"""Bytes within which both erasures stand if one command (`clear`) wrote them."""
 
 
 class Checkpointer:
@@ -47,7 +47,7 @@ class Checkpointer:
         """Seconds until the next one may come."""
 
     def write_if_due(self) -> None:
-        """Some time after output came: writes a checkpoint where it is time to, else checks again later."""
+        """Some time after output came: writes a checkpoint if it is time to, else checks again later."""
         now = time.monotonic()
         due = max(self._log.appended_at + QUIET, self._written_at + self._pause)
         due = min(due, self._written_at + BUSY)
@@ -97,11 +97,11 @@ def _content(log: OutputLog, model: Model) -> tuple[ModelState, bytes]:
 
 def _first_needed(data: bytes) -> int:
     """The offset of the first byte worth keeping: behind what a person has cleared, and at most `TAIL` from the end."""
-    at = data.rfind(_SCROLLBACK_ERASED)
-    if at < 0 or _SCREEN_ERASED not in data[max(0, at - _NEAR) : at]:
-        at = 0
-    line = data.find(b"\n", len(data) - TAIL) + 1 if len(data) - at > TAIL else 0
-    return line if line > at and _ALTERNATE not in data[at:line] else at
+    cleared = data.rfind(_SCROLLBACK_ERASED)
+    if cleared < 0 or _SCREEN_ERASED not in data[max(0, cleared - _NEAR) : cleared]:
+        cleared = 0
+    line = data.find(b"\n", len(data) - TAIL) + 1 if len(data) - cleared > TAIL else 0
+    return line if line > cleared and _ALTERNATE not in data[cleared:line] else cleared
 
 
 def _sizes(model: ModelState, start: int) -> ModelState:

@@ -77,7 +77,7 @@ class Model:
         self.position = log.base
         self.columns, self.rows = columns, rows
         self._cell: tuple[int, int] | None = None
-        """Width and height of a cell in pixels, where the terminal has told."""
+        """Width and height of a cell in pixels, if the terminal has told."""
         self._initial_size = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
@@ -94,7 +94,7 @@ class Model:
         """Bytes that the last slices held, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
         """Up to where bytes that are not plain text were counted, and how many there were."""
-        self._counted: tuple[tuple[int, int, int], tuple[int, int]] | None = None
+        self._counted: tuple[tuple[int, int, int], tuple[int, int] | None] | None = None
         """The scrollback as it was counted last, and for which head and size."""
 
     @property
@@ -104,7 +104,7 @@ class Model:
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator at `position`; loads it where it is not loaded yet."""
+        """The emulator at `position`; loads it if it is not loaded yet."""
         if self._emulator is None:
             from sesh.vt.emulator import Emulator
 
@@ -126,7 +126,7 @@ class Model:
     def portion(self) -> int:
         """Bytes to read from the program at once.
 
-        Where it goes at the emulator's pace, that is what the emulator takes in one slice: the echo of a key is read
+        While it goes at the emulator's pace, that is what the emulator takes in one slice: the echo of a key is read
         behind it.
         """
         return TURN if self._log.head - self.position < EMULATOR_LAG - TURN else min(TURN, self._slice)
@@ -140,7 +140,7 @@ class Model:
         return lag > UNLOADED_LAG and (lag > UNLOADED_PLAIN_LAG or not self._plain())
 
     def _plain(self) -> bool:
-        """Whether what the emulator has not seen is lines of text, or nearly so."""
+        """Whether the output that the emulator has not seen is lines of text, or nearly so."""
         head = self._log.head
         if self._examined < head:
             block = self._log.bytes(self._examined, head)
@@ -163,7 +163,7 @@ class Model:
         return waited >= OVERDUE and self.lag <= waited * LIGHT
 
     def set_pixels(self, width: int, height: int) -> None:
-        """The screen's size in pixels, 0 where unknown: images count in it, from where the emulator is."""
+        """The screen's size in pixels, 0 for unknown: images count in it, from the emulator's position on."""
         across, down = width // max(1, self.columns), height // max(1, self.rows)
         self._cell = (across, down) if across and down else None
         if self._emulator is not None:
@@ -181,10 +181,10 @@ class Model:
         elif self.loaded and not self.lag:
             self._apply_resizes()
 
-    def step(self) -> None:
-        """Feeds the emulator one slice, of a length that takes a few milliseconds.
+    def step(self, end: int | None = None) -> None:
+        """Feeds the emulator one slice, of a length that takes a few milliseconds, up to `end` at most.
 
-        A fault of the emulator costs that slice, so that it cannot block the program forever. Raises OSError where it
+        A fault of the emulator costs that slice, so that it cannot block the program forever. Raises OSError if it
         cannot be loaded now; that costs nothing, and the program waits.
         """
         try:
@@ -197,63 +197,46 @@ class Model:
             raise
         if not self.lag:
             return
-        limit = min(self._slice, max(_SMALL_LAG, self.lag >> 3))
-        if self._resizes:
-            limit = min(limit, self._resizes[0][0] - self.position)
-        for mark in self._marks:
-            if mark > self.position:
-                limit = min(limit, mark - self.position)
+        start = self.position
+        end = min(start + self._slice, start + max(_SMALL_LAG, self.lag >> 3), self._log.head if end is None else end)
+        # It has to come to these positions: the size changes there, or its state is to be remembered.
+        for stop in (self._resizes[0][0] if self._resizes else end, *self._marks):
+            if stop > start:
+                end = min(end, stop)
         began, began_work = time.perf_counter(), time.thread_time()
-        block = self._log.bytes(self.position, min(self.position + limit, self._log.head))
-        self.position += len(block)
-        taken = emulator.feed(block, STEP_TIME)
-        self.position -= len(block) - taken
+        self.position = end
+        taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
+        self.position = start + taken
         took = time.perf_counter() - began
         self._fed = self._fed * _FADING + taken
         self._spent = self._spent * _FADING + time.thread_time() - began_work
         self._remember()
         if not self.lag:
             self._behind_since = None
-        if took < _QUICK and len(block) == self._slice:
+        if took < _QUICK and end - start == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)
-        elif took > _SLOW or taken < len(block):
+        elif took > _SLOW or self.position < end:
             self._slice = max(self._slice // 2, _SMALLEST)
-        self._tell()
-        self._apply_resizes()
-
-    def _tell(self) -> None:
-        """Says once that the emulator failed at a sequence, which cost that sequence alone."""
-        error = self.emulator.last_error
-        if error is not None and not self._told:
+        if emulator.last_error is not None and not self._told:
             self._told = True
-            self._fault("a fault in the emulator, in one sequence", error)
+            self._fault("a fault in the emulator, in one sequence", emulator.last_error)
+        self._apply_resizes()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME) -> bool:
         """Feeds the emulator for at most `seconds`; whether it has seen everything then."""
-        until = time.monotonic() + seconds
-        while self.lag and time.monotonic() < until:
-            self.step()
-        self._apply_resizes()
-        return not self.lag
+        return self.reach(self._log.head, seconds)
 
-    def reach(self, position: int, seconds: float = CATCH_UP_TIME) -> bool:
+    def reach(self, position: int, seconds: float) -> bool:
         """Feeds the emulator up to `position` and no further, for at most `seconds`; whether it has come there."""
-        emulator = self.emulator
         until = time.monotonic() + seconds
-        self._apply_resizes()
         while self.position < position and time.monotonic() < until:
-            end = min(position, self.position + self._slice)
-            if self._resizes:
-                end = min(end, self._resizes[0][0])
-            self.position += emulator.feed(self._log.bytes(self.position, end), STEP_TIME)
-            self._remember()
-            self._tell()
-            self._apply_resizes()
+            self.step(position)
+        self._apply_resizes()
         return self.position >= position
 
     @property
     def _pace(self) -> float:
-        """Bytes that the emulator takes in a second of the processor; without end while little is known of that."""
+        """Bytes that the emulator takes in a second of the processor; infinite while it has done little."""
         return self._fed / self._spent if self._spent > STEP_TIME else float("inf")
 
     def near(self, position: int) -> bool:
@@ -261,7 +244,7 @@ class Model:
         return position - self.position <= self._pace * CATCH_UP_TIME
 
     def skip_ahead(self) -> bool:
-        """Goes on with the log's last part where all of it would take the emulator too long; whether it does.
+        """Goes on with the log's last part if all of it would take the emulator too long; whether it does.
 
         Screen and scrollback lack what lies between. No client's bytes do.
         """
@@ -270,7 +253,7 @@ class Model:
             return False
         start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))
         block = self._log.bytes(start, start + _BOUNDARY)
-        start += max(0, min((at for at in (block.find(b"\n"), block.find(b"\x1b")) if at >= 0), default=0))
+        start += min((index for index in (block.find(b"\n"), block.find(b"\x1b")) if index >= 0), default=0)
         if start <= self.position:
             return False
         self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
@@ -280,7 +263,7 @@ class Model:
         return True
 
     def apply_size(self) -> None:
-        """Gives the emulator the session's current size, even where it has not come to the last resize yet."""
+        """Gives the emulator the session's current size, even if it has not come to the last resize yet."""
         self._resizes.clear()
         emulator = self.emulator
         if (emulator.columns, emulator.rows) != (self.columns, self.rows):
@@ -289,13 +272,13 @@ class Model:
     def dump(self) -> ModelState:
         """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
 
-        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None where it has not come there.
+        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None for one that is still ahead.
         """
         return {
             "position": self.position,
             "size": [self.columns, self.rows],
             "born": list(self._initial_size),
-            "resizes": [list(each) for each in self._resizes],
+            "resizes": [list(resize) for resize in self._resizes],
             "marks": [
                 (position, [state[0], state[1], list(state[2])] if state else None)
                 for position, state in self._marks.items()
@@ -308,20 +291,20 @@ class Model:
         self.position = state["position"]
         self.columns, self.rows = state["size"]
         self._initial_size = (state["born"][0], state["born"][1])
-        self._resizes = deque((at, columns, rows) for at, columns, rows in state["resizes"])
+        self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
         self._marks = dict.fromkeys(position for position, _ in state["marks"])
         if state["emulator"] is not None:
             from sesh.vt.emulator import Emulator
             from sesh.vt.screen import Stacks
 
             self._emulator = Emulator.from_state(state["emulator"])
-            for position, known in state["marks"]:
-                if known:
-                    main, alternate, titles = known[2] if len(known) > 2 else (0, 0, ())
-                    self._marks[position] = (known[0], known[1], Stacks(main, alternate, tuple(titles)))
+            for position, seen in state["marks"]:
+                if seen is not None:
+                    scrolled, alternate, (main_flags, alternate_flags, titles) = seen
+                    self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles))
 
     def mark(self, position: int) -> None:
-        """Remembers the state at `position`, up to where a client was fed that may come back."""
+        """Remembers the state at `position`, the last one that a client was fed which may come back."""
         if position == self.position and self._emulator is not None:
             self._marks[position] = _state_of(self._emulator)
         elif position > self.position:
@@ -342,22 +325,20 @@ class Model:
         return state[1:] if state else (False, Stacks())
 
     def _state_at(self, position: int) -> State | None:
-        """The state at the last known position up to this one."""
+        """The state at the last position up to this one that is remembered."""
         marked = self._marks.get(position)
         if marked is not None:
             return marked
-        before = [state for passed, state in self._passed if passed <= position]
-        return before[-1] if before else None
+        return next((state for passed, state in reversed(self._passed) if passed <= position), None)
 
     def _remember(self) -> None:
-        """Remembers the state at this position."""
         state = _state_of(self.emulator)
         self._passed.append((self.position, state))
         if self.position in self._marks:
             self._marks[self.position] = state
 
     def _apply_resizes(self) -> None:
-        """Resizes the emulator where it has come to a position at which the session was resized."""
+        """Resizes the emulator if it has come to a position at which the session was resized."""
         while self._resizes and self._resizes[0][0] <= self.position and self._emulator is not None:
             _, columns, rows = self._resizes.popleft()
             self._emulator.resize(columns, rows)
@@ -367,25 +348,21 @@ class Model:
 
         The modules of an emulator never leave a process again, and they are most of a small session's memory.
         """
-        if self._emulator is None and not self._nothing_scrolled():
+        if self._emulator is None:
+            if self._nothing_scrolled():
+                return 0, 0
             state = (self._log.head, self.columns, self.rows)
             if self._counted is None or self._counted[0] != state:
-                counted = self._count_apart()
-                self._counted = (state, counted) if counted is not None else None
-            if self._counted is not None:
+                self._counted = state, self._count_apart()
+            if self._counted[1] is not None:
                 return self._counted[1]
-            self.catch_up()
-        if self._emulator is None:
-            return 0, 0
         self.catch_up()
-        return self._emulator.scrollback.lines, self._emulator.scrollback.bytes
+        return self.emulator.scrollback.lines, self.emulator.scrollback.bytes
 
     def _nothing_scrolled(self) -> bool:
         """Whether the output is so little and simple that nothing of it can have left the screen."""
-        if self._log.head == 0:
-            return True
         if self._log.base or self._resizes or self._log.head > UNLOADED_LAG:
-            return False
+            return self._log.head == 0
         import re
 
         from sesh.vt.render.clean_screen import replay_safe
@@ -395,38 +372,34 @@ class Model:
         return down is None and replay_safe(data, columns, rows)
 
     def _count_apart(self) -> tuple[int, int] | None:
-        """Lines and bytes of the scrollback, counted by a child process; None where that is not possible."""
+        """Lines and bytes of the scrollback, counted by a child process; None if it cannot be made, or takes long."""
+        ends: list[int] = []
         try:
-            reading, writing = os.pipe()
-        except OSError:
-            return None
-        try:
+            ends += os.pipe()
             child = os.fork()
-        except OSError:
-            os.close(reading)
-            os.close(writing)
-            return None
-        if child == 0:
-            try:
-                signal.set_wakeup_fd(-1)  # its signals are not the daemon's
-                if self.reach(self._log.head, _COUNT_TIME):
-                    scrollback = self.emulator.scrollback
-                    os.write(writing, b"%d %d" % (scrollback.lines, scrollback.bytes))
-            finally:
-                os._exit(0)
-        os.close(writing)
-        import select
-
-        try:
-            poll = select.poll()
-            poll.register(reading, select.POLLIN)
-            if not poll.poll(_COUNT_TIME * 1000):
-                os.kill(child, signal.SIGKILL)
-            words = os.read(reading, 64).split()
-        finally:
-            os.close(reading)
+            if not child:
+                self._report_count(ends[1])
+            os.close(ends.pop())
+            counts = os.read(ends[0], 64).split()  # empty if the child has ended without a word
             os.waitpid(child, 0)
-        return (int(words[0]), int(words[1])) if len(words) == 2 else None
+        except OSError:
+            return None
+        finally:
+            for end in ends:
+                os.close(end)
+        return (int(counts[0]), int(counts[1])) if counts else None
+
+    def _report_count(self, descriptor: int) -> None:
+        """In the child process: writes the counts, unless that takes too long; never returns."""
+        try:
+            signal.set_wakeup_fd(-1)  # its signals are not the daemon's
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, _COUNT_TIME)
+            if self.reach(self._log.head, _COUNT_TIME):
+                scrollback = self.emulator.scrollback
+                os.write(descriptor, b"%d %d" % (scrollback.lines, scrollback.bytes))
+        finally:
+            os._exit(0)
 
 
 def _state_of(emulator: Emulator) -> State:

@@ -55,19 +55,19 @@ class History:
 
     def newest(self, room: int) -> list[RunFacts]:
         """The newest commands, the oldest of them first, whose texts have at most so many characters."""
-        found: list[RunFacts] = []
+        newest: list[RunFacts] = []
         for entry, _ in reversed(self._entries):
             room -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
             if room < 0:
                 break
-            found.append(entry)
-        return found[::-1]
+            newest.append(entry)
+        return newest[::-1]
 
     def dump(self) -> tuple[int, RunFacts | None, list[tuple[RunFacts, bytes]], list[list[Any]]]:
         """Count, last answer, commands, answers: all of it but for the bytes as plain data."""
         answers = [
-            [key, number, {"error": each.facts()} if isinstance(each, SeshError) else each]
-            for key, number, each in self._answers
+            [key, number, {"error": answer.facts()} if isinstance(answer, SeshError) else answer]
+            for key, number, answer in self._answers
         ]
         return self.count, self.last, list(self._entries), answers
 
@@ -77,37 +77,35 @@ class History:
         """Goes on from what `dump` returned."""
         self.count, self.last = count, last
         self._entries.extend(entries)
-        for key, number, each in answers:
-            self._answers.append((key, number, rebuild(each["error"]) if "error" in each else each))
+        for key, number, answer in answers:
+            self._answers.append((key, number, rebuild(answer["error"]) if "error" in answer else answer))
 
     def next_number(self) -> int:
         """The number of a command that begins now."""
         self.count += 1
         return self.count
 
-    def add_run(self, run: Run, code: int | None, output: bytes) -> None:
-        """Remembers a command of `--run` that has ended."""
+    def add(
+        self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
+    ) -> None:
+        """Remembers a command that has ended, and as much of its output as there is room for."""
         entry: RunFacts = {
-            "n": run.number,
-            "command": run.words,
-            "cwd": run.cwd,
-            "started": run.started,
-            "duration": round(run.duration or 0.0, 3),
+            "n": number,
+            "command": words,
+            "cwd": cwd,
+            "started": started,
+            "duration": round(duration, 3),
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self.add(entry, output)
-
-    def add(self, entry: RunFacts, output: bytes) -> None:
-        """Remembers a command, and as much of its output as there is room for."""
-        self.count = max(self.count, int(entry["n"]))
+        self.count = max(self.count, number)
         self._entries.append((entry, output[-MAX_OUTPUT:]))
         room = MAX_OUTPUT_IN_ALL
-        for at in range(len(self._entries) - 1, -1, -1):
-            known, kept = self._entries[at]
+        for index in range(len(self._entries) - 1, -1, -1):
+            entry, kept = self._entries[index]
             room -= len(kept)
             if room < 0 and kept:
-                self._entries[at] = (known, b"")
+                self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
         """Remembers the first answer to a command that has a key."""
@@ -115,14 +113,13 @@ class History:
             self._answers.append((run.key, run.number, answer))
 
     def answer_again(self, key: str, connection: Connection, request: int, since: int) -> bool:
-        """Answers a client that comes back for a command that has its answer; False where there is none.
+        """Answers a client that comes back for a command that has its answer; False if there is none.
 
         `since`: how many bytes of its output the client has already.
         """
-        found = next((each for each in self._answers if key and each[0] == key), None)
-        if found is None:
+        number, answer = next(((n, answer) for own, n, answer in self._answers if key and own == key), (0, None))
+        if answer is None:
             return False
-        _, number, answer = found
         if isinstance(answer, SeshError):
             connection.refuse(request, answer)
             return True
@@ -206,22 +203,13 @@ class CommandMarks:
         if self._begun is None:
             return
         (start, moment, since, command, cwd), self._begun = self._begun, None
-        word = body[2:].partition(b";")[0]
-        code = int(word) if word.isdigit() and len(word) < 4 else None
+        digits = body[2:].partition(b";")[0]
+        code = int(digits) if digits.isdigit() and len(digits) < 4 else None
         if command is None:
             self._emit("command_ended", exit_code=code)
             return
-        output = self._output(start, position)
-        entry: RunFacts = {
-            "n": self._number or 0,
-            "command": [command],
-            "cwd": cwd,
-            "started": moment,
-            "duration": round(time.monotonic() - since, 3),
-            "exit_code": code,
-            "output_bytes": len(output),
-        }
-        self._history.add(entry, output)
+        duration = time.monotonic() - since
+        self._history.add(self._number or 0, [command], cwd, moment, duration, code, self._output(start, position))
         self._emit("command_ended", exit_code=code, command=[command], n=self._number)
 
     def _output(self, start: int, end: int) -> bytes:
@@ -233,8 +221,8 @@ class CommandMarks:
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
-    """What a command printed, without what its shell printed before and behind it. `translated`: the terminal has made
-    CR LF of its line feeds."""
+    """The output of a command alone, without what its shell printed before and behind it. `translated`: the terminal
+    has made CR LF of its line feeds."""
     before = _BEFORE.match(data[:_LONGEST_ADDITION])
     behind = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
     data = data[before.end() if before else 0 : len(data) - (behind.end() if behind else 0)]
@@ -242,10 +230,10 @@ def own_output(data: bytes, *, translated: bool) -> bytes:
 
 
 def parse_command(body: bytes) -> str | None:
-    """The command that a mark C names, None where it names none. Never raises, whatever the program prints."""
-    field = next((each for each in body.split(b";")[1:] if each.startswith(b"cmdline_url=")), None)
+    """The command that a mark C names, None if it names none. Never raises, whatever the program prints."""
+    field = next((field for field in body.split(b";")[1:] if field.startswith(b"cmdline_url=")), None)
     if field is None:
         return None
-    raw = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), field.partition(b"=")[2])
+    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), field.partition(b"=")[2])
     text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
     return plain(text, keep="\n\t") or None

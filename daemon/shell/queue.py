@@ -86,8 +86,7 @@ class RunQueue:
     def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
         """Goes on with runs of an earlier process; `active`: whether the first of them is under way."""
         self.secret = secret
-        self.marks = MarkerFilter(secret, self._marked, self._passed)
-        self.marks.part = part
+        self.marks.restore(secret, part)
         if part:
             self.timers.set("mark", MARK_TIMEOUT, self.release_part)
         self.queue.extend(runs)
@@ -109,10 +108,10 @@ class RunQueue:
         key: str = "",
         follows: int | None = None,
     ) -> None:
-        """Takes a command, or a client that comes back for one, known by its `key`. Raises Busy where too many wait."""
+        """Takes a command, or a client that comes back for one, known by its `key`. Raises Busy if too many wait."""
         if self.history.answer_again(key, connection, request, follows or 0):
             return
-        run = next((each for each in self.every() if key and each.key == key), None)
+        run = next((run for run in self.every() if key and run.key == key), None)
         if run is not None:
             run.connection, run.request = connection, request
             if run.state != WAITING:
@@ -124,8 +123,8 @@ class RunQueue:
         elif len(self.queue) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
-            run = Run(self.history.next_number(), words, connection, request, wait=wait, key=key)
-            run.follows = follows
+            number = self.history.next_number()
+            run = Run(number, words, connection, request, wait=wait, key=key, follows=follows)
             self.queue.append(run)
         if timeout is not None:
             self.set_timeout(run, timeout)
@@ -138,7 +137,7 @@ class RunQueue:
 
     def interrupt(self, connection: Connection) -> None:
         """Ctrl-C in a waiting client: its command gets SIGINT, or is not begun."""
-        for run in [each for each in self.every() if each.connection is connection]:
+        for run in [run for run in self.every() if run.connection is connection]:
             if run.state == WAITING:
                 self._refuse(run, Interrupted("interrupted before the command began"))
             elif self._pump.pty is not None:
@@ -161,8 +160,8 @@ class RunQueue:
     def ends_shell(self, code: int | None) -> bool:
         """Whether the end of the shell, with this code, is the doing of a command, whose caller is told or just was:
         fish answers before it ends."""
-        at, answered = self._finished
-        return self.active is not None or (answered == code and time.monotonic() < at + JUST_NOW)
+        finished_at, answered = self._finished
+        return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
 
     def program_ended(self, code: int | None) -> None:
         """The session's program has ended, and with it the command under way; the others are refused."""
@@ -171,8 +170,8 @@ class RunQueue:
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
             self.history.last = {"key": run.key, **run.result(code)}
-        for left in self.every():
-            self._refuse(left, Refused(f"{self.name} ended before the command began"))
+        for waiting in self.every():
+            self._refuse(waiting, Refused(f"{self.name} ended before the command began"))
         self.timers.clear("run")
 
     @property
@@ -195,41 +194,50 @@ class RunQueue:
         self._pump.show(self.marks.release_part())
 
     def _passed(self, piece: bytes) -> None:
-        """Output between marks: the command's, or what follows it."""
-        if self.active is not None and self.active.state in (RUNNING, PROBED):
-            self.active.add_output(piece)
-            if self.active.live is not None and self.active.live.due:
-                self._check(self.active)
+        """Keeps output between marks: the command's, or the prompt behind it."""
+        run = self.active
+        if run is not None and run.state in (RUNNING, PROBED):
+            run.output.add(piece)
+            if run.live is not None and run.live.due:
+                self._check(run)
         else:
             self.between = (self.between + piece)[-MAX_PROMPT:]
 
     def _marked(self, token: str, rest: str) -> bytes:
-        """Handles a mark of ours; what replaces it."""
+        """Handles a mark of ours; returns what replaces it."""
         run = self.active
         letter, _, code = rest.partition(";")
         if letter == "E" and token in self.outer:
             self.outer.remove(token)
             if run is not None and run.state == RUNNING and run.shell and not shells.alive(run.shell.pid):
-                self._finish(run, int(code) if code.isdecimal() else None)
-            return b""
-        if run is None or token != run.token or self._pump.pty is None:
-            return b""
-        if letter == "B" and run.state == TYPED:
-            return self._begun(run)
-        if letter == "C" and run.state == RUNNING:
-            run.begin()
-            if run.wrapper is not None:
-                run.wrapper.remove()
-            self._stands(run)
-        elif letter == "E" and run.state in (RUNNING, PROBED):
-            redraw = b"\r\x1b[K" if run.state == PROBED else b""
-            modes = self.marks.drop() if run.state == PROBED else b""
-            if run.withdrawn is not None:
-                self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
-            else:
-                self._finish(run, int(code) if code.isdecimal() else None)
-            return modes + redraw
+                self._finish(run, _code(code))  # it was that shell's last command
+        elif run is not None and token == run.token and self._pump.pty is not None:
+            if letter == "B" and run.state == TYPED:
+                return self._begun(run)
+            if letter == "C" and run.state == RUNNING:
+                self._command_begun(run)
+            elif letter == "E" and run.state == RUNNING:
+                self._command_ended(run, code)
+            elif letter == "E" and run.state == PROBED:
+                modes = self.marks.drop()
+                self._command_ended(run, code)
+                return modes + b"\r\x1b[K"  # the line of ours that asked for the code goes
         return b""
+
+    def _command_begun(self, run: Run) -> None:
+        """The command runs, even if it was to be withdrawn."""
+        run.begin()
+        if run.wrapper is not None and run.wrapper.kind != shells.FISH:
+            run.wrapper.remove()  # fish has yet to read them
+        error, run.withdrawn = run.withdrawn, None
+        if isinstance(error, TimedOut):
+            self._time_out(run)
+
+    def _command_ended(self, run: Run, code: str) -> None:
+        if run.withdrawn is not None:
+            self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
+        else:
+            self._finish(run, _code(code))
 
     # -- the steps of a run
 
@@ -253,17 +261,16 @@ class RunQueue:
             self._check(run)
         elif run.withdrawn is not None:
             self._not_begun(run, run.withdrawn)
-        elif time.monotonic() - run.typed_at >= BEGIN_TIMEOUT:
-            if run.state == PROBED:
-                self._give_up(run)
-                self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
-            else:
-                self._withdraw(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
-        else:
+        elif time.monotonic() - run.typed_at < BEGIN_TIMEOUT:
             self.timers.set("run", BEGIN_TIMEOUT, self.step)
+        elif run.state == PROBED:
+            self._give_up(run)
+            self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
+        else:
+            self._withdraw(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
 
     def _begin(self, run: Run) -> None:
-        """Types the run's line where a shell waits for one. Raises Busy where there will be none soon."""
+        """Types the run's line if a shell waits for one. Raises Busy if there will be none soon."""
         pump, pty = self._pump, self._pump.pty
         if run.connection is None or run.connection.closed:
             self._leave(run)  # unanswered: a client with a key that comes back asks anew
@@ -273,9 +280,8 @@ class RunQueue:
         drained = not pump.take()
         shell = shells.foreground(pty)
         if shell is not None and shell.other_user:
-            raise Busy(
-                f"the shell in {self.name} is another user's", hint=f"type into it: $sesh --send {self.name} TEXT"
-            )
+            hint = f"type into it: $sesh --send {self.name} TEXT"
+            raise Busy(f"the shell in {self.name} is another user's", hint=hint)
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
             if pump.line_begun:
@@ -286,115 +292,105 @@ class RunQueue:
                 self._leave(run)
             return
         waited = time.monotonic() - run.turn_at
-        limit = NEXT_PROMPT if shell is not None else PASSING
-        if not self.prompted and self._starting(shell):
-            limit = FIRST_PROMPT
-        if waited > limit:
+        if waited > self._patience(shell):
             raise Busy(f"{shells.foreground_name(pty)} is running in {self.name}; wait for it to end, or use --send")
         self.timers.set("run", 0.002 if waited < 0.1 else 0.02, self.step)
 
-    def _starting(self, shell: Shell | None) -> bool:
-        """Whether the session's own program may be a shell that has not come to its first prompt."""
-        if self._pump.typed_line is not None or time.time() - self._facts["created"] > FIRST_PROMPT:
-            return False  # somebody has typed already
-        return shell is not None or bool(shells.kind_of(int(self._facts["pid"])))
+    def _patience(self, shell: Shell | None) -> float:
+        """Seconds for the shell in the foreground to come to its prompt, or for another program to leave it."""
+        fresh = self._pump.typed_line is None and time.time() - self._facts["created"] <= FIRST_PROMPT
+        if fresh and not self.prompted and (shell is not None or shells.kind_of(int(self._facts["pid"]))):
+            return FIRST_PROMPT  # it has not come to its first prompt, and nobody has typed
+        return NEXT_PROMPT if shell is not None else PASSING
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.shell = shell
         run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
-        run.wrapper = Wrapper(self.name, run.token, shell.kind, source(run.words, shell.kind))
         try:
-            run.wrapper.write()
+            self._enter(run, TYPED, Wrapper(self.name, run.token, shell.kind, source(run.words, shell.kind)))
         except OSError as error:
-            run.wrapper.remove()
+            run.remove_files()
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
-        self._enter(run, TYPED, run.wrapper.line)
         self._pump.sent_at = self._pump.log.head
 
-    def _enter(self, run: Run, state: int, line: bytes) -> None:
+    def _enter(self, run: Run, state: int, wrapper: Wrapper) -> None:
+        """Types the line that makes the shell source the files of `wrapper`. Raises OSError."""
+        run.remove_files()
+        run.wrapper = wrapper
+        wrapper.write()
         self.marks.hold()
         run.state, run.typed_at = state, time.monotonic()
         self.timers.set("run", BEGIN_TIMEOUT, self.step)
-        self._pump.type("run", line)
+        self._pump.type("run", wrapper.line)
 
     def _begun(self, run: Run) -> bytes:
         """The shell begins. Returns what clients see: the command as if somebody had typed it."""
-        pty = self._pump.pty
+        pty, shell = self._pump.pty, run.shell
         run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
-        run.output_at = run.began_at
-        run.cwd = platform.directory_of(run.shell.pid) if run.shell is not None else ""
-        run.translated = pty is None or pty.translates()
+        run.output.output_at = run.began_at
+        run.cwd = platform.directory_of(shell.pid) if shell is not None else ""
+        run.output.translated = pty is None or pty.translates()
         self._emit("command_started", command=run.words, n=run.number)
         self.timers.set("run", QUIET, self.step)
-        if run.shell is not None and run.shell.kind == shells.FISH:
-            run.begin()  # it prints no other mark before the command
-            self._stands(run)
+        kind = shell.kind if shell is not None else ""
+        if kind == shells.FISH:
+            self._command_begun(run)  # it prints no other mark before the command
         if not run.wait:
             self._answer_started(run)
-        return self.marks.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
+        return self.marks.drop() + shown(run.words, kind).encode() + b"\r\n"
 
     def _answer_started(self, run: Run) -> None:
-        """Answers a client that does not wait for the end."""
         if run.connection is not None:
-            run.connection.respond(run.request, **run.result(None))
             self.history.add_answer(run, run.result(None))
-            run.connection = None
+            run.respond(b"", run.result(None))
 
     def _check(self, run: Run) -> None:
-        """Whether the shell has come back to its prompt without mark E; sends live output where it has not."""
+        """Looks at the foreground: the shell is away, and live output is sent, or it is back without mark E."""
         pump, pty, now = self._pump, self._pump.pty, time.monotonic()
         self.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.step)
-        loud = now - run.output_at < QUIET
+        loud = now - run.output.output_at < QUIET
         if pty is None or run.shell is None or (loud and run.live is None):
             return
         shell = shells.foreground(pty)
-        away = shell is None or not shell.ready
-        if away and run.live is not None:
-            run.live.send(pty)
-        if shell is None or away or loud or pump.take() or run.state != RUNNING:
-            run.nested_at = 0.0
+        if shell is None or not shell.ready:
+            if run.live is not None:
+                run.live.send(pty)
+        elif not loud and not pump.take() and run.state == RUNNING:  # what it takes may end in mark E
+            self._returned(run, run.shell, shell)
             return
-        same = shell.pid == run.shell.pid and shell.kind == run.shell.kind
-        if same and shell.kind in (shells.ZSH, shells.FISH):
+        run.nested_at = 0.0
+
+    def _returned(self, run: Run, began: Shell, shell: Shell) -> None:
+        """A shell is at its prompt and silent, and there is no mark E from the one that began the command."""
+        same = shell.pid == began.pid
+        if same and shell.kind == began.kind and shell.kind in (shells.ZSH, shells.FISH):
             return  # these always print mark E: what reads there is a builtin of the command
-        if same or shell.pid == run.shell.pid or not shells.alive(run.shell.pid):
-            if not pump.line_begun and run.wrapper is not None and not shell.other_user:
-                self._probe(run, shell)
+        if same or not shells.alive(began.pid):
+            if not self._pump.line_begun and not shell.other_user:
+                run.output.cut(self.between)
+                self._enter(run, PROBED, Wrapper(self.name, run.token, shell.kind))
             return
+        # The command has started this shell.
+        now = time.monotonic()
         run.nested_at = run.nested_at or now
         if now - run.nested_at >= NESTED:
             self.outer.append(run.token)
-            run.cut(self.between)
+            run.output.cut(self.between)
             self._finish(run, 0)
 
-    def _probe(self, run: Run, shell: Shell) -> None:
-        """Asks the shell for the exit code of its last command."""
-        run.cut(self.between)
-        if run.wrapper is not None:
-            run.wrapper.remove()
-        run.wrapper = Wrapper(self.name, run.token, shell.kind, None)
-        run.wrapper.write_probe()
-        self._enter(run, PROBED, run.wrapper.line)
-
     def _withdraw(self, run: Run, error: SeshError) -> None:
-        """Takes back what the shell has not begun with: without the inner file it cannot.
+        """Takes back a command that the shell has not begun with: without the inner file it cannot.
 
-        Mark B is written before that file is opened. So `error` is the answer only where no B comes that was written
-        before (`_not_begun`), or where no C comes behind it.
+        Mark B is written before that file is opened. So `error` is the answer only if no B comes that was written
+        before (`_not_begun`), or no C behind it.
         """
         self._give_up(run)
         run.withdrawn = error
         self.timers.set("run", SETTLED, self.step)
 
-    def _stands(self, run: Run) -> None:
-        """The command runs, although it was to be withdrawn."""
-        error, run.withdrawn = run.withdrawn, None
-        if isinstance(error, TimedOut):
-            self._time_out(run)
-
     def _not_begun(self, run: Run, error: SeshError) -> None:
-        """The shell does not do what was typed: clears the line, and tries once more where it was not at a prompt."""
+        """The shell does not do what was typed: clears the line, and tries once more if it was not at a prompt."""
         run.withdrawn = None
         if not isinstance(error, Interrupted):
             self._pump.type("run", b"\x03")
@@ -405,44 +401,39 @@ class RunQueue:
         self.timers.set("run", QUIET, self.step)
 
     def _give_up(self, run: Run) -> None:
-        if run.wrapper is not None:
-            run.wrapper.remove()
+        run.remove_files()
         self._pump.show(self.marks.release())
 
     def _time_out(self, run: Run) -> None:
         """Answers a client whose time is over; the command goes on."""
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.name} stayed busy until the timeout; the command did not run"))
-        elif run.state == TYPED:
-            if run.withdrawn is None:
-                message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
-                self._withdraw(run, TimedOut(message))
-        elif run.connection is not None:
-            data, result = run.answer(ExitCode.TIMED_OUT, ended=False)
-            run.connection.respond(run.request, data, **result)
-            run.connection = None
+        elif run.state == TYPED and run.withdrawn is None:
+            message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
+            self._withdraw(run, TimedOut(message))
+        elif run.state != TYPED and run.connection is not None:
+            run.respond(*run.answer(ExitCode.TIMED_OUT, ended=False))
 
     # -- the end of a run
 
     def _finish(self, run: Run, code: int | None) -> None:
-        """The command has ended; `code` is None where it is unknown."""
-        pty = self._pump.pty
-        run.translated = run.translated and (pty is None or pty.translates())
+        """The command has ended; `code` is None if it is unknown."""
+        pty, output = self._pump.pty, run.output
+        output.translated = output.translated and (pty is None or pty.translates())
         now = time.monotonic()
         self._finished = (now, code)
         run.duration = now - run.began_at
-        self.history.add_run(run, code, run.output(ended=True))
+        self.history.add(run.number, run.words, run.cwd, run.started, run.duration, code, output.text(run.token))
         self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
         self.between = b""
         if run.connection is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
-            return
-        self.history.add_answer(run, run.result(code))
-        if run.connection is not None:
-            data, result = run.answer(code)
-            run.connection.respond(run.request, data, **result)
-        self._leave(run)
+        else:
+            self.history.add_answer(run, run.result(code))
+            if run.connection is not None:
+                run.respond(*run.answer(code))
+            self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.history.add_answer(run, error)
@@ -452,8 +443,7 @@ class RunQueue:
 
     def _leave(self, run: Run) -> None:
         """Forgets a run, and goes on with the next one."""
-        if run.wrapper is not None:
-            run.wrapper.remove()
+        run.remove_files()
         run.connection, run.state = None, DONE
         self.timers.clear(("run", run.number))
         if run in self.queue:
@@ -461,3 +451,8 @@ class RunQueue:
         if run is self.active:
             self.active = None
             self.timers.set("run", 0, self.step)
+
+
+def _code(text: str) -> int | None:
+    """The exit code in a mark; None if the shell did not write one."""
+    return int(text) if text.isdecimal() else None

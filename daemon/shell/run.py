@@ -31,12 +31,14 @@ MAX_OUTPUT = 32 << 20
 """Bytes of output that are kept of a command, the last ones."""
 _DUMPED = (
     "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
-    "translated", "interrupted", "truncated", "nested_at", "output_at", "follows", "dropped",
+    "interrupted", "nested_at", "follows",
 )  # fmt: skip
+_DUMPED_OUTPUT = ("translated", "truncated", "output_at", "dropped")
+"""Attributes that go over with `--reload`: of a run, and of its output."""
 
 
 class Run:
-    """A command, the connection that waits for it (None for none), and its output as it came from the terminal."""
+    """A command, the connection that waits for it (None for none), and how far it is."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class Run:
         *,
         wait: bool,
         key: str = "",
+        follows: int | None = None,
     ) -> None:
         self.number, self.words = number, list(words)
         self.key = key
@@ -66,106 +69,54 @@ class Run:
         self.cwd = ""
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.translated = True
-        """Whether the terminal wrote `\\r\\n` for each `\\n`."""
-        self.interrupted = self.truncated = False
+        self.interrupted = False
         self.withdrawn: SeshError | None = None
         """The answer, should the shell not have begun with what was typed before its files were removed."""
         self.nested_at = 0.0
-        self.output_at = 0.0
+        """When another shell was first seen at its prompt; 0 for never."""
+        self.output = RunOutput()
         self.live: LiveOutput | None = None
-        """Sends its output while it runs, where that was requested; made at its first byte."""
-        self.follows: int | None = None
-        """How many bytes of its output the client has already; None where it wants all of it at the end."""
-        self.dropped = 0
-        self._blocks: deque[bytes] = deque()
-        self._size = 0
-
-    @property
-    def total(self) -> int:
-        """Bytes that it has written, counted as they came from the terminal."""
-        return self.dropped + self._size
-
-    def between(self, start: int, end: int) -> bytes:
-        """What it wrote between two positions, as far as that is kept."""
-        found, at = [], self.dropped
-        for block in self._blocks:
-            if at + len(block) > start and at < end:
-                found.append(block[max(0, start - at) : end - at])
-            at += len(block)
-        return b"".join(found)
-
-    def position_of(self, count: int) -> int:
-        """The position behind the first `count` bytes of its output, which end with a line, as `LiveOutput` counts."""
-        at = sent = 0
-        for line in b"".join(self._blocks).splitlines(keepends=True) if count else ():
-            if sent >= count:
-                break
-            at += len(line)
-            sent += len(line) - (self.translated and line.endswith(b"\r\n"))
-        return at
+        """Sends its output while it runs, if that was requested; made at its first byte."""
+        self.follows = follows
+        """How many bytes of its output the client has already; None if it wants all of it at the end."""
 
     def begin(self) -> None:
         """Its output begins now."""
-        self.forget_output()
+        self.output.forget()
         if self.follows is not None:
             self.live = LiveOutput(self)
 
+    def remove_files(self) -> None:
+        """Removes the files that the shell sources, if there are any."""
+        if self.wrapper is not None:
+            self.wrapper.remove()
+
+    def respond(self, data: bytes, result: RunFacts) -> None:
+        """Answers its client, if one waits."""
+        if self.connection is not None:
+            self.connection.respond(self.request, data, **result)
+        self.connection = None
+
     def dump(self) -> tuple[dict[str, object], bytes]:
         """Its plain attributes and the output that is kept, without its shell, files and connection."""
-        return {name: getattr(self, name) for name in _DUMPED}, b"".join(self._blocks)
+        attributes = {name: getattr(self, name) for name in _DUMPED}
+        attributes.update({name: getattr(self.output, name) for name in _DUMPED_OUTPUT})
+        return attributes, self.output.between(0, self.output.total)
 
     def restore(self, attributes: Mapping[str, object], output: bytes) -> None:
         """Goes on from what `dump` returned."""
         for name, value in attributes.items():
-            setattr(self, name, value)
-        self._blocks.append(output)
-        self._size = len(output)
+            setattr(self.output if name in _DUMPED_OUTPUT else self, name, value)
+        self.output.restore(output)
 
     def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, RunFacts]:
         """The output that the client does not have yet, and the result."""
         result = self.result(code, timed_out=not ended)
+        token = self.token if ended else ""
         if self.live is None:
-            return self.output(ended=ended), result
-        data = self.output(ended=ended, since=self.live.position)
+            return self.output.text(token), result
+        data = self.output.text(token, since=self.live.position)
         return data, {**result, "from": self.live.sent, "truncated": self.live.lost}
-
-    def add_output(self, piece: bytes) -> None:
-        """Keeps a piece of its output."""
-        self.output_at = time.monotonic()
-        self._blocks.append(piece)
-        self._size += len(piece)
-        while self._size > MAX_OUTPUT:
-            gone = len(self._blocks.popleft())
-            self._size -= gone
-            self.dropped += gone
-            self.truncated = True
-
-    def forget_output(self) -> None:
-        """Drops what was printed until now: the command did not print it."""
-        self._blocks.clear()
-        self._size = self.dropped = 0
-        self.truncated = False
-
-    def output(self, *, ended: bool, since: int = 0) -> bytes:
-        """What the command wrote from a position on, without a shell's trace (`set -x`) of the wrapper's last line."""
-        data = b"".join(self._blocks)[max(0, since - self.dropped) :]
-        if ended and self.token:
-            token = self.token.encode()
-            while token in data[(at := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:
-                data = data[:at]
-        return data.replace(b"\r\n", b"\n") if self.translated else data
-
-    def cut(self, prompt: bytes) -> None:
-        """Removes the prompt with which the shell came back; `prompt`: the last one that is known."""
-        data = b"".join(self._blocks)
-        at = len(data) - len(prompt)
-        if not prompt or not data.endswith(prompt):
-            at = data.rfind(_READLINE)
-            if at < 0:
-                at = data.rfind(b"\n") + 1
-        self._blocks = deque([data[:at]])
-        self._size = at
 
     def result(self, code: int | None, *, timed_out: bool = False) -> RunFacts:
         """The result, as the client gets it."""
@@ -175,9 +126,90 @@ class Run:
             "exit_code": code,
             "duration": round(duration, 3),
             "timed_out": timed_out,
-            "truncated": self.truncated,
+            "truncated": self.output.truncated,
             "n": self.number,
         }
+
+
+class RunOutput:
+    """What a command has printed, as it came from the terminal. Positions count from its first byte."""
+
+    def __init__(self) -> None:
+        self.translated = True
+        """Whether the terminal wrote `\\r\\n` for each `\\n`."""
+        self.truncated = False
+        self.dropped = 0
+        """Bytes at its beginning that are no longer kept."""
+        self.output_at = 0.0
+        """When the last of it came (monotonic)."""
+        self._blocks: deque[bytes] = deque()
+        self._size = 0
+
+    @property
+    def total(self) -> int:
+        """The position behind its last byte."""
+        return self.dropped + self._size
+
+    def restore(self, kept: bytes) -> None:
+        """Goes on with what was kept of it, and nothing else."""
+        self._blocks = deque([kept])
+        self._size = len(kept)
+
+    def add(self, piece: bytes) -> None:
+        """Keeps a piece of it."""
+        self.output_at = time.monotonic()
+        self._blocks.append(piece)
+        self._size += len(piece)
+        while self._size > MAX_OUTPUT:
+            excess = len(self._blocks.popleft())
+            self._size -= excess
+            self.dropped += excess
+            self.truncated = True
+
+    def forget(self) -> None:
+        """Drops what was printed until now: the command did not print it."""
+        self.restore(b"")
+        self.dropped = 0
+        self.truncated = False
+
+    def cut(self, prompt: bytes) -> None:
+        """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
+        kept = b"".join(self._blocks)
+        end = len(kept) - len(prompt)
+        if not prompt or not kept.endswith(prompt):
+            end = kept.rfind(_READLINE)
+            if end < 0:
+                end = kept.rfind(b"\n") + 1
+        self.restore(kept[:end])
+
+    def between(self, start: int, end: int) -> bytes:
+        """The bytes between two positions, as far as they are kept."""
+        pieces, position = [], self.dropped
+        for block in self._blocks:
+            if position + len(block) > start and position < end:
+                pieces.append(block[max(0, start - position) : end - position])
+            position += len(block)
+        return b"".join(pieces)
+
+    def position_of(self, count: int) -> int:
+        """The position behind its first `count` bytes, which end with a line, as `LiveOutput` counts them."""
+        position = sent = 0
+        for line in b"".join(self._blocks).splitlines(keepends=True) if count else ():
+            if sent >= count:
+                break
+            position += len(line)
+            sent += len(line) - (self.translated and line.endswith(b"\r\n"))
+        return position
+
+    def text(self, token: str, *, since: int = 0) -> bytes:
+        """What the command wrote from a position on, without a shell's trace (`set -x`) of the wrapper's last line.
+
+        `token`: what that line would hold; empty for a command that has not ended.
+        """
+        data = self.between(since, self.total)
+        while token and token.encode() in data[(end := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:
+            data = data[:end]
+        return data.replace(b"\r\n", b"\n") if self.translated else data
 
 
 CHECK_EVERY = 4 << 20
@@ -192,7 +224,7 @@ class LiveOutput:
     def __init__(self, run: Run, since: int = 0) -> None:
         self._run = run
         self.sent = since
-        self.position = run.position_of(since)
+        self.position = run.output.position_of(since)
         """The same place in the output as it came from the terminal."""
         self._safe = self._seen = 0
 
@@ -207,28 +239,28 @@ class LiveOutput:
     @property
     def due(self) -> bool:
         """Whether so much has come that the shell is to be checked."""
-        return self._run.total - self._seen > CHECK_EVERY
+        return self._run.output.total - self._seen > CHECK_EVERY
 
     @property
     def lost(self) -> bool:
         """Whether some of what was not sent is no longer kept."""
-        return self._run.dropped > self.position
+        return self._run.output.dropped > self.position
 
     def send(self, pty: Pty) -> None:
         """The shell is away from its prompt: sends what had come at the last call."""
-        run = self._run
-        self._safe, self._seen = self._seen, run.total
+        run, output = self._run, self._run.output
+        self._safe, self._seen = self._seen, output.total
         if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:
             return
-        piece = run.between(self.position, self._safe)
+        piece = output.between(self.position, self._safe)
         piece = piece[: piece.rfind(b"\n") + 1]
         ours = piece.find(run.token.encode())
         if ours >= 0:
             piece = piece[: piece.rfind(b"\n", 0, ours) + 1]
         self.position += len(piece)
-        if run.translated and pty.translates():
+        if output.translated and pty.translates():
             piece = piece.replace(b"\r\n", b"\n")
-        for at in range(0, len(piece), protocol.CHUNK):
-            block = piece[at : at + protocol.CHUNK]
+        for start in range(0, len(piece), protocol.CHUNK):
+            block = piece[start : start + protocol.CHUNK]
             run.connection.queue(protocol.numbered(protocol.OUTPUT, self.sent, block))
             self.sent += len(block)

@@ -34,7 +34,7 @@ class Shell:
 
 
 def foreground(pty: Pty) -> Shell | None:
-    """The shell in the foreground, None where another program is."""
+    """The shell in the foreground, None for another program."""
     pid = pty.foreground()
     kind = kind_of(pid) if pid > 1 else ""
     if not kind:
@@ -92,15 +92,15 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
         call = syscalls.call_of(f"/proc/{pid}")
     except OSError:
         return True  # the kernel does not say: the terminal's mode has to do
-    known = syscalls.calls()
-    if known is None:
+    kinds = syscalls.calls()
+    if kinds is None:
         return bool(call)
-    if len(call) < 4:
+    if len(call) < 4 or call[0] not in kinds:
         return False
-    reads = known.get(call[0]) == syscalls.READ
+    reads = kinds[call[0]] == syscalls.READ
     if kind == DASH and not edits:
         return reads and call[1] == 0 and call[3] > _READ_OF_ONE
-    return kind != BASH if reads else known.get(call[0]) in syscalls.SEVERAL
+    return kind != BASH or not reads
 
 
 def at_prompt(pty: Pty) -> bool:

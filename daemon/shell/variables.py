@@ -25,7 +25,7 @@ _LARGEST = 64 << 10
 
 
 def displays(sent: object) -> dict[str, str]:
-    """The displays in a client's HELLO; an empty value where it has none."""
+    """The displays in a client's HELLO; an empty value if it has none."""
     if not isinstance(sent, dict):
         return {}
     values = {key: sent.get(key) for key in DISPLAYS}
@@ -37,14 +37,14 @@ def displays(sent: object) -> dict[str, str]:
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Writes the variables that have changed. Where the disk is full, nothing is written, without an error."""
-    known = _read(session_id)
-    if known is None:
-        known = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
-        if not renamed and all(known[key] == value for key, value in changes.items()):
+    """Writes the variables that have changed. If the disk is full, nothing is written, without an error."""
+    before = _read(session_id)
+    if before is None:
+        before = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
+        if not renamed and all(before[key] == value for key, value in changes.items()):
             return
-    now = {**known, **changes, "SSH_AUTH_SOCK": records.agent_path(session_id), "SESH_SESSION": name}
-    if now == known:
+    now = {**before, **changes, "SSH_AUTH_SOCK": records.agent_path(session_id), "SESH_SESSION": name}
+    if now == before:
         return
     try:
         with paths.masked(0o077):

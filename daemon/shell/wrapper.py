@@ -12,6 +12,8 @@ that set modes and move no cursor.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 
 from sesh import paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
@@ -20,8 +22,6 @@ from sesh.wording import blanked
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 
 _KEEP_OUT_OF_HISTORY = (
     "__sesh_history() { emulate -L zsh; [[ $1 != ' \\. '*.run$'\\n' ]]; }; "
@@ -32,11 +32,10 @@ _KEEP_OUT_OF_HISTORY = (
 
 def quoted(word: str, kind: str) -> str:
     """A word, quoted for a shell."""
-    if word and _SAFE.issuperset(word):
-        return word
-    if kind == FISH:
+    text = shlex.quote(word)
+    if kind == FISH and text != word:
         return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return "'" + word.replace("'", "'\"'\"'") + "'"
+    return text
 
 
 def source(words: Sequence[str], kind: str) -> str:
@@ -52,9 +51,12 @@ def shown(words: Sequence[str], kind: str) -> str:
 
 
 class Wrapper:
-    """The files of one run, 0600 in the directory of sessions, and the line that makes a shell source them."""
+    """The files of one run, 0600 in the directory of sessions, and the line that makes a shell source them.
 
-    def __init__(self, name: str, token: str, kind: str, command: str | None) -> None:
+    Without a `command`, the outer file only reports the exit code of what ran before, and there is no other.
+    """
+
+    def __init__(self, name: str, token: str, kind: str, command: str | None = None) -> None:
         folder = paths.directory()
         self.kind, self.token = kind, token
         # The outer file's name is never used again: a line that is read too late finds nothing. The inner file's name
@@ -77,15 +79,11 @@ class Wrapper:
 
     def write(self) -> None:
         """Writes the files. Raises OSError."""
-        inner = (self._command or "") if self.kind == FISH else f"{{ {self._mark('C')}; }} 2>/dev/null; {self._command}"
-        self._write_file(self.inner, f"{inner}\n")
-        self._write_file(self.outer, f"{self._outer()}\n")
-
-    def write_probe(self) -> None:
-        """Writes an outer file that only reports the exit code of what ran before. Raises OSError."""
-        self.outer = os.path.join(os.path.dirname(self.outer), f".{os.urandom(4).hex()}.run")
-        line = self._mark("E") if self.kind == FISH else f"{{ {self._mark('E')}; }} 2>/dev/null"
-        self._write_file(self.outer, f"{line}\n")
+        outer = self._quiet("E") if self._command is None else self._outer()
+        if self._command is not None:
+            inner = self._command if self.kind == FISH else f"{self._quiet('C')}; {self._command}"
+            self._write_file(self.inner, f"{inner}\n")
+        self._write_file(self.outer, f"{outer}\n")
 
     def remove(self) -> None:
         """Removes those of the files that are there."""
@@ -106,26 +104,30 @@ class Wrapper:
             return f"{printf} '\\033]7373;{self.token};E;%s\\007' {code} >/dev/tty"
         return f"{printf} '\\033]7373;{self.token};{letter}\\007' >/dev/tty"
 
+    def _quiet(self, letter: str, before: str = "") -> str:
+        """Prints a mark without a trace (`set -x`), which goes to stderr; fish writes none."""
+        return self._mark(letter) if self.kind == FISH else f"{{ {before}{self._mark(letter)}; }} 2>/dev/null"
+
     def _outer(self) -> str:
-        inner = quoted(self.inner, self.kind)
-        begin, end = self._mark("B"), self._mark("E")
+        inner, end = quoted(self.inner, self.kind), self._quiet("E")
         if self.kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
-            return f"{ends}; {begin}; eval (cat {inner} | string collect)"
+            return f"{ends}; {self._quiet('B')}; eval (cat {inner} | string collect)"
         if self.kind == ZSH:
-            begin = f"{_KEEP_OUT_OF_HISTORY}; {begin}"
-            return f"{{ {begin}; }} 2>/dev/null; {{ \\. {inner}; }} always {{ {{ {end}; }} 2>/dev/null; }}"
-        forget = ""
+            begin = self._quiet("B", f"{_KEEP_OUT_OF_HISTORY}; ")
+            return f"{begin}; {{ \\. {inner}; }} always {{ {end}; }}"
         if self.kind == BASH:
             ours = quoted(self.outer, BASH)
             forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac; "
-        call = "\\." if self.kind == BASH else "\\command ."
-        return f"{{ {forget}{begin}; }} 2>/dev/null; {call} {inner}; {{ {end}; }} 2>/dev/null"
+            return f"{self._quiet('B', forget)}; \\. {inner}; {end}"
+        return f"{self._quiet('B')}; \\command . {inner}; {end}"
 
 
 _MARK = b"\x1b]7373;"
 _MAX_MARK = 96
 _MAX_HELD = 64 << 10
+_MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
+"""The private modes, keyboard modes, strings and queries in an echo (ECMA-48 5.4, XTerm ctlseqs)."""
 
 
 class MarkerFilter:
@@ -140,6 +142,10 @@ class MarkerFilter:
         self.part = b""
         """The beginning of what may be a mark."""
 
+    def restore(self, secret: str, part: bytes) -> None:
+        """Goes on as the filter of an earlier process."""
+        self._start, self.part = _MARK + secret.encode(), part
+
     def hold(self) -> None:
         """Holds output back until `drop` or `release`."""
         if self._held is None:
@@ -147,8 +153,7 @@ class MarkerFilter:
 
     def drop(self) -> bytes:
         """Ends the holding: returns what sets the terminal's modes, without the text."""
-        held, self._held = bytes(self._held or b""), None
-        return _mode_sequences(held)
+        return b"".join(_MODES.findall(self.release()))
 
     def release(self) -> bytes:
         """Ends the holding: returns all of it."""
@@ -162,27 +167,27 @@ class MarkerFilter:
 
     def filter(self, block: bytes) -> bytes:
         """The block as clients and the emulator see it."""
-        data = self.part + block
-        self.part = b""
+        data, self.part = self.part + block, b""
         out = []
-        at = 0
-        while (found := data.find(self._start, at)) >= 0:
-            out.append(self._through(data[at:found]))
-            end = data.find(b"\x07", found, found + _MAX_MARK)
-            if end < 0:
-                if len(data) - found < _MAX_MARK:
-                    self.part = data[found:]
-                    return b"".join(out)
-                out.append(self._through(data[found : found + 1]))
-                at = found + 1
-                continue
-            token, _, rest = data[found + len(_MARK) : end].decode("ascii", "replace").partition(";")
-            out.append(self._marked(token, rest))
-            at = end + 1
-        tail = data[at:]
-        cut = _overlap(tail, self._start)
-        self.part = tail[len(tail) - cut :]
-        out.append(self._through(tail[: len(tail) - cut]))
+        position = 0
+        while (start := data.find(self._start, position)) >= 0:
+            out.append(self._through(data[position:start]))
+            end = data.find(b"\x07", start, start + _MAX_MARK)
+            if end >= 0:
+                token, _, rest = data[start + len(_MARK) : end].decode("ascii", "replace").partition(";")
+                out.append(self._marked(token, rest))
+                position = end + 1
+            elif len(data) - start < _MAX_MARK:
+                self.part = data[start:]
+                return b"".join(out)
+            else:
+                out.append(self._through(data[start : start + 1]))
+                position = start + 1
+        # The end may be the beginning of a mark.
+        start = data.rfind(b"\x1b", max(position, len(data) - len(self._start)))
+        if start >= 0 and self._start.startswith(data[start:]):
+            self.part = data[start:]
+        out.append(self._through(data[position : len(data) - len(self.part)]))
         return b"".join(out)
 
     def _through(self, piece: bytes) -> bytes:
@@ -195,19 +200,3 @@ class MarkerFilter:
         if len(self._held) > _MAX_HELD:  # it is not an echo
             return self.release()
         return b""
-
-
-def _overlap(data: bytes, whole: bytes) -> int:
-    """How many bytes at the end of `data` may be the beginning of `whole`."""
-    at = data.rfind(b"\x1b", max(0, len(data) - len(whole)))
-    return len(data) - at if at >= 0 and whole.startswith(data[at:]) else 0
-
-
-def _mode_sequences(held: bytes) -> bytes:
-    """The private modes, keyboard modes, strings and queries in an echo (ECMA-48 5.4, XTerm ctlseqs)."""
-    import re
-
-    kept = re.findall(
-        rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]", held
-    )
-    return b"".join(kept)

@@ -62,7 +62,7 @@ def detach(channel: int, lifetime_pipe: int = -1) -> None:
         import fcntl
 
         lifetime_pipe = fcntl.fcntl(lifetime_pipe, fcntl.F_DUPFD_CLOEXEC, _LIFETIME_PIPE + 1)  # 3 is the channel's
-    if channel != CHANNEL:  # it is 0, 1 or 2 where the caller has closed its standard streams
+    if channel != CHANNEL:  # it is 0, 1 or 2 if the caller has closed its standard streams
         os.dup2(channel, CHANNEL)
     os.set_inheritable(CHANNEL, False)
     if lifetime_pipe >= 0:

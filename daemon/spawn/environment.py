@@ -6,10 +6,11 @@ import os
 import sys
 
 from sesh import paths, platform, programs
+from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from sesh.schema import LaunchSpec
 
 FALLBACK_TERM = "xterm-256color"
 """All terminals in use understand it, and every system has its terminfo."""
@@ -27,36 +28,30 @@ _FOREIGN = frozenset((
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
 
 
-def environment(
-    creator: Mapping[str, str],
-    *,
-    session: str,
-    login: bool,
-    terminal: str | None,
-    colour: str | None,
-    auth_sock: str | None,
-    extra: Mapping[str, str],
-) -> dict[str, str]:
+def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     """The program's variables: the creator's without those of its terminal, and those that the session sets.
 
-    `terminal` and `colour`: TERM and COLORTERM of the creating terminal, None without one. `auth_sock`: the stable path
-    to an agent. `extra` overrides everything. The caller sets PWD. A login shell starts to count SHLVL again.
+    A login shell starts to count SHLVL again.
     """
+    creator, login, term = spec["environment"], bool(spec.get("login")), spec.get("term")
     variables = {
         name: value
         for name, value in creator.items()
         if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
     }
-    variables["TERM"] = terminal if terminal and platform.has_terminfo(terminal, variables) else FALLBACK_TERM
-    if colour is not None:
+    variables["TERM"] = term if term and platform.has_terminfo(term, variables) else FALLBACK_TERM
+    if (colour := spec.get("colorterm")) is not None:
         variables["COLORTERM"] = colour
-    if auth_sock is not None:
-        variables["SSH_AUTH_SOCK"] = auth_sock
     variables["SHELL"] = programs.shell(creator)
     if "HOME" in variables:
         variables["HOME"] = variables["HOME"] or paths.home()
-    variables["SESH_SESSION"] = session
-    variables.update(extra)
+    variables["SESH_SESSION"] = spec["name"]
+    variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
+    variables.update(spec.get("extra") or {})
+    if creator.get("SESH_DIR"):
+        variables["SESH_DIR"] = paths.directory()
+    variables["PWD"] = spec["directory"]
+    variables["SESH_ENV_FILE"] = records.environment_path(session_id)
     return variables
 
 
@@ -78,16 +73,11 @@ def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
     """
     if not word or "\0" in word:
         return None, 127
-    if "/" in word:
-        program = os.path.join(cwd, word)
-        if programs.is_program(program):
-            return program, 0
-        return None, 126 if os.path.exists(program) else 127
     exit_code = 127
-    for folder in path.split(":"):
+    for folder in [""] if "/" in word else path.split(":"):
         program = os.path.join(cwd, folder, word)
         if programs.is_program(program):
             return program, 0
-        if os.path.isfile(program):
+        if os.path.isfile(program) or ("/" in word and os.path.exists(program)):
             exit_code = 126
     return None, exit_code

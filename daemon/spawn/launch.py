@@ -1,8 +1,8 @@
 """Start a daemon for a new session, and learn at once that it serves or why it cannot.
 
-The daemon is, in this order, the child of systemd-run where it needs a scope of its own (it would otherwise end with
-the terminal or the login that it was started from), a fork of the zygote where there is one, a fork of this process
-where little is loaded here, or else an interpreter of its own.
+The daemon is, in this order, the child of systemd-run if it needs a scope of its own (it would otherwise end with the
+terminal or the login that it was started from), a fork of the zygote if there is one, a fork of this process if little
+is loaded here, or else an interpreter of its own.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Starts the daemon and its program (`spec`: see `main`); its first connection, on which HELLO has not been sent.
 
     Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
-    TimedOut where a job's time is over, if it does not begin in time, and then it never does; Unknown if it has begun.
+    TimedOut if a job's time is over, if it does not begin in time, and then it never does; Unknown if it has begun.
     """
-
     names.check_name(spec["name"])
     paths.ready_directory()
     limit = spec.get("timeout")
@@ -68,7 +67,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _start_zygote() -> None:
-    """Starts a zygote for the sessions to come, where there are enough. Its errors are not this session's."""
+    """Starts a zygote for the sessions to come, if there are enough. Its errors are not this session's."""
     try:
         if len(paths.names()) >= _ZYGOTE_FROM:
             from sesh.daemon.spawn import zygote
@@ -132,7 +131,7 @@ def _spawn(spec: LaunchSpec, before: list[str], deadline: float) -> wire.Connect
 
 
 class _Between:
-    """The process between this one and a new daemon: reaped, save where it was given up and may be stopped."""
+    """The process between this one and a new daemon: reaped, unless it was given up and may be stopped."""
 
     def __init__(self, child: int) -> None:
         self._child = child
@@ -157,8 +156,8 @@ def _send_spec(connection: wire.Connection, spec: LaunchSpec, deadline: float | 
 def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: float | None) -> wire.Connection:
     """Waits for the daemon's report that it serves. Raises the error that it reports instead.
 
-    Who is interrupted gives up: a daemon that has not begun its session by then starts none (`main`). Where there is
-    one already, KeyboardInterrupt says so.
+    Who is interrupted gives up: a daemon that has not begun its session by then starts none (`main`). If there is one
+    already, KeyboardInterrupt says so.
     """
     try:
         connection.answer(0, deadline)
@@ -181,7 +180,7 @@ def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: f
 
 
 def _made(connection: wire.Connection) -> str:
-    """The session that a daemon has made although its creator gives up; empty where there is none."""
+    """The session that a daemon has made although its creator gives up; empty if there is none."""
     connection.give_up()
     try:
         return str(connection.answer(0, time.monotonic() + _WITHDRAWAL)[0].get("session") or "")
@@ -190,7 +189,7 @@ def _made(connection: wire.Connection) -> str:
 
 
 def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
-    """What to raise where a new daemon does not report: whether its program may run."""
+    """The error for a new daemon that does not report: it says whether its program may run."""
     name = spec["name"]
     if connection.begun == 0:
         return Unknown(
@@ -205,7 +204,7 @@ def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) 
 
 
 def own_scope() -> list[str]:
-    """The words to put before a command so that it runs in a scope of its own; empty where it does not need one.
+    """The words to put before a command so that it runs in a scope of its own; empty if it does not need one.
 
     It does in a `.scope`, which systemd stops when the terminal closes; but in a login's `session-N.scope` only if
     logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
@@ -214,19 +213,14 @@ def own_scope() -> list[str]:
         os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")
     ):
         return []
-    scope = _current_scope()
+    try:
+        with open("/proc/self/cgroup", encoding="utf-8") as lines:
+            scope = lines.read().strip().rpartition("/")[2]
+    except OSError:
+        return []
     if not scope.endswith(".scope") or (scope.startswith("session-") and not platform.logind_kills()):
         return []
     from sesh import programs
 
     runner = programs.find("systemd-run")
     return [runner, "--user", "--scope", "--quiet", "--collect", "--"] if runner else []
-
-
-def _current_scope() -> str:
-    """The last part of this process's cgroup."""
-    try:
-        with open("/proc/self/cgroup", encoding="utf-8") as lines:
-            return lines.read().strip().rpartition("/")[2]
-    except OSError:
-        return ""

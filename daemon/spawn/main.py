@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from errno import EACCES, ENOENT
 
 from sesh import bounds, lean, paths, platform, protocol, wire
 from sesh.about import PROGRAM
@@ -91,10 +92,10 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
             paths.hold_package()
             session, listener = _set_up(spec, wire.Connection(channel, channel))
         except (SeshError, OSError) as error:
-            known = error if isinstance(error, SeshError) else refusal(error)
+            failure = error if isinstance(error, SeshError) else refusal(error)
             try:
-                wire.Connection(channel, channel).send(_refused(known))
-            finally:  # where the creator has died, nobody needs to know
+                wire.Connection(channel, channel).send(_refused(failure))
+            finally:  # if the creator has died, nobody needs to know
                 os._exit(1)
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
@@ -113,7 +114,7 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
 
 
 def _refused(error: SeshError) -> bytes:
-    """What the creator is told where there is no session."""
+    """The answer to the creator of no session."""
     return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
@@ -129,14 +130,11 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
             server = Server(session, listener, creator, _load_reload)
             break
-        except OSError:
-            if time.monotonic() > until:
+        except BaseException as error:
+            if not isinstance(error, OSError) or time.monotonic() > until:
                 listener.release()
                 raise
             time.sleep(_PAUSE)
-        except BaseException:
-            listener.release()
-            raise
     gc.freeze()  # what has been loaded by now lives as long as the daemon
     gc.enable()
     server.begin()
@@ -144,7 +142,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
 
 def _load_reload() -> Reload:
-    """What carries out `--reload`; loaded after the first output, before its files may be replaced."""
+    """The function that carries out `--reload`; loaded after the first output, before its files may be replaced."""
     from sesh.daemon.upgrade.reload import begin
 
     return begin
@@ -153,7 +151,7 @@ def _load_reload() -> Reload:
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
     """A session with its program running, and its listening socket.
 
-    Raises SeshError; Interrupted, and has changed nothing, where the creator has gone or has given up.
+    Raises SeshError; Interrupted, and has changed nothing, if the creator has gone or has given up.
     """
     listener = None
     try:
@@ -174,13 +172,13 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
 
 
 def _begin(creator: wire.Connection) -> None:
-    """Says that the session begins. Raises Interrupted where the creator has gone, or has given up."""
+    """Says that the session begins. Raises Interrupted if the creator has gone, or has given up."""
     if not creator.begin(0):
         raise Interrupted("its creator does not want the session any more")
 
 
 def refusal(error: OSError) -> Refused:
-    """The error for what the system would not do."""
+    """The error for a session that the system would not let be."""
     why = error.strerror or str(error)
     # What is written to a descriptor names no file: it is one of the directory's.
     hint = paths.remedy(error)
@@ -194,11 +192,11 @@ def _start_session(spec: LaunchSpec) -> Session:
     """The session with its program started."""
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.session import Session
+    from sesh.daemon.spawn.environment import environment
 
     creator = spec["environment"]
-    number = str(spec.get("id") or os.urandom(8).hex())
-    agent = records.agent_path(number)
-    variables = _environment(spec, number, agent)
+    session_id = str(spec.get("id") or os.urandom(8).hex())
+    variables = environment(spec, session_id)
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     created = time.time()
@@ -210,7 +208,7 @@ def _start_session(spec: LaunchSpec) -> Session:
             os.close(inbound)
     facts: Facts = {
         "name": spec["name"],
-        "id": number,
+        "id": session_id,
         "created": created,
         "directory": spec["directory"],
         "command": command,
@@ -226,7 +224,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     if creator.get("SSH_AUTH_SOCK"):
         from sesh.daemon.shell.variables import link_agent
 
-        link_agent(agent, creator["SSH_AUTH_SOCK"])
+        link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
     if spec.get("before"):
         session.log.append(spec["before"].encode("utf-8", "replace"))
@@ -235,26 +233,6 @@ def _start_session(spec: LaunchSpec) -> Session:
 
         session.pump.stdin = StdinPipe(outbound)
     return session
-
-
-def _environment(spec: LaunchSpec, number: str, agent: str) -> dict[str, str]:
-    """The program's variables."""
-    from sesh.daemon.spawn.environment import environment
-
-    variables = environment(
-        spec["environment"],
-        session=spec["name"],
-        login=bool(spec.get("login")),
-        terminal=spec.get("term"),
-        colour=spec.get("colorterm"),
-        auth_sock=agent,
-        extra=spec.get("extra") or {},
-    )
-    if spec["environment"].get("SESH_DIR"):
-        variables["SESH_DIR"] = paths.directory()
-    variables["PWD"] = spec["directory"]
-    variables["SESH_ENV_FILE"] = records.environment_path(number)
-    return variables
 
 
 def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
@@ -267,8 +245,8 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     if not command:
         program = programs.shell(spec["environment"])
         return program, shell_words(program, login=bool(spec.get("login"))), [program]
-    found, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
-    if found is None:
-        raise cannot_start(command[0], "" if exit_code == 127 else command[0], 2 if exit_code == 127 else 13)
-    program, argv = behind_enter(found, list(command)) if spec.get("gate") else (found, list(command))
+    path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
+    if path is None:
+        raise cannot_start(command[0], "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
+    program, argv = behind_enter(path, list(command)) if spec.get("gate") else (path, list(command))
     return program, argv, list(command)

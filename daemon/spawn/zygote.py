@@ -18,12 +18,14 @@ import time
 from sesh import about, lean, paths, platform, protocol, wire
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
-from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
+from sesh.errors import Refused, SeshError
 from sesh.lean import signal, socket
 from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sesh.daemon.clients.listener import Listener
     from sesh.schema import Record
 
@@ -39,34 +41,22 @@ _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;4
 
 
 def connect() -> wire.Connection | None:
-    """A connection to a new fork of the zygote, which waits for its spec; None where no zygote fits this process."""
-    directory = paths.zygote_directory()
-    try:
-        if not paths.trusted(directory):
-            return None
-        entry = fingerprint() + paths.SOCKET
-        if not paths.check_file(os.path.join(directory, entry), stat.S_IFSOCK):
-            return None
-    except Refused:
-        return None  # daemons start without it
+    """A connection to a new fork of the zygote, which waits for its spec; None if no zygote fits this process."""
+    directory, entry = paths.zygote_directory(), fingerprint() + paths.SOCKET
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.settimeout(ANSWER_TIMEOUT)
+    connection = None
     try:
-        with paths.reachable(directory, entry) as address:
-            opened.connect(address)
-        trusted = platform.peer_uid(opened) == os.geteuid()
-    except OSError:
-        trusted = False
-    if not trusted:
-        opened.close()
-        return None
-    connection = wire.adopt(opened)
-    try:
-        if connection.receive(time.monotonic() + ANSWER_TIMEOUT)[0] == protocol.PONG:
-            return connection
-    except (TimedOut, Unreachable, ProtocolError):
-        pass
-    connection.close()
+        if paths.trusted(directory) and paths.check_file(os.path.join(directory, entry), stat.S_IFSOCK):
+            with paths.reachable(directory, entry) as address:
+                opened.connect(address)
+            if platform.peer_uid(opened) == os.geteuid():
+                connection = wire.adopt(opened)
+                if connection.receive(time.monotonic() + ANSWER_TIMEOUT)[0] == protocol.PONG:
+                    return connection
+    except (OSError, SeshError):
+        pass  # daemons start without it
+    (connection or opened).close()
     return None
 
 
@@ -76,9 +66,10 @@ def start(at_least: int) -> None:
     Raises OSError and Refused.
     """
     import fcntl
+    from itertools import islice
 
     key = fingerprint()
-    if not key or not hasattr(os, "pidfd_open") or len(_running(at_least)) < at_least:
+    if not key or not hasattr(os, "pidfd_open") or len(list(islice(_running(), at_least))) < at_least:
         return
     directory = paths.zygote_directory()
     with paths.masked(0o077):
@@ -119,7 +110,7 @@ def run(key: str) -> None:
 
 
 def _preload() -> None:
-    """Loads what a daemon needs, fills the caches of its emulator, and keeps the collector from writing to all that."""
+    """Loads a daemon's modules, fills the caches of its emulator, and keeps the collector from writing to all that."""
     import sesh.daemon.activity.rules
     import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
@@ -147,11 +138,10 @@ def _preload() -> None:
 
 
 class Zygote:
-    """Where creators connect, and the sessions whose end it waits for."""
+    """The listener for creators, and the lifetimes: descriptors that become readable when a session's daemon ends."""
 
     def __init__(self, listener: Listener, key: str) -> None:
-        self._listener = listener
-        self._key = key
+        self._listener, self._key = listener, key
         self._lifetimes = _open_pids()
         self._poll = select.poll()
         for descriptor in (listener.socket.fileno(), *self._lifetimes):
@@ -172,24 +162,23 @@ class Zygote:
                     continue  # another user's
                 if opened is not None:
                     self._fork_daemon(opened)
+                    opened.close()
 
     def _fork_daemon(self, opened: socket.socket) -> None:
         """A daemon that serves the creator's connection; without one the connection closes unanswered."""
         from sesh.daemon.spawn.main import run_from_zygote
 
-        lifetime = -1
+        ends: list[int] = []
         try:
-            lifetime, held = os.pipe()
+            ends += os.pipe()
             child = fork()
         except (OSError, Refused):
-            opened.close()
-            if lifetime >= 0:
-                os.close(lifetime)
-                os.close(held)
+            for end in ends:
+                os.close(end)
             return
+        lifetime, held = ends
         if child == 0:
             run_from_zygote(opened.fileno(), held)
-        opened.close()
         os.close(held)  # only the daemon holds it now, so the other end closes when it ends
         os.waitpid(child, 0)
         self._lifetimes.append(lifetime)
@@ -202,39 +191,35 @@ class Zygote:
         for entry in os.listdir(directory):
             key, suffix = os.path.splitext(entry)
             if suffix == _LOCK and (key == self._key or not paths.held(os.path.join(directory, entry))):
-                for each in (key + paths.SOCKET, entry):
-                    _unlink(os.path.join(directory, each))
+                _unlink(os.path.join(directory, key + paths.SOCKET))
+                _unlink(os.path.join(directory, entry))
         try:
             os.rmdir(directory)
         except OSError:
             pass  # another zygote uses it
 
 
-def _running(most: int | None = None) -> list[Record]:
-    """The records of this machine's sessions whose daemon lives, `most` of them."""
-    found: list[Record] = []
+def _running() -> Iterator[Record]:
+    """The records of this machine's sessions whose daemon lives."""
     for name in paths.names():
-        if len(found) == most:
-            break
         record = records.readable(name)
         if record is not None and records.here(record) and records.alive(record):
-            found.append(record)
-    return found
+            yield record
 
 
 def _open_pids() -> list[int]:
     """A descriptor for each running daemon that becomes readable when it ends (pidfd_open(2))."""
-    found = []
+    descriptors = []
     for record in _running():
         try:
             descriptor = os.pidfd_open(record["daemon_pid"])
         except OSError:
             continue
         if records.alive(record):  # the pid was not reused before it was opened
-            found.append(descriptor)
+            descriptors.append(descriptor)
         else:
             os.close(descriptor)
-    return found
+    return descriptors
 
 
 def _unlink(path: str) -> None:
@@ -257,7 +242,7 @@ _FILES = (
 
 
 def fingerprint() -> str:
-    """A hash of the attributes that processes inherit, apart from the environment; empty where they cannot be read.
+    """A hash of the attributes that processes inherit, apart from the environment; empty if they cannot be read.
 
     On Linux, by proc(5): user, groups and capabilities, seccomp, allowed processors, control group, limits, audit
     session, security label, root and namespaces; scheduling, I/O priority and session keyring. With them the version of
@@ -269,10 +254,8 @@ def fingerprint() -> str:
         with open("/proc/self/status", "rb") as lines:
             attributes = [line for line in lines if line.startswith(_STATUS)]
         attributes += [_content(f"/proc/self/{name}") for name in _FILES]
-        attributes += [
-            os.fsencode(os.readlink(f"/proc/self/ns/{name}")) for name in sorted(os.listdir("/proc/self/ns"))
-        ]
-        attributes.append(os.fsencode(os.readlink("/proc/self/root")))
+        links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
+        attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
         priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
         inherited = priorities, platform.keyring_and_io_priority(), _program()
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
@@ -282,7 +265,7 @@ def fingerprint() -> str:
 
 
 def _content(path: str) -> bytes:
-    """A file's content, or the number of the error: kernels differ in what they have, and in who may read it."""
+    """The content of a file, or the number of the error: kernels differ in what they have, and in who may read it."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -293,18 +276,17 @@ def _content(path: str) -> bytes:
 def _program() -> tuple[object, ...]:
     """The version, the interpreter, and the dates of the files that it would load."""
     package = os.path.dirname(os.path.abspath(about.__file__))
-    dates = _dates(package, deep=False)
-    for room in ("daemon", "store", "vt"):
-        dates += _dates(os.path.join(package, room))
+    dates = _dates(package, ("daemon", "store", "vt"))
     return (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
 
 
-def _dates(directory: str, *, deep: bool = True) -> list[tuple[str, int]]:
-    """The modules in a directory, and below it, with the dates of their last change."""
+def _dates(directory: str, rooms: tuple[str, ...] = ()) -> list[tuple[str, int]]:
+    """The modules in a directory, and in rooms below it (all if none is named), with the dates of their last change."""
+    dates = []
     with os.scandir(directory) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    dates = [(entry.name, entry.stat().st_mtime_ns) for entry in found if entry.name.endswith(".py")]
-    for entry in found:
-        if deep and entry.is_dir() and entry.name != "__pycache__":
-            dates += _dates(entry.path)
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                dates.append((entry.name, entry.stat().st_mtime_ns))
+            elif entry.is_dir() and (entry.name in rooms if rooms else entry.name != "__pycache__"):
+                dates += _dates(entry.path)
     return dates

@@ -8,10 +8,9 @@ on. A death of the process itself, as by `os._exit`, cannot be undone: that is f
 from __future__ import annotations
 
 import errno
-import os
 
 from sesh.errors import SeshError
-from sesh.lean import signal, socket
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,12 +93,3 @@ class Probation:
 
     def _stand(self) -> None:
         self._stands = True
-
-
-def stand_in(descriptor: int) -> None:
-    """Puts a socket whose other end is closed in the place of a descriptor that is no longer there."""
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        ours, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        os.dup2(ours.fileno(), descriptor)

@@ -19,7 +19,7 @@ from sesh import paths, platform, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
-from sesh.lean import signal
+from sesh.lean import signal, socket
 from sesh.names import printable
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.server import Reload, Server
-    from sesh.daemon.upgrade.shape import Back, State
+    from sesh.daemon.upgrade.shape import State
 
 POLL = 0.01
 """Seconds between two looks at the trial."""
@@ -36,9 +36,12 @@ TRIAL_TIMEOUT = 20.0
 """Seconds that the trial may take."""
 PASSED = b"sesh can take over"
 """What the trial prints when the new version can load the state."""
-_TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import trial; trial()"
-_BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt; adopt({memory}, {why})()"
-"""What executes the sesh before."""
+
+# These programs are text: they choose which sesh is imported, and must run where the files of this one are gone.
+_CALL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt, trial; {call}"
+_TRIAL = "trial()"
+_BACK = "adopt({memory}, sys.argv[1])()"
+"""Goes on as the sesh before; the argument says why."""
 _GO = """
 import os, sys
 sys.path[:] = {path!r}
@@ -46,11 +49,11 @@ try:
     from sesh.daemon.upgrade.reload import adopt
     serve = adopt({memory})
 except BaseException as error:
-    why = type(error).__name__ + ": " + str(error)
-    os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}.replace("WHY_NOT", repr(why))])
+    why = (type(error).__name__ + ": " + str(error))[:1000].encode("utf-8", "backslashreplace").replace(b"\\0", b"?")
+    os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}, why])
 serve()
 """
-"""What becomes the other sesh; `serve()` leads back itself."""
+"""Goes on as the other sesh; `serve` leads back itself."""
 
 
 def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
@@ -70,14 +73,13 @@ class _Reload:
         self._server, self._connection, self._number = server, connection, number
         self._python, self._path = python, path
         self._pid = self._output = -1
-        self._until = 0.0
+        self._until = time.monotonic() + TRIAL_TIMEOUT
 
     def begin(self) -> None:
         self._check()
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
-        self._until = time.monotonic() + TRIAL_TIMEOUT
-        self._start_trial()
+        self._between_runs(self._start_trial)
 
     def _soon(self, step: Callable[[], None]) -> None:
         """Takes a step in a moment; what it raises is the answer to the request."""
@@ -90,21 +92,18 @@ class _Reload:
 
         self._server.session.timers.set("reload", POLL, guarded)
 
-    def _must_wait(self) -> bool:
-        """Whether a shell is just beginning a command, which is over in a moment. Raises Busy where it is not."""
+    def _between_runs(self, step: Callable[[], None]) -> None:
+        """Takes a step when no shell is just beginning a command, which is soon over. Raises Busy if it is not."""
         runs = self._server.session.runs
         if runs is None or not runs.holding:
-            return False
-        if time.monotonic() > self._until:
+            step()
+        elif time.monotonic() > self._until:
             raise self._busy("is starting a command of --run")
-        return True
+        else:
+            self._soon(lambda: self._between_runs(step))
 
     def _start_trial(self) -> None:
-        if self._must_wait():
-            self._soon(self._start_trial)
-            return
         state = self._state()
-        words = [self._python, "-I", "-c", _TRIAL.format(path=self._path)]
         held: list[int] = []
         try:
             held.append(_memory(state))
@@ -114,7 +113,7 @@ class _Reload:
             actions += [(os.POSIX_SPAWN_DUP2, write_end, descriptor) for descriptor in (1, 2)]
             self._pid = os.posix_spawn(
                 self._python,
-                words,
+                [self._python, "-I", "-c", _CALL.format(path=self._path, call=_TRIAL)],
                 dict(os.environ),
                 file_actions=actions,
                 setsigmask=(),
@@ -130,7 +129,7 @@ class _Reload:
         self._soon(self._check_trial)
 
     def _check_trial(self) -> None:
-        """Goes on as the other sesh once the trial has passed. Raises Refused where it has failed."""
+        """Goes on as the other sesh once the trial has passed. Raises Refused if it has failed."""
         late = time.monotonic() > self._until
         if late:
             os.kill(self._pid, signal.SIGKILL)
@@ -148,62 +147,65 @@ class _Reload:
         if status or PASSED not in output:
             why = "it took too long" if late else output.decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise Refused(f"the new version cannot take over ({why or 'it died'}); {self._unchanged()}")
-        self._finish()
-
-    def _finish(self) -> None:
-        self._check()
-        if self._must_wait():
-            self._soon(self._finish)
-        else:
-            self._execute()
+        self._between_runs(self._execute)
 
     def _unchanged(self) -> str:
         return f"{self._server.session.name} goes on unchanged"
 
-    def _busy(self, what: str) -> Busy:
-        return Busy(f"{self._server.session.name} {what}; try again later", exit_code=ExitCode.FAILED)
+    def _busy(self, state: str) -> Busy:
+        return Busy(f"{self._server.session.name} {state}; try again later", exit_code=ExitCode.FAILED)
 
     def _check(self) -> None:
-        """Raises Busy where the session is ending."""
+        """Raises Busy if the session is ending."""
         ending = self._server.ending
         if ending.killed or (ending.done and not self._server.named):
             raise self._busy("is ending")
 
     def _state(self) -> State:
         self._server.session.faults.guard(self._server.requests.flush, "a late answer")
-        state = states.dump(self._server)
-        connections = list(self._server.connections.values())
-        place = connections.index(self._connection) if self._connection in connections else None
-        back: Back = {"python": sys.executable, "path": [each for each in sys.path if each]}
-        return {**state, "request": (place, self._number), "back": back}
+        state = _dump(self._server, self._connection, self._number)
+        return {**state, "back": {"python": sys.executable, "path": [folder for folder in sys.path if folder]}}
 
     def _execute(self) -> None:
-        """Becomes the other sesh. Raises Refused where that is not possible."""
+        """Becomes the other sesh. Raises Busy, and Refused if that is not possible."""
+        self._check()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        kept: list[int] = []
         try:
             state = self._state()
-            kept.append(_memory(state))
-            kept += states.descriptors(state)
-            for descriptor in kept:
-                os.set_inheritable(descriptor, True)
-            back = _BACK.format(path=state["back"]["path"], memory=kept[0], why="WHY_NOT")
-            code = _GO.format(path=self._path, memory=kept[0], python=sys.executable, back=back)
-            signal.setitimer(signal.ITIMER_REAL, 0)  # of the probation, which this image may still be on
-            os.execve(self._python, [self._python, "-I", "-c", code], dict(os.environ))
+            memory = _memory(state)
+            back = _CALL.format(path=state["back"]["path"], call=_BACK.format(memory=memory))
+            go = _GO.format(path=self._path, memory=memory, python=sys.executable, back=back)
+            try:
+                _become(self._python, [go], [memory, *states.descriptors(state)])
+            finally:
+                os.close(memory)
         except OSError as error:
             raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged()}") from error
         finally:
-            for descriptor in kept:
-                os.set_inheritable(descriptor, False)
-            for memory in kept[:1]:
-                os.close(memory)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _dump(server: Server, asker: Connection | None, number: int) -> State:
+    """The state of a daemon, with the request for its reload."""
+    state = states.dump(server)
+    connections = list(server.connections.values())
+    return {**state, "request": (connections.index(asker) if asker in connections else None, number)}
+
+
+def _become(python: str, program: list[str | bytes], descriptors: list[int]) -> None:
+    """Executes a program, and its arguments, with these descriptors. Raises OSError."""
+    signal.setitimer(signal.ITIMER_REAL, 0)  # of the probation, which this image may still be on
+    try:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        os.execve(python, [python, "-I", "-c", *program], dict(os.environ))
+    finally:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
 
 
 def _memory(state: State) -> int:
     """A descriptor of memory with the state in it; no file name leads to it."""
-    view = memoryview(protocol.encode(state))
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("sesh")
     else:
@@ -211,9 +213,8 @@ def _memory(state: State) -> int:
         memory = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
         os.unlink(path)
     try:
-        while view:
-            view = view[os.write(memory, view) :]
-        os.lseek(memory, 0, os.SEEK_SET)
+        with open(memory, "wb", closefd=False) as file:
+            file.write(protocol.encode(state))
     except OSError:
         os.close(memory)
         raise
@@ -222,10 +223,8 @@ def _memory(state: State) -> int:
 
 def _read_memory(memory: int) -> State:
     os.lseek(memory, 0, os.SEEK_SET)
-    blocks = []
-    while block := os.read(memory, 1 << 20):
-        blocks.append(block)
-    state: State = protocol.parse(b"".join(blocks))  # type: ignore[assignment]  # as `dump` wrote it
+    with open(memory, "rb", closefd=False) as file:
+        state: State = protocol.parse(file.read())  # type: ignore[assignment]  # as `dump` wrote it
     return state
 
 
@@ -241,73 +240,89 @@ def trial() -> None:
 def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     """In the new image: the daemon whose state `memory` holds, as a function that serves to the end.
 
-    `failed`: why the sesh that was to take over could not, where this is the old one again. What this raises leads back
+    `failed`: why the sesh that was to take over could not, if this is the old one again. What this raises leads back
     to the old image; later the function does so itself, for as long as the new sesh is on probation.
     """
-    from sesh.daemon.upgrade.probation import Probation
+    return _Adopted(memory, failed).serve
 
-    state = _read_memory(memory)
-    server, connections = states.load(state, load_begin)
-    place, number = state["request"]
-    asking = connections[place] if place is not None else None
-    name, faults = server.session.name, server.session.faults
-    platform.set_process_title(f"{PROGRAM}: {name}")
-    paths.hold_package()
-    for descriptor in [*states.descriptors(state), memory]:
-        os.set_inheritable(descriptor, False)
-    faults.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
 
-    def answer() -> None:
-        nonlocal asking
-        if asking is not None and failed:
-            asking.refuse(number, Refused(f"the new version could not take over ({failed}); {name} goes on unchanged"))
-        elif asking is not None:
-            asking.respond(number, name=name, version=__version__)
-        asking = None
+class _Adopted:
+    """The daemon in the image that takes over. It keeps nothing of the state, which is large, but for the way back."""
 
-    def serve() -> None:
-        faults.guard(lambda: server.session.write_record(durable=True), "the record")
-        if failed or "back" not in state:  # an older sesh does not say where it was
-            answer()
+    def __init__(self, memory: int, failed: str) -> None:
+        from sesh.daemon.upgrade.probation import Probation
+
+        state = _read_memory(memory)
+        self._memory, self._failed = memory, failed
+        self._server, connections = states.load(state, load_begin)
+        self._format, self._back = state["format"], state.get("back")  # an older sesh does not say where it was
+        self._descriptors = states.descriptors(state)
+        index, self._number = state["request"]
+        self._asker = connections[index] if index is not None else None
+        """The connection that waits for the answer."""
+        self._probation = Probation(self._server, self._answer, self._go_back)
+        platform.set_process_title(f"{PROGRAM}: {self._server.session.name}")
+        paths.hold_package()
+        for descriptor in [*self._descriptors, memory]:
+            os.set_inheritable(descriptor, False)
+        outcome = f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}"
+        self._server.session.faults.note(outcome)
+
+    def serve(self) -> None:
+        """Serves the session to its end; never returns."""
+        server = self._server
+        server.session.faults.guard(lambda: server.session.write_record(durable=True), "the record")
+        if self._failed or self._back is None:
+            self._answer()
             server.begin()
         else:
-            Probation(server, answer, lambda why: _go_back(server, state, memory, why, asking, number)).run()
-        os.close(memory)
-        state.clear()  # type: ignore[attr-defined]  # it has every line once more
+            self._probation.run()
+        os.close(self._memory)
         platform.give_back()
         server.run()
         os._exit(0)
 
-    return serve
+    def _answer(self) -> None:
+        asker, self._asker = self._asker, None
+        name = self._server.session.name
+        if asker is not None and self._failed:
+            message = f"the new version could not take over ({self._failed}); {name} goes on unchanged"
+            asker.refuse(self._number, Refused(message))
+        elif asker is not None:
+            asker.respond(self._number, name=name, version=__version__)
+
+    def _go_back(self, why: str) -> None:
+        """Becomes the sesh before again. Returns if that is not possible."""
+        if self._back is None:
+            return
+        faults = self._server.session.faults
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        memory, descriptors = self._memory, self._descriptors
+        try:
+            # It can read the state as it stands only if that has its own format.
+            state = faults.guard(self._dump, "the way back") if self._format == states.FORMAT else None
+            if state is not None:
+                memory, descriptors = _memory(state), states.descriptors(state)
+            for descriptor in descriptors:
+                _stand_in(descriptor)
+            program = _CALL.format(path=self._back["path"], call=_BACK.format(memory=memory))
+            argument = why[:1000].encode("utf-8", "backslashreplace").replace(b"\0", b"?")
+            _become(self._back["python"], [program, argument], [memory, *descriptors])
+        except OSError as error:
+            faults.note(f"the sesh before cannot be executed again after {why}", error)
+        finally:
+            if memory != self._memory:
+                os.close(memory)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _dump(self) -> State:
+        return _dump(self._server, self._asker, self._number)
 
 
-def _go_back(server: Server, before: State, memory: int, why: str, asking: Connection | None, number: int) -> None:
-    """Becomes the sesh again that wrote the state `before` into `memory`. Returns where that is not possible."""
-    from sesh.daemon.upgrade.probation import stand_in
-
-    faults, back = server.session.faults, before["back"]
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    state = faults.guard(_dump_for, "the way back", server, before, asking, number)
-    kept: list[int] = []
+def _stand_in(descriptor: int) -> None:
+    """Puts a socket whose other end is closed in the place of a descriptor that is no longer there."""
     try:
-        fresh = _memory(state) if state is not None else memory
-        kept += [fresh, *states.descriptors(state or before)]
-        for descriptor in kept:
-            stand_in(descriptor)
-            os.set_inheritable(descriptor, True)
-        code = _BACK.format(path=back["path"], memory=fresh, why=repr(why))
-        os.execve(back["python"], [back["python"], "-I", "-c", code], dict(os.environ))
-    except OSError as error:
-        faults.note(f"the sesh before cannot be executed again after {why}", error)
-        for descriptor in kept:
-            os.set_inheritable(descriptor, False)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _dump_for(server: Server, before: State, asking: Connection | None, number: int) -> State:
-    """The state as it stands, for the sesh that wrote the state `before`. Raises ValueError if it cannot read that."""
-    states.check_format(before)
-    state = states.dump(server)
-    connections = list(server.connections.values())
-    return {**state, "request": (connections.index(asking) if asking in connections else None, number)}
+        os.fstat(descriptor)
+    except OSError:
+        ours, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        os.dup2(ours.fileno(), descriptor)

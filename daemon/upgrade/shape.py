@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     """The number of commands, the last answer, the commands with their output, the answers by their keys."""
 
 Done = tuple[str, int, int, int | None]
-"""What is to be done when a unit of input is taken: `input` or `send`, the connection, and what that is made with."""
+"""The answer that is due when a unit of input is taken: `input` or `send`, the connection, its number, a count."""
 
 
 Attributes = dict[str, Any]
@@ -83,7 +83,7 @@ class RunState(TypedDict):
 
 
 class RunsState(TypedDict):
-    """The commands of `--run`: the one under way, where one is `active`, and those that wait."""
+    """The commands of `--run`: the one under way, if one is `active`, and those that wait."""
 
     secret: str
     prompted: bool

@@ -63,13 +63,13 @@ def unpack(text: str) -> bytes:
     return a2b_base64(text)
 
 
-def _attributes(thing: object, names: tuple[str, ...]) -> Attributes:
-    return {name: getattr(thing, name) for name in names}
+def _attributes(part: object, names: tuple[str, ...]) -> Attributes:
+    return {name: getattr(part, name) for name in names}
 
 
-def _set_attributes(thing: object, values: Mapping[str, object]) -> None:
+def _set_attributes(part: object, values: Mapping[str, object]) -> None:
     for name, value in values.items():
-        setattr(thing, name, value)
+        setattr(part, name, value)
 
 
 # -- the daemon
@@ -81,11 +81,12 @@ def dump(server: Server) -> State:
     Drops the connections that have failed.
     """
     session, pump = server.session, server.session.pump
-    for connection in [each for each in server.connections.values() if each.closed]:
-        server.drop(connection)
+    for connection in list(server.connections.values()):
+        if connection.closed:
+            server.drop(connection)
     for client in session.clients.all:
         session.relay.uncover(client)
-    places = {connection: at for at, connection in enumerate(server.connections.values())}
+    places = {connection: place for place, connection in enumerate(server.connections.values())}
     last, events, followers = session.events.dump()
     return {
         "format": FORMAT,
@@ -101,7 +102,7 @@ def dump(server: Server) -> State:
         "titled": [places[client.connection] for client in session.clients.all if client.titled],
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [places[reader.connection] for reader in session.relay.followers],
-        "events": (last, events, [(places[each], seen) for each, seen in followers.items() if each in places]),
+        "events": (last, events, [(places[reader], seen) for reader, seen in followers.items() if reader in places]),
         "waits": _dump_waits(session, places),
         "runs": dump_runs(session.runs, places) if session.runs is not None else None,
         "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
@@ -117,21 +118,21 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for data that makes no sense.
     """
     check_format(state)
-    session = load_session(state["session"], Pty(None, state["pty"]) if state["pty"] is not None else None)
+    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
-    connections = [_load_connection(each) for each in state["connections"]]
+    connections = [_load_connection(row) for row in state["connections"]]
     for connection in connections:
         server.admit(connection)
     session.clients.turn, session.clients.last_number = state["turn"]
-    session.clients.all += [client for at in state["clients"] if (client := connections[at].client) is not None]
-    for at in state.get("titled", ()):  # an older sesh does not know it
-        if (client := connections[at].client) is not None:
+    session.clients.all += [client for place in state["clients"] if (client := connections[place].client)]
+    for place in state.get("titled", ()):  # an older sesh does not know it
+        if client := connections[place].client:
             client.titled = True
     session.watch_titles()
-    session.relay.followers += [reader for at in state["followers"] if (reader := connections[at].reader) is not None]
+    session.relay.followers += [reader for place in state["followers"] if (reader := connections[place].reader)]
     last, events, followers = state["events"]
-    session.events.restore(last, events, {connections[at]: seen for at, seen in followers})
+    session.events.restore(last, events, {connections[place]: seen for place, seen in followers})
     session.faults.restore(state["faults"])
     for writer, data, done in state["input"]:
         writer = tuple(writer) if isinstance(writer, list) else writer
@@ -145,27 +146,24 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
         _set_attributes(session.pump.typed_line, state["typed_line"])
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
-    for at, request, left, conditions in state["waits"]:
-        session.get_waits().add(connections[at], request, timeout=left, **conditions)
+    for place, request, seconds, conditions in state["waits"]:
+        session.get_waits().add(connections[place], request, timeout=seconds, **conditions)
     _set_timers(server, state)
     return server, connections
 
 
 def check_format(state: Mapping[str, object]) -> None:
-    """Raises ValueError where the data is of another format."""
+    """Raises ValueError if the data is of another format."""
     if state.get("format") != FORMAT:
         raise ValueError(f"a state of format {state.get('format')}, not {FORMAT}")
 
 
 def descriptors(state: State) -> list[int]:
     """The descriptors in what `dump` returned."""
-    found = [each["descriptor"] for each in state["connections"]]
-    found.append(state["listener"]["descriptor"])
-    if (pty := state["pty"]) is not None:
-        found += [pty["descriptor"], pty["slave"]]
-    if (stdin := state["stdin"]) is not None:
-        found.append(stdin["descriptor"])
-    return [each for each in found if each >= 0]
+    parts = [*state["connections"], state["listener"], state["stdin"], state["pty"]]
+    numbers = [part["descriptor"] for part in parts if part is not None]
+    numbers += [state["pty"]["slave"]] if state["pty"] is not None else []
+    return [number for number in numbers if number >= 0]
 
 
 def _set_timers(server: Server, state: State) -> None:
@@ -238,13 +236,18 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
 
         flow = Flow(*flow)
     client = Client(connection, state["number"], {})
+    if state["shown"] is not None:
+        from sesh.vt.screen import Stacks
+
+        alternate, (main_flags, alternate_flags, titles) = state["shown"]
+        state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
     _set_attributes(client, {**state, "flow": flow, "size": tuple(state["size"])})
     _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
     return client
 
 
 def _dump_done(done: Callable[[bool], None] | None, places: Places) -> Done | None:
-    """What is to be done when the program has taken a unit of input."""
+    """The answer that is due when the program has taken a unit of input."""
     if isinstance(done, InputTaken) and done.client.connection in places:
         return "input", places[done.client.connection], done.number, done.size
     if isinstance(done, SendTaken) and done.connection in places:
@@ -255,11 +258,11 @@ def _dump_done(done: Callable[[bool], None] | None, places: Places) -> Done | No
 def _load_done(server: Server, connections: list[Connection], done: Done | None) -> Callable[[bool], None] | None:
     if done is None:
         return None
-    kind, at, number, place = done
-    client = connections[at].client
+    kind, place, number, size_or_position = done
+    client = connections[place].client
     if kind == "input":
-        return InputTaken(server.handler, client, number, place or 0) if client is not None else None
-    return SendTaken(server.session, connections[at], number, place)
+        return InputTaken(server.handler, client, number, size_or_position or 0) if client is not None else None
+    return SendTaken(server.session, connections[place], number, size_or_position)
 
 
 def _dump_waits(session: Session, places: Places) -> list[tuple[int, int, float | None, Sought]]:
@@ -320,7 +323,7 @@ def dump_session(session: Session) -> SessionState:
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
         "end": (session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage),
-        "departed": [(token, *place) for token, place in session.clients.departed.items()],
+        "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
         "missed": session.missed.dump(),
         "history": _dump_history(session),
         "marks": session.marks.dump() if session.marks is not None else None,
@@ -329,7 +332,7 @@ def dump_session(session: Session) -> SessionState:
 
 
 def load_session(state: SessionState, pty: Pty | None) -> Session:
-    """The session that `dump_session` described, on this pty (None where its program has ended)."""
+    """The session that `dump_session` described, on this pty (None if its program has ended)."""
     columns, rows, width, height = state["size"]
     session = Session(state["facts"], (columns, rows, width, height), pty)
     base, data = state["log"]
@@ -385,11 +388,11 @@ def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) 
     """Gives a new queue the runs that `dump_runs` described."""
     queue.prompted, queue.between = state["prompted"], unpack(state["between"])
     queue.outer.extend(state["outer"])
-    runs = [_load_run(each, connections) for each in state["runs"]]
+    runs = [_load_run(row, connections) for row in state["runs"]]
     queue.restore(state["secret"], unpack(state["part"]), runs, active=state["active"])
-    for run, each in zip(runs, state["runs"], strict=True):
-        if each["left"] is not None:
-            queue.set_timeout(run, each["left"])
+    for run, row in zip(runs, state["runs"], strict=True):
+        if row["left"] is not None:
+            queue.set_timeout(run, row["left"])
 
 
 def _dump_run(run: Run, places: Places, left: float | None) -> RunState:
@@ -420,7 +423,7 @@ def _load_run(state: RunState, connections: list[Connection]) -> Run:
         run.shell = Shell(pid, kind, ready=ready, other_user=other_user)
     if state["files"] is not None:
         kind, outer, inner = state["files"]
-        run.wrapper = Wrapper("", run.token, kind, None)
+        run.wrapper = Wrapper("", run.token, kind)
         run.wrapper.outer, run.wrapper.inner = outer, inner
     if state["live"] is not None:
         run.live = LiveOutput(run)

@@ -18,6 +18,8 @@ import os, sys, time
 def broken(*_, **__):
     raise RuntimeError("it is broken")
 """
+UNTELLABLE = BROKEN.replace('broken")', 'broken" + "\\0\\udcff" + "x" * 200_000)')
+"""The same with words that no argument of a program can hold."""
 HANGS = "def hang(*_):\n    while True:\n        pass\n"
 WAYS = {
     "import": ("loop/poller.py", "broken()"),
@@ -110,7 +112,7 @@ def test_what_fails_in_earnest_only_leads_back_to_the_old_version(sesh: Sesh, ho
     mine = home.command
 
     def reload() -> None:
-        home.command = other(home, "late", path, BROKEN + earnest(text))
+        home.command = other(home, "late", path, UNTELLABLE + earnest(text))
         impatient(home, "late", way, "probation", "HANGS")
         answer = sesh("--reload", "work", timeout=60)
         home.command = mine

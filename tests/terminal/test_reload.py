@@ -72,9 +72,9 @@ FaultLog.note = lambda self, what, error=None: _note(self, what.upper(), error)
 NOT_HERE = """
 import sys
 if {}:
-    raise OSError("not here")
+    raise OSError("not here" + "\\0\\udcff" + "x" * 1_000_000)
 """
-"""An error in some processes only."""
+"""An error in some processes only, in words that no argument of a program can hold."""
 
 
 def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) -> None:
@@ -278,7 +278,7 @@ def test_what_fails_only_in_earnest_falls_back_to_the_old_one(sesh: Sesh, home: 
     home.command = other(home, "late", "daemon/upgrade/state.py", NOT_HERE.format("'serve()' in sys.orig_argv[-1]"))
     answer = sesh("--reload", "work")
     home.command = mine
-    assert "could not take over (OSError: not here)" in answer.stderr
+    assert "could not take over (OSError: not here" in answer.stderr
     assert pids(home, "work") == before
     person.type("echo st''ill\r")
     person.wait_for("still")

@@ -112,11 +112,6 @@ def test_the_emulator_is_read_as_it_is() -> None:
     )
 
 
-def test_without_a_model_the_terminal_counts_as_new() -> None:
-    assert asked(b"\x1b[6n\x1b[?25$p\x1b[?u\x1b[18t") == b"\x1b[1;1R\x1b[?25;0$y\x1b[?0u\x1b[8;24;80t"
-    assert asked(b"\x1bP$qm\x1b\\\x1bP$qr\x1b\\") == b"\x1bP1$r0m\x1b\\\x1bP1$r1;24r\x1b\\"
-
-
 def test_a_pen_comes_back_as_numbers_alone() -> None:
     assert asked(b"\x1bP$qm\x1b\\", Model(pen="1m\x1b\\rm\r")) == b"\x1bP1$r1m\x1b\\"
 

@@ -10,19 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from sesh import paths
 from sesh.daemon.spawn.environment import environment, find_program, shell_words
 from sesh.platform import has_terminfo
 from sesh.programs import shell
+from sesh.store import records
 
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 
 
-def made(creator: dict[str, str] | None = None, **more: object) -> dict[str, str]:
+OF_SESSION = ("PWD", "SESH_ENV_FILE", "SSH_AUTH_SOCK")
+
+
+def made(creator: dict[str, str] = CREATOR, **more: object) -> dict[str, str]:
     """The environment, with defaults for what the test does not name."""
-    defaults: dict[str, object] = {
-        "session": "work", "login": False, "terminal": None, "colour": None, "auth_sock": None, "extra": {},
-    }  # fmt: skip
-    return environment(CREATOR if creator is None else creator, **(defaults | more))  # type: ignore[arg-type]
+    spec = {"name": "work", "directory": "/there", "environment": creator, **more}
+    return environment(spec, "0123")  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -43,7 +46,10 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
 
 
 def test_it_keeps_the_creators_variables_and_names_the_session() -> None:
-    assert made() == CREATOR | {"SESH_SESSION": "work", "TERM": "xterm-256color"}
+    variables = made()
+    directory, file, agent = (variables.pop(name) for name in OF_SESSION)
+    assert variables == CREATOR | {"SESH_SESSION": "work", "TERM": "xterm-256color"}
+    assert (directory, file, agent) == ("/there", records.environment_path("0123"), records.agent_path("0123"))
 
 
 @pytest.mark.parametrize(
@@ -56,14 +62,17 @@ def test_it_keeps_the_creators_variables_and_names_the_session() -> None:
     ],
 )  # fmt: skip
 def test_variables_of_the_creating_terminal_are_left_out(name: str) -> None:
-    assert name not in made(CREATOR | {name: "x"})
+    assert made(CREATOR | {name: "x"}).get(name) in (None, "/there")
 
 
-@pytest.mark.parametrize(
-    "name", ["DISPLAY", "SSH_CONNECTION", "SESH_DIR", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"]
-)
+@pytest.mark.parametrize("name", ["DISPLAY", "SSH_CONNECTION", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"])
 def test_variables_of_the_user_are_kept(name: str) -> None:
     assert made(CREATOR | {name: "x"})[name] == "x"
+
+
+def test_the_directory_of_sessions_is_the_daemons_own() -> None:
+    """A relative one would mean another directory there."""
+    assert made(CREATOR | {"SESH_DIR": "x"})["SESH_DIR"] == paths.directory()
 
 
 def test_another_sessions_name_is_replaced_and_extra_variables_win() -> None:
@@ -74,16 +83,15 @@ def test_another_sessions_name_is_replaced_and_extra_variables_win() -> None:
 
 def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described: Path) -> None:
     creator = CREATOR | {"TERMINFO": str(described)}
-    assert made(creator, terminal="pet-256color")["TERM"] == "pet-256color"
-    assert made(creator, terminal="no-such-terminal")["TERM"] == "xterm-256color"
-    assert made(creator | {"TERM": "pet-256color"}, terminal=None)["TERM"] == "xterm-256color"
+    assert made(creator, term="pet-256color")["TERM"] == "pet-256color"
+    assert made(creator, term="no-such-terminal")["TERM"] == "xterm-256color"
+    assert made(creator | {"TERM": "pet-256color"}, term=None)["TERM"] == "xterm-256color"
 
 
 def test_colorterm_and_agent_are_passed_on() -> None:
-    assert made(colour="truecolor")["COLORTERM"] == "truecolor"
+    assert made(colorterm="truecolor")["COLORTERM"] == "truecolor"
     assert made(CREATOR | {"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
-    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"}, auth_sock="/stable")["SSH_AUTH_SOCK"] == "/stable"
-    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == "/old"
+    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == made()["SSH_AUTH_SOCK"]
 
 
 def test_a_login_shell_does_not_get_shlvl() -> None:

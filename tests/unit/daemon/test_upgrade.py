@@ -24,6 +24,7 @@ from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.reload import load_begin
 from sesh.errors import Refused, rebuild
 from sesh.ops import sessions
+from sesh.vt.screen import Stacks
 from tests.support.data import daemon_facts
 
 
@@ -149,13 +150,32 @@ def test_those_who_typed_or_sent_are_answered_when_the_program_has_it(server: Se
         assert b'"position":17' in answers.recv(1 << 16)
 
 
+def test_a_client_that_was_too_small_gets_the_screen_raw_again_once_it_has_the_size(server: Server) -> None:
+    """What its terminal held when it was last fed raw came back as a list, which no screen can be made from."""
+    server.session.log.append(b"\x1b[>1uoutput")
+    server.session.model.catch_up(10)
+    person, _ = connect(server, hello())
+    server.session.relay.serve()
+    connect(server, wire.greeting("attach", columns=60, rows=10, client="leader"))
+    server.session.relay.serve()
+    assert person.client is not None
+    assert person.client.shown == (False, Stacks(1, 0, ()))
+    with handed(server) as (_, other, connections):
+        again = connections[0].client
+        assert again is not None
+        assert again.shown == person.client.shown
+        other.session.clients.typed(again)
+        other.session.relay.serve()
+        assert (again.mode, other.session.faults.lines()) == ("raw", [])
+
+
 def test_what_was_run_is_remembered(server: Server) -> None:
     session = server.session
     runs = session.get_runs()
     runs.between, runs.marks.part = b"\xe2$ ", b"\x1b]7373;"
     runs.outer.append("token")
     history = session.get_history()
-    history.add({"n": 3, "command": ["a"], "output_bytes": 2, "exit_code": None}, b"\xff\x00")
+    history.add(3, ["a"], "/", 1.0, 0.5, None, b"\xff\x00")
     session.get_marks().found(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
