@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
+    from sesh.cli.verbs import Option
     from sesh.schema import Summary
 
     Answer = tuple[str, dict[str, str]]
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
-_FORMATS = ("text", "ansi", "json", "svg", "html")
+_VALUES = {"form": ("text", "ansi", "json", "svg", "html"), "predict": config.PREDICT}
+"""The values that an option may have, by its key."""
 _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 _NOTHING: Answer = ("words", {})
 
@@ -69,78 +71,64 @@ def completions(cli: Invocation, shell: str) -> int:
 def answer(typed: list[str]) -> Answer:
     """What may stand in the place of the last of the words: the kind, and the words with what they are."""
     *before, current = typed
-    if "--" in before:
-        return _behind(before, current)
+    own, tail = parser.divided(before)
     try:
-        line = parser.split(before)
+        line = parser.split(own)
     except SeshError:
         return _NOTHING
-    plain, given, waiting = _taken_apart(line)
-    option, equals, _ = current.partition("=")
-    if waiting:
-        return _begins(_value(waiting), current)
-    if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
-        kind, values = _value(option)
-        return _begins((kind, {f"{option}={word}": about for word, about in values.items()}), current)
-    if current[:1] == "@" and not plain:
-        return _begins(("words", hosts()), current)
-    if current[:1] == "-":
-        return _begins(("words", _options(line, plain, given)), current)
-    return _begins(_placed(line, plain, current), current)
-
-
-def _begins(found: Answer, current: str) -> Answer:
-    kind, offered = found
+    if tail is not None and line.row.command:
+        return f"command {len(own) + 1}", {}
+    kind, offered = _offered(line, tail, current)
     return kind, {word: about for word, about in offered.items() if word.startswith(current)}
 
 
-def _behind(before: list[str], current: str) -> Answer:
-    """What may stand behind `--`: a command, or for `--send` text."""
-    at = before.index("--")
-    try:
-        line = parser.split(before[:at])
-    except SeshError:
-        return _NOTHING
-    if line.row.command:
-        return f"command {at + 1}", {}
-    return _begins(_placed(line, [*_taken_apart(line)[0], *before[at + 1 :]], current), current)
+def _offered(line: Line, tail: list[str] | None, current: str) -> Answer:
+    plain, given, waiting = _given(line)
+    if tail is not None:
+        return _placed(line, [*plain, *tail], current)
+    if waiting:
+        return _value(waiting)
+    option, equals, _ = current.partition("=")
+    if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
+        kind, values = _value(line.row.spelled[option])
+        return kind, {f"{option}={word}": about for word, about in values.items()}
+    if current[:1] == "@" and not plain:
+        return "words", hosts()
+    if current[:1] == "-":
+        return "words", _options(line, plain, given)
+    return _placed(line, plain, current)
 
 
-def _taken_apart(line: Line) -> tuple[list[str], set[str], str]:
+def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
     """The plain words, the keys of the options that were given, and the option that waits for its value."""
     plain: list[str] = []
-    given: set[str] = set()
-    rest = iter(line.words)
-    for word in rest:
-        if word[:1] != "-" or len(word) == 1:
-            plain.append(word)
-            continue
-        option = word.partition("=")[0]
-        known = line.row.spelled.get(option)
-        if known is None or known.kind != MANY:
-            given.add(known.key if known is not None else "")
-        if parser.takes_value(line.verb, word) and "=" not in word and next(rest, None) is None:
-            return plain, given, option
-    return plain, given, ""
+    keys: set[str] = set()
+    for option, word, value in parser.pieces(line):
+        if option is None:
+            plain += [word] if value is not None else []
+        elif value is None and option.kind in (VALUE, MANY):
+            return plain, keys, option
+        elif option.kind != MANY:
+            keys.add(option.key)
+    return plain, keys, None
 
 
-def _value(option: str) -> Answer:
+def _value(option: Option) -> Answer:
     """What the value of an option may be."""
-    if option == "--label":
-        return "words", labels()
-    if option == "-C":
+    words: Offers = {}
+    if option.key == "directory":
         return "directories", {}
-    if option == "--key":
+    if option.key == "label":
+        words = labels()
+    elif option.key == "key":
         from sesh.keynames import CHORDS
 
-        return "words", dict.fromkeys((*_CONTROLS, *CHORDS), "")
-    if option == "--format":
-        return "words", dict.fromkeys(_FORMATS, "")
-    if option == "--predict":
-        return "words", dict.fromkeys(config.PREDICT, "")
-    if option == "--env":
-        return "words", {f"{name}=": "" for name in sorted(os.environ)}
-    return _NOTHING
+        words = dict.fromkeys((*_CONTROLS, *CHORDS), "")
+    elif option.key == "env":
+        words = {f"{name}=": "" for name in sorted(os.environ)}
+    elif option.key in _VALUES:
+        words = dict.fromkeys(_VALUES[option.key], "")
+    return "words", words
 
 
 def _options(line: Line, plain: list[str], given: set[str]) -> dict[str, str]:

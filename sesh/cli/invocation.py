@@ -87,7 +87,7 @@ class Invocation:
     @property
     def command(self) -> list[str] | None:
         """What to run, None for the user's shell."""
-        return self.line.command
+        return self.tail or None
 
     @property
     def target(self) -> Target:

@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
         if options is None:
             from sesh.cli import typer_app
 
-            options = typer_app.parse(argv)
+            raise typer_app.error(line)
         return carry_out(Invocation(line), options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
