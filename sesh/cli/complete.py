@@ -15,9 +15,9 @@ import time
 
 from sesh import config, wording
 from sesh.cli import parser, printing
+from sesh.cli.scripts import SHELLS
 from sesh.cli.verbs import MANY, VALUE, VERBS
-from sesh.errors import SeshError, UsageError
-from sesh.names import printable
+from sesh.errors import SeshError
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.store import listing
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     Answer = tuple[str, dict[str, str]]
     Offers = dict[str, str]
 
-SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _VALUES = {"form": ("text", "ansi", "json", "svg", "html"), "predict": config.PREDICT}
 """The values that an option may have, by its key."""
@@ -51,20 +50,6 @@ def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = Fals
     kind, found = answer(typed)
     lines = [f"{word}\t{about}" if about else word for word, about in found.items()]
     printing.text("\n".join([kind, *lines]))
-    return 0
-
-
-def completions(cli: Invocation, shell: str) -> int:
-    """`--completions SHELL`: the script; with `--json` as `{"shell", "script"}`."""
-    if shell not in SCRIPTS:
-        raise UsageError(f"there is no completion for {printable(shell)}; use {', '.join(SCRIPTS)}")
-    from sesh import completions as room
-
-    with open(os.path.join(os.path.dirname(room.__file__), SCRIPTS[shell]), encoding="utf-8") as file:
-        script = file.read()
-    if cli.json:
-        return cli.value({"shell": shell, "script": script})
-    printing.write(script.encode())
     return 0
 
 
@@ -159,7 +144,7 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
     if place == "labels":
         return "words", labels()
     if place == "shell":
-        return "words", dict.fromkeys(SCRIPTS, "")
+        return "words", dict.fromkeys(SHELLS, "")
     if place == "state":
         return "words", dict.fromkeys(STATES, "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:

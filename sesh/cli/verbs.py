@@ -388,7 +388,7 @@ VERBS = (
         hosts=True,
     ),
     Verb(
-        "--shell-init", "", "integration.shell_init", "bash|zsh|fish",
+        "--shell-init", "", "scripts.shell_init", "bash|zsh|fish",
         "Print shell integration: typed commands in --history, a fresh DISPLAY and session name.",
         'eval "$(sesh --shell-init bash)"', "sesh --shell-init fish | source",
         words=("shell",),
@@ -420,7 +420,7 @@ VERBS = (
         words=("names*",), session=True,
     ),
     Verb(
-        "--completions", "", "complete.completions", "bash|zsh|fish",
+        "--completions", "", "scripts.completions", "bash|zsh|fish",
         "Print the completion script for a shell; installing sesh puts it where most shells look.",
         'eval "$(sesh --completions bash)"', "sesh --completions fish | source",
         words=("shell",),
