@@ -84,7 +84,7 @@ class HostRun:
 
 def _carry_out(cli: Invocation, options: Options, host: str) -> int:
     """The line on one host; the exit code. An error is printed as the command line does it."""
-    cli.hosts, cli.caller.host = [host], host
+    cli.at(host)
     try:
         return cli.line.row.function()(cli, **options)
     except SeshError as error:

@@ -11,9 +11,12 @@ from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.cli.parser import Line
     from sesh.reach.caller import Answers
     from sesh.reach.target import Target
+    from sesh.schema import Spec
 
 _REMEMBERED = 3
 
@@ -84,50 +87,55 @@ class Invocation:
         """The host that the line is for; None for this machine, and where several are named."""
         return self.hosts[0] if len(self.hosts) == 1 else None
 
-    @property
-    def command(self) -> list[str] | None:
-        """What to run, None for the user's shell."""
-        return self.tail or None
+    def at(self, host: str | None) -> None:
+        """Make the line be for a host, or for this machine."""
+        self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
+
+    def look_for(self, name: str, *, creates: bool = False) -> None:
+        """Make the line be for the known remote that has a session which is not here, and say so in a line.
+
+        `creates`: the session is created if there is none. Raises NotFound, Refused if that cannot be known.
+        """
+        from sesh.reach import find
+
+        if find.is_here(name, ended=self.verb == "--history"):
+            return
+        from sesh.remote import known
+
+        if creates and not known.exist():
+            return
+        from sesh.ops import lookup
+
+        host = lookup.find(self.caller, name, "" if creates else self.verb, creates=creates)
+        if host is not None:
+            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+            self.caller.remember(f"{name} on @{host}")
+            self.at(host)
 
     @property
     def target(self) -> Target:
         """The machine that the line is for: where the session is that it names, if that is on a known remote.
 
-        Raises NotFound, Refused where it may be on a host, and that cannot be known.
+        Raises NotFound, Refused if it may be on a host, and that cannot be known.
         """
         if self.sought is not None:
             name, self.sought = self.sought, None
-            self._look_for(name)
-        if self.host is None:
+            self.look_for(name)
+        return self.target_of(self.host, offer=not self.json)
+
+    def target_of(self, host: str | None, *, offer: bool = False) -> Target:
+        """This machine or a host. `offer`: the person may be asked to install sesh there."""
+        if host is None:
             from sesh.reach.target import Target
 
             return Target(self.caller)
         from sesh.reach.host_target import HostTarget
 
-        return HostTarget(self.caller, self.host, offer=not self.json)
+        return HostTarget(self.caller, host, offer=offer)
 
-    def _look_for(self, name: str) -> None:
-        """Has the line be for the known remote that has a session which is not here."""
-        from sesh.reach import find
-
-        if find.is_here(name, ended=self.verb == "--history"):
-            return
-        from sesh.ops import lookup
-
-        host = lookup.find(self.caller, name, self.verb)
-        if host is not None:
-            self.at(host)
-
-    def lead_to(self, host: str | None) -> None:
-        """Has the line be for a host, or for this machine."""
-        self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
-
-    def at(self, host: str) -> None:
-        """Has the line be for the host that has the session which it names: that is said in one line."""
-        words = self.line.words
-        printing.write(f"[{words[0]} on @{host}]\n".encode(), printing.STDERR)
-        self.caller.remember(f"{words[0]} on @{host}")
-        self.lead_to(host)
+    def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
+        """What a new session is to be; its command stands behind `--`, None for the user's shell."""
+        return {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
 
     def note(self, line: str) -> None:
         """One line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""

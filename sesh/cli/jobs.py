@@ -55,7 +55,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     data: JobSpec = {
         "name": find.checked(places[0], "--exec") if places else None,
-        "spec": {"directory": directory, "command": cli.tail, "env": list(env), "label": list(label)},
+        "spec": cli.spec(directory, env, label),
         "keep": keep,
         "timeout": bounds.parse_seconds(timeout),
     }

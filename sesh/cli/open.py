@@ -21,8 +21,7 @@ def open_(
     find.checked(name, "--open")
     target = cli.target
     target.sync()
-    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
-    created = target.call(sessions.open_, name=name, spec=spec)
+    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label))
     return made(cli, name, created=created)
 
 

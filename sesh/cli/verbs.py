@@ -172,7 +172,7 @@ VERBS = (
         options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
     ),
     Verb(
-        "--here", "", "here.here", "[DIR] [OPTIONS]",
+        "--here", "", "attach.here", "[DIR] [OPTIONS]",
         "Attach to the session named after this directory's repository, created here if there is none.\n\n"
         "In a worktree of git the name is REPO-BRANCH, outside of any repository that of the directory. If a session "
         "of another directory has the name, it is NAME-2.",
