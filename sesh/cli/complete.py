@@ -25,7 +25,7 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
@@ -36,41 +36,47 @@ if TYPE_CHECKING:
     Offers = dict[str, str]
 
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
-_VALUES = {"form": ("text", "ansi", "json", "svg", "html"), "predict": config.PREDICT}
-"""The values that an option may have, by its key."""
+_VALUES = {
+    "form": ("text", "ansi", "json", "svg", "html"),
+    "predict": config.PREDICT,
+    "shell": SHELLS,
+    "state": STATES,
+}
+"""The values of an option or a plain word, by its key."""
+_KINDS = {"directory": "directories", "file": "files"}
 _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
-_NOTHING: Answer = ("words", {})
 
 
 def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
     """`--complete SHELL -- WORDS…`; with `--refresh` what a host has is asked for the next time."""
-    typed = cli.tail or [""]
+    words = cli.tail or [""]
     if refresh:
-        return ask(typed[0])
-    kind, found = answer(typed)
-    lines = [f"{word}\t{about}" if about else word for word, about in found.items()]
+        return ask(words[0])
+    kind, offers = answer(words)
+    lines = [f"{word}\t{about}" if about else word for word, about in offers.items()]
     printing.text("\n".join([kind, *lines]))
     return 0
 
 
-def answer(typed: list[str]) -> Answer:
+def answer(words: list[str]) -> Answer:
     """What may stand in the place of the last of the words: the kind, and the words with what they are."""
-    *before, current = typed
+    *before, current = words
     own, tail = parser.divided(before)
     try:
         line = parser.split(own)
     except SeshError:
-        return _NOTHING
+        return "words", {}
     if tail is not None and line.row.command:
         return f"command {len(own) + 1}", {}
-    kind, offered = _offered(line, tail, current)
-    return kind, {word: about for word, about in offered.items() if word.startswith(current)}
+    kind, offers = _offers(line, tail, current)
+    return kind, {word: about for word, about in offers.items() if word.startswith(current)}
 
 
-def _offered(line: Line, tail: list[str] | None, current: str) -> Answer:
+def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
+    """The same for a line, whether or not they begin with the current word."""
     plain, given, waiting = _given(line)
     if tail is not None:
-        return _placed(line, [*plain, *tail], current)
+        return _plain_word(line, [*plain, *tail], current)
     if waiting:
         return _value(waiting)
     option, equals, _ = current.partition("=")
@@ -81,7 +87,7 @@ def _offered(line: Line, tail: list[str] | None, current: str) -> Answer:
         return "words", hosts()
     if current[:1] == "-":
         return "words", _options(line, plain, given)
-    return _placed(line, plain, current)
+    return _plain_word(line, plain, current)
 
 
 def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
@@ -116,61 +122,53 @@ def _value(option: Option) -> Answer:
     return "words", words
 
 
-def _options(line: Line, plain: list[str], given: set[str]) -> dict[str, str]:
+def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
     """The options of the verb that were not given yet; before any verb and name the verbs too."""
-    found: dict[str, str] = {}
+    offers: Offers = {}
     if not line.verb and not plain:
-        found |= {verb.name: verb.summary for verb in VERBS if verb.name}
+        offers |= {verb.name: verb.summary for verb in VERBS if verb.name}
     for option in line.row.options:
         if option.key not in given:
             long = [word for word in option.spellings if word[:2] == "--"]
             for word in long or option.spellings:
-                found.setdefault(word, option.help.rstrip("."))
-    found |= _EVERYWHERE
+                offers.setdefault(word, option.help.rstrip("."))
+    offers |= _EVERYWHERE
     if line.row.command:
-        found["--"] = "then the command"
-    return found
+        offers["--"] = "then the command"
+    return offers
 
 
-def _placed(line: Line, plain: list[str], current: str) -> Answer:
-    """What may stand as the next plain word."""
-    place = _place(line, len(plain))
-    if place in ("name", "names"):
+def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
+    """What may stand as the next plain word, by the key that the verb gets it by."""
+    keys = line.row.words
+    key = keys[min(len(plain), len(keys) - 1)] if keys else ""
+    if len(plain) >= len(keys) and key[-1:] not in ("*", "+"):
+        key = ""
+    key = key.rstrip("?*+")
+    if key in ("name", "names"):
         return "words", _names(line, plain, current)
-    if place == "directory":
-        return "directories", {}
-    if place == "file":
-        return "files", {}
-    if place == "labels":
+    if key in _KINDS:
+        return _KINDS[key], {}
+    if key == "labels":
         return "words", labels()
-    if place == "shell":
-        return "words", dict.fromkeys(SHELLS, "")
-    if place == "state":
-        return "words", dict.fromkeys(STATES, "")
+    if key in _VALUES:
+        return "words", dict.fromkeys(_VALUES[key], "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", hosts()
-    return _NOTHING
+    return "words", {}
 
 
-def _place(line: Line, number: int) -> str:
-    """The key of a verb's plain word by its number from 0; empty where there is none."""
-    places = line.row.words
-    if number < len(places):
-        return places[number].rstrip("?*+")
-    return places[-1][:-1] if places and places[-1][-1] in "*+" else ""
-
-
-def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
+def _names(line: Line, plain: list[str], current: str) -> Offers:
     """The sessions that the line may mean, and the hosts that may stand before a name."""
+    names: Offers = {}
     if line.hosts:
-        found: dict[str, str] = {}
         for host in config.load().hosts_of(line.hosts):
-            found |= sessions_on(host)
+            names |= sessions_on(host)
     else:
-        found = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
+        names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
         if not current and not plain:
-            found |= hosts()
-    return {name: text for name, text in found.items() if name not in plain}
+            names |= hosts()
+    return {name: about for name, about in names.items() if name not in plain}
 
 
 PATIENCE = 0.1
@@ -183,12 +181,12 @@ _TICK = 0.01
 
 def sessions(*, elsewhere: bool = True) -> Offers:
     """The sessions of this machine with what tells them apart; with `elsewhere` those of known remotes after them."""
-    found = {each["name"]: _described(wording.state(each), each["cwd"]) for each in _here()}
+    names = {session["name"]: _described(wording.state(session), session["cwd"]) for session in _here()}
     if elsewhere:
-        for word in remotes():
-            for name, text in _cached(word).items():
-                found.setdefault(name, text)
-    return found
+        for host in remotes():
+            for name, about in _cached(host).items():
+                names.setdefault(name, about)
+    return names
 
 
 def sessions_on(host: str) -> Offers:
@@ -218,35 +216,29 @@ def hosts() -> Offers:
     from sesh.remote.ssh import destination
 
     settings = config.load()
-    found: Offers = {}
-    for name, words in settings.groups.items():
-        found[name] = "group: " + " ".join(f"@{word}" for word in words)
-    for word in settings.remotes:
-        found.setdefault(word, "config.toml")
-    for word in remotes():
-        found.setdefault(word, "known")
-    for word in destination.aliases():
-        found.setdefault(word, "ssh_config")
-    return {f"@{word}": text for word, text in found.items()}
+    offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
+    sources = (settings.remotes, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
+    for names, source in sources:
+        for name in names:
+            offers.setdefault(name, source)
+    return {f"@{name}": about for name, about in offers.items()}
 
 
 def labels() -> Offers:
     """The labels that sessions here bear."""
-    found: dict[str, list[str]] = {}
-    for each in _here():
-        for key, value in (each.get("labels") or {}).items():
-            found.setdefault(f"{plain(key)}={plain(value)}", []).append(each["name"])
-    return {label: " ".join(names)[:_LONGEST] for label, names in found.items()}
+    bearers: dict[str, list[str]] = {}
+    for session in _here():
+        for key, value in (session.get("labels") or {}).items():
+            bearers.setdefault(f"{plain(key)}={plain(value)}", []).append(session["name"])
+    return {label: " ".join(names)[:_LONGEST] for label, names in bearers.items()}
 
 
 def remotes() -> list[str]:
-    """The known remotes, the one used last first; none where their files are not to be trusted."""
+    """The known remotes, the one used last first; none if their files are not to be trusted."""
     from sesh.remote import known
 
-    if not known.exist():
-        return []
     try:
-        return [each.host for each in known.all()]
+        return [remote.host for remote in known.all()] if known.exist() else []
     except SeshError:
         return []
 
@@ -268,20 +260,17 @@ def _here() -> list[Summary]:
 def _cached(host: str) -> Offers:
     from sesh.remote import known
 
-    return {each["name"]: _described(plain(each["state"]), each.get("cwd"), host) for each in known.names(host)}
+    return {row["name"]: _described(plain(row["state"]), row.get("cwd"), host) for row in known.names(host)}
 
 
 def _described(state: str, directory: str | None, host: str = "") -> str:
     """State, host and directory, in a few words."""
-    return ", ".join(_filled([state, f"@{host}" if host else "", wording.at_home(plain(directory or ""))]))
-
-
-def _filled(words: Iterable[str]) -> list[str]:
-    return [wording.cut(word, _LONGEST) for word in words if word]
+    words = (state, f"@{host}" if host else "", wording.at_home(plain(directory or "")))
+    return ", ".join(wording.cut(word, _LONGEST) for word in words if word)
 
 
 def _modified(host: str) -> float | None:
-    """When a host's names were written, None where they never were."""
+    """When a host's names were written, None if they never were."""
     from sesh.remote import known
 
     try:
