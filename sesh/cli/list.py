@@ -27,25 +27,26 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(check_label(word) for word in label)
-    found = cli.target.call(views.overview)
-    sessions = [each for each in found["sessions"] if bears(each, wanted)]
-    for reason in found["refusals"]:
+    overview = cli.target.call(views.overview)
+    sessions = [session for session in overview["sessions"] if bears(session, wanted)]
+    for reason in overview["refusals"]:
         cli.note(reason)
     if cli.host is not None:
-        known.record_names(cli.host, found["sessions"])
+        known.record_names(cli.host, overview["sessions"])
         known.forget_unless_known(cli.host)
     asks = cli.host is None and not cli.caller.local and known.exist()
-    remotes = _worth_asking(cli) if asks else []
+    hosts = _worth_asking(cli) if asks else []
     if cli.json:
-        rows: list[Summary] = [{**each, "host": cli.host} for each in sessions]
-        return cli.value([*rows, *_rows_of_remotes(cli, remotes, wanted)])
+        rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
+        return cli.value([*rows, *(_remote_rows(cli, hosts, wanted) if asks else [])])
     table = _table()
     if sessions:
-        shown = sessions if cli.host is None else [_at_home(each, found["home"]) for each in sessions]
+        shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
         printing.text("\n".join(table.lines(shown, time.time())))
+    any_shown = bool(sessions)
     if asks:
-        sessions += _list_remotes(cli, table, remotes, wanted)
-    if not sessions and os.isatty(printing.STDOUT):
+        any_shown = _list_remotes(cli, table, hosts, wanted) or any_shown
+    if not any_shown and os.isatty(printing.STDOUT):
         where = f" on @{cli.host}" if cli.host is not None else ""
         none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
@@ -59,34 +60,30 @@ def _worth_asking(cli: Invocation) -> list[str]:
     return lookup.hosts(cli.caller)
 
 
-def _rows_of_remotes(cli: Invocation, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
-    """The sessions of those that answer."""
-    if not hosts:
-        return []
+def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
+    """The sessions of the remotes that answer."""
     from sesh.ops import lookup
 
-    answers = [answer for _, answer in lookup.summaries(cli.caller, hosts) if not isinstance(answer, SeshError)]
-    return [each for answer in answers for each in answer if bears(each, wanted)]
+    answers = [answer for _, answer in lookup.summaries(cli.caller, hosts)]
+    return [row for rows in answers if not isinstance(rows, SeshError) for row in rows if bears(row, wanted)]
 
 
-def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
-    """Prints the sessions of known remotes as they answer; those that were printed."""
+def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[str, str]) -> bool:
+    """Print the sessions of remotes as they answer; whether there are any."""
     from sesh.ops import lookup
 
-    for word in lookup.skipped(cli.caller):
-        printing.text(table.remark(word, lookup.SKIPPED))
-    found = []
-    for word, answer in lookup.summaries(cli.caller, hosts):
+    for host in lookup.skipped(cli.caller):
+        printing.text(table.remark(host, lookup.SKIPPED))
+    any_shown = False
+    for host, answer in lookup.summaries(cli.caller, hosts):
         if isinstance(answer, SeshError):
-            printing.text(table.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
-            continue
-        rows = [each for each in answer if bears(each, wanted)]
-        if rows:
+            printing.text(table.remark(host, "unreachable" if answer.code == "unreachable" else str(answer)))
+        elif rows := [row for row in answer if bears(row, wanted)]:
             lines = table.lines(rows, time.time())
-            lines.insert(len(lines) - len(rows), table.remark(word))
+            lines.insert(len(lines) - len(rows), table.remark(host))
             printing.text("\n".join(lines))
-        found += rows
-    return found
+            any_shown = True
+    return any_shown
 
 
 def _table() -> Table:

@@ -25,15 +25,6 @@ def open_(
     return made(cli, name, created=created)
 
 
-def _hint(cli: Invocation, name: str) -> None:
-    """Says what was perhaps meant by a session that was created under a name that looks like a verb."""
-    if name.isalpha():
-        from sesh.cli import suggestions
-
-        if other := suggestions.other_line(name):
-            cli.note(f"{name} is a session now; did you mean: {other}?")
-
-
 def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
     """`--new` where nothing is attached: prints the name."""
     target = cli.target
@@ -45,9 +36,12 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
 
 
 def made(cli: Invocation, name: str, *, created: bool) -> int:
-    """Says which session there is now, in JSON; 0."""
-    if created:
-        _hint(cli, name)
+    """Say which session there is now, in JSON; 0. A name that looks like a verb is remarked on."""
+    if created and name.isalpha():
+        from sesh.cli import suggestions
+
+        if other := suggestions.other_line(name):
+            cli.note(f"{name} is a session now; did you mean: {other}?")
     if cli.json:
         printing.value({"ok": True, "name": name, "session": name, "host": cli.host, "created": created})
     return 0

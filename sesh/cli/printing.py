@@ -11,6 +11,8 @@ from sesh.errors import ExitCode, Refused, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.errors import SeshError
     from sesh.schema import PrintedError
 
@@ -40,6 +42,12 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
 def text(line: str) -> None:
     """One line, or several, on stdout."""
     write(encoded(line) + b"\n")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of as many cells as lines, each cell as wide as the widest of its column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def note(line: str, host: str | None = None) -> None:

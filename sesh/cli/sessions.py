@@ -25,17 +25,15 @@ def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--kill [NAME…]`: each is tried; 1 if any was not there."""
     answer = cli.target.call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
-    if cli.host is None:
-        _kill_elsewhere(cli, failed)
+    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
+    if cli.host is None and absent:
+        _kill_elsewhere(cli, absent, failed)
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 
-def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
-    """Ends the sessions that are not here on the remotes where they are found, and takes them out of `failed`."""
-    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
-    if not absent:
-        return
+def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshError]) -> None:
+    """End sessions on the known remotes that have them, and take them out of `failed`."""
     from sesh.ops import lookup
 
     for name, found in lookup.located(cli.caller, absent).items():
@@ -44,10 +42,8 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
             if host is None:
                 failed[name] = found.missing(name) or failed[name]
                 continue
-            from sesh.reach.host_target import HostTarget
-
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            HostTarget(cli.caller, host).call(sessions.kill, names=[name])
+            cli.target_of(host).call(sessions.kill, names=[name])
         except SeshError as error:
             failed[name] = error
         else:
@@ -90,12 +86,12 @@ def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
-    """What failed of several sessions, by name."""
+    """Why sessions failed, by name."""
     return {name: rebuild(facts) for name, facts in failed.items()}
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Says what became of several sessions; the exit code. `key`: the word in JSON for those that it worked for."""
+    """Say what became of several sessions; the exit code. `key`: the word in JSON for those that it worked for."""
     if not failed:
         return cli.done(**{key: list(done)})
     errors = list(failed.values())

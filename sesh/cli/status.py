@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import StandingFacts, Status, Summary
 
+_REASONS = {
+    "hook": "it says so",
+    "tty-read": "it reads its terminal",
+    "prompt": "its shell is at the prompt",
+    "quiet": "it neither prints nor computes",
+    "output": "it prints",
+    "busy": "it computes",
+    "exit": "it has ended",
+}
+
 
 def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
@@ -36,7 +46,7 @@ def _described(session: Status) -> list[str]:
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _stands(session.get("activity"), now) or None,
         "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
-        "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
+        "foreground": f"{foreground.get('pid')}: {_words(foreground['command'])}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
         "unseen": wording.unseen(session) or None,
@@ -58,18 +68,12 @@ def _described(session: Status) -> list[str]:
 
 def _stands(standing: StandingFacts | None, now: float) -> str:
     """How a session stands, why, and since when; what it asks."""
-    why = {"hook": "it says so", "tty-read": "it reads its terminal", "prompt": "its shell is at the prompt"}
-    why |= {"quiet": "it neither prints nor computes", "output": "it prints", "busy": "it computes"}
-    why |= {"exit": "it has ended"}
     if not standing:
         return ""
-    words = [standing["state"], why.get(str(standing.get("why")), ""), _since(standing.get("since"), now)]
-    said = ", ".join(filter(None, words))
-    return f"{said}: {question}" if (question := standing.get("question")) else said
-
-
-def _since(moment: object, now: float) -> str:
-    return f"since {moment} ({found} ago)" if (found := moments.age(moment, now)) else ""
+    age = moments.age(standing.get("since"), now)
+    since = f"since {standing.get('since')} ({age} ago)" if age else ""
+    reason = ", ".join(filter(None, (standing["state"], _REASONS.get(str(standing.get("why"))), since)))
+    return f"{reason}: {question}" if (question := standing.get("question")) else reason
 
 
 def _moment(moment: object, now: float) -> str:

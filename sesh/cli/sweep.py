@@ -6,8 +6,6 @@ from sesh import moments, wording
 from sesh.cli import printing
 from sesh.errors import rebuild
 from sesh.ops.sweep import clear, find
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +44,8 @@ def sweep(
 
 
 def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
-    """Sweeps one machine; the answer in JSON."""
-    target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+    """Sweep one machine; the answer in JSON."""
+    target = cli.target_of(host)
     # An older sesh does not know `surely`.
     rows = target.call(find, older=older) if asks else target.call(find, older=older, surely=True)
     forgets = True
@@ -83,11 +81,10 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
 
 
 def _show(rows: list[LeftoverFacts], prefix: str) -> None:
-    """The leftovers as a person reads them; `prefix` stands before what they are."""
-    ages = [moments.short(int(row["age"])) for row in rows]
-    width = max(map(len, ages), default=0)
-    for row, age in zip(rows, ages, strict=True):
-        kind = _KINDS.get(row["kind"], str(row["kind"]))
+    """Print leftovers for a person; `prefix` stands before each description."""
+    width = max((len(moments.short(int(row["age"]))) for row in rows), default=0)
+    for row in rows:
+        age, kind = moments.short(int(row["age"])), _KINDS.get(row["kind"], str(row["kind"]))
         printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
 
 

@@ -51,10 +51,10 @@ def logs(
         lines = int(count)
     if follow:
         return _follow(cli, name, lines, ansi=ansi)
-    last = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
+    kept = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
     if cli.json:
-        return cli.value({"session": name, "host": cli.host, "lines": last})
-    _print_lines(last)
+        return cli.value({"session": name, "host": cli.host, "lines": kept})
+    _print_lines(kept)
     return 0
 
 
@@ -93,9 +93,9 @@ def _paged(cli: Invocation, name: str) -> int:
 
 def _print_lines(lines: list[str]) -> None:
     if lines:
-        printing.write("".join(f"{each}\n" for each in lines).encode("utf-8", "replace"))
+        printing.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
 def _print_objects(lines: list[str]) -> None:
     if lines:
-        printing.write(b"".join(printing.json_line({"line": each}) for each in lines))
+        printing.write(b"".join(printing.json_line({"line": line}) for line in lines))
