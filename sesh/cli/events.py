@@ -26,22 +26,19 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
         return _log(cli, name)
     if since is not None and not bounds.is_decimal(since):
         raise UsageError(f"{printable(since)} is not an event number", hint="write: $sesh --events NAME --since 0")
-    if name is not None:
-        return _one(cli, find.checked(name, "--events"), int(since) if since is not None else None)
-    if since is not None:
+    if name is None and since is not None:
         raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
     try:
-        for item in follow_all(cli.target):
-            if "note" in item:
-                cli.note(str(item["note"]))
-            else:
-                _print(cli, item)
+        if name is not None:
+            _follow_one(cli, find.checked(name, "--events"), int(since) if since is not None else None)
+        else:
+            _follow_all(cli)
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0
 
 
-def _one(cli: Invocation, name: str, since: int | None) -> int:
+def _follow_one(cli: Invocation, name: str, since: int | None) -> None:
     with cli.target.open_stream(name) as stream:
         stream.audience = cli.caller.audience
         try:
@@ -49,9 +46,14 @@ def _one(cli: Invocation, name: str, since: int | None) -> int:
                 _print(cli, event)
         except DaemonDied as died:
             cli.note(str(died))
-        except KeyboardInterrupt:
-            return printing.interrupted()
-    return 0
+
+
+def _follow_all(cli: Invocation) -> None:
+    for item in follow_all(cli.target):
+        if "note" in item:
+            cli.note(str(item["note"]))
+        else:
+            _print(cli, item)
 
 
 def _print(cli: Invocation, event: Event) -> None:

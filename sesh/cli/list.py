@@ -36,17 +36,16 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         known.forget_unless_known(cli.host)
     asks = cli.host is None and not cli.caller.local and known.exist()
     hosts = _worth_asking(cli) if asks else []
-    if cli.json:
-        rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
-        return cli.value([*rows, *(_remote_rows(cli, hosts, wanted) if asks else [])])
-    table = _table()
-    if sessions:
+    table = None if cli.json else _table()
+    rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
+    if table is not None and sessions:
         shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
         printing.text("\n".join(table.lines(shown, time.time())))
-    any_shown = bool(sessions)
     if asks:
-        any_shown = _list_remotes(cli, table, hosts, wanted) or any_shown
-    if not any_shown and os.isatty(printing.STDOUT):
+        rows += _remote_rows(cli, hosts, wanted, table)
+    if cli.json:
+        return cli.value(rows)
+    if not rows and os.isatty(printing.STDOUT):
         where = f" on @{cli.host}" if cli.host is not None else ""
         none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
@@ -60,30 +59,25 @@ def _worth_asking(cli: Invocation) -> list[str]:
     return lookup.hosts(cli.caller)
 
 
-def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
-    """The sessions of the remotes that answer."""
+def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], table: Table | None) -> list[Summary]:
+    """The sessions of the remotes that answer; they are printed as they come if there is a table."""
     from sesh.ops import lookup
 
-    answers = [answer for _, answer in lookup.summaries(cli.caller, hosts)]
-    return [row for rows in answers if not isinstance(rows, SeshError) for row in rows if bears(row, wanted)]
-
-
-def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[str, str]) -> bool:
-    """Print the sessions of remotes as they answer; whether there are any."""
-    from sesh.ops import lookup
-
-    for host in lookup.skipped(cli.caller):
-        printing.text(table.remark(host, lookup.SKIPPED))
-    any_shown = False
+    if table is not None:
+        for host in lookup.skipped(cli.caller):
+            printing.text(table.remark(host, lookup.SKIPPED))
+    rows: list[Summary] = []
     for host, answer in lookup.summaries(cli.caller, hosts):
-        if isinstance(answer, SeshError):
+        if not isinstance(answer, SeshError):
+            own = [session for session in answer if bears(session, wanted)]
+            if table is not None and own:
+                lines = table.lines(own, time.time())
+                lines.insert(len(lines) - len(own), table.remark(host))
+                printing.text("\n".join(lines))
+            rows += own
+        elif table is not None:
             printing.text(table.remark(host, "unreachable" if answer.code == "unreachable" else str(answer)))
-        elif rows := [row for row in answer if bears(row, wanted)]:
-            lines = table.lines(rows, time.time())
-            lines.insert(len(lines) - len(rows), table.remark(host))
-            printing.text("\n".join(lines))
-            any_shown = True
-    return any_shown
+    return rows
 
 
 def _table() -> Table:

@@ -50,7 +50,11 @@ def logs(
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         lines = int(count)
     if follow:
-        return _follow(cli, name, lines, ansi=ansi)
+        try:
+            _follow(cli, name, lines, ansi=ansi)
+        except KeyboardInterrupt:
+            return printing.interrupted()
+        return 0
     kept = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
     if cli.json:
         return cli.value({"session": name, "host": cli.host, "lines": kept})
@@ -58,7 +62,7 @@ def logs(
     return 0
 
 
-def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
+def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
     """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
     write = _print_objects if cli.json else _print_lines
 
@@ -67,17 +71,13 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
 
     target = cli.target
     try:
-        try:
-            stream = target.open_stream(name)
-        except NotFound:
-            write(target.call(views.logs, name=name, lines=count, ansi=ansi))
-            return 0
-        with stream:
-            stream.audience = cli.caller.audience
-            views.Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
-    except KeyboardInterrupt:
-        return printing.interrupted()
-    return 0
+        stream = target.open_stream(name)
+    except NotFound:
+        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
+        return
+    with stream:
+        stream.audience = cli.caller.audience
+        views.Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
 
 
 def _paged(cli: Invocation, name: str) -> int:
