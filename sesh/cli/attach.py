@@ -129,17 +129,17 @@ def go(
         name,
         view,
         lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
-        there=lambda target: _is_there(target, name),
+        exists=lambda target: _exists(target, name),
     )
 
 
 def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
-    """`sesh NAME` on this machine, where wrong words are refused before anything else is looked at."""
+    """`sesh NAME` on this machine; what is wrong with the words is raised before anything else."""
     entry = enter.Entry(cli.caller, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
     try:
-        return _lead(cli, name, view, lambda _: entry.enter(), there=lambda _: runs)
+        return _lead(cli, name, view, lambda _: entry.enter(), exists=lambda _: runs)
     except Unreachable:
         if not runs or find.running(name) is not None:
             raise
@@ -188,12 +188,12 @@ def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
         name,
         view,
         lambda target: target.enter(enter.attach, name=name),
-        there=lambda target: _is_there(target, name, required=True),
+        exists=lambda target: _exists(target, name, required=True),
     )
 
 
 def _lead_here(cli: Invocation, name: str, view: ViewWords, connection: Connection) -> int:
-    return _lead(cli, name, view, lambda _: (name, connection), there=lambda _: True)
+    return _lead(cli, name, view, lambda _: (name, connection), exists=lambda _: True)
 
 
 def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
@@ -256,10 +256,10 @@ def new(
             return target.enter(enter.new, name=name, spec=spec, choice=choice)
         return target.enter(enter.new, name=name, spec=spec, choice=choice, asks=False)
 
-    def there(target: Target) -> bool:
-        return target.host is not None and _is_there(target, name or "NAME")
+    def exists(target: Target) -> bool:
+        return target.host is not None and _exists(target, name or "NAME")
 
-    return _lead(cli, name or "NAME", view, entered, there=there, creates=True)
+    return _lead(cli, name or "NAME", view, entered, exists=exists, creates=True)
 
 
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
@@ -291,16 +291,16 @@ def _lead(
     view: ViewWords,
     entered: Callable[[Target], Entered],
     *,
-    there: Callable[[Target], bool],
+    exists: Callable[[Target], bool],
     creates: bool = False,
 ) -> int:
     """Lead this terminal into the session that `entered` answers, here or on a host; the exit code.
 
-    `there`: whether NAME exists, for who has no terminal. `creates`: a session that was not there.
+    `exists`: whether there is a session NAME, for the hint if there is no terminal. `creates`: NAME is not there yet.
     """
     target = cli.target
     if not printing.on_terminal():
-        raise _without_terminal(name, there=there(target))
+        raise _without_terminal(name, exists=exists(target))
     options = _options(cli, view)
     current = listing.current()
     if not creates and cli.host is None and current is not None and current["name"] == name:
@@ -321,20 +321,20 @@ def _lead(
     return 0
 
 
-def _without_terminal(name: str, *, there: bool) -> Refused:
-    """The error if there is no terminal to attach; the hint names what works without one. `there`: NAME exists."""
+def _without_terminal(name: str, *, exists: bool) -> Refused:
+    """The error if there is no terminal to attach; the hint names what works without one."""
     from sesh.cli import suggestions
 
     instead = f"`$sesh --open {name}` creates a session without attaching"
-    if there:
+    if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb := suggestions.verb_like(name):
         instead = f"did you mean $sesh {verb}?"
     return Refused("attaching needs a terminal", hint=instead)
 
 
-def _is_there(target: Target, name: str, *, required: bool = False) -> bool:
-    """Whether a session runs, or is kept. Raises NotFound if it is `required`."""
+def _exists(target: Target, name: str, *, required: bool = False) -> bool:
+    """True if a session runs, or is kept. Raises NotFound if it is `required`."""
     from sesh.ops import sessions
 
     return target.call(sessions.there, name=name, required=required)

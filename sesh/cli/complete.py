@@ -1,4 +1,4 @@
-"""`--complete`: what may stand where the cursor is, for the completion scripts. Lean: a person waits for it.
+"""`--complete`: the words that may stand at the cursor, for the completion scripts. Lean: a person waits for it.
 
 `sesh --complete SHELL -- WORDS…` gets the words behind `sesh` up to the cursor, the last one unfinished or empty. The
 first line of the answer says what the shell is to offer: `words` (those that follow), `directories`, `files`, or
@@ -59,7 +59,7 @@ def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = Fals
 
 
 def answer(words: list[str]) -> Answer:
-    """What may stand in the place of the last of the words: the kind, and the words with what they are."""
+    """The words that may replace the last one, each with a description; `Answer` has their kind before them."""
     *before, current = words
     own, tail = parser.divided(before)
     try:
@@ -73,7 +73,7 @@ def answer(words: list[str]) -> Answer:
 
 
 def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
-    """The same for a line, whether or not they begin with the current word."""
+    """The words for a line, also those that do not begin with the current word."""
     plain, given, waiting = _given(line)
     if tail is not None:
         return _plain_word(line, [*plain, *tail], current)
@@ -105,7 +105,7 @@ def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
 
 
 def _value(option: Option) -> Answer:
-    """What the value of an option may be."""
+    """The values that an option may have."""
     words: Offers = {}
     if option.key == "directory":
         return "directories", {}
@@ -139,7 +139,7 @@ def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
 
 
 def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
-    """What may stand as the next plain word, by the key that the verb gets it by."""
+    """The words for the next plain word, by the key that the verb gets it by."""
     keys = line.row.words
     key = keys[min(len(plain), len(keys) - 1)] if keys else ""
     if len(plain) >= len(keys) and key[-1:] not in ("*", "+"):
@@ -212,7 +212,7 @@ def sessions_on(host: str) -> Offers:
 
 
 def hosts() -> Offers:
-    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with where it is from."""
+    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with its source."""
     from sesh.remote.ssh import destination
 
     settings = config.load()

@@ -45,17 +45,17 @@ class Person(Caller):
         return os.isatty(printing.STDERR)
 
     def note(self, line: str) -> None:
-        """Prints a line on stderr."""
+        """Print a line on stderr."""
         printing.note(line, self.host)
 
     def remember(self, line: str) -> None:
-        """Keeps a line for `greeting`."""
+        """Keep a line for `greeting`."""
         line = for_host(line, None)
-        self._remembered = [*(each for each in self._remembered if each != line), line][-_REMEMBERED:]
+        self._remembered = [*(other for other in self._remembered if other != line), line][-_REMEMBERED:]
 
     @property
     def greeting(self) -> str:
-        """What an attachment lays over its first screen, empty for nothing."""
+        """The text over the first screen of an attachment, empty for none."""
         return "; ".join(self._remembered)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
@@ -68,7 +68,7 @@ class Person(Caller):
 
 
 class Invocation:
-    """What a verb's function gets beside its options.
+    """The first argument of a verb's function, before its options.
 
     `hosts`: those that were named, groups resolved; `host`: the only one, None for this machine.
     """
@@ -80,11 +80,11 @@ class Invocation:
         self.hosts = self.caller.settings().hosts_of(line.hosts) if line.hosts else []
         self.caller.host = self.host
         self.sought: str | None = None
-        """The one session that the line names, as long as nobody knows where it is."""
+        """The one session that the line names, until its machine is known."""
 
     @property
     def host(self) -> str | None:
-        """The host that the line is for; None for this machine, and where several are named."""
+        """The host that the line is for; None for this machine, and for several."""
         return self.hosts[0] if len(self.hosts) == 1 else None
 
     def at(self, host: str | None) -> None:
@@ -114,7 +114,7 @@ class Invocation:
 
     @property
     def target(self) -> Target:
-        """The machine that the line is for: where the session is that it names, if that is on a known remote.
+        """The machine that the line is for; a known remote if that has the session which the line names.
 
         Raises NotFound, Refused if it may be on a host, and that cannot be known.
         """
@@ -134,7 +134,7 @@ class Invocation:
         return HostTarget(self.caller, host, offer=offer)
 
     def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
-        """What a new session is to be; its command stands behind `--`, None for the user's shell."""
+        """The description of a new session; its command stands behind `--`, None for the user's shell."""
         return {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
 
     def note(self, line: str) -> None:
@@ -142,7 +142,7 @@ class Invocation:
         self.caller.note(line)
 
     def value(self, thing: object) -> int:
-        """Prints one JSON value; 0."""
+        """Print one JSON value; 0."""
         printing.value(thing)
         return 0
 
@@ -158,7 +158,7 @@ class Invocation:
         return listing.required(verb)
 
     def done(self, **facts: object) -> int:
-        """The end of a verb that only acts: `{"ok": true, …}` where JSON is wanted, else silence; 0."""
+        """The end of a verb that only acts: `{"ok": true, …}` if JSON is wanted, else silence; 0."""
         if self.json:
             printing.value({"ok": True, **facts})
         return 0

@@ -71,7 +71,7 @@ def _read(file: str | None) -> bytes:
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:
-    """Has this machine or a host create sessions; a row for each, as JSON shows it."""
+    """Create sessions on this machine or a host; a row for each, as JSON shows it."""
     try:
         rows = cli.target_of(host).call(layout.make, entries=entries)
     except SeshError as error:
@@ -83,7 +83,7 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 
 
 def _report(cli: Invocation, rows: list[Made]) -> int:
-    """Says what became of each session; the exit code."""
+    """Say what became of each session; the exit code."""
     failed = [row for row in rows if "error" in row]
     if cli.json:
         printing.value({"ok": not failed, "sessions": rows})

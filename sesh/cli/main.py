@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(argv: list[str]) -> int:
-    """Carries out the command line of this process; the exit code. Raises SeshError."""
+    """Carry out the command line of this process; the exit code. Raises SeshError."""
     line = parser.split(argv)
     if line.row.attaches:
         quit_key.arm()
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
 
 
 def carry_out(cli: Invocation, options: Options) -> int:
-    """Has the verb's function do what it does, here or on the host that the line is for."""
+    """Call the verb's function; the exit code. A line for several hosts is carried out on each."""
     verb = cli.line.row
     if len(cli.hosts) > 1 and not verb.hosts:
         from sesh.cli import fanout

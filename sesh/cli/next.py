@@ -54,8 +54,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Of sessions by since when they wait, the one to go to where `last` was shown last: the next one after it, else
-    the one that has waited longest. None where there is none."""
+    """The session to visit: the one after `last` in the order in which they began to wait, else the longest waiting."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         at = order.index(last) + 1

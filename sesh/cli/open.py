@@ -1,4 +1,4 @@
-"""`--open`, and `--new` where nothing is attached: sessions that run without a terminal being led into them."""
+"""`--open`, and `--new` without attaching: sessions are created, and this terminal stays where it is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def open_(
 
 
 def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
-    """`--new` where nothing is attached: prints the name."""
+    """`--new -d`, and `--new --json`: print the name of the new session."""
     target = cli.target
     target.sync()
     answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)

@@ -17,12 +17,9 @@ import os
 
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import UsageError
 from sesh.names import printable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -36,11 +36,11 @@ def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshEr
     """End sessions on the known remotes that have them, and take them out of `failed`."""
     from sesh.ops import lookup
 
-    for name, found in lookup.located(cli.caller, absent).items():
+    for name, whereabouts in lookup.located(cli.caller, absent).items():
         try:
-            host = lookup.chosen(cli.caller, name, found.hosts, "--kill")
+            host = lookup.chosen(cli.caller, name, whereabouts.hosts, "--kill")
             if host is None:
-                failed[name] = found.missing(name) or failed[name]
+                failed[name] = whereabouts.missing(name) or failed[name]
                 continue
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             cli.target_of(host).call(sessions.kill, names=[name])
@@ -70,8 +70,8 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     find.checked(name, "--label")
     if not labels:
         raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE")
-    given = dict(check_label(word) for word in labels)
-    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=given))
+    changes = dict(check_label(word) for word in labels)
+    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 
 
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:

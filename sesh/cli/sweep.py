@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sesh.schema import LeftoverFacts, Swept
 
 _UNASKED = "168h"
-"""What `--older` is where nobody can be asked."""
+"""`--older` if nobody can be asked."""
 _KINDS = {
     "ended": "ended session",
     "lost": "lost session",
@@ -65,7 +65,7 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
     return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
 
 
-def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
+def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
     """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
     living = sum(1 for row in rows if row["pid"] is not None)
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
@@ -77,7 +77,7 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
         parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
     if ended:
         parts.append(f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended ones")
-    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{where}?"))
+    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{machine}?"))
 
 
 def _show(rows: list[LeftoverFacts], prefix: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typer import _click
 
 VERBLESS = "NAME"
-"""What help calls the form without a verb."""
+"""The name of the form without a verb in help."""
 _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
 """A command of sesh in a text of help."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -133,7 +133,7 @@ def _signed(verb: Verb) -> Callable[..., None]:
 
 
 def error(line: parser.Line) -> UsageError:
-    """What is wrong with a line that `parser.parse` refuses, in one line."""
+    """The error for a line that `parser.parse` refuses, in words of typer's."""
     tail = [] if line.tail is None or line.row.command else ["--", *line.tail]
     # Typer takes `--` for a value that is missing, and any word for one that may be missing.
     certain = [word for word in line.words if parser.kind_of(line.verb, word) != MAYBE]
@@ -146,7 +146,7 @@ def error(line: parser.Line) -> UsageError:
 
 
 def _one_line(error: TyperException, line: parser.Line) -> UsageError:
-    """Typer's error as a line of sesh's own, with what was probably meant, or where to read on."""
+    """Typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
     message = error.format_message().strip().rstrip(".")
     verb = line.verb
     more = _read_on(verb)
@@ -170,10 +170,10 @@ def _read_on(verb: str) -> str:
 
 def _commanded(line: parser.Line) -> str:
     """The line of a `--run` whose command was written without `--`, as it was meant; empty for any other."""
-    at = 0
-    while at < len(line.words) and parser.kind_of(line.verb, line.words[at]) is not None:
-        at += 2 if parser.takes_value(line.verb, line.words[at]) else 1
-    own, command = line.words[: at + 1], line.words[at + 1 :]
+    index = 0
+    while index < len(line.words) and parser.kind_of(line.verb, line.words[index]) is not None:
+        index += 2 if parser.takes_value(line.verb, line.words[index]) else 1
+    own, command = line.words[: index + 1], line.words[index + 1 :]
     if line.verb != "--run" or line.tail is not None or not command or own[-1][:1] == "-":
         return ""
     return " ".join(["$sesh", line.verb, *map(printable, own), "--", *map(printable, command)])

@@ -17,7 +17,7 @@ FLAG, VALUE, MANY, MAYBE = range(4)
 class Option:
     """One option: how it is spelled (long form first), the key its function gets it by, its help.
 
-    `metavar`: what its value is called; empty for a flag, in brackets where it may be missing. `many`: may be repeated.
+    `metavar`: what its value is called; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
     """
 
     __slots__ = ("help", "key", "kind", "metavar", "spellings")
@@ -74,10 +74,10 @@ class Verb:
         return self.help.partition("\n")[0].partition(". ")[0].rstrip(".")
 
     def function(self) -> Callable[..., int]:
-        """What carries the verb out; only the module that it stands in is loaded."""
+        """The function that carries the verb out; only its module is loaded."""
         module, _, name = self.run.rpartition(".")
-        found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
-        return found
+        function: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
+        return function
 
 
 _ENV = Option("--env", "env", "Set a variable for the program; may be repeated.", "K=V", many=True)
@@ -451,7 +451,7 @@ HIDDEN = (
         command=True, options=(Option("--refresh", "refresh", "Ask a host for its sessions."),),
     ),
 )  # fmt: skip
-"""What people do not type: what sesh on another host speaks to, and the completion scripts."""
+"""Verbs that nobody types: of a link from another host, and of the completion scripts."""
 
 BY_NAME = {verb.name: verb for verb in (*VERBS, *HIDDEN)}
 
@@ -460,4 +460,4 @@ EVERYWHERE = (
     ("--json", "Print one JSON value, errors too (also with SESH_JSON=1)."),
     ("--local", "Do not ask known remotes."),
 )
-"""What every verb takes."""
+"""The words that every verb takes."""

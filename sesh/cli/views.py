@@ -5,13 +5,10 @@ from __future__ import annotations
 from sesh import bounds
 from sesh.about import CALLED
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, UsageError
 from sesh.names import printable
 from sesh.ops import views
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
 
 _LINES = 300
 
