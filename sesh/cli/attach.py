@@ -181,8 +181,6 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
 
 def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
     """Attach to a session that must be there; the exit code."""
-    if cli.target.host is None:
-        return _lead_here(cli, name, view, find.required(name))
     return _lead(
         cli,
         name,
@@ -190,10 +188,6 @@ def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
         lambda target: target.enter(enter.attach, name=name),
         exists=lambda target: _exists(target, name, required=True),
     )
-
-
-def _lead_here(cli: Invocation, name: str, view: ViewWords, connection: Connection) -> int:
-    return _lead(cli, name, view, lambda _: (name, connection), exists=lambda _: True)
 
 
 def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
@@ -217,7 +211,8 @@ def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
         except (Refused, UsageError, NotFound):
             continue
         if connection is not None:
-            return _lead_here(cli, name, view, connection)
+            connection.close()
+            return attach_to(cli, name, view)
     cli.at(None)
     raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
