@@ -81,15 +81,13 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     """
     from sesh.keynames import DetachKey
 
-    if named := os.environ.get("SESH_DETACH_KEY"):
-        try:
-            return DetachKey.parse(named)
-        except UsageError as error:
-            raise UsageError(f"SESH_DETACH_KEY: {error}") from error
+    variable = os.environ.get("SESH_DETACH_KEY")
     settings = cli.caller.settings()
     try:
-        return DetachKey.parse(settings.detach_key or _DETACH_KEY)
+        return DetachKey.parse(variable or settings.detach_key or _DETACH_KEY)
     except UsageError as error:
+        if variable:
+            raise UsageError(f"SESH_DETACH_KEY: {error}") from error
         settings.warn(str(error), "detach_key")
         cli.caller.warn(settings)
         return DetachKey.parse(_DETACH_KEY)

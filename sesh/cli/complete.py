@@ -73,7 +73,6 @@ def answer(words: list[str]) -> Answer:
 
 
 def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
-    """The words for a line, also those that do not begin with the current word."""
     plain, given, waiting = _given(line)
     if tail is not None:
         return _plain_word(line, [*plain, *tail], current)
@@ -105,7 +104,6 @@ def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
 
 
 def _value(option: Option) -> Answer:
-    """The values that an option may have."""
     words: Offers = {}
     if option.key == "directory":
         return "directories", {}
@@ -264,7 +262,6 @@ def _cached(host: str) -> Offers:
 
 
 def _described(state: str, directory: str | None, host: str = "") -> str:
-    """State, host and directory, in a few words."""
     words = (state, f"@{host}" if host else "", wording.at_home(plain(directory or "")))
     return ", ".join(wording.cut(word, _LONGEST) for word in words if word)
 

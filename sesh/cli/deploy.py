@@ -79,7 +79,6 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
 
 
 def _row(result: HostResult) -> DeployedHost:
-    """One host as JSON shows it."""
     host, made, error = result.destination.host, result.deployment, result.error
     if made is None:
         facts: DeployError = {

@@ -47,7 +47,6 @@ def _skew(host: str) -> list[Finding]:
 
 
 def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> int:
-    """Print the findings; the exit code."""
     for host, rows in hosts.items():
         for finding in rows:
             finding["message"] = wording.one_line(str(finding["message"]))

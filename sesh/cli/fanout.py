@@ -122,7 +122,6 @@ def run(cli: Invocation, options: Options) -> int:
 
 
 def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
-    """Read all of them until all have ended."""
     poll = select.poll()
     ends = {run.stdout: run for run in runs} | {run.stderr: run for run in runs}
     for descriptor in ends:
@@ -142,6 +141,5 @@ def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
 
 
 def _row(run: HostRun, code: int) -> tuple[str, str, str]:
-    """A host's name, how it went, and why it failed."""
     verdict = f"failed ({code})" if code else "ok"
     return run.host, f"{verdict:<12}", wording.plain(run.reason()) if code else ""

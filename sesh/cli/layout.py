@@ -83,7 +83,6 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 
 
 def _report(cli: Invocation, rows: list[Made]) -> int:
-    """Say what became of each session; the exit code."""
     failed = [row for row in rows if "error" in row]
     if cli.json:
         printing.value({"ok": not failed, "sessions": rows})

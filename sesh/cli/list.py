@@ -34,14 +34,17 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if cli.host is not None:
         known.record_names(cli.host, overview["sessions"])
         known.forget_unless_known(cli.host)
-    asks = cli.host is None and not cli.caller.local and known.exist()
-    hosts = _worth_asking(cli) if asks else []
+    hosts: list[str] | None = None
+    if cli.host is None and not cli.caller.local and known.exist():
+        from sesh.ops import lookup
+
+        hosts = lookup.hosts(cli.caller)
     table = None if cli.json else _table()
     rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
     if table is not None and sessions:
         shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
         printing.text("\n".join(table.lines(shown, time.time())))
-    if asks:
+    if hosts is not None:
         rows += _remote_rows(cli, hosts, wanted, table)
     if cli.json:
         return cli.value(rows)
@@ -50,13 +53,6 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
-
-
-def _worth_asking(cli: Invocation) -> list[str]:
-    """The known remotes that did not just fail."""
-    from sesh.ops import lookup
-
-    return lookup.hosts(cli.caller)
 
 
 def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], table: Table | None) -> list[Summary]:

@@ -86,7 +86,6 @@ def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
-    """Why sessions failed, by name."""
     return {name: rebuild(facts) for name, facts in failed.items()}
 
 

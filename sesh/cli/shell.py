@@ -45,7 +45,6 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
 
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
-    """Print what a command wrote, and how it ended; its exit code."""
     if facts.get("output_lost"):
         cli.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
@@ -78,7 +77,6 @@ def history(cli: Invocation, name: str | None = None, count: str | None = None, 
 
 
 def _print_history(cli: Invocation, commands: list[Command]) -> int:
-    """Print commands, the newest last."""
     from sesh.wording import one_line
 
     if cli.json:

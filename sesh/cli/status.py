@@ -36,7 +36,6 @@ def status(cli: Invocation, name: str | None = None) -> int:
 
 
 def _described(session: Status) -> list[str]:
-    """`key: value` lines for a person."""
     now = time.time()
     foreground = session.get("foreground")
     scrollback = session.get("scrollback")
@@ -81,7 +80,6 @@ def _moment(moment: object, now: float) -> str:
 
 
 def _lost(session: Summary) -> str:
-    """How a session was lost, and what is left of it."""
     how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
     saved = session["lost"]["saved"]
     left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"

@@ -44,7 +44,6 @@ def sweep(
 
 
 def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
-    """Sweep one machine; the answer in JSON."""
     target = cli.target_of(host)
     # An older sesh does not know `surely`.
     rows = target.call(find, older=older) if asks else target.call(find, older=older, surely=True)

@@ -20,8 +20,6 @@ class Option:
     `metavar`: what its value is called; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
     """
 
-    __slots__ = ("help", "key", "kind", "metavar", "spellings")
-
     def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
         self.spellings = tuple(spellings.split())
         self.key, self.help, self.metavar = key, help, metavar
@@ -37,11 +35,6 @@ class Verb:
     one existing session, which is looked for on known remotes too. `command`: what stands after `--` is a command.
     `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
     """
-
-    __slots__ = (
-        "attaches", "command", "examples", "gather", "help", "hosts", "name", "options", "run", "session",
-        "short", "usage", "words",
-    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 (a row of the table)
         self,
