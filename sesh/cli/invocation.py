@@ -146,16 +146,16 @@ class Invocation:
         printing.value(thing)
         return 0
 
-    def session(self, name: str | None, verb: str) -> str:
+    def session(self, name: str | None) -> str:
         """The session that a line means: NAME, else the one that it is typed in. Raises UsageError, InvalidName."""
         from sesh.reach import find
         from sesh.store import listing
 
         if name is not None:
-            return find.checked(name, verb)
+            return find.checked(name, self.verb)
         if self.host is not None:
-            raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
-        return listing.required(verb)
+            raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
+        return listing.required(self.verb)
 
     def done(self, **facts: object) -> int:
         """The end of a verb that only acts: `{"ok": true, …}` if JSON is wanted, else silence; 0."""

@@ -63,7 +63,7 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
 
 def history(cli: Invocation, name: str | None = None, count: str | None = None, *, ansi: bool = False) -> int:
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
-    name = cli.session(name, "--history")
+    name = cli.session(name)
     if count is None:
         return _print_history(cli, cli.target.call(shell.history, name=name))
     if not bounds.is_decimal(count):

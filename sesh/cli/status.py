@@ -27,7 +27,7 @@ _REASONS = {
 
 def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
-    name = cli.session(name, "--status")
+    name = cli.session(name)
     session = cli.target.call(views.status, name=name)
     if cli.json:
         return cli.value({**session, "host": cli.host})

@@ -140,14 +140,14 @@ def error(line: parser.Line) -> UsageError:
     for words in ([*line.words, *tail], line.words, certain):
         try:
             command(line.row).make_context(line.verb, list(words))
-        except TyperException as error:
-            return _one_line(error, line)
+        except TyperException as refusal:
+            return _one_line(refusal, line)
     return UsageError("the words make no sense together", hint=_read_on(line.verb))
 
 
-def _one_line(error: TyperException, line: parser.Line) -> UsageError:
+def _one_line(refusal: TyperException, line: parser.Line) -> UsageError:
     """Typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
-    message = error.format_message().strip().rstrip(".")
+    message = refusal.format_message().strip().rstrip(".")
     verb = line.verb
     more = _read_on(verb)
     unknown = message.startswith("No such option")
@@ -155,10 +155,10 @@ def _one_line(error: TyperException, line: parser.Line) -> UsageError:
         more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
         return UsageError(f"write the command after --: {meant}")
-    elif unknown and getattr(error, "option_name", "") == "-C":
+    elif unknown and getattr(refusal, "option_name", "") == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
-    elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), BY_NAME, 1, 0.75)):
+    elif unknown and not verb and (near := get_close_matches(getattr(refusal, "option_name", ""), BY_NAME, 1, 0.75)):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean $sesh {near[0]}?"
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)

@@ -15,7 +15,7 @@ _LINES = 300
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
     """`--screen [NAME] [--format F]`: the visible rows."""
-    name = cli.session(name, "--screen")
+    name = cli.session(name)
     views.check_format(form)
     target = cli.target
     head = {"session": name, "host": cli.host, "format": form}
@@ -38,7 +38,7 @@ def logs(
     pager: bool = False,
 ) -> int:
     """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
-    name = cli.session(name, "--logs")
+    name = cli.session(name)
     if pager:
         return _paged(cli, name)
     lines = _LINES
