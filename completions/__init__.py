@@ -1,1 +1,1 @@
-"""The completion scripts: `sesh.bash`, `_sesh` (zsh), `sesh.fish`. What is offered is told by `sesh --complete`."""
+"""Scripts for shells: completion (`sesh.bash`, `_sesh`, `sesh.fish`), which asks `sesh --complete`; integration."""

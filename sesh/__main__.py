@@ -15,7 +15,7 @@ _SIGPIPE = 128 + 13
 
 
 def main() -> int:
-    """Carries out the command line of this process; the exit code."""
+    """Carry out the command line of this process; the exit code."""
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
@@ -24,18 +24,12 @@ def main() -> int:
         return run(argv)
     except BrokenPipeError:
         return _SIGPIPE  # as silent as any program that nobody reads from
-    except KeyboardInterrupt as interrupt:
-        from sesh.errors import Interrupted
-
-        return _report(Interrupted(str(interrupt) or "interrupted"), interrupt, argv)
-    except Exception as error:
-        from sesh.errors import SeshError
-
-        return _report(error if isinstance(error, SeshError) else _internal(error, argv), error, argv)
+    except (Exception, KeyboardInterrupt) as error:
+        return _report(error, argv)
 
 
 def start() -> None:
-    """The program's whole life. Skips the interpreter's shutdown if no thread is left: the kernel frees everything."""
+    """Run the program."""
     try:
         from sesh.lean import signal
         from sesh.quitkey import quit_key
@@ -49,6 +43,7 @@ def start() -> None:
 
 
 def _exit(code: int) -> None:
+    """End the process, without the interpreter's shutdown if no thread is left: the kernel frees everything."""
     if "threading" not in sys.modules:
         import os
 
@@ -62,7 +57,7 @@ def _exit(code: int) -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Opens /dev/null where stdin, stdout or stderr is closed, so that no socket of ours takes its number.
+    """Open /dev/null in the place of a closed stdin, stdout or stderr, so that no socket of ours takes its number.
 
     Reading gives the end of input; writing fails, as it does on what is closed.
     """
@@ -75,41 +70,52 @@ def _fill_standard_streams() -> None:
             os.open(os.devnull, os.O_RDONLY)  # the lowest free number is this one
 
 
-def _internal(error: Exception, argv: list[str]) -> SeshError:
-    """The error for what nobody foresaw: 1; where a job's code could be mistaken for that 125, or 255 if it may run."""
-    from sesh.errors import ExitCode, InternalError, Refused
-
-    what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-    waits = any(word in ("--exec", "-e", "--run") for word in argv[: argv.index("--") if "--" in argv else None])
-    code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        of = "this machine" if error.errno == errno.ENFILE else "this process"
-        return Refused(f"{of} has too many files open", hint="raise the limit: ulimit -n 1024", exit_code=code)
-    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT):
-        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        return Refused(f"{place}{error.strerror}; try again when the system has recovered", exit_code=code)
-    code = ExitCode.UNKNOWN if waits else code
-    return InternalError(f"internal error: {what}; set SESH_DEBUG=1 to see more", exit_code=code)
-
-
-def _report(error: SeshError, cause: BaseException, argv: list[str]) -> int:
-    """Prints what went wrong, once; the exit code."""
+def _report(cause: BaseException, argv: list[str]) -> int:
+    """Print what went wrong, once; the exit code."""
     import os
 
     from sesh.cli import parser, printing
-    from sesh.errors import Refused
+    from sesh.errors import Interrupted, Refused, SeshError
 
+    if isinstance(cause, SeshError):
+        error = cause
+    elif isinstance(cause, KeyboardInterrupt):
+        error = Interrupted(str(cause) or "interrupted")
+    else:
+        words, _ = parser.divided(argv)
+        error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
         import traceback
 
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
-        if getattr(error, "typed", False):
+        if isinstance(error, Interrupted) and error.typed:
             printing.fresh_line()
         printing.failure(error, json=parser.wants_json(argv))
     except (BrokenPipeError, Refused):
         printing.note(str(error))  # stdout is closed or full; stderr may not be
     return int(error.exit_code)
+
+
+def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
+    """The error for an exception that no verb expects.
+
+    `waits`: for a command whose exit code that of sesh could be taken for; 125 says that it did not run, 255 that it
+    may.
+    """
+    from sesh.errors import ExitCode, InternalError, Refused
+
+    code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number in (errno.EMFILE, errno.ENFILE):
+        owner = "this machine" if number == errno.ENFILE else "this process"
+        return Refused(f"{owner} has too many files open", hint="raise the limit: ulimit -n 1024", exit_code=code)
+    if isinstance(cause, OSError) and number in (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT):
+        file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
+        return Refused(f"{file}{cause.strerror}; try again when the system has recovered", exit_code=code)
+    text = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
+    code = ExitCode.UNKNOWN if waits else code
+    return InternalError(f"internal error: {text}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The command line: one module a family of verbs, and typer only where the words need it."""
+"""The command line: one module a family of verbs, and typer for help and for wrong lines."""

@@ -1,4 +1,4 @@
-"""`sesh NAME`, `sesh -`, `--attach`, `--new`: a session found or created, and this terminal led into it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: a session found or created, and this terminal led into it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sesh import paths
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
-from sesh.errors import ExitCode, NotFound, Refused, Unreachable, UsageError
+from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.ops import enter
 from sesh.quitkey import quit_key
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.client.outcome import AttachOptions, Outcome
-    from sesh.client.race import Reconnect
     from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     class ViewWords(TypedDict, total=False):
-        """The attach options of the command line."""
+        """The attach options of the command line. With `join` no files are pushed to a host before."""
 
         join: bool
         replace: bool
@@ -48,52 +47,31 @@ _WITHOUT_TITLE = ("", "dumb", "linux")
 """Terminals that have no window."""
 
 
-class View:
-    """How to attach: the attach options of the command line. Raises UsageError where they contradict each other."""
+def check(view: ViewWords) -> None:
+    """Raise UsageError if attach options contradict each other."""
+    if view.get("predict") not in (None, *PREDICT):
+        raise UsageError(f"--predict must be one of {', '.join(PREDICT)}")
+    for one, other in (("join", "replace"), ("replay", "no_replay")):
+        if view.get(one) and view.get(other):
+            raise UsageError(f"--{one} and --{other.replace('_', '-')} cannot be combined")
 
-    __slots__ = ("no_detach_key", "no_replay", "predict", "read_only", "replace", "replay")
 
-    def __init__(
-        self,
-        *,
-        join: bool = False,
-        replace: bool = False,
-        read_only: bool = False,
-        replay: bool = False,
-        no_replay: bool = False,
-        no_detach_key: bool = False,
-        predict: str | None = None,
-    ) -> None:
-        if predict not in (None, *PREDICT):
-            raise UsageError(f"--predict must be one of {', '.join(PREDICT)}")
-        self.predict = predict
-        if join and replace:
-            raise UsageError("--join and --replace cannot be combined")
-        if replay and no_replay:
-            raise UsageError("--replay and --no-replay cannot be combined")
-        self.replay = replay
-        self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
+def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
+    """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
+    from sesh.client.outcome import AttachOptions  # a daemon that is forked now would carry the rest of the client
 
-    def options(self, cli: Invocation) -> AttachOptions:
-        """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-        from sesh.client.outcome import AttachOptions  # a daemon that is forked now would carry the rest of the client
-
-        key = None if self.no_detach_key else detach_key(cli)
-        settings = cli.caller.settings()
-        return AttachOptions(
-            read_only=self.read_only,
-            replace=self.replace,
-            replay=not self.no_replay,
-            detach_key=key,
-            lines=settings.replay_lines,
-            repeat=self.replay or settings.replay == "all",
-            predict=self.predict or settings.predict,
-            title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
-        )
-
-    def words(self) -> str:
-        """The options that mean something only where a client starts."""
-        return ", ".join(f"--{name.replace('_', '-')}" for name in self.__slots__ if getattr(self, name))
+    key = None if view.get("no_detach_key") else detach_key(cli)
+    settings = cli.caller.settings()
+    return AttachOptions(
+        read_only=view.get("read_only", False),
+        replace=view.get("replace", False),
+        replay=not view.get("no_replay"),
+        detach_key=key,
+        lines=settings.replay_lines,
+        repeat=view.get("replay", False) or settings.replay == "all",
+        predict=view.get("predict") or settings.predict,
+        title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
+    )
 
 
 def detach_key(cli: Invocation) -> DetachKey | None:
@@ -103,15 +81,13 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     """
     from sesh.keynames import DetachKey
 
-    if named := os.environ.get("SESH_DETACH_KEY"):
-        try:
-            return DetachKey.parse(named)
-        except UsageError as error:
-            raise UsageError(f"SESH_DETACH_KEY: {error}") from error
+    variable = os.environ.get("SESH_DETACH_KEY")
     settings = cli.caller.settings()
     try:
-        return DetachKey.parse(settings.detach_key or _DETACH_KEY)
+        return DetachKey.parse(variable or settings.detach_key or _DETACH_KEY)
     except UsageError as error:
+        if variable:
+            raise UsageError(f"SESH_DETACH_KEY: {error}") from error
         settings.warn(str(error), "detach_key")
         cli.caller.warn(settings)
         return DetachKey.parse(_DETACH_KEY)
@@ -130,114 +106,57 @@ def go(
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
-        from sesh.cli.list import list_
-
-        if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
-            from sesh.cli.tui import console
-
-            if not console.dumb():
-                try:
-                    return BY_NAME["--pick"].function()(cli)
-                except NotFound:
-                    pass  # the list says so
-        return list_(cli)
+        return _list(cli)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:
         from sesh.cli import suggestions
 
         suggestions.check_words(places)
-    how = View(**view)
+    check(view)
     if name == "-":
-        return back(cli, how, plain=directory is None)
+        return _back(cli, view, plain=directory is None)
     find.checked(name)
-    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    spec = cli.spec(directory, env, label)
     meant, other = _suggested(name, directory)
-    entry = enter.Entry(cli.caller, name, spec, meant, other) if cli.host is None else None
-    if entry is not None and entry.connection is None and not entry.dormant and printing.on_terminal():
-        host = _elsewhere(cli, name)
-        if host is not None:
-            cli.at(host)
-            entry = None
-    if entry is None:
-        return _lead(
-            cli,
-            name,
-            how,
-            lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
-            there=lambda target: _is_there(target, name),
-            syncs=not view.get("join"),
-        )
+    if cli.host is None and printing.on_terminal():
+        cli.look_for(name, creates=True)
+    if cli.host is None:
+        return _go_here(cli, name, view, spec, meant, other)
+    return _lead(
+        cli,
+        name,
+        view,
+        lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
+        exists=lambda target: _exists(target, name),
+    )
+
+
+def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
+    """`sesh NAME` on this machine; what is wrong with the words is raised before anything else."""
+    entry = enter.Entry(cli.caller, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
     try:
-        return _lead(cli, name, how, lambda _: entry.enter(), there=lambda _: runs)
+        return _lead(cli, name, view, lambda _: entry.enter(), exists=lambda _: runs)
     except Unreachable:
         if not runs or find.running(name) is not None:
             raise
-    return go(cli, places, env=env, label=label, **view)  # it ended between our connection and its answer
+    return _go_here(cli, name, view, spec, meant, other)  # it ended between our connection and its answer
 
 
-def _lead(
-    cli: Invocation,
-    name: str,
-    how: View,
-    entered: Callable[[Target], Entered],
-    *,
-    there: Callable[[Target], bool],
-    creates: bool = False,
-    syncs: bool = True,
-) -> int:
-    """Leads this terminal into the session that `entered` answers, here or on a host; the exit code.
+def _list(cli: Invocation) -> int:
+    """`sesh` alone: the picker on a terminal if the settings say so, else the list."""
+    if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
+        from sesh.cli.tui import console
 
-    `there`: whether NAME exists, for who has no terminal. `creates`: a session that was not there. `syncs`: files are
-    pushed to the host before.
-    """
-    target = cli.target
-    if not printing.on_terminal():
-        needs_terminal(name, there=there(target))
-    options = how.options(cli)
-    here = listing.current()
-    if not creates and cli.host is None and here is not None and here["name"] == name:
-        return already(cli, name)
-    check_switch(here, how, cli.host, name)
-    if syncs:
-        target.sync()
-    name, connection = entered(target)
-    quit_key.disarm()
-    if here is not None:
-        connection.close()
-        return already(cli, name) if cli.host is None and here["name"] == name else switch(here, name, cli.host)
-    return _attached(cli, target, name, connection, options)
+        if not console.dumb():
+            try:
+                return BY_NAME["--pick"].function()(cli)
+            except NotFound:
+                pass  # the list says so
+    from sesh.cli.list import list_
 
-
-def _is_there(target: Target, name: str, *, required: bool = False) -> bool:
-    """Whether a session runs, or is kept. Raises NotFound if it is `required`."""
-    from sesh.ops import sessions
-
-    return target.call(sessions.there, name=name, required=required)
-
-
-def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
-    """Attaches this terminal until it leaves; the exit code."""
-    from sesh.client.attach import attach as run
-
-    paths.remember(name, target.host)
-    options.first_notice = cli.caller.greeting
-    target.log_attached(name)
-    outcome = run(connection, name, host=target.host, options=options, connect=_opener(cli), reconnect=_returner(cli))
-    target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
-    return code(outcome)
-
-
-def _elsewhere(cli: Invocation, name: str) -> str | None:
-    """The known remote that has a session which is not here; None where none has."""
-    from sesh.remote import known
-
-    if not known.exist():
-        return None
-    from sesh.ops import lookup
-
-    return lookup.find(cli.caller, name, creates=True)
+    return list_(cli)
 
 
 def _suggested(name: str, directory: str | None) -> tuple[str, str]:
@@ -251,26 +170,49 @@ def _suggested(name: str, directory: str | None) -> tuple[str, str]:
 
 def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
     """`--attach NAME`: attach to what is there. Raises NotFound."""
-    how = View(**view)
+    check(view)
     if name == "-":
-        return back(cli, how)
+        return _back(cli, view)
     find.checked(name, "--attach")
-    return attach_to(cli, name, how, syncs=not view.get("join"))
+    return attach_to(cli, name, view)
 
 
-def attach_to(cli: Invocation, name: str, how: View, *, syncs: bool = True) -> int:
-    """Attaches to a session that must be there; the exit code."""
-    if cli.target.host is None:
-        connection = find.required(name)
-        return _lead(cli, name, how, lambda _: (name, connection), there=lambda _: True)
+def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
+    """Attach to a session that must be there; the exit code."""
     return _lead(
         cli,
         name,
-        how,
+        view,
         lambda target: target.enter(enter.attach, name=name),
-        there=lambda target: _is_there(target, name, required=True),
-        syncs=syncs,
+        exists=lambda target: _exists(target, name, required=True),
     )
+
+
+def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound.
+
+    `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
+    """
+    if not plain or cli.tail is not None:
+        raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
+    if cli.host is not None:
+        return attach_to(cli, "-", view)
+    current = listing.current()
+    for host, name in enter.recent():
+        if not host and current is not None and name == current["name"]:
+            continue
+        cli.at(host or None)
+        try:
+            if host:
+                return attach_to(cli, name, view)
+            connection = find.running(name)
+        except (Refused, UsageError, NotFound):
+            continue
+        if connection is not None:
+            connection.close()
+            return attach_to(cli, name, view)
+    cli.at(None)
+    raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
 def new(
@@ -287,139 +229,156 @@ def new(
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach.
 
-    `asks`: whether the person is asked what to do where the name is taken here; if not, Exists is raised.
+    `asks`: whether the person is asked what to do if the name is taken here; if not, Exists is raised.
     """
-    how = View(**view)
-    if new_name and (view.get("join") or how.replace):
+    check(view)
+    replace = view.pop("replace", False)  # the old session is gone then, and with it its clients
+    if new_name and (view.get("join") or replace):
         raise UsageError("--join, --replace and --new-name cannot be combined")
     if name is not None:
         find.checked(name, "--new")
-    choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
-    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
+    spec = cli.spec(directory, env, label)
     if detached or cli.json:
         from sesh.cli.open import new_detached
 
         return new_detached(cli, name, spec, choice)
-    how.replace = False  # the old session is gone then, and with it its clients
 
     def entered(target: Target) -> Entered:
         if asks or target.host is not None:  # an older sesh there does not know the word
             return target.enter(enter.new, name=name, spec=spec, choice=choice)
         return target.enter(enter.new, name=name, spec=spec, choice=choice, asks=False)
 
-    return _lead(
-        cli,
-        name or "NAME",
-        how,
-        entered,
-        there=lambda target: target.host is not None and _is_there(target, name or "NAME"),
-        creates=True,
-        syncs=not view.get("join"),
-    )
+    def exists(target: Target) -> bool:
+        return target.host is not None and _exists(target, name or "NAME")
+
+    return _lead(cli, name or "NAME", view, entered, exists=exists, creates=True)
 
 
-def needs_terminal(name: str, *, there: bool = False) -> None:
-    """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
-    if printing.on_terminal():
-        return
+def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
+    """`--here [DIR] [OPTIONS]`: attach to the session of a directory's repository, which is created if missing."""
+    if directory is None:
+        from sesh.ops import create
+
+        directory = create.checked_directory(cli.caller, ".")
+    return into_directory(cli, directory, **view)
+
+
+def into_directory(cli: Invocation, directory: str, **view: Unpack[ViewWords]) -> int:
+    """Attach to the session of a directory, created there if missing; the exit code."""
+    from sesh.ops import places
+
+    while True:
+        session = cli.target.call(places.here, directory=directory)
+        if session["there"]:
+            return go(cli, [session["name"]], **view)
+        try:
+            return new(cli, session["name"], session["directory"], asks=False, **view)
+        except Exists:
+            continue  # another process has taken the name since, perhaps for the same directory
+
+
+def _lead(
+    cli: Invocation,
+    name: str,
+    view: ViewWords,
+    entered: Callable[[Target], Entered],
+    *,
+    exists: Callable[[Target], bool],
+    creates: bool = False,
+) -> int:
+    """Lead this terminal into the session that `entered` answers, here or on a host; the exit code.
+
+    `exists`: whether there is a session NAME, for the hint if there is no terminal. `creates`: NAME is not there yet.
+    """
+    target = cli.target
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=exists(target))
+    options = _options(cli, view)
+    current = listing.current()
+    if not creates and cli.host is None and current is not None and current["name"] == name:
+        return _already(cli, name)
+    if current is not None:
+        _check_switch(current, view, cli.host, name)
+    if not view.get("join"):
+        target.sync()
+    name, connection = entered(target)
+    quit_key.disarm()
+    if current is None:
+        return _attached(cli, target, name, connection, options)
+    connection.close()
+    if cli.host is None and current["name"] == name:
+        return _already(cli, name)
+    if not _switched(current, name, cli.host):
+        raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
+    return 0
+
+
+def _without_terminal(name: str, *, exists: bool) -> Refused:
+    """The error if there is no terminal to attach; the hint names what works without one."""
     from sesh.cli import suggestions
 
-    verb = suggestions.verb_like(name)
     instead = f"`$sesh --open {name}` creates a session without attaching"
-    if there:
+    if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
-    elif verb:
+    elif verb := suggestions.verb_like(name):
         instead = f"did you mean $sesh {verb}?"
-    raise Refused("attaching needs a terminal", hint=instead)
+    return Refused("attaching needs a terminal", hint=instead)
 
 
-def already(cli: Invocation, name: str) -> int:
-    """`sesh SELF`: nothing to do."""
+def _exists(target: Target, name: str, *, required: bool = False) -> bool:
+    """True if a session runs, or is kept. Raises NotFound if it is `required`."""
+    from sesh.ops import sessions
+
+    return target.call(sessions.there, name=name, required=required)
+
+
+def _already(cli: Invocation, name: str) -> int:
     cli.note(f"you are already in {name}")
     return 0
 
 
-def back(cli: Invocation, how: View, *, plain: bool = True) -> int:
-    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound.
-
-    `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
-    """
-    if not plain or cli.tail is not None:
-        raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
-    if cli.host is not None:
-        return attach_to(cli, "-", how)
-    here = listing.current()
-    for host, name in enter.recent():
-        try:
-            if host:
-                cli.lead_to(host)
-                return attach_to(cli, name, how)
-            if here is not None and name == here["name"]:
-                continue
-            connection = find.running(name)
-        except (Refused, UsageError, NotFound):
-            cli.lead_to(None)
-            continue
-        if connection is not None:
-            connection.close()
-            return attach_to(cli, name, how)
-    raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
-
-
-def check_switch(here: Record | None, how: View, host: str | None, name: str) -> None:
-    """Raises Refused where the session that this is typed in cannot switch its client to `name` (on `host`)."""
-    if here is None:
-        return
-    if how.words():
-        raise Refused(f"inside a session you can only switch to another; detach first to use {how.words()}")
+def _check_switch(current: Record, view: ViewWords, host: str | None, name: str) -> None:
+    """Raise Refused if the session that this is typed in cannot switch its client to `name` (on `host`)."""
+    if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value and key != "join"]:
+        raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
     to = name if is_name(name) and host is not None else "NAME"
-    if not find.ask(str(here["name"]), "switch", to=to, host=host, probe=True)[0].get("switched"):
-        raise Refused(f"no attached client of {here['name']} can switch; use another terminal")
+    if not _switched(current, to, host, probe=True):
+        raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def switch(here: Record, name: str, host: str | None = None) -> int:
-    """Has the client that types here attach to another session; the exit code."""
-    answer, _ = find.ask(str(here["name"]), "switch", to=name, host=host)
-    if not answer.get("switched"):
-        raise Refused(f"no client of {here['name']} is attached that could switch to {name}; use another terminal")
-    return 0
+def _switched(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
+    """Have the client that types here attach to another session; with `probe` only ask whether it could."""
+    answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
+    return bool(answer.get("switched"))
 
 
-def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
-    """What gives a client that switches the connection to another session, here or on a host."""
+def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
+    """Attach this terminal until it leaves; the exit code."""
+    from sesh.client.attach import attach as run
 
-    def opened(name: str, host: str | None) -> Connection:
-        from sesh.reach.target import Target
-
-        target = Target(cli.caller)
-        if host is not None:
-            from sesh.reach.host_target import HostTarget
-
-            target = HostTarget(cli.caller, host)
-        connection = target.connect(name, passing=False)
+    def connect(name: str, host: str | None) -> Connection:
+        connection = cli.target_of(host).connect(name, passing=False)
         paths.remember(name, host)
         return connection
 
-    return opened
-
-
-def _returner(cli: Invocation) -> Reconnect:
-    """What brings a client back to a session on a host whose link was lost, or may be."""
-
-    def returned(*lost: Any, **how: Any) -> Connection:
+    def reconnect(*lost: Any, **how: Any) -> Connection:
         from sesh.reach import links
 
         return links.back(cli.caller, *lost, **how)
 
-    return returned
+    paths.remember(name, target.host)
+    options.first_notice = cli.caller.greeting
+    target.log_attached(name)
+    outcome = run(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
+    target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
+    return code(outcome)
 
 
 def code(outcome: Outcome) -> int:
     """The exit code for the way in which an attachment ended."""
     if outcome.kind == "ended":
-        if outcome.signal:
-            return 128 + outcome.signal
-        return outcome.code or 0
+        return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
     if outcome.early:
         return ExitCode.INTERRUPTED
     return 0 if outcome.kind == "detached" else 1

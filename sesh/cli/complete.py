@@ -1,4 +1,4 @@
-"""`--complete`: what may stand where the cursor is, for the completion scripts. Lean: a person waits for it.
+"""`--complete`: the words that may stand at the cursor, for the completion scripts. Lean: a person waits for it.
 
 `sesh --complete SHELL -- WORDS…` gets the words behind `sesh` up to the cursor, the last one unfinished or empty. The
 first line of the answer says what the shell is to offer: `words` (those that follow), `directories`, `files`, or
@@ -15,9 +15,9 @@ import time
 
 from sesh import config, wording
 from sesh.cli import parser, printing
+from sesh.cli.scripts import SHELLS
 from sesh.cli.verbs import MANY, VALUE, VERBS
-from sesh.errors import SeshError, UsageError
-from sesh.names import printable
+from sesh.errors import SeshError
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.store import listing
@@ -25,179 +25,148 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
+    from sesh.cli.verbs import Option
     from sesh.schema import Summary
 
     Answer = tuple[str, dict[str, str]]
     Offers = dict[str, str]
 
-SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
-_FORMATS = ("text", "ansi", "json", "svg", "html")
+_VALUES = {
+    "form": ("text", "ansi", "json", "svg", "html"),
+    "predict": config.PREDICT,
+    "shell": SHELLS,
+    "state": STATES,
+}
+"""The values of an option or a plain word, by its key."""
+_KINDS = {"directory": "directories", "file": "files"}
 _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
-_NOTHING: Answer = ("words", {})
 
 
 def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
     """`--complete SHELL -- WORDS…`; with `--refresh` what a host has is asked for the next time."""
-    typed = cli.tail or [""]
+    words = cli.tail or [""]
     if refresh:
-        return ask(typed[0])
-    kind, found = answer(typed)
-    lines = [f"{word}\t{about}" if about else word for word, about in found.items()]
+        return ask(words[0])
+    kind, offers = answer(words)
+    lines = [f"{word}\t{about}" if about else word for word, about in offers.items()]
     printing.text("\n".join([kind, *lines]))
     return 0
 
 
-def completions(cli: Invocation, shell: str) -> int:
-    """`--completions SHELL`: the script; with `--json` as `{"shell", "script"}`."""
-    if shell not in SCRIPTS:
-        raise UsageError(f"there is no completion for {printable(shell)}; use {', '.join(SCRIPTS)}")
-    from sesh import completions as room
-
-    with open(os.path.join(os.path.dirname(room.__file__), SCRIPTS[shell]), encoding="utf-8") as file:
-        script = file.read()
-    if cli.json:
-        return cli.value({"shell": shell, "script": script})
-    printing.write(script.encode())
-    return 0
-
-
-def answer(typed: list[str]) -> Answer:
-    """What may stand in the place of the last of the words: the kind, and the words with what they are."""
-    *before, current = typed
-    if "--" in before:
-        return _behind(before, current)
+def answer(words: list[str]) -> Answer:
+    """The words that may replace the last one, each with a description; `Answer` has their kind before them."""
+    *before, current = words
+    own, tail = parser.divided(before)
     try:
-        line = parser.split(before)
+        line = parser.split(own)
     except SeshError:
-        return _NOTHING
-    plain, given, waiting = _taken_apart(line)
-    option, equals, _ = current.partition("=")
+        return "words", {}
+    if tail is not None and line.row.command:
+        return f"command {len(own) + 1}", {}
+    kind, offers = _offers(line, tail, current)
+    return kind, {word: about for word, about in offers.items() if word.startswith(current)}
+
+
+def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
+    plain, given, waiting = _given(line)
+    if tail is not None:
+        return _plain_word(line, [*plain, *tail], current)
     if waiting:
-        return _begins(_value(waiting), current)
+        return _value(waiting)
+    option, equals, _ = current.partition("=")
     if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
-        kind, values = _value(option)
-        return _begins((kind, {f"{option}={word}": about for word, about in values.items()}), current)
+        kind, values = _value(line.row.spelled[option])
+        return kind, {f"{option}={word}": about for word, about in values.items()}
     if current[:1] == "@" and not plain:
-        return _begins(("words", hosts()), current)
+        return "words", hosts()
     if current[:1] == "-":
-        return _begins(("words", _options(line, plain, given)), current)
-    return _begins(_placed(line, plain, current), current)
+        return "words", _options(line, plain, given)
+    return _plain_word(line, plain, current)
 
 
-def _begins(found: Answer, current: str) -> Answer:
-    kind, offered = found
-    return kind, {word: about for word, about in offered.items() if word.startswith(current)}
-
-
-def _behind(before: list[str], current: str) -> Answer:
-    """What may stand behind `--`: a command, or for `--send` text."""
-    at = before.index("--")
-    try:
-        line = parser.split(before[:at])
-    except SeshError:
-        return _NOTHING
-    if line.row.command:
-        return f"command {at + 1}", {}
-    return _begins(_placed(line, [*_taken_apart(line)[0], *before[at + 1 :]], current), current)
-
-
-def _taken_apart(line: Line) -> tuple[list[str], set[str], str]:
+def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
     """The plain words, the keys of the options that were given, and the option that waits for its value."""
     plain: list[str] = []
-    given: set[str] = set()
-    rest = iter(line.words)
-    for word in rest:
-        if word[:1] != "-" or len(word) == 1:
-            plain.append(word)
-            continue
-        option = word.partition("=")[0]
-        known = line.row.spelled.get(option)
-        if known is None or known.kind != MANY:
-            given.add(known.key if known is not None else "")
-        if parser.takes_value(line.verb, word) and "=" not in word and next(rest, None) is None:
-            return plain, given, option
-    return plain, given, ""
+    keys: set[str] = set()
+    for option, word, value in parser.pieces(line):
+        if option is None:
+            plain += [word] if value is not None else []
+        elif value is None and option.kind in (VALUE, MANY):
+            return plain, keys, option
+        elif option.kind != MANY:
+            keys.add(option.key)
+    return plain, keys, None
 
 
-def _value(option: str) -> Answer:
-    """What the value of an option may be."""
-    if option == "--label":
-        return "words", labels()
-    if option == "-C":
+def _value(option: Option) -> Answer:
+    words: Offers = {}
+    if option.key == "directory":
         return "directories", {}
-    if option == "--key":
+    if option.key == "label":
+        words = labels()
+    elif option.key == "key":
         from sesh.keynames import CHORDS
 
-        return "words", dict.fromkeys((*_CONTROLS, *CHORDS), "")
-    if option == "--format":
-        return "words", dict.fromkeys(_FORMATS, "")
-    if option == "--predict":
-        return "words", dict.fromkeys(config.PREDICT, "")
-    if option == "--env":
-        return "words", {f"{name}=": "" for name in sorted(os.environ)}
-    return _NOTHING
+        words = dict.fromkeys((*_CONTROLS, *CHORDS), "")
+    elif option.key == "env":
+        words = {f"{name}=": "" for name in sorted(os.environ)}
+    elif option.key in _VALUES:
+        words = dict.fromkeys(_VALUES[option.key], "")
+    return "words", words
 
 
-def _options(line: Line, plain: list[str], given: set[str]) -> dict[str, str]:
+def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
     """The options of the verb that were not given yet; before any verb and name the verbs too."""
-    found: dict[str, str] = {}
+    offers: Offers = {}
     if not line.verb and not plain:
-        found |= {verb.name: verb.summary for verb in VERBS if verb.name}
+        offers |= {verb.name: verb.summary for verb in VERBS if verb.name}
     for option in line.row.options:
         if option.key not in given:
             long = [word for word in option.spellings if word[:2] == "--"]
             for word in long or option.spellings:
-                found.setdefault(word, option.help.rstrip("."))
-    found |= _EVERYWHERE
+                offers.setdefault(word, option.help.rstrip("."))
+    offers |= _EVERYWHERE
     if line.row.command:
-        found["--"] = "then the command"
-    return found
+        offers["--"] = "then the command"
+    return offers
 
 
-def _placed(line: Line, plain: list[str], current: str) -> Answer:
-    """What may stand as the next plain word."""
-    place = _place(line, len(plain))
-    if place in ("name", "names"):
+def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
+    """The words for the next plain word, by the key that the verb gets it by."""
+    keys = line.row.words
+    key = keys[min(len(plain), len(keys) - 1)] if keys else ""
+    if len(plain) >= len(keys) and key[-1:] not in ("*", "+"):
+        key = ""
+    key = key.rstrip("?*+")
+    if key in ("name", "names"):
         return "words", _names(line, plain, current)
-    if place == "directory":
-        return "directories", {}
-    if place == "file":
-        return "files", {}
-    if place == "labels":
+    if key in _KINDS:
+        return _KINDS[key], {}
+    if key == "labels":
         return "words", labels()
-    if place == "shell":
-        return "words", dict.fromkeys(SCRIPTS, "")
-    if place == "state":
-        return "words", dict.fromkeys(STATES, "")
+    if key in _VALUES:
+        return "words", dict.fromkeys(_VALUES[key], "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", hosts()
-    return _NOTHING
+    return "words", {}
 
 
-def _place(line: Line, number: int) -> str:
-    """The key of a verb's plain word by its number from 0; empty where there is none."""
-    places = line.row.words
-    if number < len(places):
-        return places[number].rstrip("?*+")
-    return places[-1][:-1] if places and places[-1][-1] in "*+" else ""
-
-
-def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
+def _names(line: Line, plain: list[str], current: str) -> Offers:
     """The sessions that the line may mean, and the hosts that may stand before a name."""
+    names: Offers = {}
     if line.hosts:
-        found: dict[str, str] = {}
         for host in config.load().hosts_of(line.hosts):
-            found |= sessions_on(host)
+            names |= sessions_on(host)
     else:
-        found = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
+        names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
         if not current and not plain:
-            found |= hosts()
-    return {name: text for name, text in found.items() if name not in plain}
+            names |= hosts()
+    return {name: about for name, about in names.items() if name not in plain}
 
 
 PATIENCE = 0.1
@@ -210,12 +179,12 @@ _TICK = 0.01
 
 def sessions(*, elsewhere: bool = True) -> Offers:
     """The sessions of this machine with what tells them apart; with `elsewhere` those of known remotes after them."""
-    found = {each["name"]: _described(wording.state(each), each["cwd"]) for each in _here()}
+    names = {session["name"]: _described(wording.state(session), session["cwd"]) for session in _here()}
     if elsewhere:
-        for word in remotes():
-            for name, text in _cached(word).items():
-                found.setdefault(name, text)
-    return found
+        for host in remotes():
+            for name, about in _cached(host).items():
+                names.setdefault(name, about)
+    return names
 
 
 def sessions_on(host: str) -> Offers:
@@ -241,39 +210,33 @@ def sessions_on(host: str) -> Offers:
 
 
 def hosts() -> Offers:
-    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with where it is from."""
+    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with its source."""
     from sesh.remote.ssh import destination
 
     settings = config.load()
-    found: Offers = {}
-    for name, words in settings.groups.items():
-        found[name] = "group: " + " ".join(f"@{word}" for word in words)
-    for word in settings.remotes:
-        found.setdefault(word, "config.toml")
-    for word in remotes():
-        found.setdefault(word, "known")
-    for word in destination.aliases():
-        found.setdefault(word, "ssh_config")
-    return {f"@{word}": text for word, text in found.items()}
+    offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
+    sources = (settings.remotes, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
+    for names, source in sources:
+        for name in names:
+            offers.setdefault(name, source)
+    return {f"@{name}": about for name, about in offers.items()}
 
 
 def labels() -> Offers:
     """The labels that sessions here bear."""
-    found: dict[str, list[str]] = {}
-    for each in _here():
-        for key, value in (each.get("labels") or {}).items():
-            found.setdefault(f"{plain(key)}={plain(value)}", []).append(each["name"])
-    return {label: " ".join(names)[:_LONGEST] for label, names in found.items()}
+    bearers: dict[str, list[str]] = {}
+    for session in _here():
+        for key, value in (session.get("labels") or {}).items():
+            bearers.setdefault(f"{plain(key)}={plain(value)}", []).append(session["name"])
+    return {label: " ".join(names)[:_LONGEST] for label, names in bearers.items()}
 
 
 def remotes() -> list[str]:
-    """The known remotes, the one used last first; none where their files are not to be trusted."""
+    """The known remotes, the one used last first; none if their files are not to be trusted."""
     from sesh.remote import known
 
-    if not known.exist():
-        return []
     try:
-        return [each.host for each in known.all()]
+        return [remote.host for remote in known.all()] if known.exist() else []
     except SeshError:
         return []
 
@@ -295,20 +258,16 @@ def _here() -> list[Summary]:
 def _cached(host: str) -> Offers:
     from sesh.remote import known
 
-    return {each["name"]: _described(plain(each["state"]), each.get("cwd"), host) for each in known.names(host)}
+    return {row["name"]: _described(plain(row["state"]), row.get("cwd"), host) for row in known.names(host)}
 
 
 def _described(state: str, directory: str | None, host: str = "") -> str:
-    """State, host and directory, in a few words."""
-    return ", ".join(_filled([state, f"@{host}" if host else "", wording.at_home(plain(directory or ""))]))
-
-
-def _filled(words: Iterable[str]) -> list[str]:
-    return [wording.cut(word, _LONGEST) for word in words if word]
+    words = (state, f"@{host}" if host else "", wording.at_home(plain(directory or "")))
+    return ", ".join(wording.cut(word, _LONGEST) for word in words if word)
 
 
 def _modified(host: str) -> float | None:
-    """When a host's names were written, None where they never were."""
+    """When a host's names were written, None if they never were."""
     from sesh.remote import known
 
     try:

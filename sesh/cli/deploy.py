@@ -12,16 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.printed import DeployedHost
+    from sesh.cli.printed import DeployedHost, DeployError
     from sesh.remote.deploy.fleet import HostResult
 
 
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
     """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
-    if hosts:
-        raise UsageError(f"a host begins with @: {CALLED} --deploy @{printable(hosts[0])}")
-    if not cli.hosts:
-        raise UsageError(f"no host given; write: {CALLED} --deploy @HOST")
+    _check_hosts(cli, hosts)
     return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
 
 
@@ -34,29 +31,33 @@ def upgrade(cli: Invocation) -> int:
             "--upgrade takes no host: it deploys to all known remotes",
             hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
         )
-    words = [each.host for each in known.all()]
-    if not words:
+    hosts = [remote.host for remote in known.all()]
+    if not hosts:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
-    return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
+    return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(hosts), force=False), upgrading=True)
 
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     """`--forget @HOST…`: known remotes that are asked no more; each is tried, 1 if any was not known."""
     from sesh.remote import known
 
-    if hosts:
-        raise UsageError(f"a host begins with @: {CALLED} --forget @{printable(hosts[0])}")
-    if not cli.hosts:
-        raise UsageError(f"no host given; write: {CALLED} --forget @HOST")
-    unknown = [word for word in cli.hosts if not known.forget(word)]
+    _check_hosts(cli, hosts)
+    unknown = ", ".join(f"@{host}" for host in cli.hosts if not known.forget(host))
     if unknown:
-        words = ", ".join(f"@{word}" for word in unknown)
-        known_ones = ", ".join(f"@{each.host}" for each in known.all())
-        hint = f"those that are known: {known_ones}" if known_ones else "none is known"
-        raise NotFound(f"{words} is no known remote", hint=hint)
+        others = ", ".join(f"@{remote.host}" for remote in known.all())
+        hint = f"those that are known: {others}" if others else "none is known"
+        raise NotFound(f"{unknown} is no known remote", hint=hint)
     return cli.done(hosts=list(cli.hosts))
+
+
+def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
+    """Raise UsageError if a host is named without its `@`, or none is."""
+    if words:
+        raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(words[0])}")
+    if not cli.hosts:
+        raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST")
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
@@ -67,7 +68,7 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostR
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
-    """Says what became of each host in JSON (a person has seen it already); the exit code."""
+    """Say what became of each host in JSON (a person has seen it already); the exit code."""
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     if cli.json:
@@ -78,16 +79,15 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
 
 
 def _row(result: HostResult) -> DeployedHost:
-    """One host as JSON shows it."""
     host, made, error = result.destination.host, result.deployment, result.error
     if made is None:
-        code, step = getattr(error, "code", "internal"), getattr(error, "step", None)
-        foreign = getattr(error, "foreign", False)
-        return {
-            "host": host,
-            "ok": False,
-            "error": {"code": code, "message": str(error), "step": step, "foreign": foreign},
+        facts: DeployError = {
+            "code": getattr(error, "code", "internal"),
+            "message": str(error),
+            "step": getattr(error, "step", None),
+            "foreign": getattr(error, "foreign", False),
         }
+        return {"host": host, "ok": False, "error": facts}
     return {
         "host": host,
         "ok": True,

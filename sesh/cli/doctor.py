@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from sesh import wording
 from sesh.about import CALLED, __version__
 from sesh.cli import printing
@@ -49,30 +47,27 @@ def _skew(host: str) -> list[Finding]:
 
 
 def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> int:
-    """Says what was found; the exit code."""
     for host, rows in hosts.items():
-        for each in rows:
-            each["message"] = wording.one_line(str(each["message"]))
-            each["remedy"] = for_host(each["remedy"], host) if each["remedy"] else None
-    states = [each["state"] for rows in hosts.values() for each in rows]
+        for finding in rows:
+            finding["message"] = wording.one_line(str(finding["message"]))
+            finding["remedy"] = for_host(finding["remedy"], host) if finding["remedy"] else None
+    states = [finding["state"] for rows in hosts.values() for finding in rows]
     warnings, errors = states.count(WARNING), states.count(ERROR)
     if cli.json:
         answers = [
-            {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
+            {"ok": all(finding["state"] != ERROR for finding in rows), "host": host, "checks": rows}
             for host, rows in hosts.items()
         ]
         cli.value(answers[0] if len(answers) == 1 else answers)
         return int(errors > 0)
-    coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    coloured = printing.coloured(printing.STDOUT)
     for host, rows in hosts.items():
         if len(hosts) > 1:
             printing.text(f"@{host}")
-        for each in rows:
-            printing.text(_line(each, coloured=coloured))
-    counts = [
-        f"{number} {word}{'s' if number > 1 else ''}" for number, word in ((errors, "error"), (warnings, "warning"))
-    ]
-    summary = " and ".join(each for each in counts if each[0] != "0")
+        for finding in rows:
+            printing.text(_line(finding, coloured=coloured))
+    counts = ((errors, "error"), (warnings, "warning"))
+    summary = " and ".join(f"{number} {noun}{'s' if number > 1 else ''}" for number, noun in counts if number)
     printing.text(f"{summary}; sesh {'does not work' if errors else 'works'}" if summary else "no problems found")
     return int(errors > 0)
 

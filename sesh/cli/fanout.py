@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+from itertools import cycle
 
 from sesh import wording
 from sesh.about import CALLED
@@ -36,18 +37,18 @@ class HostRun:
         for descriptor in (nothing, printed, noted):
             os.close(descriptor)
         self.output = bytearray()
-        """The line that has not ended yet; where nothing is printed, the last line."""
+        """The line that has not ended yet; if nothing is printed, the last line."""
         self.notes = b""
         self._prefix = f"{host}: ".encode()
         if colour is not None:
             self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
 
     def interrupt(self) -> None:
-        """Ctrl-C was pressed before this one was there to hear it."""
+        """Pass a Ctrl-C on that was pressed before this child was there to hear it."""
         os.kill(self._pid, signal.SIGINT)
 
     def take(self, data: bytes, *, prefixed: bool) -> None:
-        """Takes output in; whole lines are printed under the host's name where that is wanted."""
+        """Take output; `prefixed`: print whole lines under the host's name."""
         last = data.rfind(b"\n") + 1 if prefixed else data.rfind(b"\n", 0, -1) + 1
         if prefixed and last:
             lines = (self.output + data[: last - 1]).split(b"\n")
@@ -60,7 +61,7 @@ class HostRun:
             del self.output[:_LONGEST]
 
     def value(self, code: int) -> dict[str, object]:
-        """What it printed as JSON, the host filled in; an error where it printed nothing."""
+        """The JSON that it printed, with the host; an error if it printed none."""
         import json
 
         try:
@@ -70,21 +71,21 @@ class HostRun:
         return {**value, "host": self.host, "exit_code": value.get("exit_code", code)}
 
     def finish(self, *, prefixed: bool) -> int:
-        """The exit code, when what was left of the last line has been printed."""
+        """Print what is left of the last line; the exit code."""
         if prefixed and self.output:
             printing.write(self._prefix + self.output + b"\n")
         _, status = os.waitpid(self._pid, 0)
         return child.code(status)
 
     def reason(self) -> str:
-        """What it said last on stderr."""
+        """The last line of its stderr."""
         lines = self.notes.decode("utf-8", "replace").strip().splitlines()
         return lines[-1].removeprefix(f"{CALLED}: ") if lines else ""
 
 
 def _carry_out(cli: Invocation, options: Options, host: str) -> int:
     """The line on one host; the exit code. An error is printed as the command line does it."""
-    cli.hosts, cli.caller.host = [host], host
+    cli.at(host)
     try:
         return cli.line.row.function()(cli, **options)
     except SeshError as error:
@@ -97,56 +98,48 @@ def run(cli: Invocation, options: Options) -> int:
     if cli.verb not in VERBS:
         raise UsageError(f"only --exec and --run take several hosts: {CALLED} @a @b --exec NAME -- CMD")
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
-    shown = printed and not cli.json
-    coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR")
+    prefixed = printed and not cli.json
+    coloured = printing.coloured(printing.STDOUT)
     # Each child hears Ctrl-C and knows what it means; one that comes while they are made reaches all of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     runs = [
-        HostRun(cli, options, host, _COLOURS[at % len(_COLOURS)] if coloured else None)
-        for at, host in enumerate(cli.hosts)
+        HostRun(cli, options, host, colour if coloured else None)
+        for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
     ]
     if signal.SIGINT in signal.sigpending():
-        for each in runs:
-            each.interrupt()
+        for run in runs:
+            run.interrupt()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-    _pump(runs, prefixed=shown)
-    codes = {each.host: each.finish(prefixed=shown) for each in runs}
+    _pump(runs, prefixed=prefixed)
+    codes = [run.finish(prefixed=prefixed) for run in runs]
     if cli.json:
-        cli.value([each.value(codes[each.host]) for each in runs])
+        cli.value([run.value(code) for run, code in zip(runs, codes, strict=True)])
     else:
-        printing.write(printing.encoded(f"{_summary(runs, codes)}\n"), printing.STDERR)
-    return 0 if not any(codes.values()) else 1
+        rows = [_row(run, code) for run, code in zip(runs, codes, strict=True)]
+        printing.write(printing.encoded("\n".join([*printing.aligned(rows), ""])), printing.STDERR)
+    return 0 if not any(codes) else 1
 
 
 def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
-    """Reads all of them until all have ended."""
     poll = select.poll()
-    ends: dict[int, tuple[HostRun, bool]] = {}
-    for each in runs:
-        for descriptor, is_output in ((each.stdout, True), (each.stderr, False)):
-            ends[descriptor] = (each, is_output)
-            poll.register(descriptor, select.POLLIN)
+    ends = {run.stdout: run for run in runs} | {run.stderr: run for run in runs}
+    for descriptor in ends:
+        poll.register(descriptor, select.POLLIN)
     while ends:
         for descriptor, _ in poll.poll():
-            each, is_output = ends[descriptor]
+            run = ends[descriptor]
             data = os.read(descriptor, _BLOCK)
             if not data:
                 poll.unregister(descriptor)
                 os.close(descriptor)
                 del ends[descriptor]
-            elif is_output:
-                each.take(data, prefixed=prefixed)
+            elif descriptor == run.stdout:
+                run.take(data, prefixed=prefixed)
             else:
-                each.notes = (each.notes + data)[-_BLOCK:]
+                run.notes = (run.notes + data)[-_BLOCK:]
 
 
-def _summary(runs: list[HostRun], codes: dict[str, int]) -> str:
-    """A row a host: its name, how it went, and why where it did not."""
-    width = max(len(each.host) for each in runs)
-    rows = []
-    for each in runs:
-        code = codes[each.host]
-        verdict = "ok" if code == 0 else f"failed ({code})"
-        rows.append(f"{each.host:<{width}}  {verdict:<12}  {wording.plain(each.reason()) if code else ''}".rstrip())
-    return "\n".join(rows)
+def _row(run: HostRun, code: int) -> tuple[str, str, str]:
+    verdict = f"failed ({code})" if code else "ok"
+    return run.host, f"{verdict:<12}", wording.plain(run.reason()) if code else ""

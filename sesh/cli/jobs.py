@@ -36,7 +36,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> int:
-    """`--exec [NAME] … -- CMD…`: starts the job and waits for it; the job's exit code, 124 where its time ran out.
+    """`--exec [NAME] … -- CMD…`: start the job and wait for it; the job's exit code, 124 if its time ran out.
 
     Whatever keeps sesh from doing that is 125, save a bad word (2), a missing DIR (1) and a command that cannot start.
     """
@@ -55,7 +55,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     data: JobSpec = {
         "name": find.checked(places[0], "--exec") if places else None,
-        "spec": {"directory": directory, "command": cli.tail, "env": list(env), "label": list(label)},
+        "spec": cli.spec(directory, env, label),
         "keep": keep,
         "timeout": bounds.parse_seconds(timeout),
     }
@@ -91,7 +91,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Prints what was wanted of a job that has ended; the exit code."""
+    """Print the output of a job that has ended, if it is wanted, and its result; the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
@@ -138,7 +138,7 @@ class Followed:
         self.pending += _object(held) if self._lines and held else held
 
     def write(self) -> None:
-        """Writes as much as stdout takes without blocking."""
+        """Write as much as stdout takes without blocking."""
         printing.write(self.pending[:_PIECE])
         self.pending = self.pending[_PIECE:]
 

@@ -10,8 +10,6 @@ from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import layout
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,10 +23,10 @@ _STDIN = "-"
 
 def export(cli: Invocation) -> int:
     """`--export`: the sessions of this machine and of known remotes, or those of the host of the line."""
-    sessions: list[LayoutEntry] = [
-        {**each, "host": each["host"] or cli.host} for each in cli.target.call(layout.sessions)
-    ]
-    whole: Layout = {"version": layout.VERSION, "sessions": sessions}
+    entries = cli.target.call(layout.sessions)
+    for entry in entries:
+        entry["host"] = entry["host"] or cli.host
+    whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
     import json
@@ -44,15 +42,14 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     if len(cli.hosts) > 1:
         raise UsageError(f"one host at a time: {CALLED} @{cli.hosts[0]} --import FILE")
     if cli.host is not None:
-        others = sorted({each["host"] for each in entries if each["host"] not in (None, cli.host)}, key=str)
+        others = sorted({entry["host"] for entry in entries if entry["host"] not in (None, cli.host)}, key=str)
         for other in others:
             cli.note(f"the sessions on @{other} are skipped; to create them: {CALLED} --import, without @{cli.host}")
-        entries = [{**each, "host": cli.host} for each in entries if each["host"] not in others]
-    if cli.caller.local:
-        entries = [each for each in entries if each["host"] is None]
+        entries = [{**entry, "host": cli.host} for entry in entries if entry["host"] not in others]
     rows: list[Made] = []
-    for host in dict.fromkeys(each["host"] for each in entries):
-        rows += _make(cli, host, [each for each in entries if each["host"] == host])
+    for host in dict.fromkeys(entry["host"] for entry in entries):
+        if host is None or not cli.caller.local:
+            rows += _make(cli, host, [entry for entry in entries if entry["host"] == host])
     return _report(cli, rows)
 
 
@@ -74,12 +71,11 @@ def _read(file: str | None) -> bytes:
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:
-    """Has this machine or a host create sessions; a row for each, as JSON shows it."""
+    """Create sessions on this machine or a host; a row for each, as JSON shows it."""
     try:
-        target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
-        rows = target.call(layout.make, entries=entries)
+        rows = cli.target_of(host).call(layout.make, entries=entries)
     except SeshError as error:
-        rows = [{"name": each["name"], "created": False, "error": error.facts()} for each in entries]
+        rows = [{"name": entry["name"], "created": False, "error": error.facts()} for entry in entries]
     for row in rows:
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
@@ -87,15 +83,14 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 
 
 def _report(cli: Invocation, rows: list[Made]) -> int:
-    """Says what became of each session; the exit code."""
     failed = [row for row in rows if "error" in row]
     if cli.json:
         printing.value({"ok": not failed, "sessions": rows})
         return 1 if failed else 0
     for row in rows:
-        word = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
+        name = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
         if "error" in row:
-            cli.note(f"{word} was not created: {row['error']['message']}")
+            cli.note(f"{name} was not created: {row['error']['message']}")
         else:
-            printing.text(wording.plain(f"created {word}" if row["created"] else f"{word} already runs"))
+            printing.text(wording.plain(f"created {name}" if row["created"] else f"{name} already runs"))
     return 1 if failed else 0

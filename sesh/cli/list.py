@@ -27,66 +27,53 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(check_label(word) for word in label)
-    found = cli.target.call(views.overview)
-    sessions = [each for each in found["sessions"] if bears(each, wanted)]
-    for reason in found["refusals"]:
+    overview = cli.target.call(views.overview)
+    sessions = [session for session in overview["sessions"] if bears(session, wanted)]
+    for reason in overview["refusals"]:
         cli.note(reason)
     if cli.host is not None:
-        known.record_names(cli.host, found["sessions"])
+        known.record_names(cli.host, overview["sessions"])
         known.forget_unless_known(cli.host)
-    asks = cli.host is None and not cli.caller.local and known.exist()
-    remotes = _worth_asking(cli) if asks else []
-    if cli.json:
-        rows: list[Summary] = [{**each, "host": cli.host} for each in sessions]
-        return cli.value([*rows, *_rows_of_remotes(cli, remotes, wanted)])
-    table = _table()
-    if sessions:
-        shown = sessions if cli.host is None else [_at_home(each, found["home"]) for each in sessions]
+    hosts: list[str] | None = None
+    if cli.host is None and not cli.caller.local and known.exist():
+        from sesh.ops import lookup
+
+        hosts = lookup.hosts(cli.caller)
+    table = None if cli.json else _table()
+    rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
+    if table is not None and sessions:
+        shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
         printing.text("\n".join(table.lines(shown, time.time())))
-    if asks:
-        sessions += _list_remotes(cli, table, remotes, wanted)
-    if not sessions and os.isatty(printing.STDOUT):
+    if hosts is not None:
+        rows += _remote_rows(cli, hosts, wanted, table)
+    if cli.json:
+        return cli.value(rows)
+    if not rows and os.isatty(printing.STDOUT):
         where = f" on @{cli.host}" if cli.host is not None else ""
         none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
 
 
-def _worth_asking(cli: Invocation) -> list[str]:
-    """The known remotes that did not just fail."""
+def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], table: Table | None) -> list[Summary]:
+    """The sessions of the remotes that answer; they are printed as they come if there is a table."""
     from sesh.ops import lookup
 
-    return lookup.hosts(cli.caller)
-
-
-def _rows_of_remotes(cli: Invocation, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
-    """The sessions of those that answer."""
-    if not hosts:
-        return []
-    from sesh.ops import lookup
-
-    answers = [answer for _, answer in lookup.summaries(cli.caller, hosts) if not isinstance(answer, SeshError)]
-    return [each for answer in answers for each in answer if bears(each, wanted)]
-
-
-def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
-    """Prints the sessions of known remotes as they answer; those that were printed."""
-    from sesh.ops import lookup
-
-    for word in lookup.skipped(cli.caller):
-        printing.text(table.remark(word, lookup.SKIPPED))
-    found = []
-    for word, answer in lookup.summaries(cli.caller, hosts):
-        if isinstance(answer, SeshError):
-            printing.text(table.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
-            continue
-        rows = [each for each in answer if bears(each, wanted)]
-        if rows:
-            lines = table.lines(rows, time.time())
-            lines.insert(len(lines) - len(rows), table.remark(word))
-            printing.text("\n".join(lines))
-        found += rows
-    return found
+    if table is not None:
+        for host in lookup.skipped(cli.caller):
+            printing.text(table.remark(host, lookup.SKIPPED))
+    rows: list[Summary] = []
+    for host, answer in lookup.summaries(cli.caller, hosts):
+        if not isinstance(answer, SeshError):
+            own = [session for session in answer if bears(session, wanted)]
+            if table is not None and own:
+                lines = table.lines(own, time.time())
+                lines.insert(len(lines) - len(own), table.remark(host))
+                printing.text("\n".join(lines))
+            rows += own
+        elif table is not None:
+            printing.text(table.remark(host, "unreachable" if answer.code == "unreachable" else str(answer)))
+    return rows
 
 
 def _table() -> Table:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(argv: list[str]) -> int:
-    """Carries out the command line of this process; the exit code. Raises SeshError."""
+    """Carry out the command line of this process; the exit code. Raises SeshError."""
     line = parser.split(argv)
     if line.row.attaches:
         quit_key.arm()
@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
         if options is None:
             from sesh.cli import typer_app
 
-            options = typer_app.parse(argv)
+            raise typer_app.error(line)
         return carry_out(Invocation(line), options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
 
 
 def carry_out(cli: Invocation, options: Options) -> int:
-    """Has the verb's function do what it does, here or on the host that the line is for."""
+    """Call the verb's function; the exit code. A line for several hosts is carried out on each."""
     verb = cli.line.row
     if len(cli.hosts) > 1 and not verb.hosts:
         from sesh.cli import fanout

@@ -6,11 +6,8 @@ import os
 import sys
 
 from sesh.about import CALLED, DISTRIBUTION
+from sesh.cli.invocation import Invocation
 from sesh.errors import Refused, UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
 
 
 def mcp(cli: Invocation) -> int:

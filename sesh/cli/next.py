@@ -36,7 +36,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     Raises Refused without a terminal, NotFound where no session waits.
     """
     wanted = dict(check_label(word) for word in label)
-    attach.View(**view)  # which raises what is wrong with the words
+    attach.check(view)
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint="`$sesh --list --json` has the activity of each session")
     current = listing.current()
@@ -49,13 +49,12 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
         alone += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(alone, hint="`$sesh` shows how each one stands")
     host, name = chosen
-    cli.lead_to(host)
+    cli.at(host)
     return attach.attach(cli, name, **view)
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Of sessions by since when they wait, the one to go to where `last` was shown last: the next one after it, else
-    the one that has waited longest. None where there is none."""
+    """The session to visit: the one after `last` in the order in which they began to wait, else the longest waiting."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         at = order.index(last) + 1

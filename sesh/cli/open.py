@@ -1,4 +1,4 @@
-"""`--open`, and `--new` where nothing is attached: sessions that run without a terminal being led into them."""
+"""`--open`, and `--new` without attaching: sessions are created, and this terminal stays where it is."""
 
 from __future__ import annotations
 
@@ -21,22 +21,12 @@ def open_(
     find.checked(name, "--open")
     target = cli.target
     target.sync()
-    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
-    created = target.call(sessions.open_, name=name, spec=spec)
+    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label))
     return made(cli, name, created=created)
 
 
-def _hint(cli: Invocation, name: str) -> None:
-    """Says what was perhaps meant by a session that was created under a name that looks like a verb."""
-    if name.isalpha():
-        from sesh.cli import suggestions
-
-        if other := suggestions.other_line(name):
-            cli.note(f"{name} is a session now; did you mean: {other}?")
-
-
 def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
-    """`--new` where nothing is attached: prints the name."""
+    """`--new -d`, and `--new --json`: print the name of the new session."""
     target = cli.target
     target.sync()
     answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
@@ -46,9 +36,12 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
 
 
 def made(cli: Invocation, name: str, *, created: bool) -> int:
-    """Says which session there is now, in JSON; 0."""
-    if created:
-        _hint(cli, name)
+    """Say which session there is now, in JSON; 0. A name that looks like a verb is remarked on."""
+    if created and name.isalpha():
+        from sesh.cli import suggestions
+
+        if other := suggestions.other_line(name):
+            cli.note(f"{name} is a session now; did you mean: {other}?")
     if cli.json:
         printing.value({"ok": True, "name": name, "session": name, "host": cli.host, "created": created})
     return 0

@@ -1,7 +1,7 @@
 """A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`. Pure, and lean.
 
-A host, a name and an option's value are never taken for one another. The verbs that start fast are parsed here alone;
-for the others, for help, and to say what is wrong with a line there is typer (`typer_app`).
+A host, a name and an option's value are never taken for one another. `typer_app` says what is wrong with a line that
+`parse` refuses.
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ from sesh.names import check_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sesh.cli.verbs import Option
+
     Options = dict[str, str | bool | list[str]]
     """The options and plain words of a verb by their keys, as its function takes them."""
+    Piece = tuple[Option | None, str, str | None]
+    """One piece of a line: the option, the word as it was typed, the value."""
 
 _SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
 _SPELLINGS["-v"] = "--version"
@@ -26,8 +32,8 @@ class Line:
     """One command line, taken apart.
 
     `verb`: the long form, "" for none. `hosts`: checked, without their `@`. `words`: sesh's own words of that verb, in
-    their order. `tail`: all after `--`, untouched, None where there is no `--`. `create`: whether `-A` was written.
-    `help`: whether help is wanted, of this verb or of the whole.
+    their order. `tail`: all after `--`, untouched, None without a `--`. `create`: whether `-A` was written. `help`:
+    whether help is wanted, of this verb or of the whole.
     """
 
     __slots__ = ("create", "help", "hosts", "json", "local", "tail", "verb", "words")
@@ -44,29 +50,28 @@ class Line:
         """The verb's row of the table."""
         return BY_NAME[self.verb]
 
-    @property
-    def command(self) -> list[str] | None:
-        """What to run, None for the user's shell."""
-        return self.tail or None
+
+def divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
+    """The words before `--` and those behind it, None without a `--`."""
+    if "--" not in argv:
+        return argv, None
+    dashes = argv.index("--")
+    return argv[:dashes], argv[dashes + 1 :]
 
 
 def wants_json(argv: list[str]) -> bool:
     """Whether errors too are to be JSON; known before anything else is."""
-    own = argv[: argv.index("--")] if "--" in argv else argv
-    return "--json" in own or os.environ.get("SESH_JSON", "") not in ("", "0")
+    return "--json" in divided(argv)[0] or os.environ.get("SESH_JSON", "") not in ("", "0")
 
 
 def split(argv: list[str]) -> Line:
-    """Takes a command line apart.
+    """Take a command line apart.
 
     Raises InvalidHost for a word after `@` that cannot be a host, UsageError for a verb that stands behind the name.
     """
     line = Line()
     line.json = wants_json(argv)
-    own = argv
-    if "--" in argv:
-        at = argv.index("--")
-        own, line.tail = argv[:at], argv[at + 1 :]
+    own, line.tail = divided(argv)
     verb: str | None = None
     named = False
     rest = list(reversed(own))
@@ -76,31 +81,34 @@ def split(argv: list[str]) -> Line:
             continue
         if word == "--local":
             line.local = True
-        elif word[:1] == "-" and len(word) > 1:
-            found, more = ("", "") if verb is not None else _verb(word, rest)
-            if found == "--help" or word in ("--help", "-h"):
-                line.help = True
-                continue
-            if found and named:
-                raise UsageError(f"write the verb before the name: {' '.join([CALLED, found, *line.words])}")
-            if found:
-                verb = line.verb = "" if found == "-A" else found
-                line.create = found == "-A"
-                line.words += [more] if more else []
-                continue
+        elif word in ("--help", "-h"):
+            line.help = True
+        elif _is_plain(word):
+            if word[:1] == "@" and not named:
+                line.hosts.append(check_host(word[1:]))
+            else:
+                named = True
+                line.words.append(word)
+        elif verb is None and (spelled := _verb(word, rest))[0]:
+            name, flags = spelled
+            if named:
+                raise UsageError(f"write the verb before the name: {' '.join([CALLED, name, *line.words])}")
+            line.create = name == "-A"
+            verb = line.verb = "" if line.create else name
+            line.words += [flags] if flags else []
+        else:
             line.words.append(word)
             if rest and takes_value(verb, word):
                 line.words.append(rest.pop())
-        elif word[:1] == "@" and not named:
-            line.hosts.append(check_host(word[1:]))
-        else:
-            named = True
-            line.words.append(word)
     return line
 
 
+def _is_plain(word: str) -> bool:
+    return word[:1] != "-" or len(word) == 1
+
+
 def _verb(word: str, rest: list[str]) -> tuple[str, str]:
-    """The verb that a word spells, and what is left of it (`-nd` is `-n` and `-d`); empty words where it is none."""
+    """The verb that a word spells, and its flags in the same word (`-nd` is `-n` and `-d`); empty words for none."""
     if word == "--label" and rest and "=" in rest[-1]:
         return "", ""  # the option of a creating verb: no name holds a "="
     if word == "-A":
@@ -113,81 +121,90 @@ def _verb(word: str, rest: list[str]) -> tuple[str, str]:
     return "", ""
 
 
-def kind_of(verb: str | None, word: str) -> int | None:
-    """How an option of a verb is given, None where the verb has none such. Before any verb: what any verb takes."""
-    if verb is not None:
-        option = BY_NAME[verb].spelled.get(word)
-        return option.kind if option is not None else None
-    return next((row.spelled[word].kind for row in BY_NAME.values() if word in row.spelled), None)
+def kind_of(verb: str | None, spelling: str) -> int | None:
+    """How an option of a verb is given, None if the verb has none such. None for the verb: an option of any verb."""
+    rows = BY_NAME.values() if verb is None else (BY_NAME[verb],)
+    return next((row.spelled[spelling].kind for row in rows if spelling in row.spelled), None)
 
 
 def takes_value(verb: str | None, word: str) -> bool:
     """Whether the word after `word` is its value."""
     if word[:2] == "--":
         return kind_of(verb, word) in (VALUE, MANY)
-    for place, letter in enumerate(word[1:], 2):
+    for length, letter in enumerate(word[1:], 2):
         if kind_of(verb, f"-{letter}") in (VALUE, MANY):
-            return place == len(word)
+            return length == len(word)
     return False
 
 
-def parse(line: Line) -> Options | None:
-    """What a line says to its verb.
+def pieces(line: Line) -> Iterator[Piece]:
+    """The words of a line in their order.
 
-    None for a verb that is not parsed here, and for words that are not plainly right: typer says what is wrong.
+    A plain word has no option, and is its own value. Flags have no value, nor has an option whose value is missing; a
+    word that only looks like an option has neither.
     """
     row = line.row
-    if not row.fast:
-        return None
-    found: Options = {}
-    many: dict[str, list[str]] = {}
-    plain: list[str] = []
+    spelled = row.spelled
+    begun = False
     rest = list(reversed(line.words))
     while rest:
         word = rest.pop()
-        if word[:1] != "-" or len(word) == 1:
-            plain.append(word)
-            continue
-        spelling, given, value = word.partition("=") if word[:2] == "--" else (word, "", "")
-        option = row.spelled.get(spelling)
-        if option is None and plain and row.name == "--state":
-            plain.append(word)  # agents take the exit code 2 of a hook for a veto
-            continue
-        if option is None or (option.kind == FLAG and given):
-            return None
-        if option.kind == FLAG:
-            found[option.key] = True
-            continue
-        if option.kind == MAYBE and not given:
-            found[option.key] = rest.pop() if rest and rest[-1][:1] != "-" else ""
-            continue
-        if not given:
-            if not rest:
-                return None
-            value = rest.pop()
-        if option.kind == MANY:
-            found[option.key] = many.setdefault(option.key, [])
-            many[option.key].append(value)
+        if word[:2] == "--":
+            spelling, given, value = word.partition("=")
+        else:  # -dC/tmp is -d -C /tmp
+            spelling, given, value = word[:2], word[2:], word[2:]
+        option = spelled.get(spelling)
+        # Agents take the exit code 2 of a hook for a veto: behind STATE each word is text.
+        if _is_plain(word) or (option is None and begun and row.name == "--state"):
+            begun = True
+            yield None, word, word
+        elif option is None or (option.kind == FLAG and given and "-" in (word[1], given[0])):
+            yield None, word, None
+        elif option.kind == FLAG:
+            rest += [f"-{value}"] if given else []
+            yield option, word, None
+        elif given:
+            yield option, word, value
+        elif not rest or (option.kind == MAYBE and rest[-1][:1] == "-"):
+            yield option, word, None
         else:
-            found[option.key] = value
+            yield option, word, rest.pop()
+
+
+def parse(line: Line) -> Options | None:
+    """The options and plain words of a line; None if they are not what the verb takes (see `typer_app.error`)."""
+    row = line.row
+    options: Options = {}
+    many: dict[str, list[str]] = {}
+    plain: list[str] = []
+    for option, _, value in pieces(line):
+        if value is None and (option is None or option.kind in (VALUE, MANY)):
+            return None
+        if option is None:
+            plain.append(value or "")
+        elif option.kind == MANY:
+            many.setdefault(option.key, []).append(value or "")
+        else:
+            options[option.key] = option.kind == FLAG or value or ""
+    options.update(many)
     if line.tail is not None and not row.command:
         plain += line.tail
     if row.gather:
-        found[row.gather] = plain
-        return found
-    return _placed(found, plain, row.words)
+        options[row.gather] = plain
+        return options
+    return _placed(options, plain, row.words)
 
 
-def _placed(found: Options, plain: list[str], places: tuple[str, ...]) -> Options | None:
-    """The plain words under the keys of their places, None where there are too few or too many."""
-    for place in places:
-        if place[-1] in "*+":
-            if place[-1] == "+" and not plain:
+def _placed(options: Options, plain: list[str], keys: tuple[str, ...]) -> Options | None:
+    """The options with the plain words under their keys, None if there are too few words or too many."""
+    for key in keys:
+        if key[-1] in "*+":
+            if key[-1] == "+" and not plain:
                 return None
-            found[place[:-1]] = plain
-            return found
+            options[key[:-1]] = plain
+            return options
         if plain:
-            found[place.rstrip("?")] = plain.pop(0)
-        elif place[-1] != "?":
+            options[key.rstrip("?")] = plain.pop(0)
+        elif key[-1] != "?":
             return None
-    return None if plain else found
+    return None if plain else options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.cli import attach, here, printing
+from sesh.cli import attach, printing
 from sesh.cli.tui import picker
 from sesh.errors import ExitCode, Refused
 from sesh.names import check_label
@@ -23,7 +23,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
     1 where nothing is chosen. Raises Refused without a terminal, NotFound where there is nothing to choose from.
     """
     wanted = dict(check_label(word) for word in label)
-    attach.View(**view)  # which raises what is wrong with the words
+    attach.check(view)
     if not printing.on_terminal():
         raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
     hosts = cli.hosts or None
@@ -32,10 +32,10 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
         return ExitCode.FAILED
     host, name = chosen
     if host == picker.DIRECTORY:
-        return here.into_place(cli, name, **view)
+        return attach.into_directory(cli, name, **view)
     if host == picker.NEW:
         host = hosts[0] if hosts else None
-    cli.lead_to(host)
+    cli.at(host)
     if host is None and name in running:
-        return attach.attach_to(cli, name, attach.View(**view))
+        return attach.attach_to(cli, name, view)
     return attach.go(cli, [name], **view)

@@ -1,4 +1,4 @@
-"""What sesh prints: results on stdout, its own lines on stderr, JSON where wanted, nothing that steers a terminal."""
+"""Output: results on stdout, its own lines on stderr, JSON where wanted, nothing that steers a terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sesh.errors import ExitCode, Refused, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.errors import SeshError
     from sesh.schema import PrintedError
 
@@ -19,9 +21,9 @@ _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def write(data: bytes, descriptor: int = STDOUT) -> None:
-    """All of `data`, waiting where the descriptor does not block.
+    """Write all of `data`, also to a descriptor that does not block.
 
-    Raises BrokenPipeError where nobody reads any more, Refused where the bytes cannot be stored.
+    Raises BrokenPipeError if nobody reads any more, Refused if the bytes cannot be stored.
     """
     view = memoryview(data)
     while view:
@@ -42,8 +44,14 @@ def text(line: str) -> None:
     write(encoded(line) + b"\n")
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of as many cells as lines, each cell as wide as the widest of its column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
 def note(line: str, host: str | None = None) -> None:
-    """One line of sesh's own on stderr, its commands for `host`; lost where stderr is closed."""
+    """One line of sesh's own on stderr, its commands for `host`; lost if stderr is closed."""
     from sesh import wording
 
     try:
@@ -53,13 +61,13 @@ def note(line: str, host: str | None = None) -> None:
 
 
 def interrupted() -> int:
-    """Ctrl-C has ended what was followed: the terminal has printed `^C`, and the prompt shall not stand behind it."""
+    """The exit code after Ctrl-C; the prompt shall not stand behind the `^C` that the terminal has printed."""
     fresh_line()
     return ExitCode.INTERRUPTED
 
 
 def fresh_line() -> None:
-    """Leaves a line that the terminal has begun; nothing where there is none."""
+    """Leave the line that the terminal has begun, if stderr is one."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
 
@@ -109,9 +117,9 @@ def on_terminal() -> bool:
 
 
 def coloured(descriptor: int) -> bool:
-    """Whether what is written to a descriptor may have colours: a terminal that knows them, and no `NO_COLOR`."""
-    known = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-    return known and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
+    """Whether output to a descriptor may have colours: it is a terminal that has them, and `NO_COLOR` is not set."""
+    has_colours = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return has_colours and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
 
 
 def width(terminal: int) -> int:

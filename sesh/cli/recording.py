@@ -4,46 +4,33 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
 
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import Exists, Refused
 from sesh.names import printable
 from sesh.ops.recording import Cast, Recording
 from sesh.reach import find
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
-    from sesh.cli.invocation import Invocation
-
 _STDOUT = "-"
 """The FILE that means stdout."""
-
-
-class _Stopped(Exception):
-    """A signal asks for the end of the recording."""
 
 
 def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, force: bool = False) -> int:
     """`--record NAME FILE`: until the session ends, or Ctrl-C. FILE `-` is stdout."""
     find.checked(name, "--record")
     target = cli.target
-    with (
-        target.open_stream(name) as stream,
-        Recording(target, stream) as recording,
-        _opened(file, force=force) as descriptor,
-    ):
+    with target.open_stream(name) as stream, Recording(target, stream) as recording:
+        descriptor = printing.STDOUT if file == _STDOUT else _open(file, force=force)
         cast = Cast(lambda value: printing.write(printing.json_line(value), descriptor))
         try:
-            with _stopped_by_signals():
-                recording.begin(cast, since_start=since_start)
-                if os.isatty(printing.STDERR) and not cli.json:
-                    cli.note(f"recording {name} into {file}; Ctrl-C stops")
-                recording.follow(cast)
-        except _Stopped:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.default_int_handler)  # each ends the recording in good order
+            recording.begin(cast, since_start=since_start)
+            if os.isatty(printing.STDERR) and not cli.json:
+                cli.note(f"recording {name} into {file}; Ctrl-C stops")
+            recording.follow(cast)
+        except KeyboardInterrupt:
             printing.fresh_line()
         except BrokenPipeError:
             pass  # what came so far is a recording
@@ -55,12 +42,8 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
         return cli.done(**facts, exit_code=recording.code)
 
 
-@contextmanager
-def _opened(file: str, *, force: bool) -> Iterator[int]:
+def _open(file: str, *, force: bool) -> int:
     """A descriptor of the file: 0600, and never in the place of another file unless `force`."""
-    if file == _STDOUT:
-        yield printing.STDOUT
-        return
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if force else os.O_EXCL)
     try:
         descriptor = os.open(file, flags, 0o600)
@@ -71,22 +54,4 @@ def _opened(file: str, *, force: bool) -> Iterator[int]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Refused(f"cannot write {printable(file)}: {reason}; choose another file") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Within it SIGINT, SIGTERM and SIGHUP raise _Stopped."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise _Stopped
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return descriptor

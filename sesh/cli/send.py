@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh.cli import parser
 from sesh.errors import UsageError
 from sesh.keynames import bytes_of
 from sesh.names import printable
@@ -46,23 +47,17 @@ def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
     plain: list[str] = []
     before: list[str | None] = []
     after: list[str | None] = []
-    rest = list(reversed(line.words))
-    while rest:
-        word = rest.pop()
-        keys = after if len(plain) > 1 else before
-        if word == "--enter":
-            keys.append(None)
-        elif word == "--key" or word.startswith("--key="):
-            keys.append(rest.pop() if word == "--key" else word.removeprefix("--key="))
-        elif word == "--if-waiting" and rest and rest[-1][:1] != "-":
-            if len(rest) > 1 or line.tail:
-                raise UsageError(
-                    f"{printable(rest[-1])} may be TEXT or the REGEX of --if-waiting",
-                    hint="write REGEX as the last word, or --if-waiting=REGEX",
-                )
-            rest.pop()
-        elif word != "--if-waiting" and not word.startswith("--if-waiting="):
+    pieces = list(parser.pieces(line))
+    for number, (option, word, value) in enumerate(pieces, 1):
+        if option is None:
             plain.append(word)
+        elif option.key in ("enter", "key"):
+            (after if len(plain) > 1 else before).append(value)
+        elif value is not None and "=" not in word and (number < len(pieces) or line.tail):
+            raise UsageError(
+                f"{printable(value)} may be TEXT or the REGEX of --if-waiting",
+                hint="write REGEX as the last word, or --if-waiting=REGEX",
+            )
     plain += line.tail or []
     if not plain:
         raise UsageError("no session given; write: $sesh --send NAME TEXT --enter")

@@ -25,29 +25,25 @@ def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--kill [NAME…]`: each is tried; 1 if any was not there."""
     answer = cli.target.call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
-    if cli.host is None:
-        _kill_elsewhere(cli, failed)
+    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
+    if cli.host is None and absent:
+        _kill_elsewhere(cli, absent, failed)
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 
-def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
-    """Ends the sessions that are not here on the remotes where they are found, and takes them out of `failed`."""
-    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
-    if not absent:
-        return
+def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshError]) -> None:
+    """End sessions on the known remotes that have them, and take them out of `failed`."""
     from sesh.ops import lookup
 
-    for name, found in lookup.located(cli.caller, absent).items():
+    for name, whereabouts in lookup.located(cli.caller, absent).items():
         try:
-            host = lookup.chosen(cli.caller, name, found.hosts, "--kill")
+            host = lookup.chosen(cli.caller, name, whereabouts.hosts, "--kill")
             if host is None:
-                failed[name] = found.missing(name) or failed[name]
+                failed[name] = whereabouts.missing(name) or failed[name]
                 continue
-            from sesh.reach.host_target import HostTarget
-
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            HostTarget(cli.caller, host).call(sessions.kill, names=[name])
+            cli.target_of(host).call(sessions.kill, names=[name])
         except SeshError as error:
             failed[name] = error
         else:
@@ -74,8 +70,8 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     find.checked(name, "--label")
     if not labels:
         raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE")
-    given = dict(check_label(word) for word in labels)
-    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=given))
+    changes = dict(check_label(word) for word in labels)
+    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 
 
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
@@ -90,12 +86,11 @@ def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
-    """What failed of several sessions, by name."""
     return {name: rebuild(facts) for name, facts in failed.items()}
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Says what became of several sessions; the exit code. `key`: the word in JSON for those that it worked for."""
+    """Say what became of several sessions; the exit code. `key`: the word in JSON for those that it worked for."""
     if not failed:
         return cli.done(**{key: list(done)})
     errors = list(failed.values())

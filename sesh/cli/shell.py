@@ -38,26 +38,15 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     ):
         facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live)
     with shell.RunErrors(asked=True):
-        return _printed(cli, name, facts, output, live, ansi=ansi, waited=not no_wait)
+        if live is not None:
+            live.end(output)
+            output = b""
+        return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
 
 
-def _printed(
-    cli: Invocation,
-    name: str,
-    facts: RunFacts,
-    output: bytes,
-    live: shell.LiveOutput | None,
-    *,
-    ansi: bool,
-    waited: bool,
-) -> int:
-    """Prints the rest of a command's output; its exit code."""
-    if live is not None:
-        live.end(output)
-        output = b""
+def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
     if facts.get("output_lost"):
         cli.note(f"{name} and the command ended while the link was down; the output is lost")
-    output = output if ansi else shell.plain(output)
     code = facts.get("exit_code")
     if cli.json:
         from sesh.store.results import command_json
@@ -74,7 +63,7 @@ def _printed(
 
 def history(cli: Invocation, name: str | None = None, count: str | None = None, *, ansi: bool = False) -> int:
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
-    name = cli.session(name, "--history")
+    name = cli.session(name)
     if count is None:
         return _print_history(cli, cli.target.call(shell.history, name=name))
     if not bounds.is_decimal(count):
@@ -88,14 +77,13 @@ def history(cli: Invocation, name: str | None = None, count: str | None = None, 
 
 
 def _print_history(cli: Invocation, commands: list[Command]) -> int:
-    """Prints commands, the newest last."""
     from sesh.wording import one_line
 
     if cli.json:
         return cli.value(commands)
-    for each in commands:
-        code = "-" if each["exit_code"] is None else each["exit_code"]
-        words = each["command"] or []  # a single one is shell source
-        command = one_line(words[0] if len(words) == 1 else shlex.join(words))
-        printing.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
+    for command in commands:
+        code = "-" if command["exit_code"] is None else command["exit_code"]
+        words = command["command"] or []  # a single one is shell source
+        line = one_line(words[0] if len(words) == 1 else shlex.join(words))
+        printing.text(f"{command['n']:>4}  {code:>3}  {command['duration']:>8.2f}s  {line}")
     return 0

@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import StandingFacts, Status, Summary
 
+_REASONS = {
+    "hook": "it says so",
+    "tty-read": "it reads its terminal",
+    "prompt": "its shell is at the prompt",
+    "quiet": "it neither prints nor computes",
+    "output": "it prints",
+    "busy": "it computes",
+    "exit": "it has ended",
+}
+
 
 def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
-    name = cli.session(name, "--status")
+    name = cli.session(name)
     session = cli.target.call(views.status, name=name)
     if cli.json:
         return cli.value({**session, "host": cli.host})
@@ -26,7 +36,6 @@ def status(cli: Invocation, name: str | None = None) -> int:
 
 
 def _described(session: Status) -> list[str]:
-    """`key: value` lines for a person."""
     now = time.time()
     foreground = session.get("foreground")
     scrollback = session.get("scrollback")
@@ -36,7 +45,7 @@ def _described(session: Status) -> list[str]:
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _stands(session.get("activity"), now) or None,
         "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
-        "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
+        "foreground": f"{foreground.get('pid')}: {_words(foreground['command'])}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
         "unseen": wording.unseen(session) or None,
@@ -58,18 +67,12 @@ def _described(session: Status) -> list[str]:
 
 def _stands(standing: StandingFacts | None, now: float) -> str:
     """How a session stands, why, and since when; what it asks."""
-    why = {"hook": "it says so", "tty-read": "it reads its terminal", "prompt": "its shell is at the prompt"}
-    why |= {"quiet": "it neither prints nor computes", "output": "it prints", "busy": "it computes"}
-    why |= {"exit": "it has ended"}
     if not standing:
         return ""
-    words = [standing["state"], why.get(str(standing.get("why")), ""), _since(standing.get("since"), now)]
-    said = ", ".join(filter(None, words))
-    return f"{said}: {question}" if (question := standing.get("question")) else said
-
-
-def _since(moment: object, now: float) -> str:
-    return f"since {moment} ({found} ago)" if (found := moments.age(moment, now)) else ""
+    age = moments.age(standing.get("since"), now)
+    since = f"since {standing.get('since')} ({age} ago)" if age else ""
+    reason = ", ".join(filter(None, (standing["state"], _REASONS.get(str(standing.get("why"))), since)))
+    return f"{reason}: {question}" if (question := standing.get("question")) else reason
 
 
 def _moment(moment: object, now: float) -> str:
@@ -77,7 +80,6 @@ def _moment(moment: object, now: float) -> str:
 
 
 def _lost(session: Summary) -> str:
-    """How a session was lost, and what is left of it."""
     how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
     saved = session["lost"]["saved"]
     left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"

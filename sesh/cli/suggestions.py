@@ -1,4 +1,4 @@
-"""What was probably meant: a verb without its dashes, a command in the place of a directory."""
+"""Suggestions for slips: a verb without its dashes, a command in the place of a directory."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ _NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
 
 def verb_like(name: str) -> str:
-    """The verb that a name looks like, empty where it looks like none."""
+    """The verb that a name looks like, empty if it looks like none."""
     verb = f"--{name}"
     return verb if name and verb in BY_NAME else _OTHERWISE.get(name, "")
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raises UsageError where there are more plain words than NAME and DIR."""
-    if len(words) <= 2:
-        return
+    """Raise UsageError for more plain words than NAME and DIR."""
     if meant := verb_line(words[0], words[1:]):
         raise UsageError(f"too many arguments; did you mean {meant}?")
     raise UsageError("too many arguments", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
@@ -44,7 +42,7 @@ def verb_line(name: str, words: Sequence[str]) -> str:
 
 
 def other_line(name: str) -> str:
-    """What was probably meant by a session's name that looks like a verb; empty for any other."""
+    """The line that was probably meant by a session's name that looks like a verb; empty for any other."""
     verb = verb_like(name)
     if not verb or name not in _UNLIKELY:
         return ""

@@ -6,8 +6,6 @@ from sesh import moments, wording
 from sesh.cli import printing
 from sesh.errors import rebuild
 from sesh.ops.sweep import clear, find
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from sesh.schema import LeftoverFacts, Swept
 
 _UNASKED = "168h"
-"""What `--older` is where nobody can be asked."""
+"""`--older` if nobody can be asked."""
 _KINDS = {
     "ended": "ended session",
     "lost": "lost session",
@@ -46,8 +44,7 @@ def sweep(
 
 
 def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
-    """Sweeps one machine; the answer in JSON."""
-    target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+    target = cli.target_of(host)
     # An older sesh does not know `surely`.
     rows = target.call(find, older=older) if asks else target.call(find, older=older, surely=True)
     forgets = True
@@ -67,7 +64,7 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
     return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
 
 
-def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
+def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
     """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
     living = sum(1 for row in rows if row["pid"] is not None)
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
@@ -79,15 +76,14 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
         parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
     if ended:
         parts.append(f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended ones")
-    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{where}?"))
+    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{machine}?"))
 
 
 def _show(rows: list[LeftoverFacts], prefix: str) -> None:
-    """The leftovers as a person reads them; `prefix` stands before what they are."""
-    ages = [moments.short(int(row["age"])) for row in rows]
-    width = max(map(len, ages), default=0)
-    for row, age in zip(rows, ages, strict=True):
-        kind = _KINDS.get(row["kind"], str(row["kind"]))
+    """Print leftovers for a person; `prefix` stands before each description."""
+    width = max((len(moments.short(int(row["age"]))) for row in rows), default=0)
+    for row in rows:
+        age, kind = moments.short(int(row["age"])), _KINDS.get(row["kind"], str(row["kind"]))
         printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
 
 

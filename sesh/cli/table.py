@@ -1,4 +1,4 @@
-"""The list of sessions as a table: a line a session, fitted to the terminal where a person reads it."""
+"""The list of sessions as a table: a line a session, fitted to the terminal."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
 _DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
-"""What a narrow terminal is spared, in this order."""
+"""The columns that a narrow terminal is spared, in this order."""
 _NARROWEST, _SHORTEST = 12, 4
 SIGNALS = {"waiting": "1;33", "failed": "31"}
-"""The SGR parameters of how a session stands, where a person is to look."""
+"""The SGR parameters of the activities that want a person's attention."""
 
 
 def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
@@ -39,7 +39,7 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
 
 
 def mark(session: Summary) -> str:
-    """What stands before a session's name: `*` where it is the current one, `!` where something happened unseen."""
+    """The mark before a session's name: `*` for the current one, `!` if something happened unseen."""
     return "*" if session.get("current") else "!" if wording.unseen(session) else ""
 
 
@@ -70,11 +70,11 @@ class Table:
         return drawn
 
     def measure(self, sessions: Sequence[Summary], now: float) -> None:
-        """Makes the columns wide enough for sessions that come later."""
+        """Make the columns wide enough for sessions that come later."""
         self._widen(rows(sessions, now))
 
     def _widen(self, cells: Sequence[tuple[str, ...]]) -> None:
-        most = [max(columns(line[at]) for line in [*cells, HEADINGS]) for at in range(len(HEADINGS))]
+        most = [max(map(columns, column)) for column in zip(HEADINGS, *cells, strict=True)]
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
     def remark(self, host: str, reason: str = "") -> str:
@@ -85,12 +85,12 @@ class Table:
     def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
         drawn = ""
         gap = 0
-        for at, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
+        for index, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
             if room < 0:
                 continue
-            cell = cut(cell, room, keeps_end=at == _DIRECTORY)
+            cell = cut(cell, room, keeps_end=index == _DIRECTORY)
             drawn += " " * gap + self._coloured_text(cell, code)
-            gap = room - columns(cell) + (2 if at else 1)
+            gap = room - columns(cell) + (2 if index else 1)
             # Blanks at the end of a line are never printed: they are due before the next cell.
         return drawn
 
@@ -104,11 +104,11 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
     if limit is None:
         return widths
     for spared in range(len(_DISPENSABLE) + 1):
-        widths = [-1 if at in _DISPENSABLE[:spared] else width for at, width in enumerate(wanted)]
+        widths = [-1 if index in _DISPENSABLE[:spared] else width for index, width in enumerate(wanted)]
         over = sum(width + 2 for width in widths if width >= 0) - 3 - limit
-        for at in (_COMMAND, _DIRECTORY):
-            less = max(0, min(over, widths[at] - _NARROWEST))
-            widths[at] -= less
+        for index in (_COMMAND, _DIRECTORY):
+            less = max(0, min(over, widths[index] - _NARROWEST))
+            widths[index] -= less
             over -= less
         if over <= 0:
             return widths
@@ -116,7 +116,7 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
     widths[_STATE] -= less
     widths[_NAME] -= over - less
     if widths[_NAME] < _SHORTEST:
-        return [-1 if at != _NAME else limit for at in range(len(widths))]
+        return [limit if index == _NAME else -1 for index in range(len(widths))]
     return widths
 
 

@@ -1,6 +1,6 @@
 """The verb table: each verb of the command line, defined once.
 
-The fast parser, typer's commands and help, completion in three shells and the manual page are all made from it. It is
+The parser, typer's help and errors, completion in three shells and the manual page are all made from it. It is
 loaded whenever sesh starts, so it holds plain data and imports nothing that is not loaded anyway.
 """
 
@@ -17,10 +17,8 @@ FLAG, VALUE, MANY, MAYBE = range(4)
 class Option:
     """One option: how it is spelled (long form first), the key its function gets it by, its help.
 
-    `metavar`: what its value is called; empty for a flag, in brackets where it may be missing. `many`: may be repeated.
+    `metavar`: what its value is called; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
     """
-
-    __slots__ = ("help", "key", "kind", "metavar", "spellings")
 
     def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
         self.spellings = tuple(spellings.split())
@@ -33,16 +31,10 @@ class Verb:
 
     `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
-    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `fast`: parsed
-    without typer, for what scripts call often. `session`: it names one existing session, which is looked for on known
-    remotes too. `command`: what stands after `--` is a command. `hosts`: it deals with all named hosts itself.
-    `attaches`: it may lead to an attachment.
+    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `session`: it names
+    one existing session, which is looked for on known remotes too. `command`: what stands after `--` is a command.
+    `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
     """
-
-    __slots__ = (
-        "attaches", "command", "examples", "fast", "gather", "help", "hosts", "name", "options", "run", "session",
-        "short", "usage", "words",
-    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 (a row of the table)
         self,
@@ -55,7 +47,6 @@ class Verb:
         words: tuple[str, ...] = (),
         options: tuple[Option, ...] = (),
         gather: str = "",
-        fast: bool = False,
         session: bool = False,
         command: bool = False,
         hosts: bool = False,
@@ -63,8 +54,7 @@ class Verb:
     ) -> None:
         self.name, self.short, self.run, self.usage, self.help, self.examples = name, short, run, usage, help, examples
         self.words, self.options, self.gather = words, options, gather
-        self.fast, self.session, self.command, self.hosts = fast, session, command, hosts
-        self.attaches = attaches
+        self.session, self.command, self.hosts, self.attaches = session, command, hosts, attaches
 
     @property
     def spelled(self) -> dict[str, Option]:
@@ -77,10 +67,10 @@ class Verb:
         return self.help.partition("\n")[0].partition(". ")[0].rstrip(".")
 
     def function(self) -> Callable[..., int]:
-        """What carries the verb out; only the module that it stands in is loaded."""
+        """The function that carries the verb out; only its module is loaded."""
         module, _, name = self.run.rpartition(".")
-        found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
-        return found
+        function: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
+        return function
 
 
 _ENV = Option("--env", "env", "Set a variable for the program; may be repeated.", "K=V", many=True)
@@ -110,20 +100,20 @@ VERBS = (
         "", "", "attach.go", "[DIR] [OPTIONS] [-- CMD…]",
         "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
-        words=("name?", "directory?"), gather="places", options=(*_ATTACHING, _ENV, _LABEL), fast=True, command=True,
+        words=("name?", "directory?"), gather="places", options=(*_ATTACHING, _ENV, _LABEL), command=True,
         attaches=True,
     ),
     Verb(
         "--attach", "-a", "attach.attach", "NAME [OPTIONS]",
         "Attach to NAME, which must exist (-A NAME creates it, as plain NAME does).",
         "sesh --attach work", "sesh --attach --read-only work",
-        words=("name",), options=_ATTACHING, fast=True, session=True, attaches=True,
+        words=("name",), options=_ATTACHING, session=True, attaches=True,
     ),
     Verb(
         "--open", "", "open.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
-        words=("name", "directory?"), options=(_ENV, _LABEL), fast=True, command=True,
+        words=("name", "directory?"), options=(_ENV, _LABEL), command=True,
     ),
     Verb(
         "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
@@ -140,14 +130,14 @@ VERBS = (
             _ENV,
             _LABEL,
         ),
-        fast=True, command=True, attaches=True,
+        command=True, attaches=True,
     ),
     Verb(
         "--list", "-l", "list.list_", "[--label K=V]…",
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web",
-        options=(_LABELLED, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
+        options=(_LABELLED, Option("--watch", "watch", "Keep the list up to date.")),
     ),
     Verb(
         "--watch", "", "watch.watch", "[--label K=V]…",
@@ -155,7 +145,7 @@ VERBS = (
         "Who waits for you or has failed stands above, with the question. The arrow keys mark one; y, n, a digit and "
         "Enter answer it, / begins a line of text, a attaches.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
-        options=(_LABELLED,), fast=True, hosts=True,
+        options=(_LABELLED,), hosts=True,
     ),
     Verb(
         "--pick", "", "pick.pick", "[OPTIONS]",
@@ -165,34 +155,34 @@ VERBS = (
         "Ctrl-L shows its lines in the pager. Below the sessions stand directories, zoxide's where you have it, else "
         "those of past sessions: Enter creates a session there, as --here does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
-        options=(*_ATTACHING, _LABELLED), fast=True, hosts=True, attaches=True,
+        options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
     ),
     Verb(
         "--next", "", "next.next_", "[OPTIONS]",
         "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
         "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
-        options=(*_ATTACHING, _LABELLED), fast=True, hosts=True, attaches=True,
+        options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
     ),
     Verb(
-        "--here", "", "here.here", "[DIR] [OPTIONS]",
+        "--here", "", "attach.here", "[DIR] [OPTIONS]",
         "Attach to the session named after this directory's repository, created here if there is none.\n\n"
         "In a worktree of git the name is REPO-BRANCH, outside of any repository that of the directory. If a session "
         "of another directory has the name, it is NAME-2.",
         "sesh --here", "sesh --here ~/src/app", "sesh @gpu --here",
-        words=("directory?",), options=_ATTACHING, fast=True, attaches=True,
+        words=("directory?",), options=_ATTACHING, attaches=True,
     ),
     Verb(
         "--detach", "-x", "sessions.detach", "[NAME]",
         "Detach all clients of NAME; without NAME, typed in a session, this client.",
         "sesh --detach", "sesh --detach work",
-        words=("name?",), fast=True, session=True,
+        words=("name?",), session=True,
     ),
     Verb(
         "--kill", "-k", "sessions.kill", "[NAME…]",
         "End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the session it is typed in.",
         "sesh --kill work", "sesh --kill build test", "sesh --kill",
-        words=("names*",), fast=True, session=True,
+        words=("names*",), session=True,
     ),
     Verb(
         "--kill-all", "-K", "sessions.kill_all", "[-y]",
@@ -223,7 +213,7 @@ VERBS = (
             _ENV,
             _LABEL,
         ),
-        fast=True, command=True,
+        command=True,
     ),
     Verb(
         "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
@@ -236,7 +226,7 @@ VERBS = (
             Option("--no-wait", "no_wait", "Return as soon as the command has begun."),
             _ANSI,
         ),
-        fast=True, session=True, command=True,
+        session=True, command=True,
     ),
     Verb(
         "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
@@ -252,7 +242,7 @@ VERBS = (
                 "Only if it waits for a person, and what it asks matches REGEX, which stands last.", "[REGEX]",
             ),
         ),
-        fast=True, session=True,
+        session=True,
     ),
     Verb(
         "--wait", "", "wait.wait", "NAME [OPTIONS]",
@@ -271,7 +261,7 @@ VERBS = (
             Option("--since-start", "since_start", "Count all output that is kept."),
             _TIMEOUT,
         ),
-        fast=True, session=True,
+        session=True,
     ),
     Verb(
         "--events", "", "events.events", "[NAME] [--since N] [--log]",
@@ -282,13 +272,13 @@ VERBS = (
             Option("--since", "since", "First replay the events after number N; 0 replays all that are kept.", "N"),
             Option("--log", "log", "Show the event log of remotes: connections, deployments, files pushed."),
         ),
-        fast=True, session=True,
+        session=True,
     ),
     Verb(
         "--screen", "", "views.screen", "[NAME] [--format F]",
         "Print the current screen; without NAME that of the session it is typed in.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
-        words=("name?",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),), fast=True,
+        words=("name?",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),),
         session=True,
     ),
     Verb(
@@ -301,7 +291,7 @@ VERBS = (
             Option("--ansi", "ansi", "Keep colours."),
             Option("--pager", "pager", "Show all lines that are kept in $PAGER, at the end."),
         ),
-        fast=True, session=True,
+        session=True,
     ),
     Verb(
         "--grep", "", "grep.grep", "REGEX [NAME…] [-C N] [-i]",
@@ -320,20 +310,20 @@ VERBS = (
         "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output. "
         "Without NAME those of the session it is typed in.",
         "sesh --history work", "sesh --history work 3",
-        words=("name?", "count?"), options=(_ANSI,), fast=True, session=True,
+        words=("name?", "count?"), options=(_ANSI,), session=True,
     ),
     Verb(
         "--status", "", "status.status", "[NAME]",
         "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
-        words=("name?",), fast=True, session=True,
+        words=("name?",), session=True,
     ),
     Verb(
         "--state", "", "send.state", "STATE [TEXT…]",
         "Typed by a program inside a session: how it stands (working, waiting, idle, done, failed), and what it asks. "
         "After -- all words are TEXT, also --json.",
         'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done -- "$summary"',
-        words=("state", "text*"), fast=True,
+        words=("state", "text*"),
     ),
     Verb(
         "--message", "", "sessions.message", "NAME TEXT…",
@@ -391,10 +381,10 @@ VERBS = (
         hosts=True,
     ),
     Verb(
-        "--shell-init", "", "integration.shell_init", "bash|zsh|fish",
+        "--shell-init", "", "scripts.shell_init", "bash|zsh|fish",
         "Print shell integration: typed commands in --history, a fresh DISPLAY and session name.",
         'eval "$(sesh --shell-init bash)"', "sesh --shell-init fish | source",
-        words=("shell",), fast=True,
+        words=("shell",),
     ),
     Verb(
         "--deploy", "", "deploy.deploy", "@HOST… [--force]",
@@ -420,10 +410,10 @@ VERBS = (
         "--reload", "", "sessions.reload", "[NAME…]",
         "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
         "sesh --reload", "sesh --reload work", "sesh @gpu --reload",
-        words=("names*",), fast=True, session=True,
+        words=("names*",), session=True,
     ),
     Verb(
-        "--completions", "", "complete.completions", "bash|zsh|fish",
+        "--completions", "", "scripts.completions", "bash|zsh|fish",
         "Print the completion script for a shell; installing sesh puts it where most shells look.",
         'eval "$(sesh --completions bash)"', "sesh --completions fish | source",
         words=("shell",),
@@ -444,18 +434,17 @@ VERBS = (
         "--version", "-V", "main.version", "",
         "Print the version.",
         "sesh --version",
-        fast=True,
     ),
 )  # fmt: skip
 
 HIDDEN = (
-    Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", fast=True),
+    Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", ),
     Verb(
-        "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",), fast=True,
+        "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",),
         command=True, options=(Option("--refresh", "refresh", "Ask a host for its sessions."),),
     ),
 )  # fmt: skip
-"""What people do not type: what sesh on another host speaks to, and the completion scripts."""
+"""Verbs that nobody types: of a link from another host, and of the completion scripts."""
 
 BY_NAME = {verb.name: verb for verb in (*VERBS, *HIDDEN)}
 
@@ -464,4 +453,4 @@ EVERYWHERE = (
     ("--json", "Print one JSON value, errors too (also with SESH_JSON=1)."),
     ("--local", "Do not ask known remotes."),
 )
-"""What every verb takes."""
+"""The words that every verb takes."""

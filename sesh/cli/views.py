@@ -5,20 +5,17 @@ from __future__ import annotations
 from sesh import bounds
 from sesh.about import CALLED
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, UsageError
 from sesh.names import printable
 from sesh.ops import views
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
 
 _LINES = 300
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
     """`--screen [NAME] [--format F]`: the visible rows."""
-    name = cli.session(name, "--screen")
+    name = cli.session(name)
     views.check_format(form)
     target = cli.target
     head = {"session": name, "host": cli.host, "format": form}
@@ -41,7 +38,7 @@ def logs(
     pager: bool = False,
 ) -> int:
     """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
-    name = cli.session(name, "--logs")
+    name = cli.session(name)
     if pager:
         return _paged(cli, name)
     lines = _LINES
@@ -50,15 +47,19 @@ def logs(
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         lines = int(count)
     if follow:
-        return _follow(cli, name, lines, ansi=ansi)
-    last = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
+        try:
+            _follow(cli, name, lines, ansi=ansi)
+        except KeyboardInterrupt:
+            return printing.interrupted()
+        return 0
+    kept = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
     if cli.json:
-        return cli.value({"session": name, "host": cli.host, "lines": last})
-    _print_lines(last)
+        return cli.value({"session": name, "host": cli.host, "lines": kept})
+    _print_lines(kept)
     return 0
 
 
-def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
+def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
     """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
     write = _print_objects if cli.json else _print_lines
 
@@ -67,17 +68,13 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
 
     target = cli.target
     try:
-        try:
-            stream = target.open_stream(name)
-        except NotFound:
-            write(target.call(views.logs, name=name, lines=count, ansi=ansi))
-            return 0
-        with stream:
-            stream.audience = cli.caller.audience
-            views.Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
-    except KeyboardInterrupt:
-        return printing.interrupted()
-    return 0
+        stream = target.open_stream(name)
+    except NotFound:
+        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
+        return
+    with stream:
+        stream.audience = cli.caller.audience
+        views.Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
 
 
 def _paged(cli: Invocation, name: str) -> int:
@@ -93,9 +90,9 @@ def _paged(cli: Invocation, name: str) -> int:
 
 def _print_lines(lines: list[str]) -> None:
     if lines:
-        printing.write("".join(f"{each}\n" for each in lines).encode("utf-8", "replace"))
+        printing.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
 def _print_objects(lines: list[str]) -> None:
     if lines:
-        printing.write(b"".join(printing.json_line({"line": each}) for each in lines))
+        printing.write(b"".join(printing.json_line({"line": line}) for line in lines))

@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.ops.wait import Conditions
-    from sesh.schema import Condition
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
@@ -51,11 +50,6 @@ def wait(  # noqa: PLR0913 (so many conditions)
             answer = met(stream, conditions)
     except (NotFound, DaemonDied) as missing:
         answer = after_end(cli.target, name, missing, conditions)
-    return _report(cli, name, answer)
-
-
-def _report(cli: Invocation, name: str, answer: Condition) -> int:
-    """Prints what was met; the exit code."""
     match, code = answer["match"], answer["exit_code"]
     if cli.json:
         cli.value({"session": name, "host": cli.host, **answer})

@@ -40,7 +40,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
         return 0
     from sesh.cli import attach
 
-    cli.hosts, cli.caller.host = ([chosen[0]], chosen[0]) if chosen[0] is not None else ([], None)
+    cli.at(chosen[0])
     return attach.attach(cli, chosen[1])
 
 

@@ -36,8 +36,7 @@ INSIDES = {
     ("typer", "sesh/cli/typer_app.py", "help and errors in words of our own, on the click within typer"): (
         "typer._click:Context typer._click:HelpFormatter typer.main:get_command "
         "typer.core:TyperCommand.collect_usage_pieces typer.core:TyperCommand.format_options "
-        "typer.core:TyperGroup.collect_usage_pieces typer.core:TyperGroup.format_options "
-        "typer.core:TyperGroup.list_commands typer.core:TyperGroup.parse_args typer.core:TyperGroup.context_class "
+        "typer.core:TyperCommand.context_class typer.core:TyperCommand.make_context typer.core:TyperCommand.get_help "
         "typer.exceptions:TyperException.format_message"
     ),
 }

@@ -45,7 +45,8 @@ def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
     expected = {os.path.join("sesh", m.path) if m.room else m.path for m in modules()}
     assert {name for name in names if name.endswith(".py")} == expected
     assert "sesh/py.typed" in names
-    assert {f"sesh/completions/{script}" for script in ("sesh.bash", "_sesh", "sesh.fish")} <= names
+    scripts = ("sesh.bash", "_sesh", "sesh.fish", "init.bash", "init.zsh", "init.fish")
+    assert {f"sesh/completions/{script}" for script in scripts} <= names
 
 
 def test_the_wheel_bears_the_name_of_the_distribution_and_has_both_programs(built: Path) -> None:

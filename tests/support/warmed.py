@@ -124,14 +124,13 @@ def _fill() -> None:
             getattr(sys.modules[module], function)()
 
 
-def _build_typer() -> None:
-    """Typer's commands are the same for all lines: made once."""
-    from sesh.cli import typer_app
+def _use_typer() -> None:
+    """Typer loads more when it parses, and when it shows help."""
+    from sesh.cli import parser, typer_app
 
-    built = typer_app.app()
-    typer_app.app = lambda: built
-    for line in (["--rename", "a", "b"], ["--kill-all", "-y"]):
-        typer_app.parse(line)  # typer loads more when it parses
+    line = parser.split(["--rename"])
+    typer_app.error(line)
+    typer_app.help_of(line)
 
 
 def _end(code: int) -> None:
@@ -158,7 +157,7 @@ if __name__ == "__main__":
         channel, reply = socket.socket(fileno=int(channel_at)), int(reply_at)
         _fill()
         if "typer" in sys.modules:
-            _build_typer()
+            _use_typer()
         gc.collect()
         gc.freeze()
         request, streams = _serve(channel)

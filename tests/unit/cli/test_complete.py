@@ -43,6 +43,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--open x |", "directories", []),
         ("--exec -C |", "directories", []),
         ("--exec -C /tmp j|", "words", []),
+        ("--grep -C |", "words", []),
         ("--list --label |", "words", ["team=web"]),
         ("--list --label=t|", "words", ["--label=team=web"]),
         ("--label work |", "words", ["team=web"]),

@@ -90,5 +90,5 @@ def test_a_host_s_answer_bears_its_name(output: bytes, notes: bytes, code: int, 
 def test_the_summary_says_why() -> None:
     one, other = run("box"), run("other-box")
     other.notes = b"sesh: other-box cannot be \x1b[31mreached\n"
-    text = fanout._summary([one, other], {"box": 0, "other-box": 125})
-    assert text.splitlines() == ["box        ok", "other-box  failed (125)  other-box cannot be [31mreached"]
+    lines = printing.aligned([fanout._row(one, 0), fanout._row(other, 125)])
+    assert lines == ["box        ok", "other-box  failed (125)  other-box cannot be [31mreached"]

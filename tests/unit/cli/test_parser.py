@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.exceptions import TyperException
 
-from sesh.cli import typer_app
-from sesh.cli.parser import parse, split, wants_json
-from sesh.cli.verbs import BY_NAME, FLAG, VERBS, Verb
+from sesh.cli import parser, typer_app
+from sesh.cli.parser import Line, parse, split, wants_json
+from sesh.cli.verbs import BY_NAME, FLAG, MAYBE, VERBS, Verb
 from sesh.errors import InvalidHost, SeshError, UsageError
+
+command_of = cache(typer_app.command)
 
 ANY_WORD = st.one_of(
     st.sampled_from(
@@ -154,7 +158,7 @@ def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch)
         ("--list", {}),
     ],
 )
-def test_what_must_start_fast_is_parsed_without_typer(argv: str, found: dict[str, object]) -> None:
+def test_a_line_is_parsed_without_typer(argv: str, found: dict[str, object]) -> None:
     assert parse(split(argv.split())) == found
 
 
@@ -172,13 +176,56 @@ def test_what_must_start_fast_is_parsed_without_typer(argv: str, found: dict[str
         "--label",
     ],
 )
-def test_what_is_not_plainly_right_is_left_to_typer(argv: str) -> None:
-    assert parse(split(argv.split())) is None
+def test_typer_says_what_is_wrong_with_a_line_that_is_refused(argv: str) -> None:
+    line = split(argv.split())
+    assert parse(line) is None
+    assert typer_app.error(line).exit_code == 2
+
+
+OWN_WORDS = ["web", "-", "", "=", "-x", "--foo", "--foo=1", "-dC", "-C/tmp", "-iC", "--print=1", "-d-y"]
+
+
+def own_words(verb: Verb) -> st.SearchStrategy[list[str]]:
+    """Words with which the verb may be called, most of them its own."""
+    spelled = [word for spelling in verb.spelled for word in (spelling, f"{spelling}=1", f"{spelling}1")]
+    return st.lists(st.sampled_from([*spelled, *spelled, *OWN_WORDS]), max_size=5)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(VERBS).flatmap(lambda verb: st.tuples(st.just(verb), own_words(verb))), st.booleans())
+def test_the_parser_takes_what_typer_takes(pair: tuple[Verb, list[str]], dashes: bool) -> None:
+    verb, words = pair
+    line = Line()
+    line.verb, line.words, line.tail = verb.name, words, ["-x"] if dashes else None
+    if any(parser.kind_of(verb.name, word.partition("=")[0]) == MAYBE for word in words):
+        return  # typer takes any word for its value
+    if dashes and words and parser.takes_value(verb.name, words[-1]):
+        return  # typer takes `--` for the value
+    given = [*words, "--", *(line.tail or [])] if dashes and not verb.command else list(words)
+    try:
+        context = command_of(verb).make_context("sesh", given)
+    except TyperException:
+        assert parse(line) is None or verb.name == "--state"  # behind STATE each word is text
+        return
+    taken = {key: value for key, value in context.params.items() if value not in (None, False, (), [])}
+    options = parse(line)
+    assert options is not None
+    assert {key: value for key, value in options.items() if value != []} == {
+        key: list(value) if isinstance(value, tuple) else value for key, value in taken.items()
+    }
+
+
+def test_a_line_that_typer_would_take_is_refused_in_words() -> None:
+    """`-C` was typed, and was the pattern that it was typed for."""
+    line = split(["--send", "web", "--if-waiting", "-Cx"])
+    assert parse(line) is None
+    assert "no such option" in str(typer_app.error(line))
+    assert "requires an argument" in str(typer_app.error(split(["--next", "--label", "--"])))
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name or "NAME")
-def test_typer_reads_the_words_of_the_table_as_the_fast_parser_does(verb: Verb) -> None:
-    command = typer_app.app().commands[verb.name or typer_app.VERBLESS]
+def test_typer_reads_the_words_of_the_table_as_the_parser_does(verb: Verb) -> None:
+    command = command_of(verb)
     options = {
         spelling: (each.name, getattr(each, "is_flag", False))
         for each in command.params

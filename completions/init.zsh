@@ -1,0 +1,61 @@
+# sesh's part of zsh: eval "$(sesh --shell-init zsh)" at the end of ~/.zshrc
+if [[ -o interactive && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
+typeset -g __sesh_shell=1 __sesh_ran=
+
+__sesh_refresh() {
+  emulate -L zsh
+  local line
+  [[ -r $SESH_ENV_FILE ]] || return 0
+  while IFS= read -r line; do
+    case $line in
+      DISPLAY=?*|WAYLAND_DISPLAY=?*|SESH_SESSION=?*) export "$line" ;;
+      DISPLAY=) unset DISPLAY ;;
+      WAYLAND_DISPLAY=) unset WAYLAND_DISPLAY ;;
+      SSH_AUTH_SOCK=?*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "$line" ;;
+    esac
+  done <$SESH_ENV_FILE
+}
+
+__sesh_precmd() {
+  local code=$?
+  emulate -L zsh
+  if [[ -n $__sesh_ran ]]; then
+    __sesh_ran=
+    print -n "\e]133;D;$code\a" >/dev/tty
+  fi
+  __sesh_refresh
+  [[ $PS1 == *'133;B'* ]] || PS1+=$'%{\e]133;B\a%}'
+  print -n '\e]133;A\a' >/dev/tty
+  return $code
+}
+
+__sesh_preexec() {
+  emulate -L zsh
+  local text=${${1:-$3}[1,4096]}
+  __sesh_ran=1
+  if [[ -z $text || $text == ' '* ]]; then
+    print -n '\e]133;C\a' >/dev/tty
+    return 0
+  fi
+  text=${text//\%/%25} text=${text//;/%3B} text=${text//$'\n'/%0A} text=${text//$'\t'/%09}
+  print -rn -- $'\e]133;C;cmdline_url='"${text//[[:cntrl:]]/}"$'\a' >/dev/tty
+}
+
+typeset -ga precmd_functions preexec_functions
+precmd_functions=(__sesh_precmd $precmd_functions)
+preexec_functions+=(__sesh_preexec)
+fi
+if [[ -o interactive ]]; then
+sesh-pick() {
+  zle -I
+  sesh --pick <$TTY
+}
+zle -N sesh-pick
+fi
+if [[ -o interactive ]]; then
+sesh-next() {
+  zle -I
+  sesh --next <$TTY
+}
+zle -N sesh-next
+fi

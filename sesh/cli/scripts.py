@@ -1,0 +1,49 @@
+"""`--completions` and `--shell-init`: scripts that the user's shell evaluates when it starts.
+
+With the integration a shell takes over before each prompt what has changed (the display of the newest client, the
+session's name in `SESH_SESSION`), and marks prompts and commands (FinalTerm's OSC 133), so that `--history` knows what
+was typed and terminals can jump from prompt to prompt. Outside of a session it does nothing of that; evaluated twice,
+it acts once; what the user's own prompt functions find in `$?` stays as it was.
+
+Everywhere it defines widgets, functions for a key of the user's choice, and binds none. What is typed at the prompt is
+there again afterwards. In bash they are left out in POSIX mode, where a function's name with a dash is an error; in zsh
+they read `$TTY`, as a widget's standard input is /dev/null, and begin with `zle -I`, as the key has put the terminal
+into a mode of zsh's.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sesh.about import CALLED, PROGRAM
+from sesh.cli import printing
+from sesh.cli.invocation import Invocation
+from sesh.errors import UsageError
+from sesh.names import printable
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def completions(cli: Invocation, shell: str) -> int:
+    """`--completions SHELL`: the script; with `--json` as `{"shell", "script"}`."""
+    return _print(cli, "completion", shell, "_sesh" if shell == "zsh" else f"sesh.{shell}")
+
+
+def shell_init(cli: Invocation, shell: str) -> int:
+    """`--shell-init SHELL`: the script; with `--json` as `{"shell", "script"}`."""
+    return _print(cli, "integration", shell, f"init.{shell}")
+
+
+def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
+    if shell not in SHELLS:
+        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(SHELLS)}")
+    from sesh import completions as room
+
+    with open(os.path.join(os.path.dirname(room.__file__), name), encoding="utf-8") as file:
+        script = file.read()
+    for widget in ("--pick", "--next"):
+        script = script.replace(f"{PROGRAM} {widget}", f"{CALLED} {widget}")
+    if cli.json:
+        return cli.value({"shell": shell, "script": script})
+    printing.write(script.encode())
+    return 0
