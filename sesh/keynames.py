@@ -29,6 +29,10 @@ CHORDS = {
     "F8": ("~", 19), "F9": ("~", 20), "F10": ("~", 21), "F11": ("~", 23), "F12": ("~", 24),
 }  # fmt: skip
 """Kind and number of the keys that have a name."""
+_NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
+    ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
+    ("u", 8): "bspace",
+}  # fmt: skip
 _SAME = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
 _TYPED = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
 """Names that `--send` takes in addition; it takes all of them in any case."""
@@ -88,16 +92,16 @@ def _control(character: str) -> int | None:
 
 
 class DetachKey:
-    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key.
+    """The key, or the two keys in succession, that detach.
 
-    `name`: as a person is told it.
+    `lead`: the byte beside ESC with which the first key may begin. `name`: as a person is told it.
     """
 
-    __slots__ = ("first", "leads", "name", "second")
+    __slots__ = ("first", "lead", "name", "second")
 
     def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
         self.first, self.second, self.name = first, second, name
-        self.leads = tuple({b"\x1b", *(sequence[:1] for sequence in first.legacy)})
+        self.lead = first.legacy[0][:1] if first.legacy else b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
@@ -113,6 +117,19 @@ class DetachKey:
         if not rest and first.plain:
             raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
         return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
+
+
+def name_of(chord: Chord) -> str:
+    """What a list or a question calls the key that was pressed: a character, `C-c`, or a name in small letters.
+
+    Empty for one that they have no use for. Modifiers of a key without a character do not count.
+    """
+    kind, number, modifiers = chord
+    if kind == "u" and modifiers & (CTRL | ALT):
+        return f"C-{chr(number).lower()}" if modifiers & CTRL and 0x40 <= number < 0x7F else ""
+    if kind == "u" and number < 0xE000 and chr(number).isprintable():
+        return chr(number)
+    return _NAMES.get((kind, number), "")
 
 
 def is_cursor(name: str) -> bool:

@@ -11,6 +11,9 @@ Reports that a program has switched on come without a query and are not replies:
 
 from __future__ import annotations
 
+from sesh import typed
+from sesh.typed import PASTE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match, Pattern
@@ -19,13 +22,11 @@ QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
 
 _MAX_OPEN = 1024
-_LONGEST_CONTROL = 64
 _LONGEST_STRING = 4096
 _KEY_GAP = 0.1
 """Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
 
 _ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
-_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 _CLIPBOARD = b"\x1b]52;"
 
 _KINDS = (
@@ -36,7 +37,7 @@ _CONTROL_REPLY = rb"""\x1b\[(?:
     \?[0-9;]*c() | >[0-9;]*c() | [0-9;]+n() | [0-9]+;[0-9]+R() | \?[0-9;]+R() | (?: \?[0-9;]*n | [0-9]*\*\{ )()
   | \??[0-9]+;[0-9]+\$y() | \?[0-9;]+u() | >[0-9;]*m() | [0-9;]+t() | [23];[0-9;]+x() | \?[0-9;]+S()
   | [?>=][0-?]*[ -/]*[@-~]() )"""
-_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
+_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | M[ -\xff]{3,6} | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
 _STRING_KINDS = {
     b">|": "xtversion", b"!|": "da3", b"$r": "decrqss", b"+r": "xtgettcap", b"!~": "decrqcra",
     b"G": "graphics", b"l": "window", b"L": "window",
@@ -46,7 +47,7 @@ _STRING_KINDS = {
 class _Patterns:
     """The compiled expressions, made when the first escape comes."""
 
-    __slots__ = ("begun_control", "begun_reply", "begun_string", "cut", "key", "mouse", "report", "reply", "string")
+    __slots__ = ("begun_reply", "begun_string", "cut", "key", "report", "reply", "string")
 
     def __init__(self) -> None:
         import re
@@ -54,12 +55,10 @@ class _Patterns:
         def match(pattern: bytes) -> Pattern[bytes]:
             return re.compile(pattern, re.VERBOSE)
 
-        self.begun_control = match(rb"\x1b\[[0-?]*[ -/]*(?:\Z|([@-~]))")
         self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+ | [0-9]+;[0-9]+\$ | [0-9]*\*)\Z")
         self.reply = match(_CONTROL_REPLY + rb"\Z")
         self.report = match(_REPORT + rb"\Z")
         self.key = match(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
-        self.mouse = match(rb"\x1b\[M(?:(?:[ -\x7f]|[\xc2-\xdf][\x80-\xbf]){3}|[ -\xff]{3})")
         self.string = match(
             rb"""\x1b(?: \](?: ([0-9]{1,4}); | ([lL]) )[^\x00-\x1f\x7f]*(?:\x07|\x1b\\)
                        | (?: P[0-9;]*([$+!>][@-~]) | _(G) )[^\x00-\x1f\x7f]*\x1b\\ )"""
@@ -166,14 +165,11 @@ class ReplyFilter:
     def _pasted(self, whole: bytes, at: int) -> int:
         """The end of pasted text; an unfinished end marker is passed on and remembered."""
         self.typed = True
-        end = whole.find(_PASTE_END, at)
+        end, begun = typed.paste_end(whole, at)
         if end >= 0:
             self._pasting = False
-            return end + len(_PASTE_END)
-        for size in range(min(len(_PASTE_END) - 1, len(whole) - at), 0, -1):
-            if whole.endswith(_PASTE_END[:size]):
-                self._begun = _PASTE_END[:size]
-                break
+            return end
+        self._begun = whole[len(whole) - begun :]
         return len(whole)
 
     def _copied(self, whole: bytes, at: int, passes: bool) -> tuple[int, bool]:
@@ -197,28 +193,20 @@ class ReplyFilter:
     def _control(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
         """A control sequence: a key, a report, the start of a paste, or a reply."""
         patterns = _patterns()
-        if whole[at + 2 : at + 3] == b"M":
-            mouse = patterns.mouse.match(whole, at)
-            if mouse is None and len(whole) - at < 6:
-                return self._unfinished(whole, at, hold=False, typed=False)
-            self.typed = self.typed or mouse is None
-            return (mouse.end() if mouse else at + 3), True
-        found = patterns.begun_control.match(whole, at)
-        if found is None or (found[1] is None and len(found[0]) > _LONGEST_CONTROL):
-            self.typed = True
-            return at + 2, True
-        sequence = found[0]
-        if found[1] is None:
+        end, complete = typed.token(whole, at)
+        sequence = whole[at:end]
+        is_mouse = sequence[2:3] in (b"<", b"M")
+        if not complete:
             hold = self.pending(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
-            return self._unfinished(whole, at, hold=hold, typed=sequence[2:3] != b"<")
-        if sequence == _PASTE:
+            return self._unfinished(whole, at, hold=hold, typed=not is_mouse)
+        if sequence == PASTE:
             self._pasting = True
         elif patterns.report.match(sequence):
-            return found.end(), True
+            return end, True
         elif (reply := patterns.reply.match(sequence)) is not None:
-            return found.end(), self._expected(reply, now)
+            return end, self._expected(reply, now)
         self.typed = True
-        return found.end(), True
+        return end, True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
         """Whether a control sequence that looks like a reply passes."""

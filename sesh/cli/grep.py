@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sesh.schema import Hit, Hits
 
 _LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
-_STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "backtab": -1}
+_STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "btab": -1}
 
 
 def grep(

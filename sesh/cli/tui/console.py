@@ -11,9 +11,8 @@ import os
 import select
 import time
 
-from sesh import keynames, wording
+from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.client import keys
 from sesh.client import terminal as terminals
 from sesh.errors import Interrupted
 from sesh.lean import signal
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 PATIENCE = 0.05
 """Seconds after which `flush` is due where `holding` is true: it tells a lone Escape from the start of a longer key."""
 
-_LETTERS = {letter: name.lower() for name, letter in keynames.CURSOR.items()} | {"Z": "backtab"}
-_NUMBERS = {keynames.CHORDS[name][1]: name.lower() for name in ("Delete", "PageUp", "PageDown")}
-_NUMBERS |= {1: "home", 4: "end", 7: "home", 8: "end"}  # VT220, rxvt
-_CONTROLS = {keynames.CHORDS[name][1]: name.lower() for name in ("Tab", "Enter", "Escape")}
-_CONTROLS |= {8: "backspace", 127: "backspace", 28: "C-\\"}
-_LONGEST = 64
-
 
 class Keys:
     """Bytes of the terminal into keys: printable characters as they are, all others by name (`up`, `enter`, `C-c`).
@@ -46,86 +38,42 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._open = b""
+        self._begun = b""
 
     @property
     def holding(self) -> bool:
         """Whether the beginning of a longer key is kept back."""
-        return bool(self._open)
+        return bool(self._begun)
 
     def feed(self, data: bytes) -> list[str]:
         """The keys that `data` completes."""
-        return self._take(self._open + data, last=False)
-
-    def flush(self) -> list[str]:
-        """What is kept back, since nothing more came."""
-        return self._take(self._open, last=True)
-
-    def _take(self, buffer: bytes, *, last: bool) -> list[str]:
-        self._open = b""
-        keys: list[str] = []
-        at = 0
-        while at < len(buffer):
-            end = _end(buffer, at)
-            if end > len(buffer):
-                if not last:
-                    self._open = buffer[at:]
-                elif buffer[at:] == b"\x1b":
-                    keys.append("escape")
-                break
-            keys += [name] if (name := _name(buffer[at:end])) else []
-            at = end
+        data, self._begun = self._begun + data, b""
+        keys = []
+        for token, whole in typed.tokens(data):
+            if not whole:
+                self._begun = token
+            elif name := _name(token):
+                keys.append(name)
         return keys
 
-
-def _end(buffer: bytes, at: int) -> int:
-    """Where the key that begins at `at` ends; beyond the buffer where it is not whole."""
-    first = buffer[at]
-    if first >= 0xC0:
-        return at + (2 if first < 0xE0 else 3 if first < 0xF0 else 4)
-    if first != 0x1B:
-        return at + 1
-    if at + 1 == len(buffer):
-        return at + 2
-    follows = buffer[at + 1]
-    if follows == 0x1B:
-        return at + 1
-    if follows == 0x4F:
-        return at + 3
-    if follows != 0x5B:
-        return at + 2
-    end = at + 2
-    while end < len(buffer) and 0x20 <= buffer[end] <= 0x3F and end - at < _LONGEST:
-        end += 1
-    return end + 1
+    def flush(self) -> list[str]:
+        """The key that is kept back, since nothing more came."""
+        begun, self._begun = self._begun, b""
+        return ["escape"] if begun == typed.ESCAPE else []
 
 
-def _name(sequence: bytes) -> str:
-    """The key of a whole sequence, empty where it has no name."""
-    if sequence[:2] == b"\x1b[" and len(sequence) > 2:
-        found = keys.parse_csi(sequence)
-        if found is None or found[1] == keys.RELEASE:
-            return ""
-        return _of_chord(*found[0])
-    if sequence[:2] == b"\x1bO":
-        return _LETTERS.get(chr(sequence[-1]), "")
-    if sequence[0] == 0x1B and len(sequence) > 1:
-        return ""  # with Alt it is none of ours
-    if len(sequence) == 1 and sequence[0] not in range(0x20, 0x7F):
-        return _CONTROLS.get(sequence[0]) or (f"C-{chr(sequence[0] + 0x60)}" if 0 < sequence[0] < 0x1B else "")
-    text = sequence.decode("utf-8", "replace")
+def _name(token: bytes) -> str:
+    """The name of a key, empty for one that has none."""
+    code = token[0]
+    if code == 0x1B and len(token) > 1:
+        if token[1:2] == b"O":
+            return keynames.name_of((chr(token[-1]), 1, 0))
+        chord, event = typed.chord(token) or (None, typed.RELEASE)
+        return keynames.name_of(chord) if chord is not None and event != typed.RELEASE else ""
+    if code < 0x20 or code == 0x7F:
+        return keynames.name_of(("u", code, 0)) or f"C-{chr(code + 0x40).lower()}"
+    text = token.decode("utf-8", "replace")
     return text if text.isprintable() and text != "\ufffd" else ""
-
-
-def _of_chord(kind: str, number: int, modifiers: int) -> str:
-    """The key of a chord as newer keyboard protocols send it."""
-    if kind == "u":
-        if modifiers & keynames.CTRL:
-            return f"C-{chr(number).lower()}" if 0x40 <= number < 0x7F else ""
-        if modifiers & keynames.ALT:
-            return ""
-        return _CONTROLS.get(number) or (chr(number) if 0x20 <= number < 0xE000 and chr(number).isprintable() else "")
-    return _NUMBERS.get(number, "") if kind == "~" else _LETTERS.get(kind, "")
 
 
 _BLOCK = 1 << 12
@@ -265,7 +213,7 @@ class Stage(Console):
         self.__enter__()
 
 
-_FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "backtab")
+_FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "btab")
 
 
 def ask(question: str, answers: Answers, default: str) -> str:

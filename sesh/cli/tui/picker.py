@@ -49,7 +49,7 @@ _HINTS = (
     "Enter ^X ^E ^R ^O ^L Esc",
 )
 """What the keys do; the first that fits is shown."""
-_MOVES = {"up": -1, "C-p": -1, "C-k": -1, "backtab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
+_MOVES = {"up": -1, "C-p": -1, "C-k": -1, "btab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
 
 
 def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> tuple[Key | None, set[str]]:
@@ -252,7 +252,7 @@ class _Picker:
             self._stage.forget()
         elif key in _MOVES or key in ("pageup", "pagedown", "home", "end"):
             self._move(key)
-        elif key == "backspace":
+        elif key == "bspace":
             self._search(self._query[:-1])
         elif key in ("C-u", "C-w"):
             self._search("")
@@ -311,7 +311,7 @@ class _Picker:
             self._rename(of, self._typed)
         elif key in ("C-u", "C-w"):
             self._typed = ""
-        elif key == "backspace":
+        elif key == "bspace":
             self._typed = self._typed[:-1]
         elif len(key) == 1:
             self._typed += key

@@ -191,7 +191,7 @@ class _Watcher:
             self._line = None
         if key == "enter":
             self._answer(asked, typed)
-        elif key == "backspace":
+        elif key == "bspace":
             self._line = asked, typed[:-1]
         elif len(key) == 1:
             self._line = asked, typed + key
