@@ -7,10 +7,10 @@ import select
 
 from sesh.cli import printing
 from sesh.cli.tui import console, watcher
+from sesh.cli.tui.live import entries
 from sesh.errors import ExitCode, Refused
 from sesh.names import check_label
 from sesh.ops.index import SessionIndex
-from sesh.ops.views import bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
         return 0
     from sesh.cli import attach
 
-    cli.hosts, cli.caller.host = ([chosen[0]], chosen[0]) if chosen[0] is not None else ([], None)
+    cli.lead_to(chosen[0])
     return attach.attach(cli, chosen[1])
 
 
@@ -51,13 +51,10 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
     before: list[Summary] | None = None
     with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:
         while True:
-            whole: list[Summary] = [{**each, "host": None} for each in index.here]
-            for rows in index.there.values():
-                whole += [] if isinstance(rows, str) else rows
-            whole = [each for each in whole if bears(each, wanted)]
-            if whole != before and not (before is None and index.pending):
-                printing.value(whole)
-                before = whole
+            sessions: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
+            if sessions != before and not (before is None and index.pending):
+                printing.value(sessions)
+                before = sessions
             poll = select.poll()
             for descriptor in (interrupts.inbound, *index.descriptors):
                 poll.register(descriptor, select.POLLIN)

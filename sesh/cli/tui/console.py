@@ -13,6 +13,7 @@ import time
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
+from sesh.cli.tui.list import List
 from sesh.client import terminal as terminals
 from sesh.errors import Interrupted
 from sesh.lean import signal
@@ -100,7 +101,7 @@ class Console:
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
-        """Waits for keys, for one of the other descriptors to be readable, or for so long.
+        """Wait for keys, for one of the other descriptors to be readable, or for so long.
 
         Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
         and `C-c` for SIGINT. A signal that ends sesh raises SystemExit.
@@ -160,7 +161,7 @@ class Console:
         return keys
 
     def stop(self) -> None:
-        """Stops this process, the terminal as it was; returns when it is continued."""
+        """Stop this process, the terminal as it was; return when it is continued."""
         self.terminal.suspend()
 
 
@@ -188,7 +189,7 @@ class Stage(Console):
         return columns or 80, rows or 24
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Shows these rows, of which each fits; those that stand there already are not written again."""
+        """Show these rows, of which each fits; those that stand there already are not written again."""
         lines = list(lines[: self.size[1]])
         out = []
         for at, line in enumerate(lines):
@@ -201,30 +202,35 @@ class Stage(Console):
             whole = self.terminal.write_all(_AT_ONCE + data + _SHOWN, _PATIENCE)
             self._drawn = lines if whole else []
 
-    def forget(self) -> None:
-        """What stands on the screen is not known any more: all of it is drawn the next time."""
-        self._drawn = []
-        self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+        """Wait as `Console.wait` does. After another size of the terminal all is drawn again; it is no key here."""
+        keys, ready = super().wait(others, seconds)
+        if "resize" in keys:
+            self._drawn = []
+            self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+        return [key for key in keys if key not in ("resize", "resume")], ready
 
     def stop(self) -> None:
-        """Stops this process, the terminal as it was; the other screen comes back with it."""
+        """Stop this process, the terminal as it was; the other screen comes back with it."""
         self.__exit__()
         super().stop()
         self.__enter__()
 
 
-_FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "btab")
+_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
-    r"""The letter of the answer that a person chooses; the empty word where they choose none (Escape, end of input).
+    r"""Return the letter of the answer that a person chooses, empty if they choose none (Escape, end of input).
 
     `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
     if dumb():
         return _numbered(question, answers, default)
-    return _looked_at(question, answers, default)
+    outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
+    with terminals.RawTerminal(0, outbound) as terminal:
+        return _Question(terminal, question, answers, default).chosen()
 
 
 def dumb() -> bool:
@@ -257,41 +263,35 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
             return word[:1] or default
 
 
-def _looked_at(question: str, answers: Answers, default: str) -> str:
-    """The answers beside each other, one of them marked."""
-    outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
-    with terminals.RawTerminal(0, outbound) as terminal:
-        return _Row(terminal, question, answers, default).chosen()
-
-
-class _Row:
-    """The question and its answers on a raw terminal; below each other where they do not fit beside."""
+class _Question:
+    """The question and its answers on a raw terminal; below each other if they do not fit beside each other."""
 
     def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
-        self._terminal, self._answers = terminal, answers
+        self._terminal, self._labels = terminal, dict(answers)
         self._console = Console(terminal, single=True)
-        self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
+        self._list = List(_STEPS, list(self._labels), around=True)
+        self._list.mark = default
         self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
         self._write(f"{wording.plain(question)} [{letters(answers, default)}]\r\n")
         self._draw()
 
     def chosen(self) -> str:
-        """The letter of the answer, when there is one."""
+        """Return the letter of the answer, once there is one."""
         try:
             while True:
                 key = self._key()
+                letter = self._list.mark if key in ("enter", "C-j") else key.lower()
                 if key in ("escape", "C-d", "hangup"):
                     return ""
                 if key in ("C-c", "C-\\"):
                     raise Interrupted("interrupted")
-                if key in ("enter", "C-j"):
-                    return self._answers[self._at][0]
-                if key in _FORWARD or key in _BACK:
-                    self._mark((self._at + (1 if key in _FORWARD else -1)) % len(self._answers))
-                for at, (letter, _) in enumerate(self._answers):
-                    if key.lower() == letter:
-                        self._mark(at)
-                        return letter
+                if letter in self._labels:
+                    self._list.mark = letter
+                if letter in self._labels or self._list.press(key):
+                    self._write(f"\x1b[{len(self._labels) - 1}A" if self._stacked else "")
+                    self._draw()
+                if letter in self._labels:
+                    return str(letter)
         finally:
             self._write("\r\n")
 
@@ -304,19 +304,12 @@ class _Row:
             self._draw()
         return keys[0]
 
-    def _mark(self, at: int) -> None:
-        if at != self._at:
-            self._at = at
-            self._write(f"\x1b[{len(self._answers) - 1}A" if self._stacked else "")
-            self._draw()
-
     def _draw(self) -> None:
-        marked = [
-            f"\x1b[7m {wording.plain(label)} \x1b[27m" if at == self._at else f" {wording.plain(label)} "
-            for at, (_, label) in enumerate(self._answers)
+        labels = [
+            f"\x1b[7m {wording.plain(label)} \x1b[27m" if letter == self._list.mark else f" {wording.plain(label)} "
+            for letter, label in self._labels.items()
         ]
-        between = "\r\n" if self._stacked else " "
-        self._write(f"\r{between.join(marked)}")
+        self._write("\r" + ("\r\n" if self._stacked else " ").join(labels))
 
     def _write(self, text: str) -> None:
         self._terminal.write_all(printing.encoded(text), 5.0)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from sesh import wording
+from sesh.cli.tui.live import target
 from sesh.errors import SeshError
 from sesh.ops.views import cells
-from sesh.reach.caller import Caller
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from sesh.cli.tui.live import Aside, Key
     from sesh.vt.render.screen_data import Run, Screen
-
-    Key = tuple[str | None, str]
 
 FRESH = (1.0, 4.0)
 """Seconds after which the screen of a session here, and of one elsewhere, is fetched again while it is looked at."""
@@ -27,39 +23,6 @@ _MOST = 8
 """Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
 _ON = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
 _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
-
-
-class Aside:
-    """Calls in threads of their own, a context manager; `inbound` becomes readable when one has returned."""
-
-    def __enter__(self) -> Aside:
-        self.inbound, self._outbound = os.pipe()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.inbound)
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Calls a function; it raises nothing."""
-        import threading
-
-        threading.Thread(target=self._carry_out, args=(function,), daemon=True).start()
-
-    def _carry_out(self, function: Callable[[], object]) -> None:
-        function()
-        try:
-            os.write(self._outbound, b".")
-        except BrokenPipeError:
-            return  # nobody waits for it any more
-
-    def take(self) -> None:
-        """Reads and drops what `inbound` has sent."""
-        os.read(self.inbound, 64)
-
-
-def target(host: str | None) -> Target:
-    """The machine that has a session of a list; nobody is asked anything there."""
-    return Target(Caller()) if host is None else HostTarget(Caller(), host)
 
 
 class Previews:
