@@ -70,7 +70,9 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
     """
     silent: list[str] = []
     if cli.host is not None:
-        every: dict[Key, Summary] = {(cli.host, str(session["name"])): session for session in cli.target.call(sessions.summaries)}
+        every: dict[Key, Summary] = {
+            (cli.host, str(session["name"])): session for session in cli.target.call(sessions.summaries)
+        }
         found = {key: session for key, session in every.items() if bears(session, wanted)}
     else:
         with SessionIndex(cli.caller, cli.hosts or None) as index:

@@ -15,6 +15,7 @@ from sesh.reach.target import Target
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from sesh.cli.tui.console import Stage
     from sesh.ops.index import SessionIndex
@@ -24,45 +25,23 @@ if TYPE_CHECKING:
     """A session: its host, None for this machine, and its name."""
 
 
-class Aside:
-    """Calls in threads of their own, a context manager; `inbound` becomes readable when one has returned."""
+class LiveSessions:
+    """The sessions with the `wanted` labels while a list of them is shown, and what is asked of them meanwhile.
 
-    def __enter__(self) -> Aside:
-        self.inbound, self._outbound = os.pipe()
+    A context manager.
+    """
+
+    def __init__(self, index: SessionIndex, wanted: dict[str, str]) -> None:
+        self.index, self.wanted = index, wanted
+        self._ready: set[int] = set()
+
+    def __enter__(self) -> LiveSessions:
+        self._answered, self._answers = os.pipe()
+        """Readable once something that was asked is answered; its other end."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.inbound)
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Calls a function; it raises nothing."""
-        import threading
-
-        threading.Thread(target=self._carry_out, args=(function,), daemon=True).start()
-
-    def _carry_out(self, function: Callable[[], object]) -> None:
-        function()
-        try:
-            os.write(self._outbound, b".")
-        except BrokenPipeError:
-            return  # nobody waits for it any more
-
-    def take(self) -> None:
-        """Reads and drops what `inbound` has sent."""
-        os.read(self.inbound, 64)
-
-
-def target(host: str | None) -> Target:
-    """The machine that has a session of a list; nobody is asked anything there."""
-    return Target(Caller()) if host is None else HostTarget(Caller(), host)
-
-
-class LiveSessions:
-    """The sessions with the `wanted` labels while a list of them is shown, and what is done to them meanwhile."""
-
-    def __init__(self, index: SessionIndex, aside: Aside, wanted: dict[str, str]) -> None:
-        self.index, self.aside, self.wanted = index, aside, wanted
-        self._ready: set[int] = set()
+        os.close(self._answered)
 
     def all(self) -> dict[Key, Summary]:
         """Return the sessions by host and name, those of this machine first."""
@@ -70,27 +49,40 @@ class LiveSessions:
 
     def wait(self, stage: Stage, seconds: float = float("inf")) -> list[str]:
         """Return the keys that are typed until something has happened; call `take` once they were dealt with."""
-        keys, self._ready = stage.wait([self.aside.inbound, *self.index.descriptors], min(self.index.due, seconds))
+        keys, self._ready = stage.wait([self._answered, *self.index.descriptors], min(self.index.due, seconds))
         return keys
 
     def take(self) -> None:
         """Take in what has happened."""
-        if self.aside.inbound in self._ready:
-            self.aside.take()
-        self.index.take(self._ready - {self.aside.inbound})
+        if self._answered in self._ready:
+            os.read(self._answered, 64)
+        self.index.take(self._ready - {self._answered})
 
-    def act(self, key: Key, ask: Callable[[Target], object], done: str, tell: Callable[[str], None]) -> None:
-        """Do something to a session in a thread, which then tells that it is done, or what went wrong."""
+    def ask(self, key: Key, question: Callable[[Target], Any], tell: Callable[[Any, str], None]) -> None:
+        """Ask the machine that has a session, or have it do something, in a thread.
+
+        `tell` is called there with the answer, and what went wrong, empty if nothing did.
+        """
+        import threading
 
         def carry_out() -> None:
-            message = done
+            answer, problem = None, ""
             try:
-                ask(target(key[0]))
+                answer = question(target(key[0]))
             except (SeshError, OSError) as error:
-                message = wording.one_line(str(error))
-            tell(message)
+                problem = wording.one_line(str(error))
+            tell(answer, problem)
+            try:
+                os.write(self._answers, b".")
+            except BrokenPipeError:
+                return  # nobody waits for it any more
 
-        self.aside.call(carry_out)
+        threading.Thread(target=carry_out, daemon=True).start()
+
+
+def target(host: str | None) -> Target:
+    """Return the machine that has a session of a list; nobody is asked anything there."""
+    return Target(Caller()) if host is None else HostTarget(Caller(), host)
 
 
 def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:

@@ -14,7 +14,7 @@ from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.list import STEPS, List, edited, hint
-from sesh.cli.tui.live import Aside, LiveSessions, await_change, entries, target, title
+from sesh.cli.tui.live import LiveSessions, await_change, entries, target, title
 from sesh.cli.tui.preview import Previews, drawn
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
@@ -70,8 +70,8 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             answer = console.ask("attach to which session?", answers, "1")
             chosen = keys[int(answer) - 1] if answer else None
         else:
-            with RawTerminal() as terminal, Stage(terminal) as stage, Aside() as aside:
-                chosen = _Picker(stage, LiveSessions(index, aside, wanted), hosts, directories).chosen()
+            with RawTerminal() as terminal, Stage(terminal) as stage, LiveSessions(index, wanted) as live:
+                chosen = _Picker(stage, live, hosts, directories).chosen()
         return chosen, {str(session["name"]) for session in index.here if session["state"] == "running"}
 
 
@@ -107,9 +107,9 @@ def _cost(word: str, text: str) -> int | None:
 class _Picker:
     """The list, the letters that it is searched for, and the question that the last line asks."""
 
-    def __init__(self, stage: Stage, sessions: LiveSessions, hosts: list[str] | None, directories: list[str]) -> None:
-        self._stage, self._live, self._hosts = stage, sessions, hosts
-        self._previews = Previews(sessions.aside)
+    def __init__(self, stage: Stage, live: LiveSessions, hosts: list[str] | None, directories: list[str]) -> None:
+        self._stage, self._live, self._hosts = stage, live, hosts
+        self._previews = Previews(live.ask)
         self._directories = directories
         self._names: dict[str, str] = {}
         """The name that a directory's session gets."""
@@ -286,12 +286,12 @@ class _Picker:
     def _act(self, key: Key, ask: Callable[[Target], object], done: str) -> None:
         """Have something done to a session; the last line tells what became of it."""
 
-        def tell(message: str) -> None:
-            self._message = message
+        def tell(_: object, problem: str) -> None:
+            self._message = problem or done
             self._previews.forget(key)
 
         self._message = "…"
-        self._live.act(key, ask, done, tell)
+        self._live.ask(key, ask, tell)
 
     # -- the picture
 

@@ -10,9 +10,8 @@ from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.list import LEAVING, List, edited, hint
-from sesh.cli.tui.live import Aside, LiveSessions, standing, target
+from sesh.cli.tui.live import LiveSessions, standing
 from sesh.client.terminal import RawTerminal
-from sesh.errors import SeshError
 from sesh.moments import age
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
@@ -54,8 +53,8 @@ _ASKING, _HIDDEN, _SHOWN, _UNKNOWN = "asking", "hidden", "shown", "unknown"
 
 def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Key | None:
     """Show the sessions with the `wanted` labels until the person leaves; return the one that is to be attached."""
-    with RawTerminal() as terminal, Aside() as aside, SessionIndex(caller, hosts) as index:
-        watcher = _Watcher(LiveSessions(index, aside, wanted))
+    with RawTerminal() as terminal, SessionIndex(caller, hosts) as index, LiveSessions(index, wanted) as live:
+        watcher = _Watcher(live)
         with Stage(terminal) as stage:
             chosen = watcher.run(stage)
         width = terminal.size()[0] or 80
@@ -162,19 +161,18 @@ class _Watcher:
     def _find_out(self, asked: Asked) -> None:
         """Find out whether what is typed in answer is shown."""
         self._probe = asked, _ASKING
-        (host, name), since, question = asked
+        key, since, question = asked
 
-        def look() -> None:
+        def hides(machine: Target) -> bool:
             from sesh.ops import send
 
-            try:
-                state = _HIDDEN if send.hides(target(host), name, since, question) else _SHOWN
-            except (SeshError, OSError):
-                state = _UNKNOWN  # the answer will say what is wrong
-            if self._probe == (asked, _ASKING):
-                self._probe = asked, state
+            return send.hides(machine, key[1], since, question)
 
-        self._live.aside.call(look)
+        def tell(hidden: bool, problem: str) -> None:
+            if self._probe == (asked, _ASKING):  # if something went wrong, the answer will say what
+                self._probe = asked, _UNKNOWN if problem else _HIDDEN if hidden else _SHOWN
+
+        self._live.ask(key, hides, tell)
 
     def _write(self, asked: Asked, typed: str, key: str) -> None:
         """Take a key of the line that is typed in answer."""
@@ -193,12 +191,12 @@ class _Watcher:
             send.answer(machine, key[1], text, since, question, single=single)
             self._answered[key] = since, time.monotonic() + _GOES_ON
 
-        def tell(message: str) -> None:
-            self._say(message)
+        def tell(_: object, problem: str) -> None:
+            self._say(problem or f"{_title(key)} was answered")
             self._live.index.refresh()
 
         self._say("…")
-        self._live.act(key, answer, f"{_title(key)} was answered", tell)
+        self._live.ask(key, answer, tell)
 
     def _say(self, message: str) -> None:
         self._message, self._message_until = message, time.monotonic() + _SAID
