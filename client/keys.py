@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
 
 FLUSH_DELAY = 0.05
-"""Seconds after which `flush` is due where `holding` is true; nobody must feel the delay of a lone Escape."""
+"""Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 
@@ -42,11 +42,11 @@ class KeyParser:
 
     @property
     def holding(self) -> bool:
-        """Whether an incomplete sequence is held back."""
+        """Return whether an incomplete sequence is held back."""
         return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
+        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
         key = self._key
         if key is not None and (self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data):
             return self._take(key, data, last=False)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def grep(
     cli: Invocation, pattern: str, names: Sequence[str] = (), *, context: str = "0", ignore_case: bool = False
 ) -> int:
-    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 where something was found, 1 where nothing was."""
+    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was."""
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
 
@@ -48,7 +48,7 @@ def grep(
 
 
 def _found(cli: Invocation, ask: Callable[[Target], Hits]) -> tuple[list[Hit], list[str]]:
-    """The hits of all machines that the line is for, and what went wrong. Raises the error of a single machine."""
+    """The hits of all machines that the line is for, and the errors in words. Raises that of a single machine."""
     hits: list[Hit] = []
     failed: list[str] = []
     hosts: list[str | None] = [*cli.hosts] or [None]
@@ -60,7 +60,7 @@ def _found(cli: Invocation, ask: Callable[[Target], Hits]) -> tuple[list[Hit], l
                 raise
             failed.append(f"@{host}: {error}")
             continue
-        hits += [{**each, "host": host} for each in answer["hits"]]
+        hits += [{**hit, "host": host} for hit in answer["hits"]]
         failed += [rebuild(facts).line(host) for facts in answer["failed"].values()]
     return hits, failed
 

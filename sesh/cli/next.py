@@ -32,7 +32,7 @@ _PATIENCE = 2.0
 def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
     """`--next [--label K=V]… [OPTIONS]`: the exit code is that of attaching.
 
-    Raises Refused without a terminal, NotFound where no session waits.
+    Raises Refused without a terminal, NotFound if no session waits.
     """
     wanted = dict(check_label(word) for word in label)
     attach.View(**view)  # which raises what is wrong with the words
@@ -68,23 +68,21 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
 
     Raises what `--list` does if the only host that was named cannot be reached.
     """
-    silent: list[str] = []
+    unreachable: list[str] = []
     if cli.host is not None:
-        every: dict[Key, Summary] = {
-            (cli.host, str(session["name"])): session for session in cli.target.call(sessions.summaries)
-        }
-        found = {key: session for key, session in every.items() if bears(session, wanted)}
+        rows = cli.target.call(sessions.summaries)
+        every: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
     else:
         with SessionIndex(cli.caller, cli.hosts or None) as index:
             until = time.monotonic() + _PATIENCE
             while index.pending and (left := until - time.monotonic()) > 0:
                 await_change(index, left)
             index.take(set())  # which gives up those that are late
-            silent = [f"@{host}" for host, rows in index.there.items() if isinstance(rows, str)]
-            found = entries(index, wanted)
-    silent = [_called(key) for key, session in found.items() if _is_silent(session)] + silent
-    waits = {key: since for key, session in found.items() if (since := _waits_since(session)) is not None}
-    return waits, silent
+            unreachable = [f"@{host}" for host, answer in index.there.items() if isinstance(answer, str)]
+            every = entries(index, wanted)
+    silent = [_called(key) for key, session in every.items() if _is_silent(session)]
+    waiting = {key: since for key, session in every.items() if (since := _waits_since(session)) is not None}
+    return waiting, silent + unreachable
 
 
 def _called(key: Key) -> str:

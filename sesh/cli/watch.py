@@ -7,7 +7,7 @@ import select
 
 from sesh.cli import printing
 from sesh.cli.tui import console, watcher
-from sesh.cli.tui.live import entries
+from sesh.cli.tui.live import await_change, entries
 from sesh.errors import ExitCode, Refused
 from sesh.names import check_label
 from sesh.ops.index import SessionIndex
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
-    """`--watch [--label K=V]…`: on a terminal redrawn where something changed; with `--json` a list a line each time.
+    """`--watch [--label K=V]…`: on a terminal redrawn as something changes; with `--json` a list a line each time.
 
     Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
     Refused without a terminal.
@@ -55,14 +55,9 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
             if sessions != before and not (before is None and index.pending):
                 printing.value(sessions)
                 before = sessions
-            poll = select.poll()
-            for descriptor in (interrupts.inbound, *index.descriptors):
-                poll.register(descriptor, select.POLLIN)
-            poll.register(printing.STDOUT, 0)
-            ready = {descriptor for descriptor, _ in poll.poll(index.due * 1000)}
+            ready = await_change(index, others={interrupts.inbound: select.POLLIN, printing.STDOUT: 0})
             if printing.STDOUT in ready:
                 raise BrokenPipeError  # nobody reads it any more
             if interrupts.inbound in ready:
                 os.read(interrupts.inbound, 16)
                 return ExitCode.INTERRUPTED
-            index.take(ready)

@@ -15,6 +15,7 @@ from sesh import keynames, typed, wording
 from sesh.cli import printing
 from sesh.cli.tui.list import List
 from sesh.client import terminal as terminals
+from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
 from sesh.lean import signal
 from sesh.wording import columns
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from sesh.client.terminal import RawTerminal
 
     Answers = Sequence[tuple[str, str]]
-
-PATIENCE = 0.05
-"""Seconds after which `flush` is due where `holding` is true: it tells a lone Escape from the start of a longer key."""
 
 
 class Keys:
@@ -43,11 +41,11 @@ class Keys:
 
     @property
     def holding(self) -> bool:
-        """Whether the beginning of a longer key is kept back."""
+        """Return whether the beginning of a longer key is kept back."""
         return bool(self._begun)
 
     def feed(self, data: bytes) -> list[str]:
-        """The keys that `data` completes."""
+        """Return the keys that `data` completes."""
         data, self._begun = self._begun + data, b""
         keys = []
         for token, whole in typed.tokens(data):
@@ -58,7 +56,7 @@ class Keys:
         return keys
 
     def flush(self) -> list[str]:
-        """The key that is kept back, since nothing more came."""
+        """Return the key that is kept back, since nothing more came."""
         begun, self._begun = self._begun, b""
         return ["escape"] if begun == typed.ESCAPE else []
 
@@ -82,7 +80,7 @@ _PATIENCE = 2.0
 """Seconds for which a terminal that takes nothing is waited for."""
 # The other screen, no cursor, no wrapping; and back.
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
-# A picture at once, where the terminal knows how (synchronized output, mode 2026).
+# A picture at once, if the terminal knows how (synchronized output, mode 2026).
 _AT_ONCE, _SHOWN = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
@@ -112,7 +110,7 @@ class Console:
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            pause = left if not self._keys.holding else PATIENCE if left is None else min(PATIENCE, left)
+            pause = left if not self._keys.holding else FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
             ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
@@ -124,7 +122,7 @@ class Console:
                 return keys, ready
 
     def typed(self) -> list[str]:
-        """The keys that are there already; none where there are none."""
+        """Return the keys that are there already."""
         poll = select.poll()
         poll.register(self.terminal.inbound, select.POLLIN)
         return self._read() if poll.poll(0) else []
@@ -139,14 +137,13 @@ class Console:
         return [self._suspended(key) for key in self._keys.feed(data)] if data else ["hangup"]
 
     def _suspended(self, key: str) -> str:
-        """The key; Ctrl-Z stops the process where it has a screen of its own to come back to."""
+        """The key; Ctrl-Z stops the process if that has a screen of its own to come back to."""
         if key != "C-z" or not self._stops:
             return key
         self.stop()
         return "resume"
 
     def _signalled(self) -> list[str]:
-        """What signals ask for."""
         keys = []
         for number in sorted(self.terminal.take_signals()):
             if number == signal.SIGINT:
@@ -234,33 +231,26 @@ def ask(question: str, answers: Answers, default: str) -> str:
 
 
 def dumb() -> bool:
-    """Whether the terminal, by its kind, cannot move its cursor."""
+    """Return whether the terminal, by its kind, cannot move its cursor."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
-
-
-def letters(answers: Answers, default: str) -> str:
-    """The letters to choose from, the default one large: `J/r/n/c`."""
-    return "/".join(letter.upper() if letter == default else letter for letter, _ in answers)
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:
     """Lines, and a line in answer: a number, or a letter; asked again for anything else."""
-    numbers = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
-    places = {letter: number for number, letter in numbers.items()}
-    printing.write(printing.encoded(f"{question}\n"), printing.STDERR)
-    for letter, label in answers:
-        printing.write(printing.encoded(f"  {places[letter]}) {label}\n"), printing.STDERR)
+    by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
+    lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
+    printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
+    prompt = next(number for number, letter in by_number.items() if letter == default)
     while True:
-        printing.write(f"number [{places[default]}]: ".encode(), printing.STDERR)
-        typed = os.read(0, 1024)
-        if not typed:
+        printing.write(f"number [{prompt}]: ".encode(), printing.STDERR)
+        data = os.read(0, 1024)
+        if not data:
             printing.write(b"\n", printing.STDERR)
             return ""
-        word = typed.decode("utf-8", "replace").strip().lower()
-        if word in numbers:
-            return numbers[word]
-        if word[:1] in places or not word:
-            return word[:1] or default
+        answer = data.decode("utf-8", "replace").strip().lower()
+        letter = by_number.get(answer, answer[:1] or default)
+        if letter in by_number.values():
+            return letter
 
 
 class _Question:
@@ -272,7 +262,8 @@ class _Question:
         self._list = List(_STEPS, list(self._labels), around=True)
         self._list.mark = default
         self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
-        self._write(f"{wording.plain(question)} [{letters(answers, default)}]\r\n")
+        letters = "/".join(letter.upper() if letter == default else letter for letter in self._labels)
+        self._write(f"{wording.plain(question)} [{letters}]\r\n")
         self._draw()
 
     def chosen(self) -> str:

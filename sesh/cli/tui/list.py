@@ -1,4 +1,4 @@
-"""What all lists have in common: rows of which one is marked, a line that is typed, hints that fit."""
+"""Parts of all lists: rows of which one is marked, a line that is typed, hints that fit."""
 
 from __future__ import annotations
 
@@ -65,4 +65,4 @@ def edited(text: str, key: str) -> str:
 
 def hint(hints: Sequence[str], width: int) -> str:
     """Return the first hint that fits, else as much of the last as does."""
-    return wording.cut(next((each for each in hints if wording.columns(each) <= width), hints[-1]), width)
+    return wording.cut(next((text for text in hints if wording.columns(text) <= width), hints[-1]), width)

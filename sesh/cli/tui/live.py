@@ -14,7 +14,7 @@ from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sesh.cli.tui.console import Stage
@@ -94,12 +94,19 @@ def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
     return {key: session for key, session in sessions.items() if bears(session, wanted)}
 
 
-def await_change(index: SessionIndex, seconds: float = float("inf")) -> None:
-    """Wait until something has happened to the sessions, so many seconds at the most, and take it in."""
+def await_change(
+    index: SessionIndex, seconds: float = float("inf"), others: Mapping[int, int] | None = None
+) -> set[int]:
+    """Wait until something has happened to the sessions, so many seconds at the most, and take it in.
+
+    `others`: descriptors that end the wait too, with the events of `poll`. Return those that are ready.
+    """
     poll = select.poll()
-    for descriptor in index.descriptors:
-        poll.register(descriptor, select.POLLIN)
-    index.take({descriptor for descriptor, _ in poll.poll(min(index.due, seconds) * 1000)})
+    for descriptor, events in {**dict.fromkeys(index.descriptors, select.POLLIN), **(others or {})}.items():
+        poll.register(descriptor, events)
+    ready = {descriptor for descriptor, _ in poll.poll(min(index.due, seconds) * 1000)}
+    index.take(ready)
+    return ready
 
 
 def standing(session: Summary) -> tuple[str, str, str]:

@@ -48,7 +48,7 @@ _HINTS = (
     "^X kill ^E name ^R again ^O out ^L logs",
     "Enter ^X ^E ^R ^O ^L Esc",
 )
-"""What the keys do; the first that fits is shown."""
+"""The keys and what they do; the first text that fits is shown."""
 
 
 def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> tuple[Key | None, set[str]]:
@@ -119,13 +119,13 @@ class _Picker:
         self._shown: dict[Key, Summary] = {}
         self._list = List(STEPS, around=True)
         self._question: tuple[str, Callable[[], None]] | None = None
-        """What the last line asks, and what is done after a yes."""
+        """The question of the last line, and the act after a yes."""
         self._new_name: tuple[Key, str] | None = None
         """The session that is renamed, and its name as far as it is typed."""
         self._renamed: dict[Key, Key] = {}
         """Sessions that were renamed: by their keys now the ones that they had before."""
         self._message = ""
-        """What became of the last act, `…` while it goes on."""
+        """The outcome of the last act, `…` while it goes on."""
         self._coloured = printing.coloured(printing.STDOUT)
 
     def chosen(self) -> Key | None:
@@ -312,7 +312,7 @@ class _Picker:
         self._stage.draw([head, *lines, *about, self._last(columns)][:rows])
 
     def _about(self, columns: int) -> str:
-        """What the marked session asks, its whole directory and what runs there, which the list has no room for."""
+        """The question, the whole directory and the command of the marked row, which the list has no room for."""
         if self._mark is None or self._mark[0] == NEW:
             return ""
         *_, directory, runs = self._cells(self._mark, 0)

@@ -1,4 +1,4 @@
-"""What stands beside a list: the screen of a session, fetched aside, clipped to the room that there is."""
+"""The screen of a session beside a list: fetched in a thread, clipped to the room that there is."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
     if screen is None or isinstance(screen, str):
         return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
     lines = screen["cells"]
-    used = max((at for at, runs in enumerate(lines) if runs), default=-1)
+    used = max((number for number, runs in enumerate(lines) if runs), default=-1)
     last = max(used, int(screen["cursor"]["row"])) + 1
     first = max(0, last - rows)
     shown = [_row(runs, columns, coloured=coloured) for runs in lines[first : first + rows]]
@@ -69,16 +69,16 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
 
 def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
     """One row of cells as text with SGR, cut at its right."""
-    drawn, at = "", 0
+    row, end = "", 0
     for run in runs:
         start = int(run["column"])
         if start >= columns:
             break
         text = wording.cut(wording.plain(run["text"]), columns - start, mark="")
         codes = _codes(run, coloured=coloured)
-        drawn += " " * (start - at) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
-        at = start + wording.columns(text)
-    return drawn
+        row += " " * (start - end) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
+        end = start + wording.columns(text)
+    return row
 
 
 def _codes(run: Run, *, coloured: bool) -> str:

@@ -40,7 +40,7 @@ _OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
 _GOES_ON = 3.0
 """Seconds after an answer for which it is not shown that a session still waits for it."""
 _SAID = 2.0
-"""Seconds for which is shown what became of an answer."""
+"""Seconds for which the outcome of an answer is shown."""
 _MOVED = 1.0
 """Seconds for which keys answer nothing after another session was marked, unless the person chooses one."""
 _BURST = 0.4
@@ -83,7 +83,7 @@ class _Watcher:
         self._answered: dict[Key, tuple[str, float]] = {}
         """By session: since when it had waited that was answered, and until when it need not have gone on yet."""
         self._message, self._message_until = "", 0.0
-        """What became of the last answer, and until when it is shown at the least (monotonic)."""
+        """The outcome of the last answer, and until when it is shown at the least (monotonic)."""
         self._leaves: tuple[Key | None] | None = None
         """Once the person leaves: the session to attach to, None for none."""
 
@@ -141,7 +141,7 @@ class _Watcher:
         return True
 
     def _asked(self) -> Asked | None:
-        """What the marked session asks, as it was shown; None if it waits for no answer."""
+        """The question of the marked session, as it was shown; None if it waits for no answer."""
         mark: Key | None = self._list.mark
         if mark is None or not self._waits(mark):
             return None
