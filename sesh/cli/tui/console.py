@@ -13,7 +13,7 @@ import time
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.cli.tui.list import List
+from sesh.cli.tui.rows import List
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted

@@ -13,9 +13,9 @@ from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
-from sesh.cli.tui.list import STEPS, List, edited, hint
 from sesh.cli.tui.live import LiveSessions, await_change, entries, target, title
 from sesh.cli.tui.preview import Previews, drawn
+from sesh.cli.tui.rows import STEPS, List, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name

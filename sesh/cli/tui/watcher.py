@@ -9,8 +9,8 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table
 from sesh.cli.tui.console import Stage
-from sesh.cli.tui.list import LEAVING, List, edited, hint
 from sesh.cli.tui.live import LiveSessions, standing
+from sesh.cli.tui.rows import LEAVING, List, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
 from sesh.ops.index import SessionIndex

@@ -1,4 +1,4 @@
-"""Parts of all lists: rows of which one is marked, a line that is typed, hints that fit."""
+"""The rows of lists: one of them marked, a line that is typed, hints that fit."""
 
 from __future__ import annotations
 
