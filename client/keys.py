@@ -118,7 +118,7 @@ class KeyParser:
         if self._prefix:  # any key must stay behind the first one
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
-            return any(legacy.startswith(b"\x1bO") for legacy in key.first.legacy)
+            return key.first.legacy.startswith(b"\x1bO")
         return not unfinished[2:].strip(b"0123456789:;")
 
     @staticmethod
@@ -129,7 +129,7 @@ class KeyParser:
         if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
             late = start < passed  # a flush has passed the Escape on: what follows came too late to belong to it
             control = sequence[1] < 0x20 or sequence[1] == 0x7F
-            if late or (control and not any(sequence in each.legacy for each in (key.first, key.second) if each)):
+            if late or (control and sequence not in (key.first.legacy, key.second and key.second.legacy)):
                 return start + 1, True
         return end, whole
 
@@ -160,4 +160,4 @@ class KeyParser:
 
 def _is(key: Key, sequence: bytes, chord: Chord | None) -> bool:
     """Whether a token is `key`, at any event."""
-    return sequence in key.legacy if chord is None else chord == key.chord
+    return sequence == key.legacy if chord is None else chord == key.chord

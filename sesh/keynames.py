@@ -39,11 +39,11 @@ _TYPED = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
 
 
 class Key:
-    """One key: its chord, and the forms of it that are not CSI sequences, as terminals without a protocol send them."""
+    """One key: its chord, and its form that is no CSI sequence, as terminals without a protocol send it, if any."""
 
     __slots__ = ("chord", "legacy")
 
-    def __init__(self, chord: Chord, legacy: tuple[bytes, ...]) -> None:
+    def __init__(self, chord: Chord, legacy: bytes = b"") -> None:
         self.chord, self.legacy = chord, legacy
 
     @property
@@ -57,9 +57,9 @@ class Key:
         modifiers, key = _split(name)
         kind, number = CHORDS.get(_SAME.get(key, key), ("", 0))
         if kind == "~":
-            return cls((kind, number, modifiers), ())
+            return cls((kind, number, modifiers))
         if kind not in ("", "u"):
-            return cls((kind, number, modifiers), () if modifiers else (b"\x1bO" + kind.encode(),))
+            return cls((kind, number, modifiers), b"" if modifiers else b"\x1bO" + kind.encode())
         character = chr(number) if kind else key
         if len(character) != 1 or (not kind and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not kind):
             raise UsageError(f"{printable(name)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
@@ -68,14 +68,14 @@ class Key:
         return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
 
 
-def _legacy(character: str, modifiers: int) -> tuple[bytes, ...]:
-    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; none if it has no such form."""
+def _legacy(character: str, modifiers: int) -> bytes:
+    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; empty if it has no such form."""
     code: int | None = ord(character)
     if modifiers & CTRL:
         code = {"6": 0x1E, "/": 0x1F}.get(character, _control(character))
     if modifiers & SHIFT or code is None:
-        return ()
-    return ((b"\x1b" if modifiers & ALT else b"") + bytes((code,)),)
+        return b""
+    return (b"\x1b" if modifiers & ALT else b"") + bytes((code,))
 
 
 def _control(character: str) -> int | None:
@@ -96,7 +96,7 @@ class DetachKey:
 
     def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
         self.first, self.second, self.name = first, second, name
-        self.lead = first.legacy[0][:1] if first.legacy else b"\x1b"
+        self.lead = first.legacy[:1] or b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
-from sesh.cli.tui.live import title
+from sesh.cli.tui.live import target, title
 from sesh.cli.tui.rows import LEAVING, STEPS, List
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.schema import Hit, Hits
+    from sesh.schema import Hit
 
 
 def grep(
@@ -28,33 +26,30 @@ def grep(
     """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was."""
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
-
-    def ask(target: Target) -> Hits:
-        return target.call(
-            search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
-        )
-
-    hits, failed = _found(cli, ask)
+    hits, failed = _search(cli, pattern, list(names), int(context), ignore_case=ignore_case)
     if cli.json:
         cli.value(hits)
-    elif hits and printing.on_terminal() and not console.dumb():
-        _choose(cli, hits, pattern)
-        _print(hits)
     else:
+        if hits and printing.on_terminal() and not console.dumb():
+            _choose(cli, hits, pattern)
         _print(hits)
     for line in failed:
         cli.note(line)
     return 0 if hits else 1
 
 
-def _found(cli: Invocation, ask: Callable[[Target], Hits]) -> tuple[list[Hit], list[str]]:
+def _search(
+    cli: Invocation, pattern: str, names: list[str], context: int, *, ignore_case: bool
+) -> tuple[list[Hit], list[str]]:
     """The hits of all machines that the line is for, and the errors in words. Raises that of a single machine."""
     hits: list[Hit] = []
     failed: list[str] = []
     hosts: list[str | None] = [*cli.hosts] or [None]
     for host in hosts:
         try:
-            answer = ask(_target(cli, host))
+            answer = target(host, cli.caller).call(
+                search.grep, pattern=pattern, names=names, context=context, ignore_case=ignore_case
+            )
         except SeshError as error:
             if len(cli.hosts) < 2:
                 raise
@@ -63,10 +58,6 @@ def _found(cli: Invocation, ask: Callable[[Target], Hits]) -> tuple[list[Hit], l
         hits += [{**hit, "host": host} for hit in answer["hits"]]
         failed += [rebuild(facts).line(host) for facts in answer["failed"].values()]
     return hits, failed
-
-
-def _target(cli: Invocation, host: str | None) -> Target:
-    return Target(cli.caller) if host is None else HostTarget(cli.caller, host)
 
 
 def _print(hits: Sequence[Hit]) -> None:
@@ -101,7 +92,7 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
                 if key in LEAVING:
                     return
                 if key == "enter":
-                    pager.read(stage, _target(cli, hit["host"]), hit["session"], f"+{hit['line']}")
+                    pager.read(stage, target(hit["host"], cli.caller), hit["session"], f"+{hit['line']}")
                 shown.press(key, page)
 
 

@@ -134,14 +134,13 @@ class Console:
             return []
         except OSError:
             data = b""
-        return [self._suspended(key) for key in self._keys.feed(data)] if data else ["hangup"]
-
-    def _suspended(self, key: str) -> str:
-        """The key; Ctrl-Z stops the process if that has a screen of its own to come back to."""
-        if key != "C-z" or not self._stops:
-            return key
+        if not data:
+            return ["hangup"]
+        keys = self._keys.feed(data)
+        if not self._stops or "C-z" not in keys:
+            return keys
         self.stop()
-        return "resume"
+        return ["resume" if key == "C-z" else key for key in keys]
 
     def _signalled(self) -> list[str]:
         keys = []
@@ -189,9 +188,9 @@ class Stage(Console):
         """Show these rows, of which each fits; those that stand there already are not written again."""
         lines = list(lines[: self.size[1]])
         out = []
-        for at, line in enumerate(lines):
-            if at >= len(self._drawn) or self._drawn[at] != line:
-                out.append(f"\x1b[{at + 1};1H{line}\x1b[m\x1b[K")
+        for number, line in enumerate(lines):
+            if self._drawn[number : number + 1] != [line]:
+                out.append(f"\x1b[{number + 1};1H{line}\x1b[m\x1b[K")
         if len(lines) < len(self._drawn):
             out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         if out:

@@ -80,9 +80,10 @@ class LiveSessions:
         threading.Thread(target=carry_out, daemon=True).start()
 
 
-def target(host: str | None) -> Target:
-    """Return the machine that has a session of a list; nobody is asked anything there."""
-    return Target(Caller()) if host is None else HostTarget(Caller(), host)
+def target(host: str | None, caller: Caller | None = None) -> Target:
+    """Return the machine that has a session of a list; without a `caller` nobody is asked anything there."""
+    caller = caller or Caller()
+    return Target(caller) if host is None else HostTarget(caller, host)
 
 
 def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
