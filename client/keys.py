@@ -1,78 +1,21 @@
-"""Keys among typed bytes: the sequences that terminals send for them, and the detach key (see `keynames` for chords).
-
-Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys"), kitty's keyboard protocol.
-"""
+"""The detach key among typed bytes."""
 
 from __future__ import annotations
 
-from sesh.keynames import SHIFT, Key
+from sesh import typed
+from sesh.typed import ESCAPE, PASTE, PRESS, RELEASE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from sesh.keynames import Chord, DetachKey
+    from sesh.keynames import Chord, DetachKey, Key
 
     Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
 
-_LOCKS = 64 | 128
-PRESS, REPEAT, RELEASE = 1, 2, 3
-
-
-def parse_csi(sequence: bytes) -> tuple[Chord, int] | None:
-    """The chord and event (PRESS, REPEAT or RELEASE) of a whole CSI sequence; None where it is not a key."""
-    final, parameters = chr(sequence[-1]), sequence[2:-1]
-    if parameters.strip(b"0123456789:;"):
-        return None
-    fields = [[int(part or b"0") for part in field.split(b":")] for field in parameters.split(b";")]
-    modifiers, event = (*fields[1], 0)[:2] if len(fields) > 1 else (1, PRESS)
-    modifiers = max(modifiers - 1, 0) & ~_LOCKS
-    number = fields[0][0]
-    if final == "u":
-        return _unicode(fields[0], modifiers), event or PRESS
-    if final == "~":
-        if number == 27 and len(fields) == 3:  # xterm's modifyOtherKeys
-            return _unicode(fields[2], modifiers), PRESS
-        return ("~", number, modifiers), event or PRESS
-    if number <= 1 and final in "ABCDEFHPQRSZ":
-        return (final, 1, modifiers), event or PRESS
-    return None
-
-
-def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """The chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
-    code, shifted, base = (*codes, 0, 0)[:3]
-    if code > 0x7F and base:
-        code = base  # not an ASCII letter: what counts is the key's place
-    if modifiers & SHIFT:
-        if shifted:
-            return ("u", shifted, modifiers & ~SHIFT)
-        if 97 <= code <= 122:
-            return ("u", code - 32, modifiers & ~SHIFT)
-    return ("u", code, modifiers)
-
-
 FLUSH_DELAY = 0.05
-"""Seconds after which `flush` is due where `holding` is true; nobody must feel the delay of a lone Escape."""
-
-_ESC = 0x1B
-_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
-_MAX_SEQUENCE = 64
-"""Bytes of a CSI sequence; a longer one is not a key."""
-_REPORTS = (b"<", b"=", b">", b"?", b"M")
-"""What follows CSI in the mouse's and the terminal's reports, which are no keys."""
+"""Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
 _MODIFIER_KEYS = range(57441, 57455)
-
-
-class _Token:
-    """One key, or report of the terminal, in the buffer."""
-
-    __slots__ = ("chord", "complete", "end", "event", "is_key")
-
-    def __init__(self, end: int, complete: bool = True, is_key: bool = True) -> None:
-        self.end, self.complete, self.is_key = end, complete, is_key
-        self.chord: Chord | None = None
-        self.event = PRESS
 
 
 class KeyParser:
@@ -83,78 +26,67 @@ class KeyParser:
     """
 
     def __init__(self, key: DetachKey | None) -> None:
-        self._leads = key.leads if key else ()
-        self._first = key.first if key else Key.parse("C-\\")
-        self._second = key.second if key else None
-        self._pending = b""  # an incomplete sequence
-        self._passed = 0  # bytes of it that were passed on, and are kept only to know the state
+        self._key = key
+        self._lead_as_escape = bytes.maketrans(key.lead if key else ESCAPE, ESCAPE)
+        """Makes an ESC of the other byte that the key may begin with, so that one search finds the next of both."""
+        self._pending = b""
+        """An incomplete sequence."""
+        self._passed = 0
+        """Bytes of it that were passed on, and are kept only to know the state."""
         self._pasting = False
-        self._prefix = b""  # the first of two keys, and what came with it
+        self._prefix = b""
+        """The first of two keys, and what came with it."""
         self._events: list[Event] = []
-        self._input = bytearray()  # what comes behind the events
+        self._input = bytearray()
+        """Input behind the events."""
 
     @property
     def holding(self) -> bool:
-        """Whether an incomplete sequence is held back."""
+        """Return whether an incomplete sequence is held back."""
         return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
-        if self._pending or self._prefix or self._pasting or not data:
-            return self._take(data, last=False)
-        for lead in self._leads:
-            if lead in data:
-                return self._take(data, last=False)
-        return [("input", data)]
+        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
+        key = self._key
+        if key is not None and (self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data):
+            return self._take(key, data, last=False)
+        return [("input", data)] if data else []
 
     def flush(self) -> list[Event]:
         """Take what is held back as it is, since nothing more came."""
-        return self._take(b"", last=True)
+        return self._take(self._key, b"", last=True) if self._key is not None else []
 
-    def _take(self, data: bytes, *, last: bool) -> list[Event]:
-        if not self._leads:  # no detach key
-            return [("input", data)] if data else []
+    def _take(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
-        places = [-1] * len(self._leads)
-        at = 0
-        while at < len(buffer):
+        marked = b""
+        end = 0
+        while end < len(buffer):
             if self._pasting:
-                at = self._paste(buffer, at, passed)
+                end = self._paste(buffer, end, passed)
                 continue
-            start = at if self._prefix else self._next(buffer, at, places)
-            self._pass(buffer[max(at, passed) : start])
+            marked = marked or buffer.translate(self._lead_as_escape)
+            start = end if self._prefix else marked.find(ESCAPE, end)
+            if start < 0:
+                start = len(buffer)
+            self._input += buffer[max(end, passed) : start]
             if start == len(buffer):
                 break
-            token = self._token(buffer, start, passed, last)
-            at = token.end
-            if not token.complete and not (last and len(buffer) > passed):
-                self._hold(buffer[start:], max(passed - start, 0))
+            end, whole = self._token(key, buffer, start, passed)
+            sequence, sent = buffer[start:end], max(passed - start, 0)
+            if not whole and not (last and len(buffer) > passed):
+                self._hold(key, sequence, sent)
                 break
-            if at > passed:
-                self._act(token, buffer[start:at], max(passed - start, 0))
-            if not token.complete:  # passed on by a flush, and maybe still the beginning of a paste
-                self._pending, self._passed = buffer[start:], len(buffer) - start
-                break
+            if end > passed:
+                self._act(key, sequence, sequence[sent:])
+            if not whole:  # passed on by a flush, and maybe still the beginning of a paste
+                self._pending, self._passed = sequence, len(sequence)
         self._end_input()
         events, self._events = self._events, []
         return events
 
-    def _next(self, buffer: bytes, at: int, places: list[int]) -> int:
-        """The index of the next byte that can begin a key or a paste; the buffer's length without one. `places`: where
-        each was found last, so that what lies between is searched once."""
-        for number, place in enumerate(places):
-            if place < at:
-                found = buffer.find(self._leads[number], at)
-                places[number] = found if found >= 0 else len(buffer)
-        return min(places)
-
-    def _pass(self, data: bytes) -> None:
-        """Pass on input to the program, in one event with the input before it."""
-        self._input += data
-
     def _end_input(self) -> None:
-        """Close the event that holds what was passed on."""
+        """Close the event that holds the input since the last one."""
         if self._input:
             self._events.append(("input", bytes(self._input)))
             self._input.clear()
@@ -163,116 +95,69 @@ class KeyParser:
         self._end_input()
         self._events.append(("detach",))
 
-    def _paste(self, buffer: bytes, at: int, passed: int) -> int:
+    def _paste(self, buffer: bytes, start: int, passed: int) -> int:
         """Pass on a paste up to its end marker, which may be split over reads; the index behind it."""
-        end = buffer.find(_PASTE_END, at)
+        end, begun = typed.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
-            end += len(_PASTE_END)
-            self._pass(buffer[max(at, passed) : end])
-            return end
-        self._pass(buffer[max(at, passed) :])
-        for size in range(min(len(_PASTE_END) - 1, len(buffer) - at), 0, -1):
-            if buffer.endswith(_PASTE_END[:size]):
-                self._pending, self._passed = buffer[-size:], size
-                break
-        return len(buffer)
+        else:
+            end = len(buffer)
+            self._pending, self._passed = buffer[end - begun :], begun
+        self._input += buffer[max(start, passed) : end]
+        return end
 
-    def _hold(self, unfinished: bytes, passed: int) -> None:
-        """Keep an incomplete sequence; pass it on already where it cannot become the detach key."""
-        if not self._may_become_key(unfinished):
-            self._pass(unfinished[passed:])
+    def _hold(self, key: DetachKey, unfinished: bytes, passed: int) -> None:
+        """Keep an incomplete sequence; pass it on already if it cannot become the detach key."""
+        if not self._may_become_key(key, unfinished):
+            self._input += unfinished[passed:]
             passed = len(unfinished)
         self._pending, self._passed = unfinished, passed
 
-    def _may_become_key(self, unfinished: bytes) -> bool:
+    def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
         """Whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
-        if unfinished == b"\x1b":
-            return True
         if self._prefix:  # any key must stay behind the first one
-            return unfinished[2:3] not in _REPORTS
+            return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
-            return any(legacy.startswith(b"\x1bO") for legacy in self._first.legacy)
+            return key.first.legacy.startswith(b"\x1bO")
         return not unfinished[2:].strip(b"0123456789:;")
 
-    # -- sequences
+    @staticmethod
+    def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
+        """The end of the key or report at `start`, and whether it is whole."""
+        end, whole = typed.token(buffer, start)
+        sequence = buffer[start:end]
+        if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
+            late = start < passed  # a flush has passed the Escape on: what follows came too late to belong to it
+            control = sequence[1] < 0x20 or sequence[1] == 0x7F
+            if late or (control and sequence not in (key.first.legacy, key.second and key.second.legacy)):
+                return start + 1, True
+        return end, whole
 
-    def _token(self, buffer: bytes, at: int, passed: int, last: bool) -> _Token:
-        """The key or report at `at`; where it is incomplete it ends with the buffer."""
-        if buffer[at] != _ESC:
-            return _Token(at + 1)
-        if at + 1 == len(buffer):
-            return _Token(at + 1, complete=False)
-        follows = buffer[at + 1]
-        if follows == 0x5B:
-            return self._csi(buffer, at)
-        if at < passed:
-            return _Token(at + 1)  # a lone Escape: what follows came too late
-        if follows == 0x4F:
-            if at + 2 == len(buffer):
-                return _Token(at + 2, complete=False)
-            return _Token(at + (3 if 0x40 <= buffer[at + 2] <= 0x7E else 2))
-        if (follows < 0x20 or follows == 0x7F) and not self._is_legacy_form(buffer[at : at + 2]):
-            return _Token(at + 1)
-        return _Token(at + 2)
-
-    def _is_legacy_form(self, sequence: bytes) -> bool:
-        """Whether these bytes are one of the keys."""
-        return sequence in self._first.legacy or (self._second is not None and sequence in self._second.legacy)
-
-    def _csi(self, buffer: bytes, at: int) -> _Token:
-        """A control sequence, or an X10 mouse report: `CSI M` and three bytes from 0x20 on."""
-        end, stop = at + 2, min(len(buffer), at + _MAX_SEQUENCE)
-        while end < stop and 0x20 <= buffer[end] <= 0x3F:
-            end += 1
-        if end == at + _MAX_SEQUENCE:
-            return _Token(end, is_key=False)
-        if end == len(buffer):
-            return _Token(end, complete=False)
-        if not 0x40 <= buffer[end] <= 0x7E:
-            # Broken off: the byte here begins something else. What was no key so far is none.
-            return _Token(end, is_key=buffer[at + 2 : at + 3] not in _REPORTS)
-        end += 1
-        if buffer[at:end] == b"\x1b[M":
-            coordinates = buffer[end : end + 3]
-            for place, byte in enumerate(coordinates):
-                if byte < 0x20:
-                    return _Token(end + place, is_key=False)
-            return _Token(end + len(coordinates), complete=len(coordinates) == 3, is_key=False)
-        token = _Token(end, is_key=buffer[at + 2] not in b"<=>?" and buffer[end - 1] not in b"IOcnty")
-        found = parse_csi(buffer[at:end]) if token.is_key else None
-        if found is not None:
-            token.chord, token.event = found
-        return token
-
-    # -- keys
-
-    def _act(self, token: _Token, sequence: bytes, passed: int) -> None:
-        rest, first, second = sequence[passed:], self._first, self._second
-        if sequence == _PASTE:
+    def _act(self, key: DetachKey, sequence: bytes, rest: bytes) -> None:
+        """Take a whole token, of which `rest` was not passed on yet."""
+        first, second = key.first, key.second
+        chord, event = typed.chord(sequence) or (None, PRESS)
+        if sequence == PASTE:
             self._pasting = True
         if self._prefix:
-            if not token.is_key:
-                self._pass(rest)  # mouse and other reports do not break up the two keys
-            elif token.event == RELEASE or (token.chord and token.chord[1] in _MODIFIER_KEYS):
+            if typed.is_report(sequence):
+                self._input += rest  # mouse and other reports do not break up the two keys
+            elif event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
-            elif second is not None and _is(second, token, sequence):
+            elif second is not None and _is(second, sequence, chord):
                 self._prefix = b""
                 self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
-                self._pass(rest if _is(first, token, sequence) else prefix + rest)
-        elif not _is(first, token, sequence):
-            self._pass(rest)
-        elif second is None:
-            if token.event != RELEASE:
-                self._detach()
-        elif token.event == RELEASE:
-            self._pass(rest)
-        else:
+                self._input += rest if _is(first, sequence, chord) else prefix + rest
+        elif not _is(first, sequence, chord) or (event == RELEASE and second is not None):
+            self._input += rest
+        elif second is not None:
             self._prefix = rest
+        elif event != RELEASE:  # the release of the key that detaches is no input either
+            self._detach()
 
 
-def _is(key: Key, token: _Token, sequence: bytes) -> bool:
-    """Whether the token is `key`, at any event."""
-    return token.chord == key.chord if token.chord is not None else sequence in key.legacy
+def _is(key: Key, sequence: bytes, chord: Chord | None) -> bool:
+    """Whether a token is `key`, at any event."""
+    return sequence == key.legacy if chord is None else chord == key.chord

@@ -29,54 +29,53 @@ CHORDS = {
     "F8": ("~", 19), "F9": ("~", 20), "F10": ("~", 21), "F11": ("~", 23), "F12": ("~", 24),
 }  # fmt: skip
 """Kind and number of the keys that have a name."""
+_NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
+    ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
+    ("u", 8): "bspace",
+}  # fmt: skip
 _SAME = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
 _TYPED = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
 """Names that `--send` takes in addition; it takes all of them in any case."""
 
 
 class Key:
-    """One key: its chord, and the forms of it that are not CSI sequences, as terminals without a protocol send them."""
+    """One key: its chord, and its form that is no CSI sequence, as terminals without a protocol send it, if any."""
 
     __slots__ = ("chord", "legacy")
 
-    def __init__(self, chord: Chord, legacy: tuple[bytes, ...]) -> None:
+    def __init__(self, chord: Chord, legacy: bytes = b"") -> None:
         self.chord, self.legacy = chord, legacy
 
     @property
     def plain(self) -> bool:
-        """Whether the key types text: a character without Ctrl or Alt."""
+        """Return whether the key types text: a character without Ctrl or Alt."""
         return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
 
     @classmethod
-    def parse(cls, word: str) -> Key:
-        """The key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
-        rest, modifiers = word, 0
-        if len(rest) == 2 and rest[0] == "^":
-            rest = "C-" + rest[1]
-        while len(rest) > 2 and rest[:2] in _MODIFIERS:
-            modifiers |= _MODIFIERS[rest[:2]]
-            rest = rest[2:]
-        kind, number = CHORDS.get(_SAME.get(rest, rest), ("", 0))
+    def parse(cls, name: str) -> Key:
+        """Return the key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
+        modifiers, key = _split(name)
+        kind, number = CHORDS.get(_SAME.get(key, key), ("", 0))
         if kind == "~":
-            return cls((kind, number, modifiers), ())
+            return cls((kind, number, modifiers))
         if kind not in ("", "u"):
-            return cls((kind, number, modifiers), () if modifiers else (b"\x1bO" + kind.encode(),))
-        character = chr(number) if kind else rest
+            return cls((kind, number, modifiers), b"" if modifiers else b"\x1bO" + kind.encode())
+        character = chr(number) if kind else key
         if len(character) != 1 or (not kind and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not kind):
-            raise UsageError(f"{printable(word)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
+            raise UsageError(f"{printable(name)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
         if modifiers & CTRL and character.isalpha():
             character = character.lower()
         return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
 
 
-def _legacy(character: str, modifiers: int) -> tuple[bytes, ...]:
-    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; none where it has no such form."""
+def _legacy(character: str, modifiers: int) -> bytes:
+    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; empty if it has no such form."""
     code: int | None = ord(character)
     if modifiers & CTRL:
         code = {"6": 0x1E, "/": 0x1F}.get(character, _control(character))
     if modifiers & SHIFT or code is None:
-        return ()
-    return ((b"\x1b" if modifiers & ALT else b"") + bytes((code,)),)
+        return b""
+    return (b"\x1b" if modifiers & ALT else b"") + bytes((code,))
 
 
 def _control(character: str) -> int | None:
@@ -88,20 +87,20 @@ def _control(character: str) -> int | None:
 
 
 class DetachKey:
-    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key.
+    """The key, or the two keys in succession, that detach.
 
-    `name`: as a person is told it.
+    `lead`: the byte beside ESC with which the first key may begin. `name`: as a person is told it.
     """
 
-    __slots__ = ("first", "leads", "name", "second")
+    __slots__ = ("first", "lead", "name", "second")
 
     def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
         self.first, self.second, self.name = first, second, name
-        self.leads = tuple({b"\x1b", *(sequence[:1] for sequence in first.legacy)})
+        self.lead = first.legacy[:1] or b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
-        r"""The detach key by tmux's names, one key or two (`C-\`, `C-b d`); None for `none`. Raises UsageError."""
+        r"""Return the detach key by tmux's names: one or two (`C-\`, `C-b d`), None for `none`. Raises UsageError."""
         words = text.split()
         if [word.lower() for word in words] == ["none"]:
             return None
@@ -115,19 +114,34 @@ class DetachKey:
         return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
 
 
+def name_of(chord: Chord) -> str:
+    """Return the name that lists and questions have for a key: a character, `C-c`, or a name in small letters.
+
+    Empty for a key without a name there. Modifiers of a key without a character do not count.
+    """
+    kind, number, modifiers = chord
+    if kind == "u" and modifiers & (CTRL | ALT):
+        return f"C-{chr(number).lower()}" if modifiers & CTRL and 0x40 <= number < 0x7F else ""
+    if kind == "u" and number < 0xE000 and chr(number).isprintable():
+        return chr(number)
+    return _NAMES.get((kind, number), "")
+
+
 def is_cursor(name: str) -> bool:
-    """Whether what a key sends depends on the program: a cursor key without modifiers."""
+    """Return whether the bytes of a key depend on the program: a cursor key without modifiers."""
     return name.capitalize() in CURSOR
 
 
 def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """What the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
+    """Return what the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
 
     `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
     Raises UsageError for a name of no key.
     """
-    modifiers, key = _split(name)
-    kind, number = _any_case(key)
+    modifiers, key = _split(name, any_case=True)
+    names = {each.lower(): each for each in (*CHORDS, *_SAME)} | _TYPED
+    tmux_name = names.get(key.lower(), "")
+    kind, number = CHORDS.get(_SAME.get(tmux_name, tmux_name), ("", 0))
     if kind == "~":
         return f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode()
     code: int | None
@@ -153,20 +167,12 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
     return b"\x1b" + sent if modifiers & ALT else sent
 
 
-def _any_case(key: str) -> tuple[str, int]:
-    """Kind and number of a key by its name in any case; ("", 0) for another."""
-    lower = key.lower()
-    names = {name.lower(): name for name in (*CHORDS, *_SAME)} | _TYPED
-    name = names.get(lower, "")
-    return CHORDS.get(_SAME.get(name, name), ("", 0))
-
-
-def _split(name: str) -> tuple[int, str]:
+def _split(name: str, *, any_case: bool = False) -> tuple[int, str]:
     """The modifiers before a key, and the key."""
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
     modifiers = 0
-    while len(name) > 2 and (modifier := _MODIFIERS.get(name[:2].upper(), 0)):
+    while len(name) > 2 and (modifier := _MODIFIERS.get(name[:2].upper() if any_case else name[:2], 0)):
         modifiers |= modifier
         name = name[2:]
     return modifiers, name

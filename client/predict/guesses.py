@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from sesh.typed import tokens
 from sesh.vt.graphemes import NARROW
 
 TYPE_CHECKING = False
@@ -36,7 +37,9 @@ MOST_IN_FLIGHT = 64
 """Keys that are guessed and not acknowledged; what is typed beyond them waits for its echo."""
 LEFT, RIGHT, ERASE = "left", "right", "erase"
 _MOVES = (LEFT, RIGHT)
-_KEYS = re.compile(rb"(\x1b[\[O]D)|(\x1b[\[O]C)|([\x7f\x08])|([ -~]|[\xc2-\xf4][\x80-\xbf]+)|(.)", re.DOTALL)
+_EDITING = {
+    b"\x1b[D": LEFT, b"\x1bOD": LEFT, b"\x1b[C": RIGHT, b"\x1bOC": RIGHT, b"\x7f": ERASE, b"\x08": ERASE,
+}  # fmt: skip
 _NARROW = re.compile(f"[{NARROW}]")
 _BLANK = " "
 
@@ -94,15 +97,14 @@ class Guesses:
     def typed(self, number: int, data: bytes) -> None:
         """Input was sent under this number."""
         self._typed = number
-        for match in _KEYS.finditer(data):
-            kind = match.lastindex
-            if kind == 4:
-                text = match[4].decode("utf-8", "replace")
+        for token, _ in tokens(data):
+            if token[0] >= 0x20 and token not in _EDITING:
+                text = token.decode("utf-8", "replace")
                 self._key(number, text if _NARROW.fullmatch(text) else "")
-            else:
-                self._key(number, {1: LEFT, 2: RIGHT, 3: ERASE}.get(kind or 0, ""))
-                if kind == 5:
-                    return  # a control or the rest of a sequence: all behind it belongs to what is unknown
+                continue
+            self._key(number, _EDITING.get(token, ""))
+            if token not in _EDITING:
+                return  # a control or another sequence: all behind it belongs to what is unknown
 
     def give_up(self, number: int) -> None:
         """Input of unknown effect was sent: nothing is known until it has been acknowledged."""

@@ -11,6 +11,9 @@ Reports that a program has switched on come without a query and are not replies:
 
 from __future__ import annotations
 
+from sesh import typed
+from sesh.typed import PASTE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match, Pattern
@@ -19,13 +22,11 @@ QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
 
 _MAX_OPEN = 1024
-_LONGEST_CONTROL = 64
 _LONGEST_STRING = 4096
 _KEY_GAP = 0.1
 """Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
 
-_ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
-_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
+_ESCAPE, _BEL = 0x1B, 0x07
 _CLIPBOARD = b"\x1b]52;"
 
 _KINDS = (
@@ -36,7 +37,7 @@ _CONTROL_REPLY = rb"""\x1b\[(?:
     \?[0-9;]*c() | >[0-9;]*c() | [0-9;]+n() | [0-9]+;[0-9]+R() | \?[0-9;]+R() | (?: \?[0-9;]*n | [0-9]*\*\{ )()
   | \??[0-9]+;[0-9]+\$y() | \?[0-9;]+u() | >[0-9;]*m() | [0-9;]+t() | [23];[0-9;]+x() | \?[0-9;]+S()
   | [?>=][0-?]*[ -/]*[@-~]() )"""
-_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
+_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | M[ -\xff]{3,6} | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
 _STRING_KINDS = {
     b">|": "xtversion", b"!|": "da3", b"$r": "decrqss", b"+r": "xtgettcap", b"!~": "decrqcra",
     b"G": "graphics", b"l": "window", b"L": "window",
@@ -46,7 +47,7 @@ _STRING_KINDS = {
 class _Patterns:
     """The compiled expressions, made when the first escape comes."""
 
-    __slots__ = ("begun_control", "begun_reply", "begun_string", "cut", "key", "mouse", "report", "reply", "string")
+    __slots__ = ("begun_reply", "begun_string", "control", "key", "report", "reply", "string")
 
     def __init__(self) -> None:
         import re
@@ -54,12 +55,10 @@ class _Patterns:
         def match(pattern: bytes) -> Pattern[bytes]:
             return re.compile(pattern, re.VERBOSE)
 
-        self.begun_control = match(rb"\x1b\[[0-?]*[ -/]*(?:\Z|([@-~]))")
         self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+ | [0-9]+;[0-9]+\$ | [0-9]*\*)\Z")
         self.reply = match(_CONTROL_REPLY + rb"\Z")
         self.report = match(_REPORT + rb"\Z")
         self.key = match(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
-        self.mouse = match(rb"\x1b\[M(?:(?:[ -\x7f]|[\xc2-\xdf][\x80-\xbf]){3}|[ -\xff]{3})")
         self.string = match(
             rb"""\x1b(?: \](?: ([0-9]{1,4}); | ([lL]) )[^\x00-\x1f\x7f]*(?:\x07|\x1b\\)
                        | (?: P[0-9;]*([$+!>][@-~]) | _(G) )[^\x00-\x1f\x7f]*\x1b\\ )"""
@@ -69,32 +68,35 @@ class _Patterns:
                        | P(?: [0-9;]+ | [0-9;]*[$+!>](?: [@-~][^\x00-\x1f\x7f]* )? )
                        | _G[^\x00-\x1f\x7f]* )\x1b?\Z"""
         )
-        self.cut = match(rb"[\x00-\x1f\x7f]")
+        self.control = match(rb"[\x00-\x1f\x7f]")
 
 
 _compiled: list[_Patterns] = []
 
 
 def _patterns() -> _Patterns:
-    """The expressions, compiled once in a process."""
     if not _compiled:
         _compiled.append(_Patterns())
     return _compiled[0]
 
 
 class ReplyFilter:
-    """The filter of one client. `typed` says whether a person typed or pasted in the last call of `filter`."""
+    """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
     __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
 
     def __init__(self) -> None:
         self.typed = False
         self._open: dict[str, list[float]] = {}
-        self._begun = b""  # a sequence that has not come whole yet
-        self._given = 0  # bytes of it that have been passed on
+        self._begun = b""
+        """A sequence that has not come whole yet."""
+        self._given = 0
+        """Bytes of it that have been passed on."""
         self._at = 0.0
+        """When it came (monotonic)."""
         self._pasting = False
-        self._clipboard: bool | None = None  # within a clipboard's content: whether it passes
+        self._clipboard: bool | None = None
+        """Whether a clipboard's content passes; None outside one."""
 
     @property
     def held(self) -> bytes:
@@ -134,91 +136,76 @@ class ReplyFilter:
             return data
         whole = begun + data
         self._begun, self._given, self._at = b"", 0, now
-        kept: list[bytes] = []
-        at, keep = 0, True
-        while at < len(whole):
-            start = at
-            at, keep = self._step(whole, start, now)
-            if keep and at > given:
-                kept.append(whole[max(start, given) : at])
+        passed: list[bytes] = []
+        end, passes = 0, True
+        while end < len(whole):
+            start = end
+            end, passes = self._step(whole, start, now)
+            if passes and end > given:
+                passed.append(whole[max(start, given) : end])
         if self._begun:
-            self._given = len(self._begun) if keep else max(0, given - (len(whole) - len(self._begun)))
-        return b"".join(kept)
+            self._given = len(self._begun) if passes else max(0, given - (len(whole) - len(self._begun)))
+        return b"".join(passed)
 
-    def _step(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
-        """Where the piece that begins at `at` ends, and whether it passes."""
+    def _step(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
+        """The index behind the piece that begins at `start`, and whether it passes."""
         if self._pasting:
-            return self._pasted(whole, at), True
+            return self._pasted(data, start), True
         if self._clipboard is not None:
-            return self._copied(whole, at, self._clipboard)
-        if whole[at] != _ESCAPE:
+            return self._copied(data, start, self._clipboard)
+        if data[start] != _ESCAPE:
             self.typed = True
-            end = whole.find(b"\x1b", at)
-            return (end if end >= 0 else len(whole)), True
-        second = whole[at + 1 : at + 2]
+            end = data.find(b"\x1b", start)
+            return (end if end >= 0 else len(data)), True
+        second = data[start + 1 : start + 2]
         if second == b"[":
-            return self._control(whole, at, now)
+            return self._control(data, start, now)
         if not second or second in b"]P_":
-            return self._string(whole, at, now)
+            return self._string(data, start, now)
         self.typed = True
-        return at + (1 if second == b"\x1b" else 2), True
+        return start + (1 if second == b"\x1b" else 2), True
 
-    def _pasted(self, whole: bytes, at: int) -> int:
+    def _pasted(self, data: bytes, start: int) -> int:
         """The end of pasted text; an unfinished end marker is passed on and remembered."""
         self.typed = True
-        end = whole.find(_PASTE_END, at)
+        end, begun = typed.paste_end(data, start)
         if end >= 0:
             self._pasting = False
-            return end + len(_PASTE_END)
-        for size in range(min(len(_PASTE_END) - 1, len(whole) - at), 0, -1):
-            if whole.endswith(_PASTE_END[:size]):
-                self._begun = _PASTE_END[:size]
-                break
-        return len(whole)
+            return end
+        self._begun = data[len(data) - begun :]
+        return len(data)
 
-    def _copied(self, whole: bytes, at: int, passes: bool) -> tuple[int, bool]:
+    def _copied(self, data: bytes, start: int, passes: bool) -> tuple[int, bool]:
         """The end of a clipboard's content. It may be too long to hold, so it is passed on or dropped as it comes."""
-        cut = _patterns().cut.search(whole, at)
-        if cut is None:
-            return len(whole), passes
-        end = cut.start()
-        if whole[end] == _ESCAPE and end + 1 == len(whole):
-            if end > at:
+        control = _patterns().control.search(data, start)
+        if control is None:
+            return len(data), passes
+        end = control.start()
+        if data[end:] == b"\x1b":  # maybe the first half of its end
+            if end > start:
                 return end, passes
-            self._begun = whole[end:]
-            return len(whole), False
+            self._begun = data[end:]
+            return len(data), False
         self._clipboard = None
-        if whole[end] == _BEL:
-            return end + 1, passes
-        if whole[end] == _ESCAPE and whole[end + 1] == _BACKSLASH:
-            return end + 2, passes
-        return end, passes
+        size = 1 if data[end] == _BEL else 2 if data.startswith(b"\x1b\\", end) else 0
+        return end + size, passes
 
-    def _control(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
+    def _control(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """A control sequence: a key, a report, the start of a paste, or a reply."""
         patterns = _patterns()
-        if whole[at + 2 : at + 3] == b"M":
-            mouse = patterns.mouse.match(whole, at)
-            if mouse is None and len(whole) - at < 6:
-                return self._unfinished(whole, at, hold=False, typed=False)
-            self.typed = self.typed or mouse is None
-            return (mouse.end() if mouse else at + 3), True
-        found = patterns.begun_control.match(whole, at)
-        if found is None or (found[1] is None and len(found[0]) > _LONGEST_CONTROL):
-            self.typed = True
-            return at + 2, True
-        sequence = found[0]
-        if found[1] is None:
+        end, complete = typed.token(data, start)
+        sequence = data[start:end]
+        if not complete:
             hold = self.pending(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
-            return self._unfinished(whole, at, hold=hold, typed=sequence[2:3] != b"<")
-        if sequence == _PASTE:
+            return self._unfinished(data, start, hold=hold, typed=sequence[2:3] not in (b"<", b"M"))
+        if sequence == PASTE:
             self._pasting = True
         elif patterns.report.match(sequence):
-            return found.end(), True
+            return end, True
         elif (reply := patterns.reply.match(sequence)) is not None:
-            return found.end(), self._expected(reply, now)
+            return end, self._expected(reply, now)
         self.typed = True
-        return found.end(), True
+        return end, True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
         """Whether a control sequence that looks like a reply passes."""
@@ -230,35 +217,35 @@ class ReplyFilter:
             return True
         return False
 
-    def _string(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
+    def _string(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """An OSC, DCS or APC that may be a reply, the key Alt with `]`, `P` or `_`, or a lone Escape."""
         patterns = _patterns()
-        if whole.startswith(_CLIPBOARD, at):
+        if data.startswith(_CLIPBOARD, start):
             self._clipboard = self._close("clipboard", now)
-            return at + len(_CLIPBOARD), self._clipboard
-        found = patterns.string.match(whole, at)
-        if found is not None:
-            number, title, device, graphics = found.groups()
+            return start + len(_CLIPBOARD), self._clipboard
+        reply = patterns.string.match(data, start)
+        if reply is not None:
+            number, title, device, graphics = reply.groups()
             kind = _command(int(number)) if number else _STRING_KINDS.get(title or device or graphics, "")
             if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
-                return found.end(), True
-            return found.end(), self._close(kind, now)
-        rest = len(whole) - at
-        if rest <= 2:
-            return self._unfinished(whole, at, hold=self.pending(now), typed=True)
-        if rest <= _LONGEST_STRING and patterns.begun_string.match(whole, at):
-            return self._unfinished(whole, at, hold=True, typed=False)
+                return reply.end(), True
+            return reply.end(), self._close(kind, now)
+        size = len(data) - start
+        if size <= 2:
+            return self._unfinished(data, start, hold=self.pending(now), typed=True)
+        if size <= _LONGEST_STRING and patterns.begun_string.match(data, start):
+            return self._unfinished(data, start, hold=True, typed=False)
         self.typed = True
-        return at + 2, True
+        return start + 2, True
 
-    def _unfinished(self, whole: bytes, at: int, *, hold: bool, typed: bool) -> tuple[int, bool]:
-        """Remembers the unfinished sequence at the end of `whole`, which is held back or passed on."""
-        self._begun = whole[at:]
+    def _unfinished(self, data: bytes, start: int, *, hold: bool, typed: bool) -> tuple[int, bool]:
+        """Remembers the unfinished sequence at the end of `data`, which is held back or passed on."""
+        self._begun = data[start:]
         self.typed = self.typed or (typed and not hold)
-        return len(whole), not hold
+        return len(data), not hold
 
     def _close(self, kind: str, now: float) -> bool:
-        """Closes the oldest open query of a kind; False where there is none."""
+        """Closes the oldest open query of a kind; False if there is none."""
         times = self._open.get(kind)
         while times:
             opened = times.pop(0)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import time
 
+from sesh import typed
 from sesh.daemon.pty.pty import TURN
 from sesh.daemon.pty.queries import QueryScanner
 from sesh.lean import OrderedDict, deque
+from sesh.typed import PASTE, PASTE_END
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -261,7 +263,8 @@ _LONGEST_LINE = 4096
 _ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
 _ERASES = frozenset(b"\x7f\x08")
 _RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
-_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
+_CONTINUATIONS = bytes(range(0x80, 0xC0))
+"""The bytes behind the first one of a character in UTF-8; the program erases them all at once."""
 
 
 class TypedLine:
@@ -285,7 +288,7 @@ class TypedLine:
         if len(data) == 1 and data.isalnum() and not self._pasting:
             self.length += 1
         else:
-            self.length = self._count(data[-_LONGEST_LINE:])
+            self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
         if not self.length:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
@@ -299,14 +302,19 @@ class TypedLine:
         return self._foreground == pty.foreground() and pty.raw()
 
     def _count(self, data: bytes) -> int:
-        length, at = self.length, 0
-        while at < len(data):
-            byte = data[at]
+        """The length of the line behind `data`."""
+        length, index = self.length, 0
+        while index < len(data):
+            byte = data[index]
             if byte == 0x1B:
-                at, more = self._escape(data, at)
-                length += more
+                end, _ = typed.token(data, index)
+                sequence, index = data[index:end], end
+                if sequence in (PASTE, PASTE_END):
+                    self._pasting = sequence == PASTE
+                elif sequence[1:2] in (b"[", b"O") and sequence[-1:] in (b"A", b"B"):
+                    length += 1  # Up and Down recall another line
                 continue
-            at += 1
+            index += 1
             if self._pasting:
                 length += 1
             elif byte in _ENDS:
@@ -316,18 +324,6 @@ class TypedLine:
             elif byte >= 0x20 or byte in _RECALLS:
                 length += 1
         return length
-
-    def _escape(self, data: bytes, at: int) -> tuple[int, int]:
-        """Where a key's sequence ends, and how much it adds to the line: 1 where it recalls another line."""
-        if data.startswith(_PASTE, at) or data.startswith(_PASTE_END, at):
-            self._pasting = data.startswith(_PASTE, at)
-            return at + len(_PASTE), 0
-        if data[at + 1 : at + 2] not in (b"[", b"O"):
-            return at + 2, 0
-        end = at + 2
-        while end < len(data) and not 0x40 <= data[end] <= 0x7E:
-            end += 1
-        return end + 1, int(data[end : end + 1] in (b"A", b"B"))
 
 
 class StdinPipe:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 import time
 
 from sesh import moments
 from sesh.cli import attach, printing
+from sesh.cli.tui.live import await_change, entries, standing
 from sesh.errors import NotFound, Refused
 from sesh.names import check_label
 from sesh.ops import enter, sessions
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from sesh.cli.attach import ViewWords
     from sesh.cli.invocation import Invocation
+    from sesh.cli.tui.live import Key
     from sesh.schema import Summary
-
-    Key = tuple[str | None, str]
 
 _PATIENCE = 2.0
 """Seconds that hosts have to answer."""
@@ -33,7 +32,7 @@ _PATIENCE = 2.0
 def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
     """`--next [--label K=V]… [OPTIONS]`: the exit code is that of attaching.
 
-    Raises Refused without a terminal, NotFound where no session waits.
+    Raises Refused without a terminal, NotFound if no session waits.
     """
     wanted = dict(check_label(word) for word in label)
     attach.check(view)
@@ -57,36 +56,30 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
     """The session to visit: the one after `last` in the order in which they began to wait, else the longest waiting."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
-        at = order.index(last) + 1
-        order = order[at:] + order[:at]
+        return order[(order.index(last) + 1) % len(order)]
     return order[0] if order else None
 
 
 def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str]]:
     """The sessions that wait, here and on hosts, by since when; and the sessions and hosts that do not say.
 
-    Raises what `--list` does where the only host that was named cannot be reached.
+    Raises what `--list` does if the only host that was named cannot be reached.
     """
-    every: dict[Key, Summary] = {}
-    silent: list[str] = []
+    unreachable: list[str] = []
     if cli.host is not None:
-        every = {(cli.host, str(each["name"])): each for each in cli.target.call(sessions.summaries)}
+        rows = cli.target.call(sessions.summaries)
+        every: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
     else:
         with SessionIndex(cli.caller, cli.hosts or None) as index:
             until = time.monotonic() + _PATIENCE
             while index.pending and (left := until - time.monotonic()) > 0:
-                poll = select.poll()
-                for descriptor in index.descriptors:
-                    poll.register(descriptor, select.POLLIN)
-                index.take({descriptor for descriptor, _ in poll.poll(min(index.due, left) * 1000)})
+                await_change(index, left)
             index.take(set())  # which gives up those that are late
-            every = {(None, str(each["name"])): each for each in index.here}
-            for host, rows in index.there.items():
-                silent += [f"@{host}"] if isinstance(rows, str) else []
-                every |= {(host, str(each["name"])): each for each in rows if not isinstance(each, str)}
-    found = {key: each for key, each in every.items() if bears(each, wanted)}
-    silent = [_called(key) for key, each in found.items() if _is_silent(each)] + silent
-    return {key: _since(each) for key, each in found.items() if _waits(each)}, silent
+            unreachable = [f"@{host}" for host, answer in index.there.items() if isinstance(answer, str)]
+            every = entries(index, wanted)
+    silent = [_called(key) for key, session in every.items() if _is_silent(session)]
+    waiting = {key: since for key, session in every.items() if (since := _waits_since(session)) is not None}
+    return waiting, silent + unreachable
 
 
 def _called(key: Key) -> str:
@@ -99,11 +92,7 @@ def _is_silent(session: Summary) -> bool:
     return session["state"] == "running" and session.get("responding") is False and not session.get("machine")
 
 
-def _waits(session: Summary) -> bool:
-    standing = session.get("activity")
-    return session["state"] == "running" and standing is not None and standing["state"] == "waiting"
-
-
-def _since(session: Summary) -> float:
-    standing = session.get("activity")
-    return (moments.seconds(standing.get("since")) if standing else None) or 0.0
+def _waits_since(session: Summary) -> float | None:
+    """Since when a session waits for a person, 0 if that is not known; None if it does not wait."""
+    state, since, _ = standing(session)
+    return (moments.seconds(since) or 0.0) if state == "waiting" else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
     """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
 
-    1 where nothing is chosen. Raises Refused without a terminal, NotFound where there is nothing to choose from.
+    1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """
     wanted = dict(check_label(word) for word in label)
     attach.check(view)

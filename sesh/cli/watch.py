@@ -7,10 +7,10 @@ import select
 
 from sesh.cli import printing
 from sesh.cli.tui import console, watcher
+from sesh.cli.tui.live import await_change, entries
 from sesh.errors import ExitCode, Refused
 from sesh.names import check_label
 from sesh.ops.index import SessionIndex
-from sesh.ops.views import bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
-    """`--watch [--label K=V]…`: on a terminal redrawn where something changed; with `--json` a list a line each time.
+    """`--watch [--label K=V]…`: on a terminal redrawn as something changes; with `--json` a list a line each time.
 
     Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
     Refused without a terminal.
@@ -51,21 +51,13 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
     before: list[Summary] | None = None
     with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:
         while True:
-            whole: list[Summary] = [{**each, "host": None} for each in index.here]
-            for rows in index.there.values():
-                whole += [] if isinstance(rows, str) else rows
-            whole = [each for each in whole if bears(each, wanted)]
-            if whole != before and not (before is None and index.pending):
-                printing.value(whole)
-                before = whole
-            poll = select.poll()
-            for descriptor in (interrupts.inbound, *index.descriptors):
-                poll.register(descriptor, select.POLLIN)
-            poll.register(printing.STDOUT, 0)
-            ready = {descriptor for descriptor, _ in poll.poll(index.due * 1000)}
+            sessions: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
+            if sessions != before and not (before is None and index.pending):
+                printing.value(sessions)
+                before = sessions
+            ready = await_change(index, others={interrupts.inbound: select.POLLIN, printing.STDOUT: 0})
             if printing.STDOUT in ready:
                 raise BrokenPipeError  # nobody reads it any more
             if interrupts.inbound in ready:
                 os.read(interrupts.inbound, 16)
                 return ExitCode.INTERRUPTED
-            index.take(ready)

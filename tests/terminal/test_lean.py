@@ -47,6 +47,7 @@ ATTACHING = (
     {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive remote.known vt.render.clean_screen
     vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
+    typed
     """,
     "_json fcntl gc re termios",
 )

@@ -1,1 +1,1 @@
-"""What takes the whole terminal: a list, a question, the pager. It knows no verbs: what is chosen is handed back."""
+"""Lists, questions and the pager, which take the whole terminal. They know no verbs, and return what is chosen."""

@@ -11,10 +11,11 @@ import os
 import select
 import time
 
-from sesh import keynames, wording
+from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.client import keys
+from sesh.cli.tui.rows import List
 from sesh.client import terminal as terminals
+from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
 from sesh.lean import signal
 from sesh.wording import columns
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 
     Answers = Sequence[tuple[str, str]]
 
-PATIENCE = 0.05
-"""Seconds after which `flush` is due where `holding` is true: it tells a lone Escape from the start of a longer key."""
-
-_LETTERS = {letter: name.lower() for name, letter in keynames.CURSOR.items()} | {"Z": "backtab"}
-_NUMBERS = {keynames.CHORDS[name][1]: name.lower() for name in ("Delete", "PageUp", "PageDown")}
-_NUMBERS |= {1: "home", 4: "end", 7: "home", 8: "end"}  # VT220, rxvt
-_CONTROLS = {keynames.CHORDS[name][1]: name.lower() for name in ("Tab", "Enter", "Escape")}
-_CONTROLS |= {8: "backspace", 127: "backspace", 28: "C-\\"}
-_LONGEST = 64
-
 
 class Keys:
     """Bytes of the terminal into keys: printable characters as they are, all others by name (`up`, `enter`, `C-c`).
@@ -46,86 +37,42 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._open = b""
+        self._begun = b""
 
     @property
     def holding(self) -> bool:
-        """Whether the beginning of a longer key is kept back."""
-        return bool(self._open)
+        """Return whether the beginning of a longer key is kept back."""
+        return bool(self._begun)
 
     def feed(self, data: bytes) -> list[str]:
-        """The keys that `data` completes."""
-        return self._take(self._open + data, last=False)
-
-    def flush(self) -> list[str]:
-        """What is kept back, since nothing more came."""
-        return self._take(self._open, last=True)
-
-    def _take(self, buffer: bytes, *, last: bool) -> list[str]:
-        self._open = b""
-        keys: list[str] = []
-        at = 0
-        while at < len(buffer):
-            end = _end(buffer, at)
-            if end > len(buffer):
-                if not last:
-                    self._open = buffer[at:]
-                elif buffer[at:] == b"\x1b":
-                    keys.append("escape")
-                break
-            keys += [name] if (name := _name(buffer[at:end])) else []
-            at = end
+        """Return the keys that `data` completes."""
+        data, self._begun = self._begun + data, b""
+        keys = []
+        for token, whole in typed.tokens(data):
+            if not whole:
+                self._begun = token
+            elif name := _name(token):
+                keys.append(name)
         return keys
 
-
-def _end(buffer: bytes, at: int) -> int:
-    """Where the key that begins at `at` ends; beyond the buffer where it is not whole."""
-    first = buffer[at]
-    if first >= 0xC0:
-        return at + (2 if first < 0xE0 else 3 if first < 0xF0 else 4)
-    if first != 0x1B:
-        return at + 1
-    if at + 1 == len(buffer):
-        return at + 2
-    follows = buffer[at + 1]
-    if follows == 0x1B:
-        return at + 1
-    if follows == 0x4F:
-        return at + 3
-    if follows != 0x5B:
-        return at + 2
-    end = at + 2
-    while end < len(buffer) and 0x20 <= buffer[end] <= 0x3F and end - at < _LONGEST:
-        end += 1
-    return end + 1
+    def flush(self) -> list[str]:
+        """Return the key that is kept back, since nothing more came."""
+        begun, self._begun = self._begun, b""
+        return ["escape"] if begun == typed.ESCAPE else []
 
 
-def _name(sequence: bytes) -> str:
-    """The key of a whole sequence, empty where it has no name."""
-    if sequence[:2] == b"\x1b[" and len(sequence) > 2:
-        found = keys.parse_csi(sequence)
-        if found is None or found[1] == keys.RELEASE:
-            return ""
-        return _of_chord(*found[0])
-    if sequence[:2] == b"\x1bO":
-        return _LETTERS.get(chr(sequence[-1]), "")
-    if sequence[0] == 0x1B and len(sequence) > 1:
-        return ""  # with Alt it is none of ours
-    if len(sequence) == 1 and sequence[0] not in range(0x20, 0x7F):
-        return _CONTROLS.get(sequence[0]) or (f"C-{chr(sequence[0] + 0x60)}" if 0 < sequence[0] < 0x1B else "")
-    text = sequence.decode("utf-8", "replace")
+def _name(token: bytes) -> str:
+    """The name of a key, empty for one that has none."""
+    code = token[0]
+    if code == 0x1B and len(token) > 1:
+        if token[1:2] == b"O":
+            return keynames.name_of((chr(token[-1]), 1, 0))
+        chord, event = typed.chord(token) or (None, typed.RELEASE)
+        return keynames.name_of(chord) if chord is not None and event != typed.RELEASE else ""
+    if code < 0x20 or code == 0x7F:
+        return keynames.name_of(("u", code, 0)) or f"C-{chr(code + 0x40).lower()}"
+    text = token.decode("utf-8", "replace")
     return text if text.isprintable() and text != "\ufffd" else ""
-
-
-def _of_chord(kind: str, number: int, modifiers: int) -> str:
-    """The key of a chord as newer keyboard protocols send it."""
-    if kind == "u":
-        if modifiers & keynames.CTRL:
-            return f"C-{chr(number).lower()}" if 0x40 <= number < 0x7F else ""
-        if modifiers & keynames.ALT:
-            return ""
-        return _CONTROLS.get(number) or (chr(number) if 0x20 <= number < 0xE000 and chr(number).isprintable() else "")
-    return _NUMBERS.get(number, "") if kind == "~" else _LETTERS.get(kind, "")
 
 
 _BLOCK = 1 << 12
@@ -133,7 +80,7 @@ _PATIENCE = 2.0
 """Seconds for which a terminal that takes nothing is waited for."""
 # The other screen, no cursor, no wrapping; and back.
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
-# A picture at once, where the terminal knows how (synchronized output, mode 2026).
+# A picture at once, if the terminal knows how (synchronized output, mode 2026).
 _AT_ONCE, _SHOWN = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
@@ -152,7 +99,7 @@ class Console:
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
-        """Waits for keys, for one of the other descriptors to be readable, or for so long.
+        """Wait for keys, for one of the other descriptors to be readable, or for so long.
 
         Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
         and `C-c` for SIGINT. A signal that ends sesh raises SystemExit.
@@ -163,7 +110,7 @@ class Console:
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            pause = left if not self._keys.holding else PATIENCE if left is None else min(PATIENCE, left)
+            pause = left if not self._keys.holding else FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
             ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
@@ -175,7 +122,7 @@ class Console:
                 return keys, ready
 
     def typed(self) -> list[str]:
-        """The keys that are there already; none where there are none."""
+        """Return the keys that are there already."""
         poll = select.poll()
         poll.register(self.terminal.inbound, select.POLLIN)
         return self._read() if poll.poll(0) else []
@@ -187,17 +134,15 @@ class Console:
             return []
         except OSError:
             data = b""
-        return [self._suspended(key) for key in self._keys.feed(data)] if data else ["hangup"]
-
-    def _suspended(self, key: str) -> str:
-        """The key; Ctrl-Z stops the process where it has a screen of its own to come back to."""
-        if key != "C-z" or not self._stops:
-            return key
+        if not data:
+            return ["hangup"]
+        keys = self._keys.feed(data)
+        if not self._stops or "C-z" not in keys:
+            return keys
         self.stop()
-        return "resume"
+        return ["resume" if key == "C-z" else key for key in keys]
 
     def _signalled(self) -> list[str]:
-        """What signals ask for."""
         keys = []
         for number in sorted(self.terminal.take_signals()):
             if number == signal.SIGINT:
@@ -212,7 +157,7 @@ class Console:
         return keys
 
     def stop(self) -> None:
-        """Stops this process, the terminal as it was; returns when it is continued."""
+        """Stop this process, the terminal as it was; return when it is continued."""
         self.terminal.suspend()
 
 
@@ -240,12 +185,12 @@ class Stage(Console):
         return columns or 80, rows or 24
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Shows these rows, of which each fits; those that stand there already are not written again."""
+        """Show these rows, of which each fits; those that stand there already are not written again."""
         lines = list(lines[: self.size[1]])
         out = []
-        for at, line in enumerate(lines):
-            if at >= len(self._drawn) or self._drawn[at] != line:
-                out.append(f"\x1b[{at + 1};1H{line}\x1b[m\x1b[K")
+        for number, line in enumerate(lines):
+            if self._drawn[number : number + 1] != [line]:
+                out.append(f"\x1b[{number + 1};1H{line}\x1b[m\x1b[K")
         if len(lines) < len(self._drawn):
             out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         if out:
@@ -253,97 +198,90 @@ class Stage(Console):
             whole = self.terminal.write_all(_AT_ONCE + data + _SHOWN, _PATIENCE)
             self._drawn = lines if whole else []
 
-    def forget(self) -> None:
-        """What stands on the screen is not known any more: all of it is drawn the next time."""
-        self._drawn = []
-        self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+        """Wait as `Console.wait` does. After another size of the terminal all is drawn again; it is no key here."""
+        keys, ready = super().wait(others, seconds)
+        if "resize" in keys:
+            self._drawn = []
+            self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+        return [key for key in keys if key not in ("resize", "resume")], ready
 
     def stop(self) -> None:
-        """Stops this process, the terminal as it was; the other screen comes back with it."""
+        """Stop this process, the terminal as it was; the other screen comes back with it."""
         self.__exit__()
         super().stop()
         self.__enter__()
 
 
-_FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "backtab")
+_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
-    r"""The letter of the answer that a person chooses; the empty word where they choose none (Escape, end of input).
+    r"""Return the letter of the answer that a person chooses, empty if they choose none (Escape, end of input).
 
     `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
     if dumb():
         return _numbered(question, answers, default)
-    return _looked_at(question, answers, default)
+    outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
+    with terminals.RawTerminal(0, outbound) as terminal:
+        return _Question(terminal, question, answers, default).chosen()
 
 
 def dumb() -> bool:
-    """Whether the terminal, by its kind, cannot move its cursor."""
+    """Return whether the terminal, by its kind, cannot move its cursor."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
-
-
-def letters(answers: Answers, default: str) -> str:
-    """The letters to choose from, the default one large: `J/r/n/c`."""
-    return "/".join(letter.upper() if letter == default else letter for letter, _ in answers)
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:
     """Lines, and a line in answer: a number, or a letter; asked again for anything else."""
-    numbers = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
-    places = {letter: number for number, letter in numbers.items()}
-    printing.write(printing.encoded(f"{question}\n"), printing.STDERR)
-    for letter, label in answers:
-        printing.write(printing.encoded(f"  {places[letter]}) {label}\n"), printing.STDERR)
+    by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
+    lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
+    printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
+    prompt = next(number for number, letter in by_number.items() if letter == default)
     while True:
-        printing.write(f"number [{places[default]}]: ".encode(), printing.STDERR)
-        typed = os.read(0, 1024)
-        if not typed:
+        printing.write(f"number [{prompt}]: ".encode(), printing.STDERR)
+        data = os.read(0, 1024)
+        if not data:
             printing.write(b"\n", printing.STDERR)
             return ""
-        word = typed.decode("utf-8", "replace").strip().lower()
-        if word in numbers:
-            return numbers[word]
-        if word[:1] in places or not word:
-            return word[:1] or default
+        answer = data.decode("utf-8", "replace").strip().lower()
+        letter = by_number.get(answer, answer[:1] or default)
+        if letter in by_number.values():
+            return letter
 
 
-def _looked_at(question: str, answers: Answers, default: str) -> str:
-    """The answers beside each other, one of them marked."""
-    outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
-    with terminals.RawTerminal(0, outbound) as terminal:
-        return _Row(terminal, question, answers, default).chosen()
-
-
-class _Row:
-    """The question and its answers on a raw terminal; below each other where they do not fit beside."""
+class _Question:
+    """The question and its answers on a raw terminal; below each other if they do not fit beside each other."""
 
     def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
-        self._terminal, self._answers = terminal, answers
+        self._terminal, self._labels = terminal, dict(answers)
         self._console = Console(terminal, single=True)
-        self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
+        self._list = List(_STEPS, list(self._labels), around=True)
+        self._list.mark = default
         self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
-        self._write(f"{wording.plain(question)} [{letters(answers, default)}]\r\n")
+        letters = "/".join(letter.upper() if letter == default else letter for letter in self._labels)
+        self._write(f"{wording.plain(question)} [{letters}]\r\n")
         self._draw()
 
     def chosen(self) -> str:
-        """The letter of the answer, when there is one."""
+        """Return the letter of the answer, once there is one."""
         try:
             while True:
                 key = self._key()
+                letter = self._list.mark if key in ("enter", "C-j") else key.lower()
                 if key in ("escape", "C-d", "hangup"):
                     return ""
                 if key in ("C-c", "C-\\"):
                     raise Interrupted("interrupted")
-                if key in ("enter", "C-j"):
-                    return self._answers[self._at][0]
-                if key in _FORWARD or key in _BACK:
-                    self._mark((self._at + (1 if key in _FORWARD else -1)) % len(self._answers))
-                for at, (letter, _) in enumerate(self._answers):
-                    if key.lower() == letter:
-                        self._mark(at)
-                        return letter
+                if letter in self._labels:
+                    self._list.mark = letter
+                if letter in self._labels or self._list.press(key):
+                    self._write(f"\x1b[{len(self._labels) - 1}A" if self._stacked else "")
+                    self._draw()
+                if letter in self._labels:
+                    return str(letter)
         finally:
             self._write("\r\n")
 
@@ -356,19 +294,12 @@ class _Row:
             self._draw()
         return keys[0]
 
-    def _mark(self, at: int) -> None:
-        if at != self._at:
-            self._at = at
-            self._write(f"\x1b[{len(self._answers) - 1}A" if self._stacked else "")
-            self._draw()
-
     def _draw(self) -> None:
-        marked = [
-            f"\x1b[7m {wording.plain(label)} \x1b[27m" if at == self._at else f" {wording.plain(label)} "
-            for at, (_, label) in enumerate(self._answers)
+        labels = [
+            f"\x1b[7m {wording.plain(label)} \x1b[27m" if letter == self._list.mark else f" {wording.plain(label)} "
+            for letter, label in self._labels.items()
         ]
-        between = "\r\n" if self._stacked else " "
-        self._write(f"\r{between.join(marked)}")
+        self._write("\r" + ("\r\n" if self._stacked else " ").join(labels))
 
     def _write(self, text: str) -> None:
         self._terminal.write_all(printing.encoded(text), 5.0)

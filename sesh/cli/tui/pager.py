@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 _PAGER = "less"
 
 
-def read(stage: Stage, where: Target, name: str, place: str) -> None:
-    """All lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
-    lines = where.call(views.logs, name=name, lines=MOST_LINES, ansi=True)
+def read(stage: Stage, target: Target, name: str, start: str) -> None:
+    """Show all lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
+    lines = target.call(views.logs, name=name, lines=MOST_LINES, ansi=True)
     stage.__exit__()
     stage.terminal.cooked()
     try:
-        page(lines, place)
+        page(lines, start)
     finally:
         stage.terminal.raw()
         stage.__enter__()
 
 
-def page(lines: Sequence[str], place: str) -> None:
-    """Shows lines in `$PAGER`, else in less; `place`: where less begins (`+G`: at the end). Raises UsageError."""
+def page(lines: Sequence[str], start: str) -> None:
+    """Show lines in `$PAGER`, else in less; `start`: where less begins (`+G`: at the end). Raises UsageError."""
     import signal
     import subprocess
 
@@ -46,7 +46,7 @@ def page(lines: Sequence[str], place: str) -> None:
     if not words or (program := programs.find(words[0])) is None:
         raise UsageError(f"there is no {printable(words[0]) if words else 'pager'}", hint="name another one in PAGER")
     if os.path.basename(words[0]) == "less":
-        words += ["-R", place]
+        words += ["-R", start]
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
     try:
         with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, env=programs.environment()) as pager:

@@ -7,26 +7,26 @@ rename and restart the marked session, or detach its clients, without leaving th
 from __future__ import annotations
 
 import os
-import select
 import time
 
 from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
-from sesh.cli.tui.preview import Aside, Previews, drawn, target
+from sesh.cli.tui.live import LiveSessions, await_change, entries, target, title
+from sesh.cli.tui.preview import Previews, drawn
+from sesh.cli.tui.rows import STEPS, List, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
 from sesh.ops import enter, places, sessions
 from sesh.ops.index import SessionIndex
-from sesh.ops.views import bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sesh.cli.tui.preview import Key
+    from sesh.cli.tui.live import Key
     from sesh.reach.caller import Caller
     from sesh.reach.target import Target
     from sesh.schema import Summary
@@ -48,65 +48,43 @@ _HINTS = (
     "^X kill ^E name ^R again ^O out ^L logs",
     "Enter ^X ^E ^R ^O ^L Esc",
 )
-"""What the keys do; the first that fits is shown."""
-_MOVES = {"up": -1, "C-p": -1, "C-k": -1, "backtab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
+"""The keys and what they do; the first text that fits is shown."""
 
 
 def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> tuple[Key | None, set[str]]:
-    """What a person chooses of the sessions with the `wanted` labels, and the names of the sessions that run here.
+    """Return what a person chooses of the sessions with the `wanted` labels, and the names of those that run here.
 
     The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
-    NotFound where there is nothing to choose from, Interrupted.
+    NotFound if there is nothing to choose from, Interrupted.
     """
     with SessionIndex(caller, hosts) as index:
-        _filled(index)
-        begun = places.directories() if hosts is None and not wanted else []
-        if not _entries(index, wanted) and not (begun and not console.dumb()):
+        while index.pending and not index.here and not any(index.there.values()):
+            await_change(index)  # there is nothing to show yet
+        directories = places.directories() if hosts is None and not wanted else []
+        keys = list(entries(index, wanted))
+        if not keys and not (directories and not console.dumb()):
             missing = "no session has these labels" if wanted else "there are no sessions"
             raise NotFound(missing, hint="`$sesh NAME` creates one")
         if console.dumb():
-            chosen = _numbered(list(_entries(index, wanted)))
+            answers = [(str(number), title(key)) for number, key in enumerate(keys, 1)]
+            answer = console.ask("attach to which session?", answers, "1")
+            chosen = keys[int(answer) - 1] if answer else None
         else:
-            with RawTerminal() as terminal, Stage(terminal) as stage, Aside() as aside:
-                chosen = _Picker(stage, aside, index, wanted, hosts, begun).chosen()
-        return chosen, {str(each["name"]) for each in index.here if each["state"] == "running"}
-
-
-def _numbered(keys: Sequence[Key]) -> Key | None:
-    """The choice on a terminal that cannot move its cursor."""
-    answers = [(str(number), _title(key)) for number, key in enumerate(keys, 1)]
-    answer = console.ask("attach to which session?", answers, "1")
-    return keys[int(answer) - 1] if answer else None
-
-
-def _filled(index: SessionIndex) -> None:
-    """Waits for other hosts as long as there is nothing to show."""
-    while index.pending and not index.here and not any(index.there.values()):
-        poll = select.poll()
-        for descriptor in index.descriptors:
-            poll.register(descriptor, select.POLLIN)
-        index.take({descriptor for descriptor, _ in poll.poll(index.due * 1000)})
-
-
-def _entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
-    """The sessions by host and name, those of this machine first."""
-    found: dict[Key, Summary] = {(None, each["name"]): each for each in index.here}
-    for word, rows in index.there.items():
-        found |= {(word, str(each["name"])): each for each in rows if not isinstance(each, str)}
-    return {key: each for key, each in found.items() if bears(each, wanted)}
+            with RawTerminal() as terminal, Stage(terminal) as stage, LiveSessions(index, wanted) as live:
+                chosen = _Picker(stage, live, hosts, directories).chosen()
+        return chosen, {str(session["name"]) for session in index.here if session["state"] == "running"}
 
 
 def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
-    """How well a session fits what was typed, the smaller the better; None where it does not.
+    """Return how well a session fits what was typed, the smaller the better; None if it does not.
 
-    The letters of each word of `query` must be found in their order in the name or in the host before it (`@gpu`), or
-    the word in one of `more`, which are long: its directory, what runs in it.
+    The letters of each word of `query` must be in their order in the name or in the host before it (`@gpu`), or the
+    word in one of `more`, which are long: its directory, what runs in it.
     """
     total = 0
     for word in query.lower().split():
         costs = [_cost(word, name.lower()), _cost(word, f"@{host} {name}".lower()) if host else None]
-        found = [_cost(word, each.lower()) for each in more if word in each.lower()]
-        costs += [None if cost is None else 100 + cost for cost in found]
+        costs += [100 + min(text.lower().index(word), 9) for text in more if word in text.lower()]
         fitting = [cost for cost in costs if cost is not None]
         if not fitting:
             return None
@@ -115,117 +93,111 @@ def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
 
 
 def _cost(word: str, text: str) -> int | None:
-    """What lies before and between the letters of `word` in `text`; None where they are not there in that order."""
+    """The characters before and between the letters of `word` in `text`; None if they are not there in that order."""
     if word in text:
         return min(text.index(word), 9)
-    at, gaps = text.find(word[0]), 10
-    for letter in word[1:]:
-        following = text.find(letter, at + 1)
-        if at < 0 or following < 0:
+    start = end = text.find(word[0])
+    for letter in word[1:] if start >= 0 else "":
+        end = text.find(letter, end + 1)
+        if end < 0:
             return None
-        gaps += following - at - 1
-        at = following
-    return gaps if at >= 0 else None
+    return 10 + end - start - len(word) + 1 if start >= 0 else None
 
 
 class _Picker:
-    """The list, what was typed, which row is marked, and the question that the last line asks."""
+    """The list, the letters that it is searched for, and the question that the last line asks."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        aside: Aside,
-        index: SessionIndex,
-        wanted: dict[str, str],
-        hosts: list[str] | None,
-        begun: list[str],
-    ) -> None:
-        self._stage, self._aside, self._index, self._wanted, self._hosts = stage, aside, index, wanted, hosts
-        self._previews = Previews(aside)
-        self._begun = begun
+    def __init__(self, stage: Stage, live: LiveSessions, hosts: list[str] | None, directories: list[str]) -> None:
+        self._stage, self._live, self._hosts = stage, live, hosts
+        self._previews = Previews(live.ask)
+        self._directories = directories
         self._names: dict[str, str] = {}
         """The name that a directory's session gets."""
         self._recent: list[tuple[str, str]] = enter.recent()
         self._ranks: dict[Key, tuple[int, float]] = {}
         self._query = ""
         self._shown: dict[Key, Summary] = {}
-        self._mark: Key | None = None
-        self._asked: tuple[str, Key] | None = None
-        """What the last line asks, `kill`, `restart` or `rename`, and of which session."""
-        self._typed = ""
-        """The new name, as far as it is typed."""
+        self._list = List(STEPS, around=True)
+        self._question: tuple[str, Callable[[], None]] | None = None
+        """The question of the last line, and the act after a yes."""
+        self._new_name: tuple[Key, str] | None = None
+        """The session that is renamed, and its name as far as it is typed."""
         self._renamed: dict[Key, Key] = {}
-        """What sessions that were renamed were before."""
-        self._said = ""
-        """What became of the last act."""
-        self._top = 0
+        """Sessions that were renamed: by their keys now the ones that they had before."""
+        self._message = ""
+        """The outcome of the last act, `…` while it goes on."""
         self._coloured = printing.coloured(printing.STDOUT)
 
     def chosen(self) -> Key | None:
-        """What a person chooses: a session, a directory, a name to create; None for nothing. Raises Interrupted."""
+        """Return what a person chooses: a session, a directory, a name to create; None for nothing.
+
+        Raises Interrupted.
+        """
         while True:
             self._sift()
-            due = self._index.due
-            if (mark := self._mark) and self._is_session(mark) and not self._shown[mark].get("current"):
-                due = min(due, self._previews.want(mark))
+            due = float("inf")
+            if (mark := self._marked_session()) and not self._shown[mark].get("current"):
+                due = self._previews.want(mark)
             self._draw()
-            keys, ready = self._stage.wait([self._aside.inbound, *self._index.descriptors], due)
-            for key in keys:
-                if key in ("C-\\", "hangup") or (key == "C-c" and not self._asked):
+            for key in self._live.wait(self._stage, due):
+                asked = self._question is not None or self._new_name is not None
+                if key in ("C-\\", "hangup") or (key == "C-c" and not asked):
                     raise Interrupted("interrupted")
-                if self._asked is not None:
+                if asked:
                     self._answered(key)
                     continue
                 if key == "escape" or (key == "C-d" and not self._query):
                     return None
                 if key == "enter":
                     self._sift()  # what was typed in the same moment counts
-                    if self._mark is not None:
+                    if self._list.mark is not None:
                         return self._mark
                 self._pressed(key)
-            if self._aside.inbound in ready:
-                self._aside.take()
-            self._index.take(ready - {self._aside.inbound})
+            self._live.take()
 
-    @staticmethod
-    def _is_session(key: Key) -> bool:
-        return key[0] not in (DIRECTORY, NEW)
+    @property
+    def _mark(self) -> Key | None:
+        mark: Key | None = self._list.mark
+        return mark
+
+    def _marked_session(self) -> Key | None:
+        """The marked row if it is a session."""
+        return self._mark if self._mark is not None and _is_session(self._mark) else None
 
     # -- what there is
 
     def _sift(self) -> None:
-        """The sessions that fit what was typed, the best first, else the one attached last; directories below them."""
-        entries = self._entries()
-        found = []
-        for key, each in entries.items():
-            place = wording.at_home(each.get("cwd") or "")
-            cost = matching(self._query, key[1], key[0], place, wording.runs(each))
+        """Show the sessions that fit the query, the best first, else the one attached last; directories below them."""
+        sessions = self._sessions()
+        fitting = []
+        for key, session in sessions.items():
+            directory = wording.at_home(session.get("cwd") or "")
+            cost = matching(self._query, key[1], key[0], directory, wording.runs(session))
             if cost is not None:
-                found.append((cost, self._rank(key, each), key))
-        self._shown = {key: entries[key] for _, _, key in sorted(found, key=lambda row: row[:2])}
-        used = {each.get("cwd") for key, each in entries.items() if key[0] is None}
-        rows = []
-        for at, place in enumerate(self._begun):
-            cost = matching(self._query, os.path.basename(place), None, wording.at_home(place))
-            if cost is not None and place not in used:
-                rows.append((cost, at, place))
-        directories = [(DIRECTORY, place) for _, _, place in sorted(rows)]
-        creates = [] if self._shown or not self._may_create() else [(NEW, self._query)]
-        self._shown |= dict.fromkeys([*directories, *creates], _NO_SESSION)
-        if self._mark not in self._shown:
-            others = (key for key, each in self._shown.items() if not each.get("current"))
-            self._mark = next(others, next(iter(self._shown), None))
+                fitting.append((cost, self._rank(key, session), key))
+        self._shown = {key: sessions[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
+        used = {session.get("cwd") for key, session in sessions.items() if key[0] is None}
+        costs = []
+        for directory in self._directories:
+            cost = matching(self._query, os.path.basename(directory), None, wording.at_home(directory))
+            if cost is not None and directory not in used:
+                costs.append((cost, (DIRECTORY, directory)))
+        others = [key for _, key in sorted(costs, key=lambda row: row[0])]
+        if not self._shown and is_name(self._query) and (self._hosts is None or len(self._hosts) == 1):
+            others.append((NEW, self._query))
+        self._shown |= dict.fromkeys(others, _NO_SESSION)
+        self._list.show(list(self._shown), (key for key, row in self._shown.items() if not row.get("current")))
 
-    def _entries(self) -> dict[Key, Summary]:
+    def _sessions(self) -> dict[Key, Summary]:
         """The sessions; one that was renamed has its new name before the list of all is asked for again."""
-        entries = _entries(self._index, self._wanted)
+        sessions = self._live.all()
         for new, old in self._renamed.items():
-            if old in entries and new not in entries:
-                entries[new] = {**entries.pop(old), "name": new[1]}
-        return entries
+            if old in sessions and new not in sessions:
+                sessions[new] = {**sessions.pop(old), "name": new[1]}
+        return sessions
 
     def _rank(self, key: Key, session: Summary) -> tuple[int, float]:
-        """Where a session stands among all, from when it was first seen: the list does not move under the mark."""
+        """The place of a session among all, from when it was first seen: the list does not move under the mark."""
         if key not in self._ranks:
             attached = (key[0] or "", key[1])
             last = moments.seconds(session.get("last_activity")) or 0.0
@@ -233,12 +205,8 @@ class _Picker:
             self._ranks[key] = (place, -last)
         return self._ranks[key]
 
-    def _may_create(self) -> bool:
-        """Whether what was typed is a name for a session of one machine."""
-        return is_name(self._query) and (self._hosts is None or len(self._hosts) == 1)
-
     def _name_for(self, directory: str) -> str:
-        """The name that the session of a directory gets, where no other one has it."""
+        """The name that the session of a directory gets, if no other one has it."""
         if directory not in self._names:
             self._names[directory] = places.repository(directory)[1]
         return self._names[directory]
@@ -246,123 +214,84 @@ class _Picker:
     # -- keys
 
     def _pressed(self, key: str) -> None:
-        """Does what a key says."""
-        self._said = ""
-        if key in ("resize", "resume"):
-            self._stage.forget()
-        elif key in _MOVES or key in ("pageup", "pagedown", "home", "end"):
-            self._move(key)
-        elif key == "backspace":
-            self._search(self._query[:-1])
-        elif key in ("C-u", "C-w"):
-            self._search("")
-        elif key in ("C-x", "C-r", "C-e", "C-o") and self._mark is not None and self._is_session(self._mark):
-            if key == "C-o":
-                self._detach(self._mark)
-                return
-            self._asked = {"C-x": "kill", "C-r": "restart", "C-e": "rename"}[key], self._mark
-            self._typed = self._mark[1]
-        elif key == "C-l" and self._mark is not None and self._is_session(self._mark):
-            self._read(self._mark)
-        elif len(key) == 1:
-            self._search(self._query + key)
+        self._message = ""
+        mark = self._marked_session()
+        if self._list.press(key, max(1, self._stage.size[1] - 3)):
+            return
+        if mark is not None and key in ("C-x", "C-r", "C-e", "C-o", "C-l"):
+            self._begin(key, mark)
+        elif (query := edited(self._query, key)) != self._query or key in ("C-u", "C-w", "bspace"):
+            self._query, self._list = query, List(STEPS, around=True)
+            self._sift()
 
-    def _read(self, of: Key) -> None:
-        """Shows all lines of a session in the pager; the list comes back after it."""
+    def _begin(self, key: str, mark: Key) -> None:
+        """Do what a key says to the marked session, or ask before it."""
+        name = mark[1]
+        if key == "C-x":
+            self._confirm("kill", mark, "ended", lambda target: target.call(sessions.kill, names=[name]))
+        elif key == "C-r":
+            self._confirm("restart", mark, "restarted", lambda target: target.call(sessions.restart, name=name))
+        elif key == "C-e":
+            self._new_name = mark, name
+        elif key == "C-o":  # of the current one all but the one that looks at this list
+            words: dict[str, bool] = {"others": True} if self._shown[mark].get("current") else {}
+            self._act(
+                mark,
+                lambda target: target.call(sessions.detach, name=name, **words),
+                f"{title(mark)} has no other client now",
+            )
+        else:
+            self._read(mark)
+
+    def _confirm(self, verb: str, key: Key, done: str, ask: Callable[[Target], object]) -> None:
+        """Ask whether something is to be done to a session."""
+        self._question = f"{verb} {title(key)}? [y/N]", lambda: self._act(key, ask, f"{title(key)} was {done}")
+
+    def _read(self, key: Key) -> None:
+        """Show all lines of a session in the pager; the list comes back after it."""
         from sesh.cli.tui import pager
 
         try:
-            pager.read(self._stage, target(of[0]), of[1], "+G")
+            pager.read(self._stage, target(key[0]), key[1], "+G")
         except (SeshError, OSError) as error:
-            self._said = wording.one_line(str(error))
-
-    def _search(self, query: str) -> None:
-        self._query, self._mark, self._top = query, None, 0
-        self._sift()
-
-    def _move(self, key: str) -> None:
-        keys = list(self._shown)
-        if not keys or self._mark is None:
-            return
-        at, page = keys.index(self._mark), max(1, self._stage.size[1] - 3)
-        step = {"pageup": -page, "pagedown": page, "home": -len(keys), "end": len(keys)}.get(key)
-        at = (at + _MOVES[key]) % len(keys) if step is None else min(max(0, at + step), len(keys) - 1)
-        self._mark = keys[at]
+            self._message = wording.one_line(str(error))
 
     def _answered(self, key: str) -> None:
-        """Takes a key in answer to the question of the last line."""
-        assert self._asked is not None  # noqa: S101 (only then is it called)
-        verb, of = self._asked
-        if key in ("resize", "resume"):
-            self._stage.forget()
-        elif verb != "rename":
-            self._asked = None
+        """Take a key in answer to the question of the last line."""
+        if self._question is not None:
+            (_, act), self._question = self._question, None
             if key.lower() == "y":
-                if verb == "kill":
-                    self._act(of, lambda target: target.call(sessions.kill, names=[of[1]]), f"{_title(of)} was ended")
-                else:
-                    self._act(
-                        of, lambda target: target.call(sessions.restart, name=of[1]), f"{_title(of)} was restarted"
-                    )
-        elif key in ("escape", "C-c", "C-d"):
-            self._asked = None
-        elif key == "enter":
-            self._asked = None
-            self._rename(of, self._typed)
-        elif key in ("C-u", "C-w"):
-            self._typed = ""
-        elif key == "backspace":
-            self._typed = self._typed[:-1]
-        elif len(key) == 1:
-            self._typed += key
+                act()
+        elif self._new_name is not None:
+            of, name = self._new_name
+            self._new_name = None if key in ("escape", "C-c", "C-d", "enter") else (of, edited(name, key))
+            if key == "enter":
+                self._rename(of, name)
 
     def _rename(self, key: Key, name: str) -> None:
         try:
             check_name(name)
         except SeshError as error:
-            self._said = str(error)
-            return
-        if name == key[1]:
+            self._message = str(error)
             return
         new = (key[0], name)
 
-        def renamed() -> None:
-            self._renamed[new], self._ranks[new], self._mark = key, self._ranks[key], new
-
         def rename(target: Target) -> None:
             target.call(sessions.rename, name=key[1], new=name)
+            self._renamed[new], self._ranks[new], self._list.mark = key, self._ranks[key], new
 
-        self._act(key, rename, f"{_title(key)} is {name} now", renamed)
+        if new != key:
+            self._act(key, rename, f"{title(key)} is {name} now")
 
-    def _detach(self, key: Key) -> None:
-        """Detaches the clients of a session; of the current one all but the one that looks at this list."""
-        current = self._shown[key].get("current")
+    def _act(self, key: Key, ask: Callable[[Target], object], done: str) -> None:
+        """Have something done to a session; the last line tells what became of it."""
 
-        def detach(target: Target) -> None:
-            if current:
-                target.call(sessions.detach, name=key[1], others=True)
-            else:
-                target.call(sessions.detach, name=key[1])
-
-        self._act(key, detach, f"{_title(key)} has no other client now")
-
-    def _act(
-        self, key: Key, ask: Callable[[Target], object], done: str, then: Callable[[], None] | None = None
-    ) -> None:
-        """Has something done aside; the last line tells what became of it. `then`: called if it worked."""
-        self._said = "…"
-
-        def act() -> None:
-            try:
-                ask(target(key[0]))
-                if then is not None:
-                    then()
-                self._said = done
-            except (SeshError, OSError) as error:
-                self._said = wording.one_line(str(error))
+        def tell(_: object, problem: str) -> None:
+            self._message = problem or done
             self._previews.forget(key)
 
-        self._aside.call(act)
+        self._message = "…"
+        self._live.ask(key, ask, tell)
 
     # -- the picture
 
@@ -371,117 +300,110 @@ class _Picker:
         body = rows - 3 if rows >= _TALL else max(1, rows - 2)
         beside = columns >= _BESIDE
         left = columns // 2 if beside else columns
-        lines = self._list(left, body)
+        lines = self._rows(left, body)
         if beside:
-            room = columns - left - 2
-            shown = drawn(self._beside(), room, body, coloured=self._coloured)
-            lines = [f"{line}\x1b[2m│\x1b[m {more}" for line, more in zip(lines, shown, strict=True)]
-        sessions = sum(map(self._is_session, self._shown))
-        count = f"{sessions}/{len(self._entries())}"
-        asked = wording.cut(f"> {wording.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
-        gap = " " * max(1, columns - wording.columns(asked) - 1 - len(count))
-        head = f"\x1b[1m{asked}\x1b[m\x1b[7m \x1b[m{gap[1:]}\x1b[2m{count}"
+            shown = drawn(self._screen(), columns - left - 2, body, coloured=self._coloured)
+            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, shown, strict=True)]
+        count = f"{sum(map(_is_session, self._shown))}/{len(self._sessions())}"
+        query = wording.cut(f"> {wording.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
+        gap = " " * (columns - wording.columns(query) - 2 - len(count))
+        head = f"\x1b[1m{query}\x1b[m\x1b[7m \x1b[m{gap}\x1b[2m{count}"
         about = [self._about(columns)] if rows >= _TALL else []
         self._stage.draw([head, *lines, *about, self._last(columns)][:rows])
 
     def _about(self, columns: int) -> str:
-        """What the marked session asks, its whole directory and what runs there, which the list has no room for."""
+        """The question, the whole directory and the command of the marked row, which the list has no room for."""
         if self._mark is None or self._mark[0] == NEW:
             return ""
-        *_, place, runs = self._cells(self._mark, 0)
+        *_, directory, runs = self._cells(self._mark, 0)
         asked = wording.asks(self._shown[self._mark])
-        return f"\x1b[2m{wording.cut('  '.join(filter(None, (asked, place, runs))), columns)}"
+        return f"\x1b[2m{wording.cut('  '.join(filter(None, (asked, directory, runs))), columns)}"
 
     def _last(self, columns: int) -> str:
         """The last line: a question, what became of the last act, or what the keys do."""
-        if self._asked is not None:
-            verb, key = self._asked
-            text = f"rename {_title(key)} to: {self._typed}" if verb == "rename" else f"{verb} {_title(key)}? [y/N]"
-            return f"\x1b[1m{wording.cut(wording.plain(text), columns - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hint = next((hint for hint in _HINTS if wording.columns(hint) <= columns), _HINTS[-1])
-        if self._mark is not None and self._mark[0] == DIRECTORY:
-            name, place = self._name_for(self._mark[1]), wording.at_home(wording.plain(self._mark[1]))
-            hint = f"Enter create {name} in {place}"
+        question = self._question[0] if self._question is not None else ""
+        if self._new_name is not None:
+            question = f"rename {title(self._new_name[0])} to: {self._new_name[1]}"
+        if question:
+            return f"\x1b[1m{wording.cut(wording.plain(question), columns - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
+        hints: Sequence[str] = _HINTS
+        if self._message:
+            hints = [self._message]
+        elif self._mark is not None and self._mark[0] == DIRECTORY:
+            directory = wording.at_home(wording.plain(self._mark[1]))
+            hints = [f"Enter create {self._name_for(self._mark[1])} in {directory}"]
         elif self._mark is not None and self._mark[0] == NEW:
-            where = f"@{self._hosts[0]} " if self._hosts else ""
-            hint = f"Enter create {where}{self._query}  Esc quit"
-        return f"\x1b[2m{wording.cut(self._said or hint, columns)}"
+            host = f"@{self._hosts[0]} " if self._hosts else ""
+            hints = [f"Enter create {host}{self._query}  Esc quit"]
+        return f"\x1b[2m{hint(hints, columns)}"
 
-    def _beside(self) -> Screen | str | None:
-        """The screen of what is marked, or a line about it."""
-        if self._mark is None or not self._is_session(self._mark):
+    def _screen(self) -> Screen | str | None:
+        """The screen of the marked session, or a line about it."""
+        mark = self._marked_session()
+        if mark is None:
             return None
-        if self._shown[self._mark].get("current"):
+        if self._shown[mark].get("current"):
             return "you are here"  # its screen shows this picture
-        return self._previews.screens.get(self._mark)
+        return self._previews.screens.get(mark)
 
-    def _list(self, width: int, rows: int) -> list[str]:
-        keys = list(self._shown)
-        at = keys.index(self._mark) if self._mark is not None else 0
-        self._top = min(max(self._top, at - rows + 1), at)
+    def _rows(self, width: int, height: int) -> list[str]:
         now = time.time()
-        cells = {key: self._cells(key, now) for key in keys[self._top : self._top + rows]}
+        cells = {key: self._cells(key, now) for key in self._list.fitting(height)}
         widths = _widths(list(cells.values()), width)
-        lines = [self._row(key, each, widths, width) for key, each in cells.items()]
+        lines = [self._row(key, row, widths, width) for key, row in cells.items()]
         if not lines:
             message = wording.cut(" no match", width)
             lines = [message + " " * (width - len(message))]
-        return lines + [" " * width] * (rows - len(lines))
+        return lines + [" " * width] * (height - len(lines))
 
     def _cells(self, key: Key, now: float) -> tuple[str, ...]:
-        """What a row shows: a mark, name and host, state, how it stands, how long it is idle, its place, what runs."""
+        """A row: a mark, name and host, state, activity, how long it is idle, its directory, what runs."""
         if key[0] == DIRECTORY:
             return "+", self._name_for(key[1]), "new", "", "", wording.at_home(wording.plain(key[1])), ""
         if key[0] == NEW:
             return "+", key[1], "new", "", "", "", ""
-        session = self._shown[key]
-        state = wording.state(session).partition(" (")[0]
-        place = wording.at_home(wording.plain(session.get("cwd") or ""))
-        idle = moments.age(session.get("last_activity"), now)
-        stands = wording.activity(session)
-        stands = "" if stands in ("idle", "quiet") else stands  # room is scarce, and its age stands beside it
-        return table.mark(session), _title(key), state, stands, idle, place, wording.runs(session)
+        mark, _, state, activity, _, idle, directory, runs = table.rows([self._shown[key]], now)[0]
+        activity = "" if activity in ("idle", "quiet") else activity  # room is scarce, and its age stands beside it
+        return mark, title(key), state.partition(" (")[0], activity, idle, directory, runs
 
-    def _row(self, key: Key, cells: tuple[str, ...], widths: Sequence[int], width: int) -> str:
-        """One row, its state coloured, or all of it inverse where it is marked."""
-        code = table.colour(self._shown[key]) if self._is_session(key) else "2"
-        line, room = "", 0
-        for at, (cell, column) in enumerate(zip(cells, widths, strict=True)):
-            if column < 1:
+    def _row(self, key: Key, cells: Sequence[str], widths: Sequence[int], width: int) -> str:
+        """One row, its state coloured, or all of it inverse if it is marked."""
+        marked = key == self._mark
+        codes = {_STATE: table.colour(self._shown[key]) if _is_session(key) else "2"}
+        codes[_ACTIVITY] = table.SIGNALS.get(cells[_ACTIVITY], "")
+        line = ""
+        for column, (cell, room) in enumerate(zip(cells, widths, strict=True)):
+            if room < 1:
                 continue
-            text = wording.cut(cell, column, keeps_end=at == _PLACE)
-            text += " " * (column - wording.columns(text) + (_GAP if at else 0))
-            colour = code if at == _STATE else table.SIGNALS.get(cell, "") if at == _ACTIVITY else ""
-            coloured = colour and self._coloured and key != self._mark
-            line += f"\x1b[{colour}m{text}\x1b[m" if coloured else text
-            room += column + (_GAP if at else 0)
-        return f"\x1b[7m{line}{' ' * (width - room)}\x1b[m" if key == self._mark else line + " " * (width - room)
+            text = wording.cut(cell, room, keeps_end=column == _DIRECTORY)
+            text += " " * (room - wording.columns(text) + (_GAP if column else 0))
+            coloured = codes.get(column) and self._coloured and not marked
+            line += f"\x1b[{codes[column]}m{text}\x1b[m" if coloured else text
+        line += " " * (width - sum(widths) - _GAP * sum(room > 0 for room in widths[1:]))
+        return f"\x1b[7m{line}\x1b[m" if marked else line
 
 
-_NAME, _STATE, _ACTIVITY, _IDLE, _PLACE, _RUNS = range(1, 7)
+def _is_session(key: Key) -> bool:
+    return key[0] not in (DIRECTORY, NEW)
+
+
+_NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
 _GAP = 2
 
 
-def _widths(cells: Sequence[tuple[str, ...]], width: int) -> list[int]:
+def _widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:
     """The width of each cell of the rows, 0 for one that has no room; with gaps they are not wider than `width`."""
-    wanted = [max((wording.columns(row[at]) for row in cells), default=0) for at in range(7)]
-    widths = [1, min(wanted[_NAME], max(_NARROW, width // 3)), 0, 0, 0, 0, 0]
-    widths[_NAME] = min(widths[_NAME], width - 1 - _GAP)
-    left = width - 1 - widths[_NAME] - _GAP
-    for at, least in ((_STATE, 4), (_ACTIVITY, wanted[_ACTIVITY]), (_IDLE, wanted[_IDLE])):
-        if left >= least + _GAP and wanted[at]:
-            widths[at] = min(wanted[at], left - _GAP)
-            left -= widths[at] + _GAP
-    both = wanted[_PLACE] + _GAP + wanted[_RUNS] + _GAP > left >= 2 * (_NARROW + _GAP)
-    room = max(left // 2, left - wanted[_RUNS] - _GAP) if both else left
-    for at, most in ((_PLACE, room), (_RUNS, left)):
-        most = min(most, left)
-        if most >= _NARROW + _GAP and wanted[at]:
-            widths[at] = min(wanted[at], most - _GAP)
-            left -= widths[at] + _GAP
+    wanted = [max((wording.columns(row[column]) for row in cells), default=0) for column in range(7)]
+    name = min(wanted[_NAME], max(_NARROW, width // 3), width - 1 - _GAP)
+    widths = [1, name, 0, 0, 0, 0, 0]
+    left = width - 1 - name - _GAP
+    least = {_STATE: 4, _ACTIVITY: wanted[_ACTIVITY], _IDLE: wanted[_IDLE], _DIRECTORY: _NARROW, _RUNS: _NARROW}
+    for column in range(_STATE, _RUNS + 1):
+        room = left - _GAP
+        both = wanted[_DIRECTORY] + _GAP + wanted[_RUNS] + _GAP
+        if column == _DIRECTORY and both > left >= 2 * (_NARROW + _GAP):
+            room = max(left // 2, left - wanted[_RUNS] - _GAP) - _GAP  # what runs gets its part too
+        if wanted[column] and room >= least[column]:
+            widths[column] = min(wanted[column], room)
+            left -= widths[column] + _GAP
     return widths
-
-
-def _title(key: Key) -> str:
-    """A session as it is typed: its host before its name."""
-    return f"@{key[0]} {wording.plain(key[1])}" if key[0] is not None else wording.plain(key[1])

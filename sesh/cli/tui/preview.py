@@ -1,109 +1,66 @@
-"""What stands beside a list: the screen of a session, fetched aside, clipped to the room that there is."""
+"""The screen of a session beside a list: fetched in a thread, clipped to the room that there is."""
 
 from __future__ import annotations
 
-import os
 import time
 
 from sesh import wording
-from sesh.errors import SeshError
 from sesh.ops.views import cells
-from sesh.reach.caller import Caller
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
+    from sesh.cli.tui.live import Key
+    from sesh.reach.target import Target
     from sesh.vt.render.screen_data import Run, Screen
-
-    Key = tuple[str | None, str]
 
 FRESH = (1.0, 4.0)
 """Seconds after which the screen of a session here, and of one elsewhere, is fetched again while it is looked at."""
-_PATIENCE = 1.5
 _MOST = 8
 """Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
 _ON = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
 _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
 
 
-class Aside:
-    """Calls in threads of their own, a context manager; `inbound` becomes readable when one has returned."""
-
-    def __enter__(self) -> Aside:
-        self.inbound, self._outbound = os.pipe()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.inbound)
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Calls a function; it raises nothing."""
-        import threading
-
-        threading.Thread(target=self._carry_out, args=(function,), daemon=True).start()
-
-    def _carry_out(self, function: Callable[[], object]) -> None:
-        function()
-        try:
-            os.write(self._outbound, b".")
-        except BrokenPipeError:
-            return  # nobody waits for it any more
-
-    def take(self) -> None:
-        """Reads and drops what `inbound` has sent."""
-        os.read(self.inbound, 64)
-
-
-def target(host: str | None) -> Target:
-    """The machine that has a session of a list; nobody is asked anything there."""
-    return Target(Caller()) if host is None else HostTarget(Caller(), host)
-
-
 class Previews:
-    """The screens of sessions by (host, name), or in a line why there is none."""
+    """The screens of sessions by (host, name), or in a line why there is none. `ask`: that of `LiveSessions`."""
 
-    def __init__(self, aside: Aside) -> None:
+    def __init__(self, ask: Callable[[Key, Callable[[Target], Screen], Callable[[Any, str], None]], None]) -> None:
         self.screens: dict[Key, Screen | str] = {}
-        self._aside = aside
+        self._ask = ask
         self._times: dict[Key, float] = {}
         self._asked: set[Key] = set()
 
     def want(self, key: Key) -> float:
-        """Fetches a screen that is not known, or not any more; seconds until it is to be wanted again."""
+        """Fetch a screen that is not known, or not any more; return seconds until it is to be wanted again."""
         now = time.monotonic()
         due = self._times.get(key, 0.0) + FRESH[key[0] is not None]
         if now < due:
             return due - now
+
+        def show(screen: Screen, problem: str) -> None:
+            self.screens[key] = problem or screen
+            self._times[key] = time.monotonic()
+            self._asked.discard(key)
+
         if key not in self._asked and len(self._asked) < _MOST:
             self._asked.add(key)
-            self._aside.call(lambda: self._fetch(key))
+            self._ask(key, lambda target: cells(target, key[1]), show)
         return FRESH[0]
 
     def forget(self, key: Key) -> None:
-        """Has a screen fetched again as soon as it is wanted."""
+        """Have a screen fetched again as soon as it is wanted."""
         self._times.pop(key, None)
-
-    def _fetch(self, key: Key) -> None:
-        host, name = key
-        found: Screen | str
-        try:
-            found = cells(target(host), name)
-        except (SeshError, OSError) as error:
-            found = wording.one_line(str(error))
-        self.screens[key] = found
-        self._times[key] = time.monotonic()
-        self._asked.discard(key)
 
 
 def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
-    """So many rows of a screen, none wider than `columns`: the lower part of it, with the row of the cursor."""
+    """Return so many rows of a screen, none wider than `columns`: its lower part, with the row of the cursor."""
     if screen is None or isinstance(screen, str):
         return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
     lines = screen["cells"]
-    used = max((at for at, runs in enumerate(lines) if runs), default=-1)
+    used = max((number for number, runs in enumerate(lines) if runs), default=-1)
     last = max(used, int(screen["cursor"]["row"])) + 1
     first = max(0, last - rows)
     shown = [_row(runs, columns, coloured=coloured) for runs in lines[first : first + rows]]
@@ -112,16 +69,16 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
 
 def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
     """One row of cells as text with SGR, cut at its right."""
-    drawn, at = "", 0
+    row, end = "", 0
     for run in runs:
         start = int(run["column"])
         if start >= columns:
             break
         text = wording.cut(wording.plain(run["text"]), columns - start, mark="")
         codes = _codes(run, coloured=coloured)
-        drawn += " " * (start - at) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
-        at = start + wording.columns(text)
-    return drawn
+        row += " " * (start - end) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
+        end = start + wording.columns(text)
+    return row
 
 
 def _codes(run: Run, *, coloured: bool) -> str:

@@ -80,6 +80,8 @@ def test_of_an_echo_only_the_modes_pass() -> None:
         (b"\x1b[200~a\x1b[201~\r", False),
         (b"\x1b[I", False),
         (b"ls\r\n", False),
+        ("é\x7f".encode(), False),
+        (b"ls\x1b[1\r", False),
     ],
 )
 def test_a_line_is_begun_until_it_is_entered_or_cleared(typed: bytes, begun: bool) -> None:

@@ -1,0 +1,123 @@
+"""The sessions of a list as they change, and what is done to them while it is shown."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from sesh import wording
+from sesh.errors import SeshError
+from sesh.ops.views import bears
+from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from sesh.cli.tui.console import Stage
+    from sesh.ops.index import SessionIndex
+    from sesh.schema import Summary
+
+    Key = tuple[str | None, str]
+    """A session: its host, None for this machine, and its name."""
+
+
+class LiveSessions:
+    """The sessions with the `wanted` labels while a list of them is shown, and what is asked of them meanwhile.
+
+    A context manager.
+    """
+
+    def __init__(self, index: SessionIndex, wanted: dict[str, str]) -> None:
+        self.index, self.wanted = index, wanted
+        self._ready: set[int] = set()
+
+    def __enter__(self) -> LiveSessions:
+        self._answered, self._answers = os.pipe()
+        """Readable once something that was asked is answered; its other end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._answered)
+
+    def all(self) -> dict[Key, Summary]:
+        """Return the sessions by host and name, those of this machine first."""
+        return entries(self.index, self.wanted)
+
+    def wait(self, stage: Stage, seconds: float = float("inf")) -> list[str]:
+        """Return the keys that are typed until something has happened; call `take` once they were dealt with."""
+        keys, self._ready = stage.wait([self._answered, *self.index.descriptors], min(self.index.due, seconds))
+        return keys
+
+    def take(self) -> None:
+        """Take in what has happened."""
+        if self._answered in self._ready:
+            os.read(self._answered, 64)
+        self.index.take(self._ready - {self._answered})
+
+    def ask(self, key: Key, question: Callable[[Target], Any], tell: Callable[[Any, str], None]) -> None:
+        """Ask the machine that has a session, or have it do something, in a thread.
+
+        `tell` is called there with the answer, and what went wrong, empty if nothing did.
+        """
+        import threading
+
+        def carry_out() -> None:
+            answer, problem = None, ""
+            try:
+                answer = question(target(key[0]))
+            except (SeshError, OSError) as error:
+                problem = wording.one_line(str(error))
+            tell(answer, problem)
+            try:
+                os.write(self._answers, b".")
+            except BrokenPipeError:
+                return  # nobody waits for it any more
+
+        threading.Thread(target=carry_out, daemon=True).start()
+
+
+def target(host: str | None, caller: Caller | None = None) -> Target:
+    """Return the machine that has a session of a list; without a `caller` nobody is asked anything there."""
+    caller = caller or Caller()
+    return Target(caller) if host is None else HostTarget(caller, host)
+
+
+def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
+    """Return the sessions with the `wanted` labels by host and name, those of this machine first."""
+    sessions: dict[Key, Summary] = {(None, session["name"]): session for session in index.here}
+    for host, rows in index.there.items():
+        if not isinstance(rows, str):  # else it is the reason why there are none
+            sessions |= {(host, session["name"]): session for session in rows}
+    return {key: session for key, session in sessions.items() if bears(session, wanted)}
+
+
+def await_change(
+    index: SessionIndex, seconds: float = float("inf"), others: Mapping[int, int] | None = None
+) -> set[int]:
+    """Wait until something has happened to the sessions, so many seconds at the most, and take it in.
+
+    `others`: descriptors that end the wait too, with the events of `poll`. Return those that are ready.
+    """
+    poll = select.poll()
+    for descriptor, events in {**dict.fromkeys(index.descriptors, select.POLLIN), **(others or {})}.items():
+        poll.register(descriptor, events)
+    ready = {descriptor for descriptor, _ in poll.poll(min(index.due, seconds) * 1000)}
+    index.take(ready)
+    return ready
+
+
+def standing(session: Summary) -> tuple[str, str, str]:
+    """Return how a session stands that runs, since when, and what it asks; empty for what is not known."""
+    activity = session.get("activity")
+    if not activity or session["state"] != "running":
+        return "", "", ""
+    return activity["state"], str(activity.get("since") or ""), str(activity.get("question") or "")
+
+
+def title(key: Key) -> str:
+    """Return a session as it is typed: its host before its name."""
+    return f"@{wording.plain(key[0])} {wording.plain(key[1])}" if key[0] is not None else wording.plain(key[1])

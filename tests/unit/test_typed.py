@@ -1,0 +1,105 @@
+"""Typed bytes as tokens: the same however they are cut, and nothing lost or made up."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.typed import LONGEST, PASTE, PASTE_END, PRESS, RELEASE, REPEAT, chord, is_report, paste_end, tokens
+
+WHOLE = [
+    b"a", b"\r", b"\x7f", b"\x00", "é".encode(), "日".encode(), "😀".encode(), b"\x1bx", b"\x1b\r", b"\x1b]", b"\x1bP",
+    b"\x1b[A", b"\x1bOA", b"\x1b[3~", b"\x1b[1;5C", b"\x1b[97;5:3u", b"\x1b[27;5;92~", b"\x1b[5 q", b"\x1b[I",
+    b"\x1b[<0;12;34M", b"\x1b[?62;4c", b"\x1b[M !!", b"\x1b[M\xa0\xe0\xff", b"\x1b[M !\xc4\x80", PASTE, PASTE_END,
+]  # fmt: skip
+BROKEN = [b"\x1b[1;", b"\x1b[", b"\x1b[M !", b"\xc3", b"\xe6\x97", b"\xf0\x9f\x98", b"\x1bO", b"\x1b"]
+PIECES = st.sampled_from(WHOLE + BROKEN) | st.binary(max_size=4)
+
+
+def split(pieces: list[bytes]) -> list[bytes]:
+    """The tokens of bytes that come in pieces, one that is not whole held until the next."""
+    found: list[bytes] = []
+    held = b""
+    for piece in pieces:
+        data, held = held + piece, b""
+        for token, whole in tokens(data):
+            assert not held
+            if whole:
+                found.append(token)
+            else:
+                held = token
+    return [*found, held] if held else found
+
+
+@pytest.mark.parametrize("token", WHOLE, ids=repr)
+def test_each_form_is_one_token(token: bytes) -> None:
+    assert list(tokens(token * 2)) == [(token, True)] * 2
+    for size in range(1, len(token)):
+        assert list(tokens(token[:size]))[-1][1] is False
+
+
+@pytest.mark.parametrize("token", BROKEN, ids=repr)
+def test_a_token_ends_before_what_breaks_it_off(token: bytes) -> None:
+    assert list(tokens(token)) == [(token, False)]
+    assert list(tokens(token + b"\x1b[A")) == [(token, True), (b"\x1b[A", True)]
+
+
+def test_a_control_sequence_without_end_is_cut_off() -> None:
+    data = b"\x1b[" + b"1;" * LONGEST
+    assert [len(token) for token, _ in tokens(data)][:2] == [LONGEST, 1]
+    assert is_report(data[:LONGEST])
+
+
+@settings(max_examples=1000)
+@given(st.lists(PIECES, max_size=12).map(b"".join), st.lists(st.integers(0, 80), max_size=12))
+def test_any_cutting_gives_the_same_tokens_and_nothing_is_lost(data: bytes, places: list[int]) -> None:
+    edges = sorted({0, len(data), *(min(place, len(data)) for place in places)})
+    whole = split([data])
+    assert split([data[a:b] for a, b in itertools.pairwise(edges)]) == whole
+    assert b"".join(whole) == data
+    assert all(whole)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=30), st.integers(0, 40))
+def test_the_end_of_a_paste_is_seen_however_it_is_cut(text: bytes, cut: int) -> None:
+    data = text.replace(PASTE_END, b"") + PASTE_END + b"x"
+    first = data[: min(cut, len(data))]
+    end, begun = paste_end(first, 0)
+    if end < 0:
+        rest = first[len(first) - begun :] + data[len(first) :]
+        end = len(data) - len(rest) + paste_end(rest, 0)[0]
+    assert end == len(data) - 1
+
+
+@pytest.mark.parametrize(
+    ("sequence", "expected"),
+    [
+        (b"\x1b[A", (("A", 1, 0), PRESS)),
+        (b"\x1b[1;5:2D", (("D", 1, 4), REPEAT)),
+        (b"\x1b[3;2~", (("~", 3, 1), PRESS)),
+        (b"\x1b[97;5:3u", (("u", 97, 4), RELEASE)),
+        (b"\x1b[97:65;2u", (("u", 65, 0), PRESS)),
+        (b"\x1b[27;5;92~", (("u", 92, 4), PRESS)),
+        (b"\x1b[92;197u", (("u", 92, 4), PRESS)),
+        (b"\x1b[?1u", None),
+        (b"\x1b[24;80R", None),
+        (b"\x1b[I", None),
+        (b"\x1bOA", None),
+        (b"\x1b", None),
+        (b"a", None),
+    ],
+)
+def test_control_sequences_are_chords(sequence: bytes, expected: object) -> None:
+    assert chord(sequence) == expected
+
+
+@pytest.mark.parametrize(
+    "report", [b"\x1b[<0;1;1M", b"\x1b[M !!", b"\x1b[I", b"\x1b[O", b"\x1b[?1;2c", b"\x1b[?6", b"\x1b[0n"]
+)
+def test_reports_are_no_keys(report: bytes) -> None:
+    assert is_report(report)
+    assert not any(map(is_report, (b"\x1b", b"\x1b[", b"\x1b[1;", b"\x1b[A", b"\x1bOI", b"\x1b[97u", b"c")))
