@@ -122,32 +122,14 @@ def valid(text: str) -> str:
 
 def directories() -> list[str]:
     """Directories where a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
-    found = dict.fromkeys(_of_zoxide() or _of_past_sessions())
-    return [each for each in found if each[:1] == "/"][:MOST]
+    return list(dict.fromkeys(_of_zoxide() or _of_past_sessions()))[:MOST]
 
 
 def _of_zoxide() -> list[str]:
-    """What zoxide's database holds, none where there is no zoxide."""
-    import subprocess
-
     from sesh import programs
 
-    program = programs.find("zoxide")
-    if program is None:
-        return []
-    words = [program, "query", "-l"]
-    try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-            env=programs.environment(),
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [os.fsdecode(line) for line in done.stdout.splitlines()[:MOST]]
+    listed = programs.printed("zoxide", "query", "-l", timeout=_PATIENCE)
+    return [line for line in (listed or "").split("\n") if line[:1] == "/"]
 
 
 def _of_past_sessions() -> list[str]:
@@ -157,4 +139,5 @@ def _of_past_sessions() -> list[str]:
     except Refused:
         return []
     ended.sort(key=lambda each: float(each.get("ended") or 0), reverse=True)
-    return [str(each["directory"]) for each in ended if os.path.isdir(str(each["directory"]))]
+    directories = [str(each["directory"]) for each in ended]
+    return [directory for directory in directories if directory[:1] == "/" and os.path.isdir(directory)]
