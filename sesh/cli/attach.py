@@ -237,7 +237,7 @@ def _elsewhere(cli: Invocation, name: str) -> str | None:
         return None
     from sesh.ops import lookup
 
-    return lookup.find(cli.caller, name, creates=True)
+    return lookup.host_of(cli.caller, name, creates=True)
 
 
 def _suggested(name: str, directory: str | None) -> tuple[str, str]:

@@ -114,7 +114,7 @@ class Invocation:
             return
         from sesh.ops import lookup
 
-        host = lookup.find(self.caller, name, self.verb)
+        host = lookup.host_of(self.caller, name, self.verb)
         if host is not None:
             self.at(host)
 

@@ -38,11 +38,11 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
         return
     from sesh.ops import lookup
 
-    for name, found in lookup.located(cli.caller, absent).items():
+    for name, whereabouts in lookup.located(cli.caller, absent).items():
         try:
-            host = lookup.chosen(cli.caller, name, found.hosts, "--kill")
+            host = lookup.chosen(cli.caller, name, whereabouts.hosts, "--kill")
             if host is None:
-                failed[name] = found.missing(name) or failed[name]
+                failed[name] = whereabouts.missing(name) or failed[name]
                 continue
             from sesh.reach.host_target import HostTarget
 
