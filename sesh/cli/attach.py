@@ -301,11 +301,12 @@ def new(
 
         return new_detached(cli, name, spec, choice)
     how.replace = False  # the old session is gone then, and with it its clients
+    from sesh.ops.new import new as new_session
 
     def entered(target: Target) -> Entered:
         if asks or target.host is not None:  # an older sesh there does not know the word
-            return target.enter(enter.new, name=name, spec=spec, choice=choice)
-        return target.enter(enter.new, name=name, spec=spec, choice=choice, asks=False)
+            return target.enter(new_session, name=name, spec=spec, choice=choice)
+        return target.enter(new_session, name=name, spec=spec, choice=choice, asks=False)
 
     return _lead(
         cli,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh.cli import attach
 from sesh.errors import Exists
-from sesh.ops import places
+from sesh.ops import create, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
     """`--here [DIR] [OPTIONS]`: attaches to the session of a directory's repository, which is created if missing."""
     if directory is None:
-        from sesh.ops import create
-
         directory = create.checked_directory(cli.caller, ".")
     return into_place(cli, directory, **view)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
 
+PAUSE = 0.01
+"""Seconds between two tries to take a name."""
 _starting = Lock()
 """Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
 
@@ -31,7 +33,7 @@ def order(
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> LaunchSpec:
-    """What a new session is to be, without its name: the caller's surroundings, and what the words say.
+    """The order for a new session, without its name: the caller's surroundings, and what the words say.
 
     Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
     """
@@ -116,7 +118,7 @@ def no_directory(word: str) -> str:
     return f"there is no directory {printable(word)}"
 
 
-def start(what: LaunchSpec, name: str) -> Connection:
+def start(order: LaunchSpec, name: str) -> Connection:
     """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
 
     Raises Exists, CannotStart, Refused.
@@ -125,13 +127,13 @@ def start(what: LaunchSpec, name: str) -> Connection:
 
     try:
         with _starting:
-            return launch.start_daemon({**what, "name": name})
+            return launch.start_daemon({**order, "name": name})
     except Exists:
         raise find.taken(name) from None
 
 
-def start_numbered(what: LaunchSpec) -> tuple[str, Connection]:
-    """The same under the lowest free number from 1; when another takes that number first, under the next."""
+def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
+    """Starts the session under the lowest free number from 1: its name and the connection."""
     number = 0
     while True:
         taken = set(paths.names())
@@ -139,9 +141,9 @@ def start_numbered(what: LaunchSpec) -> tuple[str, Connection]:
         while str(number) in taken:
             number += 1
         try:
-            return str(number), start(what, str(number))
+            return str(number), start(order, str(number))
         except Exists:
-            continue
+            continue  # another process was faster
 
 
 def next_name(name: str) -> str:

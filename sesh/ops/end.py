@@ -30,10 +30,18 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
     return {**_end(others), **_end(own)}
 
 
-def end_this(name: str, number: str) -> None:
-    """Ends the session `number` (its id). Raises NotFound where it does not bear this name any more."""
-    for error in _end_portion([name], number).values():
+def end_this(name: str, session_id: str = "") -> None:
+    """Ends a session. Raises NotFound if it does not bear this name any more, the one with that id if that is given."""
+    for error in _end_portion([name], session_id).values():
         raise error
+
+
+def end_for(name: str, act: str) -> None:
+    """Ends a session that another one follows. Raises Refused if the caller types in it: `act` is what it cannot do."""
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        raise Refused(f"you are in {name}, and it cannot {act} itself; detach first")
+    end_this(name)
 
 
 def _end(names: Sequence[str]) -> dict[str, SeshError]:

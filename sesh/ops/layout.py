@@ -182,8 +182,8 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
-        if (known := find.dormant(name)) is not None:
-            dormant.start(caller, order, name, known, again=True).close()
+        if (summary := find.dormant(name)) is not None:
+            dormant.start(caller, order, name, summary, again=True).close()
         else:
             create.start(order, name).close()
     except SeshError as error:
