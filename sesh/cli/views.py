@@ -74,7 +74,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
             return 0
         with stream:
             stream.audience = cli.caller.audience
-            views.Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
+            views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0

@@ -48,18 +48,18 @@ def _end(names: Sequence[str]) -> dict[str, SeshError]:
     """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
     failed: dict[str, SeshError] = {}
     most = wire.most_connections()
-    for at in range(0, len(names), most):
-        failed |= _end_portion(names[at : at + most])
+    for first in range(0, len(names), most):
+        failed |= _end_portion(names[first : first + most])
     return failed
 
 
-def _end_portion(names: Sequence[str], number: str = "") -> dict[str, SeshError]:
+def _end_portion(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
     failed: dict[str, SeshError] = {}
     asked: dict[str, tuple[Record | None, wire.Connection]] = {}
     for name in names:
         try:
             record = records.readable(name) if paths.trusted(paths.directory()) else None
-            connection = _request_end(name, number)
+            connection = _request_end(name, session_id)
         except SeshError as error:
             failed[name] = error
             continue
@@ -74,23 +74,21 @@ def _end_portion(names: Sequence[str], number: str = "") -> dict[str, SeshError]
     return failed
 
 
-def _request_end(name: str, number: str) -> wire.Connection | None:
-    """A connection on which the daemon was asked to end its session, `number` alone where that is given (its id).
+def _request_end(name: str, session_id: str) -> wire.Connection | None:
+    """A connection on which the daemon was asked to end its session, if an id is given the one with that.
 
-    None where it had no daemon, and was forgotten.
+    None if it had no daemon, and was forgotten.
     """
     try:
         connection = find.required(name)
     except NotFound:
-        if forget(name, number):
+        if forget(name, session_id):
             return None
         connection = find.required(name)  # another process has started it again, or ended it
     try:
-        connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=number), time.monotonic() + 1)
-    except Unreachable:
-        pass  # it ended just now; reading says so
-    except TimedOut:
-        pass  # it does not read; waiting for the answer says so
+        connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=session_id), time.monotonic() + 1)
+    except (Unreachable, TimedOut):
+        pass  # it ended just now, or does not read: waiting for the answer says so
     return connection
 
 
@@ -144,17 +142,17 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     return forget(name)
 
 
-def forget(name: str, number: str = "") -> bool:
-    """Removes the files of a dormant session; False if it is none, or another machine's, or not `number` (its id).
+def forget(name: str, session_id: str = "") -> bool:
+    """Removes the files of a dormant session; False if it is none, or another machine's, or has another id than this.
 
-    Raises Refused where they cannot be removed.
+    Raises Refused if they cannot be removed.
     """
     folder = paths.directory()
     try:
         if not paths.trusted(folder) or find.dormant(name) is None:
             return False
         with paths.locked(folder):
-            if find.dormant(name) is None or (number and (records.read(name) or {}).get("id") != number):
+            if find.dormant(name) is None or (session_id and (records.read(name) or {}).get("id") != session_id):
                 return False
             records.remove(name)
     except FileNotFoundError:

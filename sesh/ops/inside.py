@@ -44,9 +44,10 @@ def _session() -> Record | None:
     named = records.readable(name) if is_name(name) else None
     if named is not None and listing.holds(named, tty):
         return named
-    found = listing.current()
-    if found is not None or tty:
-        return found
+    if tty:
+        return listing.current()
     path = os.environ.get("SESH_ENV_FILE", "")
     every = (records.readable(name) for name in paths.names()) if path else ()
-    return next((each for each in every if each and records.environment_path(str(each.get("id"))) == path), None)
+    return next(
+        (record for record in every if record and records.environment_path(str(record.get("id"))) == path), None
+    )
