@@ -1,8 +1,4 @@
-"""Ops that act on sessions as a whole.
-
-An op on one session raises what goes wrong. Of several names each is tried, and the answer has what `failed` by name,
-as `SeshError.facts` gives it.
-"""
+"""Ops that act on sessions as a whole."""
 
 from __future__ import annotations
 
@@ -205,18 +201,19 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
     if not names:
         find.note_damage(caller)
     chosen = [find.checked(name, "--reload") for name in dict.fromkeys(names)]
-    chosen = chosen or [name for name in _of_this_machine() if find.dormant(name) is None]
+    chosen = chosen or [name for name in of_this_machine() if find.dormant(name) is None]
     failed: dict[str, SeshError] = {}
     for name in chosen:
         try:
             _reload(name)
         except SeshError as error:
             failed[name] = error
-    done, errors = _outcome(chosen, failed)
+    done, errors = outcome(chosen, failed)
     return {"reloaded": done, "failed": errors}
 
 
-def _of_this_machine() -> list[str]:
+def of_this_machine() -> list[str]:
+    """The names of this machine's sessions, without those that run on another one in the same home directory."""
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
@@ -274,14 +271,14 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
             raise Refused("no session was ended")
-    killed, failed = _outcome(chosen, end.end_all(chosen))
+    killed, failed = outcome(chosen, end.end_all(chosen))
     return {"killed": killed, "failed": failed}
 
 
 @op("sessions.kill_all")
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """Ends all sessions of this machine, as `kill` does; `ask`: if the person agrees. Raises Refused if not."""
-    chosen = _of_this_machine()
+    chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
@@ -289,12 +286,15 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
         if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
             raise Refused("no session was ended")
     errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = _outcome(chosen, errors)  # what has ended meanwhile counts
+    killed, failed = outcome(chosen, errors)  # what has ended meanwhile counts
     return {"killed": killed, "failed": failed}
 
 
-def _outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """What became of several sessions: those that it worked for, and what failed. Raises the error of a single one."""
+def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
+    """What became of several sessions: those for which it worked, and the errors of the others as an op answers them.
+
+    Raises the error of a single one.
+    """
     if failed and len(chosen) == 1:
         raise failed[chosen[0]]
     done = [name for name in chosen if name not in failed]

@@ -187,10 +187,15 @@ class LiveLog:
                     gate.carry(self._carried, data)
                 elif kind == protocol.RESPONSE and self._answered(data):
                     return
-        except Ended as ended:  # while the link was down: what is kept of its output comes at once
-            if self._lines is not None:
-                self._take(self._lines, *self._stream.rest(ended))
-                self._take_rest(self._lines)
+        except (
+            Ended
+        ) as ended:  # while the link was down, or before its answer: what is kept of its output comes at once
+            from sesh.vt.lines import LineReader
+
+            position, data = self._stream.rest(ended)
+            lines = self._lines or LineReader(position, 80)
+            self._take(lines, position, data)
+            self._take_rest(lines)
 
     def _answered(self, data: bytes) -> bool:
         """Takes in an answer of the daemon; whether it was the last one."""
