@@ -71,7 +71,7 @@ def order(
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     """The variables and the labels that the caller gives. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
-    return dict(check_variable(word) for word in env), dict(check_label(word) for word in label)
+    return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
 def _settings(caller: Caller) -> LaunchSpec:
@@ -82,40 +82,40 @@ def _settings(caller: Caller) -> LaunchSpec:
     return {"persist": settings.persist, "outlive": settings.keep}
 
 
-def checked_directory(caller: Caller, word: str) -> str:
-    """A directory as an absolute path, written as the caller wrote it where that is possible.
+def checked_directory(caller: Caller, directory: str) -> str:
+    """A directory as an absolute path, written as the caller wrote it if that is possible.
 
-    Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
+    Raises Refused if there is none, or the caller may not enter it.
     """
-    if not word:
+    if not directory:
         raise Refused("DIR is empty; write . for the current directory")
-    word = meant(caller, word)
+    directory = mapped(caller, directory)
     try:
-        path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
+        path = directory if directory[0] == "/" else os.path.join(os.getcwd(), directory)
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(f"{no_directory(word)}; create it first, or name another")
+        raise Refused(f"{no_directory(directory)}; create it first, or name another")
     if not os.access(path, os.X_OK):
-        raise Refused(f"you have no access to {printable(word)}; choose another directory")
+        raise Refused(f"you have no access to {printable(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
-def meant(caller: Caller, word: str) -> str:
-    """A directory as it is meant on this machine: what was typed on another one may name that one's home.
+def mapped(caller: Caller, directory: str) -> str:
+    """Maps a path under the home of the machine where it was typed to this machine's home.
 
     `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
     """
-    if word == "~" or word[:2] == "~/":
-        word = paths.expanded(word)
-    return caller.origin.directory(word) if caller.origin is not None else word
+    if directory == "~" or directory[:2] == "~/":
+        directory = paths.expanded(directory)
+    return caller.origin.directory(directory) if caller.origin is not None else directory
 
 
-def no_directory(word: str) -> str:
-    """Says what is wrong with a word that names no directory."""
-    if os.path.lexists(word.replace("\0", "")):
-        return f"{printable(word)} is not a directory"
-    return f"there is no directory {printable(word)}"
+def no_directory(path: str) -> str:
+    """Says what is wrong with a path that leads to no directory."""
+    if os.path.lexists(path.replace("\0", "")):
+        return f"{printable(path)} is not a directory"
+    return f"there is no directory {printable(path)}"
 
 
 def start(order: LaunchSpec, name: str) -> Connection:
@@ -147,7 +147,7 @@ def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
 
 
 def next_name(name: str) -> str:
-    """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
+    """`NAME-2`, or the next that is free. Raises UsageError if it would be too long."""
     taken = set(paths.names())
     number = 2
     while f"{name}-{number}" in taken:

@@ -1,6 +1,6 @@
 """Dormant sessions, which have no daemon: their daemon died, or they ended while nobody was attached.
 
-What was kept of them is shown, and they are started again where a person, or a script's `--open`, wants that.
+What was kept of them is shown, and they are started again if a person, or a script's `--open`, wants that.
 """
 
 from __future__ import annotations

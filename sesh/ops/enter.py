@@ -108,7 +108,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
     """Raises Refused, with the words that were meant, if a new session's DIR is not there."""
-    path = create.meant(caller, directory or "")
+    path = create.mapped(caller, directory or "")
     if not directory or os.path.isdir(path.replace("\0", "/")):
         return
     if meant:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sesh.schema import Summary
 
 HERE = (2.0, 10.0)
-"""Seconds after which the sessions here are asked again without an event: at least, and where asking costs much."""
+"""Seconds after which the sessions here are asked again without an event: at least, and if asking costs much."""
 ELSEWHERE = (3.0, 50.0)
-"""The same between the answers of other hosts and the next question to them."""
+"""Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
 _SHARE, _SHARE_ELSEWHERE, _SHARE_STIRRED = 0.004, 0.002, 0.05
 """The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
 here while events come without end."""
@@ -39,7 +39,7 @@ class SessionIndex:
     """Live index: `here` are the sessions of this machine, `there` by host its sessions, or why it does not answer.
 
     A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`.
-    `hosts`: those to ask, None for the known remotes; sessions of this machine are left out where hosts are named.
+    `hosts`: those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
@@ -66,7 +66,7 @@ class SessionIndex:
         self._spent = time.process_time()
         """Seconds of the processor that were used until the sessions here were asked last."""
         self._spent_elsewhere = _spent_by_children()
-        """The same of child processes, until other hosts were asked last."""
+        """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
 
     def __enter__(self) -> SessionIndex:
         if self._hosts is None:
@@ -122,7 +122,7 @@ class SessionIndex:
             self._ask()
 
     def _stir(self, now: float) -> None:
-        """Has the sessions here asked soon; less and less so where something happens all the time."""
+        """Has the sessions here asked soon; less and less so if something happens all the time."""
         calm = now - self._looked_at >= self._most
         self._stirred, self._gather = True, _SOON if calm else min(2 * self._gather, self._most)
         self._next_here = min(self._next_here, max(now + _SOON, self._looked_at + self._gather))
@@ -132,8 +132,9 @@ class SessionIndex:
         self._stirred = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
-        for descriptor in [each for each in self._followed if not _drained(each)]:
-            self._followed.pop(descriptor)[1].close()
+        for descriptor in list(self._followed):
+            if not _drained(descriptor):
+                self._followed.pop(descriptor)[1].close()
 
     def _look(self) -> None:
         """Asks the sessions of this machine, and listens to those that are new."""

@@ -32,9 +32,9 @@ _LARGEST = 1 << 16
 
 @op("places.here")
 def here(caller: Caller, directory: str) -> SessionHere:
-    """The session of a directory: its `name`, the `directory`, and whether it is `there`, also where it has ended.
+    """The session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
 
-    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused where there is no
+    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused if there is no
     such directory.
     """
     from sesh.ops import create
@@ -99,7 +99,7 @@ def _repository_name(root: str) -> str:
 
 
 def _line(path: str) -> str:
-    """The first line of a file, empty where it cannot be read."""
+    """The first line of a file, empty if it cannot be read."""
     try:
         content = paths.read_regular(path, _LARGEST)
     except OSError:
@@ -118,7 +118,7 @@ def valid(text: str) -> str:
 
 
 def directories() -> list[str]:
-    """Directories where a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
+    """Directories in which a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
     return list(dict.fromkeys(_of_zoxide() or _of_past_sessions()))[:MOST]
 
 
@@ -130,7 +130,7 @@ def _of_zoxide() -> list[str]:
 
 
 def _of_past_sessions() -> list[str]:
-    """Where sessions that have ended began, the last one first; jobs left out."""
+    """The directories of sessions that have ended, the last one first; jobs left out."""
     try:
         ended = [result for result in results.every() if not result.get("job")]
     except Refused:

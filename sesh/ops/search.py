@@ -28,8 +28,8 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
 
     A hit: `session`, `line` (from 1, among the lines that are kept), `text`, `before` and `after` (as many lines as
-    `context` says), and the `command` that printed it with the moment it `started`, where that is known. Raises
-    UsageError, Refused where the pattern takes too long.
+    `context` says), and the `command` that printed it with the moment it `started`, if that is known. Raises
+    UsageError, Refused if the pattern takes too long.
     """
     chosen = [find.checked(name, "--grep") for name in dict.fromkeys(names)]
     if not chosen:

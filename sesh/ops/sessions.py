@@ -236,7 +236,7 @@ def restart(caller: Caller, name: str) -> Named:
     """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
 
     A shell starts in the directory that it is in now. The environment is the caller's. Raises what keeps it from
-    starting before it is ended, where that is known: no such directory, the session that the caller types in.
+    starting before it is ended, if that is known: no such directory, the session that the caller types in.
     """
     from sesh.ops import create
 
@@ -264,7 +264,7 @@ def restart(caller: Caller, name: str) -> Named:
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     """Ends sessions, without names the one that the caller types in: those that were `killed`, what `failed`.
 
-    Raises the error of a single session; Refused where the person does not want to end the one they are in.
+    Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
     chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)]
     if not chosen:

@@ -148,7 +148,7 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
 
 _WAIT, _LOGS = 1, 2
 _FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
-"""What a daemon says with the last lines where it knows how to go on from there."""
+"""The keys of a daemon's answer with the last lines if it knows how to go on from there."""
 
 
 class LiveLog:
