@@ -78,7 +78,7 @@ def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[
     found = []
     for word, answer in lookup.summaries(cli.caller, hosts):
         if isinstance(answer, SeshError):
-            printing.text(table.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
+            printing.text(table.remark(word, lookup.reason(answer)))
             continue
         rows = [each for each in answer if bears(each, wanted)]
         if rows:

@@ -111,11 +111,17 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
 
 def _daemon_died(name: str, record: Record | None, deadline: float) -> bool:
     """Whether the daemon that closed the connection ends indeed; the files that it left are removed."""
-    while record is not None and records.here(record) and records.alive(record):
+    if record is not None and records.here(record) and not _dies(record, deadline):
+        return False
+    forget(name)
+    return True
+
+
+def _dies(record: Record, deadline: float) -> bool:
+    while records.alive(record):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)  # no event tells of its end
-    forget(name)
     return True
 
 
@@ -131,9 +137,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
     except ProcessLookupError:
         pass
-    deadline = time.monotonic() + _KILL_TIMEOUT
-    while records.alive(record) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    _dies(record, time.monotonic() + _KILL_TIMEOUT)
     for group in groups:
         try:
             os.killpg(group, signal.SIGKILL)

@@ -12,7 +12,7 @@ import time
 
 from sesh import paths, platform, wire
 from sesh.errors import SeshError
-from sesh.ops.lookup import SKIPPED, Asking, hosts, skipped
+from sesh.ops.lookup import SKIPPED, Asking, hosts, reason, skipped
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -72,8 +72,8 @@ class SessionIndex:
         if self._hosts is None:
             paths.ready_directory()
             self._directory = platform.watch_directory(paths.directory())
-        self._look()
-        self._ask()
+        self._ask_here()
+        self._ask_hosts()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,9 +117,9 @@ class SessionIndex:
             self._stir(now)
         self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
-            self._look()
+            self._ask_here()
         if not self.pending and (self._refreshed or now >= self._next_there):
-            self._ask()
+            self._ask_hosts()
 
     def _stir(self, now: float) -> None:
         """Has the sessions here asked soon; less and less so if something happens all the time."""
@@ -136,8 +136,8 @@ class SessionIndex:
             if not _drained(descriptor):
                 self._followed.pop(descriptor)[1].close()
 
-    def _look(self) -> None:
-        """Asks the sessions of this machine, and listens to those that are new."""
+    def _ask_here(self) -> None:
+        """Asks the sessions here, and follows the events of those that are new."""
         if self._hosts is not None:
             return
         self._drain()
@@ -163,8 +163,7 @@ class SessionIndex:
         os.set_blocking(connection.inbound, False)
         self._followed[connection.inbound] = (name, connection)
 
-    def _ask(self) -> None:
-        """Asks the other hosts."""
+    def _ask_hosts(self) -> None:
         refreshed, self._refreshed = self._refreshed, False
         asked, unasked = self._hosts, list[str]()
         if asked is None:
@@ -182,7 +181,7 @@ class SessionIndex:
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():
-                    self.there[host] = _rows_or_reason(answer)
+                    self.there[host] = reason(answer) if isinstance(answer, SeshError) else answer
                     self.remarks[host] = asking.remarks.get(host, "")
             if asking.waiting and not asking.left() and asking is not self._late:
                 self._late = asking
@@ -199,12 +198,6 @@ def _bounded(seconds: float, least: float, most: float) -> float:
 def _spent_by_children() -> float:
     times = os.times()
     return times.children_user + times.children_system
-
-
-def _rows_or_reason(answer: list[Summary] | SeshError) -> list[Summary] | str:
-    if isinstance(answer, SeshError):
-        return "unreachable" if answer.code == "unreachable" else str(answer)
-    return answer
 
 
 def _drained(descriptor: int) -> bool:

@@ -39,6 +39,11 @@ SKIPPED = "unreachable less than a minute ago; not asked again"
 """What a list says of the hosts that `skipped` names."""
 
 
+def reason(error: SeshError) -> str:
+    """What a list says of a host that gave this error in the place of its sessions."""
+    return "unreachable" if error.code == "unreachable" else str(error)
+
+
 def hosts(caller: Caller) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
     from sesh.remote import known
