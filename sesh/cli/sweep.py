@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import moments, wording
 from sesh.cli import printing
 from sesh.errors import rebuild
-from sesh.ops.sweep import clear, find
+from sesh.ops.sweep import clear, leftovers
 from sesh.reach.host_target import HostTarget
 from sesh.reach.target import Target
 
@@ -49,7 +49,7 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
     """Sweeps one machine; the answer in JSON."""
     target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
     # An older sesh does not know `surely`.
-    rows = target.call(find, older=older) if asks else target.call(find, older=older, surely=True)
+    rows = target.call(leftovers, older=older) if asks else target.call(leftovers, older=older, surely=True)
     forgets = True
     if not cli.json:
         _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")

@@ -22,6 +22,7 @@ from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.lean import socket
 from sesh.names import is_name
+from sesh.reach import find
 from sesh.reach.op import op
 from sesh.store import listing, records, results
 
@@ -48,7 +49,7 @@ class Leftover:
 
     `kind`: ended, lost, file, daemon, bridge, connection, version. `what`: the session, the path, or the command.
     `age`: seconds since it was used. `clear` removes it, and returns whether it is gone; it raises SeshError or OSError
-    with the reason. `pid`: of a process that lives. `sure`: seconds for which it has been left over at least.
+    with the reason. `pid`: of a process that lives. `settled`: seconds for which it has been left over at least.
     """
 
     kind: str
@@ -56,7 +57,7 @@ class Leftover:
     age: float
     clear: Callable[[], bool]
     pid: int | None = None
-    sure: float | None = None
+    settled: float | None = None
 
     def facts(self) -> LeftoverFacts:
         """The leftover as JSON shows it."""
@@ -64,37 +65,35 @@ class Leftover:
 
 
 @op("leftovers.find")
-def find(caller: Caller, older: float = 0.0, surely: bool = False) -> list[LeftoverFacts]:
+def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[LeftoverFacts]:
     """What is left over here and is older than so many seconds, the oldest first: a row each, see `Leftover`.
 
     `surely`: nobody is asked before it is cleared, so a session counts from when it ended, and from when it was first
     found lost: how long it had been idle before says nothing. Raises Refused if the directory of sessions is not to be
     trusted; files of sessions that are not are noted.
     """
-    from sesh.reach.find import note_damage
-
-    note_damage(caller)
-    leftovers = sorted(_all(), key=lambda leftover: -leftover.age)
-    return [
-        leftover.facts()
-        for leftover in leftovers
-        if max(0.0, leftover.sure if surely and leftover.sure is not None else leftover.age) >= older
-    ]
+    find.note_damage(caller)
+    rows = []
+    for leftover in sorted(_all(), key=lambda leftover: leftover.age, reverse=True):
+        age = leftover.settled if surely and leftover.settled is not None else leftover.age
+        if max(0.0, age) >= older:
+            rows.append(leftover.facts())
+    return rows
 
 
 @op("leftovers.clear")
 def clear(
     _caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False, forgets: bool = True
 ) -> list[LeftoverFacts]:
-    """Clears what `find` found; `ends`: also processes that live; `forgets`: also sessions, which can be read.
+    """Clears what `leftovers` gave; `ends`: also processes that live; `forgets`: also sessions, which can be read.
 
     The rows again, with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
     `SeshError.facts` gives it. What has gone meanwhile is cleared.
     """
-    leftovers = {(leftover.kind, leftover.what, leftover.pid): leftover for leftover in _all()}
+    present = {(leftover.kind, leftover.what, leftover.pid): leftover for leftover in _all()}
     rows: list[LeftoverFacts] = []
     for row in wanted:
-        leftover = leftovers.get((row["kind"], row["what"], row["pid"]))
+        leftover = present.get((row["kind"], row["what"], row["pid"]))
         if leftover is None:
             rows.append({**row, "cleared": True})
         elif leftover.pid is not None and not ends:
@@ -138,7 +137,7 @@ def _sessions() -> Iterator[Leftover]:
         now = time.time()
         since = moments.seconds(session.get("last_activity")) or moments.seconds(session.get("created")) or now
         forget = partial(_forget, name, str(record.get("id")))
-        yield Leftover(kind, name, now - since, forget, sure=_settled_for(name, kind))
+        yield Leftover(kind, name, now - since, forget, settled=_settled_for(name, kind))
 
 
 def _settled_for(name: str, kind: str) -> float:
