@@ -14,7 +14,7 @@ import signal
 import stat
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from sesh import moments, paths, platform, programs
@@ -172,39 +172,43 @@ def _age(path: str) -> float:
     return time.time() - os.lstat(path).st_mtime
 
 
-def _file(path: str, kind: str = "file") -> Leftover:
-    return Leftover(kind, path, _age(path), partial(_unlink, path))
+def _files() -> Iterator[Leftover]:
+    """Files that nothing uses any more, and what killed processes did not finish."""
+    from sesh.remote import known
+
+    _ids.cache_clear()
+    for folder, kind, is_left in (
+        (paths.directory(), "file", _is_unused),
+        (results.directory(), "file", paths.is_abandoned),
+        (known.directory(), "file", paths.is_abandoned),
+        (paths.zygote_directory(), "file", _is_stale),
+        (_control_directory(), "connection", _is_stale),
+    ):
+        if folder is None or not paths.trusted(folder):
+            continue
+        for entry in os.listdir(folder):
+            path = os.path.join(folder, entry)
+            try:
+                if is_left(path):
+                    yield Leftover(kind, path, _age(path), partial(_remove, path, is_left))
+            except FileNotFoundError:
+                continue  # it was in use, and is gone
 
 
-def _unlink(path: str) -> bool:
+def _remove(path: str, is_left: Callable[[str], bool]) -> bool:
+    """Removes a file if it is still left over."""
     try:
-        os.unlink(path)
+        with paths.locked(paths.ready_directory()):
+            _ids.cache_clear()
+            if not is_left(path):
+                return False
+            os.unlink(path)
     except FileNotFoundError:
         pass  # another process has cleared it
     return True
 
 
-def _files() -> Iterator[Leftover]:
-    """Files in the directory of sessions that nothing uses any more, and what killed processes did not finish."""
-    folder = paths.directory()
-    if not paths.trusted(folder):
-        return
-    ids, shared = _ids(), bool(platform.network_filesystem(folder))
-    for entry in os.listdir(folder):
-        try:
-            if _is_left(entry, ids, shared=shared):
-                path = os.path.join(folder, entry)
-                yield Leftover("file", path, _age(path), partial(_remove, entry))
-        except FileNotFoundError:
-            continue  # it was in use, and is gone
-    from sesh.remote import known
-
-    for other in (results.directory(), known.directory()):
-        for entry in os.listdir(other) if os.path.isdir(other) and paths.trusted(other) else ():
-            if paths.is_abandoned(path := os.path.join(other, entry)):
-                yield _file(path)
-
-
+@cache
 def _ids() -> set[str] | None:
     """The ids of all sessions; None if a record is not to be believed, and with it which files are its session's."""
     try:
@@ -213,26 +217,36 @@ def _ids() -> set[str] | None:
         return None
 
 
-def _is_left(entry: str, ids: set[str] | None, *, shared: bool) -> bool:
-    """Whether a file of the directory is left over; links are never followed. `shared`: with another machine, whose
-    processes and listeners this one does not see."""
-    status = os.lstat(os.path.join(paths.directory(), entry))
+def _is_unused(path: str) -> bool:
+    """Whether a file of the directory of sessions is left over. Links are never followed."""
+    entry, status = os.path.basename(path), os.lstat(path)
     young = time.time() - status.st_mtime < paths.SETTLED
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or young:
         return False
     if session := _OF_A_SESSION.fullmatch(entry):
+        ids = _ids()
         return ids is not None and session[1] not in ids
     if _FOR_A_RUN.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
-    if shared:
-        return False
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        return not (pid and platform.start_time(int(pid)))
-    name, suffix = os.path.splitext(entry)
-    if not (is_name(name) and suffix in _IS_KIND and _IS_KIND[suffix](status.st_mode)):
-        return False
-    return records.readable(name) is None and _listener(paths.socket_path(name)) is None
+        unused = not (pid and platform.start_time(int(pid)))
+    else:
+        name, suffix = os.path.splitext(entry)
+        if not (is_name(name) and suffix in _IS_KIND and _IS_KIND[suffix](status.st_mode)):
+            return False
+        unused = records.readable(name) is None and _listener(paths.socket_path(name)) is None
+    # Neither processes nor listeners of another machine that shares the directory are seen here.
+    return unused and not platform.network_filesystem(paths.directory())
+
+
+def _is_stale(path: str) -> bool:
+    """Whether nothing listens on a socket, or nothing holds a lock file, or a note of a refused login is old."""
+    mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
+    if stat.S_ISSOCK(mode):
+        return age > 1.0 and _listener(path) is None
+    is_lock = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".refused"))
+    return is_lock and age > paths.SETTLED and not paths.held(path)
 
 
 def _listener(path: str) -> int | None:
@@ -249,16 +263,6 @@ def _listener(path: str) -> int | None:
         return 0
     finally:
         opened.close()
-
-
-def _remove(entry: str) -> bool:
-    """Removes a file of the directory if it is still left over."""
-    folder = paths.directory()
-    with paths.locked(folder):
-        try:
-            return _is_left(entry, _ids(), shared=False) and _unlink(os.path.join(folder, entry))
-        except FileNotFoundError:
-            return True
 
 
 # -- versions that were deployed
@@ -413,44 +417,26 @@ def _orphaned_bridges() -> list[int]:
 # -- shared connections
 
 
-def connections() -> Iterator[Leftover]:
-    """Stale sockets of shared connections, and ssh processes whose connection no socket leads to."""
+def _control_directory() -> str | None:
+    """The directory of the sockets; None if no host was ever reached, or it is not to be trusted."""
     from sesh.remote import known
     from sesh.remote.ssh import ssh
 
-    for path in _stale_sockets(paths.zygote_directory()):
-        yield _file(path)
     try:
-        folder = ssh.control_directory() if known.exist() else None
+        return ssh.control_directory() if known.exist() else None
     except Refused:
-        folder = None
+        return None
+
+
+def connections() -> Iterator[Leftover]:
+    """Ssh processes whose connection no socket leads to."""
+    folder = _control_directory()
     if folder is None:
         return
-    for path in _stale_sockets(folder):
-        yield _file(path, "connection")
     for pid, words in _adopted().items():  # while it logs in it still has its parent
         path = _control_path(words, folder)
         if path and not _is_master(pid, path):
             yield _orphan("connection", f"ssh {pid}, a shared connection without a socket", pid)
-
-
-def _stale_sockets(folder: str) -> Iterator[str]:
-    """Sockets in a directory on which nothing listens, lock files that nothing holds, and notes of refused logins."""
-    if not os.path.isdir(folder) or not paths.trusted(folder, "SESH_CTRL_DIR"):
-        return
-    for entry in os.listdir(folder):
-        path = os.path.join(folder, entry)
-        try:
-            mode, age = os.lstat(path).st_mode, _age(path)
-        except FileNotFoundError:
-            continue
-        if stat.S_ISSOCK(mode):
-            stale = age > 1.0 and _listener(path) is None
-        else:
-            is_lock = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".refused"))
-            stale = is_lock and age > paths.SETTLED and not paths.held(path)
-        if stale:
-            yield path
 
 
 def _control_path(words: list[str], folder: str) -> str:
