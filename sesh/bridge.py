@@ -46,7 +46,7 @@ OPS = {
     "enter.attach": "enter",
     "enter.go": "enter",
     "enter.job": "begin",
-    "enter.new": "enter",
+    "enter.new": "new",
     "follow.all_events": "events",
     "follow.ended": "wait",
     "follow.log": "events",

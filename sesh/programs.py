@@ -34,6 +34,19 @@ def find(name: str) -> str | None:
     return next((path for path in paths if is_program(path)), None)
 
 
+def printed(*words: str, timeout: float) -> str | None:
+    """What a program prints on stdout, or else on stderr; None where it cannot be run, or takes too long (seconds)."""
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, env=environment(), check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return os.fsdecode(done.stdout or done.stderr)
+
+
 def shell(creator: Mapping[str, str]) -> str:
     """The user's shell: `$SHELL` if it is an absolute path to a program, else the one of passwd(5), else /bin/sh."""
     path = creator.get("SHELL", "")

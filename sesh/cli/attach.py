@@ -243,11 +243,12 @@ def new(
         from sesh.cli.open import new_detached
 
         return new_detached(cli, name, spec, choice)
+    from sesh.ops.new import new as new_session
 
     def entered(target: Target) -> Entered:
         if asks or target.host is not None:  # an older sesh there does not know the word
-            return target.enter(enter.new, name=name, spec=spec, choice=choice)
-        return target.enter(enter.new, name=name, spec=spec, choice=choice, asks=False)
+            return target.enter(new_session, name=name, spec=spec, choice=choice)
+        return target.enter(new_session, name=name, spec=spec, choice=choice, asks=False)
 
     def exists(target: Target) -> bool:
         return target.host is not None and _exists(target, name or "NAME")

@@ -106,7 +106,7 @@ class Invocation:
             return
         from sesh.ops import lookup
 
-        host = lookup.find(self.caller, name, "" if creates else self.verb, creates=creates)
+        host = lookup.host_of(self.caller, name, "" if creates else self.verb, creates=creates)
         if host is not None:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.caller.remember(f"{name} on @{host}")

@@ -72,7 +72,7 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
                 printing.text("\n".join(lines))
             rows += own
         elif table is not None:
-            printing.text(table.remark(host, "unreachable" if answer.code == "unreachable" else str(answer)))
+            printing.text(table.remark(host, lookup.reason(answer)))
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import moments, wording
 from sesh.cli import printing
 from sesh.errors import rebuild
-from sesh.ops.sweep import clear, find
+from sesh.ops.sweep import clear, leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def sweep(
 def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
     target = cli.target_of(host)
     # An older sesh does not know `surely`.
-    rows = target.call(find, older=older) if asks else target.call(find, older=older, surely=True)
+    rows = target.call(leftovers, older=older) if asks else target.call(leftovers, older=older, surely=True)
     forgets = True
     if not cli.json:
         _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")

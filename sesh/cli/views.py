@@ -74,7 +74,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         return
     with stream:
         stream.audience = cli.caller.audience
-        views.Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
+        views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
 
 
 def _paged(cli: Invocation, name: str) -> int:

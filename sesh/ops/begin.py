@@ -13,8 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.op import Entered
-    from sesh.schema import LaunchSpec, Spec, Summary
-    from sesh.wire import Connection
+    from sesh.schema import Spec
 
 
 @op("enter.job", creates=True)
@@ -28,28 +27,24 @@ def job(
 ) -> Entered:
     """A job that has begun: the command of `spec` is its session's program, under the lowest free number if unnamed.
 
-    Raises what keeps it from beginning, as 125 where no other code says more.
+    Raises what keeps it from beginning, as 125 if no other code says more.
     """
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
     try:
-        what = create.order(caller, **(spec or {}))
-        what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
+        order = create.order(caller, **(spec or {}))
+        order |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
-            return create.start_numbered(what)
-        if (known := find.dormant(name)) is not None:
-            return name, _job_instead(caller, name, known, what)
-        return name, create.start(what, name)
+            return create.start_numbered(order)
+        if (summary := find.dormant(name)) is None:
+            return name, create.start(order, name)
+        from sesh.ops import dormant
+
+        # A job that was lost is replaced, for what runs it each night; no other session is.
+        if (records.readable(name) or {}).get("job") is not True:
+            raise find.occupied(summary)
+        return name, dormant.start(caller, order, name, summary, again=False)
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise
-
-
-def _job_instead(caller: Caller, name: str, known: Summary, what: LaunchSpec) -> Connection:
-    """A job in the place of one that was lost, for what runs it each night; no other session is replaced by a job."""
-    from sesh.ops import dormant
-
-    if (records.readable(name) or {}).get("job") is not True:
-        raise find.occupied(known)
-    return dormant.start(caller, what, name, known, again=False)

@@ -24,7 +24,7 @@ def fork(
     `stdio`: its descriptors 0 to 2, None for /dev/null, this process's stderr as the third. `directory`: where it
     works, None for that of this process. `keep`: one further descriptor that it keeps; all others are closed.
 
-    Raises Refused where the system starts no process.
+    Raises Refused if the system starts no process.
     """
     try:
         pid = os.fork()
@@ -41,7 +41,7 @@ def fork(
             stdio = (nothing, nothing, 2)
         for number, descriptor in enumerate(stdio):
             os.dup2(descriptor, number)
-        _close_others(keep, max(256, *(each + 1 for each in stdio), keep + 1))
+        _close_others(keep, max(256, *(descriptor + 1 for descriptor in stdio), keep + 1))
         if directory is not None:
             os.chdir(directory)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # what came since the fork is this one's too

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
 
+PAUSE = 0.01
+"""Seconds between two tries to take a name."""
 _starting = Lock()
 """Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
 
@@ -31,7 +33,7 @@ def order(
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> LaunchSpec:
-    """What a new session is to be, without its name: the caller's surroundings, and what the words say.
+    """The order for a new session, without its name: the caller's surroundings, and what the words say.
 
     Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
     """
@@ -69,7 +71,7 @@ def order(
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     """The variables and the labels that the caller gives. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
-    return dict(check_variable(word) for word in env), dict(check_label(word) for word in label)
+    return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
 def _settings(caller: Caller) -> LaunchSpec:
@@ -80,43 +82,43 @@ def _settings(caller: Caller) -> LaunchSpec:
     return {"persist": settings.persist, "outlive": settings.keep}
 
 
-def checked_directory(caller: Caller, word: str) -> str:
-    """A directory as an absolute path, written as the caller wrote it where that is possible.
+def checked_directory(caller: Caller, directory: str) -> str:
+    """A directory as an absolute path, written as the caller wrote it if that is possible.
 
-    Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
+    Raises Refused if there is none, or the caller may not enter it.
     """
-    if not word:
+    if not directory:
         raise Refused("DIR is empty; write . for the current directory")
-    word = meant(caller, word)
+    directory = mapped(caller, directory)
     try:
-        path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
+        path = directory if directory[0] == "/" else os.path.join(os.getcwd(), directory)
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(f"{no_directory(word)}; create it first, or name another")
+        raise Refused(f"{no_directory(directory)}; create it first, or name another")
     if not os.access(path, os.X_OK):
-        raise Refused(f"you have no access to {printable(word)}; choose another directory")
+        raise Refused(f"you have no access to {printable(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
-def meant(caller: Caller, word: str) -> str:
-    """A directory as it is meant on this machine: what was typed on another one may name that one's home.
+def mapped(caller: Caller, directory: str) -> str:
+    """Maps a path under the home of the machine where it was typed to this machine's home.
 
     `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
     """
-    if word == "~" or word[:2] == "~/":
-        word = paths.expanded(word)
-    return caller.origin.directory(word) if caller.origin is not None else word
+    if directory == "~" or directory[:2] == "~/":
+        directory = paths.expanded(directory)
+    return caller.origin.directory(directory) if caller.origin is not None else directory
 
 
-def no_directory(word: str) -> str:
-    """Says what is wrong with a word that names no directory."""
-    if os.path.lexists(word.replace("\0", "")):
-        return f"{printable(word)} is not a directory"
-    return f"there is no directory {printable(word)}"
+def no_directory(path: str) -> str:
+    """Says what is wrong with a path that leads to no directory."""
+    if os.path.lexists(path.replace("\0", "")):
+        return f"{printable(path)} is not a directory"
+    return f"there is no directory {printable(path)}"
 
 
-def start(what: LaunchSpec, name: str) -> Connection:
+def start(order: LaunchSpec, name: str) -> Connection:
     """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
 
     Raises Exists, CannotStart, Refused.
@@ -125,13 +127,13 @@ def start(what: LaunchSpec, name: str) -> Connection:
 
     try:
         with _starting:
-            return launch.start_daemon({**what, "name": name})
+            return launch.start_daemon({**order, "name": name})
     except Exists:
         raise find.taken(name) from None
 
 
-def start_numbered(what: LaunchSpec) -> tuple[str, Connection]:
-    """The same under the lowest free number from 1; when another takes that number first, under the next."""
+def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
+    """Starts the session under the lowest free number from 1: its name and the connection."""
     number = 0
     while True:
         taken = set(paths.names())
@@ -139,13 +141,13 @@ def start_numbered(what: LaunchSpec) -> tuple[str, Connection]:
         while str(number) in taken:
             number += 1
         try:
-            return str(number), start(what, str(number))
+            return str(number), start(order, str(number))
         except Exists:
-            continue
+            continue  # another process was faster
 
 
 def next_name(name: str) -> str:
-    """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
+    """`NAME-2`, or the next that is free. Raises UsageError if it would be too long."""
     taken = set(paths.names())
     number = 2
     while f"{name}-{number}" in taken:

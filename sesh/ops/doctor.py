@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from sesh import config, paths, platform, programs
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
@@ -13,15 +14,15 @@ from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.store import listing, records, results
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sesh.reach.caller import Caller
     from sesh.schema import Finding
 
+    Check = Callable[[Caller], Iterator[Finding]]
+
 OK, WARNING, ERROR = "ok", "warning", "error"
-OLDEST = (3, 10)
 _ROOM = 16 << 20
 """Bytes that should be free where sessions keep their files."""
 _MANY = 256
@@ -41,31 +42,35 @@ def row(check: str, state: str, message: str, remedy: str = "") -> Finding:
 def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:
     """An error as a finding; `remedy`: for one that has none itself."""
     message, _, hint = error.message.partition("; ")
-    return row(check, ERROR, message, "; ".join(each for each in (hint, error.hint) if each) or remedy)
+    return row(check, ERROR, message, "; ".join(filter(None, (hint, error.hint))) or remedy)
+
+
+def _ok(check: str, message: str) -> Finding:
+    return row(check, OK, message)
+
+
+def _warning(check: str, message: str, remedy: str) -> Finding:
+    return row(check, WARNING, message, remedy)
 
 
 @op("checks.all_")
 def all_(caller: Caller) -> list[Finding]:
     """All findings, in the order in which a person should read them."""
-    found = []
+    findings: list[Finding] = []
     for name, check in CHECKS.items():
         try:
-            found += list(check(caller))
+            findings += check(caller)
         except SeshError as error:
-            found.append(error_row(name, error))
+            findings.append(error_row(name, error))
         except OSError as error:
-            found.append(row(name, WARNING, f"this cannot be checked: {error.strerror}"))
-    return found
+            findings.append(row(name, WARNING, f"this cannot be checked: {error.strerror}"))
+    return findings
 
 
 def _python(_caller: Caller) -> Iterator[Finding]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] < OLDEST:
-        yield row("python", ERROR, f"{version} is too old", "install Python 3.10 or newer, and reinstall sesh with it")
-    else:
-        yield row("python", OK, f"{version}, {sys.executable}")
     from importlib.util import find_spec
 
+    yield _ok("python", f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
     for name, loss, state in (
         ("ptyprocess", "sessions cannot be created", ERROR),
         ("pyte", "screens cannot be shown", ERROR),
@@ -73,8 +78,8 @@ def _python(_caller: Caller) -> Iterator[Finding]:
     ):
         if find_spec(name) is None:
             yield row("packages", state, f"{name} is missing: {loss}", "reinstall sesh")
-    if sys.version_info[:2] == OLDEST and find_spec("tomli") is None:
-        yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
+    if sys.version_info[:2] == (3, 10) and find_spec("tomli") is None:
+        yield _warning("packages", "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
 
 def _system(_caller: Caller) -> Iterator[Finding]:
@@ -86,12 +91,11 @@ def _system(_caller: Caller) -> Iterator[Finding]:
     except OSError as error:
         yield row("system", ERROR, f"cannot open a pseudoterminal: {error.strerror}", "mount /dev/pts; see: man 4 pts")
     else:
-        yield row("system", OK, f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
-    named = os.environ.get("SHELL", "")
-    taken = programs.shell(os.environ)
-    if named and named != taken:
-        yield row(
-            "shell", WARNING, f"SHELL={printable(named)} is not a program; {taken} is used", "set SHELL to your shell"
+        yield _ok("system", f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
+    chosen, taken = os.environ.get("SHELL", ""), programs.shell(os.environ)
+    if chosen not in ("", taken):
+        yield _warning(
+            "shell", f"SHELL={printable(chosen)} is not a program; {taken} is used", "set SHELL to your shell"
         )
 
 
@@ -102,20 +106,17 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
         pass
     room = os.statvfs(path)
     if room.f_bavail * room.f_frsize < _ROOM:
-        yield row(
-            "directory", WARNING, f"{path}: the disk is nearly full", "free some space; checkpoints and results need it"
+        yield _warning(
+            "directory", f"{path}: the disk is nearly full", "free some space; checkpoints and results need it"
         )
-    kind = platform.network_filesystem(path)
-    if kind:
-        yield row(
-            "directory", WARNING, f"{path} is on a network file system ({kind}), where sockets and locks may fail",
-            "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh",
-        )  # fmt: skip
+    if kind := platform.network_filesystem(path):
+        remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
+        message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
+        yield _warning("directory", message, remedy)
     longest = len(os.fsencode(path)) + 1 + 64 + len(paths.SOCKET)
-    more = (
-        " (long path: sockets are opened relative to the directory)" if longest > platform.LONGEST_SOCKET_PATH else ""
-    )
-    yield row("directory", OK, f"{path}, private{more}")
+    long = longest > platform.LONGEST_SOCKET_PATH
+    more = " (long path: sockets are opened relative to the directory)" if long else ""
+    yield _ok("directory", f"{path}, private{more}")
     from sesh.remote import known
 
     for reason in [*listing.refusals(), *results.damage(), *known.damage()]:
@@ -123,22 +124,22 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
-    found = config.load()
-    for warning in found.warnings:
-        yield row("settings", WARNING, str(warning), "fix that line")
     from sesh.keynames import DetachKey
 
-    for where, word, state in (
+    settings = config.load()
+    for warning in settings.warnings:
+        yield _warning("settings", str(warning), "fix that line")
+    for source, key, state in (
         ("SESH_DETACH_KEY", os.environ.get("SESH_DETACH_KEY"), ERROR),
-        (found.path, found.detach_key, WARNING),
+        (settings.path, settings.detach_key, WARNING),
     ):
         try:
-            DetachKey.parse(word or "C-\\")
+            DetachKey.parse(key or "C-\\")
         except UsageError as error:
-            yield row("settings", state, f"{where}: {error}", "use tmux's key names: C-\\ or 'C-b d'")
+            yield row("settings", state, f"{source}: {error}", "use tmux's key names: C-\\ or 'C-b d'")
     log = os.environ.get("SESH_EVENT_LOG")
     if log and not os.access(log if os.path.exists(log) else os.path.dirname(os.path.abspath(log)), os.W_OK):
-        yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
+        yield _warning("settings", f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
 
 
 def _terminal(caller: Caller) -> Iterator[Finding]:
@@ -150,156 +151,127 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
     if term is None:
         return
     if term in ("", "dumb"):
-        yield row(
-            "terminal",
-            WARNING,
-            "TERM is not set to a terminal type",
-            "set TERM to your terminal's type, such as xterm-256color",
-        )
+        remedy = "set TERM to your terminal's type, such as xterm-256color"
+        yield _warning("terminal", "TERM is not set to a terminal type", remedy)
     elif not platform.has_terminfo(term, os.environ):
-        yield row(
-            "terminal", WARNING, f"this machine has no terminfo entry for {printable(term)}; "
-                                 "programs get xterm-256color",
-            "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -",
-        )  # fmt: skip
+        message = f"this machine has no terminfo entry for {printable(term)}; programs get xterm-256color"
+        yield _warning("terminal", message, "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -")
     else:
-        yield row("terminal", OK, term)
+        yield _ok("terminal", term)
 
 
 def _locale(caller: Caller) -> Iterator[Finding]:
     variables = dict(os.environ)
     if caller.origin is not None:
         variables = caller.origin.environment(variables)
-    wanted = next((value for key in ("LC_ALL", "LC_CTYPE", "LANG") if (value := variables.get(key))), "")
-    if "UTF8" not in wanted.upper().replace("-", ""):
-        message = f"{printable(wanted or 'none')} is not UTF-8: programs may garble their text"
-        yield row("locale", WARNING, message, "set LANG to a UTF-8 locale, such as C.UTF-8")
-    elif not locale_exists(wanted):
-        yield row("locale", WARNING, f"{printable(wanted)} does not exist here", "generate it, or set LANG=C.UTF-8")
+    locale = next((value for key in ("LC_ALL", "LC_CTYPE", "LANG") if (value := variables.get(key))), "")
+    if "UTF8" not in locale.upper().replace("-", ""):
+        message = f"{printable(locale or 'none')} is not UTF-8: programs may garble their text"
+        yield _warning("locale", message, "set LANG to a UTF-8 locale, such as C.UTF-8")
+    elif not locale_exists(locale):
+        yield _warning("locale", f"{printable(locale)} does not exist here", "generate it, or set LANG=C.UTF-8")
     else:
-        yield row("locale", OK, wanted)
+        yield _ok("locale", locale)
 
 
 def _path(_caller: Caller) -> Iterator[Finding]:
     own = paths.expanded("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
-    if own not in (os.path.normpath(folder) for folder in folders if folder):
-        yield row("path", WARNING, f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
+    if own in (os.path.normpath(folder) for folder in folders if folder):
+        yield _ok("path", f"{own} is in PATH")
     else:
-        yield row("path", OK, f"{own} is in PATH")
+        yield _warning("path", f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
 
 
 def _program(_caller: Caller) -> Iterator[Finding]:
     """Whether `sesh` in PATH is this one: a session picker for tmux, among others, has the same name."""
     import shutil
-    import subprocess
 
     seen: set[str] = set()
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        found = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None
-        if found is None or os.path.realpath(found) in seen:
+        path = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None
+        if path is None or os.path.realpath(path) in seen:
             continue
         first = not seen
-        seen.add(os.path.realpath(found))
-        try:
-            done = subprocess.run(
-                [found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_VERSION_TIME, check=False
-            )
-            said = done.stdout.decode("utf-8", "replace").strip()
-        except (OSError, subprocess.TimeoutExpired):
-            said = ""
-        word, _, version = said.partition(" ")
-        if word == PROGRAM and version[:1].isdecimal():
-            yield row("program", OK, f"{printable(found)}, version {printable(version)}")
+        seen.add(os.path.realpath(path))
+        answer = (programs.printed(path, "--version", timeout=_VERSION_TIME) or "").strip()
+        name, _, version = answer.partition(" ")
+        if name == PROGRAM and version[:1].isdecimal():
+            yield _ok("program", f"{printable(path)}, version {printable(version)}")
             continue
-        what = "the session picker for tmux" if said.startswith(f"{PROGRAM} version") else "another program"
+        other = "the session picker for tmux" if answer.startswith(f"{PROGRAM} version") else "another program"
         order = "" if first else f", behind this {PROGRAM} in PATH"
         remedy = f"type {DISTRIBUTION} for this one, or have its directory come first in PATH" if first else ""
-        yield row("program", WARNING, f"{printable(found)} is {what}{order}", remedy)
+        yield _warning("program", f"{printable(path)} is {other}{order}", remedy)
 
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     """Whether logging out ends what runs."""
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
-        yield row("logout", OK, "no systemd here that could end sessions")
+        yield _ok("logout", "no systemd here that could end sessions")
         return
     import pwd
 
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    lingers = os.path.exists(f"/var/lib/systemd/linger/{user}")
+    lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
     if platform.logind_kills() and not lingers:
-        yield row(
-            "logout", WARNING, "logind ends your processes when you log out (KillUserProcesses=yes)",
-            "to keep them running: loginctl enable-linger",
-        )  # fmt: skip
+        message = "logind ends your processes when you log out (KillUserProcesses=yes)"
+        yield _warning("logout", message, "to keep them running: loginctl enable-linger")
     else:
-        yield row("logout", OK, f"sessions survive logout{' (lingering is on)' if lingers else ''}")
+        yield _ok("logout", f"sessions survive logout{' (lingering is on)' if lingers else ''}")
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
     """Daemons, and known remotes, that are another sesh than this one."""
     from sesh.remote import known
 
-    found = [(name, record) for name in paths.names() if (record := records.readable(name)) is not None]
-    others = [
-        (name, str(record.get("version")))
-        for name, record in found
-        if records.here(record) and records.alive(record) and record.get("version") != __version__
-    ]
-    for name, version in others:
-        message = f"{name} runs on sesh {printable(version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"$sesh --reload {name}")
-    stale = [each for each in known.all() if each.version and each.version != __version__]
-    for each in stale:
-        message = f"@{each.host} has sesh {printable(each.version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"{CALLED} --deploy @{each.host}")
-    if not others and not stale:
-        yield row("versions", OK, f"sesh {__version__} everywhere")
-    if len(found) > _MANY:
-        yield row("sessions", WARNING, f"{len(found)} sessions", "$sesh --sweep clears those that have ended")
+    everywhere, names = True, paths.names()
+    for name in names:
+        record = records.readable(name)
+        if (
+            record is None
+            or record.get("version") == __version__
+            or not (records.here(record) and records.alive(record))
+        ):
+            continue
+        everywhere = False
+        message = f"{name} runs on sesh {printable(str(record.get('version')))}, this is {__version__}"
+        yield _warning("versions", message, f"$sesh --reload {name}")
+    for remote in known.all():
+        if remote.version not in ("", __version__):
+            everywhere = False
+            message = f"@{remote.host} has sesh {printable(remote.version)}, this is {__version__}"
+            yield _warning("versions", message, f"{CALLED} --deploy @{remote.host}")
+    if everywhere:
+        yield _ok("versions", f"sesh {__version__} everywhere")
+    if len(names) > _MANY:
+        yield _warning("sessions", f"{len(names)} sessions", "$sesh --sweep clears those that have ended")
 
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:
-    import subprocess
-
     from sesh.remote.ssh import ssh
     from sesh.remote.ssh.destination import program
 
     name = program()
     if programs.find(name) is None:
-        yield row(
-            "ssh",
-            WARNING,
-            f"{printable(name)} is not installed: other hosts cannot be reached",
-            "install the OpenSSH client",
-        )
+        message = f"{printable(name)} is not installed: other hosts cannot be reached"
+        yield _warning("ssh", message, "install the OpenSSH client")
         return
-    done = subprocess.run(
-        [name, "-V"],
-        capture_output=True,
-        text=True,
-        env=programs.environment(),
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    version = (done.stderr or done.stdout).strip().partition("\n")[0]
-    if "OpenSSH" not in version:
-        yield row("ssh", WARNING, f"{printable(version)} is not OpenSSH", "install the OpenSSH client, or set SESH_SSH")
+    version = (programs.printed(name, "-V", timeout=_VERSION_TIME) or "").strip().partition("\n")[0]
+    if "OpenSSH" in version:
+        yield _ok("ssh", version)
     else:
-        yield row("ssh", OK, version)
+        yield _warning("ssh", f"{printable(version)} is not OpenSSH", "install the OpenSSH client, or set SESH_SSH")
     try:
-        folder = ssh.control_directory()
+        yield _ok("connections", f"shared, under {ssh.control_directory()}")
     except Refused as error:
         yield error_row("connections", error)
-    else:
-        yield row("connections", OK, f"shared, under {folder}")
     if (rsync := programs.find("rsync")) is None:
-        yield row("rsync", WARNING, "not installed: files are always copied whole to other hosts", "install rsync")
+        yield _warning("rsync", "not installed: files are always copied whole to other hosts", "install rsync")
     else:
-        yield row("rsync", OK, rsync)
+        yield _ok("rsync", rsync)
 
 
-CHECKS: dict[str, Callable[[Caller], Iterator[Finding]]] = {
+CHECKS: dict[str, Check] = {
     "python": _python,
     "system": _system,
     "directory": _directory,

@@ -30,28 +30,36 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
     return {**_end(others), **_end(own)}
 
 
-def end_this(name: str, number: str) -> None:
-    """Ends the session `number` (its id). Raises NotFound where it does not bear this name any more."""
-    for error in _end_portion([name], number).values():
+def end_this(name: str, session_id: str = "") -> None:
+    """Ends a session. Raises NotFound if it does not bear this name any more, the one with that id if that is given."""
+    for error in _end_portion([name], session_id).values():
         raise error
+
+
+def end_for(name: str, act: str) -> None:
+    """Ends a session that another one follows. Raises Refused if the caller types in it: `act` is what it cannot do."""
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        raise Refused(f"you are in {name}, and it cannot {act} itself; detach first")
+    end_this(name)
 
 
 def _end(names: Sequence[str]) -> dict[str, SeshError]:
     """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
     failed: dict[str, SeshError] = {}
     most = wire.most_connections()
-    for at in range(0, len(names), most):
-        failed |= _end_portion(names[at : at + most])
+    for first in range(0, len(names), most):
+        failed |= _end_portion(names[first : first + most])
     return failed
 
 
-def _end_portion(names: Sequence[str], number: str = "") -> dict[str, SeshError]:
+def _end_portion(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
     failed: dict[str, SeshError] = {}
     asked: dict[str, tuple[Record | None, wire.Connection]] = {}
     for name in names:
         try:
             record = records.readable(name) if paths.trusted(paths.directory()) else None
-            connection = _request_end(name, number)
+            connection = _request_end(name, session_id)
         except SeshError as error:
             failed[name] = error
             continue
@@ -66,23 +74,21 @@ def _end_portion(names: Sequence[str], number: str = "") -> dict[str, SeshError]
     return failed
 
 
-def _request_end(name: str, number: str) -> wire.Connection | None:
-    """A connection on which the daemon was asked to end its session, `number` alone where that is given (its id).
+def _request_end(name: str, session_id: str) -> wire.Connection | None:
+    """A connection on which the daemon was asked to end its session, if an id is given the one with that.
 
-    None where it had no daemon, and was forgotten.
+    None if it had no daemon, and was forgotten.
     """
     try:
         connection = find.required(name)
     except NotFound:
-        if forget(name, number):
+        if forget(name, session_id):
             return None
         connection = find.required(name)  # another process has started it again, or ended it
     try:
-        connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=number), time.monotonic() + 1)
-    except Unreachable:
-        pass  # it ended just now; reading says so
-    except TimedOut:
-        pass  # it does not read; waiting for the answer says so
+        connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=session_id), time.monotonic() + 1)
+    except (Unreachable, TimedOut):
+        pass  # it ended just now, or does not read: waiting for the answer says so
     return connection
 
 
@@ -105,11 +111,17 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
 
 def _daemon_died(name: str, record: Record | None, deadline: float) -> bool:
     """Whether the daemon that closed the connection ends indeed; the files that it left are removed."""
-    while record is not None and records.here(record) and records.alive(record):
+    if record is not None and records.here(record) and not _dies(record, deadline):
+        return False
+    forget(name)
+    return True
+
+
+def _dies(record: Record, deadline: float) -> bool:
+    while records.alive(record):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)  # no event tells of its end
-    forget(name)
     return True
 
 
@@ -125,9 +137,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
     except ProcessLookupError:
         pass
-    deadline = time.monotonic() + _KILL_TIMEOUT
-    while records.alive(record) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    _dies(record, time.monotonic() + _KILL_TIMEOUT)
     for group in groups:
         try:
             os.killpg(group, signal.SIGKILL)
@@ -136,17 +146,17 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     return forget(name)
 
 
-def forget(name: str, number: str = "") -> bool:
-    """Removes the files of a dormant session; False if it is none, or another machine's, or not `number` (its id).
+def forget(name: str, session_id: str = "") -> bool:
+    """Removes the files of a dormant session; False if it is none, or another machine's, or has another id than this.
 
-    Raises Refused where they cannot be removed.
+    Raises Refused if they cannot be removed.
     """
     folder = paths.directory()
     try:
         if not paths.trusted(folder) or find.dormant(name) is None:
             return False
         with paths.locked(folder):
-            if find.dormant(name) is None or (number and (records.read(name) or {}).get("id") != number):
+            if find.dormant(name) is None or (session_id and (records.read(name) or {}).get("id") != session_id):
                 return False
             records.remove(name)
     except FileNotFoundError:

@@ -12,7 +12,7 @@ import time
 
 from sesh import paths, platform, wire
 from sesh.errors import SeshError
-from sesh.ops.lookup import SKIPPED, Asking, hosts, skipped
+from sesh.ops.lookup import SKIPPED, Asking, hosts, reason, skipped
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sesh.schema import Summary
 
 HERE = (2.0, 10.0)
-"""Seconds after which the sessions here are asked again without an event: at least, and where asking costs much."""
+"""Seconds after which the sessions here are asked again without an event: at least, and if asking costs much."""
 ELSEWHERE = (3.0, 50.0)
-"""The same between the answers of other hosts and the next question to them."""
+"""Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
 _SHARE, _SHARE_ELSEWHERE, _SHARE_STIRRED = 0.004, 0.002, 0.05
 """The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
 here while events come without end."""
@@ -36,10 +36,10 @@ _BLOCK = 1 << 16
 
 
 class SessionIndex:
-    """What there is: `here` by name, `there` by host, a reason instead of sessions for a host that does not answer.
+    """Live index: `here` are the sessions of this machine, `there` by host its sessions, or why it does not answer.
 
     A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`.
-    `hosts`: those to ask, None for the known remotes; sessions of this machine are left out where hosts are named.
+    `hosts`: those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
@@ -48,13 +48,15 @@ class SessionIndex:
         self.remarks: dict[str, str] = {}
         """What there is to say of a host's answer, such as rows that were left out."""
         self._caller, self._hosts = caller, hosts
-        self._ears: dict[int, tuple[str, wire.Connection]] = {}
-        self._watch = -1
+        self._followed: dict[int, tuple[str, wire.Connection]] = {}
+        """By descriptor the sessions here, and the connections that bring their events."""
+        self._directory = -1
         self._askings: list[Asking] = []
         self._late: Asking | None = None
+        """The newest question whose time is over: its hosts have been noted as unreachable."""
         self._next_here = self._next_there = 0.0
         self._refreshed = False
-        """Whether something was done to a session elsewhere since other hosts were asked."""
+        """Whether something was done to a session since other hosts were asked: then they are asked at once."""
         self._looked_at = 0.0
         """When the sessions here were asked last (monotonic)."""
         self._stirred = False
@@ -63,24 +65,26 @@ class SessionIndex:
         """Seconds between two questions that events lead to, and the most of it, by what a question costs."""
         self._spent = time.process_time()
         """Seconds of the processor that were used until the sessions here were asked last."""
-        self._spent_by_ssh = _used_by_children()
-        """The same of child processes, until other hosts were asked last."""
+        self._spent_elsewhere = _spent_by_children()
+        """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
 
     def __enter__(self) -> SessionIndex:
         if self._hosts is None:
             paths.ready_directory()
-            self._watch = platform.watch_directory(paths.directory())
-        self._look()
-        self._ask()
+            self._directory = platform.watch_directory(paths.directory())
+        self._ask_here()
+        self._ask_hosts()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for _name, connection in self._ears.values():
+        for _name, connection in self._followed.values():
             connection.close()
-        self._ears = {}
-        if self._watch >= 0:
-            os.close(self._watch)
-        self._watch = -1
+        for asking in self._askings:
+            asking.close()
+        self._followed, self._askings = {}, []
+        if self._directory >= 0:
+            os.close(self._directory)
+        self._directory = -1
 
     @property
     def pending(self) -> bool:
@@ -90,7 +94,7 @@ class SessionIndex:
     @property
     def descriptors(self) -> list[int]:
         """What becomes readable when something has happened."""
-        own = [] if self._stirred else [*([self._watch] if self._watch >= 0 else []), *self._ears]
+        own = [] if self._stirred else [*([self._directory] if self._directory >= 0 else []), *self._followed]
         return [*own, *(asking.inbound for asking in self._askings)]
 
     @property
@@ -109,16 +113,16 @@ class SessionIndex:
     def take(self, ready: set[int]) -> None:
         """Takes in what has happened, and asks for what is due."""
         now = time.monotonic()
-        if ready & {self._watch, *self._ears}:
+        if ready & {self._directory, *self._followed}:
             self._stir(now)
-        self._heard(ready)
+        self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
-            self._look()
+            self._ask_here()
         if not self.pending and (self._refreshed or now >= self._next_there):
-            self._ask()
+            self._ask_hosts()
 
     def _stir(self, now: float) -> None:
-        """Has the sessions here asked soon; less and less so where something happens all the time."""
+        """Has the sessions here asked soon; less and less so if something happens all the time."""
         calm = now - self._looked_at >= self._most
         self._stirred, self._gather = True, _SOON if calm else min(2 * self._gather, self._most)
         self._next_here = min(self._next_here, max(now + _SOON, self._looked_at + self._gather))
@@ -126,57 +130,60 @@ class SessionIndex:
     def _drain(self) -> None:
         """Drops what the sessions here have sent, and the connections to those that have ended."""
         self._stirred = False
-        if self._watch >= 0 and wire.polled([(self._watch, select.POLLIN)], 0.0):
-            os.read(self._watch, _BLOCK)
-        for descriptor in [each for each in self._ears if not _drained(each)]:
-            self._ears.pop(descriptor)[1].close()
+        if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
+            os.read(self._directory, _BLOCK)
+        for descriptor in list(self._followed):
+            if not _drained(descriptor):
+                self._followed.pop(descriptor)[1].close()
 
-    def _look(self) -> None:
-        """Asks the sessions of this machine, and listens to those that are new."""
+    def _ask_here(self) -> None:
+        """Asks the sessions here, and follows the events of those that are new."""
         if self._hosts is not None:
             return
         self._drain()
-        silent = any(each.get("responding") is False for each in self.here)
+        silent = any(session.get("responding") is False for session in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
         before, self._spent = self._spent, time.process_time()
         spent, self._looked_at = self._spent - before, time.monotonic()
         self._most = min(HERE[1], max(_STIRRED, spent / _SHARE_STIRRED))
-        self._next_here = self._looked_at + _rest(spent / _SHARE, *HERE)
-        followed = {name for name, _ in self._ears.values()}
-        for each in self.here:
-            if len(self._ears) >= wire.most_connections() // 2:
+        self._next_here = self._looked_at + _bounded(spent / _SHARE, *HERE)
+        followed = {name for name, _ in self._followed.values()}
+        for session in self.here:
+            if len(self._followed) >= wire.most_connections() // 2:
                 break  # the others are asked again after a while
-            if each.get("responding") is False or each["name"] in followed:
-                continue
-            try:
-                connection = wire.connect(each["name"], timeout=_PATIENCE)
-                connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
-            except SeshError:
-                continue  # it ended just now; the next look is soon
-            os.set_blocking(connection.inbound, False)
-            self._ears[connection.inbound] = (each["name"], connection)
+            if session.get("responding") is not False and session["name"] not in followed:
+                self._follow(session["name"])
 
-    def _ask(self) -> None:
-        """Asks the other hosts."""
+    def _follow(self, name: str) -> None:
+        try:
+            connection = wire.connect(name, timeout=_PATIENCE)
+            connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
+        except SeshError:
+            return  # it ended just now; the next look is soon
+        os.set_blocking(connection.inbound, False)
+        self._followed[connection.inbound] = (name, connection)
+
+    def _ask_hosts(self) -> None:
         refreshed, self._refreshed = self._refreshed, False
-        words = self._hosts if self._hosts is not None else hosts(self._caller)
-        unasked = [] if self._hosts is not None else skipped(self._caller)
-        self.there = {word: rows for word, rows in self.there.items() if word in words}
+        asked, unasked = self._hosts, list[str]()
+        if asked is None:
+            asked, unasked = hosts(self._caller), skipped(self._caller)
+        self.there = {host: rows for host, rows in self.there.items() if host in asked}
         self.there |= dict.fromkeys(unasked, SKIPPED)
-        before, self._spent_by_ssh = self._spent_by_ssh, _used_by_children()
-        wanted = 0.0 if refreshed else (self._spent_by_ssh - before) / _SHARE_ELSEWHERE
-        self._next_there = time.monotonic() + _rest(wanted, *ELSEWHERE)
-        if words:
-            self._askings.append(Asking(self._caller, words))
+        before, self._spent_elsewhere = self._spent_elsewhere, _spent_by_children()
+        pause = 0.0 if refreshed else (self._spent_elsewhere - before) / _SHARE_ELSEWHERE
+        self._next_there = time.monotonic() + _bounded(pause, *ELSEWHERE)
+        if asked:
+            self._askings.append(Asking(self._caller, asked))
 
-    def _heard(self, ready: set[int]) -> None:
+    def _take_answers(self, ready: set[int]) -> None:
         """Takes in what hosts have answered; one that is late is said to be unreachable."""
         for asking in list(self._askings):
             if asking.inbound in ready:
-                for word, answer in asking.take():
-                    self.there[word] = _rows_or_reason(answer)
-                    self.remarks[word] = asking.remarks.get(word, "")
-            if asking.waiting and asking.left() <= 0 and asking is not self._late:
+                for host, answer in asking.take():
+                    self.there[host] = reason(answer) if isinstance(answer, SeshError) else answer
+                    self.remarks[host] = asking.remarks.get(host, "")
+            if asking.waiting and not asking.left() and asking is not self._late:
                 self._late = asking
                 self.there |= dict.fromkeys(asking.given_up(), "unreachable")
             if asking.finished:
@@ -184,20 +191,13 @@ class SessionIndex:
                 asking.close()
 
 
-def _rest(wanted: float, least: float, most: float) -> float:
-    """Seconds until the next question."""
-    return min(most, max(least, wanted))
+def _bounded(seconds: float, least: float, most: float) -> float:
+    return min(most, max(least, seconds))
 
 
-def _used_by_children() -> float:
+def _spent_by_children() -> float:
     times = os.times()
     return times.children_user + times.children_system
-
-
-def _rows_or_reason(answer: list[Summary] | SeshError) -> list[Summary] | str:
-    if isinstance(answer, SeshError):
-        return "unreachable" if answer.code == "unreachable" else str(answer)
-    return answer
 
 
 def _drained(descriptor: int) -> bool:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from sesh.schema import Record
 
 
-def state(word: str, question: str) -> str:
-    """Says how the program stands that called; the session's name. Raises Refused outside of any, UsageError."""
-    if word not in STATES:
-        raise UsageError(f"unknown state {printable(word)}; use {', '.join(STATES)}")
+def state(state: str, question: str) -> str:
+    """Tells the daemon the state of the program that called; the session's name. Raises Refused outside of any,
+    UsageError.
+    """
+    if state not in STATES:
+        raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     record = _session()
     if record is None:
         raise Refused(
@@ -29,24 +31,25 @@ def state(word: str, question: str) -> str:
     # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
     bound = os.getpgrp() != os.getpid()
     try:
-        wire.ask(name, "state", state=word, question=question, bound=bound)
+        wire.ask(name, "state", state=state, question=question, bound=bound)
     except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto
         raise Refused(error.message, hint=error.hint) from None
     return name
 
 
 def _session() -> Record | None:
-    """The record of the session that the caller runs in: that of its terminal, or by its variables where it has none.
+    """The record of the session that the caller runs in: that of its terminal, or by its variables if it has none.
 
-    An agent runs its hooks without a terminal. Where there is another one, the variables were inherited.
+    An agent runs its hooks without a terminal. If there is another one, the variables were inherited.
     """
     name, tty = os.environ.get("SESH_SESSION", ""), platform.controlling_tty()
     named = records.readable(name) if is_name(name) else None
     if named is not None and listing.holds(named, tty):
         return named
-    found = listing.current()
-    if found is not None or tty:
-        return found
+    if tty:
+        return listing.current()
     path = os.environ.get("SESH_ENV_FILE", "")
     every = (records.readable(name) for name in paths.names()) if path else ()
-    return next((each for each in every if each and records.environment_path(str(each.get("id"))) == path), None)
+    return next(
+        (record for record in every if record and records.environment_path(str(record.get("id"))) == path), None
+    )

@@ -34,18 +34,18 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
 
     Remotes that do not answer are noted.
     """
-    found = [_entry(each, None) for each in listing.summaries() if _is_lasting(each)]
+    here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
-    missed = [(word, "failed less than a minute ago; not asked again") for word in lookup.skipped(caller)]
+    missing = dict.fromkeys(lookup.skipped(caller), "failed less than a minute ago; not asked again")
     elsewhere = []
-    for word, answer in lookup.summaries(caller, lookup.hosts(caller)):
+    for host, answer in lookup.summaries(caller, lookup.hosts(caller)):
         if isinstance(answer, SeshError):
-            missed.append((word, str(answer)))
+            missing[host] = str(answer)
         else:
-            elsewhere += [_entry(each, word) for each in answer if _is_lasting(each)]
-    for word, reason in missed:
-        caller.note(f"the sessions on @{word} are missing: {reason}")
-    return found + sorted(elsewhere, key=lambda entry: (str(entry["host"]), entry["name"]))
+            elsewhere += [_entry(session, host) for session in answer if _is_lasting(session)]
+    for host, reason in missing.items():
+        caller.note(f"the sessions on @{host} are missing: {reason}")
+    return here + sorted(elsewhere, key=lambda entry: (str(entry["host"]), entry["name"]))
 
 
 def _is_lasting(session: Summary) -> bool:
@@ -170,9 +170,8 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
     name = find.checked(str(entry["name"]))
     row: Made = {"name": name, "created": False}
     try:
-        before = find.running(name)
-        if before is not None:
-            before.close()
+        if (connection := find.running(name)) is not None:
+            connection.close()
             if find.ended(name):
                 raise find.taken(name)
             return row
@@ -182,8 +181,8 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
-        if (known := find.dormant(name)) is not None:
-            dormant.start(caller, order, name, known, again=True).close()
+        if (summary := find.dormant(name)) is not None:
+            dormant.start(caller, order, name, summary, again=True).close()
         else:
             create.start(order, name).close()
     except SeshError as error:

@@ -6,7 +6,6 @@ In a worktree of git it is `repo-branch`, outside of any repository the name of 
 from __future__ import annotations
 
 import os
-import time
 
 from sesh import paths, platform
 from sesh.errors import Refused, SeshError
@@ -33,21 +32,21 @@ _LARGEST = 1 << 16
 
 @op("places.here")
 def here(caller: Caller, directory: str) -> SessionHere:
-    """The session of a directory: its `name`, the `directory`, and whether it is `there`, also where it has ended.
+    """The session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
 
-    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused where there is no
+    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused if there is no
     such directory.
     """
     from sesh.ops import create
 
-    place = create.checked_directory(caller, directory)
-    root, wanted = repository(place)
+    directory = create.checked_directory(caller, directory)
+    root, repository_name = repository(directory)
     taken = set(paths.names())
-    name, number = wanted, 1
+    name, number = repository_name, 1
     while name in taken and not _stands_in(name, root):
         number += 1
-        name = f"{wanted}-{number}"
-    return {"name": name, "directory": place, "there": name in taken}
+        name = f"{repository_name}-{number}"
+    return {"name": name, "directory": directory, "there": name in taken}
 
 
 def _stands_in(name: str, root: str) -> bool:
@@ -56,16 +55,14 @@ def _stands_in(name: str, root: str) -> bool:
     if record is None or not records.here(record):
         return False
     now = platform.directory_of(record.get("pid") or 0) if records.alive(record) else ""
-    return any(place and repository(place)[0] == root for place in (str(record.get("cwd") or ""), now))
+    return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
 
 
 def _made(name: str) -> Record | None:
     """The record of a session that has a socket already: it is there once the daemon answers."""
-    deadline = time.monotonic() + find.PATIENCE
     try:
         if (connection := find.running(name)) is not None:
-            with connection:
-                connection.hello("request", deadline=deadline)
+            connection.only("summary", timeout=find.PATIENCE)
     except SeshError:
         return None
     return records.readable(name)
@@ -76,18 +73,18 @@ def repository(directory: str) -> tuple[str, str]:
 
     A repository in the home directory, as some have for their settings, is not that of all directories below.
     """
-    at = real = os.path.realpath(directory)
+    folder = real = os.path.realpath(directory)
     home = os.path.realpath(paths.home())
-    while at == real or at != home:
-        if any(os.path.lexists(os.path.join(at, mark)) for mark in _MARKS):
-            return at, valid(_named(at))
-        if at == os.path.dirname(at):
+    while folder == real or folder != home:
+        if any(os.path.lexists(os.path.join(folder, mark)) for mark in _MARKS):
+            return folder, valid(_repository_name(folder))
+        if folder == os.path.dirname(folder):
             break
-        at = os.path.dirname(at)
+        folder = os.path.dirname(folder)
     return real, valid(os.path.basename(real) or "root")
 
 
-def _named(root: str) -> str:
+def _repository_name(root: str) -> str:
     """The name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
     pointer = _line(os.path.join(root, ".git"))
     inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
@@ -102,7 +99,7 @@ def _named(root: str) -> str:
 
 
 def _line(path: str) -> str:
-    """The first line of a file, empty where it cannot be read."""
+    """The first line of a file, empty if it cannot be read."""
     try:
         content = paths.read_regular(path, _LARGEST)
     except OSError:
@@ -115,46 +112,29 @@ def valid(text: str) -> str:
     import unicodedata
 
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    words = "".join(each if each in "_.+" or each.isalnum() else " " for each in plain).split()
+    words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
     return name if is_name(name) else "session"
 
 
 def directories() -> list[str]:
-    """Directories where a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
-    found = dict.fromkeys(_of_zoxide() or _of_past_sessions())
-    return [each for each in found if each[:1] == "/"][:MOST]
+    """Directories in which a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
+    return list(dict.fromkeys(_of_zoxide() or _of_past_sessions()))[:MOST]
 
 
 def _of_zoxide() -> list[str]:
-    """What zoxide's database holds, none where there is no zoxide."""
-    import subprocess
-
     from sesh import programs
 
-    program = programs.find("zoxide")
-    if program is None:
-        return []
-    words = [program, "query", "-l"]
-    try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-            env=programs.environment(),
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [os.fsdecode(line) for line in done.stdout.splitlines()[:MOST]]
+    listed = programs.printed("zoxide", "query", "-l", timeout=_PATIENCE)
+    return [line for line in (listed or "").split("\n") if line[:1] == "/"]
 
 
 def _of_past_sessions() -> list[str]:
-    """Where sessions that have ended began, the last one first; jobs left out."""
+    """The directories of sessions that have ended, the last one first; jobs left out."""
     try:
-        ended = [each for each in results.every() if each.get("directory") and not each.get("job")]
+        ended = [result for result in results.every() if not result.get("job")]
     except Refused:
         return []
-    ended.sort(key=lambda each: float(each.get("ended") or 0), reverse=True)
-    return [str(each["directory"]) for each in ended if os.path.isdir(str(each["directory"]))]
+    ended.sort(key=lambda result: float(result.get("ended") or 0), reverse=True)
+    directories = [str(result.get("directory")) for result in ended]
+    return [directory for directory in directories if directory[:1] == "/" and os.path.isdir(directory)]

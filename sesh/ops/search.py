@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 
 from sesh.errors import NotFound, Refused, SeshError
-from sesh.ops import shell, views
+from sesh.ops import sessions, shell, views
 from sesh.ops.matching import Pattern
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +28,13 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
 
     A hit: `session`, `line` (from 1, among the lines that are kept), `text`, `before` and `after` (as many lines as
-    `context` says), and the `command` that printed it with the moment it `started`, where that is known. Raises
-    UsageError, Refused where the pattern takes too long.
+    `context` says), and the `command` that printed it with the moment it `started`, if that is known. Raises
+    UsageError, Refused if the pattern takes too long.
     """
     chosen = [find.checked(name, "--grep") for name in dict.fromkeys(names)]
     if not chosen:
         find.note_damage(caller)
-        chosen = [str(each["name"]) for each in listing.summaries() if "machine" not in each]
+        chosen = sessions.of_this_machine()
     hits: list[Hit] = []
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
@@ -49,29 +48,25 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
                 raise
             except SeshError as error:
                 failed[name] = error
-    if len(chosen) == 1 and chosen[0] in failed:
-        raise failed[chosen[0]]
-    return {"hits": hits, "failed": {name: error.facts() for name, error in failed.items()}}
+    return {"hits": hits, "failed": sessions.outcome(chosen, failed)[1]}
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
     lines = views.logs(caller, name, MOST_LINES)
     numbers = search.numbers(lines)[-MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
-    found: list[Hit] = []
-    for at, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True):
-        found.append(
-            {
-                "session": name,
-                "line": at + 1,
-                "text": lines[at],
-                "before": lines[max(0, at - context) : at],
-                "after": lines[at + 1 : at + 1 + context],
-                "command": command["command"] if command else None,
-                "started": command["started"] if command else None,
-            }
-        )
-    return found
+    return [
+        {
+            "session": name,
+            "line": number + 1,
+            "text": lines[number],
+            "before": lines[max(0, number - context) : number],
+            "after": lines[number + 1 : number + 1 + context],
+            "command": command["command"] if command else None,
+            "started": command["started"] if command else None,
+        }
+        for number, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True)
+    ]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
@@ -81,25 +76,26 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
     except SeshError:
         return []
     typed = []
-    for each in reversed(entries):
-        words = [str(word) for word in each.get("command") or []]
+    for entry in reversed(entries):
+        words = [str(word) for word in entry.get("command") or []]
         text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
         if text:
-            typed.append((text.splitlines()[-1], each))
+            typed.append((text.splitlines()[-1], entry))
     return typed
 
 
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """For each of some numbers of lines, in order, the command that stands last above it, or on it; empty where none
-    does. Each line is looked at once: a session has as many as a program likes to print."""
+    """For each of some numbers of lines, in order, the command that stands last above it, or on it; None if none does.
+
+    Each line is looked at once: a session has as many as a program likes to print.
+    """
     ends = tuple(text for text, _ in commands)
-    last = None
-    first = 0
-    for at in numbers:
-        for line in map(str.rstrip, lines[first : at + 1]):
+    last, first = None, 0
+    for number in numbers:
+        for line in map(str.rstrip, lines[first : number + 1]):
             if line.endswith(ends):
                 last = next(entry for text, entry in commands if line.endswith(text))
-        first = at + 1
+        first = number + 1
         yield last

@@ -1,8 +1,4 @@
-"""Ops that act on sessions as a whole.
-
-An op on one session raises what goes wrong. Of several names each is tried, and the answer has what `failed` by name,
-as `SeshError.facts` gives it.
-"""
+"""Ops that act on sessions as a whole."""
 
 from __future__ import annotations
 
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
 
 _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
-_PAUSE = 0.01
-"""Seconds between two looks at a session that has its name and does not answer yet, or not any more."""
 _RELOAD_TIMEOUT = 30.0
 """Seconds for a daemon to try the new sesh and to become it."""
 
@@ -52,11 +46,7 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
 
 
 @op("sessions.open_")
-def open_(
-    caller: Caller,
-    name: str,
-    spec: Spec | None = None,
-) -> bool:
+def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Makes sure that a session runs; whether it was created now.
 
     A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
@@ -64,27 +54,28 @@ def open_(
     """
     from sesh.ops import create
 
+    spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
-        what = create.order(caller, **(spec or {}))
+        order = create.order(caller, **spec)
         try:
-            if (known := find.dormant(name)) is not None:
+            if (summary := find.dormant(name)) is not None:
                 from sesh.ops import dormant
 
-                again = not {"directory", "command"} & {key for key, value in (spec or {}).items() if value is not None}
-                dormant.start(caller, what, name, known, again=again).close()
+                plain = spec.get("directory") is None and spec.get("command") is None
+                dormant.start(caller, order, name, summary, again=plain).close()
             else:
-                create.start(what, name).close()
+                create.start(order, name).close()
             return True
         except Exists:  # another process was faster, or the session is just ending
             if time.monotonic() > deadline:
                 raise
-            time.sleep(_PAUSE)
+            time.sleep(create.PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
     from sesh.ops import enter
 
-    enter.apply(caller, name, spec or {})
+    enter.apply(caller, name, spec)
     return False
 
 
@@ -93,35 +84,24 @@ def _summary(name: str) -> Summary | None:
     connection = find.running(name)
     if connection is None:
         return None
-    deadline = time.monotonic() + _ANSWER_TIMEOUT
     try:
-        with connection:
-            connection.hello("request", deadline=deadline)
-            summary = find.described(connection.request("summary", deadline=deadline)[0])
+        return find.described(connection.only("summary", timeout=_ANSWER_TIMEOUT)[0])
     except Unreachable:
         return None
-    return summary
 
 
 @op("sessions.new")
 def new(
-    caller: Caller,
-    name: str | None = None,
-    spec: Spec | None = None,
-    choice: str = "",
-    quiet: bool = False,
+    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
 ) -> Created:
     """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
 
-    `choice`: what to do if the name is taken, see `enter.made`. `quiet`: the person is not asked that.
+    `choice`: what to do if the name is taken, see `new.made`. `quiet`: the person is not asked that.
     """
-    from sesh.ops import create, enter
+    from sesh.ops.new import made
 
-    what = create.order(caller, **(spec or {}))
-    name, connection, created = enter.made(caller, what, name, choice, asks=not quiet)
+    name, connection, created = made(caller, name, spec or {}, choice, asks=not quiet)
     connection.close()
-    if not created:
-        enter.apply(caller, name, spec or {})
     return {"name": name, "created": created}
 
 
@@ -168,13 +148,12 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     if old == new:
         find.required(old).close()
     else:
-        occupant = find.running(new)
-        if occupant is not None:
-            occupant.close()
+        if (connection := find.running(new)) is not None:
+            connection.close()
             raise find.taken(new)
-        if (known := find.dormant(new)) is not None:
-            raise find.occupied(known)
         try:
+            if find.dormant(new) is not None:
+                raise Exists(new)
             if find.dormant(old) is not None:
                 from sesh.ops import dormant
 
@@ -182,7 +161,8 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
             else:
                 find.ask(old, "rename", to=new)
         except Exists:
-            raise find.occupied(known) if (known := find.dormant(new)) is not None else find.taken(new) from None
+            occupant = find.dormant(new)
+            raise find.taken(new) if occupant is None else find.occupied(occupant) from None
         _rename_recent(old, new)
     return {"name": new, "renamed_from": old}
 
@@ -220,28 +200,25 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
     """
     if not names:
         find.note_damage(caller)
-    chosen = [find.checked(name, "--reload") for name in dict.fromkeys(names)] or _with_daemon()
+    chosen = [find.checked(name, "--reload") for name in dict.fromkeys(names)]
+    chosen = chosen or [name for name in of_this_machine() if find.dormant(name) is None]
     failed: dict[str, SeshError] = {}
     for name in chosen:
         try:
             _reload(name)
         except SeshError as error:
             failed[name] = error
-    done, errors = _outcome(chosen, failed)
+    done, errors = outcome(chosen, failed)
     return {"reloaded": done, "failed": errors}
 
 
-def _with_daemon() -> list[str]:
-    """The sessions of this machine that have a daemon."""
-    return [
-        str(each["name"])
-        for each in listing.summaries()
-        if "machine" not in each and find.dormant(str(each["name"])) is None
-    ]
+def of_this_machine() -> list[str]:
+    """The names of this machine's sessions, without those that run on another one in the same home directory."""
+    return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
 def _reload(name: str) -> None:
-    path = [os.path.abspath(each) for each in sys.path]
+    path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.required(name) as connection:
         connection.send(wire.greeting("request"), deadline)
@@ -259,31 +236,27 @@ def restart(caller: Caller, name: str) -> Named:
     """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
 
     A shell starts in the directory that it is in now. The environment is the caller's. Raises what keeps it from
-    starting before it is ended, where that is known: no such directory, the session that the caller types in.
+    starting before it is ended, if that is known: no such directory, the session that the caller types in.
     """
     from sesh.ops import create
 
-    what = create.order(caller)
-    if (known := find.dormant(find.checked(name))) is not None:
+    order = create.order(caller)
+    if (summary := find.dormant(find.checked(name))) is not None:
         from sesh.ops import dormant
 
-        dormant.start(caller, what, name, known, again=True).close()
+        dormant.start(caller, order, name, summary, again=True).close()
         return {"name": name}
     session, record = _summary(name), records.read(name)
     if session is None or record is None:
         raise paths.absent(name)
-    here = listing.current()
-    if here is not None and here["name"] == name:
-        raise Refused(f"you are in {name}, and it cannot restart itself; detach first")
     shell = record.get("shell") is True
     directory = str((session if shell else record).get("cwd") or "")
     if not os.path.isdir(directory):
         raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
-    for error in end.end_all([name]).values():
-        raise error
-    what["directory"], what["labels"] = directory, record["labels"]
-    what["command"] = None if shell else record["command"]
-    create.start(what, name).close()
+    end.end_for(name, "restart")
+    order["directory"], order["labels"] = directory, record["labels"]
+    order["command"] = None if shell else record["command"]
+    create.start(order, name).close()
     return {"name": name}
 
 
@@ -291,35 +264,37 @@ def restart(caller: Caller, name: str) -> Named:
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     """Ends sessions, without names the one that the caller types in: those that were `killed`, what `failed`.
 
-    Raises the error of a single session; Refused where the person does not want to end the one they are in.
+    Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
     chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)]
     if not chosen:
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
             raise Refused("no session was ended")
-    killed, failed = _outcome(chosen, end.end_all(chosen))
+    killed, failed = outcome(chosen, end.end_all(chosen))
     return {"killed": killed, "failed": failed}
 
 
 @op("sessions.kill_all")
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """Ends all sessions of this machine, as `kill` does; `ask`: if the person agrees. Raises Refused if not."""
-    chosen = [str(each["name"]) for each in listing.summaries() if "machine" not in each]
+    chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
         where = f" on @{caller.origin.host}" if caller.origin is not None else ""
         if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
             raise Refused("no session was ended")
-    # What has ended meanwhile is what was wanted.
     errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = _outcome(chosen, errors)
+    killed, failed = outcome(chosen, errors)  # what has ended meanwhile counts
     return {"killed": killed, "failed": failed}
 
 
-def _outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """What became of several sessions: those that it worked for, and what failed. Raises the error of a single one."""
+def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
+    """What became of several sessions: those for which it worked, and the errors of the others as an op answers them.
+
+    Raises the error of a single one.
+    """
     if failed and len(chosen) == 1:
         raise failed[chosen[0]]
     done = [name for name in chosen if name not in failed]

@@ -148,11 +148,11 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
 
 _WAIT, _LOGS = 1, 2
 _FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
-"""What a daemon says with the last lines where it knows how to go on from there."""
+"""The keys of a daemon's answer with the last lines if it knows how to go on from there."""
 
 
-class Follower:
-    """Follows one session until it ends; over another connection it goes on behind the last byte that it has seen.
+class LiveLog:
+    """The lines of one session until it ends; over another connection it goes on behind the last byte that it has seen.
 
     `count`: how many of the lines that are there already come first. `ansi`: lines keep their SGR. `write` gets lines,
     several at a time; `skipped` the number of bytes that came faster than they could be read.
@@ -172,43 +172,53 @@ class Follower:
         self._early: list[tuple[int, bytes]] = []
         """Output that came before the last lines."""
         self._held = 0
+        """Bytes of it."""
         self._carried = bytearray()
+        self._over = False
+        """Whether the session had ended before it was asked: then its lines hold all that the bytes say."""
 
     def follow(self) -> None:
-        """Follows the session. Raises DaemonDied."""
+        """Writes lines until the session ends. Raises DaemonDied."""
         try:
-            self._read()
-        except Ended as ended:
-            self._finish(ended)
-
-    def _read(self) -> None:
-        """Reads until the session ends."""
-        over = False
-        for kind, position, data in self._stream.frames(self._ask):
-            if kind == protocol.OUTPUT:
-                self._output(position, data)
-            elif kind == protocol.DATA:
-                gate.carry(self._carried, data)
-            elif kind == protocol.RESPONSE:
-                answer: Answer = wire.checked(self._stream.connection.message(kind, data))
-                if answer.get("id") == _LOGS:
-                    text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
-                    lines = text.removesuffix("\n").split("\n")
-                    if over:
-                        self._write_last(lines if answer.get("lines") else [])
-                        return
-                    self._lines = self._begin(answer, lines if text else [])
-                    for early in self._early:
-                        self._take(self._lines, *early)
-                elif self._lines is not None:
-                    self._take_rest(self._lines)
+            for kind, position, data in self._stream.frames(self._ask):
+                if kind == protocol.OUTPUT:
+                    self._output(position, data)
+                elif kind == protocol.DATA:
+                    gate.carry(self._carried, data)
+                elif kind == protocol.RESPONSE and self._answered(data):
                     return
-                else:  # it had ended before it was asked: its lines hold all that the bytes say
-                    over = True
+        except (
+            Ended
+        ) as ended:  # while the link was down, or before its answer: what is kept of its output comes at once
+            from sesh.vt.lines import LineReader
+
+            position, data = self._stream.rest(ended)
+            lines = self._lines or LineReader(position, 80)
+            self._take(lines, position, data)
+            self._take_rest(lines)
+
+    def _answered(self, data: bytes) -> bool:
+        """Takes in an answer of the daemon; whether it was the last one."""
+        answer: Answer = wire.checked(self._stream.connection.message(protocol.RESPONSE, data))
+        if answer.get("id") == _LOGS:
+            text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
+            lines = text.removesuffix("\n").split("\n")
+            if self._over:
+                self._write_last(lines if answer.get("lines") else [])
+                return True
+            self._lines = self._begin(answer, lines if text else [])
+            for early in self._early:
+                self._take(self._lines, *early)
+        elif self._lines is not None:
+            self._take_rest(self._lines)
+            return True
+        else:
+            self._over = True
+        return False
 
     def _ask(self) -> None:
         """Asks for bytes before lines, so that none is missing between the two."""
-        self._early, self._held, self._carried = [], 0, bytearray()
+        self._early, self._held, self._carried, self._over = [], 0, bytearray(), False
         words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
@@ -223,13 +233,6 @@ class Follower:
         self._held += len(data)
         if self._held > gate.LARGEST:
             raise gate.malformed("OUTPUT", "came instead of the last lines")
-
-    def _finish(self, ended: Ended) -> None:
-        """Writes what is kept of the output of a session that ended while the link was down."""
-        position, data = self._stream.rest(ended)
-        if self._lines is not None:
-            self._take(self._lines, position, data)
-            self._take_rest(self._lines)
 
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
@@ -255,7 +258,7 @@ class Follower:
             self._skipped(position - lines.position)
             lines.position = position
         fresh = data[lines.position - position :]
-        whole = [self._text(each) for each in lines.feed(fresh) if each.final] if fresh else []
+        whole = [self._text(line) for line in lines.feed(fresh) if line.final] if fresh else []
         if whole:
             self._write(whole)
 

@@ -43,9 +43,9 @@ class Origin:
         self.locale = {key: _word(value) for key, value in pairs if _names_locale(key)}
 
     def directory(self, word: str) -> str:
-        """A directory as it is meant here: under the home there it is the same one under the home here.
+        """Maps a path under the person's home, which their shell writes for `~`, to this machine's home.
 
-        The person's shell has put its own home where `~` was written; a relative one is relative to this home.
+        A relative one is relative to this home.
         """
         home = paths.home()
         if self.home and (word == self.home or word.startswith(self.home.rstrip("/") + "/")):

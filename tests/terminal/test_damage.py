@@ -200,7 +200,7 @@ def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exporte
         caller = Caller()
         caller.local = True
         assert "good" in [each["name"] for each in layout.sessions(caller)]
-        assert "good" in [row["what"] for row in sweep.find(caller)]
+        assert "good" in [row["what"] for row in sweep.leftovers(caller)]
         for op in (views.status, sessions.there):
             with contextlib.suppress(NotFound, Refused, Unreachable):
                 op(caller, "odd")

@@ -22,7 +22,7 @@ CALLS = f"{SESSIONS} reach.op reach.target"
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
+ATTACHES = f"{WORDS} cli.attach config ops.create ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
 JOBS = "cli.jobs ops.begin ops.jobs reach.cancelling reach.stream stop"
 

@@ -39,7 +39,7 @@ def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
     ours.setblocking(False)
     with SessionIndex(caller) as index, theirs:
         descriptor = ours.detach()
-        index._ears[descriptor] = ("job", wire.Connection(descriptor, descriptor))
+        index._followed[descriptor] = ("job", wire.Connection(descriptor, descriptor))
 
         def passes(seconds: float, *, loud: bool) -> list[float]:
             """When they were asked, from the first event on, while so much time passed."""
@@ -82,7 +82,7 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
             pass
 
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(indexes, "_used_by_children", lambda: spent[0])
+    monkeypatch.setattr(indexes, "_spent_by_children", lambda: spent[0])
     monkeypatch.setattr(indexes, "Asking", Answered)
     with SessionIndex(Caller(), ["box"]) as index:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from sesh.ops import lookup
 from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.schema import Summary
+from tests.support import wait_until
 from tests.support.data import summary
 
 
@@ -60,11 +62,11 @@ CALLER = Caller()
 
 def test_the_one_host_that_has_it_is_found(world: World) -> None:
     world.hosts = {"a": ["x"], "b": ["work", "x"], "c": []}
-    assert lookup.find(CALLER, "work") == "b"
-    assert lookup.find(CALLER, "missing") is None
+    assert lookup.host_of(CALLER, "work") == "b"
+    assert lookup.host_of(CALLER, "missing") is None
     local = Caller()
     local.local = True
-    assert lookup.find(local, "work") is None
+    assert lookup.host_of(local, "work") is None
 
 
 def test_several_names_cost_one_question_a_host(world: World) -> None:
@@ -77,7 +79,7 @@ def test_several_names_cost_one_question_a_host(world: World) -> None:
 def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: World) -> None:
     world.hosts = {"a": ["work"], "b": ["work"]}
     with pytest.raises(Refused, match="@a, @b; choose one: sesh @a --status work"):
-        lookup.find(CALLER, "work", "--status")
+        lookup.host_of(CALLER, "work", "--status")
 
 
 def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
@@ -86,7 +88,7 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then
     world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
     monkeypatch.setattr(lookup, "PATIENCE", 1.0)
     began = time.monotonic()
-    assert lookup.find(CALLER, "work") == "here"
+    assert lookup.host_of(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
     assert world.failed == {"late", "down", "odd"}
     assert lookup.hosts(CALLER) == ["here"]
@@ -99,15 +101,15 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     world.before = {"late": ["work"], "other": ["gone"]}
     for _ in range(2):  # the second time it is not asked
         with pytest.raises(NotFound, match="no session work here; late, where it was, does not answer"):
-            lookup.find(CALLER, "work")
-    assert lookup.find(CALLER, "gone") is None
+            lookup.host_of(CALLER, "work")
+    assert lookup.host_of(CALLER, "gone") is None
     world.hosts["third"] = ["work"]
-    assert lookup.find(CALLER, "work") == "third"
+    assert lookup.host_of(CALLER, "work") == "third"
 
 
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
     world.hosts = {"a": Refused("not now")}
-    assert lookup.find(CALLER, "work") is None
+    assert lookup.host_of(CALLER, "work") is None
     assert world.failed == set()
 
 
@@ -121,6 +123,17 @@ def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest
     word, answer = next(answers)
     assert (word, type(answer)) == ("late", Unreachable)
     assert next(answers, None) is None
+
+
+def test_hosts_that_were_asked_leave_nothing_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each list of the sessions of all hosts, as a program asks for by the Python API, left a pipe."""
+    monkeypatch.setattr(lookup, "PATIENCE", 0.3)
+    before = len(os.listdir("/dev/fd"))
+    world.hosts = {"late": None, "here": ["work"]}
+    for _ in range(3):
+        assert len(list(lookup.summaries(CALLER, list(world.hosts)))) == 2
+    world.over.set()
+    wait_until(lambda: len(os.listdir("/dev/fd")) == before)
 
 
 def test_no_answer_of_many_is_lost(world: World) -> None:

@@ -1,0 +1,137 @@
+"""New sessions, and what to do if the name is taken: join its session, replace it, or take NAME-2.
+
+If no option says which, the person is asked.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sesh import moments, wording
+from sesh.errors import Exists, Refused, SeshError
+from sesh.ops import create, end, enter
+from sesh.reach import find
+from sesh.reach.op import op
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.reach.caller import Caller
+    from sesh.reach.op import Entered
+    from sesh.schema import LaunchSpec, Spec, Summary
+    from sesh.wire import Connection
+
+_PATIENCE = 1.5
+"""Seconds in which a daemon that is well answers a question."""
+
+
+@op("enter.new", creates=True)
+def new(
+    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", asks: bool = True
+) -> Entered:
+    """A session that was not there; see `made`."""
+    name, connection, _ = made(caller, name, spec or {}, choice, asks=asks)
+    return name, connection
+
+
+def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
+    """A new session: its name, a connection, and whether it was created now.
+
+    Without a name it gets the lowest free number. `choice`: what to do if the name is taken: `join`, `replace`, `new`
+    (the next free NAME-2), or the empty word to ask. Raises Exists if nobody can be asked, or not `asks`.
+    """
+    order = create.order(caller, **spec)
+    asks = asks and caller.can_ask
+    if name is None:
+        return *create.start_numbered(order), True
+    find.checked(name, "--new")
+    while True:
+        if (connection := find.running(name)) is not None:
+            choice = _choice(caller, name, connection, choice, asks=asks)
+            if choice == "join":
+                enter.apply(caller, name, spec)
+                return name, find.required(name), False
+            return *_instead(name, order, choice), True
+        if (summary := find.dormant(name)) is not None:
+            return *_instead_of_dormant(caller, name, summary, order, choice, asks=asks), True
+        try:
+            return name, create.start(order, name), True
+        except Exists:
+            time.sleep(create.PAUSE)  # another process was faster, or it is just ending
+
+
+def _choice(caller: Caller, name: str, connection: Connection, choice: str, *, asks: bool) -> str:
+    """What to do with a session that runs, or has ended and is kept: proposed is to join it, or if its daemon does not
+    answer to replace it.
+    """
+    with connection:
+        if choice:
+            return choice
+        state = "has ended, but is kept" if find.ended(name) else "already runs"
+        if not asks:
+            raise Exists(f"{name} {state}; choose --join, --replace or --new-name")
+        session = _summary(connection)
+    question = f"{name} runs but does not answer" if session is None else f"{name} {state}{_about(session)}"
+    answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
+    return _asked(caller, question, answers, "r" if session is None else "j")
+
+
+def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], default: str) -> str:
+    choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
+    if choice is None:
+        raise Refused("nothing was done")
+    return choice
+
+
+def _instead(name: str, order: LaunchSpec, choice: str) -> Entered:
+    """The new session in the place of one that runs, or beside it."""
+    if choice == "new":
+        return _beside(name, order)
+    end.end_for(name, "replace")
+    return name, create.start(order, name)
+
+
+def _instead_of_dormant(
+    caller: Caller, name: str, summary: Summary, order: LaunchSpec, choice: str, *, asks: bool
+) -> Entered:
+    """The new session in the place of a dormant one, or beside it. Raises Exists, Refused."""
+    if not choice:
+        if not asks:
+            raise find.occupied(summary, "--replace", "--new-name")
+        answers = (("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
+        choice = _asked(caller, find.how(summary), answers, "n")
+    if choice == "join":
+        raise find.occupied(summary)
+    if choice == "new":
+        return _beside(name, order)
+    from sesh.ops import dormant
+
+    return name, dormant.start(caller, order, name, summary, again=False)
+
+
+def _beside(name: str, order: LaunchSpec) -> Entered:
+    """The session under the next free name, also if another one takes that name first."""
+    while True:
+        free = create.next_name(name)
+        try:
+            return free, create.start(order, free)
+        except Exists:
+            continue
+
+
+def _summary(connection: Connection) -> Summary | None:
+    try:
+        return find.described(connection.only("summary", timeout=_PATIENCE)[0])
+    except SeshError:
+        return None
+
+
+def _about(session: Summary) -> str:
+    """What helps to decide: who is there, how long it is idle, where it is, what it runs."""
+    idle = moments.age(session.get("last_activity"), time.time())
+    facts = (
+        wording.state(session) if session["state"] == "running" else "",
+        f"idle {idle}" if idle else "",
+        wording.at_home(session.get("cwd") or ""),
+        " ".join(session.get("command") or []),
+    )
+    return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
