@@ -54,12 +54,14 @@ class Display:
         """The terminal's columns and rows then."""
         self.row_lost = False
         """Whether such a line is there, and the row below it is not known."""
-        self.title_due = False
+        self._title_due = False
         """Whether `show_own` has a title to write."""
-        self.told = b""
+        self._told = b""
         """What `show_own` has to tell the person."""
         self._title = ""
         self._title_shown = False
+        self._alternate = False
+        """Whether the alternate screen was on when the display was suspended last."""
 
     # -- output
 
@@ -116,7 +118,7 @@ class Display:
         self.unread -= len(data)
         self._ledger.feed(data)
         if self._title and self._ledger.retitled:
-            self.title_due = True
+            self._title_due = True
 
     def _finish_ledger(self) -> None:
         while self.unread:
@@ -175,23 +177,25 @@ class Display:
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
         text = plain(text)
-        self.title_due = self.title_due or text != self._title
+        self._title_due = self._title_due or text != self._title
         self._title = text
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal tell the person something, between two sequences of the program."""
-        told = self.told + notification
-        self.told = told if len(told) <= _MAX_TOLD else notification
+        told = self._told + notification
+        self._told = told if len(told) <= _MAX_TOLD else notification
 
     def show_own(self) -> None:
         """Write what is due of our own, if what was shown last ends neither in a sequence nor in a character."""
+        if not (self._title_due or self._told):
+            return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
-        if self.title_due:
-            self.title_due, self._title_shown = False, True
+        if self._title_due:
+            self._title_due, self._title_shown = False, True
             self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-        if self.told:
-            told, self.told = self.told, b""
+        if self._told:
+            told, self._told = self._told, b""
             self._enqueue(told)
         self.flush()
 
@@ -249,22 +253,21 @@ class Display:
         self._tail.clear()
         self._tail_size, self._tail_whole = 0, True
         self.started = self._title_shown = False
-        self.title_due = bool(self._title)
+        self._title_due = bool(self._title)
 
-    def suspend(self, rows_below: int | None = None) -> bool:
-        """Restore the terminal for a while, silently; returns the argument for `resume`."""
-        self._finish_ledger()
-        alternate = self._ledger.alternate
+    def suspend(self, rows_below: int | None = None) -> None:
+        """Restore the terminal for a while, silently, if it shows the session."""
         if self.started:
+            self._finish_ledger()
+            self._alternate = self._ledger.alternate
             self._undo(rows_below)
-        return alternate
 
-    def resume(self, alternate: bool) -> None:
+    def resume(self) -> None:
         """Make room for the SCREEN that comes next: scroll away what the terminal shows, which keeps it."""
         from sesh.vt.render.clean_screen import clean_screen
 
         columns, rows = self.terminal.size()[:2]
-        self.show(b"\x1b[?1049h" if alternate else clean_screen(columns or 80, rows or 24))
+        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(columns or 80, rows or 24))
 
 
 def unfinished_character(end: bytes) -> int:

@@ -35,9 +35,9 @@ class Login:
         The terminal shows the session no longer, and makes room for its SCREEN where there is a connection.
         """
         attachment, display = self._attachment, self._display
-        alternate = display.suspend()
+        display.suspend()
         display.line(f"lost the link to @{attachment.host}; {attachment.name} keeps running")
-        if attachment.drop_unsent():
+        if attachment.input.drop():
             display.line("what was typed since then was dropped")
         reason: SeshError | OSError = refusal
         while True:
@@ -53,7 +53,7 @@ class Login:
             except SeshError as error:
                 return error
             else:
-                display.resume(alternate)
+                display.resume()
                 return connection
 
     def _enter_awaited(self, reason: SeshError | OSError) -> Outcome | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from sesh.keepalive import Backoff
+    from sesh.loop.timers import Timers
 
     Attempt = Callable[[Stop], wire.Connection]
 
@@ -114,18 +115,11 @@ class Attempts:
 class Race:
     """Whether the link of an attachment still lives: asked at once where that is in doubt, and raced by another.
 
-    `ask` sends a PING with these bytes, `attempt` opens another link beside it. `due`: when to call `run` (monotonic),
-    0 for never.
+    `ask` sends a PING with these bytes, `attempt` opens another link beside it.
     """
 
-    def __init__(
-        self,
-        ask: Callable[[bytes], None],
-        attempt: Attempt,
-        backoff: Backoff,
-    ) -> None:
-        self._ask, self._attempt, self._backoff = ask, attempt, backoff
-        self.due = 0.0
+    def __init__(self, ask: Callable[[bytes], None], attempt: Attempt, backoff: Backoff, timers: Timers) -> None:
+        self._ask, self._attempt, self._backoff, self._timers = ask, attempt, backoff, timers
         self.attempts: Attempts | None = None
         self._asked_at, self._question = 0.0, b""
         self._refused = False
@@ -146,7 +140,7 @@ class Race:
         self._asked_at, self._question = now, b"%f" % now
         self._ask(self._question)
         if not self._refused:
-            self.due = now + max(ANSWER_TIME, round_trip)
+            self._timers.set("race", max(ANSWER_TIME, round_trip), self.run)
 
     def heard(self) -> None:
         """Something came over the link: it lives, if that was not on its way before the question."""
@@ -159,12 +153,12 @@ class Race:
             self._lives()
 
     def _lives(self) -> None:
-        self.due, self._asked_at, self._question, self._refusal = 0.0, 0.0, b"", None
+        self._timers.clear("race")
+        self._asked_at, self._question, self._refusal = 0.0, b"", None
         self.close()
 
     def run(self) -> None:
         """It has not answered in time: open another link beside it."""
-        self.due = 0.0
         try:
             self.attempts = Attempts(self._attempt, self._backoff, at_once=True)
         except OSError:

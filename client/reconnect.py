@@ -40,10 +40,10 @@ class Reconnector:
         """Wait for the new connection; the outcome of the attachment where there is none."""
         attachment = self.attachment
         attachment.go_offline()
-        if attachment.raced is not None:
-            return self._outcome_or_connection(attachment.raced)
+        if attachment.channel.raced is not None:
+            return self._outcome_or_connection(attachment.channel.raced)
         result: Outcome | wire.Connection | Exception | None
-        under_way = attachment.take_attempts()
+        under_way = attachment.channel.take_attempts()
         result = self._wait(under_way) if isinstance(under_way, Attempts) else under_way
         if not isinstance(result, (Outcome, wire.Connection, Ended, LoginRefused)):
             try:
@@ -67,10 +67,10 @@ class Reconnector:
             poll.register(descriptor, select.POLLIN)
         while attempts.result is None:
             ready = poll.poll(None if self.notice_shown else _NOTICE_AFTER * 1000)
-            dropping = attachment.dropping
+            dropping = attachment.input.dropping
             keyed = {descriptor for descriptor, _ in ready} - {attempts.descriptor}
             outcome = attachment.serve_offline(keyed, attachment.hold)
-            if attachment.dropping != dropping or not (ready or self.notice_shown):
+            if attachment.input.dropping != dropping or not (ready or self.notice_shown):
                 self.notice_shown = True
                 self.display.notice(self._notice(attempts))
             if outcome is not None:
@@ -81,7 +81,7 @@ class Reconnector:
 
     def _notice(self, attempts: Attempts) -> str:
         why = f" ({attempts.local_error} here)" if attempts.local_error else ""
-        more = "; input is dropped from now on" if self.attachment.dropping else " (the detach key leaves)"
+        more = "; input is dropped from now on" if self.attachment.input.dropping else " (the detach key leaves)"
         return f"lost the link to @{self.attachment.host}{why}; reconnecting{more}"
 
     def _outcome_or_connection(self, result: Outcome | wire.Connection | Exception) -> Outcome | wire.Connection:
@@ -97,6 +97,6 @@ class Reconnector:
 
     def _attempt(self, _stop: object = None, *, ask: bool = False) -> wire.Connection:
         attachment = self.attachment
-        heard_at = attachment.keepalive.heard_at
+        heard_at = attachment.channel.keepalive.heard_at
         name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
         return self._reconnect(name, host, session_id, self._since, heard_at, ask=ask)

@@ -36,13 +36,21 @@ _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
 class Predictor:
-    """`send` sends a frame to the daemon; `size`: columns and rows of the terminal. `always`: on short links too."""
+    """`send` sends a frame to the daemon; `size`: columns and rows of the terminal. `always`: on short links too.
+
+    `round_trip`: as measured on the link before this one, if there was one.
+    """
 
     def __init__(
-        self, send: Callable[[bytes], None], size: Callable[[], tuple[int, int, int, int]], *, always: bool
+        self,
+        send: Callable[[bytes], None],
+        size: Callable[[], tuple[int, int, int, int]],
+        round_trip: RoundTrip | None = None,
+        *,
+        always: bool,
     ) -> None:
         self._send, self._size, self._always = send, size, always
-        self.round_trip = RoundTrip()
+        self.round_trip = round_trip or RoundTrip()
         self._measured_at = 0.0
         self._ping = b""
         """What the last ping carried, until it is answered."""
