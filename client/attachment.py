@@ -149,7 +149,7 @@ class Attachment:
 
     def go_offline(self) -> None:
         """The link is lost: send nothing until there is another one."""
-        self.overlays.end_hint()
+        self.overlays.take_back()
         self.channel.go_offline()
         self._ending, self._over = None, False
 

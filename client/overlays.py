@@ -50,8 +50,9 @@ class Overlays:
             from sesh.client.hint import Hint
 
             columns, rows = self._display.terminal.size()[:2]
-            self._hint = Hint(hint, columns or 80, rows or 24)
-            self._display.draw(self._hint.begin())
+            new = Hint(hint, columns or 80, rows or 24)
+            self._display.draw(new.begin())
+            self._hint = new if new.shown else None
         greeting, self._greeting = self._greeting, ""
         if greeting:
             self.show_notice(greeting)
@@ -61,21 +62,17 @@ class Overlays:
         before = after = b""
         if self._predictor is not None:
             before, after = self._predictor.output(position, data)
-        hint = self._hint
-        if hint is None:
-            self._display.show(data, before, after)
-            return
-        for own_before, part, own_after in hint.around(data):
-            self._display.show(part, before + own_before, own_after)
-            before = b""
-        self._display.draw(after)
-        if not hint.shown:
-            self._hint = None
+        if self._hint is not None:
+            own_before, own_after = self._hint.around(data)
+            before, after = before + own_before, own_after + after
+            if not self._hint.shown:
+                self._hint = None
+        self._display.show(data, before, after)
 
     def take_back(self) -> None:
         """Take guesses and hint away: something else than output will change the screen, or nothing will."""
         self.take_guesses_back()
-        self.end_hint()
+        self._drop_hint()
 
     # -- guesses
 
@@ -102,7 +99,13 @@ class Overlays:
             self._hint_text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
 
     def end_hint(self) -> None:
-        """A key was pressed."""
+        """A key was pressed: take the hint away, and ask for the screen, as with a notice."""
+        if self._hint is not None:
+            self._drop_hint()
+            self._ask_for_screen()
+        self._hint_text = ""
+
+    def _drop_hint(self) -> None:
         hint, self._hint, self._hint_text = self._hint, None, ""
         if hint is not None:
             self._display.draw(hint.end())
