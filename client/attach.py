@@ -38,10 +38,10 @@ def attach(
 
     No HELLO was sent on `connection`, and it is closed in the end. `connect` makes a connection to another session by
     name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`), and
-    raises Ended where the session has ended meanwhile. The closing line is printed here. A signal that ends this
+    raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
     process becomes SystemExit with 128 and its number, after the terminal was restored.
 
-    Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
+    Raises Refused if there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
@@ -71,6 +71,7 @@ class _Client:
         if quit_key.taken():
             attachment.typed_ahead(KEY)
         lines: list[str] = []
+        farewell: Message = {}
         try:
             outcome = self._run_attachments()
             attachment = self._attachment
@@ -80,9 +81,8 @@ class _Client:
                 outcome.early = True
             elif outcome.host is not None:
                 outcome.round_trip = attachment.round_trip
-            lines = [*attachment.closing_lines, outcome.line()]
+            lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
-            farewell = attachment.farewell if lines else {}
             self.display.leave(lines, _rows_below(farewell), open_queries=farewell.get("queries") is True)
             for left in (self._previous, self._attachment):
                 if left is not None:
@@ -111,12 +111,12 @@ class _Client:
                 continue
             if outcome.kind == "lost" and self._previous is None and self._reconnect is not None:
                 final = self._reconnected(outcome, self._reconnect)
-                if final is None:
-                    continue
-                return final
-            if outcome.kind != "switch":
+                if final is not None:
+                    return final
+            elif outcome.kind == "switch":
+                self._switch()
+            else:
                 return outcome
-            self._switch()
 
     def _reconnected(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
         """Reconnect to a session whose link was lost: None if that worked, else the final outcome."""
@@ -218,10 +218,7 @@ class _Client:
 
 def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
     """The name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
-    target = attachment.take_switch_target()
-    if target is None:
-        return None
-    name, host = target
+    name, host = attachment.take_switch_target() or ("", None)
     if attachment.host is not None:
         if host not in (None, attachment.host):
             return None

@@ -8,7 +8,7 @@ import select
 import termios
 import time
 
-from sesh import platform
+from sesh import platform, wire
 from sesh.errors import Refused
 from sesh.lean import signal
 
@@ -163,13 +163,9 @@ class RawTerminal:
         """Write all of `data` within so many seconds; whether the terminal took it."""
         deadline = time.monotonic() + seconds
         view = memoryview(data)
-        poll = select.poll()
-        poll.register(self.outbound, select.POLLOUT)
         try:
-            while view:
-                view = view[self.write(view) :]
-                left = deadline - time.monotonic()
-                if view and (left <= 0 or not poll.poll(left * 1000)):
+            while view := view[self.write(view) :]:
+                if not wire.polled([(self.outbound, select.POLLOUT)], deadline):
                     return False
         except OSError:
             return False
@@ -178,10 +174,8 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
-        poll = select.poll()
-        poll.register(self.inbound, select.POLLIN)
-        while (left := deadline - time.monotonic()) > 0:
-            if poll.poll(left * 1000) and self.read() == b"":
+        while wire.polled([(self.inbound, select.POLLIN)], deadline) and time.monotonic() < deadline:
+            if self.read() == b"":
                 return
 
     # -- signals

@@ -47,6 +47,9 @@ class Person:
     def take_attempts(self) -> Attempts | LoginRefused | None:
         return self.attempts
 
+    def outcome(self, kind: str) -> Outcome:
+        return Outcome(kind, self.name, self.host)
+
     def go_offline(self) -> None:
         self.down += 1
 
