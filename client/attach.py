@@ -98,7 +98,6 @@ class _Client:
             self._shown.leave(attachment.host, attachment.session_id, attachment.position)
 
     def _run_attachments(self) -> Outcome:
-        """Run attachments until one is the last."""
         while True:
             try:
                 outcome = self._attachment.run()
@@ -186,7 +185,6 @@ class _Client:
         return attachment
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> Hello:
-        """The HELLO of this client."""
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
         hello: Hello = {

@@ -163,7 +163,6 @@ class Ledger:
         self._shift(data)
 
     def _shift(self, data: bytes) -> None:
-        """Note whether a set other than G0 is in use, by the last SO or SI."""
         out, back = data.rfind(b"\x0e"), data.rfind(b"\x0f")
         if out != back:
             self._shifted = out > back

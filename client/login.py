@@ -32,7 +32,7 @@ class Login:
     def run(self, refusal: Unreachable) -> Outcome | wire.Connection | SeshError:
         """The connection; how the person left instead; or the error that no login helps against.
 
-        The terminal shows the session no longer, and makes room for its SCREEN where there is a connection.
+        The terminal shows the session no longer, and makes room for its SCREEN if there is a connection.
         """
         attachment, display = self._attachment, self._display
         display.suspend()
@@ -57,7 +57,7 @@ class Login:
                 return connection
 
     def _enter_awaited(self, reason: SeshError | OSError) -> Outcome | None:
-        """Say why there is no connection, and wait until Enter is pressed; the outcome where the person leaves."""
+        """Say why there is no connection, and wait until Enter is pressed; the outcome if the person leaves."""
         terminal, display = self._attachment.terminal, self._display
         watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
         typed: list[bytes] = []

@@ -80,7 +80,6 @@ class Attempts:
             os.close(descriptor)
 
     def _run(self) -> None:
-        """In the thread."""
         result: wire.Connection | Exception
         try:
             result = self._backoff.retry(self._tried, "", sleep=self._stop.sleep, at_once=self._at_once)

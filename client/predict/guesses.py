@@ -1,8 +1,8 @@
 """Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
 
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
-an epoch, which begins after each key whose effect is unknown, and where the cursor, or what stands before it, is not
-what the last key left; those of an epoch are shown once one of them has come true. A key is judged when the session has
+an epoch, which begins after each key whose effect is unknown, and when the cursor, or the text before it, is not as the
+last key left it; those of an epoch are shown once one of them has come true. A key is judged when the session has
 acknowledged it, which it does some time after the program got it. Where a guess was wrong, the keys that are not
 acknowledged yet are guessed again, from where the cursor is.
 """
@@ -284,7 +284,6 @@ class Guesses:
         return self._view.grapheme(row, column)
 
     def _ends(self, row: int, column: int) -> bool:
-        """Whether nothing stands from this column on."""
         return all(self._text(row, x) == _BLANK for x in range(column, self._view.columns))
 
     # -- judging
