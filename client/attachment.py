@@ -72,7 +72,7 @@ class Attachment:
         self._on_welcome = on_welcome
         self._keys = KeyParser(options.detach_key)
         self.input = UnacknowledgedInput()
-        """What was typed and may not have reached the program."""
+        """Input that may not have reached the program."""
         self._predictor: Predictor | None = None
         self._watching_said = False
 
@@ -100,7 +100,7 @@ class Attachment:
         """How the attachment ends, as soon as all output is shown; at once if `_over`."""
         self._over = False
         self.farewell: Message = {}
-        """What the daemon said of the end, or of a switch: EXIT, DETACH or SWITCH."""
+        """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         self.channel = Channel(connection, hello, self._timers, self._lost, on_link=self.host is not None)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
         predict = self.options.predict
@@ -137,12 +137,12 @@ class Attachment:
 
     @property
     def _link_lost(self) -> bool:
-        """Whether the link was lost, and what had come over it is still being shown."""
+        """Whether the link was lost, and output that had come over it is still being shown."""
         return self._ending is not None and self._ending.kind == "lost" and self.host is not None
 
     @property
     def _holding(self) -> bool:
-        """Whether what is typed has to wait for another link, or for its daemon."""
+        """Whether input has to wait for another link, or for its daemon."""
         return self._link_lost or (self._resuming and not self.channel.welcome)
 
     # -- while the link is lost

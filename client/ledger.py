@@ -25,7 +25,7 @@ _ALTERNATE = frozenset((47, 1047, 1049))
 _ANSI = {2: False, 4: False, 12: True, 20: False}
 """Defaults of the ANSI modes: keyboard lock, insert, no local echo, new line."""
 
-# What undoes a change that is there or not.
+# The sequences that undo changes which are there or not.
 _MARGINS, _KEYPAD, _SHAPE, _UTF_8 = b"\x1b[r", b"\x1b>", b"\x1b[0 q", b"\x1b%G"
 _LINK, _POINTER, _PROGRESS = b"\x1b]8;;\x1b\\", b"\x1b]22;\x1b\\", b"\x1b]9;4;0\x1b\\"
 _TABS = b"\x1b[3g"
@@ -39,7 +39,7 @@ _LAST_ROW = b"\x1b[9999;1H"
 _MAX_COLUMNS = 512
 """Columns up to which tab stops are set again if the terminal's width is unknown."""
 _DEFAULT_CURSOR: tuple[bool, bool, bool, frozenset[bytes]] = (False, False, False, frozenset())
-"""What DECSC saved, as far as it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
+"""The state that DECSC saves, as far as it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
 
 
 class Ledger:
@@ -59,7 +59,7 @@ class Ledger:
         self._saved_modes: dict[int, bool] = {}
         self._ansi: dict[int, bool] = {}
         self._changed: set[bytes] = set()
-        """Other changes, by what undoes them."""
+        """Other changes, by the sequences that undo them."""
         self._colours: dict[int, set[bytes]] = {}
         self._keyboard = _Keyboard()
         self._alternate_mode = 0  # 47, 1047 or 1049: the mode that switched the alternate screen on

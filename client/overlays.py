@@ -1,4 +1,4 @@
-"""What sesh draws over the program's output: guesses of what keys will do, the hint of a new session, notices.
+"""Drawings of sesh's own over the program's output: guesses at the effect of keys, the hint of a new session, notices.
 
 A notice over what a program shows never meets output: the daemon is asked to send none (NOTICE), and sends the line
 back where its output ends. What it holds back comes with the screen that the client asks for (REDRAW), once a key was
@@ -25,7 +25,7 @@ _LONGEST = 4096
 
 
 class Overlays:
-    """What is drawn over the output while one connection of an attachment lasts. The predictor makes the guesses."""
+    """Drawings over the output while one connection of an attachment lasts. The predictor makes the guesses."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
         self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor

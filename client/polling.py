@@ -1,6 +1,6 @@
-"""Waiting for what an attachment has to do next.
+"""Waiting for the next thing that an attachment has to do.
 
-By poll(2) itself: what `loop.poller` adds for the many descriptors of a daemon would cost each echo a tenth more.
+By poll(2) itself: `loop.poller`, made for the many descriptors of a daemon, would add a tenth to the cost of an echo.
 """
 
 from __future__ import annotations

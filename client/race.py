@@ -97,7 +97,7 @@ class Attempts:
         os.close(self._outbound)
 
     def _tried(self) -> wire.Connection:
-        """One attempt. What this machine lacks, as a full disk, or descriptors or processes, may pass too."""
+        """One attempt. A lack on this machine, as of disk space, descriptors or processes, may pass too."""
         reason = ""
         try:
             return self._attempt(self._stop)
@@ -112,7 +112,7 @@ class Attempts:
 
 
 class Race:
-    """Whether the link of an attachment still lives: asked at once where that is in doubt, and raced by another.
+    """Whether the link of an attachment still lives: asked at once if that is in doubt, and raced by another.
 
     `ask` sends a PING with these bytes, `attempt` opens another link beside it.
     """
@@ -124,7 +124,7 @@ class Race:
         self._refused = False
         """Whether somebody would be asked to log in, so that no other link is opened unasked."""
         self._refusal: LoginRefused | None = None
-        """What ssh said when it was tried, as long as the link has not answered since."""
+        """The refusal of ssh, as long as the link has not answered since."""
 
     @property
     def descriptor(self) -> int:
@@ -164,7 +164,7 @@ class Race:
             return  # no descriptor left: the link will be found silent, or lives
 
     def won(self) -> wire.Connection | Exception | None:
-        """The other link, once it stands; the error where the session has ended; else None."""
+        """The other link, once it stands; the error if the session has ended; else None."""
         attempts = self.attempts
         if attempts is None or attempts.result is None:
             return None

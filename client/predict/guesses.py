@@ -3,7 +3,7 @@
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
 an epoch, which begins after each key whose effect is unknown, and when the cursor, or the text before it, is not as the
 last key left it; those of an epoch are shown once one of them has come true. A key is judged when the session has
-acknowledged it, which it does some time after the program got it. Where a guess was wrong, the keys that are not
+acknowledged it, which it does some time after the program got it. If a guess was wrong, the keys that are not
 acknowledged yet are guessed again, from where the cursor is.
 """
 
@@ -48,9 +48,9 @@ _BLANK = " "
 
 
 class Guess:
-    """What one key will do: `cells` that change in `row`, by column, and the `column` of the cursor after it.
+    """The effect of one key: `cells` that change in `row`, by column, and the `column` of the cursor after it.
 
-    `before`: what the cells held when it was guessed, `cursor`: where the cursor was then.
+    `before`: the text of the cells when it was guessed, `cursor`: where the cursor was then.
     """
 
     __slots__ = ("before", "cells", "column", "cursor", "epoch", "key", "number", "row", "seen")
@@ -239,7 +239,7 @@ class Guesses:
         self._guesses.append(guess)
         return True
 
-    # What a key does: the column of the cursor after it, and the cells that change; None if that is not known.
+    # The effect of a key: the column of the cursor after it, and the cells that change; None if that is not known.
 
     def _print(self, row: int, column: int, line: Line | None, key: str) -> Effect | None:
         """A character: what surely belongs to the line moves right; anything else is overwritten."""
@@ -277,7 +277,7 @@ class Guesses:
         return column - 1, {}
 
     def _text(self, row: int, column: int) -> str:
-        """What a cell will hold when all guesses have come true."""
+        """The text of a cell when all guesses have come true."""
         for guess in reversed(self._guesses):
             if column in guess.cells and guess.row == row:
                 return guess.cells[column]
@@ -323,7 +323,7 @@ class Guesses:
         again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
         self._guesses.clear()
         if self._barrier:
-            return  # what came after an unknown key is not known either
+            return  # the keys after an unknown one are not known either
         self._epoch += 1
         self._line = None
         for later, key in again:

@@ -1,8 +1,8 @@
-"""Predictive echo for one attachment: keeps the model in step, and says what to draw before and after each output.
+"""Predictive echo for one attachment: keeps the model in step, and makes the bytes to draw before and after output.
 
-The attachment hands in what is typed and what comes from the daemon, and shows the bytes that it gets. What was drawn
-is taken back before output passes, so that the terminal never gets output on top of a guess. While nothing is guessed
-the model is fed when the link is quiet; in a flood it is dropped, and asked for again.
+The attachment hands in keys and frames of the daemon, and shows the bytes that it gets. Guesses are taken back before
+output passes, so that the terminal never gets output on top of one. While nothing is guessed the model is fed when the
+link is quiet; in a flood it is dropped, and asked for again.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Predictor:
             from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
 
     def _modelled(self, position: int, screen: bytes) -> None:
-        """The daemon sent what makes a model of the screen at `position`; empty if it could not.
+        """The daemon sent the bytes of a model of the screen at `position`; none if it could not.
 
         One that was not asked for, or is larger than any that a daemon makes, is passed over.
         """
