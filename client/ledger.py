@@ -39,7 +39,7 @@ _LAST_ROW = b"\x1b[9999;1H"
 _MAX_COLUMNS = 512
 """Columns up to which tab stops are set again if the terminal's width is unknown."""
 _DEFAULT_CURSOR: tuple[bool, bool, bool, frozenset[bytes]] = (False, False, False, frozenset())
-"""The state that DECSC saves, as far as it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
+"""The state that DECSC saves, if it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
 
 
 class Ledger:
