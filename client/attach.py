@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sesh.client.outcome import AttachOptions
     from sesh.client.race import Reconnect
-    from sesh.messages import Hello
+    from sesh.messages import Hello, Message
 
     Connect = Callable[[str, str | None], wire.Connection]
 
@@ -38,10 +38,10 @@ def attach(
 
     No HELLO was sent on `connection`, and it is closed in the end. `connect` makes a connection to another session by
     name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`), and
-    raises Ended where the session has ended meanwhile. The closing line is printed here. A signal that ends this
+    raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
     process becomes SystemExit with 128 and its number, after the terminal was restored.
 
-    Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
+    Raises Refused if there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
@@ -67,10 +67,11 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
         attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
-        attachment.notices.first = self.options.first_notice
+        attachment.overlays.greet(self.options.first_notice)
         if quit_key.taken():
             attachment.typed_ahead(KEY)
         lines: list[str] = []
+        farewell: Message = {}
         try:
             outcome = self._run_attachments()
             attachment = self._attachment
@@ -80,67 +81,63 @@ class _Client:
                 outcome.early = True
             elif outcome.host is not None:
                 outcome.round_trip = attachment.round_trip
-            lines = [*attachment.closing_lines, outcome.line()]
+            lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
-            rows_below = attachment.rows_below if lines else None
-            self.display.leave(lines, rows_below, open_queries=attachment.open_queries)
-            for each in (self._previous, self._attachment):
-                if each is not None:
-                    self._left(each)
+            self.display.leave(lines, _rows_below(farewell), open_queries=farewell.get("queries") is True)
+            for left in (self._previous, self._attachment):
+                if left is not None:
+                    self._left(left)
         return outcome
 
     def _left(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
-        attachment.close()
+        attachment.channel.close()
         if attachment.ended:
             self._shown.forget(attachment.host, attachment.session_id)
         elif attachment.session_id:
             self._shown.leave(attachment.host, attachment.session_id, attachment.position)
 
     def _run_attachments(self) -> Outcome:
-        """Run attachments until one is the last."""
         while True:
             try:
                 outcome = self._attachment.run()
             except SeshError as error:
                 if self._previous is None:
                     raise
-                self._attachment.close()
+                self._attachment.channel.close()
                 self._attachment, self._previous = self._previous, None
                 self._attachment.switch_failed(str(error))
                 continue
             if outcome.kind == "lost" and self._previous is None and self._reconnect is not None:
                 final = self._reconnected(outcome, self._reconnect)
-                if final is None:
-                    continue
-                return final
-            if outcome.kind != "switch":
+                if final is not None:
+                    return final
+            elif outcome.kind == "switch":
+                self._switch()
+            else:
                 return outcome
-            self._switch()
 
     def _reconnected(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
-        """Reconnect to a session whose link was lost: None where that worked, else the final outcome."""
-        lost = self._attachment
-        if lost.host is None or not lost.session_id:
+        """Reconnect to a session whose link was lost: None if that worked, else the final outcome."""
+        attachment = self._attachment
+        if attachment.host is None or not attachment.session_id:
             return outcome
-        if lost.raced is None and not lost.connection.broken():
-            outcome.reason = "died"
-            return outcome
-        lost.connection.close()
-        since = lost.position - self.display.unfinished()
+        if attachment.channel.raced is None and not attachment.channel.connection.broken():
+            return attachment.outcome("lost", reason="died")
         from sesh.client.reconnect import Reconnector
 
-        reconnector = Reconnector(lost, self.display, reconnect, since, self._backoff)
+        since = attachment.position - self.display.unfinished()
+        reconnector = Reconnector(attachment, self.display, reconnect, since, self._backoff)
         result = reconnector.run()
-        lost.close()
+        attachment.channel.close()
         if isinstance(result, Outcome):
             return result
-        hello = self._hello(result, lost.host)
-        since = lost.position - self.display.unfinished()  # more, where a notice has interrupted a character
-        hello |= {"client": self._token, "id": lost.session_id, "since": since}
+        hello = self._hello(result, attachment.host)
+        since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
+        hello |= {"client": self._token, "id": attachment.session_id, "since": since}
         redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost or reconnector.logged_in else b""
-        self._attachment = lost.reconnected(result, wire.greeting("attach", **hello) + redraw)
-        self._attachment.watch_link(reconnect, self._backoff)
+        attachment.connect(result, wire.greeting("attach", **hello) + redraw)
+        attachment.watch_link(reconnect, self._backoff)
         return None
 
     def _switch(self) -> None:
@@ -150,18 +147,18 @@ class _Client:
         if target is None:
             return
         try:
-            connection = self._connect_to(old, *target)
+            connection = self._connect_to(*target)
         except SeshError as error:
             old.switch_failed(str(error))
             return
         self._previous = old
         self._attachment = self._attach(connection, *target)
 
-    def _connect_to(self, old: Attachment, name: str, host: str | None) -> wire.Connection:
+    def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """A connection to the next session; ssh may have to ask something, so it gets the terminal as it was."""
         if host is None:
             return self._connect(name, None)
-        old.alternate = self.display.suspend()
+        self.display.suspend()
         self.display.terminal.cooked()
         try:
             return self._connect(name, host)
@@ -172,7 +169,7 @@ class _Client:
         """The session has answered: leave the one before it, and set off what is new on a terminal that knows it."""
         old, self._previous = self._previous, None
         if old is not None:
-            self.display.suspend(old.rows_below)
+            self.display.suspend(_rows_below(old.farewell))
             self._left(old)
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
@@ -181,15 +178,13 @@ class _Client:
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         self._token = os.urandom(8).hex()
         hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions(host)}
-        greeting = wire.greeting("attach", **hello)
-        attachment = Attachment(connection, self.display, name, host, self.options, greeting)
-        attachment.on_welcome = self._welcomed
+        attachment = Attachment(self.display, name, host, self.options, self._welcomed)
+        attachment.connect(connection, wire.greeting("attach", **hello))
         if host is not None and self._reconnect is not None:
             attachment.watch_link(self._reconnect, self._backoff)
         return attachment
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> Hello:
-        """The HELLO of this client."""
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
         hello: Hello = {
@@ -221,9 +216,7 @@ class _Client:
 
 def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
     """The name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
-    if attachment.switch_target is None:
-        return None
-    name, host = attachment.switch_target
+    name, host = attachment.take_switch_target() or ("", None)
     if attachment.host is not None:
         if host not in (None, attachment.host):
             return None
@@ -235,3 +228,9 @@ def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
     except UsageError:
         return None
     return None if (name, host) == (attachment.name, attachment.host) else (name, host)
+
+
+def _rows_below(farewell: Message) -> int | None:
+    """How many rows below the cursor are in use, as the daemon said last, within bounds; None for unknown."""
+    rows = farewell.get("rows_below")
+    return min(max(rows, 0), 9999) if isinstance(rows, int) else None

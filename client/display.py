@@ -1,4 +1,4 @@
-"""What the terminal shows: the session's output, sesh's own lines, and the undo of both when the client leaves."""
+"""The terminal as a display: the session's output, sesh's own lines, and the undo of both when the client leaves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LATE_REPLIES = 0.1
 _ABORT_SEQUENCE = b"\x18\x1b\\"
 _LAST_ROW = 9999
 _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r")
-"""What leaves the cursor on a fresh row: a shell that has taken a line in may turn bracketed paste off after that."""
+"""Output that leaves the cursor on a fresh row: a shell that has taken a line in may turn bracketed paste off then."""
 _END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
 """Bytes of what was shown last that are kept, to know the last row by."""
@@ -49,25 +49,26 @@ class Display:
         self._tail_size, self._tail_whole = 0, True
         """The bytes that were shown last: how many, and whether these are all."""
         self._uncover = b""
-        """While a line of sesh's own covers the last row: what takes it away."""
+        """The bytes that take the notice away which covers the last row."""
         self._covered = (0, 0)
-        """The terminal's columns and rows then."""
+        """The terminal's columns and rows when it was laid."""
         self.row_lost = False
-        """Whether such a line is there, and the row below it is not known."""
-        self.title_due = False
+        """Whether a notice is there, and the row below it is not known."""
+        self._title_due = False
         """Whether `show_own` has a title to write."""
-        self.told = b""
-        """What `show_own` has to tell the person."""
+        self._told = b""
+        """Notifications that `show_own` has to write."""
         self._title = ""
         self._title_shown = False
+        self._alternate = False
+        """Whether the alternate screen was on when the display was suspended last."""
 
     # -- output
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
-        """Show output, or queue what the terminal does not take now. Raises OSError where it has gone.
+        """Show output, or queue what the terminal does not take now. Raises OSError if it has gone.
 
-        `before`, `after`: what is drawn along with it and leaves no mode, pen or cursor changed. A line of sesh's own
-        over the last row goes first.
+        `before`, `after`: bytes drawn along with it that leave no mode, pen or cursor changed. A notice goes first.
         """
         if self._uncover:
             before = self._taken_away() + before
@@ -89,7 +90,7 @@ class Display:
             self.update_ledger()
 
     def draw(self, data: bytes) -> None:
-        """Write what the ledger need not follow. Raises OSError where the terminal has gone."""
+        """Write what the ledger need not follow. Raises OSError if the terminal has gone."""
         written = 0 if self._queue or not data else self.terminal.write(data)
         if written < len(data):
             self._enqueue(data, written)
@@ -99,14 +100,16 @@ class Display:
         self.pending = len(self._queue)
 
     def flush(self) -> None:
-        """Write as much of the queue as the terminal takes now. Raises OSError where it has gone."""
+        """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
         if self._queue:
             del self._queue[: self.terminal.write(self._queue)]
             self.pending = len(self._queue)
 
     def unfinished(self) -> int:
-        """Length of what is incomplete at the end of the output, and must be repeated: a sequence; a character too,
-        where a line of sesh's own has interrupted it."""
+        """Length of the incomplete sequence at the end of the output, or character that a notice has interrupted.
+
+        It has to be repeated over the next connection.
+        """
         self._finish_ledger()
         return self._ledger.unfinished or (unfinished_character(self._last_bytes) if self._uncover else 0)
 
@@ -116,18 +119,18 @@ class Display:
         self.unread -= len(data)
         self._ledger.feed(data)
         if self._title and self._ledger.retitled:
-            self.title_due = True
+            self._title_due = True
 
     def _finish_ledger(self) -> None:
         while self.unread:
             self.update_ledger()
 
-    # -- sesh's own lines
+    # -- notices, titles, lines
 
     def notice(self, text: str, *, held: bool = False) -> None:
-        """Lay a line over the last row, in reverse video; what is shown next takes it away.
+        """Lay a line over the last row, in reverse video; the next output takes it away.
 
-        `held`: a SCREEN comes next. Otherwise the row comes back where the bytes that were shown last tell what it was;
+        `held`: a SCREEN comes next. Otherwise the row comes back if the bytes that were shown last tell what it was;
         else it stays blank until there is a SCREEN.
         """
         from sesh.vt.render.overlay import CLEAR, overlay, own_row
@@ -146,12 +149,12 @@ class Display:
         self.flush()
 
     def uncover(self) -> None:
-        """Take the line of sesh's own away, if there is one."""
+        """Take the notice away, if there is one."""
         if self._uncover:
             self.draw(self._taken_away())
 
     def _taken_away(self, *, leaves: bool = False) -> bytes:
-        """What takes the line of sesh's own away. `leaves`: no SCREEN will come, though one was to."""
+        """The bytes that take the notice away. `leaves`: no SCREEN will come, though one was to."""
         from sesh.vt.render.overlay import CLEAR
 
         uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
@@ -162,7 +165,6 @@ class Display:
         return uncover if row is None else row.restored
 
     def _last_row(self, columns: int, rows: int) -> LastRow | None:
-        """The last row, where it is known."""
         self._finish_ledger()
         if not self._ledger.draws_plainly:
             return None
@@ -175,23 +177,25 @@ class Display:
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
         text = plain(text)
-        self.title_due = self.title_due or text != self._title
+        self._title_due = self._title_due or text != self._title
         self._title = text
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal tell the person something, between two sequences of the program."""
-        told = self.told + notification
-        self.told = told if len(told) <= _MAX_TOLD else notification
+        told = self._told + notification
+        self._told = told if len(told) <= _MAX_TOLD else notification
 
     def show_own(self) -> None:
-        """Write what is due of our own, if what was shown last ends neither in a sequence nor in a character."""
+        """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
+        if not (self._title_due or self._told):
+            return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
-        if self.title_due:
-            self.title_due, self._title_shown = False, True
+        if self._title_due:
+            self._title_due, self._title_shown = False, True
             self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-        if self.told:
-            told, self.told = self.told, b""
+        if self._told:
+            told, self._told = self._told, b""
             self._enqueue(told)
         self.flush()
 
@@ -223,7 +227,7 @@ class Display:
             self.line(text)
 
     def _undo(self, rows_below: int | None) -> bool:
-        """Undo the modes and go to a fresh row, dropping the queue; False where the terminal takes nothing."""
+        """Undo the modes and go to a fresh row, dropping the queue; False if the terminal takes nothing."""
         self._finish_ledger()
         alternate = self._ledger.alternate
         if self._queue or rows_below is None:
@@ -241,7 +245,6 @@ class Display:
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 
     def _reset(self) -> None:
-        """Start over on a terminal that shows nothing of a session."""
         self._queue, self.pending = bytearray(), 0
         self._unread, self.unread = [], 0
         self._ledger = Ledger()
@@ -249,26 +252,25 @@ class Display:
         self._tail.clear()
         self._tail_size, self._tail_whole = 0, True
         self.started = self._title_shown = False
-        self.title_due = bool(self._title)
+        self._title_due = bool(self._title)
 
-    def suspend(self, rows_below: int | None = None) -> bool:
-        """Restore the terminal for a while, silently; returns the argument for `resume`."""
-        self._finish_ledger()
-        alternate = self._ledger.alternate
+    def suspend(self, rows_below: int | None = None) -> None:
+        """Restore the terminal for a while, silently, if it shows the session."""
         if self.started:
+            self._finish_ledger()
+            self._alternate = self._ledger.alternate
             self._undo(rows_below)
-        return alternate
 
-    def resume(self, alternate: bool) -> None:
+    def resume(self) -> None:
         """Make room for the SCREEN that comes next: scroll away what the terminal shows, which keeps it."""
         from sesh.vt.render.clean_screen import clean_screen
 
         columns, rows = self.terminal.size()[:2]
-        self.show(b"\x1b[?1049h" if alternate else clean_screen(columns or 80, rows or 24))
+        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(columns or 80, rows or 24))
 
 
 def unfinished_character(end: bytes) -> int:
-    """Length of a character of UTF-8 that the last bytes begin, and lack the end of; 0 where there is none."""
+    """Length of a character of UTF-8 that the last bytes begin, and lack the end of; 0 without one."""
     for length, byte in enumerate(reversed(end), 1):
         if byte & 0xC0 != 0x80:
             return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0

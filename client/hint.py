@@ -1,8 +1,7 @@
 """The line at the bottom of a new session's first screen: its name, and the key that leaves.
 
 It stands until a key is pressed, or until output may reach its row: lines, and what moves the cursor. Output that only
-erases below the cursor (as zsh's prompt does) takes it away as well, and then it is drawn again. As long as no line may
-have wrapped, the cursor's row is known, so that the saved cursor (DECSC) is not needed and stays as it was.
+erases below the cursor (as zsh's prompt does) takes it away as well, and then it is drawn again.
 """
 
 from __future__ import annotations
@@ -12,18 +11,20 @@ import re
 from sesh.client.display import unfinished_character
 from sesh.vt.render.overlay import CLEAR, DIM, own_row
 
-_SEQUENCE = rb"""
-    \x1b\[ [0-9;?>=<:]* [ $"]? [mKJCDGhlqnctp]
+_HARMLESS = re.compile(
+    rb"""
+    [^\x1b\x0b\x0c\x84\x85\x8d]+
+  | \x1b\[ [0-9;?>=<:]* [ $"]? [mKJCDGhlqnctp]
   | \x1b\[ [<=>?] [0-9;:]* u
   | \x1b\] [^\x07\x1b]* (?: \x07 | \x1b\\ )
   | \x1b[=>()] [0-9A-Z]?
-"""
-_HARMLESS = re.compile(rb"[^\x1b\x0b\x0c\x84\x85\x8d]+ |" + _SEQUENCE, re.VERBOSE)
+    """,
+    re.VERBOSE,
+)
 _SWITCH = re.compile(rb"\x1b\[\?[0-9;]*(?:3|47|1047|1048|1049|6|69)[hl]")
 _ERASED = re.compile(rb"\x1b\[0?J")
-_ERASED_LINE = re.compile(rb"\r(?:\x1b\[[0-9;:]*m)*\x1b\[0?J\Z")
-_TOKEN = re.compile(rb"(?P<sequence>" + _SEQUENCE + rb") | (?P<text>[^\x00-\x1f\x7f]+) | .", re.VERBOSE | re.DOTALL)
-_LONGEST_PEN = 256
+_SGR = re.compile(rb"\x1b\[[0-9;:]*m")
+_RESET = (b"\x1b[m", b"\x1b[0m")
 _BACKGROUND = re.compile(rb"[\[;](?:4[0-8]|10[0-7])")
 
 
@@ -32,78 +33,47 @@ class Hint:
 
     def __init__(self, text: str, columns: int, rows: int) -> None:
         self.shown = False
-        self._text, self._columns = text, max(1, columns)
+        self._row = own_row(text, columns, DIM)
+        self._columns = max(1, columns)
         self._room = rows - 2
         """Rows that output may still fill."""
-        self._part = 0
-        self._row: int | None = 0
-        """The cursor's row, None where it is not known."""
-        self._width = 0
-        """Columns that the row may have in use, up to the cursor."""
-        self._pen = b""
-        """The SGR sequences since the last that reset the pen."""
+        self._output = b""
+        """All output so far: less than fills the room."""
 
     def begin(self) -> bytes:
-        """What draws it on a blank screen, with the cursor at home; nothing where the screen is too small."""
+        """The bytes that draw it on a blank screen, with the cursor at home; none if the screen is too small."""
         self.shown = self._room > 1
-        return self._drawn(0) if self.shown else b""
+        return self._row + b"\x1b[1;1H" if self.shown else b""
 
     def end(self) -> bytes:
-        """What takes it away."""
+        """The bytes that take it away, and with it the saved cursor (DECSC)."""
         shown, self.shown = self.shown, False
-        if not shown or self._row is None or self._width >= self._columns:  # a pending wrap would be lost
-            return CLEAR if shown else b""
-        return b"\x1b[9999d\x1b[0m\x1b[2K\x1b[%dd%s" % (self._row + 1, self._pen)
+        return CLEAR if shown else b""
 
-    def around(self, data: bytes) -> list[tuple[bytes, bytes, bytes]]:
-        """Output in parts, each with what keeps it and the line apart: what goes before it, and what behind it."""
+    def around(self, data: bytes) -> tuple[bytes, bytes]:
+        """The bytes before and behind output that keep it and the hint apart."""
+        self._output += data
         if not self._stays(data):
-            return [(self.end(), data, b"")]
-        end = max((erased.end() for erased in _ERASED.finditer(data)), default=0)
-        if not end:
-            self._follow(data)
-            return [(b"", data, b"")]
-        erasing, rest = data[:end], data[end:]
-        self._follow(erasing)
-        if _BACKGROUND.search(self._pen):  # what is erased has this colour, and the line would take it away
-            self.shown = False
-            return [(b"", data, b"")]
-        drawn = self._drawn(self._row) if self._row is not None and _ERASED_LINE.search(erasing) else b""
-        self._follow(rest)
-        if drawn:
-            return [(b"", erasing, drawn), (b"", rest, b"")]
-        return [(b"", data, b"\x1b7" + own_row(self._text, self._columns, DIM) + b"\x1b8")]
+            return self.end(), b""
+        erasures = list(_ERASED.finditer(data))
+        if not erasures:
+            return b"", b""
+        if self._coloured(len(self._output) - len(data) + erasures[-1].start()):
+            self.shown = False  # the last row has this colour now, and the hint's end would take it away
+            return b"", b""
+        return b"", b"\x1b7" + self._row + b"\x1b8"
 
-    def _drawn(self, row: int) -> bytes:
-        """What draws it while the cursor is in the first column of a row."""
-        return own_row(self._text, self._columns, DIM) + b"\x1b[%d;1H%s" % (row + 1, self._pen)
-
-    def _follow(self, data: bytes) -> None:
-        """Follow the cursor's row, and the pen, through output that stays clear of the last row."""
-        for token in _TOKEN.finditer(data):
-            each = token[0]
-            if token["text"]:
-                self._width += sum(1 if character.isascii() else 2 for character in each.decode("utf-8", "replace"))
-                if self._width > self._columns:
-                    self._row = None  # it may have wrapped
-            elif each == b"\n" and self._row is not None:
-                self._row += 1
-            elif each == b"\r":
-                self._width = 0
-            elif each == b"\t":
-                self._width = min(self._width + 8, self._columns)
-            elif each[:2] == b"\x1b[" and each[-1:] in b"CG":
-                self._width = self._columns
-            elif each[:2] == b"\x1b[" and each[-1:] == b"m" and each[2:3] not in (b"<", b"=", b">", b"?"):
-                self._pen = b"" if each in (b"\x1b[m", b"\x1b[0m") else self._pen + each
-                if len(self._pen) > _LONGEST_PEN:
-                    self._row = None
+    def _coloured(self, end: int) -> bool:
+        """Whether there is a background colour after so much of the output."""
+        for sequence in reversed(_SGR.findall(self._output, 0, end)):
+            if sequence in _RESET:
+                return False
+            if _BACKGROUND.search(sequence):
+                return True
+        return False
 
     def _stays(self, data: bytes) -> bool:
         """Whether output cannot reach the last row, and ends in no sequence and no character."""
         if _HARMLESS.sub(b"", data) or _SWITCH.search(data) or unfinished_character(data[-4:]):
             return False
-        self._part += len(data)
-        self._room -= data.count(b"\n") + self._part // self._columns
-        self._part %= self._columns
-        return self._room > 0
+        return self._output.count(b"\n") + len(self._output) // self._columns < self._room

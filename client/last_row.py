@@ -15,24 +15,24 @@ from sesh.vt.render.patch import redrawable, restored
 TIME = 0.2
 """Seconds of processor time, after which the row counts as unknown."""
 _SHORT = 16 << 10
-"""Bytes that mostly tell it: the whole is looked at only where they do not."""
+"""Bytes that mostly tell it; the whole is looked at only if they do not."""
 _SLICE, _STEP = 4 << 10, 0.01
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 _PEN = b"\x1b[1;3;4;5;7;8;9;35;46m"
 
 
 class LastRow(NamedTuple):
-    """`restored`: what draws it again, and puts cursor and pen where they were. `cursor`: row and column, from 0."""
+    """`restored`: the bytes that draw it again and put cursor and pen back. `cursor`: its row and column, from 0."""
 
     restored: bytes
     cursor: tuple[int, int]
 
 
 def last_row(tail: bytes, columns: int, rows: int, *, whole: bool, default_pen: bool) -> LastRow | None:
-    """The last row after `tail`, on the main screen of a terminal whose modes are the defaults; None where unknown.
+    """The last row after `tail`, on the main screen of a terminal whose modes are the defaults; None if unknown.
 
     What the terminal showed before is not known. So the bytes act on screens that differ in all cells, in cursor and
-    pen, and saved ones: where the row is the same then, nothing of that is left. `whole`: nothing else was ever shown;
+    pen, and saved ones: if the row is the same then, nothing of that is left. `whole`: nothing else was ever shown;
     if not, the tail may begin within a sequence, which surely ends before the first line feed. `default_pen`: that is
     the pen after the tail, and so before one that never sets it.
     """
@@ -41,31 +41,31 @@ def last_row(tail: bytes, columns: int, rows: int, *, whole: bool, default_pen: 
         all_of_it = whole and size == len(tail)
         part = tail if all_of_it else tail[-size:].partition(b"\n")[2]
         plain = all_of_it or (default_pen and _SGR.search(part) is None)
-        found = _same(part, b"" if plain else _PEN, columns, rows, until)
-        if found is not None:
-            return found
+        row = _same(part, b"" if plain else _PEN, columns, rows, until)
+        if row is not None:
+            return row
     return None
 
 
 def _same(tail: bytes, pen: bytes, columns: int, rows: int, until: float) -> LastRow | None:
-    """The last row, where it is the same whatever stood there before."""
+    """The last row, if it is the same whatever stood there before."""
     filled = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
-    found = _after(tail, b"", columns, rows, until)
+    last = _after(tail, b"", columns, rows, until)
     for cursor in (b"\x1b[H", b"\x1b[%d;%dH" % (rows, max(1, columns - 1))):
         start = b"%s%s\x1b7\x1b[m%s%s" % (_PEN, filled, pen, cursor)
-        if found is None or found != _after(tail, start, columns, rows, until):
+        if last is None or last != _after(tail, start, columns, rows, until):
             return None
-    return found
+    return last
 
 
 def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> LastRow | None:
     emulator = Emulator(columns, rows, max_lines=1)
     emulator.feed(start)
-    at = 0
-    while at < len(tail):
+    fed = 0
+    while fed < len(tail):
         if time.thread_time() >= until:
             return None
-        at += emulator.feed(tail[at : at + _SLICE], _STEP)
+        fed += emulator.feed(tail[fed : fed + _SLICE], _STEP)
     if emulator.alternate or not redrawable(emulator):
         return None
     screen = emulator.screen

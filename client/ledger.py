@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from re import Pattern
+    from re import Match, Pattern
 
 _ON = {7: True, 25: True}
 """Private modes that are on by default: auto-wrap and the cursor. All others here are off."""
@@ -17,23 +17,29 @@ _PRIVATE = frozenset((
     1, 5, 6, 7, 9, 12, 25, 45, 66, 67, 69, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1045, 2004, 2026, 2031,
     2048, 5522, 9001,
 ))  # fmt: skip
-"""Private modes to undo. Where terminals differ in the default (1007, 1034, 2027), the program's choice stays."""
+"""Private modes to undo. If terminals differ in the default (1007, 1034, 2027), the program's choice stays."""
 
-_SINGLE = {b"%d" % mode: mode for mode in _PRIVATE}
+_SINGLE = {b"%d%s" % (mode, final): (mode, final == b"h") for mode in _PRIVATE for final in (b"h", b"l")}
+"""One private mode set or reset, as it stands behind `CSI ?`."""
 _ALTERNATE = frozenset((47, 1047, 1049))
 _ANSI = {2: False, 4: False, 12: True, 20: False}
 """Defaults of the ANSI modes: keyboard lock, insert, no local echo, new line."""
 
+# The sequences that undo changes which are there or not.
+_MARGINS, _KEYPAD, _SHAPE, _UTF_8 = b"\x1b[r", b"\x1b>", b"\x1b[0 q", b"\x1b%G"
+_LINK, _POINTER, _PROGRESS = b"\x1b]8;;\x1b\\", b"\x1b]22;\x1b\\", b"\x1b]9;4;0\x1b\\"
+_TABS = b"\x1b[3g"
+
 _MAX_SEQUENCE = 8192
 """Bytes of an unfinished sequence that are kept; no sequence that matters here is longer."""
-_INNER = bytes(each for each in range(0x20) if each not in b"\x18\x1a\x1b")
+_INNER = bytes(control for control in range(0x20) if control not in b"\x18\x1a\x1b")
 """Controls that act within a sequence, which goes on behind them."""
 _INTERMEDIATES = bytes(range(0x20, 0x30))
 _LAST_ROW = b"\x1b[9999;1H"
 _MAX_COLUMNS = 512
-"""Columns up to which tab stops are set again where the terminal's width is unknown."""
+"""Columns up to which tab stops are set again if the terminal's width is unknown."""
 _DEFAULT_CURSOR: tuple[bool, bool, bool, frozenset[bytes]] = (False, False, False, frozenset())
-"""What DECSC saved, as far as it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
+"""The state that DECSC saves, if it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
 
 
 class Ledger:
@@ -52,18 +58,16 @@ class Ledger:
         self._private: dict[int, bool] = {}
         self._saved_modes: dict[int, bool] = {}
         self._ansi: dict[int, bool] = {}
+        self._changed: set[bytes] = set()
+        """Other changes, by the sequences that undo them."""
+        self._colours: dict[int, set[bytes]] = {}
+        self._keyboard = _Keyboard()
         self._alternate_mode = 0  # 47, 1047 or 1049: the mode that switched the alternate screen on
-        self._cursor_saved = False  # on the main screen (DECSC)
-        self._margins = self._tabs = self._keypad = self._shifted = self._utf8_off = self._link = self._pointer = False
-        self._progress = False
-        self._charsets: set[bytes] = set()
-        self._ever_coloured = self._pen = self._cursor_restored = False
-        self._shape = 0
-        self._pushes = [0, 0]  # of kitty's keyboard flags, on the main and the alternate screen
-        self._flags_set = [False, False]  # kitty's keyboard flags set without a push
-        self._key_options: set[tuple[bytes, bytes]] = set()  # XTMODKEYS, XTFMTKEYS
+        self._cursor_saved = self._cursor_restored = False  # saved: on the main screen (DECSC)
         self._saved_cursors = [_DEFAULT_CURSOR, _DEFAULT_CURSOR]  # of the main and the alternate screen
-        self._colours: dict[bytes, set[bytes]] = {}
+        self._charsets: set[bytes] = set()
+        self._shifted = False
+        self._ever_coloured = self._pen = False
 
     @property
     def alternate(self) -> bool:
@@ -86,12 +90,9 @@ class Ledger:
         private = self._private
         return not (
             self.alternate
-            or self._margins
-            or self._tabs
             or self._shifted
             or self._charsets
-            or self._utf8_off
-            or self._link
+            or self._changed.intersection((_MARGINS, _TABS, _UTF_8, _LINK))
             or any(self._ansi.get(mode) for mode in (4, 20))
             or any(private.get(mode, default) != default for mode, default in ((6, False), (7, True), (69, False)))
         )
@@ -109,6 +110,8 @@ class Ledger:
         self.retitled = False
         return shown
 
+    # -- following the stream
+
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block if self._carry else block
@@ -118,7 +121,7 @@ class Ledger:
         if self._in_string and (b"\x1b" in data or b"\x07" in data or b"\x18" in data or b"\x1a" in data):
             self._in_string = False
         if b"\x1b" not in data:
-            self._shift(data, -1)
+            self._shift(data)
             return
         change, pen, coloured, unfinished = _patterns()
         cut = self._unfinished_at(data, unfinished)
@@ -126,48 +129,21 @@ class Ledger:
             self._carry = data[cut:] if len(data) - cut <= _MAX_SEQUENCE else b""
             self._in_string = not self._carry
             data = data[:cut]
-        locked, since = -1, 0
-        for found in change.finditer(data):
-            private, switch = found.group(1, 2)
-            final, escape = found[7], found[found.re.groups]
-            single = _SINGLE.get(private)
-            if switch in (b"r", b"s"):
-                self._save_or_restore_modes(_numbers(private), switch == b"s")
-            elif single is not None:
-                self._private[single] = switch == b"h"
-            elif escape in (b"n", b"o"):  # LS2, LS3
-                locked = found.start()
-            elif escape == b"c":
-                self._reset()
-                since = found.end()
-            elif switch or escape in (b"7", b"8") or final in (b"s", b"u"):
-                if final == b"s" and self._private.get(69):
-                    continue  # DECSLRM
-                numbers = _numbers(private) if switch else []
-                if not switch or 1048 in numbers or 1049 in numbers:  # the cursor is saved or restored
-                    self._designate_g0(data[since : found.start()])
-                    self._shift(data[since : found.start()], locked - since)
-                    since = found.end()
-                if switch:
-                    self._set_private(numbers, switch == b"h")
-                else:
-                    self._save_or_restore_cursor(escape == b"7" or final == b"s")
+        followed = 0
+        for match in change.finditer(data):
+            single = _SINGLE.get(match[1])
+            if single is not None:
+                mode, self._private[mode] = single
             else:
-                self._dispatch(found.groups(b""))
-        reset = max(data.rfind(b"\x1bc"), 0)
-        self._follow_pen(data[reset:], pen, coloured)
-        self._designate_g0(data[since:])
-        self._shift(data[since:], locked - since)
-
-    def _shift(self, data: bytes, locked: int) -> None:
-        """Note whether a set other than G0 is in use, by the last SO, SI or locking shift (LS2, LS3; at `locked`)."""
-        out, back = max(data.rfind(b"\x0e"), locked), data.rfind(b"\x0f")
-        if out != back:
-            self._shifted = out > back
+                self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
+                followed = match.end()
+                self._change(match)
+        self._follow_charsets(data[followed:])
+        self._follow_pen(data[max(data.rfind(b"\x1bc"), 0) :], pen, coloured)
 
     @staticmethod
     def _unfinished_at(data: bytes, unfinished: Pattern[bytes]) -> int:
-        """The index of an incomplete sequence at the end of the block; the block's length where there is none."""
+        """The index of an incomplete sequence at the end of the block; the block's length without one."""
         last = data.rfind(b"\x1b")
         if last == len(data) - 1:  # maybe the first half of ST, which ends a string
             before = data.rfind(b"\x1b", 0, last)
@@ -175,15 +151,21 @@ class Ledger:
             return before if in_string and unfinished.match(data[before:last]) else last
         return last if unfinished.match(data, last) else len(data)
 
-    def _designate_g0(self, data: bytes) -> None:
-        """Note the last charset designated as G0; programs change it too often to look at each change."""
+    def _follow_charsets(self, data: bytes) -> None:
+        """Note the last charset designated as G0, and the last shift; they come too often to look at each."""
         designated = len(data)
         while (designated := data.rfind(b"\x1b(", 0, designated)) >= 0:
             charset = data[designated + 2 : designated + 32].translate(None, _INNER)
             final = charset.lstrip(_INTERMEDIATES)
             if final >= b"0":  # else ESC, CAN or SUB has broken it off
                 self._designate(b"(", charset[: len(charset) - len(final) + 1])
-                return
+                break
+        self._shift(data)
+
+    def _shift(self, data: bytes) -> None:
+        out, back = data.rfind(b"\x0e"), data.rfind(b"\x0f")
+        if out != back:
+            self._shifted = out > back
 
     def _follow_pen(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
         """Note whether the pen (SGR) is not the default after `data`; it changes as often, so look from the end."""
@@ -191,44 +173,58 @@ class Ledger:
             self._ever_coloured = coloured.search(data) is not None
             if not self._ever_coloured:
                 return
-        at = len(data)
+        start = len(data)
         for _ in range(64):
-            at = data.rfind(b"\x1b[", 0, at)
-            if at < 0:
+            start = data.rfind(b"\x1b[", 0, start)
+            if start < 0:
                 return
-            found = pen.match(data, at)
-            if found:
-                self._pen = bool(found[1].strip(b"0;"))
+            match = pen.match(data, start)
+            if match:
+                self._pen = bool(match[1].strip(b"0;"))
                 return
         self._pen = True
 
-    def _designate(self, place: bytes, charset: bytes) -> None:
-        place = {b"-": b")", b".": b"*", b"/": b"+"}.get(place, place)  # 96-character sets go to the same G1 to G3
-        if charset == b"B":
-            self._charsets.discard(place)
-        else:
-            self._charsets.add(place)
-
-    def _dispatch(self, found: tuple[bytes, ...]) -> None:
-        prefix, keys, kind, numbers, final, soft, command, body, place, charset, coding, escape = found[2:]
-        if kind:
-            self._keyboard(prefix, keys, kind)
-        elif final:
-            self._control(final, numbers)
-        elif soft:
+    def _change(self, match: Match[bytes]) -> None:
+        """Note a change; the pattern has one group for each kind."""
+        kind = match.lastgroup or ""
+        text = match[kind]
+        if kind == "private":
+            self._switch(_numbers(text[:-1]), text[-1:])
+        elif kind == "keyboard":
+            self._keyboard.change(int(self.alternate), text[:1], text[1:-1], text[-1:])
+        elif kind == "control":
+            self._control(text[-1:], text[:-1])
+        elif kind == "soft":
             self._soft_reset()
-        elif command:
-            self._command(command, body)
-        elif place:
-            self._designate(place, charset)
-        elif coding:
-            self._utf8_off = coding == b"%@"
-        elif escape:
-            self._escape(escape)
+        elif kind == "charset":
+            slot = text[:1]  # 96-character sets go to the same G1 to G3
+            self._designate({b"-": b")", b".": b"*", b"/": b"+"}.get(slot, slot), text[1:])
+        elif kind == "coding":
+            self._note(_UTF_8, text == b"@")
+        elif kind == "escape":
+            self._escape(text)
         else:
-            self._shape = _number(numbers.partition(b";")[0])
+            number, _, body = text.partition(b";")
+            self._command(int(number), body)
 
-    def _set_private(self, numbers: list[int], on: bool) -> None:
+    def _note(self, undo: bytes, changed: bool) -> None:
+        if changed:
+            self._changed.add(undo)
+        else:
+            self._changed.discard(undo)
+
+    def _designate(self, slot: bytes, charset: bytes) -> None:
+        if charset == b"B":
+            self._charsets.discard(slot)
+        else:
+            self._charsets.add(slot)
+
+    def _switch(self, numbers: list[int], switch: bytes) -> None:
+        """DECSET, DECRST, XTSAVE, XTRESTORE."""
+        if switch in b"rs":
+            self._save_or_restore_modes(numbers, switch == b"s")
+            return
+        on = switch == b"h"
         for number in numbers:
             if number in _PRIVATE:
                 self._private[number] = on
@@ -243,7 +239,6 @@ class Ledger:
                     self._save_or_restore_cursor(False)
 
     def _save_or_restore_modes(self, numbers: list[int], save: bool) -> None:
-        """XTSAVE, XTRESTORE."""
         for number in _PRIVATE.intersection(numbers):
             if save:
                 self._saved_modes[number] = self._private.get(number, _ON.get(number, False))
@@ -266,22 +261,30 @@ class Ledger:
 
     def _control(self, final: bytes, numbers: bytes) -> None:
         if final == b"r":
-            self._margins = bool(numbers.strip(b"0;"))
+            self._note(_MARGINS, bool(numbers.strip(b"0;")))
         elif final == b"g":
-            self._tabs = True
+            self._changed.add(_TABS)
         elif final == b"t":
             self._titles.operate(*([*map(_number, numbers.split(b";")), 0])[:2])
             self.retitled = True
-        else:
-            for number in _numbers(numbers):
-                if number in _ANSI:
-                    self._ansi[number] = final == b"h"
+        elif final == b"q":
+            self._note(_SHAPE, _number(numbers.rstrip(b" ").partition(b";")[0]) != 0)
+        elif final == b"u" or (final == b"s" and not self._private.get(69)):  # else DECSLRM
+            self._save_or_restore_cursor(final == b"s")
+        elif final in b"hl":
+            self._ansi |= {number: final == b"h" for number in _numbers(numbers) if number in _ANSI}
 
     def _escape(self, escape: bytes) -> None:
         if escape in b"=>":
-            self._keypad = escape == b"="
+            self._note(_KEYPAD, escape == b"=")
         elif escape == b"H":
-            self._tabs = True
+            self._changed.add(_TABS)
+        elif escape in b"78":
+            self._save_or_restore_cursor(escape == b"7")
+        elif escape == b"c":
+            self._reset()
+        else:  # LS2, LS3
+            self._shifted = True
 
     def _soft_reset(self) -> None:
         """DECSTR: the modes that it resets by itself."""
@@ -289,60 +292,41 @@ class Ledger:
             self._private.pop(number, None)
         self._ansi.pop(2, None)
         self._ansi.pop(4, None)
-        self._margins = self._keypad = False
+        self._changed -= {_MARGINS, _KEYPAD}
 
-    def _keyboard(self, prefix: bytes, numbers: bytes, kind: bytes) -> None:
-        """kitty's flags (`CSI > u`, `CSI < u`, `CSI = u`); XTMODKEYS, XTFMTKEYS (`CSI > m`, `CSI > n`, `CSI > f`)."""
-        here = int(self.alternate)
-        first, _, second = numbers.partition(b";")
-        if kind != b"u":
-            if prefix == b">" and len(first) < 3:
-                place = (first, b"f" if kind == b"f" else b"m")
-                if kind == b"n" or (second and (*place, second) != (b"4", b"m", b"0")):
-                    self._key_options.add(place)
-                else:
-                    self._key_options = {other for other in self._key_options if first and other != place}
-        elif prefix == b">":
-            self._pushes[here] += 1
-        elif prefix == b"<":
-            self._pushes[here] = max(0, self._pushes[here] - (_number(first) or 1))
-        elif not self._pushes[here]:
-            if second in (b"", b"1"):
-                self._flags_set[here] = _number(first) != 0
-            elif second == b"2" and _number(first):
-                self._flags_set[here] = True
-
-    def _command(self, command: bytes, body: bytes) -> None:
+    def _command(self, number: int, body: bytes) -> None:
         """An OSC: titles, colours, links, the pointer's shape, progress."""
-        number = int(command)
         if number <= 2:
             self._titles.change(number, body)
             self.retitled = True
         elif number == 8:
-            self._link = bool(body.partition(b";")[2])
+            self._note(_LINK, bool(body.partition(b";")[2]))
         elif number == 9:
             if body.startswith(b"4;"):
-                self._progress = not body.startswith(b"4;0")
+                self._note(_PROGRESS, not body.startswith(b"4;0"))
         elif number == 22:
-            self._pointer = body not in (b"", b"default")
-        elif number in (4, 5):
-            fields = body.split(b";")
+            self._note(_POINTER, body not in (b"", b"default"))
+        else:
+            self._colour(number, body)
+
+    def _colour(self, number: int, body: bytes) -> None:
+        """OSC 4 and 5 change numbered colours, 10 to 19 others; a hundred more takes them back."""
+        fields = body.split(b";")
+        if number in (4, 5):
             pairs = zip(fields[::2], fields[1::2], strict=False)
-            changed = {place for place, value in pairs if value != b"?" and place.isdigit() and len(place) < 4}
+            changed = {index for index, value in pairs if value != b"?" and index.isdigit() and len(index) < 4}
             if changed:
-                self._colours.setdefault(command, set()).update(changed)
+                self._colours.setdefault(number, set()).update(changed)
         elif number in (104, 105):
-            kind = b"%d" % (number - 100)
-            left = self._colours.pop(kind, set()) - set(body.split(b";")) if body else set()
-            self._colours.pop(kind, None)
-            if left:
-                self._colours[kind] = left
-        elif 10 <= number <= 19:
-            for place, value in enumerate(body.split(b";"), number):
-                if value not in (b"?", b"") and place <= 19:
-                    self._colours[b"%d" % place] = set()
+            changed = self._colours.pop(number - 100, set())
+            if body and (left := changed - set(fields)):
+                self._colours[number - 100] = left
         elif number >= 110:
-            self._colours.pop(b"%d" % (number - 100), None)
+            self._colours.pop(number - 100, None)
+        else:
+            for kind, value in enumerate(fields, number):
+                if value not in (b"?", b"") and kind <= 19:
+                    self._colours[kind] = set()
 
     # -- undoing the changes
 
@@ -350,16 +334,18 @@ class Ledger:
         """The bytes that put the terminal back as it was before the first block, changing nothing else.
 
         `columns` is the terminal's width, 0 for unknown. They begin with CAN and ST, which end whatever sequence the
-        stream broke off in. Where the cursor's position cannot be kept (origin mode on the main screen, an alternate
+        stream broke off in. If the cursor's position cannot be kept (origin mode on the main screen, an alternate
         screen switched on without saving it) it goes to the last row.
         """
+        alternate = int(self.alternate)
         out = [b"\x18\x1b\\"]
         if self._private.get(2026):
             out.append(b"\x1b[?2026l")
-        if self._link:
-            out.append(b"\x1b]8;;\x1b\\")
-        out += self._undo_keyboard(int(self.alternate))
-        if not self.alternate and (keys := self._undo_keyboard(1)):  # left there by a program
+        out += self._undo_changed(_LINK)
+        out += self._keyboard.undo(alternate)
+        out += self._keyboard.undo_options()
+        out += self._undo_changed(_KEYPAD)
+        if not alternate and (keys := self._keyboard.undo(1)):  # left there by a program
             out += [b"\x1b[?1049h", *keys, b"\x1b[?1049l"]
         for number, on in self._private.items():
             if on != _ON.get(number, False) and number not in (6, 25, 69, 2026):
@@ -368,44 +354,34 @@ class Ledger:
             if on != _ANSI[number]:
                 out.append(b"\x1b[%d%c" % (number, b"l" if on else b"h"))
         out += self._undo_screens(columns or _MAX_COLUMNS)
-        if self.alternate:
-            out += self._undo_keyboard(0)
+        if alternate:
+            out += self._keyboard.undo(0)
         out += self._undo_characters()
         if self._private.get(25) is False:
             out.append(b"\x1b[?25h")
-        if self._shape:
-            out.append(b"\x1b[0 q")
-        out += self._undo_commands()
+        out += self._undo_changed(_SHAPE, _POINTER, _PROGRESS)
+        for kind, indexes in sorted(self._colours.items(), key=lambda item: b"%d" % item[0]):
+            out.append(b"\x1b]%d%s\x1b\\" % (kind + 100, b"".join(b";" + index for index in sorted(indexes))))
+        out += self._titles.undo()
         return b"".join(out)
 
-    def _undo_keyboard(self, screen: int) -> list[bytes]:
-        out = []
-        if self._pushes[screen]:
-            out.append(b"\x1b[<%du" % self._pushes[screen])
-        if self._flags_set[screen]:
-            out.append(b"\x1b[=0;1u")
-        if screen == int(self.alternate):
-            out += [b"\x1b[>%s%s" % (resource, kind) for resource, kind in sorted(self._key_options)]
-            if self._keypad:
-                out.append(b"\x1b>")
-        return out
+    def _undo_changed(self, *undos: bytes) -> list[bytes]:
+        return [undo for undo in undos if undo in self._changed]
 
     def _undo_screens(self, columns: int) -> list[bytes]:
-        """Margins, tab stops, origin mode and the alternate screen; the cursor stays in place where possible."""
+        """Margins, tab stops, origin mode and the alternate screen; the cursor stays in place if possible."""
         out = []
         if self._private.get(69):
             out.append(b"\x1b[?69l")
-        if self._margins:
-            out.append(b"\x1b[r")
-        if self._tabs:
-            out.append(b"\x1b[3g" + b"".join(b"\x1b[%dG\x1bH" % stop for stop in range(9, columns + 1, 8)))
+        out += self._undo_changed(_MARGINS)
+        if _TABS in self._changed:
+            out += [_TABS, *(b"\x1b[%dG\x1bH" % stop for stop in range(9, columns + 1, 8))]
         if self._private.get(6):
             out.append(b"\x1b[?6l")
-        moved = bool(out)
         if not self.alternate:
-            if moved and not self._private.get(6):
+            if out and not self._private.get(6):
                 return [b"\x1b7", *out, b"\x1b8"]  # not with origin mode: DECRC would switch it on again
-            return [*out, _LAST_ROW] if moved else []
+            return [*out, _LAST_ROW] if out else []
         out.append(b"\x1b[?%dl" % self._alternate_mode)
         if self._alternate_mode != 1049:
             out.append(b"\x1b8" if self._cursor_saved else _LAST_ROW)
@@ -419,26 +395,14 @@ class Ledger:
     def _undo_characters(self) -> list[bytes]:
         _, _, shifted, charsets = self._saved_cursors[0] if self.alternate else _DEFAULT_CURSOR
         out = [b"\x0f"] if self._shifted or shifted else []
-        out += [b"\x1b%sB" % place for place in sorted(self._charsets | charsets)]
-        if self._utf8_off:
-            out.append(b"\x1b%G")
+        out += [b"\x1b%sB" % slot for slot in sorted(self._charsets | charsets)]
+        out += self._undo_changed(_UTF_8)
         # A cursor comes back with the pen that it was saved with, which may be any.
-        if not self.default_pen:
-            out.append(b"\x1b[m")
-        return out
-
-    def _undo_commands(self) -> list[bytes]:
-        out = [b"\x1b]22;\x1b\\"] if self._pointer else []
-        if self._progress:
-            out.append(b"\x1b]9;4;0\x1b\\")
-        for kind, places in sorted(self._colours.items()):
-            which = b"".join(b";" + place for place in sorted(places))
-            out.append(b"\x1b]%d%s\x1b\\" % (int(kind) + 100, which))
-        return out + self._titles.undo()
+        return out if self.default_pen else [*out, b"\x1b[m"]
 
 
 def _number(parameter: bytes) -> int:
-    """One parameter; 0 where it is empty or absurdly long."""
+    """One parameter; 0 if it is empty or absurdly long."""
     return int(parameter) if parameter.isdigit() and len(parameter) < 6 else 0
 
 
@@ -460,14 +424,52 @@ def _patterns() -> list[Pattern[bytes]]:
 
         change = (
             rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
-            rb"(?:\[(?:\?([0-9;]*)([hlrs])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgstu])| q)|(!p))"
-            rb"|\](?:([0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;([^\x07\x1b\x18\x1a]*)|(?=[\x07\x1b])))"
-            rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>78Hcno]))"
+            rb"(?:\[(?:\?(?P<private>[0-9;]*[hlrs])|(?P<keyboard>[<=>][0-9:;]*[ufmn])"
+            rb"|(?P<control>[0-9;]*(?:[hlrgstu]| q))|(?P<soft>!p))"
+            rb"|\](?P<command>(?:[0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;[^\x07\x1b\x18\x1a]*|(?=[\x07\x1b])))"
+            rb"|(?P<charset>[)*+./\-][ -/]*[0-~])|%(?P<coding>[@G])|(?P<escape>[=>78Hcno]))"
         )
         pen, coloured = rb"\x1b\[([0-9;:]*)m", rb"\x1b\[[0;:]*[1-9][0-9;:]*m"
         unfinished = rb"\x1b(?:\[[0-?]*[ -/]*|[\x00-\x17\x19\x1c-\x1f -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z"
         _compiled.extend(map(re.compile, (change, pen, coloured, unfinished)))
     return _compiled
+
+
+class _Keyboard:
+    """kitty's flags, on the main and the alternate screen; XTMODKEYS and XTFMTKEYS."""
+
+    def __init__(self) -> None:
+        self._pushes, self._flags_set = [0, 0], [False, False]  # set: without a push
+        self._options: set[tuple[bytes, bytes]] = set()
+
+    def change(self, screen: int, prefix: bytes, numbers: bytes, kind: bytes) -> None:
+        """`CSI > u`, `CSI < u`, `CSI = u` change the flags of a screen; `CSI > m`, `CSI > n`, `CSI > f` options."""
+        first, _, second = numbers.partition(b";")
+        if kind != b"u":
+            if prefix == b">" and len(first) < 3:
+                option = (first, b"f" if kind == b"f" else b"m")
+                if kind == b"n" or (second and (*option, second) != (b"4", b"m", b"0")):
+                    self._options.add(option)
+                else:
+                    self._options = {other for other in self._options if first and other != option}
+        elif prefix == b">":
+            self._pushes[screen] += 1
+        elif prefix == b"<":
+            self._pushes[screen] = max(0, self._pushes[screen] - (_number(first) or 1))
+        elif not self._pushes[screen]:
+            if second in (b"", b"1"):
+                self._flags_set[screen] = _number(first) != 0
+            elif second == b"2" and _number(first):
+                self._flags_set[screen] = True
+
+    def undo(self, screen: int) -> list[bytes]:
+        """The bytes that undo the changes of flags while a screen shows."""
+        out = [b"\x1b[<%du" % self._pushes[screen]] if self._pushes[screen] else []
+        return [*out, b"\x1b[=0;1u"] if self._flags_set[screen] else out
+
+    def undo_options(self) -> list[bytes]:
+        """The bytes that undo the changes of options."""
+        return [b"\x1b[>%s%s" % option for option in sorted(self._options)]
 
 
 _MAX_PUSHES = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 
+from sesh import wire
 from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
@@ -13,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh import wire
     from sesh.client.attachment import Attachment
     from sesh.client.display import Display
 
@@ -32,12 +32,12 @@ class Login:
     def run(self, refusal: Unreachable) -> Outcome | wire.Connection | SeshError:
         """The connection; how the person left instead; or the error that no login helps against.
 
-        The terminal shows the session no longer, and makes room for its SCREEN where there is a connection.
+        The terminal shows the session no longer, and makes room for its SCREEN if there is a connection.
         """
         attachment, display = self._attachment, self._display
-        alternate = display.suspend()
+        display.suspend()
         display.line(f"lost the link to @{attachment.host}; {attachment.name} keeps running")
-        if attachment.drop_unsent():
+        if attachment.input.drop():
             display.line("what was typed since then was dropped")
         reason: SeshError | OSError = refusal
         while True:
@@ -53,20 +53,18 @@ class Login:
             except SeshError as error:
                 return error
             else:
-                display.resume(alternate)
+                display.resume()
                 return connection
 
     def _enter_awaited(self, reason: SeshError | OSError) -> Outcome | None:
-        """Say why there is no connection, and wait until Enter is pressed; the outcome where the person leaves."""
+        """Say why there is no connection, and wait until Enter is pressed; the outcome if the person leaves."""
         terminal, display = self._attachment.terminal, self._display
-        poll = select.poll()
-        poll.register(terminal.inbound, select.POLLIN)
-        poll.register(terminal.signals, select.POLLIN)
+        watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
         typed: list[bytes] = []
         self._say(reason)
         while not any(enter in keys for enter in _ENTER for keys in typed):
             typed.clear()
-            outcome = self._attachment.serve_offline({descriptor for descriptor, _ in poll.poll()}, typed.append)
+            outcome = self._attachment.serve_offline(wire.polled(watched, None), typed.append)
             if outcome is not None:
                 return outcome
             if display.started:  # stopped and continued, it has made room for the session
@@ -105,10 +103,9 @@ class Login:
 
     def _left_by(self, number: int) -> Outcome:
         """The outcome for a signal; two of them are made by the keys that leave and give up."""
-        name, host = self._attachment.name, self._attachment.host
-        if number == signal.SIGQUIT:
-            return Outcome("detached", name, host)
-        return Outcome("lost", name, host) if number == signal.SIGINT else Outcome("signal", name, host, signal=number)
+        if number in (signal.SIGQUIT, signal.SIGINT):
+            return self._attachment.outcome("detached" if number == signal.SIGQUIT else "lost")
+        return self._attachment.outcome("signal", number=number)
 
 
 def _interrupt(number: int, _frame: object) -> None:

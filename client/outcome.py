@@ -18,8 +18,6 @@ class AttachOptions:
     title of the window. `predict`: show what keys will do before their echo comes, on a link to another host.
     """
 
-    __slots__ = ("detach_key", "first_notice", "lines", "predict", "read_only", "repeat", "replace", "replay", "title")
-
     def __init__(
         self,
         *,
@@ -32,11 +30,9 @@ class AttachOptions:
         repeat: bool = False,
         predict: str = "never",
     ) -> None:
-        self.predict = predict
-        self.title = title
-        self.read_only, self.replace, self.replay = read_only, replace, replay
-        self.lines, self.repeat = lines, repeat
-        self.detach_key = detach_key
+        self.read_only, self.replace, self.detach_key = read_only, replace, detach_key
+        self.replay, self.lines, self.repeat = replay, lines, repeat
+        self.title, self.predict = title, predict
         self.first_notice = ""
 
 
@@ -46,37 +42,25 @@ class Outcome:
     `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
     on). `reason`: as the daemon gives it. `early`: the person left before the daemon had answered. `name`, `host`: the
-    session that was left, after any switch. `round_trip`: of the link to it, in seconds; 0 where that was not measured.
+    session that was left, after any switch. `round_trip`: of the link to it, in seconds; 0 if that was not measured.
     """
 
-    __slots__ = ("code", "early", "host", "kind", "name", "reason", "round_trip", "signal")
-
     def __init__(
-        self,
-        kind: str,
-        name: str,
-        host: str | None = None,
-        *,
-        code: int | None = None,
-        signal: int | None = None,
-        reason: str = "",
+        self, kind: str, name: str, host: str | None = None, *, signal: int | None = None, reason: str = ""
     ) -> None:
         self.kind, self.name, self.host = kind, name, host
-        self.code, self.signal, self.reason = code, signal, reason
+        self.code: int | None = None
+        self.signal, self.reason = signal, reason
         self.round_trip = 0.0
         self.early = False
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
-        """The outcome where the program ended, from untrusted values of the daemon's EXIT or of a stored result."""
-        return cls(
-            "ended",
-            name,
-            host,
-            code=code if isinstance(code, int) else None,
-            signal=signal if isinstance(signal, int) else None,
-            reason=str(reason or ""),
-        )
+        """The outcome if the program ended, from untrusted values of the daemon's EXIT or of a stored result."""
+        outcome = cls("ended", name, host, reason=str(reason or ""))
+        outcome.code = code if isinstance(code, int) else None
+        outcome.signal = signal if isinstance(signal, int) else None
+        return outcome
 
     def line(self) -> str:
         """The closing line, without its brackets."""
@@ -96,7 +80,6 @@ class Outcome:
 
 
 def _signal_name(number: int) -> str:
-    """SIGKILL for 9, and so on."""
     import signal
 
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from sesh.keepalive import Backoff
+    from sesh.loop.timers import Timers
 
     Attempt = Callable[[Stop], wire.Connection]
 
@@ -79,7 +80,6 @@ class Attempts:
             os.close(descriptor)
 
     def _run(self) -> None:
-        """In the thread."""
         result: wire.Connection | Exception
         try:
             result = self._backoff.retry(self._tried, "", sleep=self._stop.sleep, at_once=self._at_once)
@@ -97,7 +97,7 @@ class Attempts:
         os.close(self._outbound)
 
     def _tried(self) -> wire.Connection:
-        """One attempt. What this machine lacks, as a full disk, or descriptors or processes, may pass too."""
+        """One attempt. A lack on this machine, as of disk space, descriptors or processes, may pass too."""
         reason = ""
         try:
             return self._attempt(self._stop)
@@ -112,26 +112,19 @@ class Attempts:
 
 
 class Race:
-    """Whether the link of an attachment still lives: asked at once where that is in doubt, and raced by another.
+    """Whether the link of an attachment still lives: asked at once if that is in doubt, and raced by another.
 
-    `ask` sends a PING with these bytes, `attempt` opens another link beside it. `due`: when to call `run` (monotonic),
-    0 for never.
+    `ask` sends a PING with these bytes, `attempt` opens another link beside it.
     """
 
-    def __init__(
-        self,
-        ask: Callable[[bytes], None],
-        attempt: Attempt,
-        backoff: Backoff,
-    ) -> None:
-        self._ask, self._attempt, self._backoff = ask, attempt, backoff
-        self.due = 0.0
+    def __init__(self, ask: Callable[[bytes], None], attempt: Attempt, backoff: Backoff, timers: Timers) -> None:
+        self._ask, self._attempt, self._backoff, self._timers = ask, attempt, backoff, timers
         self.attempts: Attempts | None = None
         self._asked_at, self._question = 0.0, b""
         self._refused = False
         """Whether somebody would be asked to log in, so that no other link is opened unasked."""
         self._refusal: LoginRefused | None = None
-        """What ssh said when it was tried, as long as the link has not answered since."""
+        """The refusal of ssh, as long as the link has not answered since."""
 
     @property
     def descriptor(self) -> int:
@@ -146,7 +139,7 @@ class Race:
         self._asked_at, self._question = now, b"%f" % now
         self._ask(self._question)
         if not self._refused:
-            self.due = now + max(ANSWER_TIME, round_trip)
+            self._timers.set("race", max(ANSWER_TIME, round_trip), self.run)
 
     def heard(self) -> None:
         """Something came over the link: it lives, if that was not on its way before the question."""
@@ -159,19 +152,19 @@ class Race:
             self._lives()
 
     def _lives(self) -> None:
-        self.due, self._asked_at, self._question, self._refusal = 0.0, 0.0, b"", None
+        self._timers.clear("race")
+        self._asked_at, self._question, self._refusal = 0.0, b"", None
         self.close()
 
     def run(self) -> None:
         """It has not answered in time: open another link beside it."""
-        self.due = 0.0
         try:
             self.attempts = Attempts(self._attempt, self._backoff, at_once=True)
         except OSError:
             return  # no descriptor left: the link will be found silent, or lives
 
     def won(self) -> wire.Connection | Exception | None:
-        """The other link, once it stands; the error where the session has ended; else None."""
+        """The other link, once it stands; the error if the session has ended; else None."""
         attempts = self.attempts
         if attempts is None or attempts.result is None:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import time
 
 from sesh import wire
 from sesh.client.outcome import Outcome
@@ -23,13 +24,13 @@ _NOTICE_AFTER = 1.0
 class Reconnector:
     """Reconnects once: waits for attempts with back-off, until there is a connection or no reason to go on.
 
-    `since` is the position of the first missing byte. Attempts that the attachment has under way are gone on with.
+    `since` is the position of the first missing byte. Attempts that the attachment has under way are continued.
     """
 
     def __init__(
         self, attachment: Attachment, display: Display, reconnect: Reconnect, since: int, backoff: Backoff
     ) -> None:
-        self.attachment, self.display, self._reconnect, self._since = attachment, display, reconnect, since
+        self._attachment, self._display, self._reconnect, self._since = attachment, display, reconnect, since
         self._backoff = backoff
         self.notice_shown = False
         """Whether the person was told of the lost link."""
@@ -37,42 +38,41 @@ class Reconnector:
         """Whether the person was asked to log in on the terminal, which then shows nothing of the session."""
 
     def run(self) -> Outcome | wire.Connection:
-        """Wait for the new connection; the outcome of the attachment where there is none."""
-        attachment = self.attachment
+        """Wait for the new connection; the outcome of the attachment if there is none."""
+        attachment = self._attachment
         attachment.go_offline()
-        if attachment.raced is not None:
-            return self._outcome_or_connection(attachment.raced)
+        if attachment.channel.raced is not None:
+            return self._outcome_or_connection(attachment.channel.raced)
         result: Outcome | wire.Connection | Exception | None
-        under_way = attachment.take_attempts()
+        under_way = attachment.channel.take_attempts()
         result = self._wait(under_way) if isinstance(under_way, Attempts) else under_way
         if not isinstance(result, (Outcome, wire.Connection, Ended, LoginRefused)):
             try:
                 attempts = Attempts(self._attempt, self._backoff)
             except OSError as error:
                 attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
-                return Outcome("lost", attachment.name, attachment.host)
+                return attachment.outcome("lost")
             result = self._wait(attempts)
         if isinstance(result, LoginRefused):
             from sesh.client.login import Login
 
             self.logged_in = True
-            result = Login(attachment, self.display, lambda: self._attempt(ask=True)).run(result)
+            result = Login(attachment, self._display, lambda: self._attempt(ask=True)).run(result)
         return self._outcome_or_connection(result)
 
     def _wait(self, attempts: Attempts) -> Outcome | wire.Connection | Exception:
         """The attempts' result, or how the user left meanwhile."""
-        attachment = self.attachment
-        poll = select.poll()
-        for descriptor in (attempts.descriptor, attachment.terminal.inbound, attachment.terminal.signals):
-            poll.register(descriptor, select.POLLIN)
+        attachment = self._attachment
+        descriptors = (attempts.descriptor, attachment.terminal.inbound, attachment.terminal.signals)
+        watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
         while attempts.result is None:
-            ready = poll.poll(None if self.notice_shown else _NOTICE_AFTER * 1000)
-            dropping = attachment.dropping
-            keyed = {descriptor for descriptor, _ in ready} - {attempts.descriptor}
-            outcome = attachment.serve_offline(keyed, attachment.hold)
-            if attachment.dropping != dropping or not (ready or self.notice_shown):
+            deadline = None if self.notice_shown else time.monotonic() + _NOTICE_AFTER
+            ready = wire.polled(watched, deadline)
+            dropping = attachment.input.dropping
+            outcome = attachment.serve_offline(ready, attachment.hold)
+            if attachment.input.dropping != dropping or not (ready or self.notice_shown):
                 self.notice_shown = True
-                self.display.notice(self._notice(attempts))
+                self._display.notice(self._notice(attempts))
             if outcome is not None:
                 attempts.give_up()
                 return outcome
@@ -81,22 +81,23 @@ class Reconnector:
 
     def _notice(self, attempts: Attempts) -> str:
         why = f" ({attempts.local_error} here)" if attempts.local_error else ""
-        more = "; input is dropped from now on" if self.attachment.dropping else " (the detach key leaves)"
-        return f"lost the link to @{self.attachment.host}{why}; reconnecting{more}"
+        more = "; input is dropped from now on" if self._attachment.input.dropping else " (the detach key leaves)"
+        return f"lost the link to @{self._attachment.host}{why}; reconnecting{more}"
 
     def _outcome_or_connection(self, result: Outcome | wire.Connection | Exception) -> Outcome | wire.Connection:
-        name, host = self.attachment.name, self.attachment.host
+        attachment = self._attachment
         if isinstance(result, (Outcome, wire.Connection)):
             return result
         if isinstance(result, Ended):
-            return Outcome.ended(name, host, result.result.get("exit_code"), result.result.get("signal"))
+            code, number = result.result.get("exit_code"), result.result.get("signal")
+            return Outcome.ended(attachment.name, attachment.host, code, number)
         if not isinstance(result, SeshError):
             raise result  # a fault of our own, which is not to be lost in a thread
-        self.attachment.closing_lines.append(str(result))
-        return Outcome("lost", name, host)
+        attachment.closing_lines.append(str(result))
+        return attachment.outcome("lost")
 
     def _attempt(self, _stop: object = None, *, ask: bool = False) -> wire.Connection:
-        attachment = self.attachment
-        heard_at = attachment.keepalive.heard_at
+        attachment = self._attachment
+        heard_at = attachment.channel.keepalive.heard_at
         name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
         return self._reconnect(name, host, session_id, self._since, heard_at, ask=ask)

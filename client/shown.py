@@ -1,4 +1,4 @@
-"""What this terminal was shown of each session, so that its scrollback never gets the same line twice.
+"""How far this terminal was shown each session, so that its scrollback never gets the same line twice.
 
 A terminal is known by its tty together with the pid and the start time of its session leader: the shell in it, or the
 program that was started in place of one. It has a file in the directory of sessions, `.terminal.PID`.
@@ -16,7 +16,7 @@ from sesh.store import shapes
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
 _HERE = "-"
-"""What stands in the file for this machine in the place of a host."""
+"""The word in the file for this machine in the place of a host."""
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
 """Sessions that are remembered of a terminal, and terminals: those that were left last."""
 
@@ -26,7 +26,7 @@ class Shown:
 
     A host never learns of the sessions of another one, and none can change what is remembered of them.
 
-    `tty`: the terminal's path, empty where it has none; `afresh`: as if nothing had been shown.
+    `tty`: the terminal's path, empty if it has none; `afresh`: as if nothing had been shown.
     """
 
     def __init__(self, tty: str, *, afresh: bool = False) -> None:
@@ -41,7 +41,7 @@ class Shown:
         return {session: left for (there, session), (left, _) in self._left.items() if there == (host or _HERE)}
 
     def since(self, host: str | None, session: str) -> str:
-        """When the session was left, as a clock shows it today, else with the date; empty where it was not shown."""
+        """When the session was left, as a clock shows it today, else with the date; empty if it was not shown."""
         if (host or _HERE, session) not in self._left:
             return ""
         return moments.on_a_clock(self._left[host or _HERE, session][1])
@@ -60,7 +60,7 @@ class Shown:
             self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """What the file says of this terminal; nothing where it is of an earlier one, or damaged.
+        """The content of the file; nothing if it is of an earlier terminal, or damaged.
 
         Earlier versions name no host: such a session counts as one of this machine.
         """
@@ -69,22 +69,25 @@ class Shown:
             content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
-                session, position, at, *host = line.split()
-                if not (shapes.identifier(session) and shapes.natural(int(position)) and shapes.moment(int(at))):
+                session, position, moment, *host = line.split()
+                if not (shapes.identifier(session) and shapes.natural(int(position)) and shapes.moment(int(moment))):
                     return {}
-                left[host[0] if host else _HERE, session] = (int(position), int(at))
+                left[host[0] if host else _HERE, session] = (int(position), int(moment))
             return left
         except (Refused, OSError, ValueError):
             return {}
 
     def _write(self) -> None:
-        """Write the file. What cannot be remembered is shown again, which keeps nobody from leaving."""
+        """Write the file. If that fails, lines are shown again, which keeps nobody from leaving."""
         if not self._terminal:
             return
         for oldest in list(self._left)[:-MAX_SESSIONS]:
             del self._left[oldest]
         left = self._left.items()
-        lines = [self._terminal, *(f"{session} {position} {at} {host}" for (host, session), (position, at) in left)]
+        lines = [
+            self._terminal,
+            *(f"{session} {position} {moment} {host}" for (host, session), (position, moment) in left),
+        ]
         try:
             folder = paths.ready_directory()
             path = os.path.join(folder, self._entry)
@@ -97,26 +100,15 @@ class Shown:
 
 
 def _make_room(folder: str) -> None:
-    """Remove the files of terminals that are gone, and of those that were left longest ago where there are too many."""
+    """Remove the files of terminals that are gone, and of those that were left longest ago if there are too many."""
     living = []
     for entry in os.listdir(folder):
         pid = entry.removeprefix(_PREFIX)
         if entry != pid and pid.isdecimal():
             path = os.path.join(folder, entry)
-            if _lives(int(pid)):
+            if platform.start_time(int(pid)):
                 living.append(path)
             else:
                 os.unlink(path)
     for path in sorted(living, key=lambda path: os.lstat(path).st_mtime)[: max(0, len(living) - MAX_TERMINALS)]:
         os.unlink(path)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process has this pid."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is another user's
-    return True

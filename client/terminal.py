@@ -8,7 +8,7 @@ import select
 import termios
 import time
 
-from sesh import platform
+from sesh import platform, wire
 from sesh.errors import Refused
 from sesh.lean import signal
 
@@ -34,7 +34,7 @@ class RawTerminal:
     Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode of
     the descriptors. Signals arrive as bytes on `signals`, a descriptor to poll. Where possible the terminal is opened
     again for output, so that the file description shared with other processes never becomes non-blocking. Raises
-    Refused where one of the descriptors is not a terminal.
+    Refused if one of the descriptors is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -80,7 +80,7 @@ class RawTerminal:
     # -- the line discipline
 
     def raw(self, *, flush: bool = False) -> None:
-        """Pass every byte unchanged, both ways; `flush`: drop pending input. Raises OSError where it is gone."""
+        """Pass every byte unchanged, both ways; `flush`: drop pending input. Raises OSError if it is gone."""
         if self._attributes is None:
             return
         iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
@@ -119,7 +119,7 @@ class RawTerminal:
     def suspend(self) -> None:
         """Restore the terminal and stop this process, as SIGTSTP would; return, raw again, when it is continued.
 
-        Raises OSError where the terminal has gone meanwhile.
+        Raises OSError if the terminal has gone meanwhile.
         """
         self.cooked()
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -128,14 +128,14 @@ class RawTerminal:
         self.raw()
 
     def size(self) -> tuple[int, int, int, int]:
-        """Columns, rows, and width and height in pixels; 0 where unknown."""
+        """Columns, rows, and width and height in pixels; 0 for unknown."""
         try:
             return platform.window_size(self._given_outbound)
         except OSError:
             return 0, 0, 0, 0
 
     def path(self) -> str:
-        """The path of the terminal's device, empty where it has none."""
+        """The path of the terminal's device, empty if it has none."""
         try:
             return os.ttyname(self.inbound)
         except OSError:
@@ -144,7 +144,7 @@ class RawTerminal:
     # -- bytes
 
     def read(self) -> bytes | None:
-        """Pending input; empty where the terminal has gone, None where another process read it first."""
+        """Pending input; empty if the terminal has gone, None if another process read it first."""
         try:
             return os.read(self.inbound, _READ_SIZE)
         except BlockingIOError:
@@ -153,7 +153,7 @@ class RawTerminal:
             return b""
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write as much of `data` as the terminal takes now; how many bytes. Raises OSError where it has gone."""
+        """Write as much of `data` as the terminal takes now; how many bytes. Raises OSError if it has gone."""
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:
@@ -163,13 +163,9 @@ class RawTerminal:
         """Write all of `data` within so many seconds; whether the terminal took it."""
         deadline = time.monotonic() + seconds
         view = memoryview(data)
-        poll = select.poll()
-        poll.register(self.outbound, select.POLLOUT)
         try:
-            while view:
-                view = view[self.write(view) :]
-                left = deadline - time.monotonic()
-                if view and (left <= 0 or not poll.poll(left * 1000)):
+            while view := view[self.write(view) :]:
+                if not wire.polled([(self.outbound, select.POLLOUT)], deadline):
                     return False
         except OSError:
             return False
@@ -178,10 +174,8 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
-        poll = select.poll()
-        poll.register(self.inbound, select.POLLIN)
-        while (left := deadline - time.monotonic()) > 0:
-            if poll.poll(left * 1000) and self.read() == b"":
+        while wire.polled([(self.inbound, select.POLLIN)], deadline) and time.monotonic() < deadline:
+            if self.read() == b"":
                 return
 
     # -- signals
@@ -205,7 +199,7 @@ class RawTerminal:
             self.signals = self._wakeup = -1
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        """Python writes the signal's number to the wakeup descriptor only where a handler is set."""
+        """Python writes the signal's number to the wakeup descriptor only if a handler is set."""
         self.signalled = True
 
     def take_signals(self) -> set[int]:
@@ -218,7 +212,7 @@ class RawTerminal:
 
 
 def _close(descriptor: int) -> None:
-    """Closes a descriptor; what the kernel reports then keeps nobody from leaving, and it is closed even so."""
+    """Close a descriptor; an error keeps nobody from leaving, and it is closed even so."""
     try:
         os.close(descriptor)
     except OSError:
@@ -226,7 +220,7 @@ def _close(descriptor: int) -> None:
 
 
 def _reopen(descriptor: int) -> int:
-    """The terminal opened again, non-blocking; `descriptor` itself where that fails."""
+    """The terminal opened again, non-blocking; `descriptor` itself if that fails."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Input that has not reached the program yet: what may be in flight, and what is sent again over another link."""
+"""Input that has not reached the program yet: in flight, or to be sent again over another link."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from sesh import protocol
 WINDOW = 256 << 10
 """Bytes of input in flight: sent and not acknowledged."""
 LIMIT = 16 << 20
-"""Bytes of unsent input before the terminal is not read any more, or input is dropped where nothing can be sent."""
+"""Bytes of unsent input before the terminal is not read any more, or input is dropped if nothing can be sent."""
 GAP = 1.0
-"""Seconds without a key after which what is typed is no part any more of what was dropped."""
+"""Seconds without a key after which typed bytes are no part any more of dropped input."""
 _MAX_FRAME = 64 << 10
 
 
@@ -26,7 +26,7 @@ class UnacknowledgedInput:
         self.number = 0
         """The newest frame's."""
         self.dropping = False
-        """Whether input was dropped, and what follows it is dropped as well: without it, it may mean something else."""
+        """Whether input was dropped, and all behind it is: it may mean something else without the lost bytes."""
         self._dropped_at = 0.0
 
     @property
@@ -42,7 +42,7 @@ class UnacknowledgedInput:
         return self._frames()
 
     def hold(self, data: bytes, now: float) -> None:
-        """Take typed bytes while nothing can be sent; `resume` sends them. Drop them, and all that follow, where full.
+        """Take typed bytes while nothing can be sent; `resume` sends them. Drop them, and all that follow, if full.
 
         `now`: of time.monotonic.
         """
@@ -59,7 +59,7 @@ class UnacknowledgedInput:
         return self.dropping
 
     def drop(self) -> bool:
-        """Forget what was not sent; whether there was anything."""
+        """Forget unsent input; whether there was any."""
         dropped = bool(self._unsent) or self.dropping
         self._unsent.clear()
         self.dropping = False
@@ -75,7 +75,7 @@ class UnacknowledgedInput:
         return self._frames() if self._unsent else []
 
     def resume(self, last: int, now: float) -> list[bytes]:
-        """The frames to send over a new connection, where the daemon received those up to number `last`."""
+        """The frames to send over a new connection, if the daemon received those up to number `last`."""
         self._dropped_at = now
         self._in_flight = [(number, data) for number, data in self._in_flight if number > last]
         self._bytes_in_flight = sum(len(data) for _, data in self._in_flight)

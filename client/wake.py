@@ -1,4 +1,4 @@
-"""What says that a link may be dead: the machine has slept, or its addresses or routes have changed.
+"""Signs that a link may be dead: the machine has slept, or its addresses or routes have changed.
 
 Linux: a timer that the kernel cancels when the clock jumps, as it does on waking (timerfd_create(2), and whether the
 machine slept is the growth of CLOCK_BOOTTIME beside CLOCK_MONOTONIC), and a netlink socket (rtnetlink(7)). macOS: a
@@ -27,7 +27,7 @@ _SLEPT = 0.5
 
 
 class Wake:
-    """Descriptors that become readable; what the system does not have is left out. A context manager."""
+    """Descriptors that become readable; those that the system does not have are left out."""
 
     def __init__(self) -> None:
         self._changes = _routing_socket()
@@ -37,14 +37,8 @@ class Wake:
         if self._timer >= 0:
             self.descriptors.append(self._timer)
 
-    def __enter__(self) -> Wake:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def happened(self, descriptor: int) -> bool:
-        """Whether links are to be asked, where this descriptor was readable."""
+        """Whether links are to be asked, if this descriptor was readable."""
         if descriptor == self._timer:
             try:
                 os.read(descriptor, 8)
@@ -77,7 +71,6 @@ class Wake:
 
 
 def _sleep_so_far() -> float:
-    """Seconds that the machine has slept since it was started."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
@@ -97,7 +90,7 @@ def _routing_socket() -> socket.socket | None:
 
 
 def _clock_timer() -> tuple[int, Callable[[], None]]:
-    """A timer that is readable when the clock jumps, and what arms it again; -1 where the system has none."""
+    """A timer that is readable when the clock jumps, and the function that arms it again; -1 if there is none."""
     try:
         if hasattr(os, "timerfd_create"):  # since Python 3.13
             timer: int = os.timerfd_create(time.CLOCK_REALTIME, flags=os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,9 +1,9 @@
 """Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
 
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
-an epoch, which begins after each key whose effect is unknown, and where the cursor, or what stands before it, is not
-what the last key left; those of an epoch are shown once one of them has come true. A key is judged when the session has
-acknowledged it, which it does some time after the program got it. Where a guess was wrong, the keys that are not
+an epoch, which begins after each key whose effect is unknown, and when the cursor, or the text before it, is not as the
+last key left it; those of an epoch are shown once one of them has come true. A key is judged when the session has
+acknowledged it, which it does some time after the program got it. If a guess was wrong, the keys that are not
 acknowledged yet are guessed again, from where the cursor is.
 """
 
@@ -17,6 +17,8 @@ from sesh.vt.graphemes import NARROW
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
+
+    Effect = tuple[int, dict[int, str]]
 
     class View(Protocol):
         """The screen as the session's output has made it."""
@@ -45,18 +47,24 @@ _BLANK = " "
 
 
 class Guess:
-    """What one key will do: `cells` that change in `row`, by column, and the `column` of the cursor after it."""
+    """The effect of one key: `cells` that change in `row`, by column, and the `column` of the cursor after it.
+
+    `before`: the text of the cells when it was guessed, `cursor`: where the cursor was then.
+    """
 
     __slots__ = ("before", "cells", "column", "cursor", "epoch", "key", "number", "row", "seen")
 
     def __init__(self, number: int, key: str, epoch: int, row: int, column: int, cells: dict[int, str]) -> None:
         self.number, self.key, self.epoch, self.row, self.column, self.cells = number, key, epoch, row, column, cells
         self.before: dict[int, str] = {}
-        """What the cells held when it was guessed."""
         self.cursor = (row, column)
-        """Where the cursor was then."""
         self.seen = False
         """Whether its echo has come."""
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """The row and the column of the cursor after it."""
+        return self.row, self.column
 
 
 class Line:
@@ -98,13 +106,14 @@ class Guesses:
         """Input was sent under this number."""
         self._typed = number
         for token, _ in tokens(data):
-            if token[0] >= 0x20 and token not in _EDITING:
+            if token in _EDITING:
+                self._key(number, _EDITING[token])
+            elif token[0] < 0x20:
+                self._unknown(number)
+                return  # a control or another sequence: all behind it belongs to what is unknown
+            else:
                 text = token.decode("utf-8", "replace")
                 self._key(number, text if _NARROW.fullmatch(text) else "")
-                continue
-            self._key(number, _EDITING.get(token, ""))
-            if token not in _EDITING:
-                return  # a control or another sequence: all behind it belongs to what is unknown
 
     def give_up(self, number: int) -> None:
         """Input of unknown effect was sent: nothing is known until it has been acknowledged."""
@@ -117,16 +126,17 @@ class Guesses:
         newly, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
         if judged:
-            if self._true(judged):
+            if self._came_true(judged, self._guesses[len(judged) :]):
+                self._confirm(judged)
                 self._guesses = self._guesses[len(judged) :]
             else:
                 self._missed(number)
         if self._barrier and number >= self._barrier:
             self._barrier = 0
             waiting, self._waiting = self._waiting, []
-            for each, key in waiting:
-                if each > number:
-                    self._key(each, key)
+            for later, key in waiting:
+                if later > number:
+                    self._key(later, key)
         if newly and not self._guesses:
             self._place = self._standing()
 
@@ -153,23 +163,23 @@ class Guesses:
     # -- what is shown
 
     def shown(self) -> tuple[int, dict[int, str], int] | None:
-        """Row, graphemes by column, and column of the cursor, as they differ from the view; None where nothing does."""
+        """Row, graphemes by column, and column of the cursor, as they differ from the view; None if nothing does."""
         cells: dict[int, str] = {}
         last = None
         for guess in self._guesses:
             if guess.epoch > (self._moved if guess.key in _MOVES else self._confirmed):
                 break
-            for at, text in guess.cells.items():
+            for column, text in guess.cells.items():
                 if guess.seen:
-                    cells.pop(at, None)
+                    cells.pop(column, None)
                 else:
-                    cells[at] = text
+                    cells[column] = text
             last = guess
         if last is None or self.hidden:
             return None
         grapheme = self._view.grapheme
         cells = {column: text for column, text in cells.items() if grapheme(last.row, column) != text}
-        if not cells and self._view.cursor == (last.row, last.column):
+        if not cells and self._view.cursor == last.end:
             return None
         return last.row, cells, last.column
 
@@ -192,12 +202,12 @@ class Guesses:
     def _standing(self) -> tuple[int, int, str]:
         """The cursor's row and column, and what stands before it."""
         row, column = self._view.cursor
-        return row, column, "".join(self._view.grapheme(row, at) for at in range(column))
+        return row, column, "".join(self._view.grapheme(row, x) for x in range(column))
 
     def _strayed(self) -> bool:
         """Whether the cursor is where none of the keys on their way was typed, or leaves it."""
         cursor = self._view.cursor
-        return all(cursor not in (guess.cursor, (guess.row, guess.column)) for guess in self._guesses)
+        return all(cursor not in (guess.cursor, guess.end) for guess in self._guesses)
 
     def _unknown(self, number: int) -> None:
         """The effect of this key, and with it the place of those behind it, is unknown until it is acknowledged."""
@@ -207,54 +217,57 @@ class Guesses:
         self._line = None
 
     def _guess(self, number: int, key: str) -> bool:
-        """Guesses one key from where the last guess leaves the cursor; False where its effect is not known."""
-        row, column = self._view.cursor
-        if self._guesses:
-            row, column = self._guesses[-1].row, self._guesses[-1].column
+        """Guess one key from where the last guess leaves the cursor; False if its effect is not known."""
+        row, column = self._guesses[-1].end if self._guesses else self._view.cursor
         line = self._line
         if line is not None and (line.row != row or not line.start <= column <= line.end):
             line = self._line = None
-        change = {LEFT: self._left, RIGHT: self._right, ERASE: self._erase}.get(key)
-        if change is not None:
-            done = change(row, column, line)
+        if key == LEFT:
+            effect = self._left(row, column, line)
+        elif key == RIGHT:
+            effect = (column + 1, {}) if line is not None and column < line.end else None
+        elif key == ERASE:
+            effect = self._erase(row, column, line)
         else:
-            done = self._print(row, column, line, key)
-        if done is None:
+            effect = self._print(row, column, line, key)
+        if effect is None:
             return False
-        guess = Guess(number, key, self._epoch, row, *done)
-        guess.before = {at: self._view.grapheme(row, at) for at in guess.cells}
+        guess = Guess(number, key, self._epoch, row, *effect)
+        guess.before = {x: self._view.grapheme(row, x) for x in guess.cells}
         guess.cursor = self._view.cursor
         self._guesses.append(guess)
         return True
 
-    def _print(self, row: int, column: int, line: Line | None, key: str) -> tuple[int, dict[int, str]] | None:
-        """A character: what is known to be the line moves right; anything else is overwritten."""
+    # The effect of a key: the column of the cursor after it, and the cells that change; None if that is not known.
+
+    def _print(self, row: int, column: int, line: Line | None, key: str) -> Effect | None:
+        """A character: what surely belongs to the line moves right; anything else is overwritten."""
         if line is None:
             line = self._line = Line(row, column, column)
         end = line.end + 1
         if end >= self._view.columns:  # nothing is guessed in the last column: the line may wrap there
             return None
-        cells = {at + 1: self._text(row, at) for at in range(column, line.end)}
+        cells = {x + 1: self._text(row, x) for x in range(column, line.end)}
         cells[column] = key
         line.end = end
         return column + 1, cells
 
-    def _erase(self, row: int, column: int, line: Line | None) -> tuple[int, dict[int, str]] | None:
+    def _erase(self, row: int, column: int, line: Line | None) -> Effect | None:
         """Backspace: within the line, or at the end of what stands in the row."""
         if line is not None and column > line.start:
-            cells = {at - 1: self._text(row, at) for at in range(column, line.end)}
+            cells = {x - 1: self._text(row, x) for x in range(column, line.end)}
             line.end -= 1
             cells[line.end] = _BLANK
             return column - 1, cells
-        if not column or self._blank(row, column - 1) or not self._ends(row, column):
+        if not column or self._text(row, column - 1) == _BLANK or not self._ends(row, column):
             return None
         self._line = Line(row, column - 1, column - 1)
         return column - 1, {column - 1: _BLANK}
 
-    def _left(self, row: int, column: int, line: Line | None) -> tuple[int, dict[int, str]] | None:
+    def _left(self, row: int, column: int, line: Line | None) -> Effect | None:
         if line is not None and column > line.start:
             return column - 1, {}
-        if not column or self._blank(row, column - 1) or not self._text(row, column - 1):
+        if not column or self._text(row, column - 1) in (_BLANK, ""):
             return None
         if line is not None:
             line.start = column - 1
@@ -262,68 +275,58 @@ class Guesses:
             self._line = Line(row, column - 1, column)
         return column - 1, {}
 
-    def _right(self, row: int, column: int, line: Line | None) -> tuple[int, dict[int, str]] | None:
-        if line is None or column >= line.end:
-            return None
-        return column + 1, {}
-
     def _text(self, row: int, column: int) -> str:
-        """What a cell will hold when all guesses have come true."""
+        """The text of a cell when all guesses have come true."""
         for guess in reversed(self._guesses):
             if column in guess.cells and guess.row == row:
                 return guess.cells[column]
         return self._view.grapheme(row, column)
 
-    def _blank(self, row: int, column: int) -> bool:
-        return self._text(row, column) == _BLANK
-
     def _ends(self, row: int, column: int) -> bool:
-        """Whether nothing stands from this column on."""
-        return all(self._blank(row, at) for at in range(column, self._view.columns))
+        return all(self._text(row, x) == _BLANK for x in range(column, self._view.columns))
 
     # -- judging
-
-    def _holds(self, guess: Guess) -> bool:
-        """Whether the view holds what was guessed."""
-        return all(self._view.grapheme(guess.row, at) == text for at, text in guess.cells.items())
 
     def _credit(self, guess: Guess) -> bool:
         """Whether the view shows that the program echoes: it holds what was guessed, and did not before. A blank that
         was typed shows nothing."""
-        changes = any(text != guess.before[at] for at, text in guess.cells.items())
-        return changes and guess.key != _BLANK and self._holds(guess)
+        cells = guess.cells.items()
+        if guess.key == _BLANK or guess.cells == guess.before:
+            return False
+        return all(self._view.grapheme(guess.row, column) == text for column, text in cells)
 
-    def _true(self, judged: list[Guess]) -> bool:
-        """Whether the acknowledged guesses have come true, as far as no later one touches the same cells."""
-        later = self._guesses[len(judged) :]
-        touched = {at for guess in later for at in guess.cells}
-        grapheme = self._view.grapheme
-        final: dict[int, str] = {}
+    def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
+        """Whether the view holds the acknowledged guesses, save in cells that later ones touch too."""
+        expected: dict[int, str] = {}
         for guess in judged:
-            final.update(guess.cells)
-        right = all(grapheme(judged[0].row, at) == text for at, text in final.items() if at not in touched)
-        places = {(guess.row, guess.column) for guess in (judged[-1], *later)}
-        if right and (self._barrier or self._view.cursor in places):
-            for guess in judged:
-                if self._credit(guess):
-                    self._confirmed = max(self._confirmed, guess.epoch)
-            last = judged[-1]
-            moved = last.key in _MOVES and (last.row, last.column) == self._view.cursor != last.cursor
-            if moved or self._confirmed == last.epoch:
-                self._moved = max(self._moved, last.epoch)
-            return True
-        return False
+            expected |= guess.cells
+        for guess in later:
+            for column in guess.cells:
+                expected.pop(column, None)
+        if any(self._view.grapheme(judged[0].row, column) != text for column, text in expected.items()):
+            return False
+        return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
+
+    def _confirm(self, judged: list[Guess]) -> None:
+        """Note in which epochs the program has echoed, and moved the cursor."""
+        for guess in judged:
+            if self._credit(guess):
+                self._confirmed = max(self._confirmed, guess.epoch)
+        last = judged[-1]
+        moved = last.key in _MOVES and last.end == self._view.cursor != last.cursor
+        if moved or self._confirmed == last.epoch:
+            self._moved = max(self._moved, last.epoch)
 
     def _missed(self, number: int) -> None:
         """A guess was wrong: the keys that are not acknowledged yet are guessed again, in an epoch of their own."""
         again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
         self._guesses.clear()
         if self._barrier:
-            return  # what came after an unknown key is not known either
+            return  # the keys after an unknown one are not known either
         self._epoch += 1
         self._line = None
-        for each, key in again:
-            self._key(each, key)
+        for later, key in again:
+            self._key(later, key)
 
     def _again_after_echo(self) -> None:
         """Nothing is known until all that was typed has been acknowledged."""

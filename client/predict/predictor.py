@@ -1,8 +1,8 @@
-"""Predictive echo for one attachment: keeps the model in step, and says what to draw before and after each output.
+"""Predictive echo for one attachment: keeps the model in step, and makes the bytes to draw before and after output.
 
-The attachment hands in what is typed and what comes from the daemon, and shows the bytes that it gets. What was drawn
-is taken back before output passes, so that the terminal never gets output on top of a guess. While nothing is guessed
-the model is fed when the link is quiet; in a flood it is dropped, and asked for again.
+The attachment hands in keys and frames of the daemon, and shows the bytes that it gets. Guesses are taken back before
+output passes, so that the terminal never gets output on top of one. While nothing is guessed the model is fed when the
+link is quiet; in a flood it is dropped, and asked for again.
 """
 
 from __future__ import annotations
@@ -36,28 +36,34 @@ _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
 class Predictor:
-    """`send` sends a frame to the daemon; `size`: columns and rows of the terminal. `always`: on short links too."""
+    """`send` sends a frame to the daemon; `size`: columns and rows of the terminal. `always`: on short links too.
+
+    `round_trip`: as measured on the link before this one, if there was one.
+    """
 
     def __init__(
-        self, send: Callable[[bytes], None], size: Callable[[], tuple[int, int, int, int]], *, always: bool
+        self,
+        send: Callable[[bytes], None],
+        size: Callable[[], tuple[int, int, int, int]],
+        round_trip: RoundTrip | None = None,
+        *,
+        always: bool,
     ) -> None:
         self._send, self._size, self._always = send, size, always
-        self.round_trip = RoundTrip()
+        self.round_trip = round_trip or RoundTrip()
         self._measured_at = 0.0
         self._ping = b""
-        """What the last ping carried, until it is answered."""
-        self._model: Replica | None = None
-        self._building: Replica | None = None
-        """A model that has not taken in yet what makes it one."""
-        self._guesses: Guesses | None = None
-        self._drawn: tuple[int, dict[int, str], int, bool] | None = None
-        """What is drawn over the screen: row, graphemes by column, the cursor's column, whether underlined."""
-        self._asked = self._unwanted = 0
-        """Requests for a model that are not answered yet, and how many of the next answers are too old."""
+        """The payload of the last ping, until it is answered."""
+        self._asked = self._outdated = False
+        """Whether a model was asked for that has not come yet, and whether it will be too old."""
         self._asked_at = 0.0
-        self._behind: list[tuple[int, bytes]] = []
-        """Output that the model was not fed yet."""
-        self._behind_size = 0
+        self._model: Replica | None = None
+        self._guesses: Guesses | None = None
+        """The guesses on top of the model, as soon as that is built."""
+        self._behind, self._behind_at = bytearray(), 0
+        """Output that the model was not fed yet, and its position."""
+        self._drawn: tuple[int, dict[int, str], int, bool] | None = None
+        """The guesses on the screen: row, graphemes by column, the cursor's column, whether underlined."""
         self._typed = self._echoed = self._echoed_at = 0
         """The newest input; the newest one that the output up to position `_echoed_at` holds the echo of."""
         self._flags = 0
@@ -68,12 +74,14 @@ class Predictor:
         self._pasted_at, self._pasted = 0.0, 0
 
     def handle(self, kind: int, payload: bytes) -> bytes:
-        """A frame for the predictor: what to draw."""
+        """Handle ECHOED, PONG or MODEL: the bytes to draw."""
         if kind == protocol.ECHOED:
-            return self.echoed(*protocol.split_echoed(payload)) if payload else self._next_echoed()
+            if payload:
+                return self.echoed(*protocol.split_echoed(payload))
+            return self.echoed(self._echoed + 1, self._shown, self._flags)
         if kind == protocol.PONG:
-            return self.pong(payload)
-        self.modelled(*protocol.split_number(payload))
+            return self._pong(payload)
+        self._modelled(*protocol.split_number(payload))
         return b""
 
     # -- the round trip
@@ -86,8 +94,7 @@ class Predictor:
             self._ping = b"%f" % now
             self._send(protocol.frame(protocol.PING, self._ping))
 
-    def pong(self, payload: bytes) -> bytes:
-        """The answer to a ping came."""
+    def _pong(self, payload: bytes) -> bytes:
         if payload and payload == self._ping:
             self._ping = b""
             self.round_trip.sample(time.monotonic() - self._measured_at)
@@ -104,76 +111,71 @@ class Predictor:
 
     def quiet(self) -> None:
         """Nothing has come for a moment: bring the model up to date, or ask for one."""
-        if self._model is not None:
-            self._catch_up()
+        self._catch_up()
         now = time.monotonic()
-        asking = self._model is None and self._building is None and self._wanted and not self._asked
-        if asking and now - self._asked_at >= _ASK_EVERY:
-            self._asked += 1
-            self._asked_at = now
+        if self._model is None and self._wanted and not self._asked and now - self._asked_at >= _ASK_EVERY:
+            self._asked, self._asked_at = True, now
             self._send(protocol.frame(protocol.MODEL))
             from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
 
-    def modelled(self, position: int, screen: bytes) -> None:
-        """The daemon sent what makes a model of the screen at `position`; empty where it could not.
+    def _modelled(self, position: int, screen: bytes) -> None:
+        """The daemon sent the bytes of a model of the screen at `position`; none if it could not.
 
         One that was not asked for, or is larger than any that a daemon makes, is passed over.
         """
-        if not self._asked:
-            return
-        self._asked -= 1
-        if self._unwanted:
-            self._unwanted -= 1
-        elif 0 < len(screen) <= protocol.CHUNK and self._wanted:
+        usable = self._asked and not self._outdated and self._wanted and 0 < len(screen) <= protocol.CHUNK
+        self._asked = self._outdated = False
+        if usable:
             from sesh.client.predict.replica import Replica
 
             columns, rows = self._size()[:2]
-            self._building = Replica(columns or 80, rows or 24, position, screen)
-            self._behind, self._behind_size = [], 0
+            self._model = Replica(columns or 80, rows or 24, position, screen)
+            self._behind.clear()
 
     @property
     def building(self) -> bool:
         """Whether `build` has something to do; call it when idle."""
-        return self._building is not None
+        return self._model is not None and self._guesses is None
 
     def build(self) -> None:
         """Work on the model that the daemon sent, for some milliseconds."""
         from sesh.client.predict.guesses import Guesses
         from sesh.client.predict.replica import TooSlow
 
-        model = self._building
+        model = self._model
         try:
             if model is None or not model.build():
                 return
         except TooSlow:
             self._give_up()
             return
-        self._model, self._building = model, None
         self._guesses = Guesses(model)
         self._guesses.hide(self._hidden)
         if self._typed > self._echoed:
             self._guesses.give_up(self._typed)
         self._heard_at = time.monotonic()
 
+    def _drop(self) -> None:
+        self._model = self._guesses = None
+
     def _give_up(self) -> None:
         """A model takes too much time: go on without one for a while."""
-        self._model = self._building = self._guesses = None
+        self._drop()
         self._asked_at = time.monotonic() + _RECOVERY
 
     def withdraw(self) -> bytes:
-        """Take back what is drawn, and drop the model: the screen will not be what it would become."""
+        """Drop the model: the screen will not be what it would become. The bytes that take guesses back."""
         back = self._take_back()
-        self._model = self._building = self._guesses = None
-        self._unwanted = self._asked
-        return _BEGIN + back + _END if back else b""
+        self._drop()
+        self._outdated = self._asked
+        return _update(back)
 
     def _catch_up(self) -> Guesses | None:
-        """Feed the model what it was not fed yet; the guesses where there is a model then."""
-        if self._building is not None:
-            return None
-        behind, self._behind, self._behind_size = self._behind, [], 0
-        for position, data in behind:
-            self._feed(position, data)
+        """Feed the model what it was not fed yet; the guesses, if there is a model then."""
+        if self._behind and not self.building:
+            behind = bytes(self._behind)
+            self._behind.clear()
+            self._feed(self._behind_at, behind)
         return self._guesses
 
     def _feed(self, position: int, data: bytes) -> None:
@@ -184,13 +186,12 @@ class Predictor:
         try:
             self._model.feed(position, data)
         except ValueError:  # output is missing
-            self._model = self._guesses = None
-            return
+            self._drop()
         except TooSlow:
             self._give_up()
-            return
-        self._guesses.output(scrolls=self._model.scrolls)
-        self._judge()
+        else:
+            self._guesses.output(scrolls=self._model.scrolls)
+            self._judge()
 
     def _judge(self) -> None:
         if self._model is not None and self._guesses is not None and self._model.position >= self._echoed_at:
@@ -199,7 +200,7 @@ class Predictor:
     # -- what happens
 
     def typed(self, number: int, data: bytes) -> bytes:
-        """Input was sent under this number: what to draw."""
+        """Input was sent under this number: the bytes to draw."""
         self._typed = number
         self.measure()
         guesses = self._catch_up()
@@ -221,9 +222,9 @@ class Predictor:
         return self._redraw()
 
     def echoed(self, number: int, position: int, flags: int) -> bytes:
-        """The output up to `position` holds what the input up to `number` brought; `flags`: the terminal's.
+        """The output up to `position` holds what the input up to `number` brought: the bytes to draw.
 
-        Number 0: only the flags have changed.
+        `flags`: the terminal's. Number 0: only they have changed.
         """
         if number:
             self._echoed, self._echoed_at, self._heard_at = number, position, time.monotonic()
@@ -240,32 +241,31 @@ class Predictor:
         """Whether the terminal shows nothing of what is typed."""
         return self._flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE
 
-    def _next_echoed(self) -> bytes:
-        """What `echoed` takes follows from the last time."""
-        return self.echoed(self._echoed + 1, self._shown, self._flags)
-
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
-        """Output is about to be shown: what to draw before and after it."""
+        """Output is about to be shown: the bytes to draw before and after it."""
         self._shown = position + len(data)
-        if self._building is not None and self._behind_size + len(data) > _MOST_BEHIND:
-            self._building = None
-        if self._guesses is None and self._building is None:
+        too_much = len(self._behind) + len(data) > _MOST_BEHIND
+        if self.building and too_much:
+            self._drop()
+        if self._model is None:
             return b"", b""
-        quiet = self._guesses is None or not self._guesses.active
-        if quiet and self._drawn is None and self._behind_size + len(data) <= _MOST_BEHIND:
-            self._behind.append((position, data))
-            self._behind_size += len(data)
+        guessing = self._drawn is not None or (self._guesses is not None and self._guesses.active)
+        if not guessing and not too_much:
+            self._behind_at = self._behind_at if self._behind else position
+            self._behind += data
             return b"", b""
-        before = self._take_back()
-        if self._behind_size + len(data) > _MOST_BEHIND:
-            self._model = self._guesses = None
+        back = self._take_back()
+        if too_much:
+            self._drop()
         else:
             self._catch_up()
             self._feed(position, data)
         after = self._redraw()
-        if not before:
+        if not back:
             return b"", after
-        return _BEGIN + before, after or (_END if self._model is None or self._model.patchable else b"")
+        if not after and (self._guesses is None or self._model.patchable):
+            after = _END  # unless the output has begun an update of its own
+        return _BEGIN + back, after
 
     # -- drawing
 
@@ -279,32 +279,33 @@ class Predictor:
         return restored(self._model.screen, row, min(cells, default=0), max(cells, default=-1) + 1)
 
     def _redraw(self) -> bytes:
-        """What brings the terminal from what is drawn to what is guessed now."""
-        model, guesses = self._model, self._guesses
+        """The bytes that bring the terminal from what is drawn to what is guessed now."""
+        model, guesses, drawn = self._model, self._guesses, self._drawn
         shown = None
         if guesses is not None and model is not None and model.patchable and model.position == self._shown:
             shown = guesses.shown()
         if shown is None or model is None:
-            back = self._take_back()
-            return _BEGIN + back + _END if back else b""
-        from sesh.vt.render.patch import drawn, restored
+            return _update(self._take_back())
+        from sesh.vt.render import patch
 
         row, cells, column = shown
-        wanted = (row, cells, column, self.round_trip.very_long)
-        now = self._drawn
-        if now == wanted:
+        underlined = self.round_trip.very_long
+        if drawn == (row, cells, column, underlined):
             return b""
-        out = b""
-        if now is not None and (now[0] != row or now[3] != wanted[3]):
-            out, now = self._take_back(), None
-        changed = cells
-        if now is not None:
-            stale = now[1].keys() - cells.keys()
-            changed = {at: text for at, text in cells.items() if now[1].get(at) != text}
+        out, changed = b"", cells
+        if drawn is not None and (drawn[0], drawn[3]) != (row, underlined):
+            out = self._take_back()
+        elif drawn is not None:
+            before = drawn[1]
+            stale = before.keys() - cells.keys()
+            changed = {x: text for x, text in cells.items() if before.get(x) != text}
             if stale:
                 start, end = min(stale), max(stale) + 1
-                out = restored(model.screen, row, start, end)
-                changed = {at: text for at, text in cells.items() if at in changed or start - 1 <= at <= end}
-        self._drawn = wanted
-        out += drawn(model.screen, row, changed, column, underlined=wanted[3])
-        return _BEGIN + out + _END
+                out = patch.restored(model.screen, row, start, end)
+                changed |= {x: text for x, text in cells.items() if start - 1 <= x <= end}
+        self._drawn = (row, cells, column, underlined)
+        return _update(out + patch.drawn(model.screen, row, changed, column, underlined=underlined))
+
+
+def _update(data: bytes) -> bytes:
+    return _BEGIN + data + _END if data else b""

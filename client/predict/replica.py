@@ -9,7 +9,6 @@ from sesh.vt.render.patch import patchable
 
 _SCROLLS = (b"\n", b"\x0b", b"\x0c", b"\x1bD", b"\x1bE", b"\x1bM")
 
-
 PATIENCE = 0.2
 """Seconds of work on one screen, or on one block of output, after which it is given up."""
 _STEP = 0.008
@@ -21,7 +20,7 @@ class TooSlow(Exception):
 
 
 class Replica:
-    """The screen at `position` of the session's output, once `build` has taken in what the daemon sent to make one."""
+    """The screen at `position` of the session's output, once `build` has taken in the bytes of the daemon's MODEL."""
 
     def __init__(self, columns: int, rows: int, position: int, screen: bytes) -> None:
         self._emulator = Emulator(columns, rows, max_lines=1)
@@ -29,10 +28,10 @@ class Replica:
         self.screen = self._emulator.screen
         self.position = position
         self.scrolls = False
-        """Whether what was fed last may have moved rows."""
+        """Whether the last output may have moved rows."""
 
     def build(self) -> bool:
-        """Take in some of what the daemon sent; whether that was all. Raises TooSlow."""
+        """Take in some of the MODEL; whether that was all. Raises TooSlow."""
         began = time.perf_counter()
         self._rest = self._rest[self._emulator.feed(self._rest, _STEP) :]
         self._left -= time.perf_counter() - began
@@ -41,9 +40,9 @@ class Replica:
         return not self._rest
 
     def feed(self, position: int, data: bytes) -> None:
-        """Output that begins at `position`; what the model has is skipped.
+        """Feed output that begins at `position`, save for the bytes that the model has.
 
-        Raises ValueError where some is missing, TooSlow.
+        Raises ValueError if some are missing, TooSlow.
         """
         if position > self.position:
             raise ValueError(f"output from {position} on, after {self.position}")
@@ -52,7 +51,7 @@ class Replica:
         if data and self._emulator.feed(data, PATIENCE) < len(data):
             raise TooSlow
         self.position += len(data)
-        self.scrolls = alternate != self._emulator.alternate or any(each in data for each in _SCROLLS)
+        self.scrolls = alternate != self._emulator.alternate or any(control in data for control in _SCROLLS)
 
     @property
     def columns(self) -> int:

@@ -108,6 +108,20 @@ def test_numbered_lines_come_once_each_through_three_cuts(
     assert terminal.exit_code() == 0
 
 
+def test_a_line_for_the_end_outlasts_an_outage(home: Home, farm: Farm) -> None:
+    """What had come before the outage was forgotten with the old connection."""
+    brisk(home)
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    assert far.sesh("--rename", "work", "other").code == 0
+    outage(far, terminal.wait_until)
+    terminal.type("echo ba''ck\r")
+    shows(terminal, "back")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    assert "work is called other now" in terminal.text()
+
+
 def long_outage(terminal: Terminal, far: Far) -> None:
     """Lasts for over a second: until the person is told of it, or all that was on its way shows."""
     far.proxy.refuse()

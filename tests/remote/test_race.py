@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -154,7 +155,7 @@ def test_a_command_that_reaches_a_host_is_raced_too(home: Home) -> None:
 
 
 def test_clocks_and_routes_are_watched_without_a_wakeup() -> None:
-    with Wake() as wake:
+    with closing(Wake()) as wake:
         assert not wake.slept()
         if sys.platform.startswith("linux"):
             assert len(wake.descriptors) == 2

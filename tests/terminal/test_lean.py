@@ -45,9 +45,9 @@ VERBS = {
 ATTACHING = (
     f"""
     {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive remote.known vt.render.clean_screen
-    vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
-    client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
-    typed
+     vt.render.overlay client.attach client.attachment client.channel client.display client.hint client.keys
+     client.ledger client.outcome client.overlays client.polling client.shown client.terminal
+     client.unacknowledged_input keynames loop.timers typed
     """,
     "_json fcntl gc re termios",
 )

@@ -166,8 +166,9 @@ def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: H
     counted(terminal, 100)
 
 
-def test_the_line_of_a_new_session_leaves_the_saved_cursor_alone(home: Home) -> None:
-    script = r"stty raw -echo; printf abc; dd bs=1 count=1 of=/dev/null 2>/dev/null; printf '\0338X'; sleep 60"
+@pytest.mark.parametrize("printed", ["abc", r"ab\r\033[Jabc"])
+def test_the_line_of_a_new_session_leaves_the_saved_cursor_alone(home: Home, printed: str) -> None:
+    script = rf"stty raw -echo; printf '{printed}'; dd bs=1 count=1 of=/dev/null 2>/dev/null; printf '\0338X'; sleep 60"
     terminal = home.terminal("w", "--", "sh", "-c", script)
     terminal.wait_for("new session w")
     terminal.wait_for("abc")

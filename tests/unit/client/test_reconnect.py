@@ -18,6 +18,7 @@ from sesh.client.race import Attempts, Race
 from sesh.client.reconnect import Reconnector
 from sesh.errors import Ended, LoginRefused, NotDeployed, Refused, TimedOut, Unreachable
 from sesh.keepalive import Backoff
+from sesh.loop.timers import Timers
 from sesh.stop import Stop
 from tests.support import wait_until
 from tests.support.data import job_result
@@ -31,6 +32,7 @@ class Person:
         self.signals, self.alarm = os.pipe()
         self.terminal = SimpleNamespace(inbound=self.inbound, signals=self.signals)
         self.name, self.host, self.session_id = "work", "box", "id"
+        self.channel = self.input = self
         self.keepalive = SimpleNamespace(heard_at=5.0)
         self.closing_lines: list[str] = []
         self.notices: list[str] = []
@@ -45,13 +47,16 @@ class Person:
     def take_attempts(self) -> Attempts | LoginRefused | None:
         return self.attempts
 
+    def outcome(self, kind: str) -> Outcome:
+        return Outcome(kind, self.name, self.host)
+
     def go_offline(self) -> None:
         self.down += 1
 
     def hold(self, keys: bytes) -> None:
         """Keys that are kept."""
 
-    def drop_unsent(self) -> bool:
+    def drop(self) -> bool:
         return False
 
     def suspend(self) -> bool:
@@ -248,16 +253,22 @@ class Doubted:
         monkeypatch.setattr(race, "_STALE", 0.0)
         monkeypatch.setattr(Backoff, "pauses", lambda _: itertools.repeat(0.001))
         self.asked = 0
-        self.race = Race(self.ask, attempt, Backoff())
+        self.timers = Timers()
+        self.race = Race(self.ask, attempt, Backoff(), self.timers)
 
     def ask(self, question: bytes) -> None:
         self.asked += 1
         self.question = question
 
+    @property
+    def due(self) -> bool:
+        """Whether another link is about to be opened."""
+        return self.timers.is_set("race")
+
     def fail(self) -> None:
         """Race the link once, with attempts that bring no other."""
         self.race.doubt(0.0)
-        self.race.run()
+        self.timers.run()
         attempts = self.race.attempts
         assert attempts is not None
         wait_until(lambda: attempts.result is not None)
@@ -284,8 +295,8 @@ def test_a_link_in_doubt_is_asked_once_and_another_is_opened_where_it_is_silent(
     doubted.race.doubt(0.0)
     doubted.race.doubt(0.0)
     assert doubted.asked == 1
-    assert doubted.race.due
-    doubted.race.run()
+    assert doubted.due
+    doubted.timers.run()
     assert doubted.won() is there
     assert doubted.race.descriptor == -1
     there.close()
@@ -302,20 +313,20 @@ def test_the_other_link_is_closed_where_the_first_one_answers(monkeypatch: pytes
 
     doubted = Doubted(monkeypatch, attempt)
     doubted.race.doubt(0.0)
-    doubted.race.run()
+    doubted.timers.run()
     doubted.race.heard()
     assert ended.wait(10)
     assert doubted.race.won() is None
     go.set()
     wait_until(lambda: late.inbound == -1)
-    assert doubted.race.due == 0
+    assert not doubted.due
 
 
 def test_a_link_that_answers_in_time_is_not_raced(monkeypatch: pytest.MonkeyPatch) -> None:
     doubted = Doubted(monkeypatch, raised())
     doubted.race.doubt(0.0)
     doubted.race.heard()
-    assert doubted.race.due == 0
+    assert not doubted.due
     assert doubted.race.attempts is None
 
 
@@ -325,11 +336,11 @@ def test_an_answer_counts_also_where_it_comes_at_once(monkeypatch: pytest.Monkey
     monkeypatch.setattr(race, "_STALE", 60.0)
     doubted.race.doubt(0.0)
     doubted.race.heard()
-    assert doubted.race.due
+    assert doubted.due
     doubted.race.answered(b"another")
-    assert doubted.race.due
+    assert doubted.due
     doubted.race.answered(doubted.question)
-    assert doubted.race.due == 0
+    assert not doubted.due
 
 
 def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +349,7 @@ def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytes
     doubted.fail()
     doubted.race.doubt(0.0)
     assert doubted.asked == 2
-    assert doubted.race.due == 0
+    assert not doubted.due
 
 
 def test_a_refusal_is_kept_until_the_link_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,5 +364,5 @@ def test_a_refusal_is_kept_until_the_link_answers(monkeypatch: pytest.MonkeyPatc
 def test_a_session_that_has_ended_meanwhile_wins_too(monkeypatch: pytest.MonkeyPatch) -> None:
     doubted = Doubted(monkeypatch, raised(Ended("ended", job_result(exit_code=3))))
     doubted.race.doubt(0.0)
-    doubted.race.run()
+    doubted.timers.run()
     assert isinstance(doubted.won(), Ended)

@@ -1,0 +1,237 @@
+"""The connection of an attachment to a session's daemon: frames out and in without blocking, and whether it lives."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import gate, protocol
+from sesh.keepalive import Keepalive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sesh.client.race import Attempt, Attempts, Race
+    from sesh.client.wake import Wake
+    from sesh.errors import LoginRefused
+    from sesh.keepalive import Backoff
+    from sesh.loop.timers import Timers
+    from sesh.schema import Welcome
+    from sesh.wire import Connection
+
+_READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
+_ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
+"""Seconds of silence on a link after which a key asks whether it lives; and, beside a round trip, after a key."""
+_TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
+"""Bytes, and seconds, after which the daemon is told what has come over a link; four times as many at once."""
+_LONGEST_PING = 64  # bytes of its payload
+LIMIT = 64 << 10
+"""Bytes that wait, beyond which the other side's questions are not answered: it reads no answers."""
+
+
+class Channel:
+    """One connection of an attachment; `hello` precedes all else. A daemon on another host is reached over a link.
+
+    `lost` is called if the link is "silent", or "raced" by another. `close` ends the deadlines that it has in `timers`.
+    """
+
+    def __init__(
+        self, connection: Connection, hello: bytes, timers: Timers, lost: Callable[[str], None], *, on_link: bool
+    ) -> None:
+        self.connection = connection
+        self.keepalive = Keepalive(enabled=on_link)
+        self.closed = False
+        """Whether the daemon is gone, or nothing is to be sent to it any more."""
+        self.reading = True
+        """Whether what comes is still read."""
+        self.raced: Connection | Exception | None = None
+        """Another link that was opened beside this one, and was there first; or how the session has ended."""
+        self._timers, self._lost, self._on_link = timers, lost, on_link
+        self._queue = bytearray(hello)
+        self._read_size = _READ_SIZE
+        self._acknowledged = 0
+        self._got = self._told_got = 0
+        """Bytes of OUTPUT and SCREEN, and those that the daemon was told of."""
+        self._told_got_at = 0.0
+        self._race: Race | None = None
+        self._wake: Wake | None = None
+        self._round_trip: Callable[[], float] = float
+        os.set_blocking(connection.inbound, False)
+        os.set_blocking(connection.outbound, False)
+        if on_link:
+            self._set_keepalive()
+
+    @property
+    def welcome(self) -> Welcome:
+        """The daemon's WELCOME, empty until it has come."""
+        return self.connection.welcome
+
+    # -- out
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._queue)
+
+    def send(self, data: bytes = b"") -> None:
+        """Send frames, or queue what the daemon does not take now."""
+        if data and not (self.closed or self._queue):
+            data = data[self._write(data) :]
+        if self.closed:
+            return
+        self._queue += data
+        while self._queue and (written := self._write(self._queue)):
+            del self._queue[:written]
+
+    def _write(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self.connection.outbound, data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
+            self.closed = True
+            self._queue.clear()
+            return 0
+
+    def _answer(self, data: bytes) -> None:
+        """Send what the other side can call for as often as it likes: not while much waits."""
+        if len(self._queue) <= LIMIT:
+            self.send(data)
+
+    # -- in
+
+    def read(self) -> list[tuple[int, bytes]] | None:
+        """The frames that have come; None if nothing will come any more."""
+        try:
+            data = os.read(self.connection.inbound, self._read_size)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            return None
+        self._read_size = _FLOOD_READ_SIZE if len(data) == self._read_size else _READ_SIZE
+        if self._on_link:
+            self.keepalive.heard()
+        if self._race is not None:
+            self._timers.clear("answer")
+            self._race.heard()
+        return self.connection.decoder.feed(data)
+
+    def stop_reading(self) -> None:
+        """Take no notice of what comes from now on."""
+        self.reading = False
+
+    def got(self, size: int) -> None:
+        """Note that so many bytes of OUTPUT or SCREEN have come."""
+        self._got += size
+
+    def tell_got(self, *, idle: bool = False) -> None:
+        """Tell the daemon what has come over a link: much, some time after it was told last; if `idle`, also less."""
+        untold = self._got - self._told_got
+        least = (_TELL_GOT >> 1 if self._told_got else 1) if idle else _TELL_GOT + 1
+        if not self._on_link or untold < least:
+            return
+        now = time.monotonic()
+        if idle or untold >= 4 * _TELL_GOT or now >= self._told_got_at + _TELL_GOT_AFTER:
+            self._told_got, self._told_got_at = self._got, now
+            self._answer(protocol.numbered(protocol.GOT, self._got, b""))
+
+    def acknowledged(self, payload: bytes) -> int:
+        """The number of the newest INPUT that has reached the program, by an ACK: without a number, it is the next."""
+        self._acknowledged = protocol.split_number(payload)[0] if payload else self._acknowledged + 1
+        return self._acknowledged
+
+    def pinged(self, payload: bytes) -> None:
+        """Answer a PING. Raises ProtocolError if it is too long."""
+        if len(payload) > _LONGEST_PING:
+            raise gate.malformed("PING", f"has {len(payload)} bytes")
+        self._answer(protocol.frame(protocol.PONG, payload))
+
+    # -- whether the link lives
+
+    def _set_keepalive(self) -> None:
+        self._timers.set("keepalive", self.keepalive.due - time.monotonic(), self._check_silence)
+
+    def _check_silence(self) -> None:
+        self.send(protocol.frame(protocol.PING))
+        alive = self.keepalive.check(time.monotonic())
+        self._set_keepalive()
+        if not alive:
+            self._lost("silent")
+
+    def watch_link(self, attempt: Attempt, backoff: Backoff, round_trip: Callable[[], float]) -> None:
+        """From now on ask the link at once if it may be dead, and open another beside it by `attempt`."""
+        from sesh.client.race import Race
+
+        self._round_trip = round_trip
+        self._race = Race(self._ask, attempt, backoff, self._timers)
+
+    def _ask(self, question: bytes) -> None:
+        self.send(protocol.frame(protocol.PING, question))
+
+    def doubt(self) -> None:
+        """Something says that the link may be dead."""
+        if self._race is not None and self.welcome and self.reading:
+            self._race.doubt(self._round_trip())
+
+    def typed(self) -> None:
+        """A key was typed: doubt the link if it has been silent, or will be from now on."""
+        if self._race is not None:
+            if time.monotonic() > self.keepalive.heard_at + _ASK_AFTER:
+                self.doubt()
+            self._timers.ensure("answer", _ANSWER_AFTER + self._round_trip(), self.doubt)
+
+    def answered(self, payload: bytes) -> None:
+        """A PONG came."""
+        if self._race is not None:
+            self._race.answered(payload)
+
+    @property
+    def link_descriptors(self) -> tuple[int, ...]:
+        """Descriptors to wait for beside the connection's; `watch` handles what has come."""
+        if self._race is None or self._wake is None:
+            return ()
+        race = (self._race.descriptor,) if self._race.attempts is not None else ()
+        return (*race, *self._wake.descriptors)
+
+    def watch(self, ready: dict[int, int]) -> None:
+        """Handle what has come on the `link_descriptors`."""
+        race = self._race
+        if race is None or not self.welcome:
+            return
+        if self._wake is None:  # not sooner: it takes time to load
+            from sesh.client.wake import Wake
+
+            self._wake = Wake()
+        for descriptor in self._wake.descriptors:
+            if descriptor in ready and self._wake.happened(descriptor):
+                self.doubt()
+        if race.descriptor in ready and self.reading:
+            self.raced = race.won()
+            if self.raced is not None:
+                self._lost("raced")
+
+    def take_attempts(self) -> Attempts | LoginRefused | None:
+        """The result of `Race.take`."""
+        return self._race.take() if self._race is not None else None
+
+    # -- the end
+
+    def go_offline(self) -> None:
+        """The link is lost: close the connection, but leave the attempts to open another."""
+        self.closed = True
+        self.connection.close()
+
+    def close(self) -> None:
+        """Detach and close the connection, silently."""
+        for name in ("keepalive", "answer", "race"):
+            self._timers.clear(name)
+        if self._race is not None:
+            self._race.close()
+        if self._wake is not None:
+            self._wake.close()
+            self._wake = None
+        self.send(protocol.message(protocol.DETACH, {}))
+        self.connection.close()

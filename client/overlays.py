@@ -1,0 +1,144 @@
+"""Drawings of sesh's own over the program's output: guesses at the effect of keys, the hint of a new session, notices.
+
+A notice over what a program shows never meets output: the daemon is asked to send none (NOTICE), and sends the line
+back where its output ends. What it holds back comes with the screen that the client asks for (REDRAW), once a key was
+pressed or some seconds are over. An older daemon goes on sending, and the next output takes the line away.
+"""
+
+from __future__ import annotations
+
+from sesh import protocol
+from sesh.about import CALLED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.client.channel import Channel
+    from sesh.client.display import Display
+    from sesh.client.hint import Hint
+    from sesh.client.predict.predictor import Predictor
+    from sesh.loop.timers import Timers
+
+_SECONDS = 3.0
+"""How long a notice stays, unless a key is pressed."""
+_LONGEST = 4096
+"""Characters of all notices that came while one is shown."""
+
+
+class Overlays:
+    """Drawings over the output while one connection of an attachment lasts. The predictor makes the guesses."""
+
+    def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
+        self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+        self._greeting = ""
+        """A notice for the next screen."""
+        self._notice = ""
+        self._hint_text = ""
+        """The hint for the first screen."""
+        self._hint: Hint | None = None
+
+    # -- output
+
+    def show_screen(self, position: int, data: bytes) -> None:
+        """Show a SCREEN; it takes the place of guesses and hint."""
+        guesses = b""
+        if self._predictor is not None:
+            self._predictor.measure()
+            guesses = self._predictor.withdraw()
+        self._display.show(data, guesses)
+        hint, self._hint, self._hint_text = self._hint_text, None, ""
+        if hint and position == 0:
+            from sesh.client.hint import Hint
+
+            columns, rows = self._display.terminal.size()[:2]
+            new = Hint(hint, columns or 80, rows or 24)
+            self._display.draw(new.begin())
+            self._hint = new if new.shown else None
+        greeting, self._greeting = self._greeting, ""
+        if greeting:
+            self.show_notice(greeting)
+
+    def show_output(self, position: int, data: bytes) -> None:
+        """Show OUTPUT without guesses beneath it; the hint goes if output needs its row."""
+        before = after = b""
+        if self._predictor is not None:
+            before, after = self._predictor.output(position, data)
+        if self._hint is not None:
+            own_before, own_after = self._hint.around(data)
+            before, after = before + own_before, own_after + after
+            if not self._hint.shown:
+                self._hint = None
+        self._display.show(data, before, after)
+
+    def take_back(self) -> None:
+        """Take guesses and hint away: something else than output will change the screen, or nothing will."""
+        self.take_guesses_back()
+        self._drop_hint()
+
+    # -- guesses
+
+    def take_guesses_back(self) -> None:
+        """Take guesses away: the screen will not be what they build upon."""
+        if self._predictor is not None:
+            self._display.draw(self._predictor.withdraw())
+
+    def guess(self, number: int, data: bytes) -> None:
+        """Input was sent under this number."""
+        if self._predictor is not None:
+            self._display.draw(self._predictor.typed(number, data))
+
+    def judge(self, kind: int, payload: bytes) -> None:
+        """ECHOED, MODEL or PONG came."""
+        if self._predictor is not None:
+            self._display.draw(self._predictor.handle(kind, payload))
+
+    # -- the hint
+
+    def begin_hint(self, name: str, key: str) -> None:
+        """Have the first screen, if it is blank, say which session it is and by which `key` to leave, if any."""
+        if not self._greeting:
+            self._hint_text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
+
+    def end_hint(self) -> None:
+        """A key was pressed: take the hint away, and ask for the screen, as with a notice."""
+        if self._hint is not None:
+            self._drop_hint()
+            self._ask_for_screen()
+        self._hint_text = ""
+
+    def _drop_hint(self) -> None:
+        hint, self._hint, self._hint_text = self._hint, None, ""
+        if hint is not None:
+            self._display.draw(hint.end())
+
+    # -- notices
+
+    def greet(self, text: str) -> None:
+        """Show a notice, if any, as soon as the next screen has come."""
+        self._greeting = text
+
+    def show_notice(self, text: str) -> None:
+        """Lay a line over the last row for a few seconds, or until a key is pressed."""
+        if "hold" in (self._channel.welcome.get("can") or ()):
+            self.take_guesses_back()
+            self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
+        else:
+            self._lay(text, held=False)
+
+    def held(self, text: str) -> None:
+        """The daemon sends nothing from here on: show its line."""
+        self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_LONGEST], held=True)
+
+    def _lay(self, text: str, *, held: bool) -> None:
+        self.take_guesses_back()
+        self._notice = text
+        self._display.notice(text, held=held)
+        self._timers.set("notice", _SECONDS, self._ask_for_screen)
+
+    def clear_notice(self) -> None:
+        """Take the notice away, if there is one."""
+        if self._timers.is_set("notice"):
+            self._timers.clear("notice")
+            self._ask_for_screen()
+
+    def _ask_for_screen(self) -> None:
+        self._channel.send(protocol.frame(protocol.REDRAW))
