@@ -57,12 +57,12 @@ def answer(session: Session, text: bytes, *, whole: bool, single: bool) -> bytes
             f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
             hint=f"enter or erase it: $sesh {session.name}",
         )
-    pty = session.pump.pty
+    pty = session.pty
     by_line = len(text.decode("utf-8", "replace")) != 1 or pty is None or not pty.raw()
     return text + b"\r" * (whole and by_line)
 
 
 def hides(session: Session) -> bool:
     """Whether the terminal reads lines and shows nothing of them, as for a password."""
-    pty = session.pump.pty
+    pty = session.pty
     return pty is not None and not pty.raw() and not pty.echoes()

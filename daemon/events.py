@@ -33,13 +33,12 @@ MAX_TEXT = 1024
 
 
 class Events:
-    """The events of one session, and the connections that follow them."""
+    """The events of one session, and the connections that follow them. `on_event` is called with each."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
         self.last = 0
         """The number of the newest event, 0 before the first."""
-        self.on_event: Callable[[Event], None] | None = None
-        """Called with each event."""
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._followers: dict[Connection, int] = {}
 
@@ -55,8 +54,7 @@ class Events:
             **plain,  # type: ignore[typeddict-item]  # of which each kind of event has its own
         }
         self._kept.append(whole)
-        if self.on_event is not None:
-            self.on_event(whole)
+        self._on_event(whole)
 
     def follow(self, connection: Connection, since: int | None) -> None:
         """Sends a connection the events after number `since`; None: from now on."""

@@ -6,6 +6,7 @@ import time
 
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
+from sesh.daemon import description
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
@@ -14,30 +15,19 @@ from sesh.lean import signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Protocol
 
     from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Client, Connection
     from sesh.daemon.clients.handler import ClientHandler
+    from sesh.daemon.ending import Ending
     from sesh.daemon.session import Session
+    from sesh.daemon.session_files import SessionFiles
     from sesh.daemon.waits import Conditions
     from sesh.messages import Message
     from sesh.schema import Answer
 
-    class Daemon(Protocol):
-        """The server, as far as requests need it."""
-
-        session: Session
-        handler: ClientHandler
-
-        def kill(self, connection: Connection, number: int) -> None: ...
-
-        def rename(self, name: str) -> None: ...
-
-        def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None: ...
-
-    Handler = Callable[[Daemon, "Request"], None]
+    Handler = Callable[["Requests", "Request"], None]
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
@@ -95,17 +85,27 @@ class Request:
 
 
 class Requests:
-    """Carries out requests, at once or when the emulator has caught up."""
+    """Carries out requests, at once or when the emulator has caught up.
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    `reload` goes on as another sesh, for a request's connection and number, with a path of Python and a search path.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        handler: ClientHandler,
+        ending: Ending,
+        files: SessionFiles,
+        reload: Callable[[Connection, int, str, list[str]], None],
+    ) -> None:
+        self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, Handler, Request]] = []
         """Requests that wait for the emulator: for which position, since when, and what is to be done."""
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
-        session = self._daemon.session
-        self._daemon.handler.creator_served(connection)
+        session = self.session
+        self.handler.creator_served(connection)
         data, connection.data = bytes(connection.data), bytearray()
         number, name = words.get("id", 0), str(words.get("verb"))
         request = Request(connection, number if bounds.is_integer(number) else 0, words, data)
@@ -139,7 +139,7 @@ class Requests:
 
     def _ready(self, position: int, since: float) -> bool:
         """Whether the emulator has come to `position`; while the program goes on printing, that may take too long."""
-        log, model = self._daemon.session.log, self._daemon.session.model
+        log, model = self.session.log, self.session.model
         waited = time.monotonic() - since
         if model.position >= position or waited > CATCH_UP:
             return True
@@ -158,11 +158,11 @@ class Requests:
             begins = handler in ACTIONS and words.get("probe") is not True and words.get("lasts") is not True
             if begins and not connection.begin(request.number):
                 return
-            handler(self._daemon, request)
+            handler(self, request)
         except SeshError as error:
             connection.refuse(request.number, error)
         except Exception as error:
-            self._daemon.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
+            self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
             failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
             connection.refuse(request.number, failure)
 
@@ -178,19 +178,19 @@ def _action(function: Handler) -> Handler:
 
 
 @_request
-def summary(daemon: Daemon, request: Request) -> None:
+def summary(daemon: Requests, request: Request) -> None:
     """The session as lists show it."""
-    request.respond(session=daemon.session.summary())
+    request.respond(session=description.summary(daemon.session))
 
 
 @_request
-def status(daemon: Daemon, request: Request) -> None:
+def status(daemon: Requests, request: Request) -> None:
     """Everything known of the session."""
-    request.respond(session=daemon.session.status())
+    request.respond(session=description.status(daemon.session))
 
 
 @_action
-def detach(daemon: Daemon, request: Request) -> None:
+def detach(daemon: Requests, request: Request) -> None:
     """Detaches the client that typed last, all others, or all of them."""
     leader, which = daemon.session.clients.leader, request.words.get("which")
     chosen = [
@@ -204,24 +204,24 @@ def detach(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def kill(daemon: Daemon, request: Request) -> None:
+def kill(daemon: Requests, request: Request) -> None:
     """Ends the session, if it is the one that is meant where an id is given; the answer comes when nothing is left."""
     if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
         raise paths.absent(daemon.session.name)
-    daemon.kill(request.connection, request.number)
+    daemon.ending.kill(request.connection, request.number)
 
 
 @_action
-def rename(daemon: Daemon, request: Request) -> None:
+def rename(daemon: Requests, request: Request) -> None:
     """Gives the session another name."""
     new = names.check_name(request.text("to"))
     if new != daemon.session.name:
-        daemon.rename(new)
+        daemon.files.rename(new)
     request.respond(name=new)
 
 
 @_action
-def send(daemon: Daemon, request: Request) -> None:
+def send(daemon: Requests, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
     if not session.running:
@@ -230,10 +230,7 @@ def send(daemon: Daemon, request: Request) -> None:
         raise Busy(f"the program in {session.name} has not read earlier input; try again later")
     if request.words.get("more") is not True:
         pump.sent_at = session.log.head
-    pump.last_activity = time.time()
-    session.typed(data)
-    if pump.on_output is not None:
-        pump.on_output()
+    session.sent(data)
     writer = ("send", request.number, request.connection.descriptor)
     taken = SendTaken(session, request.connection, request.number, pump.sent_at)
     if pump.input.size + len(data) <= protocol.CHUNK:
@@ -244,7 +241,7 @@ def send(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def answer(daemon: Daemon, request: Request) -> None:
+def answer(daemon: Requests, request: Request) -> None:
     """Types as `send` does, if the session waits for that (`answering`); with `probe` it only says what is asked."""
     from sesh.daemon import answering
 
@@ -276,7 +273,7 @@ class SendTaken:
 
 
 @_request
-def screen(daemon: Daemon, request: Request) -> None:
+def screen(daemon: Requests, request: Request) -> None:
     """What the screen shows now."""
     form = request.words.get("format") or "text"
     if form not in ("text", "ansi", "json"):
@@ -299,11 +296,11 @@ def screen(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def modes(daemon: Daemon, request: Request) -> None:
+def modes(daemon: Requests, request: Request) -> None:
     """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM); `line`,
     whether the terminal reads lines (ICANON); `hides`, whether it shows nothing of them (without ECHO). And `waits`:
     whether the program waits for a person, and nobody has answered."""
-    model, pty = daemon.session.model, daemon.session.pump.pty
+    model, pty = daemon.session.model, daemon.session.pty
     model.catch_up(0)
     line = pty is None or not pty.raw()
     waits = daemon.session.activity.waits
@@ -312,7 +309,7 @@ def modes(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def logs(daemon: Daemon, request: Request) -> None:
+def logs(daemon: Requests, request: Request) -> None:
     """The last lines of scrollback and screen."""
     count = request.integer("lines")
     model = daemon.session.model
@@ -331,7 +328,7 @@ def logs(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def message(daemon: Daemon, request: Request) -> None:
+def message(daemon: Requests, request: Request) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     session = daemon.session
     text = wording.plain(request.text("text"))
@@ -341,7 +338,7 @@ def message(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def label(daemon: Daemon, request: Request) -> None:
+def label(daemon: Requests, request: Request) -> None:
     """Sets and removes labels."""
     session, given = daemon.session, request.words.get("set")
     changes = [names.check_label(f"{key}={value}") for key, value in given.items()] if isinstance(given, dict) else []
@@ -354,12 +351,12 @@ def label(daemon: Daemon, request: Request) -> None:
                 labels.pop(key, None)
         if len(labels) > MAX_LABELS:
             raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
-        session.change(labels=labels)
+        description.change(session, labels=labels)
     request.respond(labels=session.facts["labels"])
 
 
 @_action
-def state(daemon: Daemon, request: Request) -> None:
+def state(daemon: Requests, request: Request) -> None:
     """The program says how it stands. `bound`: that it works holds for its job alone."""
     session, word = daemon.session, request.text("state")
     if word not in protocol.STATES:
@@ -371,7 +368,7 @@ def state(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def switch(daemon: Daemon, request: Request) -> None:
+def switch(daemon: Requests, request: Request) -> None:
     """Sends the client that typed last to another session; with `probe` only says whether that is possible."""
     client = daemon.session.clients.leader
     host = request.words.get("host")
@@ -386,14 +383,14 @@ def switch(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def typed(daemon: Daemon, request: Request) -> None:
+def typed(daemon: Requests, request: Request) -> None:
     """When somebody typed last on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
     request.respond(at=client.typed_at if client is not None else None)
 
 
 @_action
-def tell(daemon: Daemon, request: Request) -> None:
+def tell(daemon: Requests, request: Request) -> None:
     """Has the client that typed last tell the person how another session stands."""
     client = _teller(daemon)
     if client is not None:
@@ -402,16 +399,16 @@ def tell(daemon: Daemon, request: Request) -> None:
     request.respond(told=client is not None)
 
 
-def _teller(daemon: Daemon) -> Client | None:
+def _teller(daemon: Requests) -> Client | None:
     """The client that typed last, if it can tell a person something: none does once it has been told of the end."""
     client = daemon.session.clients.leader
     return client if client is not None and client.tells and daemon.session.running else None
 
 
 @_request
-def interrupt(daemon: Daemon, request: Request) -> None:
+def interrupt(daemon: Requests, request: Request) -> None:
     """Sends SIGINT to the foreground process group."""
-    pty = daemon.session.pump.pty
+    pty = daemon.session.pty
     if pty is not None and daemon.session.running:
         daemon.session.activity.interrupted()
         pty.signal_foreground(signal.SIGINT)
@@ -419,7 +416,7 @@ def interrupt(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def wait(daemon: Daemon, request: Request) -> None:
+def wait(daemon: Requests, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
     session, connection, words = daemon.session, request.connection, request.words
     first, wanted = _first_position(session, request), conditions(session, request)
@@ -462,7 +459,7 @@ def _first_position(session: Session, request: Request) -> int:
 
 
 @_request
-def events(daemon: Daemon, request: Request) -> None:
+def events(daemon: Requests, request: Request) -> None:
     """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
     since = request.integer("since")
     if request.connection.waits:
@@ -472,7 +469,7 @@ def events(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def run(daemon: Daemon, request: Request) -> None:
+def run(daemon: Requests, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
     session, words = daemon.session, request.words
     if not session.running:
@@ -487,7 +484,7 @@ def run(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def run_interrupt(daemon: Daemon, request: Request) -> None:
+def run_interrupt(daemon: Requests, request: Request) -> None:
     """Interrupts the commands that this connection waits for."""
     if daemon.session.runs is not None:
         daemon.session.runs.interrupt(request.connection)
@@ -495,7 +492,7 @@ def run_interrupt(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def history(daemon: Daemon, request: Request) -> None:
+def history(daemon: Requests, request: Request) -> None:
     """The commands that were run, or with `n` one command's output."""
     session = daemon.session
     entries = list(session.history) if session.history is not None else []
@@ -511,7 +508,7 @@ def history(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def feed(daemon: Daemon, request: Request) -> None:
+def feed(daemon: Requests, request: Request) -> None:
     """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
     session, at = daemon.session, request.integer("at")
     stdin = session.pump.stdin
@@ -526,7 +523,7 @@ def feed(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def reload(daemon: Daemon, request: Request) -> None:
+def reload(daemon: Requests, request: Request) -> None:
     """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
     python, path = request.text("python"), request.words.get("path")
     if not isinstance(path, list) or not all(isinstance(each, str) for each in path):

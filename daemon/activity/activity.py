@@ -15,26 +15,13 @@ from sesh.daemon.pty.queries import REPLAYED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
-
-    from typing_extensions import Unpack
 
     from sesh.daemon.activity.rules import Said, Seen, Standing
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
     from sesh.loop.timers import Timers
-    from sesh.schema import Event, Facts, StandingFacts
-
-    class Owner(Protocol):
-        """The session, as far as its activity needs it."""
-
-        facts: Facts
-        pump: Pump
-        timers: Timers
-
-        def emit(self, event: str, /, **facts: Unpack[Event]) -> None: ...
-
+    from sesh.schema import Facts, StandingFacts
 
 FIRST_LOOK = 0.2
 """Seconds after output came until the first look, as `rules.SETTLED`, which is loaded only then."""
@@ -58,11 +45,13 @@ _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 
 
 class Activity:
-    """How one session stands. `on_look` is called after each look, and each word of the program."""
+    """How one session stands. `emit` reports an event; `looked` is called after each look and each word of the
+    program."""
 
-    def __init__(self, owner: Owner) -> None:
-        self._owner, self._timers = owner, owner.timers
-        self.on_look: Callable[[], None] | None = None
+    def __init__(
+        self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], looked: Callable[[], None]
+    ) -> None:
+        self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing: Standing | None = None
         self._said: Said | None = None
         self._stirred_at = self._looked_at = time.monotonic()
@@ -84,7 +73,7 @@ class Activity:
         """When the program was interrupted, if that was the last that somebody did to it (monotonic)."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
-        if owner.pump.pty is not None:
+        if pump.pty is not None:
             self.stirred()
 
     # -- what happens
@@ -98,7 +87,7 @@ class Activity:
 
     def typed(self, keys: bytes) -> None:
         """A person or a script has typed: what the program said it waits for is answered."""
-        self._keys, self._typed_at = self._keys + len(keys), self._owner.pump.log.head
+        self._keys, self._typed_at = self._keys + len(keys), self._pump.log.head
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if b"\r" in keys or b"\n" in keys:
             self._prompted, self._asked, self._answered = 0, "", True
@@ -181,7 +170,7 @@ class Activity:
     @property
     def line_begun(self) -> bool:
         """Whether a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
-        pump = self._owner.pump
+        pump = self._pump
         if pump.pty is None or not pump.line_begun:
             return False
         raw = pump.pty.raw()
@@ -214,11 +203,11 @@ class Activity:
         if self._standing is None:
             from sesh.daemon.activity.rules import OUTPUT, WORKING, Standing
 
-            self._standing = Standing(WORKING, OUTPUT, self._owner.facts["created"])
+            self._standing = Standing(WORKING, OUTPUT, self._facts["created"])
         return self._standing
 
     def _group(self) -> int:
-        pty = self._owner.pump.pty
+        pty = self._pump.pty
         return pty.foreground() if pty is not None else 0
 
     # -- looking
@@ -257,17 +246,16 @@ class Activity:
         before, self._standing, self._answered = self._now(), standing, False
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
-            self._owner.emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
-        if self.on_look is not None:
-            self.on_look()
+            self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
+        self._looked()
 
     def _seen(self, silent: float) -> Seen:
         """Asks the terminal and the kernel."""
         from sesh.daemon.activity.rules import Seen
         from sesh.daemon.pty import syscalls
 
-        pump = self._owner.pump
-        pty, leader = pump.pty, int(self._owner.facts["pid"])
+        pump = self._pump
+        pty, leader = pump.pty, int(self._facts["pid"])
         now = time.monotonic()
         elapsed, self._looked_at = now - self._looked_at, now
         group = pty.foreground() if pty is not None and pump.running else 0
@@ -292,7 +280,7 @@ class Activity:
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Whether the foreground is a shell at its prompt, by its own word or the kernel's."""
-        own = group == int(self._owner.facts["pid"]) and bool(self._owner.facts.get("shell"))
+        own = group == int(self._facts["pid"]) and bool(self._facts.get("shell"))
         return group == self._prompted or _at_prompt(pty, raw=raw, own=own)
 
     def _computed(self, found: Foreground, elapsed: float) -> bool:
@@ -308,11 +296,11 @@ class Activity:
         """
         from sesh.daemon.activity.rules import question
 
-        log = self._owner.pump.log
+        log = self._pump.log
         by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         self._answered = self._answered or answered
-        if answered or self._keys == 0 or not self._owner.pump.line_begun:
+        if answered or self._keys == 0 or not self._pump.line_begun:
             self._keys, self._by_line = 0, line
             self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
         return self._asked

@@ -10,23 +10,12 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
 
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
     from sesh.loop.timers import Timers
     from sesh.schema import Event, Facts
-
-    class Owner(Protocol):
-        """The session."""
-
-        facts: Facts
-        clients: Clients
-        timers: Timers
-        ended_on_request: bool
-
-        def get_hooks(self) -> Hooks: ...
-
 
 BETWEEN = 60.0
 """Seconds between two tellings of one session, at the least."""
@@ -35,10 +24,10 @@ _STATES = {"waiting": "on_waiting", "failed": "on_failed", "done": "on_done"}
 
 
 class Telling:
-    """What one session has to tell."""
+    """What one session has to tell. `hooks` returns those of the user."""
 
-    def __init__(self, owner: Owner) -> None:
-        self._owner, self._timers = owner, owner.timers
+    def __init__(self, facts: Facts, clients: Clients, timers: Timers, hooks: Callable[[], Hooks]) -> None:
+        self._facts, self._clients, self._timers, self._hooks = facts, clients, timers, hooks
         self._told_at = -BETWEEN
         self._later: Event | None = None
         """What is to be told once the last telling is long enough ago."""
@@ -53,7 +42,7 @@ class Telling:
         elif kind == "bell":
             if self._later is None:
                 self._tell({**event, "state": "bell", "why": "bell", "question": None})
-        elif kind == "exited" and not self._owner.ended_on_request:
+        elif kind == "exited":
             code = event.get("exit_code")
             state = "done" if code == 0 else "failed"
             question = f"exited {code}" if code is not None else f"ended by signal {event.get('signal')}"
@@ -62,10 +51,10 @@ class Telling:
     @property
     def _seen(self) -> bool:
         """Whether somebody looks at the session."""
-        return any(client.focused is not False for client in self._owner.clients.all)
+        return any(client.focused is not False for client in self._clients.all)
 
     def _tell(self, event: Event) -> None:
-        if self._seen or (self._owner.facts.get("labels") or {}).get("mute") == "1":
+        if self._seen or (self._facts.get("labels") or {}).get("mute") == "1":
             return
         left = self._told_at + BETWEEN - time.monotonic()
         if left > 0 and event["event"] != "exited":
@@ -74,7 +63,7 @@ class Telling:
                 self._timers.set("tell", left, self._tell_later)
             return
         self._told_at = time.monotonic()
-        self._owner.get_hooks().tell(_STATES.get(event["state"], ""), event)
+        self._hooks().tell(_STATES.get(event["state"], ""), event)
 
     def _tell_later(self) -> None:
         later, self._later = self._later, None

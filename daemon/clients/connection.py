@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from errno import EAGAIN
 
-from sesh import bounds, protocol, wire
+from sesh import bounds, moments, protocol, wire
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.lean import deque
@@ -412,15 +412,15 @@ class Client(Reader):
         """The client as events show it."""
         return {"client": self.number, "pid": self.pid, "tty": self.tty, "read_only": self.read_only}
 
-    def as_status(self, since: str) -> AttachedClient:
-        """The client as `--status` shows it; `since`: when it attached."""
+    def as_status(self) -> AttachedClient:
+        """The client as `--status` shows it."""
         return {
             "id": self.number,
             "pid": self.pid,
             "tty": self.tty,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": since,
+            "since": moments.stamp(self.since),
             "read_only": self.read_only,
             "mode": self.mode,
         }

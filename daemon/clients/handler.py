@@ -13,33 +13,14 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Protocol
+    from collections.abc import Callable, Mapping
 
     from sesh.bounds import Size
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.relay import Relay
     from sesh.daemon.pty.pump import Pump
     from sesh.messages import Message
     from sesh.schema import Welcome
-
-    class Owner(Protocol):
-        """What the session does about its clients."""
-
-        def welcome(self) -> Welcome:
-            """What WELCOME says about the session."""
-
-        def missed_line(self) -> str:
-            """What happened while no client was attached, in one line; empty where nothing did."""
-
-        def attached(self, client: Client, hello: Mapping[str, object]) -> None: ...
-
-        def detached(self, client: Client) -> None: ...
-
-        def typed(self, data: bytes) -> None:
-            """A person or a script has typed these keys."""
-
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
@@ -49,12 +30,27 @@ ACK_FROM = WINDOW >> 3
 
 
 class ClientHandler:
-    """Handles the frames of attached clients, from HELLO to DETACH."""
+    """Handles the frames of attached clients, from HELLO to DETACH.
 
-    def __init__(self, owner: Owner, pump: Pump, relay: Relay) -> None:
-        self._owner, self._pump, self._relay = owner, pump, relay
-        self._echoes: Echoes | None = None
-        """Made for the first client that predicts."""
+    `welcome` returns what WELCOME says about the session; `missed_line` what happened while no client was attached, in
+    one line. `attached` and `detached` are called when a client has come or gone; `typed` with the keys of a person: it
+    returns whether nothing more is to be done about them.
+    """
+
+    def __init__(
+        self,
+        pump: Pump,
+        relay: Relay,
+        *,
+        welcome: Callable[[], Welcome],
+        missed_line: Callable[[], str],
+        attached: Callable[[Client, Mapping[str, object]], None],
+        detached: Callable[[Client], None],
+        typed: Callable[[bytes], bool],
+    ) -> None:
+        self._pump, self._relay = pump, relay
+        self._welcome, self._missed_line = welcome, missed_line
+        self._attached, self._detached, self._typed = attached, detached, typed
         self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
@@ -67,7 +63,7 @@ class ClientHandler:
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
-            **self._owner.welcome(),
+            **self._welcome(),
             "last_input": 0,
         }
         if hello.get("protocol") != protocol.PROTOCOL:
@@ -94,7 +90,7 @@ class ClientHandler:
         connection.client = connection.reader = client
         client.lines = client.max_lines if hello.get("replay") is not False else 0
         self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
-        self._owner.attached(client, hello)
+        self._attached(client, hello)
 
     def creator_served(self, connection: Connection) -> None:
         """The creator has said what it wants: a session that is over no longer has to wait for it."""
@@ -114,7 +110,7 @@ class ClientHandler:
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
         if not (resumes or client.creator or self._clients) and self._pump.running:
-            client.notice = self._owner.missed_line()
+            client.notice = self._missed_line()
         self._clients.add(client)
         if not resumes or not isinstance(since, int):
             left_at = seen.get(session) if isinstance(seen, dict) else None
@@ -130,7 +126,7 @@ class ClientHandler:
     def input(self, client: Client, payload: bytes) -> bool:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
 
-        True where the program has taken it, and nothing else is to be done about it. A frame that came before, over an
+        Whether the program has taken it, and nothing else is to be done about it. A frame that came before, over an
         earlier connection, is ignored.
         """
         number, data = protocol.split_number(payload)
@@ -144,17 +140,14 @@ class ClientHandler:
         keys = client.replies.filter(data, time.monotonic())
         if data[-3:] in _FOCUS:
             client.focused = data[-1:] == b"I"
-        alone = pump.filter is None
-        if client.replies.typed:
+        alone = True
+        if client.replies.typed:  # by a person: before the program has the keys, all is as its answer needs it
             client.typed_at = time.time()
             if client.focused is False:
-                client.focused = True
-            alone = not self._clients.typed(client) and alone
-            if pump.on_key is not None:
-                pump.on_key()
-            self._relay.uncover(client)
-            pump.last_activity = time.time()
-            self._owner.typed(keys)
+                client.focused = True  # focus reports may be off; who types there looks at it
+            leads_anew = self._clients.typed(client)  # first: the program must find the size of this terminal
+            self._relay.uncover(client)  # before the echo is drawn on the row that sesh's line covers
+            alone = self._typed(keys) and not leads_anew
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys)
@@ -181,8 +174,8 @@ class ClientHandler:
 
         `keys`: what the program has just got.
         """
-        if self._echoes is not None:
-            self._echoes.taken(client, number, keys)
+        if self._relay.echoes is not None:
+            self._relay.echoes.taken(client, number, keys)
         client.unacknowledged += size
         if client.connection.closed:
             return
@@ -207,12 +200,7 @@ class ClientHandler:
                     client.connection.progress_at = now
                 self._relay.writable(client)
         elif kind == protocol.MODEL:
-            if self._echoes is None:
-                from sesh.daemon.clients.echoes import Echoes
-
-                self._echoes = Echoes(self._relay, self._pump)
-                self._relay.before_output = self._echoes.tell_flags
-            self._echoes.model(client)
+            self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
             if client.mode == HELD:
                 self._clients.bring_back(client)
@@ -263,12 +251,12 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
-        if self._echoes is not None:
-            self._echoes.forget(client)
+        if self._relay.echoes is not None:
+            self._relay.echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at
         self._model.mark(position)
         self._clients.remove(client, position)
-        self._owner.detached(client)
+        self._detached(client)
 
 
 class InputTaken:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Client, Reader
+    from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.screen.model import Model
@@ -37,17 +38,20 @@ MAX_NOTICE = 4096
 
 
 class Relay:
-    """Feeds every reader of a session's log as fast as it reads, none at another's cost."""
+    """Feeds every reader of a session's log as fast as it reads, none at another's cost.
 
-    def __init__(self, log: OutputLog, model: Model, clients: Clients, timers: Timers) -> None:
-        self.log, self.model, self.clients, self.timers = log, model, clients, timers
+    `flags` returns those of the terminal (`protocol.echoed`).
+    """
+
+    def __init__(
+        self, log: OutputLog, model: Model, clients: Clients, timers: Timers, flags: Callable[[], int]
+    ) -> None:
+        self.log, self.model, self.clients, self.timers, self._flags = log, model, clients, timers, flags
         self.followers: list[Reader] = []
         self.seen = False
         """Whether any client was ever shown the session."""
-        self.before_output: Callable[[], None] | None = None
-        """Called before output is passed on, while a client predicts."""
-        self.on_output: Callable[[], None] | None = None
-        """Called after output was passed on, while a client shows what runs."""
+        self.echoes: Echoes | None = None
+        """Made for the first client that predicts."""
         self._drawn_at = 0.0
 
     def deliver(self, block: bytes = b"") -> bool:
@@ -57,8 +61,8 @@ class Relay:
         """
         log = self.log
         drawn = late = False
-        if self.before_output is not None:
-            self.before_output()
+        if self.echoes is not None:
+            self.echoes.tell_flags()
         for client in self.clients.all:
             connection = client.connection
             if client.mode == RAW:
@@ -75,13 +79,19 @@ class Relay:
                 follower.connection.pass_on(log, block)
         if drawn:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
-        if self.on_output is not None:
-            self.on_output()
         if late:
             for client in self.clients.too_slow(log):
                 self._set_aside(client)
         self._skip_stuck()
         return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
+
+    def get_echoes(self) -> Echoes:
+        """The echoes of what clients that predict type."""
+        if self.echoes is None:
+            from sesh.daemon.clients.echoes import Echoes
+
+            self.echoes = Echoes(self.log, self.model, self.timers, self._flags)
+        return self.echoes
 
     def _skip_stuck(self) -> None:
         """Goes on at the log's head with the followers that are too far behind and do not read."""

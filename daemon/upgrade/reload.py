@@ -17,6 +17,7 @@ import time
 
 from sesh import paths, platform, protocol
 from sesh.about import PROGRAM, __version__
+from sesh.daemon.description import write_record
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.lean import signal
@@ -266,7 +267,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
         asking = None
 
     def serve() -> None:
-        faults.guard(lambda: server.session.write_record(durable=True), "the record")
+        faults.guard(lambda: write_record(server.session, durable=True), "the record")
         if failed or "back" not in state:  # an older sesh does not say where it was
             answer()
             server.begin()

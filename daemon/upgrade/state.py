@@ -299,7 +299,7 @@ def _load_stdin(server: Server, connections: list[Connection], state: StdinState
     data, request, ends = state["waiting"]
     stdin.restore(unpack(data), request, ends=ends)
     if state["left"] is not None:
-        server.session.timers.set("stdin", state["left"], server.close_stdin)
+        server.session.timers.set("stdin", state["left"], server.files.close_stdin)
 
 
 # -- its session
@@ -319,7 +319,7 @@ def dump_session(session: Session) -> SessionState:
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
-        "end": (session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage),
+        "end": session.end.dump(),
         "departed": [(token, *place) for token, place in session.clients.departed.items()],
         "missed": session.missed.dump(),
         "history": _dump_history(session),
@@ -342,8 +342,7 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
-    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, cpu, memory = state["end"]
-    session.usage = (cpu, memory)
+    session.end.restore(state["end"])
     pump.running = session.running
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)

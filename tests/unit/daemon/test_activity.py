@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -69,7 +69,14 @@ class World:
         self.tail = b""
         self.line_begun = False
         self.seen: list[tuple[str, str]] = []
-        self.activity = Activity(self)  # type: ignore[arg-type]
+        self.on_look: Callable[[], None] = lambda: None
+        self.activity = self.made()
+
+    def made(self) -> Activity:
+        return Activity(self.facts, self, self.timers, self.emit, self.looked)  # type: ignore[arg-type]
+
+    def looked(self) -> None:
+        self.on_look()
 
     def bytes(self, _start: int) -> bytes:
         return self.tail
@@ -148,7 +155,7 @@ def test_a_question_that_comes_just_after_it_was_looked_is_told_with_its_words(b
         here.tail += b"y\r\n"
         here.runs(reads=True)
         told: list[str] = []
-        here.activity.on_look = lambda: told.append(here.activity.standing().question)
+        here.on_look = lambda: told.append(here.activity.standing().question)
         here.passes(FIRST_LOOK)
         assert told == []
         here.tail += b"Password: "
@@ -505,7 +512,7 @@ def test_all_of_it_goes_over_to_another_image() -> None:
     with world() as here:
         here.runs()
         here.activity.say("waiting", "may I push?")
-        other = Activity(here)  # type: ignore[arg-type]
+        other = here.made()
         other.restore(*here.activity.dump())
         assert other.dump() == here.activity.dump()
         assert other.waits

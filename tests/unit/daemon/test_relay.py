@@ -32,7 +32,7 @@ class Stage:
         self.model = Model(self.log, 80, 24)
         self.clients = Clients((80, 24, 0, 0), self._apply)
         self.timers = Timers()
-        self.relay = Relay(self.log, self.model, self.clients, self.timers)
+        self.relay = Relay(self.log, self.model, self.clients, self.timers, lambda: 0)
         self.links: list[Link] = []
 
     def _apply(self, size: Size) -> None:

@@ -72,7 +72,7 @@ def test_a_terminal_that_is_about_to_be_left_tells_the_person_nothing(
     client = SimpleNamespace(tells=True, typed_at=5.0, connection=link.connection)
     monkeypatch.setattr(Clients, "leader", client)
     assert answer(server, link, verb="typed")["at"] == 5.0
-    monkeypatch.setattr(server.session, "ended_at", 1.0)
+    monkeypatch.setattr(server.session.end, "at", 1.0)
     assert answer(server, link, verb="typed")["at"] is None
     told = answer(server, link, verb="tell", name="other", state="failed", question="exited 3")
     assert told["told"] is False
