@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.clients.handler import ClientHandler
+    from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
     from sesh.daemon.session_files import SessionFiles
     from sesh.messages import Message

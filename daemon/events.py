@@ -126,11 +126,7 @@ class Missed:
     __slots__ = ("bells", "commands", "failed", "notifications", "position", "since", "text")
 
     def __init__(self) -> None:
-        self.bells = self.notifications = self.commands = self.failed = 0
-        self.text = ""
-        """The last notification."""
-        self.since = time.time()
-        self.position = 0
+        self.begin(0)
 
     def note(self, event: Event) -> None:
         """Counts an event that no client has seen."""
@@ -149,6 +145,7 @@ class Missed:
         self.since, self.position = time.time(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
+        """The last notification."""
 
     def unseen(self) -> Unseen:
         """What lists mark a session with."""

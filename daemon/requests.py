@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.ending import Ending
+    from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
     from sesh.daemon.session_files import SessionFiles
-    from sesh.daemon.waits import Conditions
+    from sesh.daemon.waits import Sought
     from sesh.messages import Message
     from sesh.schema import Answer
 
@@ -386,7 +386,7 @@ def switch(daemon: Requests, request: Request) -> None:
 def typed(daemon: Requests, request: Request) -> None:
     """When somebody typed last on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
-    request.respond(at=client.typed_at if client is not None else None)
+    request.respond(at=client.person.typed_at if client is not None else None)
 
 
 @_action
@@ -402,7 +402,7 @@ def tell(daemon: Requests, request: Request) -> None:
 def _teller(daemon: Requests) -> Client | None:
     """The client that typed last, if it can tell a person something: none does once it has been told of the end."""
     client = daemon.session.clients.leader
-    return client if client is not None and client.tells and daemon.session.running else None
+    return client if client is not None and client.person.tells and daemon.session.running else None
 
 
 @_request
@@ -419,7 +419,7 @@ def interrupt(daemon: Requests, request: Request) -> None:
 def wait(daemon: Requests, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
     session, connection, words = daemon.session, request.connection, request.words
-    first, wanted = _first_position(session, request), conditions(session, request)
+    first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
     if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
         raise UsageError("a connection can wait for the end only once per request number")
     connection.waits[request.number] = {"output": words.get("output") is True}
@@ -427,13 +427,12 @@ def wait(daemon: Requests, request: Request) -> None:
         connection.reader = Reader(connection, first)
         session.relay.followers.append(connection.reader)
         connection.feed(session.log)
-    others = (wanted["idle"], wanted["timeout"])
-    if wanted["prompt"] or wanted["waiting"] or any(each is not None for each in others):
-        session.get_waits().add(connection, request.number, **wanted)
+    if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
+        session.get_waits().add(connection, request.number, wanted, timeout)
 
 
-def conditions(session: Session, request: Request) -> Conditions:
-    """The conditions in a request to wait, as `Waits.add` takes them. Raises UsageError."""
+def sought(session: Session, request: Request) -> Sought:
+    """What a request waits for beside the end. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
@@ -441,7 +440,6 @@ def conditions(session: Session, request: Request) -> Conditions:
         "prompt": request.words.get("prompt") is True,
         "waiting": request.words.get("waiting") is True,
         "idle": request.seconds("idle"),
-        "timeout": request.seconds("timeout"),
         "since": since if isinstance(since, int) else None,
     }
 

@@ -7,8 +7,8 @@ import time
 
 from sesh import platform, protocol
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.clients.handler import ClientHandler
 from sesh.daemon.ending import Ending
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.screen.model import Packer
@@ -64,15 +64,7 @@ class Server:
         self.session, self.listener = session, listener
         self.connections: dict[int, Connection] = {}
         self.files = SessionFiles(session, listener, self._poller)
-        self.handler = ClientHandler(
-            session.pump,
-            session.relay,
-            welcome=session.welcome,
-            missed_line=session.missed_line,
-            attached=session.attached,
-            detached=session.detached,
-            typed=session.typed,
-        )
+        self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
         self._packer = Packer(session.log, session.model, session.timers)

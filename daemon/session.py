@@ -23,14 +23,13 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.activity.telling import Telling
-    from sesh.daemon.clients.connection import Client
     from sesh.daemon.clients.titles import Titles
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
-    from sesh.schema import CheckpointHeader, Event, Facts, Foreground, Welcome
+    from sesh.schema import CheckpointHeader, Event, Facts, Foreground
 
 MAX_TITLE = 1024
 ANSWER_TIME = 0.01
@@ -186,13 +185,6 @@ class Session:
         self.pump.last_activity = time.time()
         self.activity.typed(keys)
 
-    def typed(self, keys: bytes) -> bool:
-        """A person has typed at an attached client. Whether nothing more is to be done about it."""
-        if self.runs is not None:
-            self.runs.key_pressed()
-        self.sent(keys)
-        return self.runs is None
-
     def output_settled(self) -> None:
         """Called some time after output came."""
         self.preload()
@@ -292,48 +284,6 @@ class Session:
         failed = bool(self.end.code) and not self.end.by_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
 
-    # -- its clients
-
-    def welcome(self) -> Welcome:
-        """What WELCOME says about the session."""
-        return {
-            "id": self.facts["id"],
-            "name": self.name,
-            "position": self.log.head,
-            "events": self.events.last,
-            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun"],
-        }
-
-    def missed_line(self) -> str:
-        """What happened while no client was attached, in one line; empty if nothing did."""
-        if not self.missed.any:
-            return ""
-        self.model.catch_up()
-        return self.missed.line(self.model.scrolled_since(self.missed.position))
-
-    def attached(self, client: Client, hello: Mapping[str, object]) -> None:
-        """A client has attached: the shells' agent and display are its own from now on."""
-        from sesh.daemon.shell import variables
-
-        self._clients_changed("attached", client)
-        self.tell_titles()
-        if not client.read_only:
-            variables.update(self.facts["id"], self.name, variables.displays(hello.get("displays")))
-
-    def detached(self, client: Client) -> None:
-        """A client has left."""
-        if not self.clients:
-            self.missed.begin(self.log.head)
-        self._clients_changed("detached", client)
-
-    def _clients_changed(self, event: str, client: Client) -> None:
-        from sesh.daemon.shell import variables
-
-        self.emit(event, **client.as_event())
-        newest = sorted(self.clients.all, key=lambda client: -client.number)
-        variables.use_agent(self.facts["id"], [client.auth_sock for client in newest])
-        self.watch_titles()
-
     def foreground(self) -> Foreground | None:
         """The program that has the terminal: its process group, its command, and the title that it has set.
 
@@ -402,7 +352,7 @@ class Session:
 
     def watch_titles(self) -> None:
         """After a client has come or gone: what runs is looked at while one shows it."""
-        if self.titles is None and any(client.titled for client in self.clients.all):
+        if self.titles is None and any(client.person.titled for client in self.clients.all):
             from sesh.daemon.clients.titles import Titles
 
             self.titles = Titles(self.clients, self.timers, self._shown_title)

@@ -62,8 +62,12 @@ class Clients:
 
     def remove(self, client: Client, position: int) -> None:
         """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
-        if client.token:
-            self.departed[client.token] = (client.last_input, position, client.mode == RAW and not client.uncover)
+        if client.origin.token:
+            self.departed[client.origin.token] = (
+                client.last_input,
+                position,
+                client.mode == RAW and not client.uncover,
+            )
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)

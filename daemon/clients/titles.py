@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.daemon.clients.connection import Client
     from sesh.daemon.clients.registry import Clients
     from sesh.loop.timers import Timers
     from sesh.schema import Foreground
@@ -31,10 +32,12 @@ class Titles:
     def __init__(self, clients: Clients, timers: Timers, current: Callable[[], tuple[str, str]]) -> None:
         self._clients, self._timers, self._current = clients, timers, current
         self._wanted = False
+        self._told: dict[Client, tuple[str, str]] = {}
 
     def watch(self) -> None:
         """After a client has come or gone: output counts while any of them wants to know."""
-        self._wanted = any(client.titled for client in self._clients.all)
+        self._told = {client: told for client, told in self._told.items() if client in self._clients.all}
+        self._wanted = any(client.person.titled for client in self._clients.all)
 
     def tell_soon(self) -> None:
         """Has `tell` called when what was read so far is on its way to the clients."""
@@ -49,8 +52,8 @@ class Titles:
         """Tells those that do not know it what runs."""
         name, text = shown = self._current()
         for client in self._clients.all:
-            if client.titled and client.told != shown:
-                client.told = shown
+            if client.person.titled and self._told.get(client) != shown:
+                self._told[client] = shown
                 client.connection.queue(protocol.message(protocol.TITLE, {"name": name, "text": text}))
 
 

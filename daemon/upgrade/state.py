@@ -11,9 +11,9 @@ from binascii import a2b_base64, b2a_base64
 
 from sesh import protocol
 from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
-from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe, TypedLine
 from sesh.daemon.requests import SendTaken
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     Places = dict[Connection, int]
 
 FORMAT = 2
-_CLIENT = tuple(
-    name for name in Client.__slots__ if name not in ("flow", "replies", "viewport", "titled", "told", "uncover")
-)
 _REPLY_BYTES = ("_begun",)
 """Attributes of `ReplyFilter` that are bytes."""
 
@@ -98,7 +95,7 @@ def dump(server: Server) -> State:
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [places[client.connection] for client in session.clients.all],
-        "titled": [places[client.connection] for client in session.clients.all if client.titled],
+        "titled": [places[client.connection] for client in session.clients.all if client.person.titled],
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [places[reader.connection] for reader in session.relay.followers],
         "events": (last, events, [(places[each], seen) for each, seen in followers.items() if each in places]),
@@ -127,7 +124,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     session.clients.all += [client for at in state["clients"] if (client := connections[at].client) is not None]
     for at in state.get("titled", ()):  # an older sesh does not know it
         if (client := connections[at].client) is not None:
-            client.titled = True
+            client.person.titled = True
     session.watch_titles()
     session.relay.followers += [reader for at in state["followers"] if (reader := connections[at].reader) is not None]
     last, events, followers = state["events"]
@@ -146,7 +143,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for at, request, left, conditions in state["waits"]:
-        session.get_waits().add(connections[at], request, timeout=left, **conditions)
+        session.get_waits().add(connections[at], request, conditions, left)
     _set_timers(server, state)
     return server, connections
 
@@ -228,7 +225,7 @@ def _dump_client(client: Client) -> Attributes:
     replies = _attributes(client.replies, ReplyFilter.__slots__)
     packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
     flow = client.flow.dump() if client.flow is not None else None
-    return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}, "flow": flow}
+    return {**client.dump(), "replies": {**replies, **packed}, "flow": flow}
 
 
 def _load_client(connection: Connection, state: Attributes) -> Client:
@@ -238,7 +235,8 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
 
         flow = Flow(*flow)
     client = Client(connection, state["number"], {})
-    _set_attributes(client, {**state, "flow": flow, "size": tuple(state["size"])})
+    client.restore({**state, "size": tuple(state["size"])})
+    client.flow = flow
     _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
     return client
 
@@ -269,8 +267,8 @@ def _dump_waits(session: Session, places: Places) -> list[tuple[int, int, float 
         (
             places[wait.connection],
             wait.request,
-            session.timers.remaining(("wait", wait.request, wait.connection.descriptor)),
-            {"prompt": wait.prompt, "waiting": wait.waiting, "idle": wait.idle, "since": wait.since},
+            session.timers.remaining(wait.key("wait")),
+            wait.dump(),
         )
         for wait in session.waits.all
         if wait.pending and wait.connection in places

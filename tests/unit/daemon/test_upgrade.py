@@ -14,8 +14,8 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.requests import REQUESTS, Request, SendTaken
 from sesh.daemon.server import Server
@@ -108,7 +108,7 @@ def test_all_connections_are_what_they_were(server: Server) -> None:
         again = connections[0].client
         assert again is not None
         assert person.client is not None
-        assert (again.last_input, again.token, again.tty) == (3, "token", "/dev/pts/9")
+        assert (again.last_input, again.origin.token, again.origin.tty) == (3, "token", "/dev/pts/9")
         assert again.replies.held == person.client.replies.held
         assert other.session.clients.leader is again
         assert other.session.relay.followers == [connections[2].reader]

@@ -9,16 +9,16 @@ from sesh.about import __version__
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.pump import WINDOW
+from sesh.daemon.shell import variables
 from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from sesh.bounds import Size
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.clients.relay import Relay
-    from sesh.daemon.pty.pump import Pump
+    from sesh.daemon.session import Session
     from sesh.messages import Message
     from sesh.schema import Welcome
 
@@ -30,28 +30,12 @@ ACK_FROM = WINDOW >> 3
 
 
 class ClientHandler:
-    """Handles the frames of attached clients, from HELLO to DETACH.
+    """Handles the frames of attached clients, from HELLO to DETACH."""
 
-    `welcome` returns what WELCOME says about the session; `missed_line` what happened while no client was attached, in
-    one line. `attached` and `detached` are called when a client has come or gone; `typed` with the keys of a person: it
-    returns whether nothing more is to be done about them.
-    """
-
-    def __init__(
-        self,
-        pump: Pump,
-        relay: Relay,
-        *,
-        welcome: Callable[[], Welcome],
-        missed_line: Callable[[], str],
-        attached: Callable[[Client, Mapping[str, object]], None],
-        detached: Callable[[Client], None],
-        typed: Callable[[bytes], bool],
-    ) -> None:
-        self._pump, self._relay = pump, relay
-        self._welcome, self._missed_line = welcome, missed_line
-        self._attached, self._detached, self._typed = attached, detached, typed
-        self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
+    def __init__(self, session: Session) -> None:
+        self._session, self._pump, self._relay = session, session.pump, session.relay
+        self._log, self._model = session.log, session.model
+        self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
         """Answers a HELLO; one with the role `attach` attaches a client."""
@@ -63,7 +47,11 @@ class ClientHandler:
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
-            **self._welcome(),
+            "id": self._session.facts["id"],
+            "name": self._session.name,
+            "position": self._log.head,
+            "events": self._session.events.last,
+            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun"],
             "last_input": 0,
         }
         if hello.get("protocol") != protocol.PROTOCOL:
@@ -77,10 +65,10 @@ class ClientHandler:
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
         client = Client(connection, self._clients.next_number(), hello)
         for other in list(self._clients.all):
-            if client.token and other.token == client.token:
+            if client.origin.token and other.origin.token == client.origin.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
-        client.last_input, left_at, was_raw = self._clients.departed.pop(client.token, (0, -1, False))
+        client.last_input, left_at, was_raw = self._clients.departed.pop(client.origin.token, (0, -1, False))
         welcome = {**welcome, "last_input": client.last_input, "new": connection.creator}
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
@@ -90,7 +78,11 @@ class ClientHandler:
         connection.client = connection.reader = client
         client.lines = client.max_lines if hello.get("replay") is not False else 0
         self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
-        self._attached(client, hello)
+        self._changed("attached", client)
+        self._session.tell_titles()
+        if not client.read_only:  # the shells' display is its own from now on
+            displays = variables.displays(hello.get("displays"))
+            variables.update(self._session.facts["id"], self._session.name, displays)
 
     def creator_served(self, connection: Connection) -> None:
         """The creator has said what it wants: a session that is over no longer has to wait for it."""
@@ -110,7 +102,7 @@ class ClientHandler:
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
         if not (resumes or client.creator or self._clients) and self._pump.running:
-            client.notice = self._missed_line()
+            client.notice = self._missed()
         self._clients.add(client)
         if not resumes or not isinstance(since, int):
             left_at = seen.get(session) if isinstance(seen, dict) else None
@@ -122,6 +114,14 @@ class ClientHandler:
             client.needs, client.position = "", since
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
+
+    def _missed(self) -> str:
+        """What happened while no client was attached, in one line; empty if nothing did."""
+        missed = self._session.missed
+        if not missed.any:
+            return ""
+        self._model.catch_up()
+        return missed.line(self._model.scrolled_since(missed.position))
 
     def input(self, client: Client, payload: bytes) -> bool:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
@@ -139,15 +139,18 @@ class ClientHandler:
             return False
         keys = client.replies.filter(data, time.monotonic())
         if data[-3:] in _FOCUS:
-            client.focused = data[-1:] == b"I"
+            client.person.focused = data[-1:] == b"I"
         alone = True
-        if client.replies.typed:  # by a person: before the program has the keys, all is as its answer needs it
-            client.typed_at = time.time()
-            if client.focused is False:
-                client.focused = True  # focus reports may be off; who types there looks at it
-            leads_anew = self._clients.typed(client)  # first: the program must find the size of this terminal
-            self._relay.uncover(client)  # before the echo is drawn on the row that sesh's line covers
-            alone = self._typed(keys) and not leads_anew
+        if client.replies.typed:  # by a person
+            client.person.typed_at = time.time()
+            if client.person.focused is False:
+                client.person.focused = True  # who types looks there, whatever the terminal reports
+            leads_anew = self._clients.typed(client)  # first: the program is to find the size of this terminal
+            if self._session.runs is not None:
+                self._session.runs.key_pressed()  # takes a line back that would else get these keys
+            self._relay.uncover(client)  # the echo must not come under a line of sesh's own
+            self._session.sent(keys)
+            alone = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys)
@@ -256,7 +259,17 @@ class ClientHandler:
         position = client.position if client.left_at < 0 else client.left_at
         self._model.mark(position)
         self._clients.remove(client, position)
-        self._detached(client)
+        if not self._clients:
+            self._session.missed.begin(self._log.head)
+        self._changed("detached", client)
+
+    def _changed(self, event: str, client: Client) -> None:
+        """A client has come or gone: the shells' ssh agent is that of the newest one that has any."""
+        session = self._session
+        session.emit(event, **client.as_event())
+        newest = sorted(self._clients.all, key=lambda other: -other.number)
+        variables.use_agent(session.facts["id"], [other.origin.auth_sock for other in newest])
+        session.watch_titles()
 
 
 class InputTaken:
