@@ -30,7 +30,7 @@ class Telling:
         self._facts, self._clients, self._timers, self._hooks = facts, clients, timers, hooks
         self._told_at = -BETWEEN
         self._later: Event | None = None
-        """What is to be told once the last telling is long enough ago."""
+        """To be told once the last telling is long enough ago."""
 
     def event(self, event: Event) -> None:
         """Tells of an event, if it says that a person is needed, or is good to know."""
