@@ -80,7 +80,7 @@ class Ending:
         session.faults.guard(self._hang_up, "the ending")
 
     def _hang_up(self) -> None:
-        """Sends SIGHUP and SIGCONT. Raises OSError where the processes cannot be listed now; then it comes again."""
+        """Sends SIGHUP and SIGCONT. Raises OSError if the processes cannot be listed now; then it is tried again."""
         pty = self.session.pty
         if pty is not None and not self._hung_up:
             pty.signal_session(signal.SIGHUP)

@@ -173,7 +173,7 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool, keys: bytes = b"") -> None:
-        """Tells a client that the program has its INPUT: with the next output, or at once where it is much.
+        """Tells a client that the program has its INPUT: with the next output, or at once if it is much.
 
         `keys`: what the program has just got.
         """
@@ -232,7 +232,7 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Shows a client what there is, and how many rows are in use below its cursor then; None where unknown."""
+        """Shows a client what there is, and how many rows are in use below its cursor then; None if unknown."""
         self._relay.reveal(client)
         if client.mode != RAW or client.connection.blocked:
             return None

@@ -46,7 +46,7 @@ NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 
 REQUESTS: dict[str, Handler] = {}
 ACTIONS: set[Handler] = set()
-"""Those that change something: they are dropped where the asker has given up before. `run` begins at its turn."""
+"""Those that change something: they are dropped if the asker has given up before. `run` begins at its turn."""
 
 
 class Request:
@@ -61,20 +61,24 @@ class Request:
         """Answers it."""
         self.connection.respond(self.number, data, **values)
 
+    def flag(self, key: str) -> bool:
+        """Whether a value is true."""
+        return self.words.get(key) is True
+
     def text(self, key: str) -> str:
-        """A value that must be text; empty where it is missing. Raises UsageError."""
+        """A value that must be text; empty if it is missing. Raises UsageError."""
         value = self.words.get(key, "")
         if not isinstance(value, str):
             raise UsageError(f"{key} must be a string")
         return value
 
     def integer(self, key: str) -> int | None:
-        """A value that must be an integer, 0 or more; None where it is missing. Raises UsageError."""
+        """A value that must be an integer, 0 or more; None if it is missing. Raises UsageError."""
         value = self.words.get(key)
         return None if value is None else bounds.integer(value, key)
 
     def seconds(self, key: str) -> float | None:
-        """A value that must be a time; None where it is missing. Raises UsageError."""
+        """A value that must be a time; None if it is missing. Raises UsageError."""
         value = self.words.get(key)
         return None if value is None else bounds.seconds(value, key)
 
@@ -104,38 +108,45 @@ class Requests:
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
-        session = self.session
         self.handler.creator_served(connection)
         data, connection.data = bytes(connection.data), bytearray()
-        number, name = words.get("id", 0), str(words.get("verb"))
-        request = Request(connection, number if bounds.is_integer(number) else 0, words, data)
+        number = words.get("id", 0)
         connection.unanswered += 1
-        handler = REQUESTS.get(name)
-        if handler is None:
-            error = UsageError(
+        self._guard(self._begin, Request(connection, number if bounds.is_integer(number) else 0, words, data))
+
+    def _begin(self, request: Request) -> None:
+        """Carries a request out, or defers it until the emulator has caught up."""
+        session, name = self.session, str(request.words.get("verb"))
+        function = REQUESTS.get(name)
+        if function is None:
+            raise UsageError(
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
-            connection.refuse(request.number, error)
-        elif name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
+        if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
-                failure = InternalError("the session's emulator cannot be loaded now; try again")
-                connection.refuse(request.number, failure)
-                return
+                raise InternalError("the session's emulator cannot be loaded now; try again")
             request.data = b""  # none of these takes any
-            self.deferred.append((session.log.head, time.monotonic(), handler, request))
-        else:
-            self._carry_out(handler, request)
+            self.deferred.append((session.log.head, time.monotonic(), function, request))
+            return
+        # A probe changes nothing; what does not wait for its answer is carried out in any case.
+        begins = function in ACTIONS and not (request.flag("probe") or request.flag("lasts"))
+        if not begins or request.connection.begin(request.number):
+            function(self, request)
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
         while self.deferred and self._ready(*self.deferred[0][:2]):
-            self._carry_out(*self.deferred.pop(0)[2:])
+            self._carry_out_first()
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
-            self._carry_out(*self.deferred.pop(0)[2:])
+            self._carry_out_first()
+
+    def _carry_out_first(self) -> None:
+        _, _, function, request = self.deferred.pop(0)
+        self._guard(lambda request: function(self, request), request)
 
     def _ready(self, position: int, since: float) -> bool:
         """Whether the emulator has come to `position`; while the program goes on printing, that may take too long."""
@@ -150,21 +161,16 @@ class Requests:
         model.step()  # the machine is slow, not the emulator
         return model.position >= position
 
-    def _carry_out(self, handler: Handler, request: Request) -> None:
-        connection = request.connection
+    def _guard(self, step: Callable[[Request], None], request: Request) -> None:
+        """Takes a step of a request; an error is its answer."""
         try:
-            words = request.words
-            # A probe changes nothing; what does not wait for its answer is carried out even so.
-            begins = handler in ACTIONS and words.get("probe") is not True and words.get("lasts") is not True
-            if begins and not connection.begin(request.number):
-                return
-            handler(self, request)
+            step(request)
         except SeshError as error:
-            connection.refuse(request.number, error)
+            request.connection.refuse(request.number, error)
         except Exception as error:
             self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
             failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
-            connection.refuse(request.number, failure)
+            request.connection.refuse(request.number, failure)
 
 
 def _request(function: Handler) -> Handler:
@@ -205,7 +211,7 @@ def detach(daemon: Requests, request: Request) -> None:
 
 @_action
 def kill(daemon: Requests, request: Request) -> None:
-    """Ends the session, if it is the one that is meant where an id is given; the answer comes when nothing is left."""
+    """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
     if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
         raise paths.absent(daemon.session.name)
     daemon.ending.kill(request.connection, request.number)
@@ -228,7 +234,7 @@ def send(daemon: Requests, request: Request) -> None:
         raise Refused(f"the program of {session.name} has ended and reads no more input")
     if pump.input.size + len(data) > LIMIT:
         raise Busy(f"the program in {session.name} has not read earlier input; try again later")
-    if request.words.get("more") is not True:
+    if not request.flag("more"):
         pump.sent_at = session.log.head
     session.sent(data)
     writer = ("send", request.number, request.connection.descriptor)
@@ -245,14 +251,13 @@ def answer(daemon: Requests, request: Request) -> None:
     """Types as `send` does, if the session waits for that (`answering`); with `probe` it only says what is asked."""
     from sesh.daemon import answering
 
-    session, words = daemon.session, request.words
-    question = request.text("question") if "question" in words else None
+    session = daemon.session
+    question = request.text("question") if "question" in request.words else None
     asked = answering.check(session, since=request.text("since"), question=question)
-    if words.get("probe") is True:
+    if request.flag("probe"):
         request.respond(**asked)
         return
-    whole, single = words.get("whole") is True, words.get("single") is True
-    request.data = answering.answer(session, request.data, whole=whole, single=single)
+    request.data = answering.answer(session, request.data, whole=request.flag("whole"), single=request.flag("single"))
     send(daemon, request)
 
 
@@ -300,12 +305,15 @@ def modes(daemon: Requests, request: Request) -> None:
     """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM); `line`,
     whether the terminal reads lines (ICANON); `hides`, whether it shows nothing of them (without ECHO). And `waits`:
     whether the program waits for a person, and nobody has answered."""
-    model, pty = daemon.session.model, daemon.session.pty
+    session, model, pty = daemon.session, daemon.session.model, daemon.session.pty
     model.catch_up(0)
-    line = pty is None or not pty.raw()
-    waits = daemon.session.activity.waits
-    hides = line and pty is not None and not pty.echoes()
-    request.respond(cursor=model.emulator.mode(1) is True, line=line, hides=hides, waits=waits, position=model.position)
+    request.respond(
+        cursor=model.emulator.mode(1) is True,
+        line=pty is None or not pty.raw(),
+        hides=session.hides,
+        waits=session.activity.waits,
+        position=model.position,
+    )
 
 
 @_request
@@ -314,17 +322,13 @@ def logs(daemon: Requests, request: Request) -> None:
     count = request.integer("lines")
     model = daemon.session.model
     model.catch_up(0)
-    lines = model.emulator.last_lines(
-        300 if count is None else min(count, MAX_LINES), ansi=request.words.get("ansi") is True
-    )
-    text = "".join(f"{line}\n" for line in lines)
-    data = text.encode("utf-8", "replace")
-    if request.words.get("end") is True:
+    lines = model.emulator.last_lines(300 if count is None else min(count, MAX_LINES), ansi=request.flag("ansi"))
+    state: Answer = {"lines": len(lines), "position": model.position}
+    if request.flag("end"):
         from sesh.vt.render.export import follow_state
 
-        request.respond(data, lines=len(lines), position=model.position, **follow_state(model.emulator))
-    else:
-        request.respond(data, lines=len(lines), position=model.position)
+        state = {**state, **follow_state(model.emulator)}
+    request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
 
 @_action
@@ -358,12 +362,12 @@ def label(daemon: Requests, request: Request) -> None:
 @_action
 def state(daemon: Requests, request: Request) -> None:
     """The program says how it stands. `bound`: that it works holds for its job alone."""
-    session, word = daemon.session, request.text("state")
-    if word not in protocol.STATES:
-        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(protocol.STATES)}")
+    session, state = daemon.session, request.text("state")
+    if state not in protocol.STATES:
+        raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
-    session.activity.say(word, request.text("question"), bound=request.words.get("bound") is True)
+    session.activity.say(state, request.text("question"), bound=request.flag("bound"))
     request.respond()
 
 
@@ -376,7 +380,7 @@ def switch(daemon: Requests, request: Request) -> None:
     target = names.check_host(host) if isinstance(host, str) else None
     if client is not None and client.remote and target is not None:
         raise Refused(f"this client is attached over another link; detach, then: {CALLED} @{target} {name}")
-    if client is not None and request.words.get("probe") is not True:
+    if client is not None and not request.flag("probe"):
         message: Message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
         client.connection.queue(protocol.message(protocol.SWITCH, message))
     request.respond(switched=client is not None)
@@ -394,8 +398,8 @@ def tell(daemon: Requests, request: Request) -> None:
     """Has the client that typed last tell the person how another session stands."""
     client = _teller(daemon)
     if client is not None:
-        told = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
-        client.connection.queue(protocol.message(protocol.TELL, told))
+        news = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
+        client.connection.queue(protocol.message(protocol.TELL, news))
     request.respond(told=client is not None)
 
 
@@ -418,12 +422,12 @@ def interrupt(daemon: Requests, request: Request) -> None:
 @_request
 def wait(daemon: Requests, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
-    session, connection, words = daemon.session, request.connection, request.words
+    session, connection = daemon.session, request.connection
     first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
     if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
         raise UsageError("a connection can wait for the end only once per request number")
-    connection.waits[request.number] = {"output": words.get("output") is True}
-    if words.get("follow") is True and connection.reader is None:
+    connection.waits[request.number] = {"output": request.flag("output")}
+    if request.flag("follow") and connection.reader is None:
         connection.reader = Reader(connection, first)
         session.relay.followers.append(connection.reader)
         connection.feed(session.log)
@@ -437,8 +441,8 @@ def sought(session: Session, request: Request) -> Sought:
     if since == "sent":
         since = session.pump.sent_at
     return {
-        "prompt": request.words.get("prompt") is True,
-        "waiting": request.words.get("waiting") is True,
+        "prompt": request.flag("prompt"),
+        "waiting": request.flag("waiting"),
         "idle": request.seconds("idle"),
         "since": since if isinstance(since, int) else None,
     }
@@ -452,7 +456,7 @@ def _first_position(session: Session, request: Request) -> int:
     if since == "sent":
         since = session.pump.sent_at
         if since is None:
-            since = log.head if began is None else began  # where a client that reconnects began to wait
+            since = log.head if began is None else began  # as a client that reconnects began to wait there
     return max(since, log.base) if isinstance(since, int) else log.base
 
 
@@ -469,11 +473,11 @@ def events(daemon: Requests, request: Request) -> None:
 @_request
 def run(daemon: Requests, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
-    session, words = daemon.session, request.words
+    session = daemon.session
     if not session.running:
         raise Refused(f"the program of {session.name} has ended; it cannot run commands")
     command = request.data.decode("utf-8", "surrogateescape").split("\0")
-    wait, key = words.get("wait") is not False, request.text("key")
+    wait, key = request.words.get("wait") is not False, request.text("key")
     timeout, since = request.seconds("timeout"), request.integer("since")
     follows = since if wait else None
     session.get_runs().add(
@@ -508,22 +512,22 @@ def history(daemon: Requests, request: Request) -> None:
 @_request
 def feed(daemon: Requests, request: Request) -> None:
     """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
-    session, at = daemon.session, request.integer("at")
+    session, offset = daemon.session, request.integer("at")
     stdin = session.pump.stdin
-    if stdin is None or at is None or at > stdin.received:
+    if stdin is None or offset is None or offset > stdin.received:
         raise UsageError(f"{session.name} has no input pipe")
-    stdin.linger = RELINK_TIME if request.words.get("mends") is True else 0.0
+    stdin.linger = RELINK_TIME if request.flag("mends") else 0.0
     session.timers.clear("stdin")
     if not stdin.open:
         request.respond(received=stdin.received, open=False)
         return
-    stdin.take(request.connection, request.number, at, request.data, ends=request.words.get("ends") is True)
+    stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
 
 
 @_action
 def reload(daemon: Requests, request: Request) -> None:
     """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
     python, path = request.text("python"), request.words.get("path")
-    if not isinstance(path, list) or not all(isinstance(each, str) for each in path):
+    if not isinstance(path, list) or not all(isinstance(folder, str) for folder in path):
         raise UsageError("path must be a list of strings")
     daemon.reload(request.connection, request.number, python, path)

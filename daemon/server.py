@@ -93,7 +93,7 @@ class Server:
             results.sync(self.session.facts["id"])
 
     def begin(self) -> None:
-        """What comes before the first turn: from now on signals are heard."""
+        """Begins before the first turn: from now on signals are heard."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -178,7 +178,7 @@ class Server:
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
     def _work(self, connection: Connection) -> None:
-        """Handles a connection's frames, sends what it is to get, and closes it where that was all."""
+        """Handles a connection's frames, sends what it is to get, and closes it if that was all."""
         if connection.backlog:
             self._serve(connection, 0)
         if not connection.blocked:
@@ -243,7 +243,7 @@ class Server:
             self.files.restore()
 
     def _terminate(self) -> None:
-        """Ends the session. Where the machine shuts down, leaves it lost, to be read and started again after that."""
+        """Ends the session. If the machine shuts down, it is left lost, to be read and started again after that."""
         session = self.session
         if session.facts.get("persist") and session.running and platform.shutting_down():
             session.faults.guard(session.checkpointer().write_last, "the checkpoint")

@@ -150,6 +150,11 @@ class Session:
         """The program's terminal; it may be closed. None if the session was loaded after its end."""
         return self.pump.pty
 
+    @property
+    def hides(self) -> bool:
+        """Whether the terminal reads lines and shows nothing of them, as for a password."""
+        return self.pty is not None and not self.pty.raw() and not self.pty.echoes()
+
     def change(self, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
         """Gives it another name, other labels; its record is not written."""
         self.facts["name"] = self.name if name is None else name

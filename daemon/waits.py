@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sesh.schema import Answer
 
     class Sought(TypedDict):
-        """What a request waits for beside the session's end; `idle` in seconds."""
+        """Conditions of a request beside the session's end; `idle` in seconds."""
 
         prompt: bool
         waiting: bool
@@ -58,7 +58,7 @@ class Wait:
         return not self.connection.closed and self.request in self.connection.waits
 
     def dump(self) -> Sought:
-        """What it waits for."""
+        """The conditions, as plain data."""
         return {"prompt": self.prompt, "waiting": self.waiting, "idle": self.idle, "since": self.since}
 
 
@@ -112,7 +112,7 @@ class Waits:
         self.all = [wait for wait in self.all if wait.pending]
 
     def _check_prompt(self) -> None:
-        """Answers those who wait for a prompt, where the shell is at one."""
+        """Answers those who wait for a prompt, if the shell is at one."""
         self._prune()
         pump = self._pump
         waits = [wait for wait in self.all if wait.prompt]
@@ -146,7 +146,7 @@ class Waits:
             self._timers.set("waiting", FED if needed else MAX_PAUSE, self._check_waiting)
 
     def _check_idle(self, wait: Wait) -> None:
-        """Answers a wait where the program has been silent for long enough."""
+        """Answers a wait if the program has been silent for long enough."""
         if not wait.pending or wait.idle is None:
             return
         left = self._active_at + wait.idle - time.monotonic()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sesh.vt.screen import Stacks
 
     class Wanted(TypedDict):
-        """What a request that is answered at the session's end wants with that."""
+        """What belongs into the answer to a request at the session's end."""
 
         output: bool
 
@@ -98,7 +98,7 @@ class Connection:
         self._acknowledged = self._told = 0
         """The newest INPUT that the program has, and that the other side was told of."""
         self._follows = -1
-        """The position that OUTPUT reached which was sent last; -1 where MORE must not follow."""
+        """End position of the last OUTPUT or MORE, behind which MORE may follow; -1: it must not."""
         self._out: deque[memoryview] = deque()
 
     @property
@@ -126,7 +126,7 @@ class Connection:
         )
 
     def receive(self) -> bool:
-        """Puts the frames that have come into the backlog; False where the other side closed. Raises ProtocolError."""
+        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError."""
         try:
             data = self.socket.recv(_READ)
         except OSError as error:
@@ -159,7 +159,7 @@ class Connection:
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(
-                    list(self._out) if len(self._out) <= 64 else [self._out[at] for at in range(64)]
+                    list(self._out) if len(self._out) <= 64 else [self._out[index] for index in range(64)]
                 )
             except OSError as error:
                 if error.errno == EAGAIN:
@@ -212,7 +212,7 @@ class Connection:
             self.reader.was_sent(len(screen))
 
     def pass_on(self, log: OutputLog, block: bytes) -> None:
-        """Sends the block that was appended last, at once where nothing waits before it; else as `feed` does."""
+        """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does."""
         reader = self.reader
         position, size = log.head - len(block), len(block)
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
@@ -262,9 +262,9 @@ class Connection:
         return protocol.numbered(protocol.ACK, self._told, b"")
 
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
-        """Answers a request, with bytes where the answer has any."""
-        for at in range(0, len(data), protocol.CHUNK):
-            self.queue(protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]))
+        """Answers a request, with bytes if it has any."""
+        for start in range(0, len(data), protocol.CHUNK):
+            self.queue(protocol.frame(protocol.DATA, data[start : start + protocol.CHUNK]))
         self.queue(protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values}))
         self.unanswered -= 1
 
@@ -328,7 +328,7 @@ class Origin:
 
 
 class Person:
-    """What is known of the person at a client."""
+    """The person at a client."""
 
     __slots__ = ("focused", "tells", "titled", "typed_at")
 
@@ -400,7 +400,7 @@ class Client(Reader):
         """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
 
     def dump(self) -> dict[str, object]:
-        """What another process image needs to know of it, save `flow` and `replies`, by names that any sesh knows."""
+        """Facts for another process image, by names that any sesh knows; `flow` and `replies` go by themselves."""
         parts = (self, self.origin, self.person)
         return {name: getattr(part, name) for part in parts for name in part.__slots__ if name not in _MADE_ANEW}
 
@@ -428,10 +428,10 @@ class Client(Reader):
         if self.flow is not None:
             self.flow.add(size, time.monotonic())
 
-    def need(self, what: str) -> None:
+    def need(self, need: str) -> None:
         """Notes that the client needs a screen; a greater need that it has already is kept."""
-        if _NEEDS.index(what) > _NEEDS.index(self.needs):
-            self.needs = what
+        if _NEEDS.index(need) > _NEEDS.index(self.needs):
+            self.needs = need
             self.needed_at = time.monotonic()
 
     def as_event(self) -> Event:

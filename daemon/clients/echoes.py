@@ -43,8 +43,7 @@ class Echoes:
         """By client that predicts, of each INPUT: when it was taken, its number, its keys, and the log's head then."""
 
     def model(self, client: Client) -> None:
-        """Sends a client what makes a model of the screen, empty where that cannot be had now; it predicts from now
-        on."""
+        """Sends a client that predicts from now on a model of the screen; empty if that cannot be had now."""
         from sesh.vt.render.replay import replay
 
         model = self._model
@@ -91,7 +90,7 @@ class Echoes:
     def _urgent(self, client: Client, keys: bytes, head: int) -> bool:
         """Whether the client may have shown a wrong guess of these keys, or guesses nothing before it is told of them.
 
-        Not of text that stands in what has come since, nor of text after such as was not echoed: that is not shown.
+        No if the output since contains the text, or if earlier text was not echoed: then the client draws no guess.
         """
         if not keys or not keys.isascii() or not keys.decode().isprintable():
             return True
@@ -126,7 +125,7 @@ class Echoes:
         connection.flush()
 
     def _echoed(self, client: Client, number: int) -> bytes:
-        """The frame: empty where the client can tell from the last one what would stand in it."""
+        """The frame: empty if its content follows from the last one."""
         before, head = self._told.get(client), self._log.head
         if number:
             self._told[client] = number

@@ -34,7 +34,7 @@ class Clients:
         """How often another client has begun to type."""
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
-        """By the token of a client that has left: its newest INPUT's number, where it was fed to, whether raw."""
+        """By the token of a client that has left: its newest INPUT's number, its position, whether it was fed raw."""
 
     def __len__(self) -> int:
         return len(self.all)
@@ -114,7 +114,7 @@ class Clients:
         client.needs = ""
 
     def bring_back(self, client: Client) -> None:
-        """Feeds a client again that was set aside or held, beginning with what it missed: all, where it was held."""
+        """Feeds a client again that was set aside or held, first the lines that it missed: all, if it was held."""
         client.lines = MAX_LINES if client.mode == HELD else client.max_lines
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None

@@ -26,10 +26,10 @@ FRAME_TIME = 1 / 30
 TRIM_FROM = RETAINED + (64 << 10)
 """Bytes in the log from which on it is trimmed: a few are dropped at once."""
 ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
-"""Seconds that a client waits for the emulator to catch up before it gets a screen of where the emulator is; and for
-each further one."""
+"""Seconds that a client waits for the emulator before it gets the screen that this has come to; and for each further
+one."""
 _AFTER_IMAGE = float("inf")
-"""A client that gets a screen within an image waits for its end, and gets another one then."""
+"""The client was painted in the middle of an image, and is to be painted again when it ends."""
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
@@ -122,7 +122,7 @@ class Relay:
         return time.monotonic() - reader.connection.progress_at > STALLED
 
     def _check_pace(self) -> None:
-        """Some time after the program began to wait for a client: sets it aside where it does not read."""
+        """Some time after the program began to wait for a client: sets it aside if it does not read."""
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
 
@@ -132,7 +132,7 @@ class Relay:
         self.model.mark(client.position)
 
     def _check_late(self, client: Client) -> None:
-        """Sets a client aside where what waits for it would come too late over its link."""
+        """Sets a client aside if the output that waits for it would come too late over its link."""
         if client.flow is not None and client.fed() and client.flow.too_late(self.log.head - client.position):
             self._set_aside(client)
 
@@ -212,12 +212,12 @@ class Relay:
         self.clients.set_aside(client, HELD)
         client.connection.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
         client.connection.flush()
-        self.model.catch_up()  # the screen is wanted soon, and at once where the client leaves
+        self.model.catch_up()  # the screen is wanted soon, and at once if the client leaves
 
     def _from_start(self, client: Client) -> bool:
         """Whether a client gets the session's bytes from the first one on, which needs no emulator.
 
-        The creator does; a later client where those bytes do no more than a screen made from them would.
+        The creator does; a later client does if those bytes do no more than a screen made from them would.
         """
         return (
             client.needs == ATTACH

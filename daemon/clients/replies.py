@@ -258,7 +258,7 @@ class ReplyFilter:
         return len(whole), not hold
 
     def _close(self, kind: str, now: float) -> bool:
-        """Closes the oldest open query of a kind; False where there is none."""
+        """Closes the oldest open query of a kind; False if there is none."""
         times = self._open.get(kind)
         while times:
             opened = times.pop(0)

@@ -1,6 +1,6 @@
-"""What runs in the session, as clients show it in the title of their window: the program's own title, or its command.
+"""The title of a client's window tells what runs in the session: the program's own title, or its command.
 
-Nothing is polled: the foreground can only have changed unseen where output came, as an echo or a prompt does, so it is
+Nothing is polled: the foreground can only have changed unseen when output came, as an echo or a prompt does, so it is
 looked at once some time after that.
 """
 
