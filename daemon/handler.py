@@ -140,17 +140,17 @@ class ClientHandler:
         keys = client.replies.filter(data, time.monotonic())
         if data[-3:] in _FOCUS:
             client.person.focused = data[-1:] == b"I"
-        alone = True
+        passed = True
         if client.replies.typed:  # by a person
             client.person.typed_at = time.time()
             if client.person.focused is False:
                 client.person.focused = True  # who types looks there, whatever the terminal reports
             leads_anew = self._clients.typed(client)  # first: the program is to find the size of this terminal
             if self._session.runs is not None:
-                self._session.runs.key_pressed()  # takes a line back that would else get these keys
+                self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
             self._relay.uncover(client)  # the echo must not come under a line of sesh's own
             self._session.sent(keys)
-            alone = self._session.runs is None and not leads_anew
+            passed = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys)
@@ -160,7 +160,7 @@ class ClientHandler:
             pump.drain()
             return False
         self.acknowledge(client, number, len(data), at_once=False, keys=keys)
-        return alone and not client.connection.unsent
+        return passed and not client.connection.unsent
 
     def release_later(self, client: Client) -> None:
         """Holds an unfinished reply back for a moment."""

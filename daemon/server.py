@@ -93,7 +93,7 @@ class Server:
             results.sync(self.session.facts["id"])
 
     def begin(self) -> None:
-        """Begins before the first turn: from now on signals are heard."""
+        """Hears signals from now on; called before the first turn."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -158,12 +158,12 @@ class Server:
         if log.head + model.position > self._packer.due_at:
             self._packer.arm()
 
-    def _tried(self, step: Callable[[], object], what: str) -> bool:
+    def _tried(self, step: Callable[[], object], name: str) -> bool:
         """Whether a step of the loop returned True. One that fails is noted, and the loop soon comes back to it."""
         try:
             return step() is True
         except Exception as error:
-            self.session.faults.note(f"a fault in {what}", error)
+            self.session.faults.note(f"a fault in {name}", error)
             self.session.timers.ensure("again", AGAIN, lambda: None)
             return False
 
@@ -301,7 +301,7 @@ class Server:
     def _serve(self, connection: Connection, events: int) -> bool:
         """Handles what a connection sent, and the room that it made. Its faults cost no other connection anything.
 
-        Whether that was keys alone that left nothing to be done.
+        Whether that only passed keys on, and left nothing to be done.
         """
         try:
             if events & WRITE:
@@ -312,10 +312,10 @@ class Server:
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return False
-            alone = self._handle_frames(connection)
+            passed = self._handle_frames(connection)
             if connection.held > HELD_EACH:
                 self._bound_held()
-            return alone
+            return passed
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
@@ -339,17 +339,17 @@ class Server:
     def _handle_frames(self, connection: Connection) -> bool:
         """Handles the frames that a connection has sent, for a limited time.
 
-        Whether that was keys alone that left nothing to be done.
+        Whether that only passed keys on, and left nothing to be done.
         """
         backlog = connection.backlog
-        until, alone = 0.0, False
+        until, passed = 0.0, False
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
             try:
                 if kind == protocol.INPUT and connection.client is not None:
-                    alone = self.handler.input(connection.client, payload)
+                    passed = self.handler.input(connection.client, payload)
                     if not backlog:
-                        return alone and not until
+                        return passed and not until
                 else:
                     self._handle_frame(connection, kind, payload)
             except Exception:
