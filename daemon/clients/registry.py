@@ -47,8 +47,6 @@ class Clients:
     @property
     def leader(self) -> Client | None:
         """The client that typed last (attaching counts), read-only ones left out."""
-        if len(self.all) == 1:
-            return None if self.all[0].read_only else self.all[0]
         writable = [client for client in self.all if not client.read_only]
         return max(writable, key=lambda client: client.last_typed, default=None)
 
@@ -62,12 +60,9 @@ class Clients:
 
     def remove(self, client: Client, position: int) -> None:
         """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
+        was_raw = client.mode == RAW and not client.uncover
         if client.origin.token:
-            self.departed[client.origin.token] = (
-                client.last_input,
-                position,
-                client.mode == RAW and not client.uncover,
-            )
+            self.departed[client.origin.token] = (client.last_input, position, was_raw)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)
@@ -134,9 +129,8 @@ class Clients:
     def awaited(self, log: OutputLog) -> Client | None:
         """The client for which the program waits: the leader, while it is too far behind."""
         leader = self.leader
-        if leader is None or not leader.fed() or leader.behind(log) <= CLIENT_LAG:
-            return None
-        return leader
+        late = leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
+        return leader if late else None
 
     def answering(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""

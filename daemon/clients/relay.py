@@ -77,12 +77,13 @@ class Relay:
         for follower in self.followers:
             if not follower.connection.blocked:
                 follower.connection.pass_on(log, block)
+            if follower.behind(log) > FOLLOWER_LAG and self._stuck(follower):  # it goes on at the log's head
+                follower.skipped += log.head - follower.position
+                follower.position = log.head
         if drawn:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         if late:
-            for client in self.clients.too_slow(log):
-                self._set_aside(client)
-        self._skip_stuck()
+            self._set_slow_aside()
         return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
 
     def get_echoes(self) -> Echoes:
@@ -93,14 +94,6 @@ class Relay:
             self.echoes = Echoes(self.log, self.model, self.timers, self._flags)
         return self.echoes
 
-    def _skip_stuck(self) -> None:
-        """Goes on at the log's head with the followers that are too far behind and do not read."""
-        log = self.log
-        for follower in self.followers:
-            if follower.behind(log) > FOLLOWER_LAG and self._stuck(follower):
-                follower.skipped += log.head - follower.position
-                follower.position = log.head
-
     def paused(self) -> bool:
         """Whether the program has to wait: for the emulator, for a screen that a client needs, or for the leader."""
         lag = self.model.lag
@@ -108,21 +101,18 @@ class Relay:
             return True
         if self.log.head - self.log.base <= CLIENT_LAG and not self.followers:
             return False  # no reader can be far behind
-        awaited = self.clients.awaited(self.log)
-        if awaited is not None:
-            self.timers.ensure("pace", STALLED, self._check_pace)
-            return True
-        for follower in self.followers:
-            if follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower):
-                self.timers.ensure("pace", STALLED, self._check_pace)  # the next turn asks again
-                return True
-        return False
+        waits = self.clients.awaited(self.log) is not None or any(
+            follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower) for follower in self.followers
+        )
+        if waits:
+            self.timers.ensure("pace", STALLED, self._set_slow_aside)  # the next turn asks again
+        return waits
 
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.connection.progress_at > STALLED
 
-    def _check_pace(self) -> None:
-        """Some time after the program began to wait for a client: sets it aside if it does not read."""
+    def _set_slow_aside(self) -> None:
+        """Some time after the program began to wait for a client, or output for its socket: if it does not read."""
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from re import Match, Pattern
+    from re import Match
 
 QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
@@ -27,59 +27,6 @@ _KEY_GAP = 0.1
 _ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 _CLIPBOARD = b"\x1b]52;"
-
-_KINDS = (
-    "", "da1", "da2", "dsr", "cpr", "decxcpr", "dsr?", "decrqm", "kitty", "modkeys", "window", "decreqtparm",
-    "xtsmgraphics", "",
-)  # fmt: skip
-_CONTROL_REPLY = rb"""\x1b\[(?:
-    \?[0-9;]*c() | >[0-9;]*c() | [0-9;]+n() | [0-9]+;[0-9]+R() | \?[0-9;]+R() | (?: \?[0-9;]*n | [0-9]*\*\{ )()
-  | \??[0-9]+;[0-9]+\$y() | \?[0-9;]+u() | >[0-9;]*m() | [0-9;]+t() | [23];[0-9;]+x() | \?[0-9;]+S()
-  | [?>=][0-?]*[ -/]*[@-~]() )"""
-_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
-_STRING_KINDS = {
-    b">|": "xtversion", b"!|": "da3", b"$r": "decrqss", b"+r": "xtgettcap", b"!~": "decrqcra",
-    b"G": "graphics", b"l": "window", b"L": "window",
-}  # fmt: skip
-
-
-class _Patterns:
-    """The compiled expressions, made when the first escape comes."""
-
-    __slots__ = ("begun_control", "begun_reply", "begun_string", "cut", "key", "mouse", "report", "reply", "string")
-
-    def __init__(self) -> None:
-        import re
-
-        def match(pattern: bytes) -> Pattern[bytes]:
-            return re.compile(pattern, re.VERBOSE)
-
-        self.begun_control = match(rb"\x1b\[[0-?]*[ -/]*(?:\Z|([@-~]))")
-        self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+ | [0-9]+;[0-9]+\$ | [0-9]*\*)\Z")
-        self.reply = match(_CONTROL_REPLY + rb"\Z")
-        self.report = match(_REPORT + rb"\Z")
-        self.key = match(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
-        self.mouse = match(rb"\x1b\[M(?:(?:[ -\x7f]|[\xc2-\xdf][\x80-\xbf]){3}|[ -\xff]{3})")
-        self.string = match(
-            rb"""\x1b(?: \](?: ([0-9]{1,4}); | ([lL]) )[^\x00-\x1f\x7f]*(?:\x07|\x1b\\)
-                       | (?: P[0-9;]*([$+!>][@-~]) | _(G) )[^\x00-\x1f\x7f]*\x1b\\ )"""
-        )
-        self.begun_string = match(
-            rb"""\x1b(?: \](?: [0-9]{1,4}(?: ;[^\x00-\x1f\x7f]* )? | [lL][^\x00-\x1f\x7f]* )
-                       | P(?: [0-9;]+ | [0-9;]*[$+!>](?: [@-~][^\x00-\x1f\x7f]* )? )
-                       | _G[^\x00-\x1f\x7f]* )\x1b?\Z"""
-        )
-        self.cut = match(rb"[\x00-\x1f\x7f]")
-
-
-_compiled: list[_Patterns] = []
-
-
-def _patterns() -> _Patterns:
-    """The expressions, compiled once in a process."""
-    if not _compiled:
-        _compiled.append(_Patterns())
-    return _compiled[0]
 
 
 class ReplyFilter:
@@ -178,7 +125,9 @@ class ReplyFilter:
 
     def _copied(self, whole: bytes, at: int, passes: bool) -> tuple[int, bool]:
         """The end of a clipboard's content. It may be too long to hold, so it is passed on or dropped as it comes."""
-        cut = _patterns().cut.search(whole, at)
+        from sesh.daemon.clients.reply_forms import CUT
+
+        cut = CUT.search(whole, at)
         if cut is None:
             return len(whole), passes
         end = cut.start()
@@ -196,57 +145,63 @@ class ReplyFilter:
 
     def _control(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
         """A control sequence: a key, a report, the start of a paste, or a reply."""
-        patterns = _patterns()
+        from sesh.daemon.clients import reply_forms as forms
+
         if whole[at + 2 : at + 3] == b"M":
-            mouse = patterns.mouse.match(whole, at)
+            mouse = forms.MOUSE.match(whole, at)
             if mouse is None and len(whole) - at < 6:
                 return self._unfinished(whole, at, hold=False, typed=False)
             self.typed = self.typed or mouse is None
             return (mouse.end() if mouse else at + 3), True
-        found = patterns.begun_control.match(whole, at)
-        if found is None or (found[1] is None and len(found[0]) > _LONGEST_CONTROL):
+        match = forms.BEGUN_CONTROL.match(whole, at)
+        if match is None or (match[1] is None and len(match[0]) > _LONGEST_CONTROL):
             self.typed = True
             return at + 2, True
-        sequence = found[0]
-        if found[1] is None:
-            hold = self.pending(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
+        sequence = match[0]
+        if match[1] is None:
+            hold = self.pending(now) if len(sequence) == 2 else forms.BEGUN_REPLY.match(sequence) is not None
             return self._unfinished(whole, at, hold=hold, typed=sequence[2:3] != b"<")
         if sequence == _PASTE:
             self._pasting = True
-        elif patterns.report.match(sequence):
-            return found.end(), True
-        elif (reply := patterns.reply.match(sequence)) is not None:
-            return found.end(), self._expected(reply, now)
+        elif forms.REPORT.match(sequence):
+            return match.end(), True
+        elif (reply := forms.REPLY.match(sequence)) is not None:
+            return match.end(), self._expected(reply, now)
         self.typed = True
-        return found.end(), True
+        return match.end(), True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
         """Whether a control sequence that looks like a reply passes."""
-        kind = _KINDS[reply.lastindex or 0]
+        from sesh.daemon.clients.reply_forms import KEY, KINDS
+
+        kind = KINDS[reply.lastindex or 0]
         if self._close(kind, now):
             return True
-        if kind == "cpr" and _patterns().key.match(reply[0]):  # F3 with Shift, Alt, Ctrl or Meta
+        if kind == "cpr" and KEY.match(reply[0]):
             self.typed = True
             return True
         return False
 
     def _string(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
         """An OSC, DCS or APC that may be a reply, the key Alt with `]`, `P` or `_`, or a lone Escape."""
-        patterns = _patterns()
+        from sesh.daemon.clients import reply_forms as forms
+
         if whole.startswith(_CLIPBOARD, at):
             self._clipboard = self._close("clipboard", now)
             return at + len(_CLIPBOARD), self._clipboard
-        found = patterns.string.match(whole, at)
-        if found is not None:
-            number, title, device, graphics = found.groups()
-            kind = _command(int(number)) if number else _STRING_KINDS.get(title or device or graphics, "")
+        match = forms.STRING.match(whole, at)
+        if match is not None:
+            number, title, device, graphics = match.groups()
+            kind = (
+                forms.command_kind(int(number)) if number else forms.STRING_KINDS.get(title or device or graphics, "")
+            )
             if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
-                return found.end(), True
-            return found.end(), self._close(kind, now)
+                return match.end(), True
+            return match.end(), self._close(kind, now)
         rest = len(whole) - at
         if rest <= 2:
             return self._unfinished(whole, at, hold=self.pending(now), typed=True)
-        if rest <= _LONGEST_STRING and patterns.begun_string.match(whole, at):
+        if rest <= _LONGEST_STRING and forms.BEGUN_STRING.match(whole, at):
             return self._unfinished(whole, at, hold=True, typed=False)
         self.typed = True
         return at + 2, True
@@ -267,8 +222,3 @@ class ReplyFilter:
             if now - opened <= QUERY_TIMEOUT:
                 return True
         return False
-
-
-def _command(number: int) -> str:
-    """The kind of query that an OSC of this number answers."""
-    return "colour" if number in (4, 5, 21) or 10 <= number <= 19 else ""

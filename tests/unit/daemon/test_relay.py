@@ -246,10 +246,10 @@ def test_the_program_waits_for_a_leader_that_reads_and_not_for_one_that_does_not
     link.take(1 << 20)
     stage.relay.writable(client)
     later(monkeypatch, STALLED - 0.1)
-    stage.relay._check_pace()
+    stage.relay._set_slow_aside()
     assert client.mode == RAW
     later(monkeypatch, STALLED + 0.2)
-    stage.relay._check_pace()
+    stage.relay._set_slow_aside()
     assert client.mode == ASIDE
     assert not stage.relay.paused()
 
