@@ -92,8 +92,8 @@ class ClientHandler:
     def _resume(self, client: Client, hello: Mapping[str, object], session: str, *, was_raw: bool) -> None:
         """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own.
 
-        `since`: the position of a client whose link was lost; `seen`: those of its terminal by session, which shows
-        something else since.
+        `since`: the position at which a client that reconnects was cut off. `seen`: by session id, how far its terminal
+        has shown it already.
         """
         log, seen = self._log, hello.get("seen")
         since = hello.get("since") if hello.get("id") == session else None

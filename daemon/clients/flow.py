@@ -84,21 +84,22 @@ class Flow:
             return False
         passed, self._got = count - self._got, count
         since, self._arrived_at = now - self._arrived_at, now
-        moment = None
+        newest = None
         while self._moments and self._moments[0][0] <= count:
-            moment = self._moments.popleft()
-        if moment is None:
+            newest = self._moments.popleft()
+        if newest is None:
             return passed > 0
-        took = now - moment[1]
+        _, sent_at, alone = newest
+        took = now - sent_at
         if took < self._shortest:
             self._shortest = took
-        elif moment[2]:  # the way has become longer
+        elif alone:  # nothing else was on its way: the way itself has become longer
             self._shortest += _SHARE * (took - self._shortest)
         queued = took - self._shortest
         self.slow = queued > _SHORT
         if self.slow and 0 < since < took:
             self.rate = self.rate + _SHARE * (passed / since - self.rate) if self.rate else passed / since
-        if queued > _LONG and moment[1] > self._shrunk_at:  # once for what was sent by one window
+        if queued > _LONG and sent_at > self._shrunk_at:  # once for what was sent by one window
             self._shrunk_at = now
             self.window = max(LEAST, min(self.window, int(self.window * _LONG / queued)))
         elif not self.slow and self._limited:

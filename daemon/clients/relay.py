@@ -158,19 +158,18 @@ class Relay:
                 model.step()
         if not model.lag:
             model.catch_up(0)
+        behind = model.lag > 0
         now = time.monotonic()
-        left = False
         for client in waiting:
-            if not model.lag:
-                if client.needed_at == _AFTER_IMAGE and model.in_image:
-                    continue
-                if client.needs != REPAINT or client.position >= model.position:
-                    self._send_screen(client)
+            if behind:
+                due = client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME
+            elif client.needed_at == _AFTER_IMAGE:
+                due = not model.in_image
             else:
-                left = True
-                if client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME:
-                    self._send_screen(client)
-        return left
+                due = client.needs != REPAINT or client.position >= model.position
+            if due:
+                self._send_screen(client)
+        return behind
 
     def uncover(self, client: Client) -> None:
         """Takes the line away that lies over a client's last row; `flush` or the next output sends that."""
