@@ -51,6 +51,7 @@ class Ending:
         """Whether the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
         """Whether it ended while nobody was attached, so that its files stay when the daemon is gone."""
+        self._timed_out = False
         self._requests: list[tuple[Connection, int]] = []
         self._hung_up = False
         """Whether they have been sent SIGHUP."""
@@ -89,7 +90,7 @@ class Ending:
 
     def time_out(self) -> None:
         """Ends a job whose time is over."""
-        self.session.end.timed_out = True
+        self._timed_out = True
         self.begin(keep=True)
 
     def _check_processes(self) -> None:
@@ -125,7 +126,7 @@ class Ending:
             if not pump.take() and pump.open:
                 break
             pump.reopen()
-        session.program_ended(pump.pty.status or 0, killed=self.killed)
+        session.program_ended(pump.pty.status or 0, killed=self.killed, timed_out=self._timed_out)
         code, runs = session.end.code, session.runs
         told = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:

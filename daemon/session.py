@@ -281,11 +281,12 @@ class Session:
         self.model.set_pixels(size[2], size[3])
         self.emit("resized", columns=size[0], rows=size[1])
 
-    def program_ended(self, status: int, *, killed: bool) -> None:
+    def program_ended(self, status: int, *, killed: bool, timed_out: bool = False) -> None:
         """Notes how the program ended, from the kernel's wait status. `killed`: by sesh, for whatever reason."""
         self.pump.running = False
         self.end.take(status, self.pty)
-        self.end.by_request = self.activity.ends_by_interrupt or (killed and not self.end.timed_out)
+        self.end.timed_out = timed_out
+        self.end.by_request = self.activity.ends_by_interrupt or (killed and not timed_out)
         failed = bool(self.end.code) and not self.end.by_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
 
