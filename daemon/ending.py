@@ -148,7 +148,6 @@ class Ending:
         return {"never": False, "always": not left_by_itself}.get(str(facts.get("outlive")), bool(session.end.code))
 
     def _reason(self) -> str:
-        """Why the session has ended, in a word."""
         return "timed out" if self.session.end.timed_out else "killed" if self.killed else "exited"
 
     def _keep_result(self) -> None:

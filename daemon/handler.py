@@ -54,13 +54,12 @@ class ClientHandler:
             "can": ["rejoin", "reload", "activity", "hold", "answer", "begun"],
             "last_input": 0,
         }
-        if hello.get("protocol") != protocol.PROTOCOL:
-            connection.queue(protocol.message(protocol.WELCOME, welcome))
-            connection.closing = True
-        elif connection.role == "request":
-            connection.queue(protocol.message(protocol.WELCOME, welcome))
-        else:
+        understood = hello.get("protocol") == protocol.PROTOCOL
+        if understood and connection.role == "attach":
             self._attach(connection, hello, welcome)
+            return
+        connection.queue(protocol.message(protocol.WELCOME, welcome))
+        connection.closing = not understood
 
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
         client = Client(connection, self._clients.next_number(), hello)

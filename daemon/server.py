@@ -187,7 +187,6 @@ class Server:
             self.drop(connection)
 
     def _update_poller(self) -> None:
-        """Tells the poller what is waited for now."""
         session, pump, pty = self.session, self.session.pump, self.session.pty
         watched: dict[int, int] = {self._wakeup: READ}
         if self.named and not self._crowded():

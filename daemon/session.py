@@ -274,7 +274,6 @@ class Session:
             self.waits.looked()
 
     def _resize(self, size: Size) -> None:
-        """Gives program and model another size."""
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
         self.model.resize(size[0], size[1])

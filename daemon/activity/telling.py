@@ -49,12 +49,12 @@ class Telling:
             self._tell({**event, "state": state, "why": "exit", "question": question})
 
     @property
-    def _seen(self) -> bool:
+    def _watched(self) -> bool:
         """Whether somebody looks at the session."""
         return any(client.person.focused is not False for client in self._clients.all)
 
     def _tell(self, event: Event) -> None:
-        if self._seen or (self._facts.get("labels") or {}).get("mute") == "1":
+        if self._watched or (self._facts.get("labels") or {}).get("mute") == "1":
             return
         left = self._told_at + BETWEEN - time.monotonic()
         if left > 0 and event["event"] != "exited":
