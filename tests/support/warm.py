@@ -38,10 +38,10 @@ MODULES = """
     sesh.daemon.activity.rules sesh.daemon.activity.telling sesh.daemon.clients.reply_forms sesh.daemon.pty.answers
     sesh.daemon.screen.checkpoint sesh.daemon.server sesh.daemon.shell.history sesh.daemon.shell.queue
     sesh.daemon.shell.shells sesh.daemon.spawn.environment sesh.daemon.spawn.launch sesh.daemon.spawn.main
-    sesh.daemon.upgrade.reload sesh.daemon.waits sesh.ops.dormant sesh.ops.end sesh.ops.enter sesh.ops.layout sesh.ops.lookup sesh.ops.send
-    sesh.ops.sessions sesh.ops.shell sesh.ops.sweep sesh.ops.views sesh.reach.host_target sesh.remote.known
-    sesh.vt.emulator sesh.vt.lines sesh.vt.render.clean_screen sesh.vt.render.export sesh.vt.render.overlay
-    sesh.vt.render.replay
+    sesh.daemon.upgrade.reload sesh.daemon.waits sesh.ops.dormant sesh.ops.end sesh.ops.enter sesh.ops.layout
+    sesh.ops.lookup sesh.ops.send sesh.ops.sessions sesh.ops.shell sesh.ops.sweep sesh.ops.views sesh.reach.host_target
+    sesh.remote.known sesh.vt.emulator sesh.vt.lines sesh.vt.render.clean_screen sesh.vt.render.export
+    sesh.vt.render.overlay sesh.vt.render.replay
 """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _REMOTE = """
