@@ -20,8 +20,8 @@ _MOST_READS = 16
 def check(session: Session, *, since: str, question: str | None) -> Answer:
     """What the session asks, since when, and whether it `hides` what is typed.
 
-    `since`, `question`: what the answer is meant for, as `activity` says them; empty and None where anything will do.
-    Raises Refused, with what was seen instead, where the session waits for nothing or asks something else.
+    `since`, `question`: what the answer is meant for, as `activity` says them; empty and None if anything will do.
+    Raises Refused, with what was seen instead, if the session waits for nothing or asks something else.
     """
     name, pump = session.name, session.pump
     if not session.running:
@@ -40,29 +40,23 @@ def check(session: Session, *, since: str, question: str | None) -> Answer:
         raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
     if since and since != asked["since"]:
         raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
-    return {"since": asked["since"], "question": standing.question, "hides": hides(session)}
+    return {"since": asked["since"], "question": standing.question, "hides": session.hides}
 
 
 def answer(session: Session, text: bytes, *, whole: bool, single: bool) -> bytes:
     """The bytes of an answer that `check` has let pass.
 
-    `whole`: `text` is all of the answer, and gets its Enter where the program reads lines, or where it is more than a
-    key. `single`: it is one key that was pressed alone, which may be the first of a secret. Raises Refused for that,
-    and where somebody has begun a line, which the answer would enter with itself.
+    `whole`: `text` is all of the answer, and gets its Enter if the program reads lines, or if it is more than a key.
+    `single`: it is one key that was pressed alone, which may be the first of a secret. Raises Refused for that, and if
+    somebody has begun a line, which the answer would enter with itself.
     """
-    if single and hides(session):
+    if single and session.hides:
         raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
     if session.activity.line_begun:
         raise Refused(
             f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
             hint=f"enter or erase it: $sesh {session.name}",
         )
-    pty = session.pump.pty
+    pty = session.pty
     by_line = len(text.decode("utf-8", "replace")) != 1 or pty is None or not pty.raw()
     return text + b"\r" * (whole and by_line)
-
-
-def hides(session: Session) -> bool:
-    """Whether the terminal reads lines and shows nothing of them, as for a password."""
-    pty = session.pump.pty
-    return pty is not None and not pty.raw() and not pty.echoes()

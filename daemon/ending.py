@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from sesh import platform, protocol
+from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
 from sesh.lean import signal
@@ -12,34 +13,14 @@ from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.clients.handler import ClientHandler
+    from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
+    from sesh.daemon.session_files import SessionFiles
     from sesh.messages import Message
     from sesh.schema import JobResult
-
-    class Host(Protocol):
-        """The server, as far as an ending needs it."""
-
-        connections: dict[int, Connection]
-        handler: ClientHandler
-
-        @property
-        def busy(self) -> bool:
-            """Whether requests wait for the emulator."""
-
-        def drop(self, connection: Connection) -> None: ...
-
-        def close_pump(self) -> None: ...
-
-        def release(self) -> None: ...
-
-        def leave(self) -> None: ...
-
-        def forget(self) -> None: ...
-
 
 KILL_AFTER = 2.0
 """Seconds between SIGHUP and SIGKILL."""
@@ -52,16 +33,25 @@ _FINAL_READS = 64
 
 
 class Ending:
-    """The end of a session's program, and of its daemon."""
+    """The end of a session's program, and of its daemon. `drop` closes one of the `connections`."""
 
-    def __init__(self, session: Session, host: Host) -> None:
-        self.session, self._host = session, host
+    def __init__(
+        self,
+        session: Session,
+        files: SessionFiles,
+        handler: ClientHandler,
+        connections: dict[int, Connection],
+        drop: Callable[[Connection], None],
+    ) -> None:
+        self.session, self._files, self._handler, self._connections = session, files, handler, connections
+        self._drop = drop
         self.killed = False
         """Whether the session was asked to end: then every process of it is ended, not only the program."""
         self.done = False
         """Whether the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
         """Whether it ended while nobody was attached, so that its files stay when the daemon is gone."""
+        self._timed_out = False
         self._requests: list[tuple[Connection, int]] = []
         self._hung_up = False
         """Whether they have been sent SIGHUP."""
@@ -78,8 +68,8 @@ class Ending:
 
         With `keep`, a session that was to be kept stays readable.
         """
-        session, pty = self.session, self.session.pump.pty
-        session.facts["keep"] = keep and session.facts["keep"]
+        session, pty = self.session, self.session.pty
+        session.keep(keep and session.facts["keep"])
         if not session.running:
             self._finish()
             return
@@ -91,8 +81,8 @@ class Ending:
         session.faults.guard(self._hang_up, "the ending")
 
     def _hang_up(self) -> None:
-        """Sends SIGHUP and SIGCONT. Raises OSError where the processes cannot be listed now; then it comes again."""
-        pty = self.session.pump.pty
+        """Sends SIGHUP and SIGCONT. Raises OSError if the processes cannot be listed now; then it is tried again."""
+        pty = self.session.pty
         if pty is not None and not self._hung_up:
             pty.signal_session(signal.SIGHUP)
             pty.signal_session(signal.SIGCONT)
@@ -100,7 +90,7 @@ class Ending:
 
     def time_out(self) -> None:
         """Ends a job whose time is over."""
-        self.session.timed_out = True
+        self._timed_out = True
         self.begin(keep=True)
 
     def _check_processes(self) -> None:
@@ -108,7 +98,7 @@ class Ending:
 
         The program is reaped last: until then, the kernel gives its number to no other process.
         """
-        pty = self.session.pump.pty
+        pty = self.session.pty
         if pty is None:
             return
         self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
@@ -123,7 +113,7 @@ class Ending:
 
     def child_ended(self) -> None:
         """After SIGCHLD: whether it was the program that ended by itself."""
-        pty = self.session.pump.pty
+        pty = self.session.pty
         if pty is not None and not self.killed and self.session.running and pty.reap():
             self._program_ended()
 
@@ -136,17 +126,17 @@ class Ending:
             if not pump.take() and pump.open:
                 break
             pump.reopen()
-        session.end(pump.pty.status or 0, killed=self.killed)
-        # Who had `--run` end its shell is told how.
-        told = session.runs is not None and session.runs.ends_shell(session.exit_code)
-        if session.runs is not None:
-            session.runs.program_ended(session.exit_code)
-        session.emit("exited", exit_code=session.exit_code, signal=session.exit_signal, reason=self._reason())
-        session.faults.guard(self._host.close_pump, "the terminal")
+        session.program_ended(pump.pty.status or 0, killed=self.killed, timed_out=self._timed_out)
+        code, runs = session.end.code, session.runs
+        told = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
+        if runs is not None:
+            runs.program_ended(code)
+        session.emit("exited", exit_code=code, signal=session.end.signal, reason=self._reason())
+        session.faults.guard(self._files.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
         if not told and self._outlives():
             self.unseen = bool(session.facts.get("persist"))
-            session.facts["keep"] = not self.unseen
+            session.keep(not self.unseen)
         self._finish()
 
     def _outlives(self) -> bool:
@@ -154,25 +144,24 @@ class Ending:
         session, facts = self.session, self.session.facts
         if facts["job"] or facts["keep"] or self.killed or session.clients:
             return False
-        left_by_itself = bool(facts.get("shell")) and not session.exit_code
-        return {"never": False, "always": not left_by_itself}.get(str(facts.get("outlive")), bool(session.exit_code))
+        left_by_itself = bool(facts.get("shell")) and not session.end.code
+        return {"never": False, "always": not left_by_itself}.get(str(facts.get("outlive")), bool(session.end.code))
 
     def _reason(self) -> str:
-        """Why the session has ended, in a word."""
-        return "timed out" if self.session.timed_out else "killed" if self.killed else "exited"
+        return "timed out" if self.session.end.timed_out else "killed" if self.killed else "exited"
 
     def _keep_result(self) -> None:
         """Keeps the result for those who ask when the session is gone; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
         first = max(log.base, log.head - KEPT_OUTPUT)
         result: JobResult = {
-            **session.result(),
+            **description.outcome(session),
             "truncated": first > 0,
             "name": session.name,
             "id": facts["id"],
             "command": facts["command"],
             "directory": facts["directory"],
-            "ended": session.ended_at or time.time(),
+            "ended": session.end.at or time.time(),
             "position": log.head,
             "events": session.events.last,
             "reason": self._reason(),
@@ -187,14 +176,14 @@ class Ending:
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
         if session.facts["keep"] or self.unseen:
-            session.faults.guard(lambda: session.write_record(durable=True), "the record")
+            session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
             if session.facts.get("persist"):
                 session.faults.guard(lambda: session.checkpointer().write_last(), "the checkpoint")
         if self.unseen:
-            session.faults.guard(self._host.leave, "the release")
+            session.faults.guard(self._files.leave, "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
         elif not session.facts["keep"]:
-            session.faults.guard(self._host.release, "the release")
+            session.faults.guard(self._files.release, "the release")
         self.done = session.model.ended = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
         for connection, request in self._requests:
@@ -207,7 +196,7 @@ class Ending:
     def due(self) -> bool:
         """Whether anyone can be notified now. Finishing a screen does not wake the loop, so it asks each turn."""
         return self.done and (
-            any(self._answerable(connection) for connection in self._host.connections.values())
+            any(self._answerable(connection) for connection in self._connections.values())
             or any(self._dismissible(client) for client in self.session.clients.all)
         )
 
@@ -221,11 +210,11 @@ class Ending:
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients that have all of the output."""
         session = self.session
-        for connection in list(self._host.connections.values()):
+        for connection in list(self._connections.values()):
             if self._answerable(connection):
                 for request, wanted in connection.waits.items():
                     output = session.log.bytes(session.log.base) if wanted["output"] else b""
-                    result = session.result()
+                    result = description.outcome(session)
                     if connection.reader is not None:
                         result["truncated"] = connection.reader.skipped > 0
                     connection.respond(request, output, position=session.log.head, **result)
@@ -254,28 +243,28 @@ class Ending:
         session = self.session
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False
-            session.faults.guard(self._host.forget, "the release")
+            session.faults.guard(self._files.forget, "the release")
         message: Message = {
             "name": session.name,
-            "code": session.exit_code,
-            "signal": session.exit_signal,
+            "code": session.end.code,
+            "signal": session.end.signal,
             "reason": self._reason(),
         }
         client.connection.queue(protocol.message(protocol.EXIT, message))
-        self._host.handler.dismiss(client)
+        self._handler.dismiss(client)
 
     def over(self) -> bool:
         """Whether the daemon has nothing left to do: the session is removed, and everybody has all of it."""
-        if not self.done or self.session.facts["keep"] or self._host.busy:
+        if not self.done or self.session.facts["keep"]:
             return False
         now = time.monotonic()
-        for connection in list(self._host.connections.values()):
+        for connection in list(self._connections.values()):
             last = max(connection.progress_at, self._since)
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = held_up and now - last > STALLED
             waiting = connection.unsent or connection.waits or connection.creator or connection.client is not None
             if stuck or not waiting:
-                self._host.drop(connection)
-        if self._host.connections:
+                self._drop(connection)
+        if self._connections:
             self.session.timers.ensure("linger", STALLED, lambda: None)
-        return not self._host.connections
+        return not self._connections

@@ -33,30 +33,28 @@ MAX_TEXT = 1024
 
 
 class Events:
-    """The events of one session, and the connections that follow them."""
+    """The events of one session, and the connections that follow them. `on_event` is called with each."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
         self.last = 0
         """The number of the newest event, 0 before the first."""
-        self.on_event: Callable[[Event], None] | None = None
-        """Called with each event."""
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._followers: dict[Connection, int] = {}
 
     def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
-        plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
-        whole: Event = {
+        texts = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
+        added: Event = {
             "seq": self.last,
             "ts": moments.exact_stamp(time.time()),
             "event": event,
             "session": session,
-            **plain,  # type: ignore[typeddict-item]  # of which each kind of event has its own
+            **texts,  # type: ignore[typeddict-item]  # of which each kind of event has its own
         }
-        self._kept.append(whole)
-        if self.on_event is not None:
-            self.on_event(whole)
+        self._kept.append(added)
+        self._on_event(added)
 
     def follow(self, connection: Connection, since: int | None) -> None:
         """Sends a connection the events after number `since`; None: from now on."""
@@ -128,11 +126,7 @@ class Missed:
     __slots__ = ("bells", "commands", "failed", "notifications", "position", "since", "text")
 
     def __init__(self) -> None:
-        self.bells = self.notifications = self.commands = self.failed = 0
-        self.text = ""
-        """The last notification."""
-        self.since = time.time()
-        self.position = 0
+        self.begin(0)
 
     def note(self, event: Event) -> None:
         """Counts an event that no client has seen."""
@@ -151,9 +145,10 @@ class Missed:
         self.since, self.position = time.time(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
+        """The last notification."""
 
     def unseen(self) -> Unseen:
-        """What lists mark a session with."""
+        """Marks of the session in lists."""
         return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
 
     @property
@@ -162,8 +157,8 @@ class Missed:
         return bool(self.bells or self.notifications or self.commands)
 
     def line(self, lines: int) -> str:
-        """What was missed, short enough for most terminals; `lines`: how many have scrolled by."""
-        counts = [_counted(count, what) for count, what in ((lines, "line"), (self.commands, "command")) if count]
+        """The missed events in a line that fits most terminals; `lines`: how many have scrolled by."""
+        counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
         if self.failed:
             counts[-1] += f" ({self.failed:,} failed)"
         if self.bells:
@@ -185,5 +180,5 @@ class Missed:
             setattr(self, name, value)
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"

@@ -6,6 +6,7 @@ import time
 
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
+from sesh.daemon import description
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
@@ -14,30 +15,19 @@ from sesh.lean import signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Protocol
 
     from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.clients.handler import ClientHandler
+    from sesh.daemon.ending import Ending
+    from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.daemon.waits import Conditions
+    from sesh.daemon.session_files import SessionFiles
+    from sesh.daemon.waits import Sought
     from sesh.messages import Message
     from sesh.schema import Answer
 
-    class Daemon(Protocol):
-        """The server, as far as requests need it."""
-
-        session: Session
-        handler: ClientHandler
-
-        def kill(self, connection: Connection, number: int) -> None: ...
-
-        def rename(self, name: str) -> None: ...
-
-        def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None: ...
-
-    Handler = Callable[[Daemon, "Request"], None]
+    Handler = Callable[["Requests", "Request"], None]
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
@@ -56,7 +46,7 @@ NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 
 REQUESTS: dict[str, Handler] = {}
 ACTIONS: set[Handler] = set()
-"""Those that change something: they are dropped where the asker has given up before. `run` begins at its turn."""
+"""Those that change something: they are dropped if the asker has given up before. `run` begins at its turn."""
 
 
 class Request:
@@ -71,20 +61,24 @@ class Request:
         """Answers it."""
         self.connection.respond(self.number, data, **values)
 
+    def flag(self, key: str) -> bool:
+        """Whether a value is true."""
+        return self.words.get(key) is True
+
     def text(self, key: str) -> str:
-        """A value that must be text; empty where it is missing. Raises UsageError."""
+        """A value that must be text; empty if it is missing. Raises UsageError."""
         value = self.words.get(key, "")
         if not isinstance(value, str):
             raise UsageError(f"{key} must be a string")
         return value
 
     def integer(self, key: str) -> int | None:
-        """A value that must be an integer, 0 or more; None where it is missing. Raises UsageError."""
+        """A value that must be an integer, 0 or more; None if it is missing. Raises UsageError."""
         value = self.words.get(key)
         return None if value is None else bounds.integer(value, key)
 
     def seconds(self, key: str) -> float | None:
-        """A value that must be a time; None where it is missing. Raises UsageError."""
+        """A value that must be a time; None if it is missing. Raises UsageError."""
         value = self.words.get(key)
         return None if value is None else bounds.seconds(value, key)
 
@@ -95,51 +89,68 @@ class Request:
 
 
 class Requests:
-    """Carries out requests, at once or when the emulator has caught up."""
+    """Carries out requests, at once or when the emulator has caught up.
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    `reload` goes on as another sesh, for a request's connection and number, with a path of Python and a search path.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        handler: ClientHandler,
+        ending: Ending,
+        files: SessionFiles,
+        reload: Callable[[Connection, int, str, list[str]], None],
+    ) -> None:
+        self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, Handler, Request]] = []
         """Requests that wait for the emulator: for which position, since when, and what is to be done."""
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
-        session = self._daemon.session
-        self._daemon.handler.creator_served(connection)
+        self.handler.creator_served(connection)
         data, connection.data = bytes(connection.data), bytearray()
-        number, name = words.get("id", 0), str(words.get("verb"))
-        request = Request(connection, number if bounds.is_integer(number) else 0, words, data)
+        number = words.get("id", 0)
         connection.unanswered += 1
-        handler = REQUESTS.get(name)
-        if handler is None:
-            error = UsageError(
+        self._guard(self._begin, Request(connection, number if bounds.is_integer(number) else 0, words, data))
+
+    def _begin(self, request: Request) -> None:
+        """Carries a request out, or defers it until the emulator has caught up."""
+        session, name = self.session, str(request.words.get("verb"))
+        function = REQUESTS.get(name)
+        if function is None:
+            raise UsageError(
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
-            connection.refuse(request.number, error)
-        elif name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
+        if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
-                failure = InternalError("the session's emulator cannot be loaded now; try again")
-                connection.refuse(request.number, failure)
-                return
+                raise InternalError("the session's emulator cannot be loaded now; try again")
             request.data = b""  # none of these takes any
-            self.deferred.append((session.log.head, time.monotonic(), handler, request))
-        else:
-            self._carry_out(handler, request)
+            self.deferred.append((session.log.head, time.monotonic(), function, request))
+            return
+        # A probe changes nothing; what does not wait for its answer is carried out in any case.
+        begins = function in ACTIONS and not (request.flag("probe") or request.flag("lasts"))
+        if not begins or request.connection.begin(request.number):
+            function(self, request)
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
         while self.deferred and self._ready(*self.deferred[0][:2]):
-            self._carry_out(*self.deferred.pop(0)[2:])
+            self._carry_out_first()
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
-            self._carry_out(*self.deferred.pop(0)[2:])
+            self._carry_out_first()
+
+    def _carry_out_first(self) -> None:
+        _, _, function, request = self.deferred.pop(0)
+        self._guard(lambda request: function(self, request), request)
 
     def _ready(self, position: int, since: float) -> bool:
         """Whether the emulator has come to `position`; while the program goes on printing, that may take too long."""
-        log, model = self._daemon.session.log, self._daemon.session.model
+        log, model = self.session.log, self.session.model
         waited = time.monotonic() - since
         if model.position >= position or waited > CATCH_UP:
             return True
@@ -150,21 +161,16 @@ class Requests:
         model.step()  # the machine is slow, not the emulator
         return model.position >= position
 
-    def _carry_out(self, handler: Handler, request: Request) -> None:
-        connection = request.connection
+    def _guard(self, step: Callable[[Request], None], request: Request) -> None:
+        """Takes a step of a request; an error is its answer."""
         try:
-            words = request.words
-            # A probe changes nothing; what does not wait for its answer is carried out even so.
-            begins = handler in ACTIONS and words.get("probe") is not True and words.get("lasts") is not True
-            if begins and not connection.begin(request.number):
-                return
-            handler(self._daemon, request)
+            step(request)
         except SeshError as error:
-            connection.refuse(request.number, error)
+            request.connection.refuse(request.number, error)
         except Exception as error:
-            self._daemon.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
+            self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
             failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
-            connection.refuse(request.number, failure)
+            request.connection.refuse(request.number, failure)
 
 
 def _request(function: Handler) -> Handler:
@@ -178,19 +184,19 @@ def _action(function: Handler) -> Handler:
 
 
 @_request
-def summary(daemon: Daemon, request: Request) -> None:
+def summary(daemon: Requests, request: Request) -> None:
     """The session as lists show it."""
-    request.respond(session=daemon.session.summary())
+    request.respond(session=description.summary(daemon.session))
 
 
 @_request
-def status(daemon: Daemon, request: Request) -> None:
+def status(daemon: Requests, request: Request) -> None:
     """Everything known of the session."""
-    request.respond(session=daemon.session.status())
+    request.respond(session=description.status(daemon.session))
 
 
 @_action
-def detach(daemon: Daemon, request: Request) -> None:
+def detach(daemon: Requests, request: Request) -> None:
     """Detaches the client that typed last, all others, or all of them."""
     leader, which = daemon.session.clients.leader, request.words.get("which")
     chosen = [
@@ -204,36 +210,33 @@ def detach(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def kill(daemon: Daemon, request: Request) -> None:
-    """Ends the session, if it is the one that is meant where an id is given; the answer comes when nothing is left."""
+def kill(daemon: Requests, request: Request) -> None:
+    """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
     if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
         raise paths.absent(daemon.session.name)
-    daemon.kill(request.connection, request.number)
+    daemon.ending.kill(request.connection, request.number)
 
 
 @_action
-def rename(daemon: Daemon, request: Request) -> None:
+def rename(daemon: Requests, request: Request) -> None:
     """Gives the session another name."""
     new = names.check_name(request.text("to"))
     if new != daemon.session.name:
-        daemon.rename(new)
+        daemon.files.rename(new)
     request.respond(name=new)
 
 
 @_action
-def send(daemon: Daemon, request: Request) -> None:
+def send(daemon: Requests, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
     if not session.running:
         raise Refused(f"the program of {session.name} has ended and reads no more input")
     if pump.input.size + len(data) > LIMIT:
         raise Busy(f"the program in {session.name} has not read earlier input; try again later")
-    if request.words.get("more") is not True:
+    if not request.flag("more"):
         pump.sent_at = session.log.head
-    pump.last_activity = time.time()
-    session.typed(data)
-    if pump.on_output is not None:
-        pump.on_output()
+    session.sent(data)
     writer = ("send", request.number, request.connection.descriptor)
     taken = SendTaken(session, request.connection, request.number, pump.sent_at)
     if pump.input.size + len(data) <= protocol.CHUNK:
@@ -244,18 +247,17 @@ def send(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def answer(daemon: Daemon, request: Request) -> None:
+def answer(daemon: Requests, request: Request) -> None:
     """Types as `send` does, if the session waits for that (`answering`); with `probe` it only says what is asked."""
     from sesh.daemon import answering
 
-    session, words = daemon.session, request.words
-    question = request.text("question") if "question" in words else None
+    session = daemon.session
+    question = request.text("question") if "question" in request.words else None
     asked = answering.check(session, since=request.text("since"), question=question)
-    if words.get("probe") is True:
+    if request.flag("probe"):
         request.respond(**asked)
         return
-    whole, single = words.get("whole") is True, words.get("single") is True
-    request.data = answering.answer(session, request.data, whole=whole, single=single)
+    request.data = answering.answer(session, request.data, whole=request.flag("whole"), single=request.flag("single"))
     send(daemon, request)
 
 
@@ -276,7 +278,7 @@ class SendTaken:
 
 
 @_request
-def screen(daemon: Daemon, request: Request) -> None:
+def screen(daemon: Requests, request: Request) -> None:
     """What the screen shows now."""
     form = request.words.get("format") or "text"
     if form not in ("text", "ansi", "json"):
@@ -299,39 +301,38 @@ def screen(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def modes(daemon: Daemon, request: Request) -> None:
+def modes(daemon: Requests, request: Request) -> None:
     """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM); `line`,
     whether the terminal reads lines (ICANON); `hides`, whether it shows nothing of them (without ECHO). And `waits`:
     whether the program waits for a person, and nobody has answered."""
-    model, pty = daemon.session.model, daemon.session.pump.pty
+    session, model, pty = daemon.session, daemon.session.model, daemon.session.pty
     model.catch_up(0)
-    line = pty is None or not pty.raw()
-    waits = daemon.session.activity.waits
-    hides = line and pty is not None and not pty.echoes()
-    request.respond(cursor=model.emulator.mode(1) is True, line=line, hides=hides, waits=waits, position=model.position)
+    request.respond(
+        cursor=model.emulator.mode(1) is True,
+        line=pty is None or not pty.raw(),
+        hides=session.hides,
+        waits=session.activity.waits,
+        position=model.position,
+    )
 
 
 @_request
-def logs(daemon: Daemon, request: Request) -> None:
+def logs(daemon: Requests, request: Request) -> None:
     """The last lines of scrollback and screen."""
     count = request.integer("lines")
     model = daemon.session.model
     model.catch_up(0)
-    lines = model.emulator.last_lines(
-        300 if count is None else min(count, MAX_LINES), ansi=request.words.get("ansi") is True
-    )
-    text = "".join(f"{line}\n" for line in lines)
-    data = text.encode("utf-8", "replace")
-    if request.words.get("end") is True:
+    lines = model.emulator.last_lines(300 if count is None else min(count, MAX_LINES), ansi=request.flag("ansi"))
+    state: Answer = {"lines": len(lines), "position": model.position}
+    if request.flag("end"):
         from sesh.vt.render.export import follow_state
 
-        request.respond(data, lines=len(lines), position=model.position, **follow_state(model.emulator))
-    else:
-        request.respond(data, lines=len(lines), position=model.position)
+        state = {**state, **follow_state(model.emulator)}
+    request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
 
 @_action
-def message(daemon: Daemon, request: Request) -> None:
+def message(daemon: Requests, request: Request) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     session = daemon.session
     text = wording.plain(request.text("text"))
@@ -341,7 +342,7 @@ def message(daemon: Daemon, request: Request) -> None:
 
 
 @_action
-def label(daemon: Daemon, request: Request) -> None:
+def label(daemon: Requests, request: Request) -> None:
     """Sets and removes labels."""
     session, given = daemon.session, request.words.get("set")
     changes = [names.check_label(f"{key}={value}") for key, value in given.items()] if isinstance(given, dict) else []
@@ -354,24 +355,24 @@ def label(daemon: Daemon, request: Request) -> None:
                 labels.pop(key, None)
         if len(labels) > MAX_LABELS:
             raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
-        session.change(labels=labels)
+        description.change(session, labels=labels)
     request.respond(labels=session.facts["labels"])
 
 
 @_action
-def state(daemon: Daemon, request: Request) -> None:
+def state(daemon: Requests, request: Request) -> None:
     """The program says how it stands. `bound`: that it works holds for its job alone."""
-    session, word = daemon.session, request.text("state")
-    if word not in protocol.STATES:
-        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(protocol.STATES)}")
+    session, state = daemon.session, request.text("state")
+    if state not in protocol.STATES:
+        raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
-    session.activity.say(word, request.text("question"), bound=request.words.get("bound") is True)
+    session.activity.say(state, request.text("question"), bound=request.flag("bound"))
     request.respond()
 
 
 @_action
-def switch(daemon: Daemon, request: Request) -> None:
+def switch(daemon: Requests, request: Request) -> None:
     """Sends the client that typed last to another session; with `probe` only says whether that is possible."""
     client = daemon.session.clients.leader
     host = request.words.get("host")
@@ -379,39 +380,39 @@ def switch(daemon: Daemon, request: Request) -> None:
     target = names.check_host(host) if isinstance(host, str) else None
     if client is not None and client.remote and target is not None:
         raise Refused(f"this client is attached over another link; detach, then: {CALLED} @{target} {name}")
-    if client is not None and request.words.get("probe") is not True:
+    if client is not None and not request.flag("probe"):
         message: Message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
         client.connection.queue(protocol.message(protocol.SWITCH, message))
     request.respond(switched=client is not None)
 
 
 @_request
-def typed(daemon: Daemon, request: Request) -> None:
+def typed(daemon: Requests, request: Request) -> None:
     """When somebody typed last on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
-    request.respond(at=client.typed_at if client is not None else None)
+    request.respond(at=client.person.typed_at if client is not None else None)
 
 
 @_action
-def tell(daemon: Daemon, request: Request) -> None:
+def tell(daemon: Requests, request: Request) -> None:
     """Has the client that typed last tell the person how another session stands."""
     client = _teller(daemon)
     if client is not None:
-        told = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
-        client.connection.queue(protocol.message(protocol.TELL, told))
+        news = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
+        client.connection.queue(protocol.message(protocol.TELL, news))
     request.respond(told=client is not None)
 
 
-def _teller(daemon: Daemon) -> Client | None:
+def _teller(daemon: Requests) -> Client | None:
     """The client that typed last, if it can tell a person something: none does once it has been told of the end."""
     client = daemon.session.clients.leader
-    return client if client is not None and client.tells and daemon.session.running else None
+    return client if client is not None and client.person.tells and daemon.session.running else None
 
 
 @_request
-def interrupt(daemon: Daemon, request: Request) -> None:
+def interrupt(daemon: Requests, request: Request) -> None:
     """Sends SIGINT to the foreground process group."""
-    pty = daemon.session.pump.pty
+    pty = daemon.session.pty
     if pty is not None and daemon.session.running:
         daemon.session.activity.interrupted()
         pty.signal_foreground(signal.SIGINT)
@@ -419,32 +420,30 @@ def interrupt(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def wait(daemon: Daemon, request: Request) -> None:
+def wait(daemon: Requests, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
-    session, connection, words = daemon.session, request.connection, request.words
-    first, wanted = _first_position(session, request), conditions(session, request)
+    session, connection = daemon.session, request.connection
+    first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
     if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
         raise UsageError("a connection can wait for the end only once per request number")
-    connection.waits[request.number] = {"output": words.get("output") is True}
-    if words.get("follow") is True and connection.reader is None:
+    connection.waits[request.number] = {"output": request.flag("output")}
+    if request.flag("follow") and connection.reader is None:
         connection.reader = Reader(connection, first)
         session.relay.followers.append(connection.reader)
         connection.feed(session.log)
-    others = (wanted["idle"], wanted["timeout"])
-    if wanted["prompt"] or wanted["waiting"] or any(each is not None for each in others):
-        session.get_waits().add(connection, request.number, **wanted)
+    if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
+        session.get_waits().add(connection, request.number, wanted, timeout)
 
 
-def conditions(session: Session, request: Request) -> Conditions:
-    """The conditions in a request to wait, as `Waits.add` takes them. Raises UsageError."""
+def sought(session: Session, request: Request) -> Sought:
+    """What a request waits for beside the end. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
     return {
-        "prompt": request.words.get("prompt") is True,
-        "waiting": request.words.get("waiting") is True,
+        "prompt": request.flag("prompt"),
+        "waiting": request.flag("waiting"),
         "idle": request.seconds("idle"),
-        "timeout": request.seconds("timeout"),
         "since": since if isinstance(since, int) else None,
     }
 
@@ -457,12 +456,12 @@ def _first_position(session: Session, request: Request) -> int:
     if since == "sent":
         since = session.pump.sent_at
         if since is None:
-            since = log.head if began is None else began  # where a client that reconnects began to wait
+            since = log.head if began is None else began  # as a client that reconnects began to wait there
     return max(since, log.base) if isinstance(since, int) else log.base
 
 
 @_request
-def events(daemon: Daemon, request: Request) -> None:
+def events(daemon: Requests, request: Request) -> None:
     """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
     since = request.integer("since")
     if request.connection.waits:
@@ -472,13 +471,13 @@ def events(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def run(daemon: Daemon, request: Request) -> None:
+def run(daemon: Requests, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
-    session, words = daemon.session, request.words
+    session = daemon.session
     if not session.running:
         raise Refused(f"the program of {session.name} has ended; it cannot run commands")
     command = request.data.decode("utf-8", "surrogateescape").split("\0")
-    wait, key = words.get("wait") is not False, request.text("key")
+    wait, key = request.words.get("wait") is not False, request.text("key")
     timeout, since = request.seconds("timeout"), request.integer("since")
     follows = since if wait else None
     session.get_runs().add(
@@ -487,7 +486,7 @@ def run(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def run_interrupt(daemon: Daemon, request: Request) -> None:
+def run_interrupt(daemon: Requests, request: Request) -> None:
     """Interrupts the commands that this connection waits for."""
     if daemon.session.runs is not None:
         daemon.session.runs.interrupt(request.connection)
@@ -495,7 +494,7 @@ def run_interrupt(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def history(daemon: Daemon, request: Request) -> None:
+def history(daemon: Requests, request: Request) -> None:
     """The commands that were run, or with `n` one command's output."""
     session = daemon.session
     entries = list(session.history) if session.history is not None else []
@@ -511,24 +510,24 @@ def history(daemon: Daemon, request: Request) -> None:
 
 
 @_request
-def feed(daemon: Daemon, request: Request) -> None:
+def feed(daemon: Requests, request: Request) -> None:
     """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
-    session, at = daemon.session, request.integer("at")
+    session, offset = daemon.session, request.integer("at")
     stdin = session.pump.stdin
-    if stdin is None or at is None or at > stdin.received:
+    if stdin is None or offset is None or offset > stdin.received:
         raise UsageError(f"{session.name} has no input pipe")
-    stdin.linger = RELINK_TIME if request.words.get("mends") is True else 0.0
+    stdin.linger = RELINK_TIME if request.flag("mends") else 0.0
     session.timers.clear("stdin")
     if not stdin.open:
         request.respond(received=stdin.received, open=False)
         return
-    stdin.take(request.connection, request.number, at, request.data, ends=request.words.get("ends") is True)
+    stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
 
 
 @_action
-def reload(daemon: Daemon, request: Request) -> None:
+def reload(daemon: Requests, request: Request) -> None:
     """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
     python, path = request.text("python"), request.words.get("path")
-    if not isinstance(path, list) or not all(isinstance(each, str) for each in path):
+    if not isinstance(path, list) or not all(isinstance(folder, str) for folder in path):
         raise UsageError("path must be a list of strings")
     daemon.reload(request.connection, request.number, python, path)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform, protocol
-from sesh.about import PROGRAM
+from sesh import platform, protocol
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.clients.handler import ClientHandler
 from sesh.daemon.ending import Ending
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
-from sesh.daemon.shell import variables
+from sesh.daemon.screen.model import Packer
+from sesh.daemon.session_files import SessionFiles
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, new_poller
-from sesh.store import records, results
+from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,9 +63,11 @@ class Server:
         os.set_blocking(self._waker, False)
         self.session, self.listener = session, listener
         self.connections: dict[int, Connection] = {}
-        self.handler = ClientHandler(session, session.pump, session.relay)
-        self.requests = Requests(self)
-        self.ending = Ending(session, self)
+        self.files = SessionFiles(session, listener, self._poller)
+        self.handler = ClientHandler(session)
+        self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
+        self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
+        self._packer = Packer(session.log, session.model, session.timers)
         self._load_reload = session.preload = load_reload
         self._stopping = False
         """Whether the machine shuts down; then the session is left behind as lost."""
@@ -76,7 +78,7 @@ class Server:
         self.on_probation = False
         """Whether the image before can take over again: then a fault costs no connection, and its frame waits."""
         self._only_passed = False
-        """Whether the last turn passed bytes on and did nothing else: what is waited for has not changed."""
+        """Whether the last turn passed one descriptor's bytes on and did nothing else; see `turn`."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
@@ -91,7 +93,7 @@ class Server:
             results.sync(self.session.facts["id"])
 
     def begin(self) -> None:
-        """What comes before the first turn: from now on signals are heard."""
+        """Hears signals from now on; called before the first turn."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -106,40 +108,41 @@ class Server:
     @property
     def over(self) -> bool:
         """Whether nothing is left to do."""
-        return self._stopping or self.ending.over()
+        return self._stopping or (not self.requests.deferred and self.ending.over())
 
     @property
     def named(self) -> bool:
         """Whether the session still has its name: it runs, or is kept."""
         return not self.ending.done or bool(self.session.facts["keep"])
 
-    @property
-    def busy(self) -> bool:
-        """Whether requests wait for the emulator."""
-        return bool(self.requests.deferred)
-
     # -- the loop
 
     def turn(self) -> None:
-        """Waits for something to happen and handles it; the emulator gets the moments in between."""
+        """Waits for something to happen and handles it; the emulator gets the moments in between.
+
+        Most turns only pass output or keys on. Such a turn ends there, and the next one waits for the same: nobody
+        needs a screen, and no connection, request or event has anything to do. Only time and the emulator go on, so a
+        turn that need not have waited at all (0 seconds) is a whole one.
+        """
         session = self.session
         guard, log, model = session.faults.guard, session.log, session.model
-        passing = self._only_passed
-        if not passing:
+        if not self._only_passed:
             self._screens_due = self._tried(session.relay.serve, "a screen")
             self._tried(self._update_poller, "what is waited for")
-        seconds = session.timers.wait_time() if passing and not model.has_work else self._wait_time()
+        seconds = self._wait_time()
         self._frames_left = self._only_passed = False
         ready = self._poller.wait(seconds)
+        passed = False
         for descriptor, events in ready:
             try:
-                passing = self._ready(descriptor, events)
+                passed = self._ready(descriptor, events)
             except Exception as error:
-                passing = False
+                passed = False
                 session.faults.note("a fault in an event", error)
-        if ready and passing and len(ready) == 1 and seconds != 0.0:
+        if passed and len(ready) == 1 and seconds != 0.0:
             self._only_passed = True
             return
+        # The emulator waits while anything happens, unless that goes on for too long.
         if (model.has_work and model.overdue()) if ready else (model.has_work or self._screens_due):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
@@ -152,15 +155,15 @@ class Server:
             if connection.has_work(log):
                 guard(self._work, "a connection", connection)
         session.relay.trim()
-        if log.head + model.position > session.packer.due_at:
-            session.packer.arm()
+        if log.head + model.position > self._packer.due_at:
+            self._packer.arm()
 
-    def _tried(self, step: Callable[[], object], what: str) -> bool:
+    def _tried(self, step: Callable[[], object], name: str) -> bool:
         """Whether a step of the loop returned True. One that fails is noted, and the loop soon comes back to it."""
         try:
             return step() is True
         except Exception as error:
-            self.session.faults.note(f"a fault in {what}", error)
+            self.session.faults.note(f"a fault in {name}", error)
             self.session.timers.ensure("again", AGAIN, lambda: None)
             return False
 
@@ -175,7 +178,7 @@ class Server:
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
     def _work(self, connection: Connection) -> None:
-        """Handles a connection's frames, sends what it is to get, and closes it where that was all."""
+        """Handles a connection's frames, sends what it is to get, and closes it if that was all."""
         if connection.backlog:
             self._serve(connection, 0)
         if not connection.blocked:
@@ -184,15 +187,12 @@ class Server:
             self.drop(connection)
 
     def _update_poller(self) -> None:
-        """Tells the poller what is waited for now."""
-        session, pump = self.session, self.session.pump
+        session, pump, pty = self.session, self.session.pump, self.session.pty
         watched: dict[int, int] = {self._wakeup: READ}
         if self.named and not self._crowded():
             watched[self.listener.socket.fileno()] = READ
-        if pump.pty is not None and pump.pty.descriptor >= 0 and pump.open:
-            events = (0 if session.relay.paused() else READ) | (WRITE if pump.input else 0)
-            if events:
-                watched[pump.pty.descriptor] = events
+        if pty is not None and pty.descriptor >= 0 and pump.open:
+            watched[pty.descriptor] = (0 if session.relay.paused() else READ) | (WRITE if pump.input else 0)
         if pump.stdin is not None and pump.stdin.pending:
             watched[pump.stdin.descriptor] = WRITE
         for descriptor, connection in self.connections.items():
@@ -213,8 +213,8 @@ class Server:
         connection = self.connections.get(descriptor)
         if connection is not None:
             return self._serve(connection, events) and events == READ and not self._frames_left
-        pump = self.session.pump
-        if pump.pty is not None and descriptor == pump.pty.descriptor:
+        pump, pty = self.session.pump, self.session.pty
+        if pty is not None and descriptor == pty.descriptor:
             if events & WRITE:
                 pump.drain()
             if events & READ:
@@ -222,7 +222,7 @@ class Server:
                 return events == READ and pump.delivered
         elif pump.stdin is not None and descriptor == pump.stdin.descriptor:
             if pump.stdin.write():
-                self.close_stdin()
+                self.files.close_stdin()
         elif descriptor == self._wakeup:
             self._signalled(os.read(self._wakeup, 4096))
         elif descriptor == self.listener.socket.fileno():
@@ -239,11 +239,10 @@ class Server:
             if self.session.hooks is not None:
                 self.session.hooks.reap()
         if signal.SIGUSR1 in numbers and self.named:
-            self.restore_socket()
-            self.session.write_record()
+            self.files.restore()
 
     def _terminate(self) -> None:
-        """Ends the session. Where the machine shuts down, leaves it lost, to be read and started again after that."""
+        """Ends the session. If the machine shuts down, it is left lost, to be read and started again after that."""
         session = self.session
         if session.facts.get("persist") and session.running and platform.shutting_down():
             session.faults.guard(session.checkpointer().write_last, "the checkpoint")
@@ -261,9 +260,9 @@ class Server:
 
     def _idlest(self) -> Connection | None:
         """The oldest connection without a HELLO, else the oldest that waits for nothing."""
-        every = self.connections.values()
-        silent = next((connection for connection in every if not (connection.role or connection.creator)), None)
-        return silent or next((connection for connection in every if connection.idle), None)
+        connections = self.connections.values()
+        silent = next((connection for connection in connections if not (connection.role or connection.creator)), None)
+        return silent or next((connection for connection in connections if connection.idle), None)
 
     def _accept(self) -> None:
         """Accepts a connection. Out of descriptors, the listening socket is ignored for a while: it stays ready."""
@@ -301,7 +300,7 @@ class Server:
     def _serve(self, connection: Connection, events: int) -> bool:
         """Handles what a connection sent, and the room that it made. Its faults cost no other connection anything.
 
-        Whether that was keys alone that left nothing to be done.
+        Whether that only passed keys on, and left nothing to be done.
         """
         try:
             if events & WRITE:
@@ -312,10 +311,10 @@ class Server:
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return False
-            alone = self._handle_frames(connection)
+            passed = self._handle_frames(connection)
             if connection.held > HELD_EACH:
                 self._bound_held()
-            return alone
+            return passed
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
@@ -327,29 +326,29 @@ class Server:
 
     def _bound_held(self) -> None:
         """Closes connections that have sent no rest for longest, until all together hold no more than they may."""
-        holders = [each for each in self.connections.values() if each.held > HELD_EACH]
-        left = sum(each.held for each in holders)
-        for each in sorted(holders, key=lambda each: each.heard_at):
-            if left <= MAX_HELD:
+        holders = [connection for connection in self.connections.values() if connection.held > HELD_EACH]
+        held = sum(connection.held for connection in holders)
+        for connection in sorted(holders, key=lambda holder: holder.heard_at):
+            if held <= MAX_HELD:
                 return
-            left -= each.held
+            held -= connection.held
             self.session.faults.note("a connection was closed: too many requests are unfinished")
-            self.drop(each)
+            self.drop(connection)
 
     def _handle_frames(self, connection: Connection) -> bool:
         """Handles the frames that a connection has sent, for a limited time.
 
-        Whether that was keys alone that left nothing to be done.
+        Whether that only passed keys on, and left nothing to be done.
         """
         backlog = connection.backlog
-        until, alone = 0.0, False
+        until, passed = 0.0, False
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
             try:
                 if kind == protocol.INPUT and connection.client is not None:
-                    alone = self.handler.input(connection.client, payload)
+                    passed = self.handler.input(connection.client, payload)
                     if not backlog:
-                        return alone and not until
+                        return passed and not until
                 else:
                     self._handle_frame(connection, kind, payload)
             except Exception:
@@ -395,85 +394,13 @@ class Server:
         session.events.forget(connection)
         # The state of an older sesh does not say who will feed.
         if stdin is not None and (stdin.feeder is connection or (stdin.feeder is None and not self.connections)):
-            session.timers.set("stdin", stdin.linger, self.close_stdin)
+            session.timers.set("stdin", stdin.linger, self.files.close_stdin)
         if connection.client is not None:
             self.handler.forget(connection.client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
         connection.drop()
 
-    # -- what requests and the ending need
-
-    def kill(self, connection: Connection, number: int) -> None:
-        """Ends the session; the request is answered when nothing of it is left."""
-        self.ending.kill(connection, number)
-
-    def rename(self, name: str) -> None:
-        """Gives the session another name. Raises Exists, Refused."""
-        session, old = self.session, self.session.name
-        self.restore_socket()  # something may have removed the socket that is to be moved
-        try:
-            self.listener.rename(name, lambda: session.change(name=name), lambda: self._leave_name(old))
-        except OSError as error:
-            session.facts["name"] = old
-            raise Refused(f"cannot rename {old}: {error.strerror}; nothing was changed") from error
-        if not session.running:
-            session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
-        session.emit("renamed", before=old)
-        told = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
-        for client in session.clients.all:
-            client.connection.queue(told)
-        session.tell_titles()
-        platform.set_process_title(f"{PROGRAM}: {name}")
-        variables.update(session.facts["id"], name, {}, renamed=True)
-
-    def _leave_name(self, old: str) -> None:
-        """Removes the record under the name before; the directory's lock is held, so nobody takes that name yet."""
-        try:
-            os.unlink(paths.record_path(old))
-        except FileNotFoundError:
-            pass  # somebody has removed it
-        except OSError as error:
-            self.session.faults.note("a record stays under the name before", error)
-
     def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:
         """Goes on as another sesh. Raises Busy, Refused."""
         self._load_reload()(self, connection, number, python, path)
-
-    def restore_socket(self) -> None:
-        """Makes the socket again where something removed it."""
-        before = self.listener.socket.fileno()
-        if self.listener.restore():
-            self._poller.forget(before)
-
-    def close_stdin(self) -> None:
-        """Ends the standard input of a job that is fed."""
-        stdin = self.session.pump.stdin
-        if stdin is not None:
-            self._poller.forget(stdin.descriptor)
-            stdin.close()
-
-    def close_pump(self) -> None:
-        """Closes the pty after the program's end."""
-        pump = self.session.pump
-        self.close_stdin()
-        if pump.pty is not None:
-            self._poller.forget(pump.pty.descriptor)
-        pump.close()
-
-    def leave(self) -> None:
-        """Stops listening; the session's files stay, for those who want to know how it ended."""
-        self._poller.forget(self.listener.socket.fileno())
-        self.listener.leave()
-        self.session.remove_agent_link()
-
-    def forget(self) -> None:
-        """Removes the files that `leave` left."""
-        records.forget(self.session.name, self.session.facts["id"])
-
-    def release(self) -> None:
-        """Gives the session's name back, and removes its files."""
-        self._poller.forget(self.listener.socket.fileno())
-        self.listener.release(self.session.facts["id"])
-        self.session.remove_checkpoint()
-        self.session.remove_agent_link()

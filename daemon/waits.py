@@ -22,17 +22,12 @@ if TYPE_CHECKING:
     from sesh.schema import Answer
 
     class Sought(TypedDict):
-        """What a request waits for, as `Waits.add` takes it."""
+        """Conditions of a request beside the session's end; `idle` in seconds."""
 
         prompt: bool
         waiting: bool
         idle: float | None
         since: int | None
-
-    class Conditions(Sought):
-        """The same, and for how long."""
-
-        timeout: float | None
 
 
 QUIET = 0.1
@@ -44,27 +39,27 @@ FED = 0.05
 
 
 class Wait:
-    """One request. `since`: the position that output must have passed before a prompt counts, None for none."""
+    """One request, and what it waits for. `since`: the position that output must have passed before a prompt counts."""
 
     __slots__ = ("connection", "idle", "prompt", "request", "since", "waiting")
 
-    def __init__(
-        self,
-        connection: Connection,
-        request: int,
-        *,
-        prompt: bool,
-        waiting: bool,
-        idle: float | None,
-        since: int | None,
-    ) -> None:
-        self.connection, self.request, self.prompt, self.idle, self.since = connection, request, prompt, idle, since
-        self.waiting = waiting
+    def __init__(self, connection: Connection, request: int, sought: Sought) -> None:
+        self.connection, self.request = connection, request
+        self.prompt, self.waiting = sought["prompt"], sought["waiting"]
+        self.idle, self.since = sought["idle"], sought["since"]
+
+    def key(self, kind: str) -> tuple[str, int, int]:
+        """The name of one of its timers."""
+        return kind, self.request, self.connection.descriptor
 
     @property
     def pending(self) -> bool:
         """Whether it has not been answered, and its client is still there."""
         return not self.connection.closed and self.request in self.connection.waits
+
+    def dump(self) -> Sought:
+        """The conditions, as plain data."""
+        return {"prompt": self.prompt, "waiting": self.waiting, "idle": self.idle, "since": self.since}
 
 
 class Waits:
@@ -77,31 +72,21 @@ class Waits:
         """When the program last wrote, or was last sent something (monotonic)."""
         self._pause = QUIET
 
-    def add(
-        self,
-        connection: Connection,
-        request: int,
-        *,
-        prompt: bool,
-        idle: float | None,
-        timeout: float | None,
-        since: int | None,
-        waiting: bool = False,
-    ) -> None:
-        """Adds a request that is in `connection.waits` already; `idle` and `timeout` are seconds."""
+    def add(self, connection: Connection, request: int, sought: Sought, timeout: float | None) -> None:
+        """Adds a request that is in `connection.waits` already; `timeout` in seconds."""
         self._prune()
         if not self.all:
             self._active_at = time.monotonic() - max(0.0, time.time() - self._pump.last_activity)
-        wait = Wait(connection, request, prompt=prompt, waiting=waiting, idle=idle, since=since)
+        wait = Wait(connection, request, sought)
         self.all.append(wait)
         if timeout is not None:
-            self._timers.set(("wait", request, connection.descriptor), timeout, lambda: self._time_out(wait))
-        if idle is not None:
+            self._timers.set(wait.key("wait"), timeout, lambda: self._time_out(wait))
+        if wait.idle is not None:
             self._check_idle(wait)
-        if prompt:
+        if wait.prompt:
             self._pause = QUIET
             self._timers.set("prompt", 0, self._check_prompt)
-        if waiting:
+        if wait.waiting:
             self._timers.set("waiting", 0, self._check_waiting)
 
     def stirred(self) -> None:
@@ -122,12 +107,12 @@ class Waits:
         """Forgets the waits that are over, and their timers."""
         for wait in self.all:
             if not wait.pending:
-                for kind in ("wait", "idle"):
-                    self._timers.clear((kind, wait.request, wait.connection.descriptor))
+                self._timers.clear(wait.key("wait"))
+                self._timers.clear(wait.key("idle"))
         self.all = [wait for wait in self.all if wait.pending]
 
     def _check_prompt(self) -> None:
-        """Answers those who wait for a prompt, where the shell is at one."""
+        """Answers those who wait for a prompt, if the shell is at one."""
         self._prune()
         pump = self._pump
         waits = [wait for wait in self.all if wait.prompt]
@@ -153,21 +138,20 @@ class Waits:
         """Answers those who wait until a person is needed; what a program does in silence is looked at now and then."""
         self._prune()
         question = self._activity.standing().question
-        if self._activity.waits:
-            left = [wait for wait in self.all if wait.waiting and not self._answer(wait, "waiting", question=question)]
-        else:
-            left = [wait for wait in self.all if wait.waiting]
-        if left:
-            self._timers.set("waiting", FED if self._activity.waits else MAX_PAUSE, self._check_waiting)
+        needed = self._activity.waits
+        waits = [wait for wait in self.all if wait.waiting]
+        if needed:
+            waits = [wait for wait in waits if not self._answer(wait, "waiting", question=question)]
+        if waits:
+            self._timers.set("waiting", FED if needed else MAX_PAUSE, self._check_waiting)
 
     def _check_idle(self, wait: Wait) -> None:
-        """Answers a wait where the program has been silent for long enough."""
+        """Answers a wait if the program has been silent for long enough."""
         if not wait.pending or wait.idle is None:
             return
         left = self._active_at + wait.idle - time.monotonic()
         if left > 0 or not self._answer(wait, "idle"):
-            key = ("idle", wait.request, wait.connection.descriptor)
-            self._timers.set(key, max(left, FED), lambda: self._check_idle(wait))
+            self._timers.set(wait.key("idle"), max(left, FED), lambda: self._check_idle(wait))
 
     def _answer(self, wait: Wait, met: str, question: str | None = None) -> bool:
         """Answers a wait, once all output is on its way to its client, who may find its text there; whether it did."""

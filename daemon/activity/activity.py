@@ -1,7 +1,7 @@
 """How the session stands, kept up to date: looked at some times after output stopped, and never while it rests.
 
 The program, or its shell, says how it stands (`say`, `progressed`, `marked`); for all else the kernel is asked who
-reads the terminal. Whoever asks for a list gets a fresh answer where the last one may be old.
+reads the terminal. Whoever asks for a list gets a fresh answer if the last one may be old.
 """
 
 from __future__ import annotations
@@ -15,26 +15,13 @@ from sesh.daemon.pty.queries import REPLAYED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
-    from typing_extensions import Unpack
-
-    from sesh.daemon.activity.rules import Said, Seen, Standing
+    from sesh.daemon.activity.rules import Said, SaidState, Seen, Standing, StandingState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
     from sesh.loop.timers import Timers
-    from sesh.schema import Event, Facts, StandingFacts
-
-    class Owner(Protocol):
-        """The session, as far as its activity needs it."""
-
-        facts: Facts
-        pump: Pump
-        timers: Timers
-
-        def emit(self, event: str, /, **facts: Unpack[Event]) -> None: ...
-
+    from sesh.schema import Facts
 
 FIRST_LOOK = 0.2
 """Seconds after output came until the first look, as `rules.SETTLED`, which is loaded only then."""
@@ -51,18 +38,20 @@ _PASSED_ON = 0.02
 _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
-"""Seconds after a Ctrl-C within which an end comes of it, where nothing else was typed."""
+"""Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
 
 class Activity:
-    """How one session stands. `on_look` is called after each look, and each word of the program."""
+    """How one session stands. `emit` reports an event; `looked` is called after each look and each word of the
+    program."""
 
-    def __init__(self, owner: Owner) -> None:
-        self._owner, self._timers = owner, owner.timers
-        self.on_look: Callable[[], None] | None = None
+    def __init__(
+        self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], looked: Callable[[], None]
+    ) -> None:
+        self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing: Standing | None = None
         self._said: Said | None = None
         self._stirred_at = self._looked_at = time.monotonic()
@@ -84,7 +73,7 @@ class Activity:
         """When the program was interrupted, if that was the last that somebody did to it (monotonic)."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
-        if owner.pump.pty is not None:
+        if pump.pty is not None:
             self.stirred()
 
     # -- what happens
@@ -98,7 +87,7 @@ class Activity:
 
     def typed(self, keys: bytes) -> None:
         """A person or a script has typed: what the program said it waits for is answered."""
-        self._keys, self._typed_at = self._keys + len(keys), self._owner.pump.log.head
+        self._keys, self._typed_at = self._keys + len(keys), self._pump.log.head
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if b"\r" in keys or b"\n" in keys:
             self._prompted, self._asked, self._answered = 0, "", True
@@ -117,25 +106,24 @@ class Activity:
 
     def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
         """The program says how it stands. `bound`: that it works holds for its job alone."""
-        from sesh import wording
-        from sesh.daemon.activity.rules import MAX_QUESTION, Said
+        from sesh.wording import one_line
 
-        shown = wording.one_line(question)[:MAX_QUESTION]
-        self._said = Said(state, time.time(), shown, self._group() if bound else 0)
-        self._take(self._word())
+        self._take_word(state, one_line(question), self._group() if bound else 0)
 
     def progressed(self, body: bytes) -> None:
         """The program has shown its progress: the text behind `9;4;` of an OSC."""
-        from sesh.daemon.activity.rules import Said
-
-        word = body.partition(b";")[0]
-        state = _PROGRESS.get(word)
-        if state is not None:
-            if self._said is None or self._said.state != state:
-                self._said = Said(state, time.time(), "", self._group(), True)
-                self._take(self._word())
-        elif word == b"0" and self._said is not None and self._said.progress:
+        digit = body.partition(b";")[0]
+        state, said = _PROGRESS.get(digit), self._said
+        if state is not None and (said is None or said.state != state):
+            self._take_word(state, "", self._group(), progress=True)
+        elif digit == b"0" and said is not None and said.progress:
             self._said = None
+
+    def _take_word(self, state: str, question: str, group: int, *, progress: bool = False) -> None:
+        from sesh.daemon.activity.rules import MAX_QUESTION, Said, Seen, judge
+
+        said = self._said = Said(state, time.time(), question[:MAX_QUESTION], group, progress)
+        self._take(judge(self._now(), said, Seen(0.0), time.time(), answered=self._answered))
 
     def marked(self, body: bytes) -> None:
         """The shell has printed a mark: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
@@ -151,12 +139,6 @@ class Activity:
         self._due, self._said = False, None
         self._standing = Standing(FAILED if failed else DONE, EXIT, time.time())
 
-    def _word(self) -> Standing:
-        """How it stands by its own word."""
-        from sesh.daemon.activity.rules import Seen, judge
-
-        return judge(self._now(), self._said, Seen(0.0), time.time(), answered=self._answered)
-
     # -- how it stands
 
     @property
@@ -166,14 +148,14 @@ class Activity:
         return said or (not self._due and self._standing is not None and self._standing.state == "waiting")
 
     def standing(self) -> Standing:
-        """How it stands. Where that may have changed unseen since the last look, it is looked at again."""
+        """How it stands, looked at again if that may have changed unseen since the last look."""
         resting = not self._due and not self._timers.is_set("activity")
         if resting and self._now().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
             self._look(again=True)
         return self._now()
 
     def at_this_moment(self) -> Standing:
-        """How it stands, looked at anew, save where it has printed or was typed to so lately that a look is due."""
+        """How it stands, looked at anew, unless it has printed or was typed to so lately that a look is due."""
         if not self._due:
             self._look(again=True)
         return self._now()
@@ -181,28 +163,18 @@ class Activity:
     @property
     def line_begun(self) -> bool:
         """Whether a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
-        pump = self._owner.pump
+        pump = self._pump
         if pump.pty is None or not pump.line_begun:
             return False
         raw = pump.pty.raw()
         return not raw or self._stands_at_prompt(pump.pty, pump.pty.foreground(), raw=raw)
 
-    def as_json(self) -> StandingFacts:
-        """The same as lists and `--status` show it."""
-        return self.standing().as_json()
-
-    def dump(self) -> tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]:
+    def dump(self) -> tuple[StandingState, SaidState | None, int, int]:
         """All of it as plain data."""
-        standing, said = self._now().dump(), self._said.dump() if self._said is not None else None
-        return standing, said, self._begun, self._prompted
+        said = self._said.dump() if self._said is not None else None
+        return self._now().dump(), said, self._begun, self._prompted
 
-    def restore(
-        self,
-        standing: tuple[str, str, float, str],
-        said: tuple[str, float, str, int, bool] | None,
-        begun: int,
-        prompted: int,
-    ) -> None:
+    def restore(self, standing: StandingState, said: SaidState | None, begun: int, prompted: int) -> None:
         """Goes on from what `dump` returned."""
         from sesh.daemon.activity.rules import Said, Standing
 
@@ -214,11 +186,11 @@ class Activity:
         if self._standing is None:
             from sesh.daemon.activity.rules import OUTPUT, WORKING, Standing
 
-            self._standing = Standing(WORKING, OUTPUT, self._owner.facts["created"])
+            self._standing = Standing(WORKING, OUTPUT, self._facts["created"])
         return self._standing
 
     def _group(self) -> int:
-        pty = self._owner.pump.pty
+        pty = self._pump.pty
         return pty.foreground() if pty is not None else 0
 
     # -- looking
@@ -236,7 +208,7 @@ class Activity:
         if rules.streams(before, said, silent):
             self._timers.set("activity", max(FIRST_LOOK - silent, _SOON), self._look)
             return
-        self._due = False  # first: where looking fails, the next output has it tried again
+        self._due = False  # first: if looking fails, the next output has it tried again
         seen = self._seen(silent)
         holds = said is not None and rules.holds(said, seen)
         asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
@@ -253,21 +225,20 @@ class Activity:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
-        """Keeps how it stands now; that is an event where it is something else than before."""
+        """Keeps how it stands now; an event, if it is something else than before."""
         before, self._standing, self._answered = self._now(), standing, False
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
-            self._owner.emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
-        if self.on_look is not None:
-            self.on_look()
+            self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
+        self._looked()
 
     def _seen(self, silent: float) -> Seen:
         """Asks the terminal and the kernel."""
         from sesh.daemon.activity.rules import Seen
         from sesh.daemon.pty import syscalls
 
-        pump = self._owner.pump
-        pty, leader = pump.pty, int(self._owner.facts["pid"])
+        pump = self._pump
+        pty, leader = pump.pty, self._facts["pid"]
         now = time.monotonic()
         elapsed, self._looked_at = now - self._looked_at, now
         group = pty.foreground() if pty is not None and pump.running else 0
@@ -277,29 +248,34 @@ class Activity:
         prompt = self._stands_at_prompt(pty, group, raw=raw)
         if prompt and group != self._begun:
             return Seen(silent, group=group, prompt=True)
-        found = syscalls.foreground(group, leader, pty.device)
-        asks = prompt or ((found.reads or not found.told) and not raw and (found.reads or not pty.echoes()))
-        reads = found.reads or asks
+        program = syscalls.foreground(group, leader, pty.device)
+        asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
+        reads = program.reads or asks
         return Seen(
             silent,
             group=group,
             reads=reads,
             asks=asks,
-            busy=self._computed(found, elapsed),
+            busy=self._computed(program, elapsed),
             begun=bool(self._begun),
             question=self._question(line=not raw) if reads else "",
         )
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Whether the foreground is a shell at its prompt, by its own word or the kernel's."""
-        own = group == int(self._owner.facts["pid"]) and bool(self._owner.facts.get("shell"))
-        return group == self._prompted or _at_prompt(pty, raw=raw, own=own)
+        if group == self._prompted:
+            return True
+        if not platform.LINUX:  # without /proc only the session's own shell is known to be one
+            return raw and group == self._facts["pid"] and bool(self._facts.get("shell"))
+        from sesh.daemon.shell.shells import at_prompt
 
-    def _computed(self, found: Foreground, elapsed: float) -> bool:
+        return at_prompt(pty)
+
+    def _computed(self, program: Foreground, elapsed: float) -> bool:
         """Whether the foreground has used the processor since the last look, or is made up of others now."""
-        (ticks, members), self._used = self._used, (found.ticks, found.members)
-        seconds = (found.ticks - ticks) / os.sysconf("SC_CLK_TCK")
-        return found.runs or found.members != members or seconds > _COMPUTES * elapsed
+        (ticks, members), self._used = self._used, (program.ticks, program.members)
+        seconds = (program.ticks - ticks) / os.sysconf("SC_CLK_TCK")
+        return program.runs or program.members != members or seconds > _COMPUTES * elapsed
 
     def _question(self, *, line: bool) -> str:
         """The words before the cursor; while somebody types behind them, those before that: no event tells of keys.
@@ -308,20 +284,11 @@ class Activity:
         """
         from sesh.daemon.activity.rules import question
 
-        log = self._owner.pump.log
+        log = self._pump.log
         by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         self._answered = self._answered or answered
-        if answered or self._keys == 0 or not self._owner.pump.line_begun:
+        if answered or self._keys == 0 or not self._pump.line_begun:
             self._keys, self._by_line = 0, line
             self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
         return self._asked
-
-
-def _at_prompt(pty: Pty, *, raw: bool, own: bool) -> bool:
-    """Whether a shell waits for a command line; without /proc only the session's own is known to be one."""
-    if not platform.LINUX:
-        return own and raw
-    from sesh.daemon.shell.shells import at_prompt
-
-    return at_prompt(pty)

@@ -48,23 +48,23 @@ class Hooks:
         self._left, self._counted_at = float(BURST), time.monotonic()
 
     def run(self, event: Event) -> None:
-        """Starts the hook for an event, where the user has one."""
+        """Starts the hook for an event, if the user has one."""
         kind = KINDS.get(event["event"], "")
         if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _mentioned(kind):
             return
-        variables = self._variables(kind, event)
-        self._fork(kind, lambda: _become_hook(kind, variables, self._facts["directory"]))
+        self._fork(kind, self._variables(kind, event), None)
 
     def tell(self, kind: str, event: Event) -> None:
-        """Tells the person on a terminal; where there is none, or it cannot, starts the hook (empty: there is none)."""
-        variables = self._variables(kind or "on_bell", event)
+        """Tells the person on a terminal; if there is none, or it cannot, starts the hook (empty: there is none)."""
+        kind = kind or "telling"
+        variables = self._variables(kind, event)
         for key in ("state", "why", "question"):
             variables[f"SESH_{key.upper()}"] = str(event.get(key) or "")[:_LONGEST].replace("\0", "")
-        told: Words = {"name": self._facts["name"], "state": event["state"], "question": variables["SESH_QUESTION"]}
-        self._fork(kind or "telling", lambda: _tell_or_become_hook(kind, told, variables, self._facts["directory"]))
+        question = variables["SESH_QUESTION"]
+        self._fork(kind, variables, {"name": self._facts["name"], "state": event["state"], "question": question})
 
-    def _fork(self, kind: str, become: Callable[[], NoReturn]) -> None:
-        """Starts a child that becomes something, if not too many were started lately."""
+    def _fork(self, kind: str, variables: dict[str, str], message: Words | None) -> None:
+        """Starts a child for a hook, if not too many were started lately."""
         now = time.monotonic()
         self._left = min(float(BURST), self._left + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
@@ -78,7 +78,7 @@ class Hooks:
             self._faults.note(f"the hook {kind} was not started", error)
             return
         if pid == 0:
-            become()
+            _become(kind, variables, self._facts["directory"], message)
         self._running[pid] = kind
 
     def dump(self) -> dict[int, str]:
@@ -130,45 +130,47 @@ def _mentioned(kind: str) -> bool:
         return False
 
 
-def _become_hook(kind: str, variables: dict[str, str], directory: str) -> NoReturn:
-    """In the child: reads the settings, and becomes the shell that runs the hook; exits with 0 where there is none."""
-    try:
-        _detach()
-        _become(config.load().hooks.get(kind), variables, directory)
-    finally:
-        os._exit(_NOT_STARTED)
+def _become(kind: str, variables: dict[str, str], directory: str, message: Words | None) -> NoReturn:
+    """In the child: becomes the shell that runs the hook; exits with 0 if there is none.
 
-
-def _tell_or_become_hook(kind: str, told: Words, variables: dict[str, str], directory: str) -> NoReturn:
-    """In the child: tells the person on a terminal, else becomes the hook. Nothing in the settings' quiet hours."""
+    A `message` is shown on a terminal instead, if one can do that; in the settings' quiet hours nothing is done.
+    """
     try:
         _detach()
         settings = config.load()
-        now = time.localtime()
-        if config.in_quiet_hours(settings.quiet, now.tm_hour * 60 + now.tm_min):
+        source = settings.hooks.get(kind)
+        if message is not None:
+            now = time.localtime()
+            quiet = config.in_quiet_hours(settings.quiet, now.tm_hour * 60 + now.tm_min)
+            if quiet or (kind != "on_done" and _shown(message)):
+                source = None
+        if source is None:
             os._exit(0)
-        if kind == "on_done" or not _told(told):
-            _become(settings.hooks.get(kind), variables, directory)
-        os._exit(0)
+        try:
+            os.chdir(directory)
+        except OSError:
+            pass  # it was removed: the root directory will do
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may end while `_shown` asks it
+        os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})
     finally:
         os._exit(_NOT_STARTED)
 
 
-def _told(told: Words) -> bool:
+def _shown(message: Words) -> bool:
     """Has the client that was typed in last, of all sessions of this machine, tell the person; whether it does."""
     from sesh import wire
 
     typed: list[tuple[float, str]] = []
     for name in paths.names():
         try:
-            at = wire.connect(name, 1.0).only("typed", timeout=1.0)[0].get("at")
+            typed_at = wire.connect(name, 1.0).only("typed", timeout=1.0)[0].get("at")
         except (SeshError, OSError):
             continue
-        if isinstance(at, (int, float)):
-            typed.append((at, name))
+        if isinstance(typed_at, (int, float)):
+            typed.append((typed_at, name))
     for _, name in sorted(typed, reverse=True):
         try:
-            if wire.connect(name, 1.0).only("tell", timeout=1.0, **told)[0].get("told") is True:
+            if wire.connect(name, 1.0).only("tell", timeout=1.0, **message)[0].get("told") is True:
                 return True
         except (SeshError, OSError):
             continue
@@ -185,15 +187,3 @@ def _detach() -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-
-
-def _become(source: str | None, variables: dict[str, str], directory: str) -> NoReturn:
-    """Becomes the shell that runs a hook; exits with 0 where there is none."""
-    if source is None:
-        os._exit(0)
-    try:
-        os.chdir(directory)
-    except OSError:
-        pass  # it was removed: the root directory will do
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that ends while it is asked must not end this
-    os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})

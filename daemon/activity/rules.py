@@ -12,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.schema import StandingFacts
 
+    StandingState = tuple[str, str, float, str]
+    SaidState = tuple[str, float, str, int, bool]
+
 WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
 """Why: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
@@ -34,20 +37,12 @@ class Standing:
     def __init__(self, state: str, why: str, since: float, question: str = "") -> None:
         self.state, self.why, self.since, self.question = state, why, since, question
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Standing) and self.dump() == other.dump()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Standing{self.dump()!r}"
-
-    def dump(self) -> tuple[str, str, float, str]:
+    def dump(self) -> StandingState:
         """All of it as plain data, in the order in which the constructor takes it."""
         return self.state, self.why, self.since, self.question
 
     def as_json(self) -> StandingFacts:
-        """The same as lists and `--status` show it."""
+        """As lists and `--status` show it."""
         since = moments.exact_stamp(self.since)
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
 
@@ -55,7 +50,7 @@ class Standing:
 class Said:
     """The program's own word: one of STATES, since when, the question, and the process group that it speaks for.
 
-    `group` is 0 where the word holds whoever has the terminal. `progress`: it came as OSC 9;4, which takes back only
+    `group` is 0 if the word holds whoever has the terminal. `progress`: it came as OSC 9;4, which takes back only
     what it said itself.
     """
 
@@ -64,7 +59,7 @@ class Said:
     def __init__(self, state: str, since: float, question: str = "", group: int = 0, progress: bool = False) -> None:
         self.state, self.since, self.question, self.group, self.progress = state, since, question, group, progress
 
-    def dump(self) -> tuple[str, float, str, int, bool]:
+    def dump(self) -> SaidState:
         """All of it as plain data, in the order in which the constructor takes it, `progress` last."""
         return self.state, self.since, self.question, self.group, self.progress
 
@@ -97,14 +92,14 @@ class Seen:
 
 
 def holds(said: Said, seen: Seen) -> bool:
-    """Whether the program's own word still holds. That it works ends with its job, and where it asks for a line."""
+    """Whether the program's own word still holds. That it works ends with its job, and when it asks for a line."""
     return said.state != WORKING or (said.group in (0, seen.group) and not seen.asks)
 
 
 def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answered: bool = False) -> Standing:
     """How the session stands. `said` must hold; `now`: seconds since the epoch.
 
-    `since` goes on where it stood so before, with the same question, and nobody has answered that meanwhile.
+    `since` goes on if it stood so before, with the same question, and nobody has answered that meanwhile.
     """
     if said is not None:
         again = (before.state, before.question) == (said.state, said.question) and not answered
@@ -128,18 +123,18 @@ def streams(before: Standing, said: Said | None, silent: float) -> bool:
 
 
 def next_look(standing: Standing, silent: float) -> float | None:
-    """Seconds after output stopped at which to look again; None where nothing is left to learn until there is some."""
+    """Seconds after output stopped at which to look again; None if nothing is left to learn until there is some."""
     if silent < SETTLED:
         return SETTLED
     if standing.state != WORKING and standing.why != QUIET:
         return None
-    return next((each for each in LOOKS if each > silent), None)
+    return next((seconds for seconds in LOOKS if seconds > silent), None)
 
 
 def question(tail: bytes, *, line: bool) -> str:
     """The words before the cursor, from the end of the output. `line`: the program reads a line, and so asks for one.
 
-    Else, where the cursor was moved about, nothing is known of what stands before it.
+    Else nothing is known of what stands before it if the cursor was moved about.
     """
     import re
 

@@ -1,7 +1,7 @@
 """Tells the person, once, that the session needs one: on the terminal that was typed in last, else by the user's hooks.
 
-Nothing is told while somebody looks: while a client is attached whose terminal is not known to be out of focus. A child
-process asks the daemons of this machine which terminal that is, so that nothing here waits.
+Silent while somebody may look: while an attached terminal has the focus, or does not say so. A child process asks
+the daemons of this machine which terminal that is, so that nothing here waits.
 """
 
 from __future__ import annotations
@@ -10,23 +10,12 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
 
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
     from sesh.loop.timers import Timers
     from sesh.schema import Event, Facts
-
-    class Owner(Protocol):
-        """The session."""
-
-        facts: Facts
-        clients: Clients
-        timers: Timers
-        ended_on_request: bool
-
-        def get_hooks(self) -> Hooks: ...
-
 
 BETWEEN = 60.0
 """Seconds between two tellings of one session, at the least."""
@@ -35,13 +24,13 @@ _STATES = {"waiting": "on_waiting", "failed": "on_failed", "done": "on_done"}
 
 
 class Telling:
-    """What one session has to tell."""
+    """What one session has to tell. `hooks` returns those of the user."""
 
-    def __init__(self, owner: Owner) -> None:
-        self._owner, self._timers = owner, owner.timers
+    def __init__(self, facts: Facts, clients: Clients, timers: Timers, hooks: Callable[[], Hooks]) -> None:
+        self._facts, self._clients, self._timers, self._hooks = facts, clients, timers, hooks
         self._told_at = -BETWEEN
         self._later: Event | None = None
-        """What is to be told once the last telling is long enough ago."""
+        """To be told once the last telling is long enough ago."""
 
     def event(self, event: Event) -> None:
         """Tells of an event, if it says that a person is needed, or is good to know."""
@@ -53,19 +42,19 @@ class Telling:
         elif kind == "bell":
             if self._later is None:
                 self._tell({**event, "state": "bell", "why": "bell", "question": None})
-        elif kind == "exited" and not self._owner.ended_on_request:
+        elif kind == "exited":
             code = event.get("exit_code")
             state = "done" if code == 0 else "failed"
             question = f"exited {code}" if code is not None else f"ended by signal {event.get('signal')}"
             self._tell({**event, "state": state, "why": "exit", "question": question})
 
     @property
-    def _seen(self) -> bool:
+    def _watched(self) -> bool:
         """Whether somebody looks at the session."""
-        return any(client.focused is not False for client in self._owner.clients.all)
+        return any(client.person.focused is not False for client in self._clients.all)
 
     def _tell(self, event: Event) -> None:
-        if self._seen or (self._owner.facts.get("labels") or {}).get("mute") == "1":
+        if self._watched or (self._facts.get("labels") or {}).get("mute") == "1":
             return
         left = self._told_at + BETWEEN - time.monotonic()
         if left > 0 and event["event"] != "exited":
@@ -74,7 +63,7 @@ class Telling:
                 self._timers.set("tell", left, self._tell_later)
             return
         self._told_at = time.monotonic()
-        self._owner.get_hooks().tell(_STATES.get(event["state"], ""), event)
+        self._hooks().tell(_STATES.get(event["state"], ""), event)
 
     def _tell_later(self) -> None:
         later, self._later = self._later, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from errno import EAGAIN
 
-from sesh import bounds, protocol, wire
+from sesh import bounds, moments, protocol, wire
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.lean import deque
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sesh.vt.screen import Stacks
 
     class Wanted(TypedDict):
-        """What a request that is answered at the session's end wants with that."""
+        """What belongs into the answer to a request at the session's end."""
 
         output: bool
 
@@ -98,7 +98,7 @@ class Connection:
         self._acknowledged = self._told = 0
         """The newest INPUT that the program has, and that the other side was told of."""
         self._follows = -1
-        """The position that OUTPUT reached which was sent last; -1 where MORE must not follow."""
+        """End position of the last OUTPUT or MORE, behind which MORE may follow; -1: it must not."""
         self._out: deque[memoryview] = deque()
 
     @property
@@ -126,7 +126,7 @@ class Connection:
         )
 
     def receive(self) -> bool:
-        """Puts the frames that have come into the backlog; False where the other side closed. Raises ProtocolError."""
+        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError."""
         try:
             data = self.socket.recv(_READ)
         except OSError as error:
@@ -159,7 +159,7 @@ class Connection:
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(
-                    list(self._out) if len(self._out) <= 64 else [self._out[at] for at in range(64)]
+                    list(self._out) if len(self._out) <= 64 else [self._out[index] for index in range(64)]
                 )
             except OSError as error:
                 if error.errno == EAGAIN:
@@ -212,7 +212,7 @@ class Connection:
             self.reader.was_sent(len(screen))
 
     def pass_on(self, log: OutputLog, block: bytes) -> None:
-        """Sends the block that was appended last, at once where nothing waits before it; else as `feed` does."""
+        """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does."""
         reader = self.reader
         position, size = log.head - len(block), len(block)
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
@@ -235,19 +235,14 @@ class Connection:
             self.flush()
 
     def _before(self, reader: Reader, size: int) -> bytes:
-        """What goes before so many bytes of output: the header, and the frames that have waited for it."""
-        position = reader.position
+        """What goes before so many bytes of output: the ACK that is due, the frames that have waited, the header."""
+        position, waiting = reader.position, self.before_output
         if reader.brief and position == self._follows:
-            before = protocol.header(protocol.MORE, size)
+            header = protocol.header(protocol.MORE, size)
         else:
-            before = protocol.numbered_header(protocol.OUTPUT, position, size)
-        self._follows = position + size
-        if self.before_output:
-            before = self.before_output + before
-            self.before_output = b""
-        if self._acknowledged:
-            before = self._ack() + before
-        return before
+            header = protocol.numbered_header(protocol.OUTPUT, position, size)
+        self._follows, self.before_output = position + size, b""
+        return self._ack() + waiting + header
 
     def acknowledge(self, number: int) -> None:
         """Notes that the program has INPUT up to `number`; the next output, or `queue_ack`, carries the ACK."""
@@ -255,20 +250,21 @@ class Connection:
 
     def queue_ack(self) -> None:
         """Queues the ACK that is due."""
-        if self._acknowledged:
-            self.queue(self._ack())
+        self.queue(self._ack())
 
     def _ack(self) -> bytes:
-        """The ACK that is due: empty where one more INPUT is acknowledged than by the last one."""
+        """The ACK that is due, empty if none is. It says no number if that is one more than the last one's."""
+        if not self._acknowledged:
+            return b""
         before, self._told, self._acknowledged = self._told, self._acknowledged, 0
         if self._told == before + 1 and self.reader is not None and self.reader.brief:
             return protocol.frame(protocol.ACK)
         return protocol.numbered(protocol.ACK, self._told, b"")
 
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
-        """Answers a request, with bytes where the answer has any."""
-        for at in range(0, len(data), protocol.CHUNK):
-            self.queue(protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]))
+        """Answers a request, with bytes if it has any."""
+        for start in range(0, len(data), protocol.CHUNK):
+            self.queue(protocol.frame(protocol.DATA, data[start : start + protocol.CHUNK]))
         self.queue(protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values}))
         self.unanswered -= 1
 
@@ -318,46 +314,64 @@ REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
+class Origin:
+    """Where a client comes from: its process, its terminal, its ssh agent; and `token`, by which it comes back."""
+
+    __slots__ = ("auth_sock", "pid", "since", "token", "tty")
+
+    def __init__(self, hello: Mapping[str, object]) -> None:
+        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
+        self.token = str(hello.get("client") or "")[:64]
+        self.tty = plain(str(hello.get("tty") or "")[:256])
+        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
+        self.since = time.time()
+
+
+class Person:
+    """The person at a client."""
+
+    __slots__ = ("focused", "tells", "titled", "typed_at")
+
+    def __init__(self, hello: Mapping[str, object]) -> None:
+        self.tells = hello.get("tells") is True
+        """Whether the terminal can tell them something."""
+        self.titled = hello.get("title") is True
+        """Whether they see what runs in the title of its window."""
+        self.typed_at = time.time()
+        """When they last typed; attaching counts."""
+        self.focused: bool | None = None
+        """Whether the terminal has the focus; None for unknown."""
+
+
+_MADE_ANEW = ("flow", "origin", "person", "replies", "titled", "uncover", "viewport")
+"""Attributes of a client that another process image does not get by their names."""
+
+
 class Client(Reader):
     """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
 
     __slots__ = (
-        "auth_sock", "brief", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines",
-        "max_lines", "mode", "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies",
-        "shown", "since", "size", "tells", "titled", "token", "told", "tty", "typed_at", "unacknowledged", "uncover",
-        "viewport", "wants_screen",
+        "brief", "creator", "flow", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode", "needed_at",
+        "needs", "notice", "number", "origin", "person", "read_only", "remote", "replies", "shown", "size",
+        "unacknowledged", "uncover", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, 0)
         self.number = number
-        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
-        self.token = str(hello.get("client") or "")[:64]
-        self.tty = plain(str(hello.get("tty") or "")[:256])
-        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
+        self.origin, self.person = Origin(hello), Person(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
         self.flow: Flow | None = None
-        """How much may be on its way over its link, where it says what it has got."""
+        """How much may be on its way over its link, if it says what it has got."""
         if self.remote and hello.get("got") is True:
             from sesh.daemon.clients.flow import Flow
 
             self.flow = Flow()
         self.brief = self.remote and hello.get("brief") is True
-        self.titled = hello.get("title") is True
-        """Whether it shows what runs in the title of its window."""
-        self.told: tuple[str, str] = ("", "")
-        """The session's name, and what runs, as it was told."""
         self.creator = connection.creator
         """Whether the session was just made for it."""
-        self.since = time.time()
-        self.tells = hello.get("tells") is True
-        """Whether its terminal can tell a person something."""
-        self.typed_at = self.since
-        """When it last typed; attaching counts."""
-        self.focused: bool | None = None
-        """Whether its terminal has the focus; None for unknown."""
         self.last_typed = 0
         """When it last typed, as a number that grows with each typing of any client; 0 for never."""
         self.mode = RAW
@@ -385,6 +399,18 @@ class Client(Reader):
         self.unacknowledged = 0
         """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
 
+    def dump(self) -> dict[str, object]:
+        """Facts for another process image, by names that any sesh knows; `flow` and `replies` go by themselves."""
+        parts = (self, self.origin, self.person)
+        return {name: getattr(part, name) for part in parts for name in part.__slots__ if name not in _MADE_ANEW}
+
+    def restore(self, values: Mapping[str, object]) -> None:
+        """Goes on from what `dump` returned, of this sesh or an older one."""
+        for part in (self, self.origin, self.person):
+            for name in part.__slots__:
+                if name in values and name not in _MADE_ANEW:
+                    setattr(part, name, values[name])
+
     def fed(self) -> bool:
         return self.mode == RAW and self.needs in ("", REPAINT)
 
@@ -402,25 +428,30 @@ class Client(Reader):
         if self.flow is not None:
             self.flow.add(size, time.monotonic())
 
-    def need(self, what: str) -> None:
+    def need(self, need: str) -> None:
         """Notes that the client needs a screen; a greater need that it has already is kept."""
-        if _NEEDS.index(what) > _NEEDS.index(self.needs):
-            self.needs = what
+        if _NEEDS.index(need) > _NEEDS.index(self.needs):
+            self.needs = need
             self.needed_at = time.monotonic()
 
     def as_event(self) -> Event:
         """The client as events show it."""
-        return {"client": self.number, "pid": self.pid, "tty": self.tty, "read_only": self.read_only}
+        return {
+            "client": self.number,
+            "pid": self.origin.pid,
+            "tty": self.origin.tty,
+            "read_only": self.read_only,
+        }
 
-    def as_status(self, since: str) -> AttachedClient:
-        """The client as `--status` shows it; `since`: when it attached."""
+    def as_status(self) -> AttachedClient:
+        """The client as `--status` shows it."""
         return {
             "id": self.number,
-            "pid": self.pid,
-            "tty": self.tty,
+            "pid": self.origin.pid,
+            "tty": self.origin.tty,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": since,
+            "since": moments.stamp(self.origin.since),
             "read_only": self.read_only,
             "mode": self.mode,
         }

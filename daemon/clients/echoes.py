@@ -14,9 +14,12 @@ from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sesh.daemon.clients.connection import Client
-    from sesh.daemon.clients.relay import Relay
-    from sesh.daemon.pty.pump import Pump
+    from sesh.daemon.pty.output_log import OutputLog
+    from sesh.daemon.screen.model import Model
+    from sesh.loop.timers import Timers
 
 ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
@@ -27,10 +30,10 @@ _LOOKED_AT = 4 << 10
 
 
 class Echoes:
-    """Loaded for the first client that predicts."""
+    """Made for the first client that predicts. `flags` returns those of the terminal."""
 
-    def __init__(self, relay: Relay, pump: Pump) -> None:
-        self._relay, self._pump, self._timers = relay, pump, relay.timers
+    def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
+        self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
         self._unechoed: set[Client] = set()
         """Clients whose last text was not echoed."""
@@ -40,17 +43,16 @@ class Echoes:
         """By client that predicts, of each INPUT: when it was taken, its number, its keys, and the log's head then."""
 
     def model(self, client: Client) -> None:
-        """Sends a client what makes a model of the screen, empty where that cannot be had now; it predicts from now
-        on."""
+        """Sends a client that predicts from now on a model of the screen; empty if that cannot be had now."""
         from sesh.vt.render.replay import replay
 
-        relay, model = self._relay, self._relay.model
+        model = self._model
         self._taken.setdefault(client, deque())
         screen = b""
         raw = client.mode == RAW and not client.needs
         if raw and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
-            client.connection.feed(relay.log)
+            client.connection.feed(self._log)
         if len(screen) > protocol.CHUNK:
             screen = b""
         self.tell_flags()
@@ -63,7 +65,7 @@ class Echoes:
         """The program has this INPUT of a client."""
         taken = self._taken.get(client)
         if taken is not None:
-            taken.append((time.monotonic(), number, keys, self._relay.log.head))
+            taken.append((time.monotonic(), number, keys, self._log.head))
             self._timers.ensure(("echo", client.number), ECHO_TIME, lambda: self._tell_echoed(client))
 
     def _tell_echoed(self, client: Client) -> None:
@@ -88,11 +90,11 @@ class Echoes:
     def _urgent(self, client: Client, keys: bytes, head: int) -> bool:
         """Whether the client may have shown a wrong guess of these keys, or guesses nothing before it is told of them.
 
-        Not of text that stands in what has come since, nor of text after such as was not echoed: that is not shown.
+        No if the output since contains the text, or if earlier text was not echoed: then the client draws no guess.
         """
         if not keys or not keys.isascii() or not keys.decode().isprintable():
             return True
-        log = self._relay.log
+        log = self._log
         if keys.isspace():  # its echo may be no more than a move of the cursor
             return log.head == head
         if keys in log.bytes(head, min(log.head, head + _LOOKED_AT)):
@@ -105,7 +107,7 @@ class Echoes:
 
     def tell_flags(self) -> None:
         """Output has come, and is not passed on yet: tells whether it is still the same terminal."""
-        flags = self._terminal()
+        flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
             for client in self._taken:
@@ -123,8 +125,8 @@ class Echoes:
         connection.flush()
 
     def _echoed(self, client: Client, number: int) -> bytes:
-        """The frame: empty where the client can tell from the last one what would stand in it."""
-        before, head = self._told.get(client), self._relay.log.head
+        """The frame: empty if its content follows from the last one."""
+        before, head = self._told.get(client), self._log.head
         if number:
             self._told[client] = number
         if client.brief and before is not None and number == before + 1 and client.position == head:
@@ -139,7 +141,3 @@ class Echoes:
         client.connection.before_output = b""
         self._timers.clear(("echo", client.number))
         self._timers.clear(("ride", client.number))
-
-    def _terminal(self) -> int:
-        pty = self._pump.pty
-        return pty.flags() if pty is not None else 0

@@ -2,7 +2,7 @@
 
 The buffers on the way (sockets, pipes, ssh's window, TCP) hold megabytes, which is many seconds on a slow link. So the
 client says how much it has got, and no more is sent than passes in a fraction of a second: the window grows while it
-comes in as fast as it can, and shrinks where it queues (as LEDBAT's does, RFC 6817). Pure: no I/O, the time is an
+comes in as fast as it can, and shrinks when it queues (as LEDBAT's does, RFC 6817). Pure: no I/O, the time is an
 argument.
 """
 
@@ -24,7 +24,7 @@ _SHARE = 0.3  # of a new measurement of the rate, and of a longer way
 
 
 class Flow:
-    """What one client was sent and has got, counted in bytes of OUTPUT and SCREEN since it came.
+    """Bytes of OUTPUT and SCREEN that one client was sent and has got since it came.
 
     `window`: bytes that may be on their way. `slow`: whether the link, and nothing else, is what holds output up.
     `rate`: bytes a second that come through, 0 before that is known.
@@ -38,12 +38,12 @@ class Flow:
         self._moments: deque[tuple[int, float, bool]] = deque()
         """Counts of what was sent, when they were reached, and whether nothing else was on its way then."""
         self._shortest = float("inf")
-        """Seconds from here to there and back where nothing queues."""
+        """Seconds from here to there and back if nothing queues."""
         self._limited = False
         self._arrived_at = self._shrunk_at = 0.0
 
     def dump(self) -> list[int]:
-        """What the constructor takes to go on; the link is measured anew."""
+        """Arguments of the constructor to go on; the link is measured anew."""
         return [self._sent, self._got]
 
     @property
@@ -84,21 +84,22 @@ class Flow:
             return False
         passed, self._got = count - self._got, count
         since, self._arrived_at = now - self._arrived_at, now
-        moment = None
+        newest = None
         while self._moments and self._moments[0][0] <= count:
-            moment = self._moments.popleft()
-        if moment is None:
+            newest = self._moments.popleft()
+        if newest is None:
             return passed > 0
-        took = now - moment[1]
+        _, sent_at, alone = newest
+        took = now - sent_at
         if took < self._shortest:
             self._shortest = took
-        elif moment[2]:  # the way has become longer
+        elif alone:  # nothing else was on its way: the way itself has become longer
             self._shortest += _SHARE * (took - self._shortest)
         queued = took - self._shortest
         self.slow = queued > _SHORT
         if self.slow and 0 < since < took:
             self.rate = self.rate + _SHARE * (passed / since - self.rate) if self.rate else passed / since
-        if queued > _LONG and moment[1] > self._shrunk_at:  # once for what was sent by one window
+        if queued > _LONG and sent_at > self._shrunk_at:  # once for what was sent by one window
             self._shrunk_at = now
             self.window = max(LEAST, min(self.window, int(self.window * _LONG / queued)))
         elif not self.slow and self._limited:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sesh.schema import Record
 
     class ListenerState(TypedDict):
-        """What a process that has the descriptor needs to go on listening."""
+        """The listener, for a process that has its descriptor."""
 
         name: str
         folder: str
@@ -46,7 +46,7 @@ class Listener:
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
         """Takes a name, and removes what a lost session of that name left.
 
-        `check` is called before anything changes, when the lock is there. Raises what it raises, Exists where a session
+        `check` is called before anything changes, when the lock is there. Raises what it raises, Exists if a session
         of that name runs, Refused for files that are not ours to remove.
         """
         with paths.locked(paths.directory()):
@@ -67,7 +67,7 @@ class Listener:
         return own
 
     def dump(self) -> ListenerState:
-        """What a process that has the descriptor needs to go on listening."""
+        """The listener, for a process that has its descriptor."""
         return {
             "name": self.name,
             "folder": self.folder,
@@ -76,7 +76,7 @@ class Listener:
         }
 
     def accept(self) -> socket.socket | None:
-        """A new connection of the same user; None where there is none. Raises Refused where it is another user's."""
+        """A new connection of the same user; None if there is none. Raises Refused if it is another user's."""
         try:
             opened = lean.accept(self.socket)
         except OSError as error:
@@ -94,7 +94,7 @@ class Listener:
     ) -> None:
         """Moves the socket to another name, after `record` has written what belongs to it; `done` removes the old one.
 
-        Raises Exists where that name is a session's, a lost one's too, and what `record` raises; then nothing has
+        Raises Exists if that name is a session's, a lost one's too, and what `record` raises; then nothing has
         changed.
         """
         with paths.locked(self.folder):
@@ -113,7 +113,7 @@ class Listener:
                 done()
 
     def restore(self) -> bool:
-        """Makes the socket again where something removed it. Whether it did: then `socket` is a new one."""
+        """Makes the socket again if something removed it. Whether it did: then `socket` is a new one."""
         with paths.locked(self.folder):
             if self._ours():
                 return False
@@ -124,7 +124,7 @@ class Listener:
             return True
 
     def release(self, number: str = "") -> None:
-        """Removes the session's files, where they are still its own, and closes the socket. `number`: its id.
+        """Removes the session's files, if they are still its own, and closes the socket. `number`: its id.
 
         Files that stayed would look like a session that was lost: what fails is tried again. Raises OSError, Refused.
         """
@@ -144,7 +144,7 @@ class Listener:
         self.close()
 
     def leave(self) -> None:
-        """Removes the socket, where it is still its own, and stops listening; the other files stay. Raises OSError."""
+        """Removes the socket, if it is still its own, and stops listening; the other files stay. Raises OSError."""
         with paths.locked(self.folder):
             if self._ours():
                 os.unlink(self._path(self.name))
@@ -160,10 +160,10 @@ class Listener:
     def _ours(self) -> bool:
         """Whether the file of the session's name is the socket that this listener made."""
         try:
-            found = os.lstat(self._path(self.name))
+            status = os.lstat(self._path(self.name))
         except FileNotFoundError:
             return False
-        return (found.st_dev, found.st_ino) == self._identity
+        return (status.st_dev, status.st_ino) == self._identity
 
     def _bind(self) -> tuple[socket.socket, tuple[int, int]]:
         """A listening socket, made under a temporary name and moved into place once it accepts."""
@@ -177,7 +177,7 @@ class Listener:
             with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
                 opened.bind(address)
                 opened.listen(BACKLOG)
-            found = os.lstat(whole)
+            status = os.lstat(whole)
             os.rename(whole, self._path(self.name))
         except OSError:
             opened.close()
@@ -186,7 +186,7 @@ class Listener:
             except FileNotFoundError:
                 pass  # it was not even made
             raise
-        return opened, (found.st_dev, found.st_ino)
+        return opened, (status.st_dev, status.st_ino)
 
 
 def _forget_record(name: str) -> None:
@@ -200,7 +200,7 @@ def clear(name: str) -> None:
     """Removes what a lost session of this name left, and nothing of this process's own session. The caller holds the
     directory's lock.
 
-    Raises Exists where it runs, Refused where the files are another machine's or not sesh's.
+    Raises Exists if it runs, Refused if the files are another machine's or not sesh's.
     """
     has_socket = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
     record = records.read(name)

@@ -34,7 +34,7 @@ class Clients:
         """How often another client has begun to type."""
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
-        """By the token of a client that has left: its newest INPUT's number, where it was fed to, whether raw."""
+        """By the token of a client that has left: its newest INPUT's number, its position, whether it was fed raw."""
 
     def __len__(self) -> int:
         return len(self.all)
@@ -47,8 +47,6 @@ class Clients:
     @property
     def leader(self) -> Client | None:
         """The client that typed last (attaching counts), read-only ones left out."""
-        if len(self.all) == 1:
-            return None if self.all[0].read_only else self.all[0]
         writable = [client for client in self.all if not client.read_only]
         return max(writable, key=lambda client: client.last_typed, default=None)
 
@@ -62,8 +60,9 @@ class Clients:
 
     def remove(self, client: Client, position: int) -> None:
         """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
-        if client.token:
-            self.departed[client.token] = (client.last_input, position, client.mode == RAW and not client.uncover)
+        was_raw = client.mode == RAW and not client.uncover
+        if client.origin.token:
+            self.departed[client.origin.token] = (client.last_input, position, was_raw)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)
@@ -110,7 +109,7 @@ class Clients:
         client.needs = ""
 
     def bring_back(self, client: Client) -> None:
-        """Feeds a client again that was set aside or held, beginning with what it missed: all, where it was held."""
+        """Feeds a client again that was set aside or held, first the lines that it missed: all, if it was held."""
         client.lines = MAX_LINES if client.mode == HELD else client.max_lines
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None
@@ -130,9 +129,8 @@ class Clients:
     def awaited(self, log: OutputLog) -> Client | None:
         """The client for which the program waits: the leader, while it is too far behind."""
         leader = self.leader
-        if leader is None or not leader.fed() or leader.behind(log) <= CLIENT_LAG:
-            return None
-        return leader
+        late = leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
+        return leader if late else None
 
     def answering(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Client, Reader
+    from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.screen.model import Model
@@ -25,10 +26,10 @@ FRAME_TIME = 1 / 30
 TRIM_FROM = RETAINED + (64 << 10)
 """Bytes in the log from which on it is trimmed: a few are dropped at once."""
 ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
-"""Seconds that a client waits for the emulator to catch up before it gets a screen of where the emulator is; and for
-each further one."""
+"""Seconds that a client waits for the emulator before it gets the screen that this has come to; and for each further
+one."""
 _AFTER_IMAGE = float("inf")
-"""A client that gets a screen within an image waits for its end, and gets another one then."""
+"""The client was painted in the middle of an image, and is to be painted again when it ends."""
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
@@ -37,17 +38,20 @@ MAX_NOTICE = 4096
 
 
 class Relay:
-    """Feeds every reader of a session's log as fast as it reads, none at another's cost."""
+    """Feeds every reader of a session's log as fast as it reads, none at another's cost.
 
-    def __init__(self, log: OutputLog, model: Model, clients: Clients, timers: Timers) -> None:
-        self.log, self.model, self.clients, self.timers = log, model, clients, timers
+    `flags` returns those of the terminal (`protocol.echoed`).
+    """
+
+    def __init__(
+        self, log: OutputLog, model: Model, clients: Clients, timers: Timers, flags: Callable[[], int]
+    ) -> None:
+        self.log, self.model, self.clients, self.timers, self._flags = log, model, clients, timers, flags
         self.followers: list[Reader] = []
         self.seen = False
         """Whether any client was ever shown the session."""
-        self.before_output: Callable[[], None] | None = None
-        """Called before output is passed on, while a client predicts."""
-        self.on_output: Callable[[], None] | None = None
-        """Called after output was passed on, while a client shows what runs."""
+        self.echoes: Echoes | None = None
+        """Made for the first client that predicts."""
         self._drawn_at = 0.0
 
     def deliver(self, block: bytes = b"") -> bool:
@@ -57,8 +61,8 @@ class Relay:
         """
         log = self.log
         drawn = late = False
-        if self.before_output is not None:
-            self.before_output()
+        if self.echoes is not None:
+            self.echoes.tell_flags()
         for client in self.clients.all:
             connection = client.connection
             if client.mode == RAW:
@@ -73,23 +77,22 @@ class Relay:
         for follower in self.followers:
             if not follower.connection.blocked:
                 follower.connection.pass_on(log, block)
-        if drawn:
-            self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
-        if self.on_output is not None:
-            self.on_output()
-        if late:
-            for client in self.clients.too_slow(log):
-                self._set_aside(client)
-        self._skip_stuck()
-        return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
-
-    def _skip_stuck(self) -> None:
-        """Goes on at the log's head with the followers that are too far behind and do not read."""
-        log = self.log
-        for follower in self.followers:
-            if follower.behind(log) > FOLLOWER_LAG and self._stuck(follower):
+            if follower.behind(log) > FOLLOWER_LAG and self._stuck(follower):  # it goes on at the log's head
                 follower.skipped += log.head - follower.position
                 follower.position = log.head
+        if drawn:
+            self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
+        if late:
+            self._set_slow_aside()
+        return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
+
+    def get_echoes(self) -> Echoes:
+        """The echoes of what clients that predict type."""
+        if self.echoes is None:
+            from sesh.daemon.clients.echoes import Echoes
+
+            self.echoes = Echoes(self.log, self.model, self.timers, self._flags)
+        return self.echoes
 
     def paused(self) -> bool:
         """Whether the program has to wait: for the emulator, for a screen that a client needs, or for the leader."""
@@ -98,21 +101,18 @@ class Relay:
             return True
         if self.log.head - self.log.base <= CLIENT_LAG and not self.followers:
             return False  # no reader can be far behind
-        awaited = self.clients.awaited(self.log)
-        if awaited is not None:
-            self.timers.ensure("pace", STALLED, self._check_pace)
-            return True
-        for follower in self.followers:
-            if follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower):
-                self.timers.ensure("pace", STALLED, self._check_pace)  # the next turn asks again
-                return True
-        return False
+        waits = self.clients.awaited(self.log) is not None or any(
+            follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower) for follower in self.followers
+        )
+        if waits:
+            self.timers.ensure("pace", STALLED, self._set_slow_aside)  # the next turn asks again
+        return waits
 
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.connection.progress_at > STALLED
 
-    def _check_pace(self) -> None:
-        """Some time after the program began to wait for a client: sets it aside where it does not read."""
+    def _set_slow_aside(self) -> None:
+        """Some time after the program began to wait for a client, or output for its socket: if it does not read."""
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
 
@@ -122,7 +122,7 @@ class Relay:
         self.model.mark(client.position)
 
     def _check_late(self, client: Client) -> None:
-        """Sets a client aside where what waits for it would come too late over its link."""
+        """Sets a client aside if the output that waits for it would come too late over its link."""
         if client.flow is not None and client.fed() and client.flow.too_late(self.log.head - client.position):
             self._set_aside(client)
 
@@ -158,19 +158,18 @@ class Relay:
                 model.step()
         if not model.lag:
             model.catch_up(0)
+        behind = model.lag > 0
         now = time.monotonic()
-        left = False
         for client in waiting:
-            if not model.lag:
-                if client.needed_at == _AFTER_IMAGE and model.in_image:
-                    continue
-                if client.needs != REPAINT or client.position >= model.position:
-                    self._send_screen(client)
+            if behind:
+                due = client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME
+            elif client.needed_at == _AFTER_IMAGE:
+                due = not model.in_image
             else:
-                left = True
-                if client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME:
-                    self._send_screen(client)
-        return left
+                due = client.needs != REPAINT or client.position >= model.position
+            if due:
+                self._send_screen(client)
+        return behind
 
     def uncover(self, client: Client) -> None:
         """Takes the line away that lies over a client's last row; `flush` or the next output sends that."""
@@ -202,12 +201,12 @@ class Relay:
         self.clients.set_aside(client, HELD)
         client.connection.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
         client.connection.flush()
-        self.model.catch_up()  # the screen is wanted soon, and at once where the client leaves
+        self.model.catch_up()  # the screen is wanted soon, and at once if the client leaves
 
     def _from_start(self, client: Client) -> bool:
         """Whether a client gets the session's bytes from the first one on, which needs no emulator.
 
-        The creator does; a later client where those bytes do no more than a screen made from them would.
+        The creator does; a later client does if those bytes do no more than a screen made from them would.
         """
         return (
             client.needs == ATTACH

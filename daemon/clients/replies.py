@@ -16,7 +16,7 @@ from sesh.typed import PASTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from re import Match, Pattern
+    from re import Match
 
 QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
@@ -28,56 +28,6 @@ _KEY_GAP = 0.1
 
 _ESCAPE, _BEL = 0x1B, 0x07
 _CLIPBOARD = b"\x1b]52;"
-
-_KINDS = (
-    "", "da1", "da2", "dsr", "cpr", "decxcpr", "dsr?", "decrqm", "kitty", "modkeys", "window", "decreqtparm",
-    "xtsmgraphics", "",
-)  # fmt: skip
-_CONTROL_REPLY = rb"""\x1b\[(?:
-    \?[0-9;]*c() | >[0-9;]*c() | [0-9;]+n() | [0-9]+;[0-9]+R() | \?[0-9;]+R() | (?: \?[0-9;]*n | [0-9]*\*\{ )()
-  | \??[0-9]+;[0-9]+\$y() | \?[0-9;]+u() | >[0-9;]*m() | [0-9;]+t() | [23];[0-9;]+x() | \?[0-9;]+S()
-  | [?>=][0-?]*[ -/]*[@-~]() )"""
-_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | M[ -\xff]{3,6} | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
-_STRING_KINDS = {
-    b">|": "xtversion", b"!|": "da3", b"$r": "decrqss", b"+r": "xtgettcap", b"!~": "decrqcra",
-    b"G": "graphics", b"l": "window", b"L": "window",
-}  # fmt: skip
-
-
-class _Patterns:
-    """The compiled expressions, made when the first escape comes."""
-
-    __slots__ = ("begun_reply", "begun_string", "control", "key", "report", "reply", "string")
-
-    def __init__(self) -> None:
-        import re
-
-        def match(pattern: bytes) -> Pattern[bytes]:
-            return re.compile(pattern, re.VERBOSE)
-
-        self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+ | [0-9]+;[0-9]+\$ | [0-9]*\*)\Z")
-        self.reply = match(_CONTROL_REPLY + rb"\Z")
-        self.report = match(_REPORT + rb"\Z")
-        self.key = match(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
-        self.string = match(
-            rb"""\x1b(?: \](?: ([0-9]{1,4}); | ([lL]) )[^\x00-\x1f\x7f]*(?:\x07|\x1b\\)
-                       | (?: P[0-9;]*([$+!>][@-~]) | _(G) )[^\x00-\x1f\x7f]*\x1b\\ )"""
-        )
-        self.begun_string = match(
-            rb"""\x1b(?: \](?: [0-9]{1,4}(?: ;[^\x00-\x1f\x7f]* )? | [lL][^\x00-\x1f\x7f]* )
-                       | P(?: [0-9;]+ | [0-9;]*[$+!>](?: [@-~][^\x00-\x1f\x7f]* )? )
-                       | _G[^\x00-\x1f\x7f]* )\x1b?\Z"""
-        )
-        self.control = match(rb"[\x00-\x1f\x7f]")
-
-
-_compiled: list[_Patterns] = []
-
-
-def _patterns() -> _Patterns:
-    if not _compiled:
-        _compiled.append(_Patterns())
-    return _compiled[0]
 
 
 class ReplyFilter:
@@ -177,7 +127,9 @@ class ReplyFilter:
 
     def _copied(self, data: bytes, start: int, passes: bool) -> tuple[int, bool]:
         """The end of a clipboard's content. It may be too long to hold, so it is passed on or dropped as it comes."""
-        control = _patterns().control.search(data, start)
+        from sesh.daemon.clients.reply_forms import CUT
+
+        control = CUT.search(data, start)
         if control is None:
             return len(data), passes
         end = control.start()
@@ -192,48 +144,53 @@ class ReplyFilter:
 
     def _control(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """A control sequence: a key, a report, the start of a paste, or a reply."""
-        patterns = _patterns()
+        from sesh.daemon.clients import reply_forms as forms
+
         end, complete = typed.token(data, start)
         sequence = data[start:end]
         if not complete:
-            hold = self.pending(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
+            hold = self.pending(now) if len(sequence) == 2 else forms.BEGUN_REPLY.match(sequence) is not None
             return self._unfinished(data, start, hold=hold, typed=sequence[2:3] not in (b"<", b"M"))
         if sequence == PASTE:
             self._pasting = True
-        elif patterns.report.match(sequence):
+        elif forms.REPORT.match(sequence):
             return end, True
-        elif (reply := patterns.reply.match(sequence)) is not None:
+        elif (reply := forms.REPLY.match(sequence)) is not None:
             return end, self._expected(reply, now)
         self.typed = True
         return end, True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
         """Whether a control sequence that looks like a reply passes."""
-        kind = _KINDS[reply.lastindex or 0]
+        from sesh.daemon.clients.reply_forms import KEY, KINDS
+
+        kind = KINDS[reply.lastindex or 0]
         if self._close(kind, now):
             return True
-        if kind == "cpr" and _patterns().key.match(reply[0]):  # F3 with Shift, Alt, Ctrl or Meta
+        if kind == "cpr" and KEY.match(reply[0]):
             self.typed = True
             return True
         return False
 
     def _string(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """An OSC, DCS or APC that may be a reply, the key Alt with `]`, `P` or `_`, or a lone Escape."""
-        patterns = _patterns()
+        from sesh.daemon.clients import reply_forms as forms
+
         if data.startswith(_CLIPBOARD, start):
             self._clipboard = self._close("clipboard", now)
             return start + len(_CLIPBOARD), self._clipboard
-        reply = patterns.string.match(data, start)
+        reply = forms.STRING.match(data, start)
         if reply is not None:
             number, title, device, graphics = reply.groups()
-            kind = _command(int(number)) if number else _STRING_KINDS.get(title or device or graphics, "")
+            name = title or device or graphics
+            kind = forms.command_kind(int(number)) if number else forms.STRING_KINDS.get(name, "")
             if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
                 return reply.end(), True
             return reply.end(), self._close(kind, now)
         size = len(data) - start
         if size <= 2:
             return self._unfinished(data, start, hold=self.pending(now), typed=True)
-        if size <= _LONGEST_STRING and patterns.begun_string.match(data, start):
+        if size <= _LONGEST_STRING and forms.BEGUN_STRING.match(data, start):
             return self._unfinished(data, start, hold=True, typed=False)
         self.typed = True
         return start + 2, True
@@ -254,8 +211,3 @@ class ReplyFilter:
             if now - opened <= QUERY_TIMEOUT:
                 return True
         return False
-
-
-def _command(number: int) -> str:
-    """The kind of query that an OSC of this number answers."""
-    return "colour" if number in (4, 5, 21) or 10 <= number <= 19 else ""

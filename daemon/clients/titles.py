@@ -1,6 +1,6 @@
-"""What runs in the session, as clients show it in the title of their window: the program's own title, or its command.
+"""The title of a client's window tells what runs in the session: the program's own title, or its command.
 
-Nothing is polled: the foreground can only have changed unseen where output came, as an echo or a prompt does, so it is
+Nothing is polled: the foreground can only have changed unseen when output came, as an echo or a prompt does, so it is
 looked at once some time after that.
 """
 
@@ -10,23 +10,12 @@ from sesh import protocol, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
 
-    from sesh.daemon.clients.relay import Relay
+    from sesh.daemon.clients.connection import Client
+    from sesh.daemon.clients.registry import Clients
+    from sesh.loop.timers import Timers
     from sesh.schema import Foreground
-
-    class Owner(Protocol):
-        """`title`: what the program last asked for; `titled_by`: the foreground process group at that time."""
-
-        title: str
-        titled_by: int
-
-        @property
-        def name(self) -> str: ...
-
-        def foreground(self) -> Foreground | None:
-            """The program that has the terminal."""
-
 
 SETTLED = 0.2
 """Seconds after output came until the foreground is looked at: a shell starts a command after it has echoed it."""
@@ -35,34 +24,41 @@ LONGEST, MOST_WORDS = 200, 50
 
 
 class Titles:
-    """Tells the clients that want it what runs, whenever that is something else than they were told."""
+    """Tells the clients that want it what runs, whenever that is something else than they were told.
 
-    def __init__(self, owner: Owner, relay: Relay) -> None:
-        self._owner, self._relay = owner, relay
+    `current` returns the session's name, and what runs.
+    """
+
+    def __init__(self, clients: Clients, timers: Timers, current: Callable[[], tuple[str, str]]) -> None:
+        self._clients, self._timers, self._current = clients, timers, current
+        self._wanted = False
+        self._told: dict[Client, tuple[str, str]] = {}
 
     def watch(self) -> None:
-        """Begins where the first client wants to know, ends with the last one."""
-        wanted = any(client.titled for client in self._relay.clients.all)
-        self._relay.on_output = self._look_soon if wanted else None
+        """After a client has come or gone: output counts while any of them wants to know."""
+        self._told = {client: told for client, told in self._told.items() if client in self._clients.all}
+        self._wanted = any(client.person.titled for client in self._clients.all)
 
     def tell_soon(self) -> None:
         """Has `tell` called when what was read so far is on its way to the clients."""
-        self._relay.timers.ensure("title", 0, self.tell)
+        self._timers.ensure("title", 0, self.tell)
 
-    def _look_soon(self) -> None:
-        self._relay.timers.ensure("foreground", SETTLED, self.tell)
+    def look_soon(self) -> None:
+        """Output has come."""
+        if self._wanted:
+            self._timers.ensure("foreground", SETTLED, self.tell)
 
     def tell(self) -> None:
         """Tells those that do not know it what runs."""
-        name, text = self._owner.name, self._runs()
-        for client in self._relay.clients.all:
-            if client.titled and client.told != (name, text):
-                client.told = (name, text)
+        name, text = shown = self._current()
+        for client in self._clients.all:
+            if client.person.titled and self._told.get(client) != shown:
+                self._told[client] = shown
                 client.connection.queue(protocol.message(protocol.TITLE, {"name": name, "text": text}))
 
-    def _runs(self) -> str:
-        """The title, if the program that set it has the terminal, be it the shell; else the command that has it."""
-        foreground = self._owner.foreground()
-        titled = self._owner.title and (foreground["pid"] if foreground else 0) == self._owner.titled_by
-        command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
-        return wording.one_line(self._owner.title if titled or not command else command)[:LONGEST]
+
+def what_runs(title: str, titled_by: int, foreground: Foreground | None) -> str:
+    """The title, if the program that set it (`titled_by`) has the terminal, be it the shell; else its command."""
+    titled = title and (foreground["pid"] if foreground else 0) == titled_by
+    command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
+    return wording.one_line(title if titled or not command else command)[:LONGEST]

@@ -55,9 +55,10 @@ CHECKPOINT_AFTER = 1.0
 class Pump:
     """The program's two directions, and when something last passed.
 
-    `deliver` sends the block that was added to the log to its readers, and returns whether all of them have it.
-    `stirred` is called if the program has written, or a unit was typed. `found` is called with each finding of the
-    query scanner and the position behind it. `checkpoint` is called some time after output came.
+    `passing` returns what anybody may see of a block. `deliver` sends the block that was added to the log to its
+    readers, and returns whether all of them have it. `stirred` is called if the program has written, or a unit was
+    typed. `found` is called with each finding of the query scanner and the position behind it. `checkpoint` is called
+    some time after output came.
     """
 
     def __init__(
@@ -66,25 +67,21 @@ class Pump:
         log: OutputLog,
         timers: Timers,
         *,
+        passing: Callable[[bytes], bytes],
         deliver: Callable[[bytes], bool],
         stirred: Callable[[], None],
         found: Callable[[Finding, int], None],
         checkpoint: Callable[[], None],
     ) -> None:
         self.pty, self.log, self.timers = pty, log, timers
-        self._deliver, self._stirred, self._found, self._checkpoint = deliver, stirred, found, checkpoint
+        self._passing, self._deliver, self._stirred, self._found = passing, deliver, stirred, found
+        self._checkpoint = checkpoint
         self.scanner = QueryScanner()
         self.input = InputQueue()
         self.typed_line: TypedLine | None = None
         """The line that somebody has begun to type; made with the first key."""
         self.stdin: StdinPipe | None = None
         """The standard input of a job that is fed."""
-        self.filter: Callable[[bytes], bytes] | None = None
-        """What output passes before anybody sees it, while commands are run in the live shell."""
-        self.on_output: Callable[[], None] | None = None
-        """Called when the program has written or was sent something, once somebody waits for that."""
-        self.on_key: Callable[[], None] | None = None
-        """Called when a person has typed, while commands are run in the live shell."""
         self.running = True
         """Whether the program has not ended."""
         self.open = pty is not None
@@ -106,10 +103,9 @@ class Pump:
         if not blocks:
             return False
         block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-        if self.filter is not None:
-            block = self.filter(block)
-            if not block:
-                return True
+        block = self._passing(block)
+        if not block:
+            return True
         start = self.log.head
         try:
             findings = self.scanner.find(block)
@@ -118,11 +114,9 @@ class Pump:
         self.last_activity = time.time()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
-        if self.on_output is not None:
-            self.on_output()
         for finding in findings:
             self._found(finding, start + finding.end)
-        self.delivered = self._deliver(block) and not findings and self.filter is None and self.open
+        self.delivered = self._deliver(block) and not findings and self.open
         return True
 
     def reopen(self) -> None:

@@ -156,10 +156,11 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
     listener = None
     try:
         from sesh.daemon.clients.listener import Listener
+        from sesh.daemon.description import write_record
 
         listener = Listener.claim(spec["name"], lambda: _begin(creator))
         session = _start_session(spec)
-        session.write_record()
+        write_record(session)
     except BaseException as error:
         if listener is not None:
             listener.release()

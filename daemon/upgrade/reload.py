@@ -17,6 +17,7 @@ import time
 
 from sesh import paths, platform, protocol
 from sesh.about import PROGRAM, __version__
+from sesh.daemon.description import write_record
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.lean import signal, socket
@@ -271,7 +272,7 @@ class _Adopted:
     def serve(self) -> None:
         """Serves the session to its end; never returns."""
         server = self._server
-        server.session.faults.guard(lambda: server.session.write_record(durable=True), "the record")
+        server.session.faults.guard(lambda: write_record(server.session, durable=True), "the record")
         if self._failed or self._back is None:
             self._answer()
             server.begin()

@@ -11,9 +11,9 @@ from binascii import a2b_base64, b2a_base64
 
 from sesh import protocol
 from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
-from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe, TypedLine
 from sesh.daemon.requests import SendTaken
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     Places = dict[Connection, int]
 
 FORMAT = 2
-_CLIENT = tuple(
-    name for name in Client.__slots__ if name not in ("flow", "replies", "viewport", "titled", "told", "uncover")
-)
 _REPLY_BYTES = ("_begun",)
 """Attributes of `ReplyFilter` that are bytes."""
 
@@ -99,7 +96,7 @@ def dump(server: Server) -> State:
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [places[client.connection] for client in session.clients.all],
-        "titled": [places[client.connection] for client in session.clients.all if client.titled],
+        "titled": [places[client.connection] for client in session.clients.all if client.person.titled],
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [places[reader.connection] for reader in session.relay.followers],
         "events": (last, events, [(places[reader], seen) for reader, seen in followers.items() if reader in places]),
@@ -128,7 +125,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     session.clients.all += [client for place in state["clients"] if (client := connections[place].client)]
     for place in state.get("titled", ()):  # an older sesh does not know it
         if client := connections[place].client:
-            client.titled = True
+            client.person.titled = True
     session.watch_titles()
     session.relay.followers += [reader for place in state["followers"] if (reader := connections[place].reader)]
     last, events, followers = state["events"]
@@ -147,7 +144,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for place, request, seconds, conditions in state["waits"]:
-        session.get_waits().add(connections[place], request, timeout=seconds, **conditions)
+        session.get_waits().add(connections[place], request, conditions, seconds)
     _set_timers(server, state)
     return server, connections
 
@@ -226,7 +223,7 @@ def _dump_client(client: Client) -> Attributes:
     replies = _attributes(client.replies, ReplyFilter.__slots__)
     packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
     flow = client.flow.dump() if client.flow is not None else None
-    return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}, "flow": flow}
+    return {**client.dump(), "replies": {**replies, **packed}, "flow": flow}
 
 
 def _load_client(connection: Connection, state: Attributes) -> Client:
@@ -241,7 +238,8 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
 
         alternate, (main_flags, alternate_flags, titles) = state["shown"]
         state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
-    _set_attributes(client, {**state, "flow": flow, "size": tuple(state["size"])})
+    client.restore({**state, "size": tuple(state["size"])})
+    client.flow = flow
     _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
     return client
 
@@ -272,8 +270,8 @@ def _dump_waits(session: Session, places: Places) -> list[tuple[int, int, float 
         (
             places[wait.connection],
             wait.request,
-            session.timers.remaining(("wait", wait.request, wait.connection.descriptor)),
-            {"prompt": wait.prompt, "waiting": wait.waiting, "idle": wait.idle, "since": wait.since},
+            session.timers.remaining(wait.key("wait")),
+            wait.dump(),
         )
         for wait in session.waits.all
         if wait.pending and wait.connection in places
@@ -302,7 +300,7 @@ def _load_stdin(server: Server, connections: list[Connection], state: StdinState
     data, request, ends = state["waiting"]
     stdin.restore(unpack(data), request, ends=ends)
     if state["left"] is not None:
-        server.session.timers.set("stdin", state["left"], server.close_stdin)
+        server.session.timers.set("stdin", state["left"], server.files.close_stdin)
 
 
 # -- its session
@@ -322,7 +320,7 @@ def dump_session(session: Session) -> SessionState:
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
-        "end": (session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage),
+        "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
         "missed": session.missed.dump(),
         "history": _dump_history(session),
@@ -345,8 +343,7 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
-    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, cpu, memory = state["end"]
-    session.usage = (cpu, memory)
+    session.end.restore(state["end"])
     pump.running = session.running
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)

@@ -22,7 +22,8 @@ STOPS = rounds(1, 50)
 STOPPING = """
 import os, signal, sys
 from sesh.daemon import requests
-from sesh.daemon.clients import connection, handler, listener
+from sesh.daemon import handler
+from sesh.daemon.clients import connection, listener
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 import sesh.daemon.server as server

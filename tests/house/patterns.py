@@ -46,7 +46,6 @@ def _from_patterns(module: str) -> Callable[[], None]:
 #: What compiles the expressions that are made of a function's own names, by the module.
 MAKERS = {
     "sesh.client.ledger": _from_patterns("sesh.client.ledger"),
-    "sesh.daemon.clients.replies": _from_patterns("sesh.daemon.clients.replies"),
 }
 #: Calls whose pattern is no part of the product, with the reason.
 FOREIGN = {("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time"}

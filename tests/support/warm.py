@@ -35,11 +35,12 @@ MODULES = """
     sesh.__main__ sesh.cli.attach sesh.cli.events sesh.cli.jobs sesh.cli.layout sesh.cli.list sesh.cli.main
     sesh.cli.open sesh.cli.send sesh.cli.sessions sesh.cli.shell sesh.cli.status sesh.cli.suggestions sesh.cli.sweep
     sesh.cli.table sesh.cli.views sesh.cli.wait sesh.client.attach sesh.client.attachment sesh.daemon.activity.hooks
-    sesh.daemon.activity.rules sesh.daemon.activity.telling sesh.daemon.pty.answers sesh.daemon.screen.checkpoint
-    sesh.daemon.server sesh.daemon.shell.history sesh.daemon.shell.queue sesh.daemon.shell.shells
-    sesh.daemon.spawn.environment sesh.daemon.spawn.launch sesh.daemon.spawn.main sesh.daemon.upgrade.reload
-    sesh.daemon.waits sesh.ops.dormant sesh.ops.end sesh.ops.enter sesh.ops.layout sesh.ops.lookup sesh.ops.new
-    sesh.ops.send sesh.ops.sessions sesh.ops.shell sesh.ops.sweep sesh.ops.views sesh.reach.host_target
+    sesh.daemon.activity.rules sesh.daemon.activity.telling sesh.daemon.clients.reply_forms sesh.daemon.pty.answers
+    sesh.daemon.screen.checkpoint sesh.daemon.server sesh.daemon.shell.history sesh.daemon.shell.queue
+    sesh.daemon.shell.shells sesh.daemon.spawn.environment sesh.daemon.spawn.launch sesh.daemon.spawn.main
+    sesh.daemon.upgrade.reload sesh.daemon.waits sesh.ops.dormant sesh.ops.end sesh.ops.enter sesh.ops.layout
+    sesh.ops.lookup sesh.ops.new sesh.ops.send sesh.ops.sessions sesh.ops.shell sesh.ops.sweep sesh.ops.views
+    sesh.reach.host_target
     sesh.remote.known sesh.vt.emulator sesh.vt.lines sesh.vt.render.clean_screen sesh.vt.render.export
     sesh.vt.render.overlay sesh.vt.render.replay
 """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -69,7 +70,14 @@ class World:
         self.tail = b""
         self.line_begun = False
         self.seen: list[tuple[str, str]] = []
-        self.activity = Activity(self)  # type: ignore[arg-type]
+        self.on_look: Callable[[], None] = lambda: None
+        self.activity = self.made()
+
+    def made(self) -> Activity:
+        return Activity(self.facts, self, self.timers, self.emit, self.looked)  # type: ignore[arg-type]
+
+    def looked(self) -> None:
+        self.on_look()
 
     def bytes(self, _start: int) -> bytes:
         return self.tail
@@ -108,7 +116,7 @@ def world() -> Iterator[World]:
     with patch.object(module, "time", clock), patch.object(timers, "time", clock):
         made = World(clock)
         with (
-            patch("sesh.daemon.activity.activity._at_prompt", lambda *_, **__: made.prompt),
+            patch("sesh.daemon.shell.shells.at_prompt", lambda _: made.prompt),
             patch("sesh.daemon.pty.syscalls.foreground", made.look),
         ):
             yield made
@@ -133,7 +141,7 @@ def test_a_program_that_reads_the_terminal_waits_with_the_words_before_the_curso
         here.tail = b"make: done\r\nContinue? [Y/n] "
         here.passes(1)
         assert here.stands == ("waiting", "tty-read")
-        assert here.activity.as_json()["question"] == "Continue? [Y/n]"
+        assert here.activity.standing().as_json()["question"] == "Continue? [Y/n]"
         assert here.timers.wait_time() is None
 
 
@@ -148,7 +156,7 @@ def test_a_question_that_comes_just_after_it_was_looked_is_told_with_its_words(b
         here.tail += b"y\r\n"
         here.runs(reads=True)
         told: list[str] = []
-        here.activity.on_look = lambda: told.append(here.activity.standing().question)
+        here.on_look = lambda: told.append(here.activity.standing().question)
         here.passes(FIRST_LOOK)
         assert told == []
         here.tail += b"Password: "
@@ -165,17 +173,17 @@ def test_what_is_typed_is_no_part_of_the_question() -> None:
         here.tail, here.line_begun = b"name? Ad", True
         here.activity.typed(b"Ad")
         here.passes(1)
-        assert here.activity.as_json()["question"] == "name?"
+        assert here.activity.standing().as_json()["question"] == "name?"
         assert len(here.seen) == 1
         here.found.reads = False
         here.activity.stirred()
         here.passes(1)
         here.found.reads = True
         here.passes(2)
-        assert here.activity.as_json()["question"] == "name?"
+        assert here.activity.standing().as_json()["question"] == "name?"
         here.activity.typed(b"\r")
         here.passes(1)
-        assert here.activity.as_json()["question"] is None
+        assert here.activity.standing().as_json()["question"] is None
 
 
 def test_a_key_that_was_an_answer_by_itself_makes_way_for_the_next_question() -> None:
@@ -187,11 +195,11 @@ def test_a_key_that_was_an_answer_by_itself_makes_way_for_the_next_question() ->
         here.activity.typed(b"2")
         here.tail, here.line_begun = b"1) yes 2) no 2got=2\nmore? ", True
         here.passes(1)
-        assert here.activity.as_json()["question"] == "more?"
+        assert here.activity.standing().as_json()["question"] == "more?"
         here.activity.typed(b"Ad")
         here.tail += b"Ad\n$ Ad"
         here.passes(1)
-        assert here.activity.as_json()["question"] == "more?", "two keys may be of a line"
+        assert here.activity.standing().as_json()["question"] == "more?", "two keys may be of a line"
 
 
 def test_another_question_is_asked_since_it_stands_there() -> None:
@@ -239,7 +247,7 @@ def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() 
         here.tail = b"[sudo] password for ann: "
         here.passes(1)
         assert here.stands == ("waiting", "tty-read")
-        assert here.activity.as_json()["question"] == "[sudo] password for ann:"
+        assert here.activity.standing().as_json()["question"] == "[sudo] password for ann:"
 
 
 def test_silence_is_told_after_ten_seconds_and_is_never_called_waiting() -> None:
@@ -291,8 +299,15 @@ def test_an_answer_is_followed_by_another_look_though_nothing_is_printed() -> No
 def test_without_proc_the_shell_s_own_prompt_is_known_by_the_terminal_s_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS, where nothing says who reads a terminal."""
     monkeypatch.setattr("sesh.platform.LINUX", False)
-    told = {(raw, own): module._at_prompt(Pty(), raw=raw, own=own) for raw in (True, False) for own in (True, False)}  # type: ignore[arg-type]
-    assert [key for key, prompt in told.items() if prompt] == [(True, True)]
+    prompts = []
+    for raw, own in itertools.product((True, False), repeat=2):
+        with world() as here:
+            here.prompt = True
+            here.runs(reads=False)
+            here.pty.group, here.pty.canonical = SHELL if own else JOB, not raw
+            here.passes(1)
+            prompts += [(raw, own)] * (here.stands[1] == "prompt")
+    assert prompts == [(True, True)]
 
 
 # -- never flapping
@@ -350,7 +365,7 @@ def test_what_follows_from_the_same_is_the_same_and_begins_once(
         word = None
     once = rules.judge(Standing(state, "output", 1.0), word, seen, 1000.0)
     again = rules.judge(once, word, seen, 2000.0)
-    assert again == once
+    assert again.dump() == once.dump()
     assert once.state in rules.STATES
     assert (once.why == "quiet") <= (once.state == "idle")
     assert (once.why == "tty-read") == (word is None and not prompt and (reads or asks))
@@ -412,7 +427,7 @@ def test_what_a_job_said_last_stays_until_somebody_types() -> None:
         here.prompt, here.pty.group = True, SHELL
         here.activity.stirred()
         here.passes(60)
-        assert here.activity.as_json()["question"] == "all tests passed"
+        assert here.activity.standing().as_json()["question"] == "all tests passed"
         here.activity.typed(b"x")
         here.passes(1)
         assert here.stands == ("idle", "prompt")
@@ -505,7 +520,7 @@ def test_all_of_it_goes_over_to_another_image() -> None:
     with world() as here:
         here.runs()
         here.activity.say("waiting", "may I push?")
-        other = Activity(here)  # type: ignore[arg-type]
+        other = here.made()
         other.restore(*here.activity.dump())
         assert other.dump() == here.activity.dump()
         assert other.waits

@@ -218,9 +218,9 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     try:
         client = Client(link.connection, 1, dict.fromkeys(keys, odd))
         assert client.read_only is (odd is True)
-        assert client.tty.isprintable()
-        assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024
-        assert 0 <= client.pid <= 1 << 31
+        assert client.origin.tty.isprintable()
+        assert max(len(client.origin.tty), len(client.origin.token), len(client.origin.auth_sock)) <= 1024
+        assert 0 <= client.origin.pid <= 1 << 31
         assert all(isinstance(value, int) for value in client.size)
     finally:
         link.close()

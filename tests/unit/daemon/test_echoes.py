@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import echoes
-from sesh.daemon.clients.echoes import ECHO_TIME, RIDE_TIME, Echoes
+from sesh.daemon.clients.echoes import ECHO_TIME, RIDE_TIME
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.loop import timers
 from tests.unit.daemon.connections import Link
@@ -42,10 +39,8 @@ class Session:
         self.flags = ECHOES
         clients = Clients((80, 24, 0, 0), lambda _: None)
         self.timers = timers.Timers()
-        self.relay = Relay(self.log, Model(self.log, 80, 24), clients, self.timers)
-        pty = types.SimpleNamespace(flags=lambda: self.flags)
-        self.echoes = Echoes(self.relay, cast(Pump, types.SimpleNamespace(pty=pty)))
-        self.relay.before_output = self.echoes.tell_flags
+        self.relay = Relay(self.log, Model(self.log, 80, 24), clients, self.timers, lambda: self.flags)
+        self.echoes = self.relay.get_echoes()
         self.client = self.link.attached(1, remote=True, brief=True)
         clients.add(self.client)
         self.relay.serve()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.connection import ASIDE, RAW, Connection
-from sesh.daemon.clients.handler import ClientHandler
+from sesh.daemon.clients.connection import ASIDE, RAW
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
-from sesh.daemon.ending import Ending
+from sesh.daemon.server import Server
+from sesh.daemon.upgrade.reload import load_begin
 from tests.unit.daemon.connections import Link
 from tests.unit.daemon.sessions import session
 
@@ -18,40 +20,30 @@ from tests.unit.daemon.sessions import session
 class Host:
     """A daemon without a loop, whose program has ended; its one client, on a link, has not been sent all output."""
 
-    busy = False
-
     def __init__(self) -> None:
         self.session = session()
+        self.server = Server(self.session, Listener.claim("work"), None, load_begin)
+        self.handler, self.ending = self.server.handler, self.server.ending
         self.link = Link()
-        self.connections: dict[int, Connection] = {self.link.connection.descriptor: self.link.connection}
-        self.handler = ClientHandler(self.session, self.session.pump, self.session.relay)
+        self.server.admit(self.link.connection)
         self.client = self.link.attached(remote=True, got=True)
         self.session.clients.add(self.client)
         self.client.needs = ""
         self.session.log.append(b"first words")
         self.link.connection.feed(self.session.log)
         self.session.log.append(b", last words")
-        self.ending = Ending(self.session, self)
         self.ending.done = self.session.model.ended = True
-
-    def drop(self, connection: Connection) -> None:
-        """Forgets a connection."""
-        del self.connections[connection.descriptor]
-
-    def close_pump(self) -> None: ...
-
-    def release(self) -> None: ...
-
-    def leave(self) -> None: ...
-
-    def forget(self) -> None: ...
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("SESH_DIR", str(folder))
     host = Host()
     yield host
     host.link.close()
+    host.server.listener.close()
 
 
 def stall(host: Host) -> None:

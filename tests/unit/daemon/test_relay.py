@@ -32,7 +32,7 @@ class Stage:
         self.model = Model(self.log, 80, 24)
         self.clients = Clients((80, 24, 0, 0), self._apply)
         self.timers = Timers()
-        self.relay = Relay(self.log, self.model, self.clients, self.timers)
+        self.relay = Relay(self.log, self.model, self.clients, self.timers, lambda: 0)
         self.links: list[Link] = []
 
     def _apply(self, size: Size) -> None:
@@ -246,10 +246,10 @@ def test_the_program_waits_for_a_leader_that_reads_and_not_for_one_that_does_not
     link.take(1 << 20)
     stage.relay.writable(client)
     later(monkeypatch, STALLED - 0.1)
-    stage.relay._check_pace()
+    stage.relay._set_slow_aside()
     assert client.mode == RAW
     later(monkeypatch, STALLED + 0.2)
-    stage.relay._check_pace()
+    stage.relay._set_slow_aside()
     assert client.mode == ASIDE
     assert not stage.relay.paused()
 

@@ -69,10 +69,10 @@ def test_a_terminal_that_is_about_to_be_left_tells_the_person_nothing(
     server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session whose program had just ended took the telling of another one, and its client had gone."""
-    client = SimpleNamespace(tells=True, typed_at=5.0, connection=link.connection)
+    client = SimpleNamespace(person=SimpleNamespace(tells=True, typed_at=5.0), connection=link.connection)
     monkeypatch.setattr(Clients, "leader", client)
     assert answer(server, link, verb="typed")["at"] == 5.0
-    monkeypatch.setattr(server.session, "ended_at", 1.0)
+    monkeypatch.setattr(server.session.end, "at", 1.0)
     assert answer(server, link, verb="typed")["at"] is None
     told = answer(server, link, verb="tell", name="other", state="failed", question="exited 3")
     assert told["told"] is False

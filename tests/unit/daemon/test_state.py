@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sesh.daemon import description
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.state import FORMAT, check_format, dump_session, load_session
 from tests.support.data import daemon_facts
@@ -60,18 +61,18 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     assert other.pump.scanner.carry == own.pump.scanner.carry
     assert other.log.bytes(0) == own.log.bytes(0)
     assert other.model.emulator.state() == own.model.emulator.state()
-    assert other.summary() == own.summary()
+    assert description.summary(other) == description.summary(own)
 
 
 def test_an_ended_session_keeps_its_end() -> None:
     own = session()
-    own.end(9)
+    own.program_ended(9, killed=False)
     other = through_json(own)
-    assert (other.running, other.exit_code, other.exit_signal) == (False, 137, 9)
-    assert other.result() == own.result()
+    assert (other.running, other.end.code, other.end.signal) == (False, 137, 9)
+    assert description.outcome(other) == description.outcome(own)
     own = session()
-    own.end(3 << 8)
-    assert (through_json(own).exit_code, own.exit_signal) == (3, None)
+    own.program_ended(3 << 8, killed=False)
+    assert (through_json(own).end.code, own.end.signal) == (3, None)
 
 
 def test_clients_that_may_come_back_and_a_jobs_deadline_are_part_of_it() -> None:
@@ -79,10 +80,10 @@ def test_clients_that_may_come_back_and_a_jobs_deadline_are_part_of_it() -> None
     own = session()
     own.facts["deadline"] = 2000.25
     own.clients.departed["token"] = (7, 1234, True)
-    own.timed_out = True
+    own.end.timed_out = True
     other = through_json(own)
     assert other.clients.departed == own.clients.departed
-    assert (other.facts["deadline"], other.timed_out) == (2000.25, True)
+    assert (other.facts["deadline"], other.end.timed_out) == (2000.25, True)
 
 
 def test_another_format_is_refused() -> None:
@@ -97,9 +98,9 @@ def test_a_command_of_megabytes_is_cut_where_it_is_shown_and_kept_where_it_is_kn
     """The answer did not fit into one frame: the session could not even be listed."""
     own = session()
     own.facts["command"] = ["cat", *(["x" * 100_000] * 15)]
-    shown = own.summary()["command"] or []
+    shown = description.summary(own)["command"] or []
     assert shown[0] == "cat"
     assert sum(map(len, shown)) < 1 << 16
     assert shown[-1].endswith("…")
-    assert own.record()["command"] == own.facts["command"]
-    assert session().summary()["command"] == ["sh", "-c", "ü\udcff"]
+    assert description.record(own)["command"] == own.facts["command"]
+    assert description.summary(session())["command"] == ["sh", "-c", "ü\udcff"]

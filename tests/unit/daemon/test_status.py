@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sesh.daemon.description import status
 from sesh.daemon.session import Session
 from tests.support import warm
 from tests.unit.daemon.sessions import session
@@ -22,7 +23,7 @@ PIECES = st.sampled_from([
 
 
 def scrollback_lines(own: Session) -> int:
-    counted = own.status()["scrollback"]
+    counted = status(own)["scrollback"]
     assert counted is not None
     return counted["lines"]
 
@@ -35,12 +36,12 @@ def test_the_scrollback_is_counted_without_an_emulator(output: list[bytes], resi
         own.log.append(block)
         if resized and at == len(output) // 2:
             own.model.resize(40, 5)
-    counted = own.status()["scrollback"]
+    counted = status(own)["scrollback"]
     assert not own.model.loaded
     own.model.catch_up(10)
     scrollback = own.model.emulator.scrollback
     assert counted == {"lines": scrollback.lines, "bytes": scrollback.bytes}
-    assert own.status()["scrollback"] == counted
+    assert status(own)["scrollback"] == counted
 
 
 def test_a_flood_is_counted_too() -> None:
@@ -57,14 +58,15 @@ def test_a_status_loads_no_emulator_for_good(output: bytes) -> None:
 import sys
 sys.path += {warm.PATHS!r}
 from sesh.daemon.screen import model
+from sesh.daemon.description import status
 from tests.unit.daemon.sessions import session
 model._COUNT_TIME = 30.0
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
 own = session()
 own.log.append(b"{output.decode()}")
-assert own.status()["scrollback"]["lines"] >= 0
+assert status(own)["scrollback"]["lines"] >= 0
 own.log.append(b"more\\r\\n" * 99)
-assert own.status()["scrollback"]["lines"] > 0 or {b"1049" in output}
+assert status(own)["scrollback"]["lines"] > 0 or {b"1049" in output}
 print(sorted(name for name in sys.modules if name in ("sesh.vt.emulator", "sesh.vt.screen", "pyte")))
 """
     done = subprocess.run([sys.executable, "-ISc", code], capture_output=True, text=True, check=False)

@@ -14,8 +14,8 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.requests import REQUESTS, Request, SendTaken
 from sesh.daemon.server import Server
@@ -109,7 +109,7 @@ def test_all_connections_are_what_they_were(server: Server) -> None:
         again = connections[0].client
         assert again is not None
         assert person.client is not None
-        assert (again.last_input, again.token, again.tty) == (3, "token", "/dev/pts/9")
+        assert (again.last_input, again.origin.token, again.origin.tty) == (3, "token", "/dev/pts/9")
         assert again.replies.held == person.client.replies.held
         assert other.session.clients.leader is again
         assert other.session.relay.followers == [connections[2].reader]
@@ -197,14 +197,14 @@ def test_another_format_is_refused(server: Server) -> None:
 def test_words_that_are_none_are_a_usage_error(server: Server, path: object) -> None:
     connection, _ = connect(server, wire.greeting("request"))
     with pytest.raises(rebuild({"code": "usage", "message": ""}).__class__):
-        REQUESTS["reload"](server, Request(connection, 1, {"python": "/bin/false", "path": path}, b""))
+        REQUESTS["reload"](server.requests, Request(connection, 1, {"python": "/bin/false", "path": path}, b""))
 
 
 def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
     connection, _ = connect(server, wire.greeting("request"))
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
     with pytest.raises(Exception, match="cannot execute /nowhere/python"):
-        REQUESTS["reload"](server, Request(connection, 1, {"python": "/nowhere/python", "path": []}, b""))
+        REQUESTS["reload"](server.requests, Request(connection, 1, {"python": "/nowhere/python", "path": []}, b""))
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before  # what other tests left is closed at any time
     assert not server.session.timers.is_set("reload")
@@ -224,11 +224,11 @@ def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: p
 
 
 KNOWN = {
-    Session: """activity clients ended_at events exit_code exit_signal facts faults history hooks log marks missed
-        model pump relay runs timed_out title titled_by usage waits
-        _checkpointer _identity _notice_parts _unanswered ended_on_request packer preload telling timers titles""",
+    Session: """activity clients end events facts faults history hooks log marks missed
+        model pump relay runs title titled_by waits
+        _checkpointer _notice_parts _unanswered preload telling timers titles""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
-        _checkpoint _deliver _found _stirred delivered filter on_key on_output timers""",
+        _checkpoint _deliver _found _passing _stirred delivered timers""",
     Connection: """_acknowledged _out backlog client closing creator data decoder descriptor progress_at reader role
         unanswered waits
         _follows _told before_output blocked closed heard_at socket unsent""",

@@ -10,7 +10,7 @@ import pytest
 from sesh import protocol
 from sesh.daemon import waits as module
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.requests import Request, conditions
+from sesh.daemon.requests import Request, sought
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
@@ -42,7 +42,8 @@ def answer(session: Session, link: Link) -> dict[str, object]:
 
 def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = {"output": False}
-    session.get_waits().add(link.connection, 7, **conditions(session, Request(link.connection, 7, words, b"")))
+    request = Request(link.connection, 7, words, b"")
+    session.get_waits().add(link.connection, 7, sought(session, request), request.seconds("timeout"))
 
 
 def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -> None:
@@ -93,7 +94,7 @@ def test_the_waits_of_a_connection_that_closed_leave_no_timers(session: Session,
 @pytest.mark.parametrize("words", [{"idle": "1"}, {"idle": True}, {"timeout": -1}, {"timeout": 1e12}])
 def test_seconds_that_are_none_are_refused(session: Session, link: Link, words: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        conditions(session, Request(link.connection, 7, words, b""))
+        wait(session, link, **words)
 
 
 def test_a_prompt_counts_only_when_something_was_printed_since(

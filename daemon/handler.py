@@ -9,37 +9,18 @@ from sesh.about import __version__
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.pump import WINDOW
+from sesh.daemon.shell import variables
 from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Protocol
 
     from sesh.bounds import Size
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.clients.echoes import Echoes
-    from sesh.daemon.clients.relay import Relay
-    from sesh.daemon.pty.pump import Pump
+    from sesh.daemon.session import Session
     from sesh.messages import Message
     from sesh.schema import Welcome
-
-    class Owner(Protocol):
-        """What the session does about its clients."""
-
-        def welcome(self) -> Welcome:
-            """What WELCOME says about the session."""
-
-        def missed_line(self) -> str:
-            """What happened while no client was attached, in one line; empty where nothing did."""
-
-        def attached(self, client: Client, hello: Mapping[str, object]) -> None: ...
-
-        def detached(self, client: Client) -> None: ...
-
-        def typed(self, data: bytes) -> None:
-            """A person or a script has typed these keys."""
-
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
@@ -51,11 +32,10 @@ ACK_FROM = WINDOW >> 3
 class ClientHandler:
     """Handles the frames of attached clients, from HELLO to DETACH."""
 
-    def __init__(self, owner: Owner, pump: Pump, relay: Relay) -> None:
-        self._owner, self._pump, self._relay = owner, pump, relay
-        self._echoes: Echoes | None = None
-        """Made for the first client that predicts."""
-        self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
+    def __init__(self, session: Session) -> None:
+        self._session, self._pump, self._relay = session, session.pump, session.relay
+        self._log, self._model = session.log, session.model
+        self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
         """Answers a HELLO; one with the role `attach` attaches a client."""
@@ -67,24 +47,27 @@ class ClientHandler:
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
-            **self._owner.welcome(),
+            "id": self._session.facts["id"],
+            "name": self._session.name,
+            "position": self._log.head,
+            "events": self._session.events.last,
+            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun"],
             "last_input": 0,
         }
-        if hello.get("protocol") != protocol.PROTOCOL:
-            connection.queue(protocol.message(protocol.WELCOME, welcome))
-            connection.closing = True
-        elif connection.role == "request":
-            connection.queue(protocol.message(protocol.WELCOME, welcome))
-        else:
+        understood = hello.get("protocol") == protocol.PROTOCOL
+        if understood and connection.role == "attach":
             self._attach(connection, hello, welcome)
+            return
+        connection.queue(protocol.message(protocol.WELCOME, welcome))
+        connection.closing = not understood
 
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
         client = Client(connection, self._clients.next_number(), hello)
         for other in list(self._clients.all):
-            if client.token and other.token == client.token:
+            if client.origin.token and other.origin.token == client.origin.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
-        client.last_input, left_at, was_raw = self._clients.departed.pop(client.token, (0, -1, False))
+        client.last_input, left_at, was_raw = self._clients.departed.pop(client.origin.token, (0, -1, False))
         welcome = {**welcome, "last_input": client.last_input, "new": connection.creator}
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
@@ -94,7 +77,11 @@ class ClientHandler:
         connection.client = connection.reader = client
         client.lines = client.max_lines if hello.get("replay") is not False else 0
         self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
-        self._owner.attached(client, hello)
+        self._changed("attached", client)
+        self._session.tell_titles()
+        if not client.read_only:  # the shells' display is its own from now on
+            displays = variables.displays(hello.get("displays"))
+            variables.update(self._session.facts["id"], self._session.name, displays)
 
     def creator_served(self, connection: Connection) -> None:
         """The creator has said what it wants: a session that is over no longer has to wait for it."""
@@ -104,8 +91,8 @@ class ClientHandler:
     def _resume(self, client: Client, hello: Mapping[str, object], session: str, *, was_raw: bool) -> None:
         """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own.
 
-        `since`: the position of a client whose link was lost; `seen`: those of its terminal by session, which shows
-        something else since.
+        `since`: the position at which a client that reconnects was cut off. `seen`: by session id, how far its terminal
+        has shown it already.
         """
         log, seen = self._log, hello.get("seen")
         since = hello.get("since") if hello.get("id") == session else None
@@ -114,7 +101,7 @@ class ClientHandler:
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
         if not (resumes or client.creator or self._clients) and self._pump.running:
-            client.notice = self._owner.missed_line()
+            client.notice = self._missed()
         self._clients.add(client)
         if not resumes or not isinstance(since, int):
             left_at = seen.get(session) if isinstance(seen, dict) else None
@@ -127,10 +114,18 @@ class ClientHandler:
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
 
+    def _missed(self) -> str:
+        """What happened while no client was attached, in one line; empty if nothing did."""
+        missed = self._session.missed
+        if not missed.any:
+            return ""
+        self._model.catch_up()
+        return missed.line(self._model.scrolled_since(missed.position))
+
     def input(self, client: Client, payload: bytes) -> bool:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
 
-        True where the program has taken it, and nothing else is to be done about it. A frame that came before, over an
+        Whether the program has taken it, and nothing else is to be done about it. A frame that came before, over an
         earlier connection, is ignored.
         """
         number, data = protocol.split_number(payload)
@@ -143,18 +138,18 @@ class ClientHandler:
             return False
         keys = client.replies.filter(data, time.monotonic())
         if data[-3:] in _FOCUS:
-            client.focused = data[-1:] == b"I"
-        alone = pump.filter is None
-        if client.replies.typed:
-            client.typed_at = time.time()
-            if client.focused is False:
-                client.focused = True
-            alone = not self._clients.typed(client) and alone
-            if pump.on_key is not None:
-                pump.on_key()
-            self._relay.uncover(client)
-            pump.last_activity = time.time()
-            self._owner.typed(keys)
+            client.person.focused = data[-1:] == b"I"
+        passed = True
+        if client.replies.typed:  # by a person
+            client.person.typed_at = time.time()
+            if client.person.focused is False:
+                client.person.focused = True  # who types looks there, whatever the terminal reports
+            leads_anew = self._clients.typed(client)  # first: the program is to find the size of this terminal
+            if self._session.runs is not None:
+                self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
+            self._relay.uncover(client)  # the echo must not come under a line of sesh's own
+            self._session.sent(keys)
+            passed = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys)
@@ -164,7 +159,7 @@ class ClientHandler:
             pump.drain()
             return False
         self.acknowledge(client, number, len(data), at_once=False, keys=keys)
-        return alone and not client.connection.unsent
+        return passed and not client.connection.unsent
 
     def release_later(self, client: Client) -> None:
         """Holds an unfinished reply back for a moment."""
@@ -177,12 +172,12 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool, keys: bytes = b"") -> None:
-        """Tells a client that the program has its INPUT: with the next output, or at once where it is much.
+        """Tells a client that the program has its INPUT: with the next output, or at once if it is much.
 
         `keys`: what the program has just got.
         """
-        if self._echoes is not None:
-            self._echoes.taken(client, number, keys)
+        if self._relay.echoes is not None:
+            self._relay.echoes.taken(client, number, keys)
         client.unacknowledged += size
         if client.connection.closed:
             return
@@ -207,12 +202,7 @@ class ClientHandler:
                     client.connection.progress_at = now
                 self._relay.writable(client)
         elif kind == protocol.MODEL:
-            if self._echoes is None:
-                from sesh.daemon.clients.echoes import Echoes
-
-                self._echoes = Echoes(self._relay, self._pump)
-                self._relay.before_output = self._echoes.tell_flags
-            self._echoes.model(client)
+            self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
             if client.mode == HELD:
                 self._clients.bring_back(client)
@@ -241,7 +231,7 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Shows a client what there is, and how many rows are in use below its cursor then; None where unknown."""
+        """Shows a client what there is, and how many rows are in use below its cursor then; None if unknown."""
         self._relay.reveal(client)
         if client.mode != RAW or client.connection.blocked:
             return None
@@ -263,12 +253,22 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
-        if self._echoes is not None:
-            self._echoes.forget(client)
+        if self._relay.echoes is not None:
+            self._relay.echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at
         self._model.mark(position)
         self._clients.remove(client, position)
-        self._owner.detached(client)
+        if not self._clients:
+            self._session.missed.begin(self._log.head)
+        self._changed("detached", client)
+
+    def _changed(self, event: str, client: Client) -> None:
+        """A client has come or gone: the shells' ssh agent is that of the newest one that has any."""
+        session = self._session
+        session.emit(event, **client.as_event())
+        newest = sorted(self._clients.all, key=lambda other: -other.number)
+        variables.use_agent(session.facts["id"], [other.origin.auth_sock for other in newest])
+        session.watch_titles()
 
 
 class InputTaken:

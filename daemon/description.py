@@ -1,0 +1,143 @@
+"""A session as others see it: what lists and `--status` show, how its program ended, and its record on disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from sesh import paths, platform
+from sesh.about import __version__
+from sesh.daemon.events import Missed
+from sesh.daemon.session import shorten
+from sesh.errors import Refused
+from sesh.moments import stamp
+from sesh.store import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.session import Session
+    from sesh.schema import Outcome, Record, Status
+
+_identities: dict[int, Record] = {}
+"""By this process's pid: read once, as it may not be readable when the session ends. A fork is another process."""
+
+
+def summary(session: Session) -> Status:
+    """The session as every list shows it."""
+    facts, end = session.facts, session.end
+    return {
+        "name": session.name,
+        "host": None,
+        "state": "running" if session.running else "exited",
+        "attached": len(session.clients),
+        "current": False,
+        "pid": facts["pid"],
+        "created": stamp(facts["created"]),
+        "last_activity": stamp(session.pump.last_activity),
+        "cwd": (platform.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
+        "command": shorten(facts["command"]),
+        "title": session.title,
+        "shell": bool(facts.get("shell")),
+        "exit_code": end.code,
+        "ended": stamp(end.at) if end.at is not None else None,
+        "columns": session.clients.size[0],
+        "rows": session.clients.size[1],
+        "labels": facts["labels"],
+        "foreground": session.foreground(),
+        "unseen": (Missed() if session.clients else session.missed).unseen(),
+        "activity": session.activity.standing().as_json(),
+    }
+
+
+def status(session: Session) -> Status:
+    """Everything known of the session."""
+    lines, size = session.model.scrollback_size()
+    return {
+        **summary(session),
+        "clients": [client.as_status() for client in session.clients.all],
+        "scrollback": {"lines": lines, "bytes": size},
+        "daemon_pid": os.getpid(),
+        "version": __version__,
+        "link": None,
+        "id": session.facts["id"],
+        "position": session.log.head,
+        "faults": session.faults.lines(),
+    }
+
+
+def outcome(session: Session) -> Outcome:
+    """How the program ended, for those who wait for it."""
+    end = session.end
+    return {
+        "exit_code": end.code,
+        "signal": end.signal,
+        "duration": round((time.time() if end.at is None else end.at) - session.facts["created"], 3),
+        "timed_out": end.timed_out,
+        "truncated": session.log.base > 0,
+        "cpu": end.cpu,
+        "memory": end.memory,
+    }
+
+
+def record(session: Session) -> Record:
+    """The content of NAME.json. Raises OSError."""
+    facts, end = session.facts, session.end
+    # The number of a pty that is closed may belong to another terminal of this machine a moment later.
+    pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
+    return {
+        "name": session.name,
+        "id": facts["id"],
+        **_identity(),
+        "pid": facts["pid"],
+        "created": stamp(facts["created"]),
+        "last_activity": stamp(session.pump.last_activity),
+        "cwd": facts["directory"],
+        "command": facts["command"],
+        "labels": facts["labels"],
+        "columns": session.clients.size[0],
+        "rows": session.clients.size[1],
+        "tty": pty.path if pty is not None else None,
+        "tty_number": pty.device if pty is not None else 0,
+        "terminals": platform.terminal_filesystem(),
+        "keep": facts["keep"],
+        "shell": bool(facts.get("shell")),
+        "job": facts["job"],
+        "exit_code": end.code,
+        "signal": end.signal,
+        "ended": stamp(end.at) if end.at is not None else None,
+        "version": __version__,
+    }
+
+
+def _identity() -> Record:
+    """Which process of which machine this is. Raises OSError if that cannot be read."""
+    if os.getpid() not in _identities:
+        began = platform.start_time(os.getpid())
+        if not began:
+            raise OSError(errno.EAGAIN, "the system does not say when this process began")
+        _identities[os.getpid()] = {
+            "machine": platform.machine(),
+            "machine_name": os.uname().nodename,
+            "boot": platform.boot_id(),
+            "daemon_pid": os.getpid(),
+            "daemon_start": began,
+        }
+    return _identities[os.getpid()]
+
+
+def write_record(session: Session, *, durable: bool = False) -> None:
+    """Writes NAME.json. Raises OSError."""
+    with paths.masked(0o077):
+        records.write(record(session), durable=durable)
+
+
+def change(session: Session, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
+    """Changes facts and their record, or neither. Raises Refused if the record cannot be written."""
+    name_before, labels_before = session.name, session.facts["labels"]
+    session.change(name=name, labels=labels)
+    try:
+        write_record(session, durable=True)
+    except OSError as error:
+        session.change(name=name_before, labels=labels_before)
+        raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error
