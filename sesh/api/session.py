@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from sesh import bounds, wording
-from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
+from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.host_target import HostTarget
-from sesh.reach.stream import DaemonDied, Stream
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
 from sesh.stop import Stop
@@ -325,11 +326,8 @@ class Session:
         try:
             with self._stream(stop, conditions["limit"]) as stream, stop.by(stream.cut):
                 return Met.of(wait.met(stream, conditions))
-        except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
-            gone = self.host is None or isinstance(error, (NotFound, DaemonDied))
-            if stop.stopped or not gone:
-                raise
-            return Met.of(wait.after_end(self._target, self.name, error, conditions))
+        except NotFound as missing:  # it has ended already
+            return Met.of(wait.after_end(self._target, self.name, missing, conditions))
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
@@ -411,7 +409,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     data = _job(command, name, directory, env, labels, timeout, keep=keep)
     target, stop = _target(check_host(host.removeprefix("@")) if host is not None else None), stop or Stop()
     interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
-    with stop.by(interrupts.stop):
+    with closing(interrupts), stop.by(interrupts.stop):
         session, facts, retained = jobs.run(target, data, interrupts)
     return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
 

@@ -225,11 +225,13 @@ class Follower:
             raise gate.malformed("OUTPUT", "came instead of the last lines")
 
     def _finish(self, ended: Ended) -> None:
-        """Writes what is kept of the output of a session that ended while the link was down."""
+        """Writes what is kept of the output of a session that ended while the link was down, or before its answer."""
+        from sesh.vt.lines import LineReader
+
         position, data = self._stream.rest(ended)
-        if self._lines is not None:
-            self._take(self._lines, position, data)
-            self._take_rest(self._lines)
+        lines = self._lines or LineReader(position, 80)
+        self._take(lines, position, data)
+        self._take_rest(lines)
 
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 
 from sesh import protocol, wire
-from sesh.errors import Ended, Refused, SeshError, TimedOut
+from sesh.errors import Ended, Refused, TimedOut
 from sesh.ops.matching import Pattern
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, DaemonDied
-from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypedDict
 
+    from sesh.errors import NotFound
     from sesh.messages import TimedWords
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
@@ -69,8 +69,8 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
             answer = _Wait(stream, search, deadline, conditions).answer()
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
-    except DaemonDied as died:
-        raise DaemonDied(f"the daemon of {died.name} died while you waited", died.name) from None
+    except DaemonDied:
+        raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
         hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
         raise TimedOut(f"{name}: timed out", hint=hint) from None
@@ -82,7 +82,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
             "position": answer.get("position"),
         }
     if not _for_end(conditions):
-        raise _too_early(name, answer.get("exit_code"))
+        raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer.get("exit_code"), answer.get("position"))
 
 
@@ -93,31 +93,21 @@ def _for_end(conditions: Conditions) -> bool:
     return conditions["exit_"] or not others
 
 
-def after_end(target: Target, name: str, broken: SeshError, conditions: Conditions) -> Condition:
-    """How the session ended that a wait which raised `broken` was for, in the form of `met`.
+def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
+    """How the session has ended that was to be waited for, in the form of `met`.
 
-    Raises Refused if its end was no condition and it ended during the wait, `broken` if nothing is known of its end.
+    Raises `missing` if its end is no condition, and if nothing is known of it.
     """
-    for_end = _for_end(conditions)
-    if not for_end and not isinstance(broken, DaemonDied):
-        raise broken
-    answer = target.call(ended, name=broken.name if isinstance(broken, DaemonDied) else name)
+    answer = target.call(ended, name=name) if _for_end(conditions) else None
     if answer is None:
-        raise broken
-    if not for_end:
-        raise _too_early(name, answer.get("exit_code"))
+        raise missing
     return answer
-
-
-def _too_early(name: str, code: int | None) -> Refused:
-    return Refused(f"{name} ended ({code}) before the condition was met")
 
 
 @op("follow.ended")
 def ended(_caller: Caller, name: str) -> Condition | None:
     """How a session that is gone has ended, in the form of `met`; None if that is not known."""
-    known = find.dormant(name)
-    result = results.newest(name) if known is None or known["state"] == "exited" else None
+    result = find.result(name)
     return _met_exit(result.get("exit_code"), result.get("position")) if result is not None else None
 
 

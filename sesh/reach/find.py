@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.schema import Answer, Summary, Welcome
+    from sesh.schema import Answer, JobResult, Summary, Welcome
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
@@ -176,6 +176,14 @@ def taken(name: str) -> Exists:
     if not ended(name):
         return paths.taken(name)
     return Exists(f"{name} has ended, but is kept", hint=f"`$sesh --kill {name}` frees the name")
+
+
+def result(name: str) -> JobResult | None:
+    """How the session of this name has ended that has no daemon any more; None if that is not known."""
+    from sesh.store import results
+
+    session = dormant(name)
+    return results.newest(name) if session is None or session["state"] == "exited" else None
 
 
 def ended(name: str) -> bool:

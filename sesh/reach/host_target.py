@@ -90,7 +90,7 @@ class HostTarget(Target):
     def _led(
         self, through: Link, op: str, data: dict[str, object], session_id: str, deadline: float | None = None
     ) -> tuple[Answered, bytes]:
-        """What an op answers that leads a link to a session; it is closed if that failed."""
+        """Leads a link to a session by an op, whose answer comes back; the link is closed if that fails."""
         from sesh.reach import calls
 
         try:
@@ -99,8 +99,10 @@ class HostTarget(Target):
             through.close()
             raise
 
-    def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
-        """A link that was led to a session there. Raises NotFound."""
+    def connect(
+        self, name: str, deadline: float | None = None, *, passing: bool = True, session_id: str = ""
+    ) -> Connection:
+        """A link that was led to a session there, with `session_id` to that one alone. Raises NotFound, Ended."""
         from sesh.remote.ssh.link import SESSION_TIMEOUT
         from sesh.remote.ssh.ssh import seconds_left
 
@@ -108,7 +110,11 @@ class HostTarget(Target):
             through = self.open(deadline)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                through.open_session("connect", timeout=left, name=name, passing=passing)
+                answer, output = through.open_session(
+                    "connect", timeout=left, name=name, passing=passing, session_id=session_id
+                )
+                if "result" in answer:
+                    raise Ended(name, answer["result"], output)
             except BaseException as error:
                 through.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
@@ -121,7 +127,7 @@ class HostTarget(Target):
         from sesh.reach import links
 
         lost, name, host = stream.connection, stream.name, str(self.host)
-        session_id = str(lost.welcome.get("id") or lost.session_id)
+        session_id = stream.session_id
         heard = lost.keepalive.heard_at if lost.keepalive is not None else time.monotonic()
         self.caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
 
@@ -133,6 +139,16 @@ class HostTarget(Target):
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
         self.caller.note(f"reconnected to @{host}{renamed}")
         return through
+
+    def _ended(self, stream: Stream) -> Ended | None:
+        """How the session of a stream has ended, asked over another link; None if the host does not know."""
+        try:
+            self.connect(stream.name, stream.deadline, session_id=stream.session_id).close()
+        except Ended as ended:
+            return ended
+        except SeshError:
+            return None
+        return None
 
     def open_events(self) -> Stream:
         """A link for what the host tells of all its sessions, and others in its place if it is lost."""
@@ -187,19 +203,15 @@ class HostTarget(Target):
         from sesh.reach import links
 
         host = self.destination.host
-        unknown = Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}")
-
-        def stop(_number: int) -> None:
-            raise unknown
 
         def attempt() -> Link:
             return links.reopened(self.caller, self.destination, deadline)
 
-        before, interrupts.away = interrupts.away, stop
+        before, interrupts.away = interrupts.away, interrupts.given_up
         try:
             return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
         except Interrupted:
-            raise unknown from None
+            raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}") from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN
