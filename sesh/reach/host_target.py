@@ -99,10 +99,8 @@ class HostTarget(Target):
             through.close()
             raise
 
-    def connect(
-        self, name: str, deadline: float | None = None, *, passing: bool = True, session_id: str = ""
-    ) -> Connection:
-        """A link that was led to a session there, with `session_id` to that one alone. Raises NotFound, Ended."""
+    def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
+        """A link that was led to a session there. Raises NotFound."""
         from sesh.remote.ssh.link import SESSION_TIMEOUT
         from sesh.remote.ssh.ssh import seconds_left
 
@@ -110,11 +108,7 @@ class HostTarget(Target):
             through = self.open(deadline)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                answer, output = through.open_session(
-                    "connect", timeout=left, name=name, passing=passing, session_id=session_id
-                )
-                if "result" in answer:
-                    raise Ended(name, answer["result"], output)
+                through.open_session("connect", timeout=left, name=name, passing=passing)
             except BaseException as error:
                 through.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
@@ -142,13 +136,14 @@ class HostTarget(Target):
 
     def _ended(self, stream: Stream) -> Ended | None:
         """How the session of a stream has ended, asked over another link; None if the host does not know."""
+        from sesh.reach import links
+
         try:
-            self.connect(stream.name, stream.deadline, session_id=stream.session_id).close()
-        except Ended as ended:
-            return ended
+            with self.open(stream.deadline) as through:
+                answer, output = links.connected(through, stream.name, stream.session_id, stream.deadline)
         except SeshError:
             return None
-        return None
+        return Ended(stream.name, answer["result"], output) if "result" in answer else None
 
     def open_events(self) -> Stream:
         """A link for what the host tells of all its sessions, and others in its place if it is lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED
@@ -18,6 +19,7 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
+from sesh.keepalive import Keepalive
 from sesh.reach.caller import YES_NO
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link, master
@@ -30,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.messages import Near, Words
     from sesh.reach.caller import Caller
+    from sesh.schema import Answer
 
 _LOOK = 2.0
 """Seconds for looking whether a host has created what nobody waits for any more."""
@@ -137,10 +140,9 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
         through = reopened(caller, place, deadline, ask=ask)
     else:
         through = _opened_beside(place, beside, {"name": name, "session_id": session_id})
-    left = seconds_left(deadline, link.START_TIMEOUT)
     try:
         with (beside or Stop()).by(through.abort):
-            answer, output = through.open_session("connect", timeout=left, name=name, session_id=session_id)
+            answer, output = connected(through, name, session_id, deadline)
     except SeshError:
         through.close()
         raise
@@ -156,6 +158,17 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
         "reconnect", host=host, session=through.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
     )
     return through
+
+
+def connected(through: Link, name: str, session_id: str, deadline: float | None) -> tuple[Answer, bytes]:
+    """Leads a link to the session with this id: the host's answer, and the output that comes with a `result`.
+
+    That takes as long as a slow link takes for the output, so only silence ends it sooner. Raises NotFound, Lost.
+    """
+    through.keepalive = Keepalive(enabled=True)
+    answer = through.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
+    through.keepalive = None  # its user has one
+    return answer
 
 
 def reopened(caller: Caller, place: Destination, deadline: float | None = None, *, ask: bool = False) -> Link:

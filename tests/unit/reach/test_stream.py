@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.stream import LATE, READY, DaemonDied, Stream
 from sesh.reach.target import Target
+from sesh.remote.ssh import link as ssh_link
 from sesh.stop import Stop
 from sesh.store import results
 from tests.support import wait_until
@@ -162,15 +164,15 @@ def test_who_was_stopped_is_not_told_how_an_earlier_session_of_that_name_ended(
 def test_a_host_is_asked_once_more_by_id_how_a_session_ended(monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
     asked: list[dict[str, object]] = []
 
-    class Again:
-        def open_session(self, verb: str, *, timeout: float, **words: object) -> tuple[dict[str, object], bytes]:
+    class Again(nullcontext[None]):
+        def open_session(self, verb: str, _timeout: float, **words: object) -> tuple[dict[str, object], bytes]:
             asked.append({"verb": verb, **words})
             if not known:
                 raise NotFound("work has ended; its result is unknown")
             return {"result": job_result(exit_code=3)}, b"out"
 
-        def close(self) -> None:
-            asked.append({})
+        def __enter__(self) -> Any:
+            return self
 
     daemon = Daemon()
     descriptor = os.dup(daemon.connection.inbound)
@@ -183,7 +185,7 @@ def test_a_host_is_asked_once_more_by_id_how_a_session_ended(monkeypatch: pytest
         pytest.raises(Ended if known else DaemonDied),
     ):
         next(stream.frames(nothing))
-    assert asked == [{"verb": "connect", "name": "work", "passing": True, "session_id": "abc"}, {}]
+    assert asked == [{"verb": "connect", "name": "work", "session_id": "abc"}]
     daemon.close()
 
 
@@ -287,6 +289,29 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
     ]
     for each in daemons:
         each.close()
+
+
+def test_the_output_of_a_job_that_ended_meanwhile_may_take_longer_than_any_limit(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a slow link each attempt ended before it had come, and the next one began anew, without end."""
+    monkeypatch.setattr(ssh_link, "START_TIMEOUT", 0.2)
+    monkeypatch.setattr(ssh_link, "SESSION_TIMEOUT", 0.2)
+    daemon = Daemon(far=True)
+    monkeypatch.setattr(links, "reopened", lambda *_, **__: daemon.connection)
+
+    def story() -> None:
+        assert daemon.next()[1]["verb"] == "connect"
+        for _ in range(8):
+            threading.Event().wait(0.05)
+            daemon.end.sendall(protocol.frame(protocol.DATA, b"x" * 10))
+        daemon.say(protocol.RESPONSE, id=1, ok=True, name="work", result=job_result(exit_code=3))
+
+    threading.Thread(target=story, daemon=True).start()
+    with pytest.raises(Ended) as ended:
+        links.back(Caller(), "work", "box", "abc", 0, time.monotonic())
+    assert (ended.value.result["exit_code"], len(ended.value.output)) == (3, 80)
+    daemon.close()
 
 
 def test_a_bridge_that_ends_well_took_its_daemon_with_it() -> None:
