@@ -21,6 +21,7 @@ from sesh.errors import (
 )
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.vt import grammar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +46,9 @@ _LONGEST = 4096
 _RUN = 1
 """The number of the request."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
-_SEQUENCES = re.compile(
-    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\x18\x1a]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`-~])"
-)
-"""Escape sequences: control sequences, strings, and those of two or three bytes (ECMA-48 5.3 to 5.6, ECMA-35)."""
+_SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
+_STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
+_UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_STRING_START}\x1b?)\Z".encode())
 
 
 def plain(output: bytes) -> bytes:
@@ -169,9 +169,9 @@ class LiveOutput:
     def _pass(self, data: bytes, *, last: bool = False) -> None:
         data, self._held = self._held + data, b""
         if not self._ansi:
-            at = data.rfind(b"\x1b")
-            if at >= 0 and not last and len(data) - at < _LONGEST and not _SEQUENCES.match(data, at):
-                data, self._held = data[:at], data[at:]
+            unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
+            if unfinished is not None:
+                data, self._held = data[: unfinished.start()], unfinished[0]
             data = plain(data)
         self._write(data)
 

@@ -49,7 +49,10 @@ MAKERS = {
     "sesh.daemon.clients.replies": _from_patterns("sesh.daemon.clients.replies"),
 }
 #: Calls whose pattern is no part of the product, with the reason.
-FOREIGN = {("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time"}
+FOREIGN = {
+    ("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time",
+    ("sesh/ops/searching.py", "main"): "the same in that process",
+}
 
 
 @dataclass(frozen=True)
