@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from sesh.vt.lines import LineReader
 
     class Conditions(TypedDict):
-        """What to wait for.
+        """The conditions that a wait ends with.
 
-        `waiting`: for a person; what it asks is the `match`. `idle`: seconds without output. `pattern`: what a line
-        matches. `begin`: the position from which output counts, `sent` for that of the last `--send`, `start` for all
-        that is kept. `limit`: seconds.
+        `waiting`: it waits for a person; its question is the `match`. `idle`: seconds without output. `pattern`: a line
+        matches it. `begin`: the position from which output counts, `sent` for that of the last `--send`, `start` for
+        all that is kept. `limit`: seconds.
         """
 
         exit_: bool
@@ -75,12 +75,8 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
         raise TimedOut(f"{name}: timed out", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
-        return {
-            "met": str(answer["met"]),
-            "match": answer.get("question") or None,
-            "exit_code": None,
-            "position": answer.get("position"),
-        }
+        question, position = answer.get("question") or None, answer.get("position")
+        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position}
     if not _for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer.get("exit_code"), answer.get("position"))
@@ -128,7 +124,7 @@ class _Wait:
         """Where the output stood when the wait began."""
 
     def answer(self) -> Answer:
-        """The daemon's answer; of a session that ended meanwhile its result. Raises _Match, TimedOut."""
+        """The daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
@@ -136,13 +132,15 @@ class _Wait:
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         raise TimedOut("timed out")  # more output comes than can be searched
-                    self._search(position, data, self._columns)
+                    self._search(position, data)
                 elif kind == protocol.RESPONSE:
                     answer: Answer = self._stream.connection.message(kind, data)
                     if answer.get("id") == _WAIT:
                         return wire.checked(answer)
         except Ended as ended:
-            self._search_rest(ended)
+            position, data = self._stream.rest(ended)
+            if self._pattern is not None and data:
+                self._search(position, data)
             return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
         raise AssertionError  # frames come without end
 
@@ -152,10 +150,8 @@ class _Wait:
         if conditions["waiting"] and "activity" not in (welcome.get("can") or ()):
             raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: $sesh --reload {stream.name}")
         words: TimedWords = {"exit": True, "idle": conditions["idle"]}
-        if conditions["prompt"]:
-            words["prompt"] = True
-        if conditions["waiting"]:
-            words["waiting"] = True
+        words |= {"prompt": True} if conditions["prompt"] else {}
+        words |= {"waiting": True} if conditions["waiting"] else {}
         if self._pattern is not None:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
@@ -177,37 +173,33 @@ class _Wait:
             return {**left, "from": self._lines.position, "since": self._begin}
         return {**left, "from": self._begin, "else": began}
 
-    def _search_rest(self, ended: Ended) -> None:
-        """Searches what is kept of the output of a session that has ended. Raises _Match."""
-        position, data = self._stream.rest(ended)
-        if self._pattern is not None and data:
-            self._search(position, data, 80)
-
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
         """Searches all lines that the session still keeps."""
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
         position = int(answer.get("position") or 0)
         self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
 
-    def _search(self, position: int, data: bytes, columns: int) -> None:
-        """Searches output that begins at a position; what was searched before is passed over."""
+    def _search(self, position: int, data: bytes) -> None:
+        """Searches output from a position on; bytes that were searched before are passed over."""
         if self._lines is None:
             from sesh.vt.lines import LineReader
 
             # A daemon of an older sesh sends all that it keeps where output has not come so far.
             begin = self._begin if isinstance(self._begin, int) else position
-            self._lines = LineReader(max(position, begin), columns)
+            self._lines = LineReader(max(position, begin), self._columns)
         lines = self._lines
         if position > lines.position:
             lines.position = position  # what lies between is not kept any more
-        tested = [(each.text, each.end) for each in lines.feed(data[lines.position - position :])]
+        tested = [(line.text, line.end) for line in lines.feed(data[lines.position - position :])]
         current = lines.current
         # A prompt ends with a blank, which a pattern may ask for.
         self._test([*tested, (current.untrimmed, current.end)])
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
         """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
-        found = self._pattern.search([text for text, _ in lines], self._deadline) if self._pattern is not None else None
-        if found is not None:
-            at, match = found
-            raise _Match(match, lines[at][1])
+        if self._pattern is None:
+            return
+        match = self._pattern.search([text for text, _ in lines], self._deadline)
+        if match is not None:
+            number, text = match
+            raise _Match(text, lines[number][1])
