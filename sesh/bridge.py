@@ -194,7 +194,6 @@ def _call(caller: LinkCaller, wire_name: str, data: Mapping[str, object]) -> Any
 
 
 def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
-    """Carries out an op and sends the frames of its answer."""
     answer: Answer = {"id": number, "ok": True}
     try:
         result = _call(caller, name, _arguments(name, data))

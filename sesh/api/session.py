@@ -94,7 +94,6 @@ class Result:
 
 
 def _result(session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes) -> Result:
-    """The result of a command, by its daemon's account."""
     timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
     code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
     return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
@@ -455,7 +454,6 @@ def _job(
     keep: bool = False,
     **words: Unpack[SpecWords],
 ) -> JobSpec:
-    """The job as the ops take it."""
     spec = _spec(command, **words)
     name = check_name(name) if name is not None else None
     return {"spec": spec, "name": name, "timeout": _seconds(timeout, "timeout"), "keep": keep}

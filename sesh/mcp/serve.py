@@ -58,7 +58,6 @@ class Calls:
 
 
 def _refusal(error: SeshError) -> CallToolResult:
-    """The result that tells of an error."""
     body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
     text = TextContent(type="text", text=f"{error.code}: {body['message']}")
     return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)

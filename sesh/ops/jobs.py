@@ -111,7 +111,6 @@ class Waiter:
         return facts, bytes(self._retained)
 
     def _awaited(self) -> JobResult:
-        """The daemon's answer at the end of the job."""
         for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._late):
             if kind == LATE:
                 raise self._timed_out()

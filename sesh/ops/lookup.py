@@ -164,7 +164,7 @@ def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
-    place = links.destination(caller, word)
+    place = links.destination_of(caller, word)
     with link.open_link(place, links.origin(place), ask=False, timeout=deadline - time.monotonic()) as through:
         rows = calls.request(caller, through, "sessions.summaries", {}, deadline)
     found: list[Summary] = rows

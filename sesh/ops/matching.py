@@ -146,7 +146,6 @@ class Pattern:
 
 
 def _portions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Lines in portions: the number of the first one, and the text."""
     first = 0
     while first < len(lines):
         after, size = first, 0

@@ -159,7 +159,6 @@ class Recording:
         return [(self._events.inbound, select.POLLIN)] if self._events is not None else [], True
 
     def _take_events(self, cast: Cast) -> None:
-        """Writes the changes of size that have come."""
         events = self._events
         assert events is not None  # noqa: S101 (it was polled)
         try:

@@ -127,7 +127,6 @@ def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
 
 
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
-    """The bytes of groups of keys."""
     application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
     return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]
 

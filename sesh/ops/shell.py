@@ -283,7 +283,6 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 
 def _commands(name: str) -> list[dict[str, Any]]:
-    """The commands of a session that has a daemon. Raises NotFound."""
     commands: list[dict[str, Any]] = protocol.parse(find.ask(name, "history", n=None)[1])["commands"]
     return commands
 

@@ -174,7 +174,6 @@ class _Wait:
         return {**left, "from": self._begin, "else": began}
 
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
-        """Searches all lines that the session still keeps."""
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
         position = int(answer.get("position") or 0)
         self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])

@@ -1,4 +1,4 @@
-"""The session that a name means on this machine, and why there is none where there is none."""
+"""The session that a name means on this machine, or the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def note_damage(caller: Caller) -> None:
 
 
 def checked(word: str, verb: str = "") -> str:
-    """`word` itself where it may name a session.
+    """`word` itself if it may name a session.
 
     Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb.
     """
@@ -71,7 +71,7 @@ def is_here(name: str, *, ended: bool = False) -> bool:
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
-    """A connection to the session, also a kept one; None where there is none, or a dormant one.
+    """A connection to the session, also a kept one; None if there is none, or a dormant one.
 
     `deadline` (monotonic): for its daemon to accept. Raises Refused for another machine's, Unreachable for one that
     runs and does not accept.
@@ -99,11 +99,11 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:
     """A connection to a session that must be there. Raises NotFound, also for a dormant one, and as `running` does."""
-    found = running(name, deadline)
-    if found is None:
-        known = dormant(name)
-        raise without_daemon(known) if known is not None else paths.absent(name)
-    return found
+    connection = running(name, deadline)
+    if connection is None:
+        session = dormant(name)
+        raise without_daemon(session) if session is not None else paths.absent(name)
+    return connection
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
@@ -116,7 +116,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
 
 
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
-    """The WELCOME that answers a HELLO sent before. Raises Silent where a daemon that is there does not say it.
+    """The WELCOME that answers a HELLO sent before. Raises Silent if a daemon that is there does not say it.
 
     `deadline` (monotonic): past it TimedOut is raised.
     """
@@ -130,7 +130,7 @@ def welcomed(connection: wire.Connection, name: str, deadline: float | None = No
 
 
 def described(answer: Answer) -> Summary:
-    """How a session describes itself, in a daemon's answer. Raises ProtocolError where that is not in it."""
+    """A session's description of itself, in a daemon's answer. Raises ProtocolError if there is none."""
     session = answer.get("session")
     if isinstance(session, dict):
         return session
@@ -138,13 +138,13 @@ def described(answer: Answer) -> Summary:
 
 
 def dormant(name: str) -> Summary | None:
-    """What is known of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
+    """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
     summary = listing.unanswered(name)
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
 
 def how(known: Summary) -> str:
-    """What became of a dormant session, in words."""
+    """The end of a dormant session, in words."""
     name = known["name"]
     if known["state"] == "exited":
         from sesh import wording
@@ -187,7 +187,7 @@ def result(name: str) -> JobResult | None:
 
 
 def ended(name: str) -> bool:
-    """Whether the session's program has ended, and what it left is kept."""
+    """Whether the session's program has ended, and the session is kept."""
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 

@@ -1,4 +1,4 @@
-"""The machine that an op is asked from over a link, and what of it holds on this one: size, directory, locale."""
+"""The machine that an op is asked from over a link; its size, directory and locale as they hold on this one."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class Origin:
         home, size, locale = facts.get("home"), facts.get("size"), facts.get("locale")
         self.host = _word(facts.get("host"), shapes.LONGEST_LINE) or None
         self.home = home if isinstance(home, str) and shapes.line(home) else ""
-        known = [each for each in size if bounds.is_integer(each, 0, 0xFFFF)] if isinstance(size, list) else []
-        self.size = (known[0], known[1], known[2], known[3]) if len(known) == 4 else (0, 0, 0, 0)
+        sides = [side for side in size if bounds.is_integer(side, 0, 0xFFFF)] if isinstance(size, list) else []
+        self.size = (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (0, 0, 0, 0)
         self.term, self.colorterm = _word(facts.get("term")) or None, _word(facts.get("colorterm")) or None
         pairs = locale.items() if isinstance(locale, dict) else ()
         self.locale = {key: _word(value) for key, value in pairs if _names_locale(key)}
 
     def directory(self, word: str) -> str:
-        """A directory as it is meant here: under the home there it is the same one under the home here.
+        """Maps a path that was typed there to this machine: one under the home there to the same under the home here.
 
-        The person's shell has put its own home where `~` was written; a relative one is relative to this home.
+        The person's shell has put its own home in the place of `~`; a relative path is relative to this home.
         """
         home = paths.home()
         if self.home and (word == self.home or word.startswith(self.home.rstrip("/") + "/")):
-            return os.path.join(home, os.path.relpath(word, self.home)) if word != self.home else home
+            return os.path.normpath(os.path.join(home, os.path.relpath(word, self.home)))
         return os.path.join(home, word)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
