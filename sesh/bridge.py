@@ -3,13 +3,13 @@
 It answers HELLO with WELCOME (`home`, what it `can`, and who it is), then requests:
 
 - `op` {op, asks, answers} and its arguments as DATA: an op carried out in a child process, so that PING is answered
-  meanwhile; its result comes as DATA, what it noted as `notes`. One that yields sends a DATA frame for each item. With
+  meanwhile; its result comes as DATA, its notes as `notes`. One that yields sends a DATA frame for each item. With
   `asks` there is a person who can be asked: it is answered with a `question`, and comes again with one answer more.
 - `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name
   and `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a
   session which is created; if one has that id it is that one, or its `result`: asked again, nothing is done twice.
-- `connect` {name, session_id, passing}: the same for a session that is known, by its id where one is given, for it may
-  have another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
+- `connect` {name, session_id, passing}: the same for a session that is there, by its id if one is given, as it may have
+  another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
 PING is answered with PONG at any time, also while an op runs.
 """
@@ -60,7 +60,7 @@ MODULES = {
 _BLOCK = 1 << 16
 _MOST = 1 << 20
 _LOOKS = 5
-"""How often a session is looked for that is renamed again and again meanwhile."""
+"""Tries to find a session that is renamed again and again meanwhile."""
 
 
 class LinkCaller(Caller):
@@ -358,9 +358,9 @@ def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:
-    """Passes bytes both ways until either side closes; all that the daemon said before it closed still passes.
+    """Passes bytes both ways until either side closes; the exit code says whether all has passed.
 
-    So does what it has said by the time that the other side gives up. The exit code says whether all has passed.
+    All that the daemon said before it closed still passes, and all that it has said when the other side gives up.
     """
     with through:
         back, forth = (through.inbound, near.outbound), (near.inbound, through.outbound)
@@ -393,7 +393,7 @@ def _splice(near: wire.Connection, through: wire.Connection) -> int:
 
 
 def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> int:
-    """The other side asks for nothing more: tells the daemon, and passes on what it has said; the exit code."""
+    """Tells the daemon that nothing more is asked for, and passes on the bytes that it has sent; the exit code."""
     through.give_up()
     try:
         held = _passed(back, held)
@@ -407,9 +407,9 @@ def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> i
 
 
 def _passed(direction: tuple[int, int], held: bytes) -> bytes:
-    """Passes on what is held, or else what can be read; what is held then.
+    """Passes on held bytes, or else those that can be read; the bytes that are held then.
 
-    Raises EOFError at the end, BrokenPipeError where nobody takes it, OSError where it cannot be read.
+    Raises EOFError at the end, BrokenPipeError if nobody takes them, OSError if they cannot be read.
     """
     block = held or os.read(direction[0], _MOST)
     if not block:

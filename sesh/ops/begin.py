@@ -34,22 +34,22 @@ def job(
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
     try:
-        what = create.order(caller, **(spec or {}))
-        what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
+        order = create.order(caller, **(spec or {}))
+        order |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
-            return create.start_numbered(what)
-        if (known := find.dormant(name)) is not None:
-            return name, _job_instead(caller, name, known, what)
-        return name, create.start(what, name)
+            return create.start_numbered(order)
+        if (session := find.dormant(name)) is not None:
+            return name, _job_instead(caller, name, session, order)
+        return name, create.start(order, name)
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise
 
 
-def _job_instead(caller: Caller, name: str, known: Summary, what: LaunchSpec) -> Connection:
-    """A job in the place of one that was lost, for what runs it each night; no other session is replaced by a job."""
+def _job_instead(caller: Caller, name: str, session: Summary, order: LaunchSpec) -> Connection:
+    """A job in the place of a lost one, as one that runs each night needs it; no other session is replaced by a job."""
     from sesh.ops import dormant
 
     if (records.readable(name) or {}).get("job") is not True:
-        raise find.occupied(known)
-    return dormant.start(caller, what, name, known, again=False)
+        raise find.occupied(session)
+    return dormant.start(caller, order, name, session, again=False)

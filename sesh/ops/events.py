@@ -95,12 +95,12 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     """
     paths.ready_directory()
     followed = _Followed(platform.watch_directory(paths.directory()), caller.audience, begun)
-    known: set[str] = set()
+    seen: set[str] = set()
     again = since is not None
     yield {"begun": begun or moments.exact_stamp(time.time())}
     while True:
         names = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
-        for name in sorted(names - known):
+        for name in sorted(names - seen):
             try:
                 yield from followed.add(name, since)
             except SeshError:
@@ -109,7 +109,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             for session_id in since or {}:
                 if not followed.has(session_id) and (result := results.by_id(session_id)) is not None:
                     yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
-        known, since, again = names, {}, False
+        seen, since, again = names, {}, False
         while not followed.due:
             yield from followed.turn()
         followed.due = False

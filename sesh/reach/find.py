@@ -30,20 +30,20 @@ def note_damage(caller: Caller) -> None:
         caller.note(reason)
 
 
-def checked(word: str, verb: str = "") -> str:
-    """`word` itself if it may name a session.
+def checked(name: str, verb: str = "") -> str:
+    """`name` itself if it may name a session.
 
     Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb.
     """
-    if "@" in word.strip("@"):
-        name, _, host = word.rpartition("@")
+    if "@" in name.strip("@"):
+        session, _, host = name.rpartition("@")
         verb = f"{verb} " if verb else ""
         kind = InvalidName if verb else UsageError
         raise kind(
-            f"{printable(word)} is not a session name; for the host: {CALLED} @{printable(word)}, "
-            f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(name)}"
+            f"{printable(name)} is not a session name; for the host: {CALLED} @{printable(name)}, "
+            f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(session)}"
         )
-    return check_name(word)
+    return check_name(name)
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:
@@ -143,32 +143,33 @@ def dormant(name: str) -> Summary | None:
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
 
-def how(known: Summary) -> str:
+def how(session: Summary) -> str:
     """The end of a dormant session, in words."""
-    name = known["name"]
-    if known["state"] == "exited":
+    name = session["name"]
+    if session["state"] == "exited":
         from sesh import wording
 
-        return f"{name} {wording.state(known)}"
-    if known["lost"]["reason"] == "reboot":
+        return f"{name} {wording.state(session)}"
+    if session["lost"]["reason"] == "reboot":
         return f"{name} was lost when this machine restarted"
     return f"{name} was lost: its daemon died"
 
 
-def without_daemon(known: Summary) -> NotFound:
+def without_daemon(session: Summary) -> NotFound:
     """The error for a dormant session."""
-    again = "restarts it" if known["state"] == "lost" else "shows it and starts it again"
-    error = NotFound(how(known), hint=f"`$sesh {known['name']}` {again}, `$sesh --kill {known['name']}` forgets it")
+    name = session["name"]
+    again = "restarts it" if session["state"] == "lost" else "shows it and starts it again"
+    error = NotFound(how(session), hint=f"`$sesh {name}` {again}, `$sesh --kill {name}` forgets it")
     error.dormant = True
     return error
 
 
-def occupied(known: Summary, *choices: str) -> Exists:
+def occupied(session: Summary, *choices: str) -> Exists:
     """The error for a name that a dormant session has; `choices`: the options that say what to do."""
     if choices:
-        return Exists(f"{how(known)}; choose {' or '.join(choices)}")
-    name = known["name"]
-    return Exists(how(known), hint=f"`$sesh --open {name}` starts it again, `$sesh --kill {name}` frees the name")
+        return Exists(f"{how(session)}; choose {' or '.join(choices)}")
+    name = session["name"]
+    return Exists(how(session), hint=f"`$sesh --open {name}` starts it again, `$sesh --kill {name}` frees the name")
 
 
 def taken(name: str) -> Exists:

@@ -42,29 +42,29 @@ class Origin:
         pairs = locale.items() if isinstance(locale, dict) else ()
         self.locale = {key: _word(value) for key, value in pairs if _names_locale(key)}
 
-    def directory(self, word: str) -> str:
+    def directory(self, path: str) -> str:
         """Maps a path that was typed there to this machine: one under the home there to the same under the home here.
 
         The person's shell has put its own home in the place of `~`; a relative path is relative to this home.
         """
         home = paths.home()
-        if self.home and (word == self.home or word.startswith(self.home.rstrip("/") + "/")):
-            return os.path.normpath(os.path.join(home, os.path.relpath(word, self.home)))
-        return os.path.join(home, word)
+        if self.home and (path == self.home or path.startswith(self.home.rstrip("/") + "/")):
+            return os.path.normpath(os.path.join(home, os.path.relpath(path, self.home)))
+        return os.path.join(home, path)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
         """This machine's environment with the person's locale, where it exists here, else C.UTF-8."""
         if not self.locale:
             return dict(variables)
-        kept = {key: value for key, value in variables.items() if key != "LANG" and key[:3] != "LC_"}
+        adapted = {key: value for key, value in variables.items() if key != "LANG" and key[:3] != "LC_"}
         for key, value in self.locale.items():
             if value and locale_exists(value):
-                kept[key] = value
+                adapted[key] = value
             elif value and key == "LANG":
-                kept[key] = "C.UTF-8"
-        if not any(key in kept for key in _LOCALE):
-            kept["LANG"] = "C.UTF-8"
-        return kept
+                adapted[key] = "C.UTF-8"
+        if not any(key in adapted for key in _LOCALE):
+            adapted["LANG"] = "C.UTF-8"
+        return adapted
 
 
 def locale_exists(locale: str) -> bool:

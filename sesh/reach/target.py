@@ -32,7 +32,7 @@ class Target:
         return op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
-        """Carries out an op that leads to a session: its name, and a connection on which nothing was said yet."""
+        """Carries out an op that leads to a session: its name, and a fresh connection to its daemon."""
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
