@@ -31,7 +31,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 class SpecWords(TypedDict, total=False):
-    """What a session is to be."""
+    """The words that describe a session."""
 
     directory: str | os.PathLike[str] | None
     env: Mapping[str, str] | None
@@ -39,7 +39,7 @@ class SpecWords(TypedDict, total=False):
 
 
 class JobWords(SpecWords, total=False):
-    """What a job is to be."""
+    """The words that describe a job."""
 
     timeout: float | None
     keep: bool
@@ -84,7 +84,7 @@ class Result:
 
     @property
     def output(self) -> str:
-        """What it wrote, as text; bytes that are not UTF-8 come as U+FFFD."""
+        """Its output as text; bytes that are not UTF-8 come as U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
     @property
@@ -209,7 +209,7 @@ class Session:
         says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
         command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command.
 
-        Raises Busy where the shell is not at its prompt, or a person typed in between; NotFound.
+        Raises Busy if the shell is not at its prompt, or a person typed in between; NotFound.
         """
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
@@ -252,7 +252,7 @@ class Session:
     def result(self) -> Result:
         """How the last job of this name ended, and the end of what it wrote; kept for a week, among the newest hundred.
 
-        Raises Busy while it runs, NotFound where nothing is known.
+        Raises Busy while it runs, NotFound if nothing is known.
         """
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} still runs; wait for its end")
@@ -268,11 +268,11 @@ class Session:
     def send(
         self, text: str = "", *, enter: bool = False, keys: Sequence[str] = (), if_waiting: bool | str = False
     ) -> int | None:
-        """Types a text, Enter where wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
+        """Types a text, Enter if wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
         `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if what it asks
-        matches. The position in the output from which `wait(since=…)` looks on. Raises Busy where the program does not
-        read, Refused where it is not waited for or something else is asked.
+        matches. The position in the output from which `wait(since=…)` looks on. Raises Busy if the program does not
+        read, Refused if it does not wait for a person, or asks something else.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
@@ -301,7 +301,7 @@ class Session:
         the regular expression. What counts is the output after the last `send` or `run` of anybody, or from `since` on:
         a position, or "start" for all that is kept.
 
-        Raises TimedOut after `timeout` seconds, Refused where it ends and that was not waited for, Interrupted where
+        Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if
         `stop` ended the waiting, UsageError for an invalid pattern.
         """
         if since is not None and since != "start" and not bounds.is_integer(since):

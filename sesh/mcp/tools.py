@@ -431,7 +431,7 @@ class Closed(BaseModel):
 
 
 def cut(text: str, limit: int) -> tuple[str, bool]:
-    """The end of a text, from a line's begin where that is near, and whether anything was left out."""
+    """The end of a text, from the start of a line if that is near, and whether anything was left out."""
     if len(text) <= limit:
         return text, False
     end = text[len(text) - limit :]

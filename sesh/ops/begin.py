@@ -28,7 +28,7 @@ def job(
 ) -> Entered:
     """A job that has begun: the command of `spec` is its session's program, under the lowest free number if unnamed.
 
-    Raises what keeps it from beginning, as 125 where no other code says more.
+    Raises what keeps it from beginning, as 125 if no other code says more.
     """
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.schema import Event, RemoteLog
 
 _SCAN_INTERVAL = 1.0
-"""Seconds between two looks for new sessions, where the kernel does not report them."""
+"""Seconds between two looks for new sessions, if the kernel does not report them."""
 _EVENTS = 1
 """The number of the request."""
 

@@ -128,7 +128,7 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks for the end of the job, and for its output from where we are on."""
+        """Asks for the end of the job, and for its output behind what has come."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:

@@ -61,8 +61,8 @@ def type_if_waiting(
 ) -> tuple[int, int | None]:
     """Types as `type_into` does, if the session waits for a person and what it asks matches; empty matches anything.
 
-    The daemon is asked for the question, the pattern is searched for here, and the daemon types where that very
-    question still stands. Raises Refused where it does not, and as `type_into`.
+    The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very
+    question still stands. Raises Refused if it does not, and as `type_into`.
     """
     from sesh.ops import matching
 
@@ -99,9 +99,9 @@ def hides(target: Target, name: str, since: str, question: str) -> bool:
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
-    """Types an answer to what a program asks, with Enter where it reads lines; a menu takes a key alone.
+    """Types an answer to the question of a program, with Enter if it reads lines; a menu takes a key alone.
 
-    `since`, `question`: what the answer is meant for, as `activity` says; the daemon refuses where it asks something
+    `since`, `question`: what the answer is meant for, as `activity` says; the daemon refuses if it asks something
     else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
     Raises NotFound, Refused, Busy.
     """

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
 _BEGUN_GRACE = 2.5
-"""The same, where the command runs: its output so far is worth more."""
+"""Seconds by which it may be late if the command runs: its output so far is worth more."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN = 1

@@ -112,7 +112,7 @@ def _met_exit(code: int | None, position: int | None) -> Condition:
 
 
 class _Wait:
-    """One wait. It searches the output itself, and goes on where it was over another connection."""
+    """One wait. It searches the output itself, and goes on over another connection if one is lost."""
 
     def __init__(self, stream: Stream, search: Pattern | None, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
@@ -121,7 +121,7 @@ class _Wait:
         self._lines: LineReader | None = None
         self._columns = 80
         self._head: int | None = None
-        """Where the output stood when the wait began."""
+        """The position of the output when the wait began."""
 
     def answer(self) -> Answer:
         """The daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
@@ -162,7 +162,7 @@ class _Wait:
         stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
     def _since(self, head: object) -> TimedWords:
-        """From where on output counts, and how much time is left; `head`: where the output stands now."""
+        """The position from which output counts, and the time that is left; `head`: the position of the output now."""
         began = self._head
         if self._head is None:
             self._head = head if isinstance(head, int) else None
@@ -183,7 +183,7 @@ class _Wait:
         if self._lines is None:
             from sesh.vt.lines import LineReader
 
-            # A daemon of an older sesh sends all that it keeps where output has not come so far.
+            # A daemon of an older sesh sends all that it keeps if output has not come so far.
             begin = self._begin if isinstance(self._begin, int) else position
             self._lines = LineReader(max(position, begin), self._columns)
         lines = self._lines

@@ -30,7 +30,7 @@ class Caller:
     ssh_prompts: bool | None = False
     """Whether ssh may ask for a password; None if a person sits at the terminal."""
     watched = False
-    """Whether a person sees at once what is noted."""
+    """Whether a person sees notes at once."""
     audience = -1
     """The descriptor of followed output; following ends when its reader has closed it."""
     local = False

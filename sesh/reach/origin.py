@@ -53,7 +53,7 @@ class Origin:
         return os.path.join(home, path)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
-        """This machine's environment with the person's locale, where it exists here, else C.UTF-8."""
+        """This machine's environment with the person's locale if it exists here, else C.UTF-8."""
         if not self.locale:
             return dict(variables)
         adapted = {key: value for key, value in variables.items() if key != "LANG" and key[:3] != "LC_"}

@@ -163,10 +163,7 @@ class Stream:
                 yield kind, 0, payload
 
     def rest(self, ended: Ended) -> tuple[int, bytes]:
-        """What is kept of the output of a session that ended while the link was down, as OUTPUT would have brought it.
-
-        The position of its first byte, and the bytes.
-        """
+        """The kept output of a session that has ended, as OUTPUT brings it: the position of its first byte, the bytes."""
         end = ended.result.get("position")
         return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
 
@@ -179,7 +176,7 @@ class Stream:
         return self.position - len(fresh), fresh
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
-        """The descriptors that are ready, the connection's among them. Raises Lost where a link went silent."""
+        """The descriptors that are ready, the connection's among them. Raises Lost if a link went silent."""
         connection = self.connection
         watched = [*watched, (connection.inbound, select.POLLIN)]
         if self.audience >= 0:
