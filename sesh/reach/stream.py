@@ -163,7 +163,7 @@ class Stream:
                 yield kind, 0, payload
 
     def rest(self, ended: Ended) -> tuple[int, bytes]:
-        """The kept output of a session that has ended, as OUTPUT brings it: the position of its first byte, the bytes."""
+        """The kept output of a session that has ended, as OUTPUT brings it: the first byte's position, the bytes."""
         end = ended.result.get("position")
         return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
 
