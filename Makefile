@@ -89,7 +89,6 @@ bench-quick: $(STAMP)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
-	PYTHONPATH=. $(BIN)/python docs/json_page.py
 
 pictures: $(STAMP)
 	@sh tests/packages.sh

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections.abc
 import os
-import sys
 import types
 import typing
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -162,14 +161,3 @@ def page() -> str:
     for kind in shown():
         parts += [f"### {title(kind)}\n", f"{meaning(kind)}\n", *rows(kind, words), ""]
     return "\n".join(parts).rstrip("\n") + "\n"
-
-
-def main() -> int:
-    """Writes the page."""
-    with open(PATH, "w", encoding="utf-8") as file:
-        file.write(page())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

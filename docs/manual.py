@@ -130,9 +130,12 @@ def _text(line: str) -> str:
 
 
 def main() -> int:
-    """Writes the page."""
-    with open(PATH, "w", encoding="utf-8") as file:
-        file.write(page())
+    """Writes this page, and that of the JSON."""
+    from docs import json_page
+
+    for path, text in ((PATH, page()), (json_page.PATH, json_page.page())):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
     return 0
 
 

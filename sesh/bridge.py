@@ -3,13 +3,13 @@
 It answers HELLO with WELCOME (`home`, what it `can`, and who it is), then requests:
 
 - `op` {op, asks, answers} and its arguments as DATA: an op carried out in a child process, so that PING is answered
-  meanwhile; its result comes as DATA, what it noted as `notes`. One that yields sends a DATA frame for each item. With
+  meanwhile; its result comes as DATA, its notes as `notes`. One that yields sends a DATA frame for each item. With
   `asks` there is a person who can be asked: it is answered with a `question`, and comes again with one answer more.
 - `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name
   and `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a
   session which is created; if one has that id it is that one, or its `result`: asked again, nothing is done twice.
-- `connect` {name, session_id, passing}: the same for a session that is known, by its id where one is given, for it may
-  have another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
+- `connect` {name, session_id, passing}: the same for a session that is there, by its id if one is given, as it may have
+  another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
 PING is answered with PONG at any time, also while an op runs.
 """
@@ -37,55 +37,35 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Answers
     from sesh.reach.op import Op
-    from sesh.schema import Answer, Status, Welcome
+    from sesh.schema import Answer, Welcome
 
     Led = tuple[Answer, bytes, wire.Connection | None]
 
-OPS = {
-    "checks.all_": "doctor",
-    "enter.attach": "enter",
-    "enter.go": "enter",
+MODULES = {
+    "checks": "doctor",
+    "enter": "enter",
     "enter.job": "begin",
     "enter.new": "new",
-    "follow.all_events": "events",
+    "follow": "events",
     "follow.ended": "wait",
-    "follow.log": "events",
-    "jobs.result": "jobs",
-    "layout.make": "layout",
-    "layout.sessions": "layout",
-    "leftovers.clear": "sweep",
-    "leftovers.find": "sweep",
-    "places.here": "places",
-    "search.grep": "search",
-    "sessions.detach": "sessions",
-    "sessions.job": "sessions",
-    "sessions.kill": "sessions",
-    "sessions.kill_all": "sessions",
-    "sessions.label": "sessions",
-    "sessions.message": "sessions",
-    "sessions.new": "sessions",
-    "sessions.open_": "sessions",
-    "sessions.reload": "sessions",
-    "sessions.rename": "sessions",
-    "sessions.restart": "sessions",
-    "sessions.summaries": "sessions",
-    "sessions.there": "sessions",
-    "shell.history": "shell",
-    "shell.history_output": "shell",
-    "views.logs": "views",
-    "views.overview": "views",
-    "views.screen": "views",
-    "views.status": "views",
+    "jobs": "jobs",
+    "layout": "layout",
+    "leftovers": "sweep",
+    "places": "places",
+    "search": "search",
+    "sessions": "sessions",
+    "shell": "shell",
+    "views": "views",
 }
-"""The module of sesh.ops that each op stands in: only that one is loaded to carry it out."""
+"""The module of sesh.ops that a family of ops, or a single one, stands in: only that one is loaded to carry it out."""
 _BLOCK = 1 << 16
 _MOST = 1 << 20
 _LOOKS = 5
-"""How often a session is looked for that is renamed again and again meanwhile."""
+"""Tries to find a session that is renamed again and again meanwhile."""
 
 
 class LinkCaller(Caller):
-    """The person at the other end of a link: notes are gathered, answers were given beforehand."""
+    """The person at the other end of a link: notes are gathered, answers have come with the request."""
 
     def __init__(self, origin: Origin, *, asks: bool, answers: list[str], session_id: str | None = None) -> None:
         self.origin, self.can_ask, self.session_id = origin, asks, session_id
@@ -102,7 +82,7 @@ class LinkCaller(Caller):
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """The next answer. Raises Question, which leads to it, where there is none yet."""
+        """The next answer. Raises Question, which leads to it, if there is none yet."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
@@ -151,35 +131,30 @@ def _welcome(near: wire.Connection) -> Origin:
 
 
 def _request(near: wire.Connection, origin: Origin, asked: Mapping[str, object]) -> wire.Connection | None:
-    """Answers one request; a connection whose bytes are to pass from now on, where it led to one."""
-    given = asked.get("id")
+    """Answers one request; a connection whose bytes are to pass from now on, if it led to one."""
+    given, answers = asked.get("id"), asked.get("answers")
     number = given if bounds.is_integer(given) else 0
     data, near.carried = bytes(near.carried), bytearray()
-    answers = asked.get("answers")
     caller = LinkCaller(
         origin,
         asks=asked.get("asks") is True,
         answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
     )
     if asked.get("verb") == "op":
-        _carried_out(near, number, lambda send: _op(caller, number, str(asked.get("op")), data, send))
+        _carry_out(near, caller, number, str(asked.get("op")), data)
         return None
-    through = None
     try:
-        answer, carried, through = _led(caller, asked)
-    except SeshError as error:
-        near.send(_refusal(number, error))
+        answer, output, through = _led(caller, asked)
     except Exception as error:
-        near.send(_refusal(number, _internal(error)))
-    else:
-        for frame in _chunks(carried):
-            near.send(frame)
-        near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
+        near.send(_refusal(number, error))
+        return None
+    near.send(wire.data_frames(output))
+    near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return through
 
 
 def _led(caller: LinkCaller, asked: Mapping[str, object]) -> Led:
-    """What a request that leads to a session is answered: values, bytes that go with them, a connection."""
+    """The answer to a request that leads to a session, bytes that go with it, and a connection to the session."""
     verb, op, arguments = asked.get("verb"), str(asked.get("op")), asked.get("arguments", {})
     if verb == "connect":
         name, session_id = str(asked.get("name") or ""), _checked_id(asked.get("session_id"))
@@ -201,58 +176,54 @@ def _led(caller: LinkCaller, asked: Mapping[str, object]) -> Led:
 
 
 def op_named(wire_name: str) -> Op[..., Any]:
-    """The op of this name. Raises UsageError where this sesh has none."""
-    module = OPS.get(wire_name)
-    if module is None:
-        message = f"this is sesh {__version__}, which does not know {printable(wire_name)}"
-        raise UsageError(message, hint=f"run: {CALLED} --upgrade")
-    functions = vars(__import__(f"sesh.ops.{module}", fromlist=["*"])).values()
-    op: Op[..., Any] = next(each for each in functions if getattr(each, "wire_name", "") == wire_name)
-    return op
+    """The op of this name. Raises UsageError if this sesh has none."""
+    module = MODULES.get(wire_name) or MODULES.get(wire_name.partition(".")[0])
+    functions = vars(__import__(f"sesh.ops.{module}", fromlist=["*"])).values() if module else ()
+    for function in functions:
+        if getattr(function, "wire_name", "") == wire_name:
+            op: Op[..., Any] = function
+            return op
+    message = f"this is sesh {__version__}, which does not know {printable(wire_name)}"
+    raise UsageError(message, hint=f"run: {CALLED} --upgrade")
 
 
 def _call(caller: LinkCaller, wire_name: str, data: Mapping[str, object]) -> Any:
-    """Calls an op with arguments that are of the types it declares. Raises UsageError where they are not."""
+    """Calls an op with arguments that are of the types it declares. Raises UsageError if they are not."""
     op = op_named(wire_name)
     arguments.check(op, data)
     return op(caller, **data)
 
 
 def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
-    """Carries out an op in the child process and sends the frames of its answer."""
+    answer: Answer = {"id": number, "ok": True}
     try:
-        try:
-            result = _call(caller, name, _arguments(name, data))
-            if hasattr(result, "__next__"):
-                for item in result:
-                    send(protocol.frame(protocol.DATA, calls.encoded(item)))
-            else:
-                for frame in _chunks(calls.encoded(result)):
-                    send(frame)
-        except Question as question:
-            answer = {"id": number, "ok": True, **_question(question), "notes": caller.notes}
-            send(protocol.message(protocol.RESPONSE, answer))
-            return
-        send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, "notes": caller.notes}))
-    except SeshError as error:
-        send(_refusal(number, error))
+        result = _call(caller, name, _arguments(name, data))
+        if hasattr(result, "__next__"):
+            for item in result:
+                send(protocol.frame(protocol.DATA, calls.encoded(item)))
+        else:
+            send(wire.data_frames(calls.encoded(result)))
+    except Question as question:
+        answer |= _question(question)
     except BrokenPipeError:
         raise
     except Exception as error:
-        send(_refusal(number, _internal(error)))
+        send(_refusal(number, error))
+        return
+    send(protocol.message(protocol.RESPONSE, {**answer, "notes": caller.notes}))
 
 
 def _arguments(op: str, data: bytes) -> dict[str, object]:
-    """The arguments of an op. Raises UsageError where they are none, and for an op that leads to a session."""
+    """The arguments of an op. Raises UsageError if they are none, and for an op that leads to a session."""
     if _leads(op):
         raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
     try:
-        found = calls.decoded(data) if data else {}
+        given = calls.decoded(data) if data else {}
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        given = None
+    if not isinstance(given, dict):
         raise UsageError("the arguments of an op are a JSON object")
-    return found
+    return given
 
 
 def _leads(op: str) -> bool:
@@ -260,34 +231,27 @@ def _leads(op: str) -> bool:
     return op.partition(".")[0] == "enter"
 
 
-def _internal(error: Exception) -> InternalError:
-    return InternalError(f"internal error, {type(error).__name__}: {error}")
-
-
-def _refusal(number: int, error: SeshError) -> bytes:
+def _refusal(number: int, error: Exception) -> bytes:
+    if not isinstance(error, SeshError):
+        error = InternalError(f"internal error, {type(error).__name__}: {error}")
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-def _chunks(data: bytes) -> list[bytes]:
-    return [protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)]
-
-
 def _question(asked: Question) -> Answer:
-    """A question on its way to the person."""
     answers = list(asked.answers)
     return {"question": asked.text, "answers": answers, "default": asked.default, "above": asked.above}
 
 
 def _begun(session_id: str) -> Led | None:
-    """What `enter` has led to before: the session with this id, or its result; None where there is neither."""
-    if (found := _by_id(session_id)) is not None:
-        name, connection = found
+    """The session with this id, to which `enter` has led before, or its result; None if there is neither."""
+    if (session := _by_id(session_id)) is not None:
+        name, connection = session
         return {"name": name, "session_id": session_id}, b"", connection
     return _ended(session_id)
 
 
 def _ended(session_id: str) -> Led | None:
-    """How the session with this id has ended, and what it printed; None where that is not known."""
+    """How the session with this id has ended, and its output; None if that is not known."""
     result = results.by_id(session_id)
     if not result:
         return None
@@ -297,27 +261,27 @@ def _ended(session_id: str) -> Led | None:
     return answer, results.output(result), None
 
 
-def _by_id(session_id: str, known_as: str = "") -> tuple[str, wire.Connection] | None:
-    """The session with this id that runs, whatever its name is now, and a connection to it.
+def _by_id(session_id: str, called: str = "") -> tuple[str, wire.Connection] | None:
+    """The name that the session with this id has now, and a connection to it; None if none runs.
 
-    `known_as`: its name as far as the other side knows.
+    `called`: its name as far as the other side knows.
     """
-    for name in [known_as, *paths.names()]:
+    for name in [called, *paths.names()]:
         if name and _session_id(name) == session_id and (connection := find.running(name)) is not None:
             return name, connection
     return None
 
 
-def _checked_id(word: object) -> str:
-    """The id of a session in a request, empty where there is none. Raises UsageError for what is none."""
-    session_id = str(word or "")
+def _checked_id(value: object) -> str:
+    """The id of a session in a request, empty if there is none. Raises UsageError for what is none."""
+    session_id = str(value or "")
     if session_id and not shapes.identifier(session_id):
         raise UsageError(f"the id of a session is letters and digits, {shapes.LONGEST_ID} at the most")
     return session_id
 
 
 def _session_id(name: str) -> str:
-    """The id of a session that has just been found or made; empty where it has ended at once."""
+    """The id by a session's record; empty if it has just ended."""
     return str((records.readable(name) or {}).get("id") or "")
 
 
@@ -329,33 +293,28 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
             paths.remember(name)
         return {"name": name, "session_id": _session_id(name)}, b"", connection
     for _ in range(_LOOKS):
-        if (found := _by_id(session_id, find.checked(name))) is None:
+        if (session := _by_id(session_id, find.checked(name))) is None:
             break
-        name, connection = found
-        status = _status(name)
-        if status is not None and status.get("id") == session_id:
+        name, connection = session
+        status: Mapping[str, Any] = {}
+        try:
+            status = find.described(wire.ask(name, "status")[0])
+        except NotFound:
+            pass  # it has ended since its record was read
+        if status.get("id") == session_id:
             return {"name": name, "daemon_pid": status.get("daemon_pid")}, b"", connection
-        connection.close()  # it was renamed, or has ended, since its record was read
+        connection.close()  # it has ended, or was renamed
     if (ended := _ended(session_id)) is not None:
         return ended
     raise NotFound(f"{name} has ended; its result is unknown")
 
 
-def _status(name: str) -> Status | None:
-    """What a session says of itself; None if there is none."""
-    try:
-        summary: Status = {**find.described(wire.ask(name, "status")[0])}  # type: ignore[typeddict-item]  # all of it
-    except NotFound:
-        return None
-    return summary
-
-
-def _carried_out(near: wire.Connection, number: int, work: Callable[[Callable[[bytes], None]], None]) -> None:
-    """Has a child process do some work; the frames that it sends are passed on as they come."""
+def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, data: bytes) -> None:
+    """Has a child process carry out an op; the frames of its answer are passed on as they come."""
     frames, outbound = os.pipe()
 
     def run() -> int:
-        work(lambda frame: child.write_all(outbound, frame))
+        _op(caller, number, op, data, lambda frame: child.write_all(outbound, frame))
         return 0
 
     running = child.fork(run, directory=paths.home(), keep=outbound)
@@ -400,9 +359,9 @@ def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:
-    """Passes bytes both ways until either side closes; all that the daemon said before it closed still passes.
+    """Passes bytes both ways until either side closes; the exit code says whether all has passed.
 
-    So does what it has said by the time that the other side gives up. The exit code says whether all has passed.
+    All that the daemon said before it closed still passes, and all that it has said when the other side gives up.
     """
     with through:
         back, forth = (through.inbound, near.outbound), (near.inbound, through.outbound)
@@ -435,7 +394,7 @@ def _splice(near: wire.Connection, through: wire.Connection) -> int:
 
 
 def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> int:
-    """The other side asks for nothing more: tells the daemon, and passes on what it has said; the exit code."""
+    """Tells the daemon that nothing more is asked for, and passes on the bytes that it has sent; the exit code."""
     through.give_up()
     try:
         held = _passed(back, held)
@@ -449,9 +408,9 @@ def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> i
 
 
 def _passed(direction: tuple[int, int], held: bytes) -> bytes:
-    """Passes on what is held, or else what can be read; what is held then.
+    """Passes on held bytes, or else those that can be read; the bytes that are held then.
 
-    Raises EOFError at the end, BrokenPipeError where nobody takes it, OSError where it cannot be read.
+    Raises EOFError at the end, BrokenPipeError if nobody takes them, OSError if they cannot be read.
     """
     block = held or os.read(direction[0], _MOST)
     if not block:

@@ -321,11 +321,13 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
 
 def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords]) -> bytes:
     """The frames of one request: DATA where it carries bytes, then REQUEST."""
-    frames = [
-        protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)
-    ]
-    frames.append(protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words}))
-    return b"".join(frames)
+    return data_frames(data) + protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
+
+
+def data_frames(data: bytes) -> bytes:
+    """DATA frames that carry these bytes."""
+    starts = range(0, len(data), protocol.CHUNK)
+    return b"".join(protocol.frame(protocol.DATA, data[start : start + protocol.CHUNK]) for start in starts)
 
 
 def checked(answer: Answer) -> Answer:

@@ -1,26 +1,67 @@
-"""One session, named: all that can be done with it, here or on another host; and what commands and waits came to."""
+"""One session, named: all that can be done with it, here or on another host; and the results of commands and waits."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, overload
 
 from sesh import bounds, wording
-from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
+from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.host_target import HostTarget
-from sesh.reach.stream import DaemonDied, Stream
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
+from sesh.schema import Command, Event, JobResult, JobSpec, RunFacts, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+class SpecWords(TypedDict, total=False):
+    """The words that describe a session."""
+
+    directory: str | os.PathLike[str] | None
+    env: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
+
+
+class JobWords(SpecWords, total=False):
+    """The words that describe a job."""
+
+    timeout: float | None
+    keep: bool
+
+
+def _spelled_out(words: type) -> Callable[[_Function], _Function]:
+    """Has `help` name each of the `**words` that a function takes; editors know them by `Unpack`."""
+
+    def spell(function: _Function) -> _Function:
+        del function.__annotations__["words"]
+        signature = inspect.signature(function)
+        parameters = list(signature.parameters.values())[:-1]
+        for name, annotation in words.__annotations__.items():
+            default = False if name == "keep" else None
+            function.__annotations__[name] = shown = annotation.__forward_arg__
+            parameters.append(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown)
+            )
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return function
+
+    return spell
 
 
 @dataclass(frozen=True)
@@ -37,13 +78,13 @@ class Result:
     command: list[str]
     exit_code: int | None
     data: bytes = field(repr=False)
-    duration: float | None
-    timed_out: bool
-    truncated: bool
+    duration: float | None = None
+    timed_out: bool = False
+    truncated: bool = False
 
     @property
     def output(self) -> str:
-        """What it wrote, as text; bytes that are not UTF-8 come as U+FFFD."""
+        """Its output as text; bytes that are not UTF-8 come as U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
     @property
@@ -51,31 +92,21 @@ class Result:
         """Whether it ended with 0."""
         return self.exit_code == 0
 
-    @classmethod
-    def of(cls, facts: Mapping[str, Any], data: bytes, host: str | None) -> Result:
-        """The result that a daemon's account of a command gives, with the bytes that it wrote."""
-        command = facts.get("command")
-        return cls(
-            session=str(facts.get("session")),
-            host=host,
-            command=[str(word) for word in command] if isinstance(command, (list, tuple)) else [],
-            exit_code=facts.get("exit_code"),
-            data=data,
-            duration=facts.get("duration"),
-            timed_out=bool(facts.get("timed_out")),
-            truncated=bool(facts.get("truncated")),
-        )
 
-    @classmethod
-    def of_job(cls, name: str, facts: Mapping[str, Any], retained: bytes, host: str | None) -> Result:
-        """The result of a job, by its daemon's account and the bytes that its terminal got."""
-        code = ExitCode.TIMED_OUT if facts.get("timed_out") else facts["exit_code"]
-        return cls.of({**facts, "session": name, "exit_code": code}, retained.replace(b"\r\n", b"\n"), host)
+def _result(session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes) -> Result:
+    timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
+    code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
+    return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
+
+
+def _piped(output: bytes) -> bytes:
+    """The output of a terminal with line ends as a pipe has them."""
+    return output.replace(b"\r\n", b"\n")
 
 
 @dataclass(frozen=True)
 class Met:
-    """What a wait has come to.
+    """The condition that ended a wait.
 
     `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or what is asked.
     `exit_code`: of a session that has ended. `position`: where in the session's output that was, for the next wait's
@@ -86,11 +117,6 @@ class Met:
     match: str | None
     exit_code: int | None
     position: int | None
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Met:
-        """What `ops.wait.met` says."""
-        return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
 
 
 _FORMS = ("text", "ansi", "json", "svg", "html")
@@ -108,8 +134,8 @@ class Session:
 
     def __init__(self, name: str, host: str | None = None) -> None:
         self.name = check_name(name)
-        self.host = check_host(host.removeprefix("@")) if host is not None else None
-        self._target = _target(self.host)
+        self._target = _target(host)
+        self.host = self._target.host
 
     def __repr__(self) -> str:
         return f"Session({self.name!r})" if self.host is None else f"Session({self.name!r}, host={self.host!r})"
@@ -123,15 +149,14 @@ class Session:
     # -- being there
 
     @classmethod
+    @_spelled_out(SpecWords)
     def open(
         cls,
         name: str,
         host: str | None = None,
         *,
-        directory: str | os.PathLike[str] | None = None,
         command: str | Sequence[str] | None = None,
-        env: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
+        **words: Unpack[SpecWords],
     ) -> Session:
         """Makes sure that the session runs. Where it does already, `labels` are set, and the other words not applied.
 
@@ -141,19 +166,13 @@ class Session:
         Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
         """
         session = cls(name, host)
-        session.ensure(directory=directory, command=command, env=env, labels=labels)
+        session.ensure(command=command, **words)
         return session
 
-    def ensure(
-        self,
-        *,
-        directory: str | os.PathLike[str] | None = None,
-        command: str | Sequence[str] | None = None,
-        env: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> bool:
-        """The same for this session: whether it had to be created."""
-        spec = _spec(_program(command) if command is not None else None, directory, env, labels)
+    @_spelled_out(SpecWords)
+    def ensure(self, *, command: str | Sequence[str] | None = None, **words: Unpack[SpecWords]) -> bool:
+        """Makes sure, as `open` does, that this session runs: whether it had to be created."""
+        spec = _spec(command, **words)
         self._target.sync()
         return self._target.call(session_ops.open_, name=self.name, spec=spec)
 
@@ -190,7 +209,7 @@ class Session:
         says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
         command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command.
 
-        Raises Busy where the shell is not at its prompt, or a person typed in between; NotFound.
+        Raises Busy if the shell is not at its prompt, or a person typed in between; NotFound.
         """
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
@@ -198,20 +217,10 @@ class Session:
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
         with shell.RunErrors(), self._stream(stop, limit) as stream:
             facts, output = shell.run(stream, words, limit, stop=stop, wait=wait)
-        data = output if ansi else shell.plain(output)
-        return Result.of({**facts, "session": self.name, "command": words}, data, self.host)
+        return _result(self.name, self.host, words, facts, output if ansi else shell.plain(output))
 
-    def exec(
-        self,
-        command: str | Sequence[str],
-        *,
-        directory: str | os.PathLike[str] | None = None,
-        env: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        keep: bool = False,
-        stop: Stop | None = None,
-    ) -> Result:
+    @_spelled_out(JobWords)
+    def exec(self, command: str | Sequence[str], *, stop: Stop | None = None, **words: Unpack[JobWords]) -> Result:
         """Runs a command as the program of this session, which must not exist yet, and waits for its end.
 
         `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
@@ -220,49 +229,35 @@ class Session:
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
-        return execute(
-            command,
-            self.name,
-            self.host,
-            stop=stop,
-            directory=directory,
-            env=env,
-            labels=labels,
-            timeout=timeout,
-            keep=keep,
-        )
+        return execute(command, self.name, self.host, stop=stop, **words)
 
     @classmethod
+    @_spelled_out(JobWords)
     def job(
         cls,
         command: str | Sequence[str],
         name: str | None = None,
         host: str | None = None,
-        *,
-        directory: str | os.PathLike[str] | None = None,
-        env: Mapping[str, str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        keep: bool = False,
+        **words: Unpack[JobWords],
     ) -> Session:
-        """The same without waiting: the session, under the lowest free number where it is given no name.
+        """Begins a job as `exec` does, without waiting: its session, under the lowest free number if it has no name.
 
         `wait()` gives its exit code, also after it has removed itself.
         """
-        data = _job(command, name, directory, env, labels, timeout, keep=keep)
-        target = _target(check_host(host.removeprefix("@")) if host is not None else None)
+        data = _job(command, name, **words)
+        target = _target(host)
         target.sync()
         return cls(target.call(session_ops.job, **data), target.host)
 
     def result(self) -> Result:
         """How the last job of this name ended, and the end of what it wrote; kept for a week, among the newest hundred.
 
-        Raises Busy while it runs, NotFound where nothing is known.
+        Raises Busy while it runs, NotFound if nothing is known.
         """
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} still runs; wait for its end")
         facts = self._target.call(jobs.result, name=self.name)
-        return Result.of_job(self.name, facts, facts["output"], self.host)
+        return _result(self.name, self.host, facts.get("command") or [], facts, _piped(facts["output"]))
 
     def history(self) -> list[Command]:
         """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
@@ -273,11 +268,11 @@ class Session:
     def send(
         self, text: str = "", *, enter: bool = False, keys: Sequence[str] = (), if_waiting: bool | str = False
     ) -> int | None:
-        """Types a text, Enter where wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
+        """Types a text, Enter if wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
         `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if what it asks
-        matches. The position in the output from which `wait(since=…)` looks on. Raises Busy where the program does not
-        read, Refused where it is not waited for or something else is asked.
+        matches. The position in the output from which `wait(since=…)` looks on. Raises Busy if the program does not
+        read, Refused if it does not wait for a person, or asks something else.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
@@ -306,7 +301,7 @@ class Session:
         the regular expression. What counts is the output after the last `send` or `run` of anybody, or from `since` on:
         a position, or "start" for all that is kept.
 
-        Raises TimedOut after `timeout` seconds, Refused where it ends and that was not waited for, Interrupted where
+        Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if
         `stop` ended the waiting, UsageError for an invalid pattern.
         """
         if since is not None and since != "start" and not bounds.is_integer(since):
@@ -324,12 +319,10 @@ class Session:
         }
         try:
             with self._stream(stop, conditions["limit"]) as stream, stop.by(stream.cut):
-                return Met.of(wait.met(stream, conditions))
-        except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
-            gone = self.host is None or isinstance(error, (NotFound, DaemonDied))
-            if stop.stopped or not gone:
-                raise
-            return Met.of(wait.after_end(self._target, self.name, error, conditions))
+                condition = wait.met(stream, conditions)
+        except NotFound as missing:  # it has ended already
+            condition = wait.after_end(self._target, self.name, missing, conditions)
+        return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
@@ -395,25 +388,22 @@ class Session:
         return stream
 
 
-def execute(  # noqa: PLR0913 (a job has that many sides)
+@_spelled_out(JobWords)
+def execute(
     command: str | Sequence[str],
     name: str | None = None,
     host: str | None = None,
     *,
     stop: Stop | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    env: Mapping[str, str] | None = None,
-    labels: Mapping[str, str] | None = None,
-    timeout: float | None = None,
-    keep: bool = False,
+    **words: Unpack[JobWords],
 ) -> Result:
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
-    data = _job(command, name, directory, env, labels, timeout, keep=keep)
-    target, stop = _target(check_host(host.removeprefix("@")) if host is not None else None), stop or Stop()
+    data = _job(command, name, **words)
+    target, stop = _target(host), stop or Stop()
     interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
-    with stop.by(interrupts.stop):
+    with closing(interrupts), stop.by(interrupts.stop):
         session, facts, retained = jobs.run(target, data, interrupts)
-    return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
+    return _result(session, target.host, data["spec"]["command"] or [], facts, _piped(retained))
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
@@ -422,25 +412,20 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     `remotes`: also those of all known remotes, asked at once; one that does not answer within two seconds is left out.
     Raises Unreachable, NotDeployed for `host`.
     """
-    target = _target(check_host(host.removeprefix("@")) if host is not None else None)
-    found: list[Summary] = [{**each, "host": target.host} for each in target.call(session_ops.summaries)]
+    target = _target(host)
+    rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
     if remotes and host is None:
         from sesh.ops import lookup
 
         caller = Caller()
         for _, answer in lookup.summaries(caller, lookup.hosts(caller)):
-            found += [] if isinstance(answer, SeshError) else answer
-    return found
+            rows += [] if isinstance(answer, SeshError) else answer
+    return rows
 
 
 def _target(host: str | None) -> Target:
-    """Where the calls for a host go; what ssh needs is loaded for a host only."""
-    return Target(Caller()) if host is None else HostTarget(Caller(), host)
-
-
-def _program(command: str | Sequence[str]) -> list[str]:
-    """The words that a program is started with: a text is a line for the shell `sh`, a list is taken as it is."""
-    return [*_SHELL, command] if isinstance(command, str) else list(command)
+    """The machine that calls go to. Raises InvalidHost."""
+    return Target(Caller()) if host is None else HostTarget(Caller(), check_host(host.removeprefix("@")))
 
 
 def _pairs(values: Mapping[str, str] | None) -> list[str]:
@@ -449,34 +434,33 @@ def _pairs(values: Mapping[str, str] | None) -> list[str]:
 
 
 def _spec(
-    command: list[str] | None,
-    directory: str | os.PathLike[str] | None,
-    env: Mapping[str, str] | None,
-    labels: Mapping[str, str] | None,
+    command: str | Sequence[str] | None,
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Spec:
-    """What a session is to be, as the ops take it."""
-    place = os.fspath(directory) if directory is not None else None
-    return {"command": command, "directory": place, "env": _pairs(env), "label": _pairs(labels)}
+    """The session as the ops take it; a command that is a text is a line for the shell `sh`."""
+    program = [*_SHELL, command] if isinstance(command, str) else list(command) if command is not None else None
+    path = os.fspath(directory) if directory is not None else None
+    return {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
 
 
 def _job(
     command: str | Sequence[str],
     name: str | None,
-    directory: str | os.PathLike[str] | None,
-    env: Mapping[str, str] | None,
-    labels: Mapping[str, str] | None,
-    timeout: float | None,
     *,
-    keep: bool,
+    timeout: float | None = None,
+    keep: bool = False,
+    **words: Unpack[SpecWords],
 ) -> JobSpec:
-    """What a job is to be, as the ops take it."""
-    spec = _spec(_program(command), directory, env, labels)
+    spec = _spec(command, **words)
     name = check_name(name) if name is not None else None
     return {"spec": spec, "name": name, "timeout": _seconds(timeout, "timeout"), "keep": keep}
 
 
-def _seconds(value: float | None, what: str) -> float | None:
+def _seconds(value: float | None, name: str) -> float | None:
     """Raises UsageError for what is not a positive number."""
     if value is not None and not (value and bounds.is_seconds(value)):
-        raise UsageError(f"{what} must be a positive number of seconds")
+        raise UsageError(f"{name} must be a positive number of seconds")
     return value

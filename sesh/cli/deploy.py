@@ -64,7 +64,7 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostR
     from sesh.reach import links
     from sesh.remote.deploy import fleet
 
-    return fleet.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
+    return fleet.deploy_all([links.destination_of(cli.caller, host) for host in hosts], force=force)
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:

@@ -64,9 +64,10 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     begun = "the job may have started; check with: $sesh"
     left = begun if cli.host is None else "the job may or may not have started; check with: $sesh"
     sink = Followed(lines=cli.json) if follow else None
-    name, result, retained = jobs.run(
-        cli.target, data, Interrupts(tie=tie, left=left), sink=sink, wanted=printed or cli.json, stdin=stdin
-    )
+    with Interrupts(tie=tie, left=left) as interrupts:
+        name, result, retained = jobs.run(
+            cli.target, data, interrupts, sink=sink, wanted=printed or cli.json, stdin=stdin
+        )
     if sink is not None:
         printing.write(sink.pending)
     return report(cli, name, result, retained, printed=printed)

@@ -9,7 +9,6 @@ from sesh.names import printable
 from sesh.ops import matching
 from sesh.ops.wait import after_end, met
 from sesh.reach import find
-from sesh.reach.stream import DaemonDied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     try:
         with cli.target.open_stream(name, conditions["limit"]) as stream:
             answer = met(stream, conditions)
-    except (NotFound, DaemonDied) as missing:
+    except NotFound as missing:
         answer = after_end(cli.target, name, missing, conditions)
     match, code = answer["match"], answer["exit_code"]
     if cli.json:

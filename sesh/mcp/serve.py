@@ -42,15 +42,13 @@ class Calls:
 
     def __init__(self) -> None:
         self.gone = False
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._limiter = anyio.CapacityLimiter(_MOST)
 
-    async def carry_out(self, doing: Callable[[Stop], object]) -> object:
-        """What a call gives; an error of sesh's as the result that tells of it."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(_MOST)
+    async def carry_out(self, call: Callable[[Stop], object]) -> object:
+        """The answer of a call; an error of sesh's as the result that tells of it."""
         stop = Stop()
         try:
-            return await anyio.to_thread.run_sync(doing, stop, abandon_on_cancel=True, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(call, stop, abandon_on_cancel=True, limiter=self._limiter)
         except anyio.get_cancelled_exc_class():
             if not self.gone:
                 threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
@@ -60,7 +58,6 @@ class Calls:
 
 
 def _refusal(error: SeshError) -> CallToolResult:
-    """The result that tells of an error."""
     body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
     text = TextContent(type="text", text=f"{error.code}: {body['message']}")
     return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
@@ -75,35 +72,8 @@ class _Server(MCPServer[Any]):
         except ToolError as error:
             if type(error) is not ToolError or not isinstance(error.__cause__, ValidationError):
                 raise
-            found = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.__cause__.errors()]
-            return _refusal(UsageError("; ".join(f"{where}: {what}" for where, what in found)))
-
-
-class _Heard:
-    """The client's messages; `ended` is called at their end, before what is under way is cancelled for it."""
-
-    def __init__(self, stream: Any, ended: Callable[[], None]) -> None:
-        self._stream, self._ended = stream, ended
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __aiter__(self) -> _Heard:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            return await self._stream.__anext__()
-        except StopAsyncIteration:
-            self._ended()
-            raise
-
-    async def __aenter__(self) -> _Heard:
-        await self._stream.__aenter__()
-        return self
-
-    async def __aexit__(self, *how: object) -> None:
-        await self._stream.__aexit__(*how)
+            faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.__cause__.errors()]
+            return _refusal(UsageError("; ".join(faults)))
 
 
 def build(calls: Calls) -> MCPServer[Any]:
@@ -119,18 +89,18 @@ def build(calls: Calls) -> MCPServer[Any]:
 
 
 def _threaded(calls: Calls, method: Callable[..., object]) -> Callable[..., object]:
-    """A tool for the SDK: the words of the method, less the `stop` that is not the client's business."""
+    """A tool for the SDK: the parameters of the method, less the `stop` that is not the client's business."""
     signature = inspect.signature(method, eval_str=True)
     stoppable = "stop" in signature.parameters
-    words = [each for each in signature.parameters.values() if each.name != "stop"]
 
-    async def tool(**given: object) -> object:
-        def doing(stop: Stop) -> object:
-            return method(**given, stop=stop) if stoppable else method(**given)
+    async def tool(**arguments: object) -> object:
+        def call(stop: Stop) -> object:
+            return method(**arguments, stop=stop) if stoppable else method(**arguments)
 
-        return await calls.carry_out(doing)
+        return await calls.carry_out(call)
 
-    tool.__signature__ = signature.replace(parameters=words)  # type: ignore[attr-defined]
+    parameters = [parameter for name, parameter in signature.parameters.items() if name != "stop"]
+    tool.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return tool
 
 
@@ -146,11 +116,15 @@ def serve() -> int:
 
 async def _serve() -> None:
     calls = Calls()
-
-    def ended() -> None:
-        calls.gone = True
-
     server = build(calls)._lowlevel_server
-    async with stdio_server() as (inbound, outbound):
-        heard: Any = _Heard(inbound, ended)
-        await server.run(heard, outbound, server.create_initialization_options())
+    outlet, messages = anyio.create_memory_object_stream[Any](0)
+
+    async def pass_on() -> None:
+        async with outlet:
+            async for message in inbound:
+                await outlet.send(message)
+            calls.gone = True  # before the server hears of the end, for it cancels then what is under way
+
+    async with stdio_server() as (inbound, outbound), anyio.create_task_group() as group:
+        group.start_soon(pass_on)
+        await server.run(messages, outbound, server.create_initialization_options())

@@ -81,12 +81,11 @@ class Tools:
         Where it runs already it is taken up as it is, with `labels` set. An expired session is opened again with this:
         where only the link was lost, everything in it is still there (created=false).
         """
-        session = Session(name, host)
-        with self.ledger.used(session) as entry:
-            created = session.ensure(directory=directory, command=command, env=env, labels=labels)
+        with self.ledger.used(Session(name, host)) as entry:
+            created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels)
             if created:
                 entry.created()
-        return Opened(session=name, host=session.host, created=created, connection="connected", log=entry.log)
+        return Opened(**_named(entry), created=created, connection="connected", log=entry.log)
 
     @tool(DOING)
     def run(
@@ -107,9 +106,8 @@ class Tools:
         busy: another program is in the foreground; use send and wait, or send the key C-c. Cancelling this call
         interrupts the command.
         """
-        session = Session(name, host)
-        with self.ledger.used(session) as entry:
-            result = session.run(command, timeout=timeout, stop=stop)
+        with self.ledger.used(Session(name, host)) as entry:
+            result = entry.session.run(command, timeout=timeout, stop=stop)
         return _ran(entry, "run", command, result, output_limit)
 
     @tool(DOING)
@@ -135,7 +133,7 @@ class Tools:
         """
         if background:
             begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout)
-            result = Result(begun.name, begun.host, [], None, b"", None, timed_out=False, truncated=False)
+            result = Result(begun.name, begun.host, [], None, b"")
         else:
             result = execute(command, name, host, directory=directory, env=env, timeout=timeout, stop=stop)
         with self.ledger.used(Session(result.session, result.host)) as entry:
@@ -165,11 +163,10 @@ class Tools:
 
         For a shell command use run, which gives its output and exit code.
         """
-        session = Session(name, host)
-        with self.ledger.used(session) as entry:
-            position = session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
+        with self.ledger.used(Session(name, host)) as entry:
+            position = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
         did(entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent")
-        return Sent(session=name, host=session.host, position=position)
+        return Sent(**_named(entry), position=position)
 
     @tool(READING)
     def wait(
@@ -195,10 +192,9 @@ class Tools:
         stop: Stop,
     ) -> Waited:
         """Wait until the first of the conditions holds; without any, for the end. Nothing is lost by waiting again."""
-        session = Session(name, host)
-        with self.ledger.used(session):
+        with self.ledger.used(Session(name, host)) as entry:
             try:
-                met = session.wait(
+                met = entry.session.wait(
                     exit="exit" in until,
                     prompt="prompt" in until,
                     waiting="waiting" in until,
@@ -210,14 +206,7 @@ class Tools:
                 )
             except TimedOut:
                 met = Met("timeout", None, None, since)
-        return Waited(
-            session=name,
-            host=session.host,
-            met=met.met,
-            match=met.match,
-            exit_code=met.exit_code,
-            position=met.position,
-        )
+        return Waited(**_named(entry), **vars(met))
 
     @tool(READING)
     def logs(
@@ -230,25 +219,22 @@ class Tools:
         output_limit: Limit = CHARACTERS,
     ) -> Text:
         """Read the last lines that a session has printed, without escape sequences; of a job also when it has ended."""
-        session = Session(name, host)
-        with self.ledger.used(session):
+        with self.ledger.used(Session(name, host)) as entry:
             try:
-                last = session.logs(lines)
+                last = entry.session.logs(lines)
             except NotFound as missing:
                 try:
-                    last = session.result().output.splitlines()[-lines:]
+                    last = entry.session.result().output.splitlines()[-lines:]
                 except NotFound:
                     raise missing from None
-            text = "\n".join(last)
-        return Text(session=name, host=session.host, text=cut(text, output_limit)[0])
+        return Text(**_named(entry), text=cut("\n".join(last), output_limit)[0])
 
     @tool(READING)
     def screen(self, name: Name, host: Host = None) -> Text:
         """See what a session's screen shows now, as a person would: for full-screen programs."""
-        session = Session(name, host)
-        with self.ledger.used(session):
-            text = session.screen()
-        return Text(session=name, host=session.host, text=text.rstrip())
+        with self.ledger.used(Session(name, host)) as entry:
+            text = entry.session.screen()
+        return Text(**_named(entry), text=text.rstrip())
 
     @tool(READING)
     def status(self, name: str | None = None, host: Host = None) -> Standing:
@@ -258,27 +244,24 @@ class Tools:
         answer, or its daemon died: open it again) or closed (it has ended).
         """
         if name is None:
-            known = [each for each in self.ledger.all() if _on(each, host)]
-            return Standing(sessions=wording.encodable(self._standings(known)))
-        session = Session(name, host)
-        entry = self.ledger.entry(session)
+            return Standing(sessions=wording.encodable(self._standings(host)))
+        entry = self.ledger.entry(Session(name, host))
         try:
-            facts = session.status()
+            facts = entry.session.status()
         except NotFound as error:
             if not entry.reached:
                 raise
-            return Standing(sessions=[_as_row(entry, None, None) | {"reason": str(error)}])
+            return Standing(sessions=[_row(entry, None) | {"reason": str(error)}])
         except Unreachable as error:
-            return Standing(sessions=[_as_row(entry, None, error)])
-        return Standing(sessions=[{**wording.encodable(facts), **_as_row(entry, facts, None)}])
+            return Standing(sessions=[_row(entry, error)])
+        return Standing(sessions=[{**wording.encodable(facts), **_row(entry, facts)}])
 
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
         """End a session and what runs in it."""
-        session = Session(name, host)
-        with self.ledger.used(session) as entry:
-            session.kill()
-        return self._closed([entry], {})
+        with self.ledger.used(Session(name, host)) as entry:
+            entry.session.kill()
+        return _closed({entry: None})
 
     @tool(ENDING)
     def close_all(
@@ -292,62 +275,56 @@ class Tools:
         ] = False,
     ) -> Closed:
         """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
+        ends: dict[Entry, Callable[[], None]] = {}
         if others:
-            ending = _killed
-            named = {Session(str(each["name"]), host) for each in sessions(host)}
-            chosen = [self.ledger.entry(each) for each in sorted(named, key=lambda each: each.name)]
+            for name in sorted({str(row["name"]) for row in sessions(host)}):
+                entry = self.ledger.entry(Session(name, host))
+                ends[entry] = entry.session.kill
         else:
-            ending = _closed
-            chosen = [each for each in self.ledger.all() if each.ours and _on(each, host)]
+            ends = {entry: entry.close for entry in self.ledger.all() if entry.ours and _on(entry, host)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            ends = dict(zip(chosen, pool.map(ending, chosen), strict=True))
-        failed = {entry: error for entry, error in ends.items() if error and not isinstance(error, NotFound)}
-        return self._closed([entry for entry, error in ends.items() if error is None], failed)
+            return _closed(dict(zip(ends, pool.map(_failure, ends.values()), strict=True)))
 
-    def _closed(self, gone: Sequence[Entry], failed: dict[Entry, SeshError]) -> Closed:
-        for entry in gone:
-            entry.ours = None
-            did(entry.log, "kill", entry.session.name, "closed")
-        left = [_named(entry) | {"code": error.code, "message": str(error)} for entry, error in failed.items()]
-        return Closed(closed=[_named(entry) for entry in gone], failed=left)
-
-    def _standings(self, entries: Sequence[Entry]) -> list[dict[str, object]]:
-        """How sessions stand, their hosts asked at once."""
-        hosts = list(dict.fromkeys(each.session.host for each in entries))
-        if not hosts:
-            return []
-        with ThreadPoolExecutor(len(hosts)) as pool:
+    def _standings(self, host: str | None) -> list[dict[str, object]]:
+        """How the sessions of a host stand, or those of all hosts, which are asked at once."""
+        entries = [entry for entry in self.ledger.all() if _on(entry, host)]
+        hosts = list(dict.fromkeys(entry.session.host for entry in entries))
+        with ThreadPoolExecutor(max(1, len(hosts))) as pool:
             answers = dict(zip(hosts, pool.map(_asked, hosts), strict=True))
-        found = []
+        rows = []
         for entry in entries:
             answer = answers[entry.session.host]
             if isinstance(answer, SeshError):
-                found.append(_as_row(entry, None, answer))
+                rows.append(_row(entry, answer))
             else:
-                row = next((each for each in answer if each.get("name") == entry.session.name), None)
-                found.append((row or {}) | _as_row(entry, row, None))
-        return found
+                facts = next((row for row in answer if row.get("name") == entry.session.name), None)
+                rows.append({**(facts or {}), **_row(entry, facts)})
+        return rows
 
 
-def _killed(entry: Entry) -> SeshError | None:
-    """Ends a session; why that could not be done."""
+def _failure(end: Callable[[], None]) -> SeshError | None:
+    """Ends a session; the error if that fails."""
     try:
-        entry.session.kill()
+        end()
     except SeshError as error:
         return error
     return None
 
 
-def _closed(entry: Entry) -> SeshError | None:
-    """The same, where it is still the one that this server created."""
-    try:
-        entry.close()
-    except SeshError as error:
-        return error
-    return None
+def _closed(ends: dict[Entry, SeshError | None]) -> Closed:
+    """The answer for sessions that were to be ended, each with what kept it from that; one that is gone is left out."""
+    closed, failed = [], []
+    for entry, error in ends.items():
+        if error is None:
+            entry.ours = None
+            did(entry.log, "kill", entry.session.name, "closed")
+            closed.append(_named(entry))
+        elif not isinstance(error, NotFound):
+            failed.append({**_named(entry), "code": error.code, "message": str(error)})
+    return Closed(closed=closed, failed=failed)
 
 
-def _named(entry: Entry) -> dict[str, str | None]:
+def _named(entry: Entry) -> dict[str, Any]:
     return {"session": entry.session.name, "host": entry.session.host}
 
 
@@ -359,10 +336,10 @@ def _asked(host: str | None) -> Sequence[Summary] | SeshError:
         return error
 
 
-def _as_row(entry: Entry, row: Summary | None, error: SeshError | None) -> dict[str, object]:
-    """A session's name, how it stands, and why."""
-    facts: dict[str, object] = {**_named(entry), "log": entry.log, "connection": entry.standing(row, error)}
-    return facts if error is None else facts | {"reason": str(error)}
+def _row(entry: Entry, known: Summary | SeshError | None) -> dict[str, object]:
+    """A session's name and how it stands, by what its host says of it, or by the error that came instead."""
+    row = {**_named(entry), "log": entry.log, "connection": entry.standing(known)}
+    return {**row, "reason": str(known)} if isinstance(known, SeshError) else row
 
 
 def _on(entry: Entry, host: str | None) -> bool:
@@ -377,8 +354,7 @@ def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) 
         ending = "timed out" + (", still running" if verb == "run" else "")
     did(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
     return Ran(
-        session=result.session,
-        host=result.host,
+        **_named(entry),
         exit_code=result.exit_code,
         output=output,
         duration=result.duration,
@@ -387,21 +363,22 @@ def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) 
     )
 
 
-class Opened(BaseModel):
-    """A session that runs now."""
-
+class _OfSession(BaseModel):
     session: str
     host: str | None
+
+
+class Opened(_OfSession):
+    """A session that runs now."""
+
     created: bool = Field(description="False: it already ran, with its state.")
     connection: str
     log: str | None = Field(description="The work log of this session, a file on this machine.")
 
 
-class Ran(BaseModel):
+class Ran(_OfSession):
     """A command that has ended, or whose time ran out."""
 
-    session: str
-    host: str | None
     exit_code: int | None = Field(description="128+N: ended by signal N; 124: timed out; null: not waited for.")
     output: str
     duration: float | None
@@ -409,11 +386,9 @@ class Ran(BaseModel):
     truncated: bool = Field(description="There was more output; this is the end.")
 
 
-class Waited(BaseModel):
+class Waited(_OfSession):
     """What a wait has come to."""
 
-    session: str
-    host: str | None
     met: str = Field(
         description="exit, prompt, waiting, idle, for; or timeout: none of them yet, and the session goes on."
     )
@@ -424,19 +399,15 @@ class Waited(BaseModel):
     )
 
 
-class Sent(BaseModel):
+class Sent(_OfSession):
     """Where the output stood when it was sent."""
 
-    session: str
-    host: str | None
     position: int | None = Field(description="Pass it to `wait` as `since`.")
 
 
-class Text(BaseModel):
+class Text(_OfSession):
     """Lines of a session."""
 
-    session: str
-    host: str | None
     text: str
 
 
@@ -460,7 +431,7 @@ class Closed(BaseModel):
 
 
 def cut(text: str, limit: int) -> tuple[str, bool]:
-    """The end of a text, from a line's begin where that is near, and whether anything was left out."""
+    """The end of a text, from the start of a line if that is near, and whether anything was left out."""
     if len(text) <= limit:
         return text, False
     end = text[len(text) - limit :]

@@ -1,6 +1,6 @@
-"""The sessions that a server was asked about, and how each of them stands.
+"""The sessions that a server was asked about, how each of them stands, and the log of the work in it.
 
-A file for each session in which an agent works: what was done, when, with which code, and how its output ended.
+The log is a file for each session: the commands, when they were run, their exit codes, and the ends of their output.
 
 The files are Markdown, `~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), readable by their owner
 alone. `SESH_WORK_LOG` names another directory, or is `none`. Of what is sent only the length is kept, since it may be a
@@ -28,7 +28,7 @@ _MOST = 500
 
 @dataclass(eq=False)
 class Entry:
-    """One session. `ours`: the id of what this server created. `tried`: calls under way. `reached`: it has answered."""
+    """One session. `ours`: its id if this server created it. `tried`: calls under way. `reached`: it has answered."""
 
     session: Session
     log: str | None
@@ -37,20 +37,20 @@ class Entry:
     reached: bool = False
 
     def created(self) -> None:
-        """This server has created it: another one, which somebody may make under that name later, is not ours."""
+        """Notes that this server has created it; one that somebody makes under that name later has another id."""
         try:
             self.ours = str(self.session.status().get("id") or "") or None
         except NotFound:
             self.ours = None  # it has ended already
 
     def close(self) -> None:
-        """Ends it, where it is still the one that this server created. Raises NotFound where it is not."""
+        """Ends it. Raises NotFound if it is not the one any more that this server created."""
         if self.ours is None or self.session.status().get("id") != self.ours:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
-    def standing(self, row: Summary | None, error: SeshError | None) -> str:
-        """How it stands by the word of its host: `row` of the list, None if it is not there; or the `error`.
+    def standing(self, known: Summary | SeshError | None) -> str:
+        """How it stands, by its row in its host's list, None if it is not there, or by the error that came instead.
 
         `connecting`: nothing has come of the first call yet. `connected`; `idle`: nothing happened in it for five
         minutes. `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has
@@ -58,11 +58,11 @@ class Entry:
         """
         if self.tried and not self.reached:
             return "connecting"
-        if error is not None or (row is not None and row.get("state") == "lost"):
+        if isinstance(known, SeshError) or (known is not None and known.get("state") == "lost"):
             return "expired"
-        if row is None or row.get("state") == "exited":
+        if known is None or known.get("state") == "exited":
             return "closed"
-        last = moments.seconds(row.get("last_activity"))
+        last = moments.seconds(known.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 
@@ -74,7 +74,7 @@ class Ledger:
         self._entries: dict[Session, Entry] = {}
 
     def entry(self, session: Session) -> Entry:
-        """The entry of a session; a new one where it was not heard of, for which the oldest may have to go."""
+        """The entry of a session; a new one if there is none, for which the oldest may have to go."""
         with self._lock:
             if session not in self._entries:
                 self._entries[session] = Entry(session, path(session.name, session.host))
@@ -89,11 +89,11 @@ class Ledger:
 
     @contextmanager
     def used(self, session: Session) -> Iterator[Entry]:
-        """A call for a session; that it answered is noted."""
+        """The entry of a session during a call; a session that does not exist is forgotten then."""
         entry = self.entry(session)
         with self._lock:
             entry.tried += 1
-        known = True
+        exists = True
         try:
             yield entry
             with self._lock:
@@ -103,13 +103,13 @@ class Ledger:
         except (Unreachable, NotDeployed, Interrupted):
             raise
         except BaseException:
-            known = entry.reached
+            exists = entry.reached
             raise
         finally:
             with self._lock:
                 entry.tried -= 1
-                if not known and not entry.tried:
-                    self._entries.pop(session, None)  # there is no such session: it need not be listed as one
+                if not exists and not entry.tried:
+                    self._entries.pop(session, None)
 
 
 FOLDER = "SESH_WORK_LOG"
@@ -122,7 +122,7 @@ LINES = 40
 
 
 def directory() -> str | None:
-    """Where the files lie; None where none are wanted."""
+    """The folder of the files; None if none are wanted."""
     named = os.environ.get(FOLDER, "")
     if named in ("none", "0"):
         return None
@@ -133,27 +133,25 @@ def directory() -> str | None:
 
 
 def path(name: str, host: str | None) -> str | None:
-    """The file of a session from today on; None where none are wanted."""
+    """The file of a session from today on; None if none are wanted."""
     folder = directory()
-    if folder is None:
-        return None
-    place = (host or LOCAL).replace("/", "_")
-    return os.path.join(folder, place, f"{moments.stamp()[:10]}-{name}.md")
+    machine = (host or LOCAL).replace("/", "_")
+    return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
-def opened(file: str | None, name: str, host: str | None, said: str) -> None:
+def opened(file: str | None, name: str, host: str | None, reason: str) -> None:
     """Notes that a session was opened, or is used for the first time."""
-    where = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
-    _add(file, f"# {where}: {said}, {moments.stamp()}\n\n")
+    session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
+    _add(file, f"# {session}: {reason}, {moments.stamp()}\n\n")
 
 
-def did(file: str | None, what: str, command: str, ending: str, output: str = "") -> None:
-    """Notes one thing that was done: the verb, its words, how it ended, and the end of its output."""
+def did(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
+    """Notes one action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
     shown = lines[-LINES:]
-    left = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
-    text = f"## {what}, {moments.stamp()}\n\n{_block(command)}{ending}\n\n"
-    _add(file, text + (f"{left}{_block(chr(10).join(shown))}" if shown else ""))
+    left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
+    text = f"## {verb}, {moments.stamp()}\n\n{_block(command)}{ending}\n\n"
+    _add(file, text + (f"{left_out}{_block(chr(10).join(shown))}" if shown else ""))
 
 
 def prune() -> None:
@@ -162,22 +160,19 @@ def prune() -> None:
     if folder is None or not os.path.isdir(folder):
         return
     old = time.time() - OLDEST
-    for here, _, files in os.walk(folder):
-        for entry in files:
-            if not entry.endswith(".md"):
-                continue
+    for machine, _, files in os.walk(folder):
+        for file in files:
+            path = os.path.join(machine, file)
             try:
-                if os.lstat(os.path.join(here, entry)).st_mtime < old:
-                    os.unlink(os.path.join(here, entry))
+                if file.endswith(".md") and os.lstat(path).st_mtime < old:
+                    os.unlink(path)
             except OSError:
                 continue  # somebody else's, or gone already
 
 
 def _block(text: str) -> str:
     """Text as Markdown shows it untouched; controls that a terminal could act upon are left out."""
-    lines = text.split("\n")
-    plain = (wording.plain(line, keep="\t") for line in lines)
-    return "".join(f"    {line}\n" for line in plain) + "\n"
+    return "".join(f"    {wording.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
 
 
 def _add(file: str | None, text: str) -> None:

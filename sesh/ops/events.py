@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.schema import Event, RemoteLog
 
 _SCAN_INTERVAL = 1.0
-"""Seconds between two looks for new sessions, where the kernel does not report them."""
+"""Seconds between two looks for new sessions, if the kernel does not report them."""
 _EVENTS = 1
 """The number of the request."""
 
@@ -39,7 +39,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
     def ask() -> None:
         nonlocal since
-        began = stream.greet(_request(since)).get("events")
+        began = stream.greet(wire.asking("events", _EVENTS, since=since)).get("events")
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
@@ -50,12 +50,8 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
         yield from _last(stream.name, ended, since)
 
 
-def _request(since: int | None) -> bytes:
-    return wire.asking("events", _EVENTS, since=since)
-
-
 def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
-    """What comes until the other side says that no more does. Raises what it says."""
+    """Events until the other side says that no more come. Raises the error that it answers."""
     for kind, _, payload in stream.frames(ask):
         if kind == protocol.DATA:
             event: Event = stream.connection.message(kind, payload)
@@ -66,7 +62,7 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
 
 
 def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
-    """What is known of the events of a session that ended while the link was down: how many, and the last one."""
+    """The last event of a session that ended while the link was down, and how many were missed before it."""
     result = ended.result
     last, moment = result.get("events"), result.get("ended")
     if not isinstance(last, int) or not isinstance(moment, (int, float)):
@@ -95,85 +91,71 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
     The first item is the moment from which they count (`begun`). In between come items with a `note` alone: a line that
     says that a daemon died. Events have the session's `id`. After a lost link they go on: `since` has the number of the
-    last event by the session's id, and `begun` is what the first item was.
+    last event by the session's id, and `begun` is the first item of before.
     """
     paths.ready_directory()
-    following = _Following(platform.watch_directory(paths.directory()), caller.audience)
-    known: set[str] = set()
+    followed = _Followed(platform.watch_directory(paths.directory()), caller.audience, begun)
+    seen: set[str] = set()
     again = since is not None
     yield {"begun": begun or moments.exact_stamp(time.time())}
     while True:
-        there = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
-        for name in sorted(there - known):
+        names = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
+        for name in sorted(names - seen):
             try:
-                yield from following.add(name, since, begun)
+                yield from followed.add(name, since)
             except SeshError:
-                there.discard(name)  # it has ended already, or is another user's
+                names.discard(name)  # it has ended already, or is another user's
         if again:
-            yield from _ended_meanwhile(following, since or {})
-        known, since, again = there, {}, False
-        while not following.due:
-            yield from following.turn()
-        following.due = False
+            for session_id in since or {}:
+                if not followed.has(session_id) and (result := results.by_id(session_id)) is not None:
+                    yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
+        seen, since, again = names, {}, False
+        while not followed.due:
+            yield from followed.turn()
+        followed.due = False
 
 
-def _ended_meanwhile(following: _Following, since: dict[str, int]) -> Iterator[Event]:
-    """Notes of the sessions that were followed and have ended since."""
-    for session_id in since:
-        if not following.has(session_id) and (result := results.by_id(session_id)) is not None:
-            yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
-
-
-class _Following:
+class _Followed:
     """The sessions that are followed, a connection each. `due`: whether there may be new ones.
 
-    `watch`: the descriptor that becomes readable when there may be; negative where the kernel has none. `audience`: see
-    `Caller`.
+    `watch`: the descriptor that becomes readable when there may be; negative if the kernel has none. `audience`: see
+    `Caller`. `begun`: no event before that moment counts.
     """
 
-    def __init__(self, watch: int, audience: int) -> None:
+    def __init__(self, watch: int, audience: int, begun: str) -> None:
         self.due = False
-        self._watch, self._audience = watch, audience
+        self._watch, self._audience, self._begun = watch, audience, begun
         self._connections: dict[int, wire.Connection] = {}
-        self._ids: dict[int, str] = {}
-        self._begun = ""
-        self._poll = select.poll()
-        if watch >= 0:
-            self._poll.register(watch, select.POLLIN)
-        if audience >= 0:
-            self._poll.register(audience, 0)
 
     def has(self, session_id: str) -> bool:
         """Whether a session is followed."""
-        return session_id in self._ids.values()
+        return any(connection.welcome.get("id") == session_id for connection in self._connections.values())
 
-    def add(self, name: str, since: dict[str, int] | None, begun: str) -> Iterator[Event]:
+    def add(self, name: str, since: dict[str, int] | None) -> Iterator[Event]:
         """Follows a session; one that is followed already, under its old name, is not followed twice.
 
-        `since`: the last numbers by id; one that is not in it is followed from its first event after `begun` on. None:
-        from now on.
+        `since`: the last numbers by id; one that is not in it is followed from its first event on. None: from now on.
         """
         number = None if since is None else since.get(str((records.readable(name) or {}).get("id")), 0)
         connection = wire.connect(name, timeout=1.0)
         try:
-            connection.send(wire.greeting("request") + _request(number))
-            find.welcomed(connection, name)
+            connection.send(wire.greeting("request") + wire.asking("events", _EVENTS, since=number))
+            session_id = str(find.welcomed(connection, name).get("id"))
         except SeshError:
             connection.close()
             raise
-        session_id = str(connection.welcome.get("id"))
         if self.has(session_id):
             connection.close()
             return
-        self._begun = begun
         self._connections[connection.inbound] = connection
-        self._ids[connection.inbound] = session_id
-        self._poll.register(connection.inbound, select.POLLIN)
-        yield from self._events(connection, connection.leftovers())
+        yield from self._events(connection)
 
     def turn(self) -> Iterator[Event]:
         """Waits for something to come, and yields the events of it."""
-        ready = [descriptor for descriptor, _ in self._poll.poll(None if self._watch >= 0 else _SCAN_INTERVAL * 1000)]
+        watched = [(descriptor, select.POLLIN) for descriptor in (self._watch, *self._connections) if descriptor >= 0]
+        if self._audience >= 0:
+            watched.append((self._audience, 0))
+        ready = wire.polled(watched, None if self._watch >= 0 else time.monotonic() + _SCAN_INTERVAL)
         wire.heard_out(ready, self._audience)
         self.due = self._watch < 0
         for descriptor in ready:
@@ -185,27 +167,26 @@ class _Following:
             try:
                 connection.read()
             except Unreachable:
-                self._drop(descriptor)
+                self._drop(connection)
                 yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
                 continue
-            yield from self._events(connection, connection.leftovers())
+            yield from self._events(connection)
 
-    def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
-        for kind, payload in frames:
+    def _events(self, connection: wire.Connection) -> Iterator[Event]:
+        for kind, payload in connection.leftovers():
             if kind == protocol.DATA:
                 event: Event = connection.message(kind, payload)
                 if str(event.get("ts")) > self._begun:
                     event["id"] = connection.welcome["id"]
                     yield event
             elif kind == protocol.RESPONSE:
-                self._drop(connection.inbound)
+                self._drop(connection)
                 wire.checked(connection.message(kind, payload))
                 return
 
-    def _drop(self, descriptor: int) -> None:
-        self._poll.unregister(descriptor)
-        self._connections.pop(descriptor).close()
-        del self._ids[descriptor]
+    def _drop(self, connection: wire.Connection) -> None:
+        del self._connections[connection.inbound]
+        connection.close()
 
 
 def follow_all(target: Target) -> Iterator[Event]:
@@ -232,23 +213,17 @@ def follow_all(target: Target) -> Iterator[Event]:
                 if "begun" in item:
                     begun = item["begun"]
                     continue
-                _note(since, item.pop("id", None), item)
+                session_id = item.pop("id", None)
+                if session_id is not None and item.get("event") == "exited":
+                    since.pop(session_id, None)
+                elif session_id is not None and "seq" in item:
+                    since[session_id] = item["seq"]
                 yield item
         except DaemonDied:
             raise Unreachable(f"sesh on @{target.host} ended, and with it the events") from None
 
 
-def _note(since: dict[str, int], session_id: str | None, event: Event) -> None:
-    """Notes an event as the last one of its session; the last of all ends that."""
-    if session_id is None:
-        return
-    if event.get("event") == "exited":
-        since.pop(session_id, None)
-    elif event.get("seq") is not None:
-        since[session_id] = event["seq"]
-
-
-# -- the log of what happened with remotes
+# -- the log of remotes
 
 
 @op("follow.log")

@@ -19,6 +19,7 @@ from sesh.reach.stream import LATE, READY, DaemonDied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from sesh.messages import Words
@@ -35,16 +36,19 @@ if TYPE_CHECKING:
         pending: bytes
 
         def take(self, data: bytes) -> None:
-            """More output."""
+            """Takes more output."""
 
         def end(self) -> None:
-            """There is no more."""
+            """Ends the output."""
 
         def write(self) -> None:
             """Writes some of what is pending; called when there is room."""
 
 
 _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
+"""The numbers of requests: the wait, the first of those that may be many, and chunks of stdin, one at a time."""
+STDIN = 0
+_CHUNK = 64 << 10
 _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
@@ -52,36 +56,37 @@ _GRACE = 2.5
 class Waiter:
     """Waits for a job over its daemon's stream, and knows what Ctrl-C means meanwhile.
 
-    `interrupts`: the signals, noted since before the job was asked for. `late` (monotonic): when its time is up.
+    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `late`
+    (monotonic): when its time is up.
     """
 
     def __init__(
         self,
         stream: Stream,
         interrupts: Interrupts,
-        target: Target,
+        note: Callable[[str], None],
         *,
         forwarder: StdinForwarder | None = None,
         late: float | None = None,
     ) -> None:
-        self._stream, self._interrupts, self._target, self._late = stream, interrupts, target, late
+        self._stream, self._interrupts, self._note, self._late = stream, interrupts, note, late
+        self._forwarder = forwarder
         self._output: Sink | None = None
         self._wanted = False
         self._retained = bytearray()
         self._asked = _OTHERS
         self._ending = False
-        self._forwarder = forwarder
-        self._named()
+        self._name_left()
 
-    def _named(self) -> None:
+    def _name_left(self) -> None:
         name = self._stream.name
         self._interrupts.left = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
-        """The daemon's account of the ended job, and the retained output where it is `wanted`.
+        """The daemon's account of the ended job, and the retained output if it is `wanted`.
 
-        `output`: gets the output as it comes, None where nobody wants it. Raises Interrupted
-        at the third Ctrl-C, InternalError where the daemon dies.
+        `output`: gets the output as it comes, None if nobody wants it. Raises Interrupted at the third Ctrl-C,
+        InternalError if the daemon dies.
         """
         self._output, self._wanted = output, wanted
         self._stream.position = 0
@@ -91,10 +96,13 @@ class Waiter:
         self._interrupts.away = self._unheard
         try:
             facts = self._awaited()
-        except (Ended, DaemonDied) as error:
-            ended = error if isinstance(error, Ended) else self._unheard_end()
+        except Ended as ended:
             facts = ended.result
-            self._missed(ended)
+            self._take_missed(ended)
+        except DaemonDied:
+            where = f" on @{self._stream.host}" if self._stream.host else ""
+            message = f"the daemon of {self._stream.name}{where} died; the job's exit code is lost"
+            raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         if output is not None:
             output.end()
             while output.pending:
@@ -102,23 +110,7 @@ class Waiter:
                     self._serve(descriptor)
         return facts, bytes(self._retained)
 
-    def _unheard_end(self) -> Ended:
-        """How a job of a host ended just before it could be asked over another link. Raises InternalError."""
-        stream, facts = self._stream, None
-        session_id = stream.connection.welcome.get("id") or stream.connection.session_id
-        if stream.host is not None and session_id:
-            try:
-                facts = self._target.call(result, name=stream.name)
-            except SeshError:
-                facts = None  # nothing is known of it
-        if facts is None or facts.get("id") != session_id:
-            where = f"{stream.name} on @{stream.host}" if stream.host else stream.name
-            message = f"the daemon of {where} died; the job's exit code is lost"
-            raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
-        return Ended(stream.name, facts, facts["output"])
-
     def _awaited(self) -> JobResult:
-        """What the daemon answers at the end of the job."""
         for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._late):
             if kind == LATE:
                 raise self._timed_out()
@@ -136,7 +128,7 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks the daemon to tell when the job has ended, and what it prints from where we are on."""
+        """Asks for the end of the job, and for its output behind what has come."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:
@@ -152,21 +144,21 @@ class Waiter:
         except TimedOut as error:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
-        self._named()
+        self._name_left()
         if self._forwarder is not None:
             self._forwarder.send(connection)
 
-    def _missed(self, ended: Ended) -> None:
-        """The end of the output of a job that ended while the link was down."""
+    def _take_missed(self, ended: Ended) -> None:
+        """Takes the end of the output of a job that ended while nobody heard it."""
         self._retained[:] = ended.output
         if self._output is not None:
             before, (_, data) = self._stream.skipped, self._stream.rest(ended)
             if skipped := self._stream.skipped - before:
-                self._target.caller.note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
+                self._note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
             self._output.take(data)
 
     def _watched(self) -> Watched:
-        """What to wait for beside the daemon: signals, stdin; or room for output, and then nothing more is read."""
+        """Signals and stdin; or signals and room for output, and then nothing more is read."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
@@ -176,7 +168,7 @@ class Waiter:
 
     def _serve(self, descriptor: int) -> None:
         if descriptor == self._interrupts.inbound:
-            self._signals(self._interrupts.taken())
+            self._pass_on(self._interrupts.taken())
         elif descriptor == STDIN and self._forwarder is not None:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
@@ -195,8 +187,8 @@ class Waiter:
             return response  # type: ignore[return-value]  # which the gate has checked
         return None
 
-    def _signals(self, numbers: bytes) -> None:
-        for number in numbers:
+    def _pass_on(self, signals: bytes) -> None:
+        for number in signals:
             if self._interrupts.tie:
                 self._send("kill")
             elif number == signal.SIGINT:
@@ -204,7 +196,7 @@ class Waiter:
                 self._send("interrupt")
 
     def _unheard(self, _number: int) -> None:
-        """A signal while a link is mended: nothing can be said to the job, Ctrl-C stops the waiting.
+        """A signal while there is no link: Ctrl-C stops the waiting, as nothing can be said to the job.
 
         With `--tie` the job is ended as soon as the link stands again, unless it comes once more.
         """
@@ -232,12 +224,10 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
+    """Begins a job and waits for its end: its name, the daemon's account of it, the retained output if `wanted`.
 
-    `data`: what `begin.job` takes. `stdin`: whether it is fed from ours.
-
-    What keeps it from running is 125, save what has a code of its own. Where it has begun and nobody hears how it ends,
-    that is 255.
+    `data`: what `begin.job` takes. `stdin`: whether it is fed from ours. What keeps the job from running is 125, save
+    what has a code of its own; if it has begun and nobody hears how it ends, that is 255.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
@@ -245,13 +235,12 @@ def run(
     forwarder = StdinForwarder(mends=target.host is not None) if stdin else None
     begun = False
     try:
-        with interrupts:
-            target.sync()
-            with target.begin(begin.job, interrupts, deadline, **data, stdin=stdin) as stream:
-                begun, stream.deadline = True, late
-                waiter = Waiter(stream, interrupts, target, forwarder=forwarder, late=late)
-                result, output = waiter.result(sink, wanted=wanted)
-                return stream.name, result, output
+        target.sync()
+        with target.begin(begin.job, interrupts, deadline, **data, stdin=stdin) as stream:
+            begun, stream.deadline = True, late
+            waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder, late=late)
+            result, output = waiter.result(sink, wanted=wanted)
+            return stream.name, result, output
     except Ended as ended:  # before anybody could wait for it
         if sink is not None:
             sink.take(ended.output)
@@ -265,19 +254,13 @@ def run(
 
 @op("jobs.result")
 def result(_caller: Caller, name: str) -> JobOutput:
-    """How the last job of a name ended: the daemon's account of it, `output` what its terminal got. Raises NotFound."""
+    """How the last job of a name ended: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     from sesh.store import results
 
-    kept = results.newest(name)
-    if kept is None or not kept.get("job"):
+    last = results.newest(name)
+    if last is None or not last.get("job"):
         raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
-    return {**kept, "output": results.output(kept)}
-
-
-STDIN = 0
-NUMBER = 1 << 20
-"""The number of the requests; only one is open at a time."""
-_CHUNK = 64 << 10
+    return {**last, "output": results.output(last)}
 
 
 class StdinForwarder:
@@ -285,7 +268,7 @@ class StdinForwarder:
 
     def __init__(self, *, mends: bool) -> None:
         self._mends = mends
-        self._at = 0
+        self._sent = 0
         self._chunk: bytes | None = b""
         """The bytes on their way: none at first, which says who it is that feeds."""
         self._ends = self._over = False
@@ -307,16 +290,16 @@ class StdinForwarder:
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:
-        """Sends the chunk that has not been answered, where there is one."""
+        """Sends the chunk that has not been answered, if there is one."""
         if self._chunk is not None:
-            words: Words = {"at": self._at, "ends": self._ends, "mends": self._mends}
+            words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
             try:
-                connection.send(wire.asking("feed", NUMBER, self._chunk, **words))
+                connection.send(wire.asking("feed", _FEED, self._chunk, **words))
             except Unreachable:
                 return  # the job may have ended: what was said before the connection closed is still to be read
 
     def answered(self, answer: Answer) -> None:
         """The job has the chunk, or will have no more."""
         self._over = self._ends or answer.get("open") is not True
-        self._at += len(self._chunk or b"")
+        self._sent += len(self._chunk or b"")
         self._chunk = None

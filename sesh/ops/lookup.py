@@ -171,7 +171,7 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
-    destination = links.destination(caller, host)
+    destination = links.destination_of(caller, host)
     timeout = deadline - time.monotonic()
     with link.open_link(destination, links.origin(destination), ask=False, timeout=timeout) as opened:
         rows: list[Summary] = calls.request(caller, opened, "sessions.summaries", {}, deadline)

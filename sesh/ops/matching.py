@@ -1,7 +1,8 @@
-"""Searching text for a pattern that a person chose, which may take longer than the world stands: `(a+)+$`.
+"""Searching text for a pattern that a person chose, which may take forever: `(a+)+$`.
 
-Python's `re` cannot be stopped, and lets no other thread run. So it works in a process of its own, which the kernel
-ends when one answer has cost it too much, or this one when the time is up. A pattern that is plain text needs none.
+Python's `re` cannot be stopped, and lets no other thread run. So it works in a process of its own (`searching`), which
+the kernel ends when one answer has cost too much, or this one when the time is up. A pattern that is plain text needs
+none.
 """
 
 from __future__ import annotations
@@ -30,39 +31,7 @@ PORTION = 64 << 10
 """Characters of text in one portion, as a rule; a line is never cut."""
 _SIMPLER = "write the pattern without a repeat within a repeat, as in (a+)+"
 _SPECIAL = frozenset(r"\.^$*+?{}[]|()")
-_CHILD = f"""
-import os, re, signal
-def read(size):
-    parts = []
-    while size:
-        parts.append(os.read(0, size))
-        if not parts[-1]:
-            os._exit(0)
-        size -= len(parts[-1])
-    return b"".join(parts)
-def message():
-    return read(int.from_bytes(read(8), "big")).decode("utf-8", "surrogatepass")
-search = re.compile(message()).search
-signal.signal(signal.SIGPROF, signal.SIG_DFL)
-while True:
-    found, text, numbers = None, message(), []
-    every, lines = text[:1] == "*", text[1:].split("\\n")
-    signal.setitimer(signal.ITIMER_PROF, {PATIENCE})
-    for number, line in enumerate(lines):
-        found = search(line) if line else None
-        if found is not None and every:
-            numbers.append(str(number))
-        elif found is not None:
-            break
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    answer = " ".join(numbers) if every else "" if found is None else f"{{number}}\\n{{found[0]}}"
-    data = memoryview(answer.encode("utf-8", "surrogatepass"))
-    data = memoryview(len(data).to_bytes(8, "big") + data)
-    while data:
-        data = data[os.write(0, data):]
-"""
-"""What the other process does: a pattern comes, then texts, and each is answered with the first line that matches, or
-with the numbers of all where the text begins with `*`."""
+_PROGRAM = os.path.join(os.path.dirname(__file__), "searching.py")
 
 
 class Pattern:
@@ -99,7 +68,7 @@ class Pattern:
         if not any(lines):
             return None
         if self._plain:
-            return next(((at, self.text) for at, line in enumerate(lines) if line and self.text in line), None)
+            return next(((number, self.text) for number, line in enumerate(lines) if line and self.text in line), None)
         for first, text in _portions(lines):
             answer = self._ask(f".{text}", deadline)
             if answer:
@@ -110,20 +79,21 @@ class Pattern:
     def numbers(self, lines: Sequence[str]) -> list[int]:
         """The numbers of all lines with a match. Raises Refused if the pattern takes too long."""
         if self._plain:
-            return [at for at, line in enumerate(lines) if line and self.text in line]
-        found: list[int] = []
+            return [number for number, line in enumerate(lines) if line and self.text in line]
+        numbers: list[int] = []
         for first, text in _portions(lines):
-            found += [first + int(word) for word in self._ask(f"*{text}", None).split()]
-        return found
+            numbers += [first + int(number) for number in self._ask(f"*{text}", None).split()]
+        return numbers
 
     def _ask(self, text: str, deadline: float | None) -> str:
-        asked, began = [text], time.monotonic()
+        began = time.monotonic()
+        starts = self._socket is None
         if self._socket is None:
             self._socket = self._start()
-            asked = [self.text, text]
         try:
-            for each in asked:
-                _send(self._socket, each, deadline)
+            if starts:
+                _send(self._socket, self.text, deadline)
+            _send(self._socket, text, deadline)
             size = int.from_bytes(_receive(self._socket, 8, deadline), "big")
             return _receive(self._socket, size, deadline).decode("utf-8", "surrogatepass")
         except TimedOut as late:
@@ -134,7 +104,7 @@ class Pattern:
             raise self._died() from None
 
     def _died(self) -> Refused:
-        """Why there is no answer."""
+        """The error if the other process has ended."""
         status = self._reap()
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
             return Refused(f"{printable(self.text)} takes too long to search for", hint=_SIMPLER)
@@ -155,7 +125,7 @@ class Pattern:
         try:
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", "-c", _CHILD],
+                [sys.executable, "-I", "-S", _PROGRAM, str(PATIENCE)],
                 dict(os.environ),
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
@@ -176,7 +146,6 @@ class Pattern:
 
 
 def _portions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Lines in portions: the number of the first one, and the text."""
     first = 0
     while first < len(lines):
         after, size = first, 0

@@ -46,17 +46,17 @@ class Cast:
         self._write({**facts, "env": env})
 
     def output(self, data: bytes, *, now: bool = True) -> None:
-        """What was printed; `now` False: before the recording began. A character cut in two waits for its rest."""
+        """Adds output; `now` False: from before the recording began. A character cut in two waits for its rest."""
         text = self._decoder.decode(data)
         if text:
             self._event("o", text, now=now)
 
     def resized(self, columns: int, rows: int) -> None:
-        """The session has another size from now on."""
+        """Adds a change of the session's size."""
         self._event("r", f"{columns}x{rows}")
 
     def ended(self, code: object) -> None:
-        """The session has ended."""
+        """Adds the end of the session."""
         if rest := self._decoder.decode(b"", final=True):
             self._event("o", rest)
         self._event("m", f"ended: {code}")
@@ -159,7 +159,6 @@ class Recording:
         return [(self._events.inbound, select.POLLIN)] if self._events is not None else [], True
 
     def _take_events(self, cast: Cast) -> None:
-        """Writes the changes of size that have come."""
         events = self._events
         assert events is not None  # noqa: S101 (it was polled)
         try:
@@ -179,7 +178,7 @@ class Recording:
         cast.ended(self.code)
 
     def _take_output(self, cast: Cast, position: int, data: bytes) -> None:
-        """Output: what was printed before the recording began has no time of its own."""
+        """Adds output, whose part from before the recording began has no time of its own."""
         before = max(0, min(len(data), self._start - position))
         if before:
             cast.output(data[:before], now=False)

@@ -33,7 +33,7 @@ def type_into(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
 ) -> tuple[int, int | None]:
-    """Types keys, a text, and keys again; how many bytes, and the position in the output for a wait to begin at.
+    """Types keys, a text, and keys again: how many bytes, and the position in the output for a wait to begin at.
 
     A text in pieces is typed as they come. Raises UsageError for what is not a key, NotFound, Refused, Busy.
     """
@@ -61,8 +61,8 @@ def type_if_waiting(
 ) -> tuple[int, int | None]:
     """Types as `type_into` does, if the session waits for a person and what it asks matches; empty matches anything.
 
-    The daemon is asked for the question, the pattern is searched for here, and the daemon types where that very
-    question still stands. Raises Refused where it does not, and as `type_into`.
+    The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very
+    question still stands. Raises Refused if it does not, and as `type_into`.
     """
     from sesh.ops import matching
 
@@ -74,8 +74,7 @@ def type_if_waiting(
         if len(whole) > _LONGEST_ANSWER:
             raise UsageError(f"an answer has at most {_LONGEST_ANSWER:,} bytes, as it is typed in one step")
     with matching.Pattern(pattern) as expression, target.open_stream(name) as stream:
-        connection = _greeted(stream)
-        _check_answers(connection, name)
+        connection = _greeted(stream, answers=True)
         first, last = _keys(connection, before, after)
         data = first + bytes(whole) + last
         words: Words = {}
@@ -94,43 +93,40 @@ def type_if_waiting(
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Whether the terminal shows nothing of what is typed in answer, as of a password. Raises as `answer`."""
     with target.open_stream(name) as stream:
-        connection = _greeted(stream)
-        _check_answers(connection, name)
+        connection = _greeted(stream, answers=True)
         asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
         return asked.get("hides") is True
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
-    """Types an answer to what a program asks, with Enter where it reads lines; a menu takes a key alone.
+    """Types an answer to the question of a program, with Enter if it reads lines; a menu takes a key alone.
 
-    `since`, `question`: what the answer is meant for, as `activity` says; the daemon refuses where it asks something
+    `since`, `question`: what the answer is meant for, as `activity` says; the daemon refuses if it asks something
     else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
     Raises NotFound, Refused, Busy.
     """
     with target.open_stream(name) as stream:
-        connection = _greeted(stream)
-        _check_answers(connection, name)
+        connection = _greeted(stream, answers=True)
         words: Words = {"since": since, "question": question, "whole": True, "single": single}
         connection.request("answer", text.encode(), _soon(), **words)
 
 
-def _greeted(stream: Stream) -> Connection:
-    """The connection to a session that takes requests."""
-    stream.greet(until=_soon())
-    return stream.connection
+def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
+    """The connection to a session that takes requests; `answers`: also what is typed only in answer to a question.
 
-
-def _check_answers(connection: Connection, name: str) -> None:
-    """Raises Refused if the daemon cannot compare what its program asks with what an answer is meant for."""
-    if "answer" not in (connection.welcome.get("can") or ()):
+    Raises Refused if the daemon cannot compare what its program asks with what an answer is meant for.
+    """
+    can = stream.greet(until=_soon()).get("can") or ()
+    if answers and "answer" not in can:
+        name = stream.name
         raise Refused(
             f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; nothing was typed",
             hint=f"reload it: $sesh --reload {name}",
         )
+    return stream.connection
 
 
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
-    """What groups of keys send to the program."""
     application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
     return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]
 
@@ -144,10 +140,10 @@ def _application_mode(connection: Connection) -> bool:
 
 
 def _chunks(before: bytes, text: bytes | Iterable[bytes], after: bytes) -> Iterator[bytes]:
-    """What is typed, in pieces that one request carries."""
+    """The bytes to type, in pieces that one request carries; at least one, so that an empty text is asked for too."""
     if isinstance(text, bytes):
         whole = before + text + after
-        yield from (whole[at : at + CHUNK] for at in range(0, len(whole) or 1, CHUNK))
+        yield from (whole[start : start + CHUNK] for start in range(0, len(whole) or 1, CHUNK))
         return
     yield from [before] if before else []
     yield from text

@@ -21,16 +21,17 @@ from sesh.errors import (
 )
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.vt import grammar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
-    from sesh.schema import Answer, Command, CommandOutput, RunFacts
+    from sesh.schema import Command, CommandOutput, RunFacts
     from sesh.stop import Stop
 
     Ran = tuple[RunFacts, bytes]
@@ -39,30 +40,29 @@ if TYPE_CHECKING:
 _GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
 _BEGUN_GRACE = 2.5
-"""The same, where the command runs: its output so far is worth more."""
+"""Seconds by which it may be late if the command runs: its output so far is worth more."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN = 1
 """The number of the request."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
-_SEQUENCES = re.compile(
-    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\x18\x1a]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`-~])"
-)
-"""Escape sequences: control sequences, strings, and those of two or three bytes (ECMA-48 5.3 to 5.6, ECMA-35)."""
+_SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
+_STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
+_UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_STRING_START}\x1b?)\Z".encode())
 
 
 def plain(output: bytes) -> bytes:
     """The output without escape sequences; all other controls stay."""
-    return _SEQUENCES.sub(b"", output) if b"\x1b" in output else output
+    return _SEQUENCES.sub(b"", output)
 
 
 # -- running a command
 
 
 class RunErrors:
-    """Within it, what keeps a command from being run exits with 125, which is not taken for the command's own code.
+    """Within it, an error exits with 125, which is not taken for the command's own code.
 
-    `asked`: it may have run; then that is 255, save where the daemon itself says why not.
+    `asked`: the command may have run; then that is 255, unless the daemon itself says why not.
     """
 
     def __init__(self, *, asked: bool = False) -> None:
@@ -93,8 +93,7 @@ def run(
     of the result. `stop`: interrupts the command.
 
     To a host the command is given again over another link, and it is still run but once. The account of one that ended
-    with its session while the link was down has `output_lost`. Raises Busy; all that keeps it from being run has the
-    exit code 125, and 255 where it may have run, as when its exit code is lost.
+    with its session while the link was down has `output_lost`. Raises Busy, errors as `RunErrors` has them.
     """
     name = stream.name
     request = _Request(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
@@ -119,7 +118,7 @@ def run(
 
 
 def _answered(connection: wire.Connection, deadline: float | None, live: LiveOutput | None, stop: Stop) -> Ran:
-    """Waits for the answer, and interrupts the command meanwhile if that is wanted."""
+    """Waits for the answer; `stop` interrupts the command meanwhile."""
     grace = _FAR_GRACE if connection.far else _GRACE
 
     def interrupt() -> None:
@@ -147,7 +146,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: LiveOut
 
 
 class LiveOutput:
-    """What a command writes, given to `write` while it runs; without `ansi` escape sequences are left out."""
+    """Gives the output of a command to `write` while it runs; without `ansi` escape sequences are left out."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
         self.position = 0
@@ -156,22 +155,22 @@ class LiveOutput:
         self._held = b""
 
     def take(self, position: int, data: bytes) -> None:
-        """Output from `position` on; what has come before over another link is passed over."""
+        """Takes output from `position` on; what has come before over another link is passed over."""
         data = data[max(0, self.position - position) :]
         if data:
             self.position += len(data)
             self._pass(data)
 
     def end(self, data: bytes) -> None:
-        """The last of the output."""
+        """Takes the last of the output."""
         self._pass(data, last=True)
 
     def _pass(self, data: bytes, *, last: bool = False) -> None:
         data, self._held = self._held + data, b""
         if not self._ansi:
-            at = data.rfind(b"\x1b")
-            if at >= 0 and not last and len(data) - at < _LONGEST and not _SEQUENCES.match(data, at):
-                data, self._held = data[:at], data[at:]
+            unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
+            if unfinished is not None:
+                data, self._held = data[: unfinished.start()], unfinished[0]
             data = plain(data)
         self._write(data)
 
@@ -188,11 +187,11 @@ class _Request:
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
         self.lost = False
-        """Whether a link was lost that it was sent over."""
+        """Whether a link that it was sent over was lost."""
         self._sent, self._live = False, live
 
     def send(self, stream: Stream) -> None:
-        """Sends it, the time that is left with it. Raises InternalError where it would be run a second time."""
+        """Sends it with the time that is left. Raises InternalError if it would be run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._live.position
@@ -212,7 +211,7 @@ class _Request:
         stream.connection.send(asked)
 
     def failed(self, connection: wire.Connection, name: str, error: TimedOut | Unreachable) -> SeshError:
-        """What to raise where the daemon, or the link to it, says nothing more: whether the command may have run."""
+        """The error if the daemon, or the link to it, says nothing more: it tells whether the command may have run."""
         can = connection.welcome.get("can") or ()
         begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
         look = f"to see what it did: $sesh --logs {name}"
@@ -249,52 +248,55 @@ def history(_caller: Caller, name: str) -> list[Command]:
 
     Of a job that has ended and is not a session any more, the one command that it was. Raises NotFound.
     """
-    return [_dated(each) for each in protocol.parse(_asked(name, None)[1])["commands"]]
+    commands: Sequence[Mapping[str, object]]
+    job = None
+    try:
+        commands = _commands(name)
+        if not commands and find.ended(name):
+            job = _job(name)
+    except NotFound:
+        commands, job = [], _job(name)
+        if job is None:
+            if find.dormant(name) is None:
+                raise
+            from sesh.ops import dormant
+
+            commands = dormant.history(name)
+    return [_dated(facts) for facts in ([job[0]] if job is not None else commands)]
 
 
 @op("shell.history_output")
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """One of these commands with its `output`, escape sequences included. Raises NotFound."""
-    facts, output = _asked(name, number)
-    return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
-
-
-def _asked(name: str, number: int | None) -> tuple[Answer, bytes]:
-    """The daemon's answer, or what is kept of a job that has ended."""
+    job = _job(name) if number == 1 else None
     try:
-        if find.ended(name) and not protocol.parse(find.ask(name, "history", n=None)[1])["commands"]:
-            return _kept(name, number) or find.ask(name, "history", n=number)
-        return find.ask(name, "history", n=number)
+        if job is None or not find.ended(name) or _commands(name):
+            answer, output = find.ask(name, "history", n=number)
+            job = {key: answer.get(key) for key in _FACTS}, output
     except NotFound:
-        kept = _kept(name, number) or _kept_commands(name, number)
-        if kept is None:
+        if job is None and find.dormant(name) is not None:
+            message = f"the output of command {number} went with the daemon of {name}"
+            raise NotFound(message, hint=f"see: $sesh --logs {name}") from None
+        if job is None:
             raise
-        return kept
+    return {**_dated(job[0]), "output": job[1]}
 
 
-def _kept_commands(name: str, number: int | None) -> tuple[Answer, bytes] | None:
-    """What is kept of the commands of a dormant session; None if it is none. Raises NotFound for one's output."""
-    if find.dormant(name) is None:
-        return None
-    from sesh.ops import dormant
-
-    if number is not None:
-        raise NotFound(
-            f"the output of command {number} went with the daemon of {name}", hint=f"see: $sesh --logs {name}"
-        )
-    return {}, protocol.encode({"commands": dormant.history(name)})
+def _commands(name: str) -> list[dict[str, Any]]:
+    commands: list[dict[str, Any]] = protocol.parse(find.ask(name, "history", n=None)[1])["commands"]
+    return commands
 
 
-def _kept(name: str, number: int | None) -> tuple[Answer, bytes] | None:
-    """What is kept of a job, in the form of a daemon's answer; None if nothing is."""
+def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
+    """The command that the last job of this name was, and its output; None if nothing is kept of one."""
     from sesh.store import results
 
     result = results.newest(name)
-    if result is None or not result.get("job") or number not in (None, 1):
+    if result is None or not result.get("job"):
         return None
     output = results.output(result).replace(b"\r\n", b"\n")
     duration = float(result.get("duration") or 0)
-    facts: Answer = {
+    facts = {
         "n": 1,
         "command": result.get("command") or [],
         "cwd": None,
@@ -303,12 +305,12 @@ def _kept(name: str, number: int | None) -> tuple[Answer, bytes] | None:
         "exit_code": result.get("exit_code"),
         "output_bytes": len(output),
     }
-    return facts, output if number else protocol.encode({"commands": [facts]})
+    return facts, output
 
 
-def _dated(facts: dict[str, Any]) -> Command:
+def _dated(facts: Mapping[str, object]) -> Command:
     """A daemon's account of a command, with the moment in the form that all JSON has."""
     started = facts.get("started")
-    when = moments.stamp(started) if isinstance(started, (int, float)) else None
-    command: Command = {**facts, "started": when}  # type: ignore[typeddict-item]  # as the daemon gave them
+    stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
+    command: Command = {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them
     return command

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 
 from sesh import protocol, wire
-from sesh.errors import Ended, Refused, SeshError, TimedOut
+from sesh.errors import Ended, Refused, TimedOut
 from sesh.ops.matching import Pattern
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, DaemonDied
-from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypedDict
 
+    from sesh.errors import NotFound
     from sesh.messages import TimedWords
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from sesh.vt.lines import LineReader
 
     class Conditions(TypedDict):
-        """What to wait for.
+        """The conditions that a wait ends with.
 
-        `waiting`: for a person; what it asks is the `match`. `idle`: seconds without output. `pattern`: what a line
-        matches. `begin`: the position from which output counts, `sent` for that of the last `--send`, `start` for all
-        that is kept. `limit`: seconds.
+        `waiting`: it waits for a person; its question is the `match`. `idle`: seconds without output. `pattern`: a line
+        matches it. `begin`: the position from which output counts, `sent` for that of the last `--send`, `start` for
+        all that is kept. `limit`: seconds.
         """
 
         exit_: bool
@@ -69,20 +69,16 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
             answer = _Wait(stream, search, deadline, conditions).answer()
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
-    except DaemonDied as died:
-        raise DaemonDied(f"the daemon of {died.name} died while you waited", died.name) from None
+    except DaemonDied:
+        raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
         hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
         raise TimedOut(f"{name}: timed out", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
-        return {
-            "met": str(answer["met"]),
-            "match": answer.get("question") or None,
-            "exit_code": None,
-            "position": answer.get("position"),
-        }
+        question, position = answer.get("question") or None, answer.get("position")
+        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position}
     if not _for_end(conditions):
-        raise _too_early(name, answer.get("exit_code"))
+        raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer.get("exit_code"), answer.get("position"))
 
 
@@ -93,31 +89,21 @@ def _for_end(conditions: Conditions) -> bool:
     return conditions["exit_"] or not others
 
 
-def after_end(target: Target, name: str, broken: SeshError, conditions: Conditions) -> Condition:
-    """How the session ended that a wait which raised `broken` was for, in the form of `met`.
+def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
+    """How the session has ended that was to be waited for, in the form of `met`.
 
-    Raises Refused if its end was no condition and it ended during the wait, `broken` if nothing is known of its end.
+    Raises `missing` if its end is no condition, and if nothing is known of it.
     """
-    for_end = _for_end(conditions)
-    if not for_end and not isinstance(broken, DaemonDied):
-        raise broken
-    answer = target.call(ended, name=broken.name if isinstance(broken, DaemonDied) else name)
+    answer = target.call(ended, name=name) if _for_end(conditions) else None
     if answer is None:
-        raise broken
-    if not for_end:
-        raise _too_early(name, answer.get("exit_code"))
+        raise missing
     return answer
-
-
-def _too_early(name: str, code: int | None) -> Refused:
-    return Refused(f"{name} ended ({code}) before the condition was met")
 
 
 @op("follow.ended")
 def ended(_caller: Caller, name: str) -> Condition | None:
     """How a session that is gone has ended, in the form of `met`; None if that is not known."""
-    known = find.dormant(name)
-    result = results.newest(name) if known is None or known["state"] == "exited" else None
+    result = find.result(name)
     return _met_exit(result.get("exit_code"), result.get("position")) if result is not None else None
 
 
@@ -126,7 +112,7 @@ def _met_exit(code: int | None, position: int | None) -> Condition:
 
 
 class _Wait:
-    """One wait. It searches the output itself, and goes on where it was over another connection."""
+    """One wait. It searches the output itself, and goes on over another connection if one is lost."""
 
     def __init__(self, stream: Stream, search: Pattern | None, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
@@ -135,10 +121,10 @@ class _Wait:
         self._lines: LineReader | None = None
         self._columns = 80
         self._head: int | None = None
-        """Where the output stood when the wait began."""
+        """The position of the output when the wait began."""
 
     def answer(self) -> Answer:
-        """The daemon's answer; of a session that ended meanwhile its result. Raises _Match, TimedOut."""
+        """The daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
@@ -146,13 +132,15 @@ class _Wait:
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         raise TimedOut("timed out")  # more output comes than can be searched
-                    self._search(position, data, self._columns)
+                    self._search(position, data)
                 elif kind == protocol.RESPONSE:
                     answer: Answer = self._stream.connection.message(kind, data)
                     if answer.get("id") == _WAIT:
                         return wire.checked(answer)
         except Ended as ended:
-            self._search_rest(ended)
+            position, data = self._stream.rest(ended)
+            if self._pattern is not None and data:
+                self._search(position, data)
             return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
         raise AssertionError  # frames come without end
 
@@ -162,10 +150,8 @@ class _Wait:
         if conditions["waiting"] and "activity" not in (welcome.get("can") or ()):
             raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: $sesh --reload {stream.name}")
         words: TimedWords = {"exit": True, "idle": conditions["idle"]}
-        if conditions["prompt"]:
-            words["prompt"] = True
-        if conditions["waiting"]:
-            words["waiting"] = True
+        words |= {"prompt": True} if conditions["prompt"] else {}
+        words |= {"waiting": True} if conditions["waiting"] else {}
         if self._pattern is not None:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
@@ -176,7 +162,7 @@ class _Wait:
         stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
     def _since(self, head: object) -> TimedWords:
-        """From where on output counts, and how much time is left; `head`: where the output stands now."""
+        """The position from which output counts, and the time that is left; `head`: the position of the output now."""
         began = self._head
         if self._head is None:
             self._head = head if isinstance(head, int) else None
@@ -187,37 +173,32 @@ class _Wait:
             return {**left, "from": self._lines.position, "since": self._begin}
         return {**left, "from": self._begin, "else": began}
 
-    def _search_rest(self, ended: Ended) -> None:
-        """Searches what is kept of the output of a session that has ended. Raises _Match."""
-        position, data = self._stream.rest(ended)
-        if self._pattern is not None and data:
-            self._search(position, data, 80)
-
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
-        """Searches all lines that the session still keeps."""
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
         position = int(answer.get("position") or 0)
         self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
 
-    def _search(self, position: int, data: bytes, columns: int) -> None:
-        """Searches output that begins at a position; what was searched before is passed over."""
+    def _search(self, position: int, data: bytes) -> None:
+        """Searches output from a position on; bytes that were searched before are passed over."""
         if self._lines is None:
             from sesh.vt.lines import LineReader
 
-            # A daemon of an older sesh sends all that it keeps where output has not come so far.
+            # A daemon of an older sesh sends all that it keeps if output has not come so far.
             begin = self._begin if isinstance(self._begin, int) else position
-            self._lines = LineReader(max(position, begin), columns)
+            self._lines = LineReader(max(position, begin), self._columns)
         lines = self._lines
         if position > lines.position:
             lines.position = position  # what lies between is not kept any more
-        tested = [(each.text, each.end) for each in lines.feed(data[lines.position - position :])]
+        tested = [(line.text, line.end) for line in lines.feed(data[lines.position - position :])]
         current = lines.current
         # A prompt ends with a blank, which a pattern may ask for.
         self._test([*tested, (current.untrimmed, current.end)])
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
         """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
-        found = self._pattern.search([text for text, _ in lines], self._deadline) if self._pattern is not None else None
-        if found is not None:
-            at, match = found
-            raise _Match(match, lines[at][1])
+        if self._pattern is None:
+            return
+        match = self._pattern.search([text for text, _ in lines], self._deadline)
+        if match is not None:
+            number, text = match
+            raise _Match(text, lines[number][1])

@@ -1,4 +1,4 @@
-"""What an op takes over a link: values of the types that it declares, checked before it is called.
+"""The arguments of an op that is asked for over a link: of the types that it declares, checked before it is called.
 
 The other end may be any sesh, or none. An op declares its arguments by annotations, and each kind of these stands here.
 """
@@ -58,12 +58,12 @@ def kind(annotation: str) -> tuple[str, bool]:
 
 
 def check(op: Op[..., object], data: Mapping[str, object]) -> None:
-    """Raises UsageError where an argument is missing, unknown, or not of the type that the op declares."""
+    """Raises UsageError if an argument is missing, unknown, or not of the type that the op declares."""
     code = op.__code__
-    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]  # the first one is the caller
-    positional = known[: code.co_argcount - 1]
+    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]  # the first one is the caller
+    positional = names[: code.co_argcount - 1]
     optional = {*positional[len(positional) - len(op.__defaults__ or ()) :], *(op.__kwdefaults__ or ())}
-    if not {*known} - optional <= {*data} <= {*known}:
+    if not {*names} - optional <= {*data} <= {*names}:
         raise UsageError(f"this is sesh {__version__}, which knows another {op.wire_name}; run: {CALLED} --upgrade")
     for key, value in data.items():
         expected, nullable = kind(op.__annotations__[key])

@@ -28,11 +28,11 @@ class Caller:
     can_ask = False
     """Whether a person can be asked."""
     ssh_prompts: bool | None = False
-    """Whether ssh may ask for a password; None where a person sits at the terminal."""
+    """Whether ssh may ask for a password; None if a person sits at the terminal."""
     watched = False
-    """Whether a person sees at once what is noted."""
+    """Whether a person sees notes at once."""
     audience = -1
-    """The descriptor that what is followed is written to: it is followed until nobody reads that any more."""
+    """The descriptor of followed output; following ends when its reader has closed it."""
     local = False
     session_id: str | None = None
     _warned: frozenset[str] = frozenset()
@@ -44,9 +44,9 @@ class Caller:
         """Keeps a line for the first screen of the session that is entered now: it covers what was noted."""
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """The letter of the answer that the person chooses, empty where they choose none. Only where `can_ask`.
+        """The letter of the answer that the person chooses, empty if they choose none. Only if `can_ask`.
 
-        `answers`: a small letter or digit and what it means, each; `above`: text with SGR that is shown before. Raises
+        `answers`: small letters or digits, each with its meaning; `above`: text with SGR that is shown before. Raises
         Interrupted.
         """
         raise Question(question, answers, default, above)
@@ -61,15 +61,15 @@ class Caller:
         self.remember(line)
 
     def settings(self) -> Config:
-        """The user's settings; what is wrong with their file is noted once, and the rest holds."""
+        """The user's settings; faults of their file are noted once, and the rest holds."""
         from sesh import config
 
-        found = config.load()
-        self.warn(found)
-        return found
+        settings = config.load()
+        self.warn(settings)
+        return settings
 
     def warn(self, settings: Config) -> None:
-        """Notes what is wrong with the settings, once."""
+        """Notes the faults of the settings, once."""
         for warning in map(str, settings.warnings):
             if warning not in self._warned:
                 self._warned |= {warning}
@@ -78,8 +78,8 @@ class Caller:
 
 
 class Question(SeshError):
-    """What only the person can decide: the `text`, the `answers` (letter and meaning), the `default` one; what is shown
-    `above`.
+    """A question that only the person can decide: its `text`, `answers` (letter and meaning), the `default` one, and
+    the text `above` it.
     """
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 _REQUEST = 1
 
 
-def request(caller: Caller, through: Link, name: str, data: Mapping[str, object], deadline: float | None = None) -> Any:
-    """Has the other end of a link carry out an op, questions to the person answered here; its result.
+def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], deadline: float | None = None) -> Any:
+    """Has the other end of a link carry out an op; its result.
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
     from sesh.keepalive import Keepalive
     from sesh.reach import op_shapes
 
-    host = through.destination.host
+    host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
-        through.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        through.keepalive = Keepalive(enabled=True)
+        link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
+        link.keepalive = Keepalive(enabled=True)
         try:
-            return through.answer(_REQUEST, deadline)
+            return link.answer(_REQUEST, deadline)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
@@ -48,43 +48,26 @@ def request(caller: Caller, through: Link, name: str, data: Mapping[str, object]
                 exit_code=ExitCode.FAILED,
             ) from None
 
-    _, result = _asked(caller, through, ask)
+    _, answer = _asked(caller, link, ask)
     check = gate.Check(far=True)
-    found = op_shapes.checked(name, data, result, check)
+    result = op_shapes.checked(name, data, answer, check)
     if check.left_out:
-        caller.note(op_shapes.left_out(check, through.destination.host))
-    return found
-
-
-def _asked(caller: Caller, through: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
-    """What `ask` is answered, which is called again with the person's answers as long as the other side has questions.
-
-    Raises ProtocolError where it has too many.
-    """
-    check_version(through)
-    answers: list[str] = []
-    while len(answers) <= gate.MOST_QUESTIONS:
-        answer, data = ask(answers)
-        show_notes(caller, answer)
-        if "question" not in answer:
-            return answer, data
-        answers.append(answered(caller, answer))
-    raise ProtocolError(f"the other side asked more than {gate.MOST_QUESTIONS} questions; nothing more is answered")
+        caller.note(op_shapes.left_out(check, host))
+    return result
 
 
 def enter(
     caller: Caller,
-    through: Link,
+    link: Link,
     op: str,
     data: Mapping[str, object],
-    *,
-    session_id: str = "",
+    session_id: str,
     deadline: float | None = None,
 ) -> tuple[Answer, bytes]:
     """Has the other end of a link carry out an op that leads to a session: from then on its daemon is spoken to.
 
-    Questions to the person are answered here. The answer names the session, or holds the `result` of one that began
-    with `session_id` and has ended; the bytes are its output. Raises Lost.
+    The answer names the session, or holds the `result` of one that began with `session_id` and has ended; the bytes are
+    its output. Raises Lost; the link is closed if it fails.
     """
     from sesh.remote import known
     from sesh.remote.ssh.link import SESSION_TIMEOUT
@@ -92,36 +75,41 @@ def enter(
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         left = seconds_left(deadline, SESSION_TIMEOUT)
-        return through.open_session(
+        return link.open_session(
             "enter", left, op=op, arguments=data, asks=caller.can_ask, answers=answers, session_id=session_id
         )
 
-    answer, output = _asked(caller, through, ask)
+    try:
+        answer, output = _asked(caller, link, ask)
+    except BaseException:
+        link.close()
+        raise
     if op != "enter.job":
-        known.add_name(through.destination.host, str(answer.get("name")))
+        known.add_name(link.destination.host, str(answer.get("name")))
     return answer, output
 
 
-def check_version(through: Link) -> None:
-    """Raises Refused where the sesh at the other end is too old to be asked for ops; the link is closed then."""
-    if "op" not in (through.remote_info.get("can") or ()):
-        through.close()
-        word, version = through.destination.host, str(through.remote_info.get("version") or "")[:40]
-        raise Refused(
-            f"@{word} has an older sesh ({version!a})", hint=f"install this one there: {CALLED} --deploy @{word}"
-        )
+def _asked(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
+    """The answer to `ask`, which is called with the person's answers as long as the other side has questions.
+
+    Notes of the other side are shown. Raises ProtocolError if it has too many questions.
+    """
+    check_version(link)
+    answers: list[str] = []
+    while len(answers) <= gate.MOST_QUESTIONS:
+        answer, data = ask(answers)
+        for text, again in answer.get("notes") or []:
+            caller.note(text)
+            if again:
+                caller.remember(text)
+        if "question" not in answer:
+            return answer, data
+        answers.append(_reply(caller, answer))
+    raise ProtocolError(f"the other side asked more than {gate.MOST_QUESTIONS} questions; nothing more is answered")
 
 
-def show_notes(caller: Caller, answer: Answer) -> None:
-    """Shows what the other side noted."""
-    for text, again in answer.get("notes") or []:
-        caller.note(text)
-        if again:
-            caller.remember(text)
-
-
-def answered(caller: Caller, question: Answer) -> str:
-    """The person's answer to a question of the other side. Raises ProtocolError where it cannot be asked."""
+def _reply(caller: Caller, question: Answer) -> str:
+    """The person's answer to a question of the other side. Raises ProtocolError if it cannot be asked."""
     if not caller.can_ask:
         raise gate.malformed("RESPONSE", "asks a question, and was told that nobody can be asked")
     answers = [(letter, label) for letter, label in question.get("answers") or []]
@@ -132,6 +120,15 @@ def answered(caller: Caller, question: Answer) -> str:
     return caller.ask(question["question"], answers, default, str(question.get("above") or ""))
 
 
+def check_version(link: Link) -> None:
+    """Raises Refused if the sesh at the other end is too old to be asked for ops; the link is closed then."""
+    if "op" not in (link.remote_info.get("can") or ()):
+        link.close()
+        host, version = link.destination.host, str(link.remote_info.get("version") or "")[:40]
+        hint = f"install this one there: {CALLED} --deploy @{host}"
+        raise Refused(f"@{host} has an older sesh ({version!a})", hint=hint)
+
+
 def encoded(result: Any) -> bytes:
     """A result as JSON; bytes in it as `{"$bytes": base64}`."""
     import json
@@ -140,7 +137,7 @@ def encoded(result: Any) -> bytes:
 
 
 def decoded(data: bytes) -> Any:
-    """What `encoded` gave. Raises ValueError for anything else."""
+    """The result of which `encoded` made these bytes. Raises ValueError for anything else."""
     import json
 
     try:

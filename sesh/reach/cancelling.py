@@ -28,27 +28,26 @@ _MOST = 3
 class Interrupts(Stop):
     """The signals of this process as bytes to be polled for: `inbound` becomes readable, `taken` reads them.
 
-    While nobody polls, `away` is called by each of them; until somebody sets it, the third Ctrl-C in a row raises
-    Interrupted with `left`; so does SIGQUIT at any time, if its effect was the default. Within a block `by` a way, each
-    Ctrl-C calls that, and behind it, between two connections, the first one stops the waiting. A context manager: the
-    signals are its own within it, save those that the process ignores. In a thread, which gets no signals, only `stop`
-    brings any.
+    While nobody polls, each calls `away`; until somebody sets that, the third Ctrl-C in a row raises Interrupted with
+    `left`, and so does SIGQUIT at any time, if its effect was the default. Within a block `by` a way, each Ctrl-C calls
+    the way; behind it, between two connections, the first one stops the waiting. A context manager: within it signals
+    of this process come, save those that it ignores. Without that, and in a thread, only `stop` brings any.
     """
 
     def __init__(self, *, tie: bool, left: str) -> None:
         super().__init__()
         self.tie = tie
         self.left = left
-        """For who stops waiting: what becomes of what was waited for."""
+        """What goes on if the waiting is stopped, for the person."""
         self.away: Callable[[int], None] | None = self._early
         self._times: list[float] = []
         self._before: list[tuple[int, Any]] = []
         self._wakes = False
         self.inbound, self._wakeup = os.pipe()
-
-    def __enter__(self) -> Interrupts:
         for descriptor in (self.inbound, self._wakeup):
             os.set_blocking(descriptor, False)
+
+    def __enter__(self) -> Interrupts:
         try:
             signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         except ValueError:
@@ -80,7 +79,7 @@ class Interrupts(Stop):
         self.inbound = self._wakeup = -1
 
     def taken(self) -> bytes:
-        """The numbers of the signals that have come."""
+        """Reads the numbers of the signals that have come."""
         try:
             return os.read(self.inbound, 64)
         except BlockingIOError:
@@ -93,7 +92,7 @@ class Interrupts(Stop):
             os.write(self._wakeup, bytes((signal.SIGINT,)))
 
     def pressed(self, now: float) -> None:
-        """Counts one Ctrl-C. Raises Interrupted where it is the third in a row."""
+        """Counts one Ctrl-C. Raises Interrupted if it is the third in a row."""
         if self._times and now - self._times[0] > _AGAIN:
             self._times.clear()
         self._times.append(now)
@@ -119,10 +118,10 @@ class Interrupts(Stop):
 
     def remove(self, _way: Way) -> None:
         """A lost link is waited for no longer than the person wants."""
-        self.away = self._given_up
+        self.away = self.given_up
 
     def _early(self, number: int) -> None:
-        """While nothing can be interrupted: counted, and reset once it is delivered."""
+        """Counts while nothing can be interrupted; `heard` begins anew."""
         if number == signal.SIGINT:
             self.pressed(time.monotonic())
 
@@ -130,7 +129,8 @@ class Interrupts(Stop):
         if self.away is not None:
             self.away(number)
 
-    def _given_up(self, _number: int) -> None:
+    def given_up(self, _number: int) -> None:
+        """For `away`: stops the waiting at the first signal."""
         raise Interrupted(self.left)
 
     def _leave(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The session that a name means on this machine, and why there is none where there is none."""
+"""The session that a name means on this machine, or the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.schema import Answer, Summary, Welcome
+    from sesh.schema import Answer, JobResult, Summary, Welcome
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
@@ -30,20 +30,20 @@ def note_damage(caller: Caller) -> None:
         caller.note(reason)
 
 
-def checked(word: str, verb: str = "") -> str:
-    """`word` itself where it may name a session.
+def checked(name: str, verb: str = "") -> str:
+    """`name` itself if it may name a session.
 
     Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb.
     """
-    if "@" in word.strip("@"):
-        name, _, host = word.rpartition("@")
+    if "@" in name.strip("@"):
+        session, _, host = name.rpartition("@")
         verb = f"{verb} " if verb else ""
         kind = InvalidName if verb else UsageError
         raise kind(
-            f"{printable(word)} is not a session name; for the host: {CALLED} @{printable(word)}, "
-            f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(name)}"
+            f"{printable(name)} is not a session name; for the host: {CALLED} @{printable(name)}, "
+            f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(session)}"
         )
-    return check_name(word)
+    return check_name(name)
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:
@@ -71,7 +71,7 @@ def is_here(name: str, *, ended: bool = False) -> bool:
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
-    """A connection to the session, also a kept one; None where there is none, or a dormant one.
+    """A connection to the session, also a kept one; None if there is none, or a dormant one.
 
     `deadline` (monotonic): for its daemon to accept. Raises Refused for another machine's, Unreachable for one that
     runs and does not accept.
@@ -99,11 +99,11 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:
     """A connection to a session that must be there. Raises NotFound, also for a dormant one, and as `running` does."""
-    found = running(name, deadline)
-    if found is None:
-        known = dormant(name)
-        raise without_daemon(known) if known is not None else paths.absent(name)
-    return found
+    connection = running(name, deadline)
+    if connection is None:
+        session = dormant(name)
+        raise without_daemon(session) if session is not None else paths.absent(name)
+    return connection
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
@@ -116,7 +116,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
 
 
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
-    """The WELCOME that answers a HELLO sent before. Raises Silent where a daemon that is there does not say it.
+    """The WELCOME that answers a HELLO sent before. Raises Silent if a daemon that is there does not say it.
 
     `deadline` (monotonic): past it TimedOut is raised.
     """
@@ -130,7 +130,7 @@ def welcomed(connection: wire.Connection, name: str, deadline: float | None = No
 
 
 def described(answer: Answer) -> Summary:
-    """How a session describes itself, in a daemon's answer. Raises ProtocolError where that is not in it."""
+    """A session's description of itself, in a daemon's answer. Raises ProtocolError if there is none."""
     session = answer.get("session")
     if isinstance(session, dict):
         return session
@@ -138,37 +138,38 @@ def described(answer: Answer) -> Summary:
 
 
 def dormant(name: str) -> Summary | None:
-    """What is known of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
+    """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
     summary = listing.unanswered(name)
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
 
-def how(known: Summary) -> str:
-    """What became of a dormant session, in words."""
-    name = known["name"]
-    if known["state"] == "exited":
+def how(session: Summary) -> str:
+    """The end of a dormant session, in words."""
+    name = session["name"]
+    if session["state"] == "exited":
         from sesh import wording
 
-        return f"{name} {wording.state(known)}"
-    if known["lost"]["reason"] == "reboot":
+        return f"{name} {wording.state(session)}"
+    if session["lost"]["reason"] == "reboot":
         return f"{name} was lost when this machine restarted"
     return f"{name} was lost: its daemon died"
 
 
-def without_daemon(known: Summary) -> NotFound:
+def without_daemon(session: Summary) -> NotFound:
     """The error for a dormant session."""
-    again = "restarts it" if known["state"] == "lost" else "shows it and starts it again"
-    error = NotFound(how(known), hint=f"`$sesh {known['name']}` {again}, `$sesh --kill {known['name']}` forgets it")
+    name = session["name"]
+    again = "restarts it" if session["state"] == "lost" else "shows it and starts it again"
+    error = NotFound(how(session), hint=f"`$sesh {name}` {again}, `$sesh --kill {name}` forgets it")
     error.dormant = True
     return error
 
 
-def occupied(known: Summary, *choices: str) -> Exists:
+def occupied(session: Summary, *choices: str) -> Exists:
     """The error for a name that a dormant session has; `choices`: the options that say what to do."""
     if choices:
-        return Exists(f"{how(known)}; choose {' or '.join(choices)}")
-    name = known["name"]
-    return Exists(how(known), hint=f"`$sesh --open {name}` starts it again, `$sesh --kill {name}` frees the name")
+        return Exists(f"{how(session)}; choose {' or '.join(choices)}")
+    name = session["name"]
+    return Exists(how(session), hint=f"`$sesh --open {name}` starts it again, `$sesh --kill {name}` frees the name")
 
 
 def taken(name: str) -> Exists:
@@ -178,8 +179,16 @@ def taken(name: str) -> Exists:
     return Exists(f"{name} has ended, but is kept", hint=f"`$sesh --kill {name}` frees the name")
 
 
+def result(name: str) -> JobResult | None:
+    """How the session of this name has ended that has no daemon any more; None if that is not known."""
+    from sesh.store import results
+
+    session = dormant(name)
+    return results.newest(name) if session is None or session["state"] == "exited" else None
+
+
 def ended(name: str) -> bool:
-    """Whether the session's program has ended, and what it left is kept."""
+    """Whether the session's program has ended, and the session is kept."""
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 

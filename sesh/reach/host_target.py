@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
-    from sesh.schema import Answer as Answered
     from sesh.wire import Connection
 
 
@@ -48,7 +47,7 @@ class HostTarget(Target):
 
         super().__init__(caller)
         self.host: str | None = host
-        self.destination: Destination = links.destination(caller, host)
+        self.destination: Destination = links.destination_of(caller, host)
         self._offer = offer
 
     def open(self, deadline: float | None = None) -> Link:
@@ -61,8 +60,8 @@ class HostTarget(Target):
         """Has the host carry out an op; its result. Raises what it raises there, Unreachable."""
         from sesh.reach import calls
 
-        with NamingHost(self.host), self.open() as through:
-            answer: Answer = calls.request(self.caller, through, op.wire_name, named(op, args, kwargs))
+        with NamingHost(self.host), self.open() as link:
+            answer: Answer = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
         return answer
 
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
@@ -70,34 +69,20 @@ class HostTarget(Target):
 
         Raises KeyboardInterrupt with a line that says whether the session is there already.
         """
+        from sesh.reach import calls, links
+
+        data = named(op, args, kwargs)
+        session_id = os.urandom(8).hex() if op.creates else ""
         with NamingHost(self.host):
-            return self._enter(op.wire_name, named(op, args, kwargs), creates=op.creates)
-
-    def _enter(self, op: str, data: dict[str, object], *, creates: bool) -> Entered:
-        session_id = os.urandom(8).hex() if creates else ""
-        through = self.open()
-        try:
-            answer, _ = self._led(through, op, data, session_id)
-        except KeyboardInterrupt:
-            if not session_id:
-                raise
-            from sesh.reach import links
-
-            name = str(data.get("name") or "NAME")
-            raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
-        return str(answer["name"]), through
-
-    def _led(
-        self, through: Link, op: str, data: dict[str, object], session_id: str, deadline: float | None = None
-    ) -> tuple[Answered, bytes]:
-        """What an op answers that leads a link to a session; it is closed if that failed."""
-        from sesh.reach import calls
-
-        try:
-            return calls.enter(self.caller, through, op, data, session_id=session_id, deadline=deadline)
-        except BaseException:
-            through.close()
-            raise
+            link = self.open()
+            try:
+                answer, _ = calls.enter(self.caller, link, op.wire_name, data, session_id)
+            except KeyboardInterrupt:
+                if not session_id:
+                    raise
+                name = str(data.get("name") or "NAME")
+                raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
+        return str(answer["name"]), link
 
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
         """A link that was led to a session there. Raises NotFound."""
@@ -105,37 +90,48 @@ class HostTarget(Target):
         from sesh.remote.ssh.ssh import seconds_left
 
         with NamingHost(self.host):
-            through = self.open(deadline)
+            link = self.open(deadline)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                through.open_session("connect", timeout=left, name=name, passing=passing)
+                link.open_session("connect", timeout=left, name=name, passing=passing)
             except BaseException as error:
-                through.close()
+                link.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
                     raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
                 raise
-        return through
+        return link
 
     def _again(self, stream: Stream) -> Connection:
-        """A link to the same session in the place of a lost one, by its id. Raises Ended, and as `Backoff.retry`."""
+        """A link to the same session, by its id, in the place of a lost one. Raises Ended, and as `Backoff.retry`."""
         from sesh.reach import links
 
         lost, name, host = stream.connection, stream.name, str(self.host)
-        session_id = str(lost.welcome.get("id") or lost.session_id)
+        session_id = stream.session_id
         heard = lost.keepalive.heard_at if lost.keepalive is not None else time.monotonic()
         self.caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
 
         def attempt() -> Link:
             return links.back(self.caller, name, host, session_id, stream.position or 0, heard, stream.deadline)
 
-        through = stream.backoff.retry(attempt, host, deadline=stream.deadline, sleep=stream.sleep)
-        stream.name, through.session_id = through.session_name, session_id  # which the host does not say again
+        link = stream.backoff.retry(attempt, host, deadline=stream.deadline, sleep=stream.sleep)
+        stream.name, link.session_id = link.session_name, session_id  # the host does not say the id again
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
         self.caller.note(f"reconnected to @{host}{renamed}")
-        return through
+        return link
+
+    def _ended(self, stream: Stream) -> Ended | None:
+        """How the session of a stream has ended, asked over another link; None if the host does not know."""
+        from sesh.reach import links
+
+        try:
+            with self.open(stream.deadline) as link:
+                answer, output = links.connected(link, stream.name, stream.session_id, stream.deadline)
+        except SeshError:
+            return None
+        return Ended(stream.name, answer["result"], output) if "result" in answer else None
 
     def open_events(self) -> Stream:
-        """A link for what the host tells of all its sessions, and others in its place if it is lost."""
+        """A stream for the events of all sessions of the host."""
         from sesh.reach import calls, links
         from sesh.reach.stream import Stream
         from sesh.remote import eventlog
@@ -146,60 +142,57 @@ class HostTarget(Target):
             eventlog.log("disconnect", host=host, session=None, reason="lost")
             lost_at = time.monotonic()
             self.caller.note(f"lost the link to @{host}; reconnecting")
-            through = stream.backoff.retry(lambda: links.reopened(self.caller, self.destination), host)
+            link = stream.backoff.retry(lambda: links.reopened(self.caller, self.destination), host)
             eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
             self.caller.note(f"reconnected to @{host}")
-            calls.check_version(through)
-            return through
+            calls.check_version(link)
+            return link
 
-        through = self.open()
-        calls.check_version(through)
-        return Stream(through, "", host=host, again=again)
+        link = self.open()
+        calls.check_version(link)
+        return Stream(link, "", host=host, again=again)
 
     def _begun(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
-        """The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what
-        has begun is found again and not begun twice.
+        """Begins a job whose id is chosen here: if the link is lost before the answer, the job is found by it over
+        another one, and not begun twice.
         """
         from sesh.keepalive import Backoff
+        from sesh.reach import calls
 
-        through, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
+        link, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
         while True:
             try:
-                answer, output = self._led(through, op.wire_name, data, session_id, deadline)
+                answer, output = calls.enter(self.caller, link, op.wire_name, data, session_id, deadline)
             except Lost:
                 lost = f"lost the link to @{self.host} before the job was known to have started"
                 self.caller.note(f"{lost}; reconnecting")
-                through = self._reopened(interrupts, backoff, deadline)
+                link = self._reopened(interrupts, backoff, deadline)
                 continue
             except ProtocolError as error:
                 if not error.answered:
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
             if "result" in answer:
-                through.close()
+                link.close()
                 raise Ended(str(answer["name"]), answer["result"], output)
-            return str(answer["name"]), through
+            return str(answer["name"]), link
 
     def _reopened(self, interrupts: Interrupts, backoff: Backoff, deadline: float | None) -> Link:
-        """A link in the place of one that was lost; Ctrl-C stops the trying."""
+        """Opens a link in the place of a lost one; Ctrl-C stops the trying."""
         from sesh.reach import links
 
         host = self.destination.host
-        unknown = Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}")
-
-        def stop(_number: int) -> None:
-            raise unknown
 
         def attempt() -> Link:
             return links.reopened(self.caller, self.destination, deadline)
 
-        before, interrupts.away = interrupts.away, stop
+        before, interrupts.away = interrupts.away, interrupts.given_up
         try:
             return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
         except Interrupted:
-            raise unknown from None
+            raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}") from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED
@@ -18,9 +19,11 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
+from sesh.keepalive import Keepalive
 from sesh.reach.caller import YES_NO
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import link, master
+from sesh.remote.ssh import link as ssh_link
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
@@ -30,25 +33,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.messages import Near, Words
     from sesh.reach.caller import Caller
+    from sesh.schema import Answer
 
 _LOOK = 2.0
-"""Seconds for looking whether a host has created what nobody waits for any more."""
+"""Seconds for looking whether a host has created a session that nobody waits for any more."""
 _REFUSED_FOR = 60.0
 """Seconds for which a login that one link was refused counts for the others that come back to that host."""
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down just now."""
 
 
-def destination(caller: Caller, word: str) -> Destination:
-    """The host that a word means. Raises InvalidHost."""
-    return Destination(word, via=caller.settings().remotes.get(word), near=known.near)
+def destination_of(caller: Caller, host: str) -> Destination:
+    """The destination that the name of a host means. Raises InvalidHost."""
+    return Destination(host, via=caller.settings().remotes.get(host), near=known.near)
 
 
-def origin(place: Destination) -> Near:
-    """This machine as the other side has to know it; there `origin.Origin` reads it."""
+def origin(destination: Destination) -> Near:
+    """A description of this machine for the other side, where `origin.Origin` reads it."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
-        "host": place.host,
+        "host": destination.host,
         "home": paths.home(),
         "size": list(platform.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
@@ -59,7 +63,7 @@ def origin(place: Destination) -> Near:
 
 def opened(
     caller: Caller,
-    place: Destination,
+    destination: Destination,
     *,
     ask: bool | None = None,
     offer: bool = False,
@@ -67,45 +71,44 @@ def opened(
 ) -> Link:
     """A link to sesh on a host.
 
-    `ask`: whether ssh may prompt, None for what suits the caller. `offer`: whether the person may be asked to install
-    sesh there if it is missing. `deadline`: for all of it (monotonic). Raises Unreachable, NotDeployed, TimedOut.
+    `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
+    there if it is missing. `deadline`: for all of it (monotonic). Raises Unreachable, NotDeployed, TimedOut.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
-        through = _link(place, ask=ask, deadline=deadline)
+        link = _link(destination, ask=ask, deadline=deadline)
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
-        _deploy(caller, place, error)
-        through = _link(place, ask=ask, deadline=deadline)
-    known.record(place, str(through.remote_info.get("version") or ""), asks=through.asked)
-    return through
+        _deploy(caller, destination, error)
+        link = _link(destination, ask=ask, deadline=deadline)
+    known.record(destination, str(link.remote_info.get("version") or ""), asks=link.asked)
+    return link
 
 
-def _link(place: Destination, *, ask: bool | None, deadline: float | None) -> Link:
+def _link(destination: Destination, *, ask: bool | None, deadline: float | None) -> Link:
     try:
-        left = seconds_left(deadline, link.START_TIMEOUT)
-        return link.open_link(place, origin(place), ask=ask, timeout=left, bounded=deadline is not None)
+        left = seconds_left(deadline, ssh_link.START_TIMEOUT)
+        return ssh_link.open_link(destination, origin(destination), ask=ask, timeout=left, bounded=deadline is not None)
     except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut(f"timed out: @{place.host} did not answer in time") from None
+            raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
     except OSError as error:
-        fault = LocalFault(
-            f"cannot open a link to @{place.host}: {error.strerror or error}", hint="see: $sesh --doctor"
-        )
-        fault.reason = error.strerror or str(error)
+        reason = error.strerror or str(error)
+        fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint="see: $sesh --doctor")
+        fault.reason = reason
         raise fault from error
 
 
-def _deploy(caller: Caller, place: Destination, missing: NotDeployed) -> None:
-    """Installs sesh there, if the person wants that. Raises `missing` if not, DeployError."""
-    question = f"@{place.host} has no sesh; deploy it there?"
+def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
+    """Installs sesh on a host if the person wants that. Raises `missing` if not, DeployError."""
+    question = f"@{destination.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
     from sesh.remote.deploy import fleet
 
-    for result in fleet.deploy_all([place]):
+    for result in fleet.deploy_all([destination]):
         if result.error is not None:
             raise result.error
 
@@ -124,46 +127,56 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
 ) -> Link:
     """One attempt to come back to a session whose link was lost: a new connection to that session, by its id.
 
-    `since`: the position of the first byte that is missing; `heard`: when anything came last; `deadline`: for the
-    attempt (both monotonic); `ask`: whether ssh may prompt. Raises Ended where the session has ended meanwhile,
-    LoginRefused where another attempt would fail alike, Unreachable where this one failed.
+    `since`: the position of the first missing byte; `heard`: when anything came last; `deadline`: for the attempt (both
+    monotonic); `ask`: whether ssh may prompt. Raises Ended if the session has ended meanwhile, LoginRefused if another
+    attempt would fail alike, Unreachable if this one failed.
 
-    `beside`: the old link may still live, and is left alone; its control master is given up where the new one stands.
-    It ends the attempt. Raises Refused where somebody was asked to log in the last time, Interrupted.
+    `beside`: stops the attempt, and with it the old link, which may still live, is kept meanwhile; on success its
+    control master is closed. Raises Refused if somebody was asked to log in the last time, Interrupted.
     """
-    place = destination(caller, host)
+    destination = destination_of(caller, host)
     if beside is None:
         _note_loss(name, host)
-        through = reopened(caller, place, deadline, ask=ask)
+        link = reopened(caller, destination, deadline, ask=ask)
     else:
-        through = _opened_beside(place, beside, {"name": name, "session_id": session_id})
-    left = seconds_left(deadline, link.START_TIMEOUT)
+        link = _opened_beside(destination, beside, {"name": name, "session_id": session_id})
     try:
-        with (beside or Stop()).by(through.abort):
-            answer, output = through.open_session("connect", timeout=left, name=name, session_id=session_id)
+        with (beside or Stop()).by(link.abort):
+            answer, output = connected(link, name, session_id, deadline)
     except SeshError:
-        through.close()
+        link.close()
         raise
     if beside is not None:
         _note_loss(name, host)
-        threading.Thread(target=link.drop_master, args=(place,), daemon=True).start()
+        threading.Thread(target=ssh_link.drop_master, args=(destination,), daemon=True).start()
     _lost.discard((name, host))
     if "result" in answer:
-        through.close()
+        link.close()
         raise Ended(f"{name} has ended", answer["result"], output)
     gap = round(time.monotonic() - heard, 3)
     eventlog.log(
-        "reconnect", host=host, session=through.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
+        "reconnect", host=host, session=link.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
     )
-    return through
+    return link
 
 
-def reopened(caller: Caller, place: Destination, deadline: float | None = None, *, ask: bool = False) -> Link:
-    """One attempt at a link in the place of one that was lost. Raises as `opened` does."""
-    link.drop_master(place)
-    if not ask and place.via is None:  # of many links that were lost at once the first one tries
-        master.check_refusals(place, time.time() - _REFUSED_FOR)
-    return opened(caller, place, ask=ask, deadline=deadline)
+def connected(link: Link, name: str, session_id: str, deadline: float | None) -> tuple[Answer, bytes]:
+    """Leads a link to the session with this id: the host's answer, and the output that comes with a `result`.
+
+    That takes as long as a slow link takes for the output, so only silence ends it sooner. Raises NotFound, Lost.
+    """
+    link.keepalive = Keepalive(enabled=True)
+    answer = link.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
+    link.keepalive = None  # its user has one
+    return answer
+
+
+def reopened(caller: Caller, destination: Destination, deadline: float | None = None, *, ask: bool = False) -> Link:
+    """One attempt at a link in the place of a lost one. Raises as `opened` does."""
+    ssh_link.drop_master(destination)
+    if not ask and destination.via is None:  # of many links that were lost at once the first one tries
+        master.check_refusals(destination, time.time() - _REFUSED_FOR)
+    return opened(caller, destination, ask=ask, deadline=deadline)
 
 
 def _note_loss(name: str, host: str) -> None:
@@ -172,32 +185,31 @@ def _note_loss(name: str, host: str) -> None:
         eventlog.log("disconnect", host=host, session=name, reason="lost")
 
 
-def _opened_beside(place: Destination, stop: Stop, wanted: Words) -> Link:
+def _opened_beside(destination: Destination, stop: Stop, wanted: Words) -> Link:
     """A link that shares nothing with those that stand, and has asked for its session already.
 
-    Raises Refused where somebody was asked to log in the last time, LoginRefused where somebody would have to.
+    Raises Refused if somebody was asked to log in the last time, LoginRefused if somebody would have to.
     """
-    if known.asks(place):
+    if known.asks(destination):
         raise Refused("nobody is asked to log in again while a link may still live")
     try:
-        return link.open_beside(place, origin(place), stop, "connect", wanted)
+        return ssh_link.open_beside(destination, origin(destination), stop, "connect", wanted)
     except AuthenticationFailed:
-        known.record(place, asks=True)
+        known.record(destination, asks=True)
         raise
     except OSError as error:
-        raise Unreachable(f"cannot open a link to @{place.host}: {error.strerror or error}") from error
+        raise Unreachable(f"cannot open a link to @{destination.host}: {error.strerror or error}") from error
 
 
-def left_behind(caller: Caller, place: Destination, name: str, session_id: str) -> str:
-    """The line for who is interrupted while a host creates a session with this id: whether that is there."""
+def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:
+    """The line for a person who stops a host that creates a session with this id: whether the session is there."""
+    deadline, at_host = time.monotonic() + _LOOK, f"@{destination.host}"
     try:
-        deadline = time.monotonic() + _LOOK
-        with opened(caller, place, ask=False, deadline=deadline) as through:
-            left = deadline - time.monotonic()
-            answer, _ = through.open_session("connect", timeout=left, name=name, session_id=session_id, passing=True)
+        with opened(caller, destination, ask=False, deadline=deadline) as link:
+            answer, _ = connected(link, name, session_id, deadline)
     except NotFound:
         return "interrupted"
     except SeshError:
-        return f"interrupted; {name} may have been created; check with: {CALLED} @{place.host}"
-    made, there = answer["name"], f"@{place.host}"
-    return f"interrupted; {made}{there} is there already and goes on; `{CALLED} {there} --kill {made}` ends it"
+        return f"interrupted; {name} may have been created; check with: {CALLED} {at_host}"
+    made = answer["name"]
+    return f"interrupted; {made}{at_host} is there already and goes on; `{CALLED} {at_host} --kill {made}` ends it"

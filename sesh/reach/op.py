@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Answer = TypeVar("Answer")
     Answer_co = TypeVar("Answer_co", covariant=True)
     Entered = tuple[str, Connection]
-    """What an op answers that leads to a session: its name, and a connection to its daemon."""
+    """The answer of an op that leads to a session: its name, and a connection to its daemon."""
 
     class Op(Protocol[Words, Answer_co]):
         """A function marked by `op`."""

@@ -1,4 +1,4 @@
-"""What each op answers, as shapes for the gate: a host's answer is checked against them before anything uses it."""
+"""The shapes of ops' answers, for the gate: a host's answer is checked against its own before anything uses it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ _LARGEST_SIDE = 1000
 """Columns, and rows, of a screen, as of the terminal's model."""
 _LONGEST_LINKS = 4 << 20
 """Characters of all links of a screen: in a picture each takes up to six times its length."""
+
+
+def _whole(keys: dict[str, Shape]) -> Shape:
+    """An object that has all of these keys."""
+    return table(keys, tuple(keys))
 
 
 def _rgb(_check: gate.Check, value: object) -> str:
@@ -82,44 +87,43 @@ _screen = table(
 
 def _cells(check: gate.Check, value: object) -> Any:
     """A screen as runs of cells, which lie beside each other and within it: what is drawn of it is no larger."""
-    found = _screen(check, value)
-    if len(found["cells"]) > found["rows"]:
+    screen = _screen(check, value)
+    if len(screen["cells"]) > screen["rows"]:
         raise gate.Malformed(".cells are more than the rows")
     links = 0
-    for runs in found["cells"]:
+    for runs in screen["cells"]:
         end = 0
         for run in runs:
             links += len(run.get("link", ""))
             if run["column"] < end:
                 raise gate.Malformed(".cells overlap")
             end = run["column"] + run["width"]
-        if end > found["columns"]:
+        if end > screen["columns"]:
             raise gate.Malformed(".cells are wider than the screen")
     if links > _LONGEST_LINKS:
         raise gate.Malformed(".cells have links that are too long")
-    return found
+    return screen
 
 
 _SCREENS: dict[str, Shape] = {
-    "text": table({"text": unstyled, "lines": items(unstyled)}, ("text", "lines")),
-    "ansi": table({"text": styled, "lines": items(styled)}, ("text", "lines")),
+    "text": _whole({"text": unstyled, "lines": items(unstyled)}),
+    "ansi": _whole({"text": styled, "lines": items(styled)}),
     "json": _cells,
 }
-"""What `views.screen` answers by the format; pictures are drawn here, and asked of no host."""
+"""The answers of `views.screen` by the format; pictures are drawn here, and asked of no host."""
 _met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
 _RUN = {**gate.FACTS, "command": gate.command, "duration": number, "exit_code": optional(gate.marked_code)}
 _command = table(_RUN, ("n", "command", "exit_code", "duration"))
-_entry = table(
+_entry = _whole(
     {
         "name": session_name,
         "host": optional(line),
         "directory": optional(text),
         "command": optional(gate.command),
         "labels": gate.labels,
-    },
-    ("name", "host", "directory", "command", "labels"),
+    }
 )
 _hit = table(
     {
@@ -146,16 +150,14 @@ _leftover = table(
     },
     ("kind", "what", "age", "pid"),
 )
-_finding = table(
-    {"check": word(100), "state": word(20), "message": line, "remedy": optional(line)},
-    ("check", "state", "message", "remedy"),
-)
+_finding = _whole({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
+_ended = _whole({"killed": items(session_name), "failed": _errors})
 
 _SHAPES: dict[str, Shape] = {
     "checks.all_": rows(_finding),
     "follow.all_events": gate.event,
     "follow.ended": optional(_met),
-    "follow.log": table({"path": text, "events": rows(table(gate.LOGGED))}, ("path", "events")),
+    "follow.log": _whole({"path": text, "events": rows(table(gate.LOGGED))}),
     "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
     "layout.make": rows(
         table({"name": session_name, "created": flag, "host": optional(line), **_row_error}, ("name", "created"))
@@ -163,27 +165,25 @@ _SHAPES: dict[str, Shape] = {
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
     "leftovers.find": rows(_leftover),
-    "places.here": table({"name": session_name, "directory": text, "there": flag}, ("name", "directory", "there")),
-    "search.grep": table({"hits": rows(_hit), "failed": _errors}, ("hits", "failed")),
-    "sessions.detach": table({"name": session_name, "detached": optional(natural)}, ("name", "detached")),
+    "places.here": _whole({"name": session_name, "directory": text, "there": flag}),
+    "search.grep": _whole({"hits": rows(_hit), "failed": _errors}),
+    "sessions.detach": _whole({"name": session_name, "detached": optional(natural)}),
     "sessions.job": session_name,
-    "sessions.kill": table({"killed": items(session_name), "failed": _errors}, ("killed", "failed")),
-    "sessions.kill_all": table({"killed": items(session_name), "failed": _errors}, ("killed", "failed")),
+    "sessions.kill": _ended,
+    "sessions.kill_all": _ended,
     "sessions.label": gate.labels,
     "sessions.message": natural,
-    "sessions.new": table({"name": session_name, "created": flag}, ("name", "created")),
+    "sessions.new": _whole({"name": session_name, "created": flag}),
     "sessions.open_": flag,
-    "sessions.reload": table({"reloaded": items(session_name), "failed": _errors}, ("reloaded", "failed")),
-    "sessions.rename": table({"name": session_name, "renamed_from": session_name}, ("name", "renamed_from")),
-    "sessions.restart": table({"name": session_name}, ("name",)),
+    "sessions.reload": _whole({"reloaded": items(session_name), "failed": _errors}),
+    "sessions.rename": _whole({"name": session_name, "renamed_from": session_name}),
+    "sessions.restart": _whole({"name": session_name}),
     "sessions.summaries": rows(gate.session),
     "sessions.there": flag,
     "shell.history": rows(_command),
     "shell.history_output": table({**_RUN, "output": octets}, ("output",)),
     "views.logs": items(styled),
-    "views.overview": table(
-        {"sessions": rows(gate.session), "refusals": items(line), "home": text}, ("sessions", "refusals", "home")
-    ),
+    "views.overview": _whole({"sessions": rows(gate.session), "refusals": items(line), "home": text}),
     "views.screen": _cells,
     "views.status": gate.session,
 }
@@ -199,7 +199,6 @@ _LARGE = (
 
 
 def _shape(op: str, arguments: Mapping[str, Any]) -> Shape:
-    """What an op answers that was called with these arguments."""
     if op == "views.screen":
         return _SCREENS.get(arguments.get("form", "text"), _cells)
     if op == "views.logs" and not arguments.get("ansi"):
@@ -208,10 +207,7 @@ def _shape(op: str, arguments: Mapping[str, Any]) -> Shape:
 
 
 def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, check: gate.Check) -> Any:
-    """What a host has answered for an op that it was asked for with these arguments.
-
-    Raises ProtocolError where that is not of its shape.
-    """
+    """A host's answer for an op with these arguments. Raises ProtocolError if that is not of its shape."""
     if len(data) > _SMALL and op not in _LARGE:
         raise gate.malformed(op, f"is over {_SMALL >> 20} MiB")
     return gate.checked(_shape(op, arguments), gate.value(data), op, check)

@@ -1,4 +1,4 @@
-"""The machine that an op is asked from over a link, and what of it holds on this one: size, directory, locale."""
+"""The machine that an op is asked from over a link; its size, directory and locale as they hold on this one."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ class Origin:
         home, size, locale = facts.get("home"), facts.get("size"), facts.get("locale")
         self.host = _word(facts.get("host"), shapes.LONGEST_LINE) or None
         self.home = home if isinstance(home, str) and shapes.line(home) else ""
-        known = [each for each in size if bounds.is_integer(each, 0, 0xFFFF)] if isinstance(size, list) else []
-        self.size = (known[0], known[1], known[2], known[3]) if len(known) == 4 else (0, 0, 0, 0)
+        sides = [side for side in size if bounds.is_integer(side, 0, 0xFFFF)] if isinstance(size, list) else []
+        self.size = (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (0, 0, 0, 0)
         self.term, self.colorterm = _word(facts.get("term")) or None, _word(facts.get("colorterm")) or None
         pairs = locale.items() if isinstance(locale, dict) else ()
         self.locale = {key: _word(value) for key, value in pairs if _names_locale(key)}
 
-    def directory(self, word: str) -> str:
+    def directory(self, path: str) -> str:
         """Maps a path under the person's home, which their shell writes for `~`, to this machine's home.
 
         A relative one is relative to this home.
         """
         home = paths.home()
-        if self.home and (word == self.home or word.startswith(self.home.rstrip("/") + "/")):
-            return os.path.join(home, os.path.relpath(word, self.home)) if word != self.home else home
-        return os.path.join(home, word)
+        if self.home and (path == self.home or path.startswith(self.home.rstrip("/") + "/")):
+            return os.path.normpath(os.path.join(home, os.path.relpath(path, self.home)))
+        return os.path.join(home, path)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
-        """This machine's environment with the person's locale, where it exists here, else C.UTF-8."""
+        """This machine's environment with the person's locale if it exists here, else C.UTF-8."""
         if not self.locale:
             return dict(variables)
-        kept = {key: value for key, value in variables.items() if key != "LANG" and key[:3] != "LC_"}
+        adapted = {key: value for key, value in variables.items() if key != "LANG" and key[:3] != "LC_"}
         for key, value in self.locale.items():
             if value and locale_exists(value):
-                kept[key] = value
+                adapted[key] = value
             elif value and key == "LANG":
-                kept[key] = "C.UTF-8"
-        if not any(key in kept for key in _LOCALE):
-            kept["LANG"] = "C.UTF-8"
-        return kept
+                adapted[key] = "C.UTF-8"
+        if not any(key in adapted for key in _LOCALE):
+            adapted["LANG"] = "C.UTF-8"
+        return adapted
 
 
 def locale_exists(locale: str) -> bool:

@@ -1,7 +1,8 @@
 """One conversation with a daemon, or with a host, over as many connections as it takes.
 
-What else reads a daemon: `Connection.answer` one request's answer, an op's over a link too; `--run` does it with that,
-for it is given up so that it has run or never will. `ops.events` reads all daemons of this machine at once.
+Other readers of a daemon: `Connection.answer` takes one request's answer, and `--run` uses it, as a request that it
+gives up has begun or never will. `ops.events` reads all daemons of this machine at once. `--record` has a second
+connection, as a daemon does not send output and events over the same one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     Frame = tuple[int, int, bytes]
-    """What came: its kind, a number (of OUTPUT the position of its first byte, of READY a descriptor), and the data."""
+    """The kind of what came, a number (of OUTPUT the position of its first byte, of READY a descriptor), the data."""
     Watched = tuple[list[tuple[int, int]], bool]
     """Descriptors to poll too, each with its events, and whether the connection is read meanwhile."""
 
@@ -31,22 +32,16 @@ READY, LATE = -1, -2
 
 
 class DaemonDied(Unreachable):
-    """The daemon of a followed session died, or its session ended just before it could answer.
-
-    `name`: of the session, as it was called last.
-    """
-
-    def __init__(self, message: str, name: str) -> None:
-        super().__init__(message)
-        self.name = name
+    """The daemon of a followed session died, and nothing is known of the session's end."""
 
 
 class Stream:
     """A conversation that goes on over another connection if its link is lost. A context manager.
 
     `connection`: the present one, on which nothing was said yet. `name`: of the session, also after a rename. `again`:
-    what gives another connection to the same session, or raises Ended; only links are lost. `deadline` (monotonic):
-    until when one is tried for; `sleep`: waits between two attempts, and raises what ends them.
+    gives another connection to the same session, or raises Ended; only links are lost. `ended`: says how the session
+    has ended whose daemon is gone, None if nobody knows. `deadline` (monotonic): of the attempts to connect again;
+    `sleep`: waits between two of them, and raises what ends them.
     """
 
     def __init__(
@@ -56,18 +51,19 @@ class Stream:
         *,
         host: str | None = None,
         again: Callable[[Stream], Connection] | None = None,
+        ended: Callable[[Stream], Ended | None] | None = None,
         deadline: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name, self.host, self.deadline, self.sleep = name, host, deadline, sleep
         self.position: int | None = None
-        """Behind the last byte of output that came."""
+        """The position behind the last byte of output that came."""
         self.skipped = 0
         """Bytes of output that came too fast to be read, or were not kept."""
         self.audience = -1
         """A descriptor that all that comes is written to: `frames` ends when nobody reads it any more."""
         self.reconnecting = self._cut = False
-        self._again = again
+        self._again, self._ended = again, ended
         if host is not None:
             from sesh.keepalive import Backoff
             from sesh.remote import eventlog
@@ -97,13 +93,18 @@ class Stream:
         if self._cut:
             connection.abort()
 
+    @property
+    def session_id(self) -> str:
+        """The id of the session, empty if nobody has said it yet."""
+        return str(self.connection.welcome.get("id") or self.connection.session_id)
+
     def cut(self) -> None:
         """Ends the conversation from another thread: a reader sees its end."""
         self._cut = True
         self.connection.abort()
 
     def reconnect(self) -> None:
-        """Another connection in the place of a lost one. Raises Ended if the session has ended meanwhile."""
+        """Replaces a lost connection. Raises Ended if the session has ended meanwhile."""
         self.connection.close()
         if self._again is None:
             raise Lost("lost the connection", hint=f"see: $sesh --status {self.name}")
@@ -121,10 +122,10 @@ class Stream:
     def frames(
         self, ask: Callable[[], object], *, others: Callable[[], Watched] | None = None, until: float | None = None
     ) -> Iterator[Frame]:
-        """What comes, until the caller has enough: OUTPUT without what came before, DATA and RESPONSE.
+        """OUTPUT without the bytes that came before, DATA and RESPONSE, until the caller has enough.
 
-        `ask` says HELLO and what is wanted, over each connection anew. `others`: what else to wait for, asked each
-        time. `until` (monotonic): then LATE comes. Raises Ended, DaemonDied, and what `ask` raises.
+        `ask` says HELLO and asks, over each connection anew. `others`: what else to wait for, asked each time. `until`
+        (monotonic): then LATE comes. Raises Ended, DaemonDied, and what `ask` raises.
         """
         while True:
             try:
@@ -138,17 +139,18 @@ class Stream:
             except Unreachable as error:
                 if error.answered:
                     raise
-                raise DaemonDied(f"the daemon of {self.name} died", self.name) from None
+                # Who was stopped is not told how another session of that name ended.
+                ended = self._ended(self) if self._ended is not None and not self._cut else None
+                raise ended or DaemonDied(f"the daemon of {self.name} died") from None
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
-        """Waits for whatever comes first."""
         connection, frames = self.connection, self.connection.leftovers()
         if until is not None and time.monotonic() >= until:
             yield LATE, 0, b""
         if not frames:
             watched, reads = others() if others is not None else ([], True)
             ready = self._ready(watched, until) if reads else wire.polled(watched, None)
-            yield from ((READY, each, b"") for each in ready if each != connection.inbound)
+            yield from ((READY, descriptor, b"") for descriptor in ready if descriptor != connection.inbound)
             if connection.inbound in ready:
                 connection.read()
                 frames = connection.leftovers()
@@ -161,10 +163,7 @@ class Stream:
                 yield kind, 0, payload
 
     def rest(self, ended: Ended) -> tuple[int, bytes]:
-        """What is kept of the output of a session that ended while the link was down, as OUTPUT would have brought it.
-
-        The position of its first byte, and the bytes.
-        """
+        """The kept output of a session that has ended, as OUTPUT brings it: the first byte's position, the bytes."""
         end = ended.result.get("position")
         return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
 
@@ -177,13 +176,13 @@ class Stream:
         return self.position - len(fresh), fresh
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
-        """The descriptors that are ready, the connection's among them. Raises Lost where a link went silent."""
+        """The descriptors that are ready, the connection's among them. Raises Lost if a link went silent."""
         connection = self.connection
         watched = [*watched, (connection.inbound, select.POLLIN)]
         if self.audience >= 0:
             watched.append((self.audience, 0))
         keepalive = connection.keepalive
-        due = [each for each in (until, None if keepalive is None else keepalive.due) if each is not None]
+        due = [moment for moment in (until, None if keepalive is None else keepalive.due) if moment is not None]
         ready = wire.polled(watched, min(due, default=None))
         wire.heard_out(ready, self.audience)
         if connection.inbound not in ready:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh.errors import Silent, TimedOut
+from sesh.errors import Ended, Silent, TimedOut
 from sesh.reach import find
 from sesh.reach.op import named
 
@@ -32,7 +32,7 @@ class Target:
         return op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
-        """Carries out an op that leads to a session: its name, and a connection on which nothing was said yet."""
+        """Carries out an op that leads to a session: its name, and a fresh connection to its daemon."""
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
@@ -58,9 +58,18 @@ class Target:
     ) -> Stream:
         from sesh.reach.stream import Stream
 
-        return Stream(connection, name, host=self.host, again=self._again, deadline=deadline, sleep=sleep)
+        again, ended = self._again, self._ended
+        return Stream(connection, name, host=self.host, again=again, ended=ended, deadline=deadline, sleep=sleep)
 
     _again: Callable[[Stream], Connection] | None = None
+
+    def _ended(self, stream: Stream) -> Ended | None:
+        """How the session of a stream has ended, by its name if its daemon has not said its id; None if unknown."""
+        from sesh.store import results
+
+        session_id = stream.session_id
+        result = results.by_id(session_id) if session_id else find.result(stream.name)
+        return Ended(stream.name, result, results.output(result)) if result is not None else None
 
     def begin(
         self,

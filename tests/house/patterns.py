@@ -48,7 +48,10 @@ MAKERS = {
     "sesh.client.ledger": _from_patterns("sesh.client.ledger"),
 }
 #: Calls whose pattern is no part of the product, with the reason.
-FOREIGN = {("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time"}
+FOREIGN = {
+    ("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time",
+    ("sesh/ops/searching.py", "main"): "the same in that process",
+}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tests.remote.runtime import Runtime
 from tests.support import warm
 
 _PIDFD_GETFD = 438  # pidfd_getfd(2), under one number everywhere
-_MODULES = " ".join([warm.MODULES, "sesh.bridge", *(f"sesh.ops.{name}" for name in {*bridge.OPS.values()})])
+_MODULES = " ".join([warm.MODULES, "sesh.bridge", *(f"sesh.ops.{name}" for name in {*bridge.MODULES.values()})])
 """What verbs, clients, daemons and bridges load."""
 
 # Both a line of sh and a launcher in Python, as which it runs itself where nothing is forked: on a terminal, whose

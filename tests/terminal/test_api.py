@@ -212,6 +212,19 @@ def test_ctrl_c_reaches_the_command_and_then_the_caller(home: Home) -> None:
     assert Session("work").run("echo free").output == "free\n"
 
 
+def test_ctrl_c_ends_the_call_that_waits_for_a_job_and_the_job_goes_on(home: Home) -> None:
+    """A handler of sesh's own took it, and the program in whose process the call is never saw it."""
+    code = (
+        "from sesh import Session\n"
+        "try:\n    Session('job').exec(['sleep', '100'])\nexcept KeyboardInterrupt:\n    print(1)"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], env=home.env, stdout=subprocess.PIPE)
+    wait_until(lambda: in_front("job") == ["sleep", "100"])
+    caller.send_signal(signal.SIGINT)
+    assert caller.communicate(timeout=20)[0] == b"1\n"
+    assert in_front("job") == ["sleep", "100"]
+
+
 def test_a_daemon_that_dies_is_an_error_and_not_silence() -> None:
     work = Session.open("work")
     os.kill(work.status()["daemon_pid"] or 0, signal.SIGKILL)

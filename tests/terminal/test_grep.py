@@ -56,10 +56,7 @@ def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh
     assert sesh("--grep", "trace").stdout == "ended:1:trace\nlost:1:trace\n"
 
 
-IMPATIENT = (
-    "from sesh.ops import matching; matching._SLOW = 0.2; "
-    "matching._CHILD = matching._CHILD.replace(str(matching.PATIENCE), '0.3')"
-)
+IMPATIENT = "from sesh.ops import matching; matching._SLOW = 0.2; matching.PATIENCE = 0.3"
 """For a sesh that soon gives up a search."""
 
 

@@ -29,16 +29,18 @@ def row(state: str = "running", ago: float = 0.0) -> Summary:
         (None, 0.0, Unreachable("box does not answer"), "expired"),
     ],
 )
-def test_a_session_stands_as_its_host_says(state: str | None, ago: float, error: Unreachable, expected: str) -> None:
+def test_a_session_stands_as_its_host_says(
+    state: str | None, ago: float, error: Unreachable | None, expected: str
+) -> None:
     facts = None if state is None else row(state, ago)
-    assert Entry(Session("work", "box"), None, reached=True).standing(facts, error) == expected
+    assert Entry(Session("work", "box"), None, reached=True).standing(error or facts) == expected
 
 
 def test_a_first_call_is_connecting_and_what_was_never_there_is_forgotten() -> None:
     ledger = Ledger()
     with ledger.used(Session("work")) as entry:
-        assert entry.standing(None, None) == "connecting"
-    assert entry.standing(row(), None) == "connected"
+        assert entry.standing(None) == "connecting"
+    assert entry.standing(row()) == "connected"
     with pytest.raises(NotFound), ledger.used(Session("none")):
         raise NotFound("no session none")
     with pytest.raises(Unreachable), ledger.used(Session("far", "box")):

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sesh import protocol, wire
+from sesh.errors import Ended
 from sesh.ops.jobs import Waiter
-from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
-from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 
@@ -26,13 +25,17 @@ def interrupts(*, tie: bool) -> Interrupts:
 
 @contextmanager
 def waiting(
-    connection: wire.Connection, noted: Interrupts, again: Callable[[Stream], wire.Connection] | None = None
+    connection: wire.Connection,
+    noted: Interrupts,
+    again: Callable[[Stream], wire.Connection] | None = None,
+    ended: Ended | None = None,
 ) -> Iterator[Waiter]:
     """A waiter over a stream of this connection; the signals are given back in the end."""
     host = None if again is None else "box"
+    notes: list[str] = []
     try:
-        with Stream(connection, "job", host=host, again=again) as stream:
-            yield Waiter(stream, noted, Target(Caller()))
+        with Stream(connection, "job", host=host, again=again, ended=lambda _: ended) as stream:
+            yield Waiter(stream, noted, notes.append)
     finally:
         noted.close()
 

@@ -23,7 +23,7 @@ LINE = "a" * 60 + "b"
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "_CHILD", matching._CHILD.replace(f"{matching.PATIENCE}", "0.3"))
+    monkeypatch.setattr(matching, "PATIENCE", 0.3)
 
 
 def children() -> set[str]:

@@ -38,14 +38,15 @@ def declared() -> Iterator[tuple[str, Op[..., Any]]]:
 
 
 def test_the_names_of_ops_never_change() -> None:
-    assert sorted(bridge.OPS) == WIRE_NAMES
+    assert sorted(op.wire_name for _, op in declared()) == WIRE_NAMES
 
 
-def test_every_op_stands_in_the_table_with_its_module_and_nothing_else_does() -> None:
-    found = [(op.wire_name, module) for module, op in declared()]
-    assert len(found) == len(set(found))
-    assert dict(found) == bridge.OPS
+def test_every_op_is_found_by_the_table_of_modules_and_nothing_else_is() -> None:
     assert all(bridge.op_named(op.wire_name) is op for _, op in declared())
+    assert {module for module, _ in declared()} == set(bridge.MODULES.values())
+    for name in ("sessions", "sessions.find", "sessions.op", "os.system", "", "child.fork"):
+        with pytest.raises(UsageError, match="does not know"):
+            bridge.op_named(name)
 
 
 def test_only_ops_that_lead_to_a_session_create_one_for_a_lost_link_to_come_back_to() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +12,12 @@ from sesh import Session, protocol, wire
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
 from sesh.cli.wait import wait
-from sesh.errors import Interrupted, Refused, TimedOut, Unreachable
-from sesh.ops.wait import ended, met
+from sesh.errors import Ended, Interrupted, Refused, TimedOut, Unreachable
+from sesh.ops.wait import met
 from sesh.reach.stream import Stream
+from sesh.schema import JobResult
 from sesh.stop import Stop
+from tests.support.data import job_result
 from tests.unit.ops.job_daemon import Daemon
 
 if TYPE_CHECKING:
@@ -25,21 +27,18 @@ if TYPE_CHECKING:
 class Machine:
     """A machine with a daemon that takes a connection and ends before it has read a request; its result is `kept`."""
 
-    def __init__(self, kept: dict[str, Any] | None) -> None:
+    def __init__(self, kept: JobResult | None) -> None:
         self.kept = kept
 
     def open_stream(self, name: str, *_: object) -> Stream:
         ours, theirs = socket.socketpair()
         theirs.close()
         descriptor = ours.detach()
-        return Stream(wire.Connection(descriptor, descriptor), name)
-
-    def call(self, op: object, **data: Any) -> Any:
-        assert (op, data) == (ended, {"name": "job"})
-        return self.kept
+        ended = Ended(name, self.kept) if self.kept else None
+        return Stream(wire.Connection(descriptor, descriptor), name, ended=lambda _: ended)
 
 
-KEPT = {"met": "exit", "match": None, "exit_code": 4, "position": 0}
+KEPT = job_result(exit_code=4, position=0)
 
 
 @pytest.mark.parametrize("host", [None, "box"])

@@ -18,7 +18,6 @@ from sesh.cli import printing
 from sesh.cli.jobs import Followed
 from sesh.errors import Ended, InternalError, Interrupted, Unreachable
 from sesh.reach.stream import Stream
-from sesh.reach.target import Target
 from tests.support.data import job_result
 from tests.unit.ops.job_daemon import Daemon, interrupts, link, of_a_host, waiting
 
@@ -166,18 +165,14 @@ def test_a_daemon_of_a_host_that_dies_is_no_lost_link(monkeypatch: pytest.Monkey
     daemon.close()
 
 
-def test_a_job_that_ends_just_before_it_is_asked_over_another_link_gives_its_code(
-    monkeypatch: pytest.MonkeyPatch, written: list[bytes]
-) -> None:
+def test_a_job_that_ends_just_before_it_is_asked_over_another_link_gives_its_code(written: list[bytes]) -> None:
     """It was taken for the daemon's death."""
     daemon = Daemon()
     descriptor = os.dup(daemon.connection.inbound)
     daemon.end.shutdown(socket.SHUT_RDWR)
-    kept = job_result(exit_code=3, id="id", position=5)
-    monkeypatch.setattr(Target, "call", lambda *_, **__: {**kept, "output": b"one\r\n"})
+    ended = Ended("job", job_result(exit_code=3, position=5), b"one\r\n")
     over = link(descriptor, descriptor, "true")
-    over.session_id = "id"
-    with waiting(over, interrupts(tie=False), stuck(threading.Event(), threading.Event())) as waiter:
+    with waiting(over, interrupts(tie=False), stuck(threading.Event(), threading.Event()), ended) as waiter:
         assert waiter.result(Followed(lines=False), wanted=False)[0]["exit_code"] == 3
     assert b"".join(written) == b"one\n"
     daemon.close()

@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import keepalive, protocol, wire
-from sesh.errors import Ended, Interrupted, Unreachable
+from sesh.errors import Ended, Interrupted, NotFound, Unreachable
 from sesh.ops import events
+from sesh.ops.views import Follower
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.stream import LATE, READY, DaemonDied, Stream
+from sesh.reach.target import Target
+from sesh.remote.ssh import link as ssh_link
 from sesh.stop import Stop
+from sesh.store import results
 from tests.support import wait_until
 from tests.support.data import job_result
 from tests.unit.ops.job_daemon import Daemon, link, of_a_host
@@ -108,6 +114,79 @@ def test_a_daemon_of_this_machine_that_goes_has_died(here: Daemon) -> None:
     here.end.shutdown(socket.SHUT_RDWR)
     with Stream(here.connection, "work") as stream, pytest.raises(DaemonDied, match="the daemon of work died"):
         next(stream.frames(nothing))
+
+
+def gone(session_id: str = "") -> wire.Connection:
+    """A connection to a daemon that has gone; `session_id`: what is known of the session's id."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    descriptor = ours.detach()
+    connection = wire.Connection(descriptor, descriptor)
+    connection.session_id = session_id
+    return connection
+
+
+@pytest.mark.parametrize("session_id", ["", "abc"])
+def test_how_a_session_ended_whose_daemon_goes_is_found_in_what_is_kept(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch, session_id: str
+) -> None:
+    """By its id, and by its name before that is known. Who followed it was told that its daemon had died."""
+    results.keep(job_result(id="abc", name="work", exit_code=3, ended=time.time(), position=4, job=True), b"out\n")
+    monkeypatch.setattr(Target, "connect", lambda *_: gone(session_id))
+    with Target(Caller()).open_stream("work") as stream, pytest.raises(Ended) as ended:
+        next(stream.frames(nothing))
+    assert (ended.value.result["exit_code"], stream.rest(ended.value)) == (3, (0, b"out\n"))
+
+
+def test_of_a_job_that_ends_before_its_lines_come_the_kept_output_is_shown(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results.keep(job_result(id="abc", name="work", ended=time.time(), position=9, job=True), b"one\r\ntwo")
+    monkeypatch.setattr(Target, "connect", lambda *_: gone())
+    shown: list[str] = []
+    with Target(Caller()).open_stream("work") as stream:
+        Follower(stream, 10, ansi=False, write=shown.extend, skipped=lambda _: None).follow()
+    assert shown == ["one", "two"]
+
+
+def test_who_was_stopped_is_not_told_how_an_earlier_session_of_that_name_ended(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results.keep(job_result(id="abc", name="work", ended=time.time(), job=True), b"")
+    monkeypatch.setattr(Target, "connect", lambda *_: gone())
+    with Target(Caller()).open_stream("work") as stream:
+        stream.cut()
+        with pytest.raises(DaemonDied):
+            next(stream.frames(nothing))
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_host_is_asked_once_more_by_id_how_a_session_ended(monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    asked: list[dict[str, object]] = []
+
+    class Again(nullcontext[None]):
+        def open_session(self, verb: str, _timeout: float, **words: object) -> tuple[dict[str, object], bytes]:
+            asked.append({"verb": verb, **words})
+            if not known:
+                raise NotFound("work has ended; its result is unknown")
+            return {"result": job_result(exit_code=3)}, b"out"
+
+        def __enter__(self) -> Any:
+            return self
+
+    daemon = Daemon()
+    descriptor = os.dup(daemon.connection.inbound)
+    daemon.end.shutdown(socket.SHUT_RDWR)
+    first = link(descriptor, descriptor, "true")
+    first.session_id = "abc"
+    monkeypatch.setattr(HostTarget, "open", lambda *_: Again())
+    with (
+        HostTarget(Caller(), "box")._stream(first, "work", None, time.sleep) as stream,
+        pytest.raises(Ended if known else DaemonDied),
+    ):
+        next(stream.frames(nothing))
+    assert asked == [{"verb": "connect", "name": "work", "session_id": "abc"}]
+    daemon.close()
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(here: Daemon) -> None:
@@ -210,6 +289,29 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
     ]
     for each in daemons:
         each.close()
+
+
+def test_the_output_of_a_job_that_ended_meanwhile_may_take_longer_than_any_limit(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a slow link each attempt ended before it had come, and the next one began anew, without end."""
+    monkeypatch.setattr(ssh_link, "START_TIMEOUT", 0.2)
+    monkeypatch.setattr(ssh_link, "SESSION_TIMEOUT", 0.2)
+    daemon = Daemon(far=True)
+    monkeypatch.setattr(links, "reopened", lambda *_, **__: daemon.connection)
+
+    def story() -> None:
+        assert daemon.next()[1]["verb"] == "connect"
+        for _ in range(8):
+            threading.Event().wait(0.05)
+            daemon.end.sendall(protocol.frame(protocol.DATA, b"x" * 10))
+        daemon.say(protocol.RESPONSE, id=1, ok=True, name="work", result=job_result(exit_code=3))
+
+    threading.Thread(target=story, daemon=True).start()
+    with pytest.raises(Ended) as ended:
+        links.back(Caller(), "work", "box", "abc", 0, time.monotonic())
+    assert (ended.value.result["exit_code"], len(ended.value.output)) == (3, 80)
+    daemon.close()
 
 
 def test_a_bridge_that_ends_well_took_its_daemon_with_it() -> None:

@@ -1,0 +1,29 @@
+"""The output of a command as it comes, without escape sequences however it is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from sesh.ops.shell import LiveOutput, plain
+
+OUTPUTS = {
+    b"a\x1b[1;31mb\x1b[0mc": b"abc",
+    b"a\x1b]0;title\x07b": b"ab",
+    b"a\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\b": b"alinkb",
+    b"a\x1bPq#0\x1b\\b\x1b(Bc\x1b7": b"abc",
+    b"a\x1bktitle\x1b\\b": b"ab",
+    b"a\x1b]0;unfinished": b"a\x1b]0;unfinished",
+}
+
+
+@pytest.mark.parametrize(("output", "text"), OUTPUTS.items())
+def test_a_sequence_that_is_cut_anywhere_is_left_out(output: bytes, text: bytes) -> None:
+    """A title whose end was cut in two came as text."""
+    assert plain(output) == text
+    for cut in range(len(output) + 1):
+        parts: list[bytes] = []
+        live = LiveOutput(parts.append, ansi=False)
+        live.take(0, output[:cut])
+        live.take(cut, output[cut:])
+        live.end(b"")
+        assert b"".join(parts) == text
