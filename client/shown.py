@@ -11,7 +11,8 @@ import time
 
 from sesh import moments, paths, platform
 from sesh.errors import Refused
-from sesh.store import shapes
+from sesh.names import is_id
+from sesh.shapes import exact_natural, fits, moment
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
@@ -48,7 +49,7 @@ class Shown:
 
     def leave(self, host: str | None, session: str, position: int) -> None:
         """Remember that the terminal leaves a session, having shown its output up to `position`."""
-        if not shapes.identifier(session):
+        if not is_id(session):
             return
         self._left.pop((host or _HERE, session), None)
         self._left[host or _HERE, session] = (position, int(time.time()))
@@ -70,7 +71,7 @@ class Shown:
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
                 session, position, at, *host = line.split()
-                if not (shapes.identifier(session) and shapes.natural(int(position)) and shapes.moment(int(at))):
+                if not (is_id(session) and fits(exact_natural, int(position)) and fits(moment, int(at))):
                     return {}
                 left[host[0] if host else _HERE, session] = (int(position), int(at))
             return left

@@ -48,9 +48,14 @@ def clamp_size(columns: object, rows: object, width: object = 0, height: object 
     )
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether `value` is a number, finite or not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def is_seconds(value: object) -> TypeGuard[float]:
     """Whether `value` is a time: 0 or more, and not without end."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST
+    return is_number(value) and 0 <= value < LONGEST
 
 
 def is_decimal(word: str) -> bool:

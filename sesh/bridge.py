@@ -23,12 +23,12 @@ import signal
 from sesh import bounds, gate, paths, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
-from sesh.names import printable
+from sesh.names import LONGEST_ID, is_id, printable
 from sesh.ops import child
 from sesh.reach import arguments, calls, find
 from sesh.reach.caller import Caller, Question
 from sesh.reach.origin import Origin
-from sesh.store import records, results, shapes
+from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -311,8 +311,8 @@ def _by_id(session_id: str, known_as: str = "") -> tuple[str, wire.Connection] |
 def _checked_id(word: object) -> str:
     """The id of a session in a request, empty where there is none. Raises UsageError for what is none."""
     session_id = str(word or "")
-    if session_id and not shapes.identifier(session_id):
-        raise UsageError(f"the id of a session is letters and digits, {shapes.LONGEST_ID} at the most")
+    if session_id and not is_id(session_id):
+        raise UsageError(f"the id of a session is letters and digits, {LONGEST_ID} at the most")
     return session_id
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from sesh.errors import InvalidHost, InvalidName, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
 LONGEST_NAME = 64
 """Bytes; a name is a file name, and its socket's path must fit the platform's limit in any directory."""
+
+LONGEST_ID = 64
 
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FIRST = _ALPHANUMERIC | {"_"}
@@ -18,6 +24,11 @@ _ADDRESS = frozenset("0123456789abcdefABCDEF:.%") | _ALPHANUMERIC
 def is_name(word: str) -> bool:
     """Whether `word` may name a session: letters, digits, `. _ + -`, first a letter, digit or `_`, 64 at most."""
     return 0 < len(word) <= LONGEST_NAME and word[0] in _FIRST and _REST.issuperset(word)
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether `value` may be the id of a session, which is part of file names: letters and digits, not many."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 
 def check_name(word: str) -> str:

@@ -13,7 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from sesh import gate
+from sesh import gate, shapes
 from sesh.about import PROGRAM
 from sesh.errors import Interrupted, InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as Bars
 
-    from sesh.gate import Shape
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
+    from sesh.shapes import Check, Shape
 
     Progress = Callable[[str, int, int], None]
 
@@ -294,16 +294,16 @@ class _Deploy:
         return parser.done
 
 
-def _step(_check: gate.Check, value: object) -> str:
+def _step(_check: Check, value: object) -> str:
     """The shape of a step."""
     if isinstance(value, str) and value in STEPS:
         return value
-    raise gate.Malformed("is no step")
+    raise shapes.Malformed("is no step")
 
 
-_FAILED = gate.table({"step": _step, "reason": gate.line, "stderr": gate.text}, ("step", "reason", "stderr"))
-_PLACE = gate.table({"path": gate.line}, ("path",))
-_FOUND = gate.table({"path": gate.line, "whole": gate.flag, "program": gate.line}, ("path", "whole", "program"))
+_FAILED = shapes.table({"step": _step, "reason": shapes.line, "stderr": shapes.text}, ("step", "reason", "stderr"))
+_PLACE = shapes.table({"path": shapes.line}, ("path",))
+_FOUND = shapes.table({"path": shapes.line, "whole": shapes.flag, "program": shapes.line}, ("path", "whole", "program"))
 """What unpack.py answers: why it failed; where the version lies; that, and what is there already."""
 
 
@@ -315,7 +315,7 @@ class _AnswerParser:
 
     def __init__(self, token: str, shape: Shape, begin: Callable[[str], None]) -> None:
         self._token, self._begin = f"{token} ".encode(), begin
-        self._shape = gate.table({"step": _step, "failed": _FAILED, "done": shape})
+        self._shape = shapes.table({"step": _step, "failed": _FAILED, "done": shape})
         self._rest = b""
         self.failed: Failure | None = None
         self.done: Found | None = None
@@ -326,7 +326,7 @@ class _AnswerParser:
             _, token, text = line.partition(self._token)
             if not token:
                 continue
-            answer = gate.checked(self._shape, gate.value(text), "the answer", gate.Check(far=True))
+            answer = gate.checked(self._shape, gate.value(text), "the answer", shapes.Check(far=True))
             if "step" in answer:
                 self._begin(answer["step"])
             self.failed, self.done = answer.get("failed", self.failed), answer.get("done", self.done)

@@ -12,7 +12,9 @@ import os
 
 from sesh import bounds, paths, protocol
 from sesh.errors import Refused
-from sesh.store import records, shapes
+from sesh.names import is_id
+from sesh.shapes import items, keys, loose, system_line
+from sesh.store import files, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +25,11 @@ FORMAT = 1
 LARGEST = 1 << 20
 """Bytes of a checkpoint, its first line apart."""
 _LONGEST_HEADER = 64 << 10
-_SHAPE = {"written": shapes.line, "last_activity": shapes.line, "cwd": shapes.line, "title": shapes.line,
-          "model": shapes.table, "history": shapes.every(shapes.has(shapes.RUN))}  # fmt: skip
+_FIELDS = {
+    **keys("written last_activity cwd title", system_line),
+    "model": loose({}),
+    "history": items(loose(files.RUN)),
+}
 
 
 def write(number: str, header: CheckpointHeader, data: bytes) -> None:
@@ -39,14 +44,14 @@ def read(number: object) -> tuple[CheckpointHeader, bytes] | None:
 
 def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
     """The same with at most so many bytes, and some more."""
-    if not (isinstance(number, str) and shapes.identifier(number)):
+    if not is_id(number):
         return None
     path = records.checkpoint_path(number)
     content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
     first, _, data = content.partition(b"\n")
-    found: CheckpointHeader = shapes.parse(path, first, _SHAPE)
+    found: CheckpointHeader = files.parse(path, first, _FIELDS)
     return (found, data) if found.get("format") == FORMAT else None
 
 

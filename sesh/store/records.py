@@ -12,8 +12,8 @@ import time
 
 from sesh import paths, platform, protocol
 from sesh.errors import Refused
-from sesh.store import shapes
-from sesh.store.shapes import code, identifier, line, natural, pairs, process, truth, whole, words
+from sesh.shapes import code, exact, exact_natural, flag, keys, process, session_id, system_line
+from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ OLDEST = 7 * 86400.0
 """Seconds for which a session that ended unseen is kept."""
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
-_SHAPE = {
-    "id": identifier, "machine": line, "machine_name": line, "boot": line, "daemon_pid": process, "daemon_start": line,
-    "pid": process, "created": line, "last_activity": line, "cwd": line, "command": words, "labels": pairs,
-    "columns": natural, "rows": natural, "tty": line, "tty_number": whole, "terminals": natural, "keep": truth,
-    "shell": truth, "job": truth, "exit_code": code, "signal": code, "ended": line, "version": line,
+_FIELDS = {
+    **keys("machine machine_name boot daemon_start created last_activity ended cwd tty version", system_line),
+    **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
+    **keys("keep shell job", flag), **keys("exit_code signal", code),
+    "id": session_id, "command": files.words, "labels": files.labels,
 }  # fmt: skip
 
 
 def read(name: str) -> Record | None:
     """The record of a session, None where there is none. Raises Refused for a foreign file, and for a damaged one."""
     path = paths.record_path(name)
-    record: Record | None = shapes.read(path, _SHAPE, _LARGEST)
+    record: Record | None = files.read(path, _FIELDS, _LARGEST)
     if record is None:
         return None
     if not record.get("machine"):
