@@ -88,9 +88,7 @@ class KnownRemote:
 
 def directory() -> str:
     """The directory of the records; it is neither created nor checked here."""
-    configured = os.environ.get("XDG_STATE_HOME", "")
-    state = configured if os.path.isabs(configured) else paths.expanded("~/.local/state")
-    return os.path.join(state, "sesh", "remotes")
+    return os.path.join(paths.state_directory(), "remotes")
 
 
 def exist() -> bool:

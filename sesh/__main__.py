@@ -99,6 +99,12 @@ def _report(error: SeshError, cause: BaseException, argv: list[str]) -> int:
     from sesh.cli import parser, printing
     from sesh.errors import Refused
 
+    if os.environ.get("SESH_LOG"):
+        from sesh import log
+        from sesh.cli.verbs import VERBS
+
+        verbs = [word for word in argv if word[:2] == "--" and any(verb.name == word for verb in VERBS)]
+        log.write_error(" ".join(["command", *verbs[:1]]), cause)
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
         import traceback
 

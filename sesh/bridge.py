@@ -20,7 +20,7 @@ import os
 import select
 import signal
 
-from sesh import bounds, gate, paths, protocol, wire
+from sesh import bounds, gate, log, paths, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.names import LONGEST_ID, is_id, printable
@@ -261,6 +261,7 @@ def _leads(op: str) -> bool:
 
 
 def _internal(error: Exception) -> InternalError:
+    log.write_error("link", error)
     return InternalError(f"internal error, {type(error).__name__}: {error}")
 
 
@@ -355,7 +356,7 @@ def _carried_out(near: wire.Connection, number: int, work: Callable[[Callable[[b
     frames, outbound = os.pipe()
 
     def run() -> int:
-        work(lambda frame: child.write_all(outbound, frame))
+        work(lambda frame: paths.write_all(outbound, frame))
         return 0
 
     running = child.fork(run, directory=paths.home(), keep=outbound)

@@ -79,12 +79,13 @@ class Config:
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
     was attached: those that failed, all (but for shells that were left with 0), none.
     `predict`: whether attachments to other hosts show keys before their echo. `quiet`: when nobody is told
-    that a session needs somebody (see `in_quiet_hours`). `warnings`: what was not taken.
+    that a session needs somebody (see `in_quiet_hours`). `given`: the names of those that the file
+    has; `warnings`: what was not taken of it.
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "quiet", "remotes",
-        "replay", "replay_lines", "title", "warnings",
+        "_places", "detach_key", "given", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "quiet",
+        "remotes", "replay", "replay_lines", "title", "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -101,6 +102,7 @@ class Config:
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
+        self.given: list[str] = []
         self.warnings: list[ConfigWarning] = []
         self._places: dict[Path, Place] = {}
 
@@ -118,6 +120,7 @@ class Config:
     def take(self, tables: Mapping[str, object], places: dict[Path, Place]) -> None:
         """Takes all that is right, and warns of the rest."""
         self._places = places
+        self.given = [key for key in tables if key in KEYS]
         for key, value in tables.items():
             if key not in KEYS:
                 self._unknown(KEYS, key)

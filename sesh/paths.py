@@ -294,8 +294,17 @@ def record_path(name: str) -> str:
 
 def settings_file() -> str:
     """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
-    named = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(named if os.path.isabs(named) else os.path.join(home(), ".config"), "sesh", "config.toml")
+    return os.path.join(_own_directory("XDG_CONFIG_HOME", ".config"), "config.toml")
+
+
+def state_directory() -> str:
+    """For what sesh knows of other hosts: `sesh` in `XDG_STATE_HOME`, if that is absolute, else in `~/.local/state`."""
+    return _own_directory("XDG_STATE_HOME", ".local/state")
+
+
+def _own_directory(variable: str, below_home: str) -> str:
+    named = os.environ.get(variable, "")
+    return os.path.join(named if os.path.isabs(named) else os.path.join(home(), below_home), "sesh")
 
 
 def recent_path() -> str:
@@ -454,9 +463,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
     descriptor = os.open(temporary, flags, OWN)
     try:
         os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write_all(descriptor, data)
         if durable:
             os.fsync(descriptor)
         os.replace(temporary, path)
@@ -467,6 +474,30 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
         os.close(descriptor)
     if durable:
         sync(os.path.dirname(path))
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of `data` into a descriptor that blocks, or takes it whole. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def append(path: str, data: bytes, largest: int | None = None, *, through_links: bool = False) -> None:
+    """Adds to a file in a single write, so that processes may share it; it is made with mode 0600. Raises OSError.
+
+    `largest`: nothing is added to a file of so many bytes, nor to one that is no regular file of the caller's.
+    """
+    # O_NONBLOCK: a FIFO that nobody reads must not block.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    descriptor = os.open(path, flags if through_links else flags | os.O_NOFOLLOW, OWN)
+    try:
+        status = os.fstat(descriptor)
+        own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if largest is None or (own and status.st_size < largest):
+            os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 def is_abandoned(path: str) -> bool:

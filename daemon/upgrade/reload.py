@@ -203,7 +203,7 @@ class _Reload:
 
 def _memory(state: State) -> int:
     """A descriptor of memory with the state in it; no file name leads to it."""
-    view = memoryview(protocol.encode(state))
+    content = protocol.encode(state)
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("sesh")
     else:
@@ -211,8 +211,7 @@ def _memory(state: State) -> int:
         memory = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
         os.unlink(path)
     try:
-        while view:
-            view = view[os.write(memory, view) :]
+        paths.write_all(memory, content)
         os.lseek(memory, 0, os.SEEK_SET)
     except OSError:
         os.close(memory)

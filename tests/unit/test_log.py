@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sesh.fault_log import KEPT, FaultLog
+from sesh.log import KEPT, FaultLog
 
 
 def test_a_fault_is_one_line_with_its_kind_and_place() -> None:
@@ -14,7 +14,7 @@ def test_a_fault_is_one_line_with_its_kind_and_place() -> None:
     except ValueError as error:
         faults.note("a fault in a verb", error)
     (line,) = faults.lines()
-    assert re.search(r"Z a fault in a verb: ValueError: invalid .*'none' \(test_fault_log\.py:\d+\)$", line)
+    assert re.search(r"Z a fault in a verb: ValueError: invalid .*'none' \(test_log\.py:\d+\)$", line)
     assert line[10] == "T"
 
 
