@@ -24,11 +24,13 @@ import os
 from sesh import paths, wording
 from sesh.errors import InvalidHost, Refused
 from sesh.names import check_host, printable
+from sesh.shapes import Malformed, choice, fits, flag, system_text, text, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sesh.shapes import Check, Shape
     from sesh.toml_positions import Path, Place
 
 REPLAY_LINES = 1_000
@@ -37,13 +39,38 @@ LARGEST = 1 << 20
 """Bytes of the file."""
 KEEP = ("failed", "always", "never")
 PREDICT = ("adaptive", "always", "never")
-KEYS = (
-    "detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "predict", "quiet", "groups", "remotes",
-    "hooks",
-)  # fmt: skip
 HOOKS = (
     "on_bell", "on_exit", "on_notification", "on_command_failed", "on_waiting", "on_failed", "on_done",
 )  # fmt: skip
+
+
+def _detach_key(check: Check, value: object) -> str:
+    keys = text(check, value)
+    if 1 <= len(keys.split()) <= 2 and keys.isprintable():
+        return keys
+    raise Malformed("is not one or two keys")
+
+
+def _quiet_hours(check: Check, value: object) -> str:
+    hours = text(check, value)
+    if hours and quiet_span(hours) is None:
+        raise Malformed("is not a span of time")
+    return hours
+
+
+_SINGLE: dict[str, tuple[Shape, str]] = {
+    "detach_key": (_detach_key, 'one or two keys in quotes, such as "C-b d", or "none"'),
+    "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
+    "replay": (choice("new", "all"), '"new" or "all"'),
+    "persist": (flag, "true or false"),
+    "keep": (choice(*KEEP), f"one of {', '.join(KEEP)}, in quotes"),
+    "pick": (flag, "true or false"),
+    "title": (flag, "true or false"),
+    "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
+    "quiet": (_quiet_hours, 'two times of day in quotes, such as "22:00-07:00"'),
+}
+"""Settings of one value, with what they must be."""
+KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 
 
 def directory() -> str:
@@ -122,67 +149,22 @@ class Config:
         self._places = places
         self.given = [key for key in tables if key in KEYS]
         for key, value in tables.items():
-            if key not in KEYS:
+            if key in _SINGLE:
+                shape, expected = _SINGLE[key]
+                if fits(shape, value):
+                    setattr(self, key, value)
+                else:
+                    self.warn(f"{key} must be {expected}", key)
+            elif key not in KEYS:
                 self._unknown(KEYS, key)
-            elif key in ("groups", "remotes", "hooks") and not isinstance(value, dict):
-                self.warn(f"{key} must be a table: write [{key}]", key)
-            else:
+            elif isinstance(value, dict):
                 getattr(self, f"_take_{key}")(value)
+            else:
+                self.warn(f"{key} must be a table: write [{key}]", key)
         self.warnings.sort(key=lambda warning: (warning.line, warning.column))
 
     def _unknown(self, known: tuple[str, ...], *key: str) -> None:
         self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(known)}", *key)
-
-    def _take_detach_key(self, value: object) -> None:
-        if isinstance(value, str) and 1 <= len(value.split()) <= 2 and value.isprintable():
-            self.detach_key = value
-        else:
-            self.warn('detach_key must be one or two keys in quotes, such as "C-b d", or "none"', "detach_key")
-
-    def _take_replay_lines(self, value: object) -> None:
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_REPLAY_LINES:
-            self.replay_lines = value
-        else:
-            self.warn(f"replay_lines must be a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
-
-    def _take_replay(self, value: object) -> None:
-        if value in ("new", "all"):
-            self.replay = str(value)
-        else:
-            self.warn('replay must be "new" or "all"', "replay")
-
-    def _take_persist(self, value: object) -> None:
-        self._take_flag("persist", value)
-
-    def _take_pick(self, value: object) -> None:
-        self._take_flag("pick", value)
-
-    def _take_title(self, value: object) -> None:
-        self._take_flag("title", value)
-
-    def _take_flag(self, key: str, value: object) -> None:
-        if isinstance(value, bool):
-            setattr(self, key, value)
-        else:
-            self.warn(f"{key} must be true or false", key)
-
-    def _take_keep(self, value: object) -> None:
-        self._take_choice("keep", KEEP, value)
-
-    def _take_predict(self, value: object) -> None:
-        self._take_choice("predict", PREDICT, value)
-
-    def _take_quiet(self, value: object) -> None:
-        if isinstance(value, str) and (not value or quiet_span(value) is not None):
-            self.quiet = value
-        else:
-            self.warn('quiet must be two times of day in quotes, such as "22:00-07:00"', "quiet")
-
-    def _take_choice(self, key: str, choices: tuple[str, ...], value: object) -> None:
-        if value in choices:
-            setattr(self, key, value)
-        else:
-            self.warn(f"{key} must be one of {', '.join(choices)}, in quotes", key)
 
     def _take_groups(self, value: dict[str, object]) -> None:
         for name, members in value.items():
@@ -216,7 +198,7 @@ class Config:
         for name, source in value.items():
             if name not in HOOKS:
                 self._unknown(HOOKS, "hooks", name)
-            elif isinstance(source, str) and source.strip() and "\0" not in source:
+            elif isinstance(source, str) and source.strip() and fits(system_text, source):
                 self.hooks[name] = source
             else:
                 self.warn(f"{name} must be a shell command in quotes", "hooks", name)
@@ -234,15 +216,11 @@ def load(path: str | None = None) -> Config:
     """The settings of the file, or the defaults where there is none. Never raises for what the file holds."""
     config = Config(path or paths.settings_file())
     try:
-        os.stat(config.path)
-    except (FileNotFoundError, NotADirectoryError):
-        return config  # nothing else is loaded for it
-    except OSError as error:
-        config.warn(f"cannot be read: {error.strerror}; using the defaults")
-        return config
-    try:
+        os.stat(config.path)  # without a file, nothing else is looked at or loaded
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
         text = paths.read_regular(config.path, LARGEST).decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return config
     except Refused as error:
         config.warn(f"not read: {error}")
         return config

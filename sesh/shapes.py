@@ -106,6 +106,17 @@ def moment(check: Check, value: object) -> float:
 # -- text
 
 
+def choice(*words: str) -> Shape:
+    """One of some words."""
+
+    def shape(_check: Check, value: object) -> str:
+        if value in words:
+            return value
+        raise Malformed(f"is none of {', '.join(words)}")
+
+    return shape
+
+
 def word(longest: int = LONGEST_LINE) -> Shape:
     """Text on one line."""
 
