@@ -62,7 +62,7 @@ def _exit(code: int) -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Opens /dev/null where stdin, stdout or stderr is closed, so that no socket of ours takes its number.
+    """Opens /dev/null if stdin, stdout or stderr is closed, so that no socket of ours takes its number.
 
     Reading gives the end of input; writing fails, as it does on what is closed.
     """
@@ -76,7 +76,7 @@ def _fill_standard_streams() -> None:
 
 
 def _internal(error: Exception, argv: list[str]) -> SeshError:
-    """The error for what nobody foresaw: 1; where a job's code could be mistaken for that 125, or 255 if it may run."""
+    """The error for what nobody foresaw: 1; if a job's code could be mistaken for that 125, or 255 if it may run."""
     from sesh.errors import ExitCode, InternalError, Refused
 
     what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -74,7 +74,7 @@ KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 
 
 def directory() -> str:
-    """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
+    """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
     return os.path.dirname(paths.settings_file())
 
 
@@ -101,7 +101,7 @@ class ConfigWarning:
 class Config:
     """The settings as they hold.
 
-    `detach_key`: empty where none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
+    `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
     was attached: those that failed, all (but for shells that were left with 0), none.
@@ -213,7 +213,7 @@ class Config:
 
 
 def load(path: str | None = None) -> Config:
-    """The settings of the file, or the defaults where there is none. Never raises for what the file holds."""
+    """The settings of the file, or the defaults if there is none. Never raises for what the file holds."""
     config = Config(path or paths.settings_file())
     try:
         os.stat(config.path)  # without a file, nothing else is looked at or loaded
@@ -269,7 +269,7 @@ def in_quiet_hours(text: str, minute: int) -> bool:
 
 
 def _split(command: object) -> list[str]:
-    """The words of a command; none where it is not a command."""
+    """The words of a command; none if it is not a command."""
     import shlex
 
     if not isinstance(command, str) or "\0" in command:

@@ -32,9 +32,9 @@ def is_id(value: object) -> TypeGuard[str]:
 
 
 def check_name(word: str) -> str:
-    """`word` itself where it may name a session.
+    """`word` itself if it may name a session.
 
-    Raises InvalidName, with the rule, where it may not.
+    Raises InvalidName, with the rule, if it may not.
     """
     if is_name(word):
         return word
@@ -48,7 +48,7 @@ def check_name(word: str) -> str:
 
 
 def check_host(word: str) -> str:
-    """`word` itself where it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
+    """`word` itself if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
 
     Raises InvalidHost for anything that ssh or a shell could read as something else.
     """

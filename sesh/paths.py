@@ -33,7 +33,7 @@ TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def home() -> str:
-    """The user's home directory: `HOME`, else, where that is empty or no whole path, the one of passwd(5)."""
+    """The user's home directory: `HOME`, else, if that is empty or no whole path, the one of passwd(5)."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
@@ -57,7 +57,7 @@ def directory() -> str:
 
 
 def ready_directory() -> str:
-    """The directory of the sessions, made with mode 0700 where it is missing. Raises Refused as `trusted` does."""
+    """The directory of the sessions, made with mode 0700 if it is missing. Raises Refused as `trusted` does."""
     path = directory()
     try:
         make_private(path)
@@ -67,7 +67,7 @@ def ready_directory() -> str:
 
 
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
-    """Makes a directory of mode 0700 where it is not there, and those above it that are missing.
+    """Makes a directory of mode 0700 if it is not there, and those above it that are missing.
 
     Raises OSError, and Refused as `trusted` does: what would not be safe is not made.
     """
@@ -90,7 +90,7 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     """Whether the directory is there, a real one, the caller's own and private, and no other user can exchange it.
 
-    `variable`: what names it in the environment. Raises Refused, with the fix, where it is there and one of these does
+    `variable`: what names it in the environment. Raises Refused, with the fix, if it is there and one of these does
     not hold.
     """
     try:
@@ -117,7 +117,7 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
 
 
 def check_safe_path(path: str, variable: str) -> None:
-    """Raises Refused, with the fix, where another user can put something else in the place that a path leads to.
+    """Raises Refused, with the fix, if another user can put something else in the place that a path leads to.
 
     From the root on, each directory, each link on the way and what it leads to, and `path` itself must belong to root
     or to the caller, and must not be writable by others; a directory with the sticky bit may be, for in it nobody
@@ -151,7 +151,7 @@ def check_safe_path(path: str, variable: str) -> None:
 
 
 def _check_writers(path: str, found: os.stat_result, variable: str) -> None:
-    """Raises Refused where a user other than root and the caller may change a directory, a link or a file."""
+    """Raises Refused if a user other than root and the caller may change a directory, a link or a file."""
     elsewhere = f"set {variable} to a directory of yours"
     if found.st_uid not in (0, os.geteuid()) and not is_unmapped(found.st_uid):
         raise Refused(f"{path} belongs to another user (uid {found.st_uid}), who may change it; {elsewhere}")
@@ -208,7 +208,7 @@ def _is_private(found: os.stat_result) -> bool:
 def check_file(path: str, kind: int) -> bool:
     """Whether a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of ours is there.
 
-    Raises Refused, with the fix, where something is there that is of another kind, not the caller's, or not 0600.
+    Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
     """
     try:
         found = os.lstat(path)
@@ -229,9 +229,9 @@ def _check(path: str, found: os.stat_result, kind: int) -> None:
 
 
 def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
-    """The content of a file of sesh's own; None where it is not there. No link is followed, and nothing waited for.
+    """The content of a file of sesh's own; None if it is not there. No link is followed, and nothing waited for.
 
-    `largest`: bytes; of a larger one, where it need not be `whole`, so many are returned. Raises Refused, with the fix,
+    `largest`: bytes; of a larger one, if it need not be `whole`, so many are returned. Raises Refused, with the fix,
     for what `check_file` refuses, and for what cannot be read.
     """
     if not check_file(path, stat.S_IFREG):
@@ -268,7 +268,7 @@ def read_regular(path: str, largest: int) -> bytes:
 
 
 def _content(descriptor: int, largest: int, *, whole: bool) -> bytes:
-    """The content of a file, at most `largest` bytes. Raises OSError where there are more and `whole` is wanted."""
+    """The content of a file, at most `largest` bytes. Raises OSError if there are more and `whole` is wanted."""
     content = b""
     while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
         content += data
@@ -293,7 +293,7 @@ def record_path(name: str) -> str:
 
 
 def settings_file() -> str:
-    """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
+    """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
     return os.path.join(_own_directory("XDG_CONFIG_HOME", ".config"), "config.toml")
 
 
@@ -318,7 +318,7 @@ def zygote_directory() -> str:
 
 
 def names() -> list[str]:
-    """The names that have a record or a socket, sorted; none where the directory is missing. Raises Refused.
+    """The names that have a record or a socket, sorted; none if the directory is missing. Raises Refused.
 
     A file whose name cannot be a session name is not a session.
     """
@@ -334,7 +334,7 @@ def names() -> list[str]:
 
 
 class reachable:  # noqa: N801 (a context manager named as what it gives)
-    """An address for a socket in `folder`, also where its path is over the limit of `sun_path`.
+    """An address for a socket in `folder`, also if its path is over the limit of `sun_path`.
 
     On Linux a long path goes through the directory's descriptor in /proc; elsewhere the process steps into the
     directory.
@@ -430,7 +430,7 @@ def held(path: str) -> bool:
 
 
 def remedy(error: OSError) -> str:
-    """What to do where the directory of sessions cannot be written to; empty where that is not what is wrong."""
+    """What to do if the directory of sessions cannot be written to; empty if that is not what is wrong."""
     if error.errno == errno.EROFS:
         return "set SESH_DIR to a directory that you can write to"
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -538,7 +538,7 @@ def remember(name: str, host: str | None = None) -> None:
 
 
 def recent() -> list[str]:
-    """The sessions attached last, the newest first; none where the note of them cannot be read."""
+    """The sessions attached last, the newest first; none if the note of them cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):

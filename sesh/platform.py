@@ -27,7 +27,7 @@ _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
 _SYSTEMD = "/run/systemd/system"
-"""There where systemd runs the machine: sd_booted(3)."""
+"""It is there if systemd runs the machine: sd_booted(3)."""
 
 
 def peer_pid(peer: socket.socket) -> int:
@@ -64,7 +64,7 @@ def has_acl(path: str) -> bool:
 
 
 def _read(path: str, most: int | None = None) -> bytes:
-    """What a file of /proc holds, its first `most` bytes; empty where it is not there or not ours to read."""
+    """What a file of /proc holds, its first `most` bytes; empty if it is not there or not ours to read."""
     try:
         return read_proc(path, most)
     except OSError:
@@ -84,7 +84,7 @@ def read_proc(path: str, most: int | None = None) -> bytes:
 
 
 def _ps(*words: str) -> str:
-    """What `ps` prints, for systems without /proc; empty where it fails."""
+    """What `ps` prints, for systems without /proc; empty if it fails."""
     return _printed("ps", *words)
 
 
@@ -102,7 +102,7 @@ def _printed(*words: str, timeout: float | None = None) -> str:
 def stat_of(pid: int | str) -> list[str]:
     """The fields of /proc/PID/stat from the third on, the state; the name before may hold blanks and parentheses.
 
-    Empty where there is no such process. A thread is `PID/task/TID`.
+    Empty if there is no such process. A thread is `PID/task/TID`.
     """
     return _fields(_read(f"/proc/{pid}/stat"))
 
@@ -112,7 +112,7 @@ def _fields(content: bytes) -> list[str]:
 
 
 def start_time(pid: int) -> str:
-    """When a process began, as a word to compare: a pid used again has another. Empty where it does not live."""
+    """When a process began, as a word to compare: a pid used again has another. Empty if it does not live."""
     if LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
@@ -120,7 +120,7 @@ def start_time(pid: int) -> str:
 
 
 def controlling_tty() -> int:
-    """The device number of the caller's controlling terminal, 0 where it has none.
+    """The device number of the caller's controlling terminal, 0 if it has none.
 
     On Linux it is the kernel's own encoding (`tty_nr` of proc(5)); compare with `device_number`.
     """
@@ -170,7 +170,7 @@ def command_of(pid: int) -> list[str]:
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
-    """The words of a process group's leader; where it has ended before the others, those of the first that goes on.
+    """The words of a process group's leader; if it has ended before the others, those of the first that goes on.
 
     `shell`: the process whose children the group's are. A pipe's first command is often the first to end.
     """
@@ -209,7 +209,7 @@ def set_process_title(text: str) -> None:
 def _argument_memory() -> tuple[int, int]:
     """Where the words that this process was started with lie in its memory, and how many bytes they take.
 
-    Raises ValueError where that is unknown.
+    Raises ValueError if that is unknown.
     """
     if LINUX:
         fields = stat_of("self")
@@ -232,7 +232,7 @@ def _argument_memory() -> tuple[int, int]:
 
 
 def _overwrite(address: int, data: bytes) -> None:
-    """Writes into this process's memory; through /proc where there is one, for ctypes takes long to load."""
+    """Writes into this process's memory; through /proc if there is one, for ctypes takes long to load."""
     try:
         memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -268,7 +268,7 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
 def listening() -> dict[str, str]:
     """The paths of the Unix sockets that a process listens on, by the words that /proc/PID/fd shows for them.
 
-    Empty where the kernel does not tell. Several may have listened at one path, one after the other.
+    Empty if the kernel does not tell. Several may have listened at one path, one after the other.
     """
     found = {}
     for line in _read("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
@@ -299,7 +299,7 @@ def groups_of_session(leader: int) -> list[int]:
     """The process groups of the session that `leader` leads, its own first, dead ones left out.
 
     A shell has to hear of its end before its job: otherwise it goes on with the next command of its line. Its number is
-    the lowest only as long as those of processes have not begun again. Raises OSError where the system does not say: no
+    the lowest only as long as those of processes have not begun again. Raises OSError if the system does not say: no
     process must be taken for a dead one because no descriptor is left to look at it.
     """
     groups: set[int] = set()
@@ -326,7 +326,7 @@ def groups_of_session(leader: int) -> list[int]:
 
 
 def boot_id() -> str:
-    """A word that changes with each start of the machine. Raises OSError where no descriptor is left to read it."""
+    """A word that changes with each start of the machine. Raises OSError if no descriptor is left to read it."""
     if LINUX:
         return _known("/proc/sys/kernel/random/boot_id")
     return _printed("sysctl", "-n", "kern.bootsessionuuid").strip()
@@ -348,13 +348,13 @@ def shutting_down() -> bool:
 def machine() -> str:
     """A word for this machine, to tell it from others that share the home directory.
 
-    Raises OSError where no descriptor is left to read it: with another word, its sessions would be another machine's.
+    Raises OSError if no descriptor is left to read it: with another word, its sessions would be another machine's.
     """
     return _known("/etc/machine-id") or os.uname().nodename
 
 
 def _known(path: str) -> str:
-    """A word that the system has in a file, empty where it has none. Raises OSError."""
+    """A word that the system has in a file, empty if it has none. Raises OSError."""
     try:
         return read_proc(path).decode("ascii", "replace").strip()
     except (FileNotFoundError, PermissionError):
@@ -362,7 +362,7 @@ def _known(path: str) -> str:
 
 
 def give_back() -> None:
-    """Gives memory that the process holds for nothing back to the system (malloc_trim(3), where there is one)."""
+    """Gives memory that the process holds for nothing back to the system (malloc_trim(3), if there is one)."""
     import ctypes
 
     try:
@@ -372,9 +372,9 @@ def give_back() -> None:
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal, 0 where unknown (ioctl_tty(2), TIOCGWINSZ).
+    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
 
-    Raises OSError where the descriptor is no terminal.
+    Raises OSError if the descriptor is no terminal.
     """
     import fcntl
     import termios
@@ -385,7 +385,7 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
 
 
 def watch_directory(path: str) -> int:
-    """A descriptor that becomes readable when a name appears in a directory (inotify); -1 where there is none."""
+    """A descriptor that becomes readable when a name appears in a directory (inotify); -1 if there is none."""
     if not LINUX:
         return -1
     import ctypes
@@ -408,7 +408,7 @@ _GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
 def keyring_and_io_priority() -> tuple[int, int]:
     """The session keyring (keyctl_get_keyring_ID(3)) and the I/O priority (ioprio_get(2)) of this process.
 
-    -1 where it cannot be known. No file in /proc tells of them.
+    -1 if it cannot be known. No file in /proc tells of them.
     """
     if not LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
         return -1, -1

@@ -45,7 +45,7 @@ _ORDERLY = 1.0
 
 
 class Connection:
-    """Frames over a pair of descriptors, blocking, with a bound on each wait where one is given.
+    """Frames over a pair of descriptors, blocking, with a bound on each wait if one is given.
 
     It owns the descriptors (the same one twice for a socket) and is a context manager that closes them.
     """
@@ -89,7 +89,7 @@ class Connection:
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """What leads to the person's screen, empty where there is none; None if it leads nowhere on the host."""
+        """What leads to the person's screen, empty if there is none; None if it leads nowhere on the host."""
         return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Connection:
         return False
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`. Raises Unreachable where nobody reads, TimedOut past the deadline (monotonic)."""
+        """Writes all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
         view, overdue = memoryview(data), False
         while view:
             if deadline is not None:
@@ -126,7 +126,7 @@ class Connection:
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
 
-        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
+        Raises Unreachable if the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
         """
         while not self._frames:
             if deadline is not None:
@@ -142,7 +142,7 @@ class Connection:
     def read(self) -> bool:
         """Takes in what comes next, whole frames or not, for `leftovers`; False if nothing is there.
 
-        Raises Unreachable where the other side closed, ProtocolError.
+        Raises Unreachable if the other side closed, ProtocolError.
         """
         try:
             data = os.read(self.inbound, _READ)
@@ -205,7 +205,7 @@ class Connection:
         return gate.message(kind, payload, far=self.far)
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
+        """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError if the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
@@ -216,7 +216,7 @@ class Connection:
         return self.welcome
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
+        """Whether a frame is the WELCOME that answers a HELLO. Raises the error if it is a refusal instead."""
         if kind == protocol.RESPONSE:
             raise rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
@@ -227,7 +227,7 @@ class Connection:
         return True
 
     def incompatible(self) -> ProtocolError:
-        """The error where the other side speaks another major version."""
+        """The error if the other side speaks another major version."""
         return ProtocolError(
             f"the session's daemon is sesh {self.welcome.get('version')}, "
             f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
@@ -238,7 +238,7 @@ class Connection:
     ) -> tuple[Answer, bytes]:
         """Has the daemon carry out a verb: its answer and the bytes that came with it.
 
-        Raises the error that the daemon answered, those of `send` and `answer`, and Unknown where it has begun and does
+        Raises the error that the daemon answered, those of `send` and `answer`, and Unknown if it has begun and does
         not say how that ended.
         """
         self._requests += 1
@@ -320,7 +320,7 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
 
 
 def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords]) -> bytes:
-    """The frames of one request: DATA where it carries bytes, then REQUEST."""
+    """The frames of one request: DATA if it carries bytes, then REQUEST."""
     frames = [
         protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)
     ]
@@ -338,7 +338,7 @@ def checked(answer: Answer) -> Answer:
 def connect(name: str, timeout: float = 5.0) -> Connection:
     """A connection to the daemon of `name` on this machine.
 
-    Raises NotFound where none answers, Unreachable where it does not accept in time, Refused for a foreign socket.
+    Raises NotFound if none answers, Unreachable if it does not accept in time, Refused for a foreign socket.
     """
     if not paths.trusted(paths.directory()) or not paths.check_file(paths.socket_path(name), stat.S_IFSOCK):
         raise paths.absent(name)
@@ -369,7 +369,7 @@ def most_connections() -> int:
 
 
 def begin(name: str) -> socket.socket | None:
-    """A non-blocking socket on its way to the daemon of `name`; None where nobody listens there."""
+    """A non-blocking socket on its way to the daemon of `name`; None if nobody listens there."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -388,9 +388,9 @@ def begin(name: str) -> socket.socket | None:
 
 
 def finish(opened: socket.socket, deadline: float) -> bool:
-    """Whether a connection that `begin` started stands; False where the listener's backlog is full.
+    """Whether a connection that `begin` started stands; False if the listener's backlog is full.
 
-    Raises TimedOut, and Refused where another user listens: the directory may have been exchanged since it was checked.
+    Raises TimedOut, and Refused if another user listens: the directory may have been exchanged since it was checked.
     """
     try:
         opened.getpeername()

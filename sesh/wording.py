@@ -71,13 +71,13 @@ def state(session: Summary) -> str:
 
 
 def activity(session: Summary) -> str:
-    """How a session stands in a word: working, waiting, idle, done, failed; quiet where that is all that is known."""
+    """How a session stands in a word: working, waiting, idle, done, failed; quiet if that is all that is known."""
     standing = session.get("activity")
     return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
 
 
 def asks(session: Summary) -> str:
-    """What the program in a session asks a person, empty where it does not wait or its words are not known."""
+    """What the program in a session asks a person, empty if it does not wait or its words are not known."""
     standing = session.get("activity")
     return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
 
@@ -109,7 +109,7 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def shell_word(word: str) -> str:
-    """A word, quoted for a shell where it has to be; shlex takes longer to load than a list to draw.
+    """A word, quoted for a shell if it has to be; shlex takes longer to load than a list to draw.
 
     One with line feeds or other controls is written as `$'…'`, which bash, zsh and ksh read.
     """
@@ -131,7 +131,7 @@ def _escaped(character: str) -> str:
 
 
 def unseen(session: Summary) -> str:
-    """What has happened in a session since somebody was attached, in words; empty where nothing did."""
+    """What has happened in a session since somebody was attached, in words; empty if nothing did."""
     missed = session.get("unseen")
     if not missed:
         return ""
@@ -161,7 +161,7 @@ def columns(text: str) -> int:
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
-    """A text that takes at most `limit` columns, with `mark` where its end, or its beginning, was left out."""
+    """A text that takes at most `limit` columns, with `mark` if its end, or its beginning, was left out."""
     most = max(limit, 0) + _LONGEST_TEXT
     whole, text = text, text[-most:] if keeps_end else text[:most]
     if text == whole and columns(text) <= limit:

@@ -38,7 +38,7 @@ def write(number: str, header: CheckpointHeader, data: bytes) -> None:
 
 
 def read(number: object) -> tuple[CheckpointHeader, bytes] | None:
-    """The checkpoint of a session, None where there is none. Raises Refused for a foreign file, and a damaged one."""
+    """The checkpoint of a session, None if there is none. Raises Refused for a foreign file, and a damaged one."""
     return _read(number, LARGEST)
 
 
@@ -56,7 +56,7 @@ def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
 
 
 def header(number: object) -> CheckpointHeader:
-    """What a checkpoint says of itself; empty where there is none that can be read."""
+    """What a checkpoint says of itself; empty if there is none that can be read."""
     try:
         found = _read(number, 0)
     except Refused:

@@ -33,7 +33,7 @@ _FIELDS = {
 
 
 def read(name: str) -> Record | None:
-    """The record of a session, None where there is none. Raises Refused for a foreign file, and for a damaged one."""
+    """The record of a session, None if there is none. Raises Refused for a foreign file, and for a damaged one."""
     path = paths.record_path(name)
     record: Record | None = files.read(path, _FIELDS, _LARGEST)
     if record is None:
@@ -65,7 +65,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Has a live daemon make its socket and record again if they are gone. False where it does not live."""
+    """Has a live daemon make its socket and record again if they are gone. False if it does not live."""
     if not (here(record) and alive(record)):
         return False
     import signal
@@ -93,7 +93,7 @@ def environment_path(number: str) -> str:
 
 
 def readable(name: str) -> Record | None:
-    """The record of a session; None also where it cannot be believed."""
+    """The record of a session; None also if it cannot be believed."""
     try:
         return read(name)
     except Refused:
@@ -101,7 +101,7 @@ def readable(name: str) -> Record | None:
 
 
 def _number(name: str) -> str:
-    """The id in a session's record; a word that no link has where there is none."""
+    """The id in a session's record; a word that no link has if there is none."""
     number = (readable(name) or {}).get("id")
     return number if isinstance(number, str) else "none"
 
@@ -109,8 +109,8 @@ def _number(name: str) -> str:
 def remove(name: str, number: str = "") -> None:
     """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more.
 
-    `number`: its id, where the caller knows it; else the record does. The socket goes last: by it a daemon knows the
-    files as its own, where a removal that failed is tried again.
+    `number`: its id, if the caller knows it; else the record does. The socket goes last: by it a daemon knows the
+    files as its own when a removal that failed is tried again.
     """
     number = number or _number(name)
     own = (agent_path(number), checkpoint_path(number), environment_path(number))

@@ -84,7 +84,7 @@ def newest(name: str) -> JobResult | None:
 
 
 def every() -> list[JobResult]:
-    """All results that are kept, none where the directory is missing. Raises Refused where it is not to be trusted."""
+    """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
     found = []
     for path in _all():
         try:
@@ -106,7 +106,7 @@ def damage() -> list[str]:
 
 
 def _all() -> list[str]:
-    """The paths of all results. Raises Refused where their directory is not to be trusted."""
+    """The paths of all results. Raises Refused if their directory is not to be trusted."""
     folder = directory()
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):
         return []
@@ -118,7 +118,7 @@ def _path(session_id: str, suffix: str) -> str:
 
 
 def output(result: JobResult) -> bytes:
-    """The output that a job's result kept, as it came from its terminal; empty where none was kept."""
+    """The output that a job's result kept, as it came from its terminal; empty if none was kept."""
     return paths.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
 
 
@@ -156,7 +156,7 @@ def command_json(
 ) -> RunResult:
     """A command that has ended as the JSON of `--run` and `--exec` shows it.
 
-    `facts`: the daemon's account of it. `output`: what it wrote; where that is not UTF-8, `output_base64` has it too.
+    `facts`: the daemon's account of it. `output`: what it wrote; if that is not UTF-8, `output_base64` has it too.
     """
     decoded = output.decode("utf-8", "replace")
     whole: RunResult = {
