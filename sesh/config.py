@@ -1,20 +1,6 @@
 """`~/.config/sesh/config.toml`: what the user has set, each with its default. Nothing in it keeps sesh from working.
 
-detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DETACH_KEY goes before
-replay_lines = 1000           # lines of scrollback that an attachment shows
-replay = "new"                # or "all": also lines that the terminal was shown before
-persist = true                # whether lost sessions can be read again
-pick = false                  # whether `sesh` alone opens the picker
-title = false                 # whether the window's title shows the session and what runs in it
-predict = "adaptive"          # keys of sessions on slow links before their echo: or "always", "never"
-quiet = "22:00-07:00"         # when nobody is told of a session that needs one; none by default
-keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
-[groups]
-web = ["@web1", "deploy@web2"]
-[remotes.box]
-via = "docker exec -i box"    # instead of ssh; its words as a shell would split them
-[hooks]                       # shell commands
-on_bell = "notify-send bell"  # and on_exit, on_notification, on_command_failed, on_waiting, on_failed, on_done
+docs/CONFIG.md shows such a file.
 """
 
 from __future__ import annotations
@@ -248,15 +234,15 @@ def load(path: str | None = None) -> Config:
 
 def quiet_span(text: str) -> tuple[int, int] | None:
     """The minutes of the day at which `22:00-07:00` begins and ends; None for what has another form."""
-    found = []
+    edges = []
     for part in text.split("-"):
         hours, colon, minutes = part.strip().partition(":")
         if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
             return None
-        found.append(int(hours) * 60 + int(minutes))
-    if len(found) != 2 or max(found) > 24 * 60:
+        edges.append(int(hours) * 60 + int(minutes))
+    if len(edges) != 2 or max(edges) > 24 * 60:
         return None
-    return found[0], found[1]
+    return edges[0], edges[1]
 
 
 def in_quiet_hours(text: str, minute: int) -> bool:

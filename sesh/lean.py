@@ -132,5 +132,5 @@ def system_call(number: int, *words: int) -> int:
         _flags_ = 1  # FUNCFLAG_CDECL
         _restype_ = Long
 
-    found = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
-    return int(found(number, *words))
+    function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
+    return int(function(number, *words))

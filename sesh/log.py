@@ -84,8 +84,8 @@ class FaultLog:
 
     def note(self, what: str, error: BaseException | None = None) -> None:
         """Adds one line, with the error's kind and the place where it was raised."""
-        stamp = moments.stamp()
-        self._lines.append(f"{stamp} {what}" if error is None else f"{stamp} {what}: {_describe(error)}")
+        described = "" if error is None else f": {type(error).__name__}: {error}{_innermost(error)}"
+        self._lines.append(f"{moments.stamp()} {what}{described}")
         write("daemon", what if error is None else f"{what}: {_place(error)}")
         if error is not None and self.on_fault is not None:
             self.on_fault(error)
@@ -107,13 +107,8 @@ class FaultLog:
         return list(self._lines)
 
 
-def _describe(error: BaseException) -> str:
-    """An exception in one line, with the innermost place in it."""
-    return f"{type(error).__name__}: {error}{_innermost(error)}"
-
-
 def _place(error: BaseException) -> str:
-    """The same without the exception's own words, which may be the user's; those of the system are not."""
+    """An exception in one line, without its own words, which may be the user's; those of the system are not."""
     system = f": {error.strerror}" if isinstance(error, OSError) else ""
     return f"{type(error).__name__}{system}{_innermost(error)}"
 

@@ -102,14 +102,14 @@ def differ_by_one(one: str, other: str) -> bool:
         return False
     if len(one) > len(other):
         one, other = other, one
-    at = 0
-    while at < len(one) and one[at] == other[at]:
-        at += 1
+    index = 0
+    while index < len(one) and one[index] == other[index]:
+        index += 1
     if len(one) == len(other):
-        replaced = one[at + 1 :] == other[at + 1 :] and not (one[at].isdigit() or other[at].isdigit())
-        swapped = one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
-        return replaced or (swapped and not one[at : at + 2].isdigit())
-    return one[at:] == other[at + 1 :] and not other[at].isdigit()
+        replaced = one[index + 1 :] == other[index + 1 :] and not (one[index].isdigit() or other[index].isdigit())
+        swapped = one[index : index + 2] == other[index : index + 2][::-1] and one[index + 2 :] == other[index + 2 :]
+        return replaced or (swapped and not one[index : index + 2].isdigit())
+    return one[index:] == other[index + 1 :] and not other[index].isdigit()
 
 
 def printable(word: str, limit: int = 80) -> str:

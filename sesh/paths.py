@@ -77,10 +77,10 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
     missing = [path]
     while not os.path.lexists(parent := os.path.dirname(missing[-1])):
         missing.append(parent)
-    for each in reversed(missing):
+    for folder in reversed(missing):
         try:
-            os.mkdir(each, PRIVATE)
-            os.chmod(each, PRIVATE)  # the umask may have taken more than it should
+            os.mkdir(folder, PRIVATE)
+            os.chmod(folder, PRIVATE)  # the umask may have taken more than it should
         except FileExistsError:
             continue
     if not trusted(path, variable):
@@ -94,19 +94,19 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     not hold.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
     except OSError as error:
         message = f"cannot access {path}: {error.strerror}"
         raise Refused(f"{message}; set {variable} to a directory of yours") from error
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it points to")
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise Refused(f"{path} is not a directory; remove it, or set {variable} to a directory of yours")
-    if found.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}); set {variable} to a directory of yours")
-    mode = stat.S_IMODE(found.st_mode)
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); set {variable} to a directory of yours")
+    mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         fix = f"run: chmod 700 {path}" if _is_unshared(path, mode) else f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
@@ -132,16 +132,16 @@ def check_safe_path(path: str, variable: str) -> None:
             if entry == "..":
                 here = os.path.dirname(here)
                 continue
-            each = here if entry in ("", ".") else os.path.join(here, entry)
-            found = os.lstat(each)
-            _check_writers(each, found, variable)
-            if not stat.S_ISLNK(found.st_mode):
-                here = each
+            step = here if entry in ("", ".") else os.path.join(here, entry)
+            status = os.lstat(step)
+            _check_writers(step, status, variable)
+            if not stat.S_ISLNK(status.st_mode):
+                here = step
                 continue
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            target = os.readlink(each)
+            target = os.readlink(step)
             here = "/" if target[:1] == "/" else here
             left += reversed(target.split("/"))
     except (FileNotFoundError, NotADirectoryError):
@@ -150,16 +150,16 @@ def check_safe_path(path: str, variable: str) -> None:
         raise Refused(f"cannot access {path}: {error.strerror}; set {variable} to a directory of yours") from error
 
 
-def _check_writers(path: str, found: os.stat_result, variable: str) -> None:
+def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     """Raises Refused if a user other than root and the caller may change a directory, a link or a file."""
     elsewhere = f"set {variable} to a directory of yours"
-    if found.st_uid not in (0, os.geteuid()) and not is_unmapped(found.st_uid):
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}), who may change it; {elsewhere}")
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(found.st_mode)):
+    if status.st_uid not in (0, os.geteuid()) and not is_unmapped(status.st_uid):
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}), who may change it; {elsewhere}")
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
-    if mode & 0o002 or (mode & 0o020 and not _is_own_group(path, found.st_gid)):
-        fix = f"run: chmod go-w {path}" if found.st_uid == os.geteuid() else elsewhere
+    if mode & 0o002 or (mode & 0o020 and not _is_own_group(path, status.st_gid)):
+        fix = f"run: chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
@@ -183,7 +183,7 @@ def _is_alone_in(group: int) -> bool:
         listed = grp.getgrgid(group).gr_mem
     except KeyError:
         return False
-    members = {*listed, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == group)}
+    members = {*listed, *(account.pw_name for account in pwd.getpwall() if account.pw_gid == group)}
     return bool(members) and members <= own
 
 
@@ -196,13 +196,10 @@ def _is_unshared(path: str, mode: int) -> bool:
         return False
     try:
         with os.scandir(path) as entries:
-            return all(_is_private(entry.stat(follow_symlinks=False)) for entry in entries)
+            inner = [entry.stat(follow_symlinks=False) for entry in entries]
     except OSError:
         return False
-
-
-def _is_private(found: os.stat_result) -> bool:
-    return found.st_uid == os.geteuid() and (stat.S_ISLNK(found.st_mode) or not found.st_mode & 0o077)
+    return all(one.st_uid == os.geteuid() and (stat.S_ISLNK(one.st_mode) or not one.st_mode & 0o077) for one in inner)
 
 
 def check_file(path: str, kind: int) -> bool:
@@ -211,21 +208,21 @@ def check_file(path: str, kind: int) -> bool:
     Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
-    _check(path, found, kind)
+    _check(path, status, kind)
     return True
 
 
-def _check(path: str, found: os.stat_result, kind: int) -> None:
+def _check(path: str, status: os.stat_result, kind: int) -> None:
     what = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
-    if stat.S_IFMT(found.st_mode) != kind:
+    if stat.S_IFMT(status.st_mode) != kind:
         raise Refused(f"{path} is not {what} created by sesh; check it and move it away")
-    if found.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}); move it away")
-    if stat.S_IMODE(found.st_mode) != OWN:
-        raise Refused(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}; run: chmod 600 {path}")
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
+    if stat.S_IMODE(status.st_mode) != OWN:
+        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: chmod 600 {path}")
 
 
 def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
@@ -325,12 +322,12 @@ def names() -> list[str]:
     path = directory()
     if not trusted(path):
         return []
-    found = set()
+    sessions = set()
     for entry in os.listdir(path):
         name, suffix = os.path.splitext(entry)
         if suffix in (SOCKET, RECORD) and is_name(name):
-            found.add(name)
-    return sorted(found)
+            sessions.add(name)
+    return sorted(sessions)
 
 
 class reachable:  # noqa: N801 (a context manager named as what it gives)
@@ -532,7 +529,7 @@ def remember(name: str, host: str | None = None) -> None:
     entry = name if host is None else f"@{host} {name}"
     kept = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
     try:
-        write_whole(recent_path(), "".join(f"{each}\n" for each in kept).encode())
+        write_whole(recent_path(), "".join(f"{entry}\n" for entry in kept).encode())
     except OSError:
         return
 

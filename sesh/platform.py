@@ -51,7 +51,7 @@ def is_unmapped(uid: int) -> bool:
     """
     if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
-    ranges = [[int(each) for each in line.split()] for line in _read("/proc/self/uid_map").splitlines()]
+    ranges = [[int(number) for number in line.split()] for line in _read("/proc/self/uid_map").splitlines()]
     return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
 
 
@@ -83,13 +83,8 @@ def read_proc(path: str, most: int | None = None) -> bytes:
         os.close(descriptor)
 
 
-def _ps(*words: str) -> str:
-    """What `ps` prints, for systems without /proc; empty if it fails."""
-    return _printed("ps", *words)
-
-
 def _printed(*words: str, timeout: float | None = None) -> str:
-    """What a program of the system prints on stdout. Raises OSError, subprocess.TimeoutExpired."""
+    """What a program prints on stdout, as `ps` on systems without /proc. Raises OSError, subprocess.TimeoutExpired."""
     import subprocess
 
     from sesh import programs
@@ -116,7 +111,7 @@ def start_time(pid: int) -> str:
     if LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
-    return _ps("-o", "lstart=", "-p", str(pid)).strip()
+    return _printed("ps", "-o", "lstart=", "-p", str(pid)).strip()
 
 
 def controlling_tty() -> int:
@@ -127,7 +122,7 @@ def controlling_tty() -> int:
     if LINUX:
         fields = stat_of("self")
         return int(fields[4]) if len(fields) > 4 else 0
-    name = _ps("-o", "tty=", "-p", str(os.getpid())).strip()
+    name = _printed("ps", "-o", "tty=", "-p", str(os.getpid())).strip()
     try:
         return device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
     except OSError:
@@ -166,7 +161,7 @@ def command_of(pid: int) -> list[str]:
     if LINUX:
         words = _read(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
-    return _ps("-o", "args=", "-p", str(pid)).split()
+    return _printed("ps", "-o", "args=", "-p", str(pid)).split()
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
@@ -180,7 +175,7 @@ def command_of_group(group: int, shell: int) -> list[str]:
         children = _read(f"/proc/{shell}/task/{shell}/children").split()[:_MOST_CHILDREN]
         members = [int(pid) for pid in children if stat_of(int(pid))[2:3] == [str(group)]]
     else:
-        rows = [line.split() for line in _ps("-axo", "pid=,pgid=").splitlines()]
+        rows = [line.split() for line in _printed("ps", "-axo", "pid=,pgid=").splitlines()]
         members = [int(row[0]) for row in rows if row[1:] == [str(group)]]
     return next(filter(None, map(command_of, members)), [])
 
@@ -248,9 +243,9 @@ def _overwrite(address: int, data: bytes) -> None:
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """The caller's own processes, dead ones left out: (pid, parent's pid, the words that it was started with)."""
     if not LINUX:
-        rows = [line.split(None, 2) for line in _ps("-xo", "pid=,ppid=,args=").splitlines()]
+        rows = [line.split(None, 2) for line in _printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
-    found = []
+    processes = []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal():
             continue
@@ -261,8 +256,8 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
             continue  # it ended just now
         fields = stat_of(entry)
         if len(fields) > 1 and fields[0] not in "ZX":
-            found.append((int(entry), int(fields[1]), command_of(int(entry))))
-    return found
+            processes.append((int(entry), int(fields[1]), command_of(int(entry))))
+    return processes
 
 
 def listening() -> dict[str, str]:
@@ -270,12 +265,12 @@ def listening() -> dict[str, str]:
 
     Empty if the kernel does not tell. Several may have listened at one path, one after the other.
     """
-    found = {}
+    sockets = {}
     for line in _read("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
         words = line.split(None, 7)
         if len(words) == 8 and int(words[3], 16) & _SO_ACCEPTCON and words[7][:1] == "/":
-            found[f"socket:[{words[6]}]"] = words[7]
-    return found
+            sockets[f"socket:[{words[6]}]"] = words[7]
+    return sockets
 
 
 def network_filesystem(path: str) -> str:
@@ -313,7 +308,7 @@ def groups_of_session(leader: int) -> list[int]:
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
                     groups.add(int(fields[2]))
         return sorted(groups, key=lambda group: (group != leader, group))
-    for line in _ps("-axo", "pid=,pgid=,stat=").splitlines():
+    for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
         pid, group, state = line.split()[:3]
         if state[0] == "Z":
             continue

@@ -53,7 +53,7 @@ class Connection:
     far = False
     """Whether a host is at the other end, whose text is not to be trusted."""
     says_begun = True
-    """Whether what is between here and the daemon passes on that a request has begun, whatever its asker does."""
+    """Whether BEGUN reaches this side even if the asker has given up."""
     given_up = False
     """Whether nothing more is asked for over it (`give_up`)."""
     led = True
@@ -70,11 +70,12 @@ class Connection:
         """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
         self.begun = -1
         """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
-        self._decoder = protocol.Decoder()
+        self.decoder = protocol.Decoder()
+        """It holds what has come of an unfinished frame."""
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
         self._overdue: float | None = None
-        """The deadline past which there was a read: one is allowed, for what has come in time."""
+        """A deadline that has passed once: one more read is allowed, for what came in time."""
 
     def __enter__(self) -> Connection:
         return self
@@ -89,7 +90,7 @@ class Connection:
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """What leads to the person's screen, empty if there is none; None if it leads nowhere on the host."""
+        """DISPLAY and WAYLAND_DISPLAY for the session; None over a link."""
         return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
 
     def close(self) -> None:
@@ -152,7 +153,7 @@ class Connection:
             raise Unreachable("the session's daemon closed the connection") from error
         if not data:
             raise Unreachable("the session's daemon closed the connection")
-        self._frames += self._decoder.feed(data)
+        self._frames += self.decoder.feed(data)
         return True
 
     def gone(self) -> bool:
@@ -194,11 +195,6 @@ class Connection:
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
         """Has `receive` give these frames first: they were taken before their time."""
         self._frames = [*frames, *self._frames]
-
-    @property
-    def decoder(self) -> protocol.Decoder:
-        """The decoder, with what has come of an unfinished frame."""
-        return self._decoder
 
     def message(self, kind: int, payload: bytes) -> Any:
         """What a frame of the other side's says, of the type that its kind has in `schema`. Raises ProtocolError."""

@@ -41,9 +41,9 @@ def encodable(thing: Any) -> Any:
     if isinstance(thing, str):
         return thing if thing.isascii() else _encodable(thing)
     if isinstance(thing, dict):
-        return {encodable(key): encodable(each) for key, each in thing.items()}
+        return {encodable(key): encodable(item) for key, item in thing.items()}
     if isinstance(thing, (list, tuple)):
-        return [encodable(each) for each in thing]
+        return [encodable(item) for item in thing]
     return thing
 
 
@@ -156,8 +156,8 @@ def columns(text: str) -> int:
         return len(text)
     from wcwidth import wcswidth
 
-    found: int = wcswidth(text)
-    return found if found >= 0 else sum(_each(text))
+    width: int = wcswidth(text)
+    return width if width >= 0 else sum(_each(text))
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:

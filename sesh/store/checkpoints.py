@@ -37,13 +37,11 @@ def write(number: str, header: CheckpointHeader, data: bytes) -> None:
     paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
 
 
-def read(number: object) -> tuple[CheckpointHeader, bytes] | None:
-    """The checkpoint of a session, None if there is none. Raises Refused for a foreign file, and a damaged one."""
-    return _read(number, LARGEST)
+def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
+    """The checkpoint of a session with at least its first `most` bytes, None if there is none.
 
-
-def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
-    """The same with at most so many bytes, and some more."""
+    Raises Refused for a foreign file, and a damaged one.
+    """
     if not is_id(number):
         return None
     path = records.checkpoint_path(number)
@@ -51,17 +49,17 @@ def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
     if content is None:
         return None
     first, _, data = content.partition(b"\n")
-    found: CheckpointHeader = files.parse(path, first, _FIELDS)
-    return (found, data) if found.get("format") == FORMAT else None
+    header: CheckpointHeader = files.parse(path, first, _FIELDS)
+    return (header, data) if header.get("format") == FORMAT else None
 
 
 def header(number: object) -> CheckpointHeader:
     """What a checkpoint says of itself; empty if there is none that can be read."""
     try:
-        found = _read(number, 0)
+        checkpoint = read(number, 0)
     except Refused:
         return {}
-    return found[0] if found is not None else {}
+    return checkpoint[0] if checkpoint is not None else {}
 
 
 def remove(number: str) -> None:
@@ -79,23 +77,23 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
     try:
         model = header["model"]
         born, size = _sides(*model["born"]), _sides(*model["size"])
-        resizes = [(at, _sides(*each)) for at, *each in model["resizes"]]
+        resizes = [(position, _sides(*sides)) for position, *sides in model["resizes"]]
         if model["position"] != 0 or model["emulator"] is not None:
             raise ValueError("not from the beginning")
-        made, fed = Emulator(*born), 0
-        for at, each in resizes:
-            if at > len(data):
+        terminal, fed = Emulator(*born), 0
+        for position, sides in resizes:
+            if position > len(data):
                 break
-            if at > fed:
-                made.feed(data[fed:at])
-                fed = at
-            made.resize(*each)
-        made.feed(data[fed:])
-        if (made.columns, made.rows) != size:
-            made.resize(*size)
+            if position > fed:
+                terminal.feed(data[fed:position])
+                fed = position
+            terminal.resize(*sides)
+        terminal.feed(data[fed:])
+        if (terminal.columns, terminal.rows) != size:
+            terminal.resize(*size)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
-    return made
+    return terminal
 
 
 def _sides(columns: int, rows: int) -> tuple[int, int]:

@@ -85,13 +85,13 @@ def newest(name: str) -> JobResult | None:
 
 def every() -> list[JobResult]:
     """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
-    found = []
+    results = []
     for path in _all():
         try:
-            found.append(_read(path))
+            results.append(_read(path))
         except Refused:
             continue  # `damage` names it
-    return [result for result in found if result is not None]
+    return [result for result in results if result is not None]
 
 
 def damage() -> list[str]:
