@@ -10,17 +10,7 @@ import time
 
 from sesh import gate, paths, platform, protocol
 from sesh.about import __version__
-from sesh.errors import (
-    ExitCode,
-    Lost,
-    ProtocolError,
-    Refused,
-    TimedOut,
-    Unknown,
-    Unreachable,
-    rebuild,
-    silent_daemon,
-)
+from sesh.errors import ExitCode, Lost, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_daemon
 from sesh.lean import socket
 
 TYPE_CHECKING = False
