@@ -68,7 +68,7 @@ class SeshError(Exception):
     """The word for programs."""
     exit_code: int = ExitCode.FAILED
     answered = False
-    """Whether the other side of a connection said so, as against the connection itself."""
+    """Whether the other side of a connection answered it; False if the connection failed."""
     host: str | None = None
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:

@@ -20,7 +20,7 @@ def stamp(moment: float | None = None) -> str:
 
 
 def exact_stamp(moment: float) -> str:
-    """The same to the millisecond, as events have it."""
+    """Seconds since the epoch as RFC 3339 in UTC, to the millisecond, as events have it."""
     whole, part = divmod(int(moment * 1000), 1000)
     return f"{stamp(whole)[:-1]}.{part:03d}Z"
 

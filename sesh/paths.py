@@ -164,9 +164,9 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
 
 
 def _is_own_group(path: str, group: int) -> bool:
-    """Whether the bits of a group that may write stand for nobody but the caller and root, and no ACL names others.
+    """Whether a group that may write has no members but the caller and root, and no ACL names others.
 
-    So it is where each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
+    It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
     """
     if group not in _own_groups:
         _own_groups[group] = _is_alone_in(group)
@@ -174,7 +174,7 @@ def _is_own_group(path: str, group: int) -> bool:
 
 
 def _is_alone_in(group: int) -> bool:
-    """Whether group(5) and passwd(5) put no account into a group but the caller's and root's, and one of these."""
+    """Whether a group has members by group(5) and passwd(5), and they are the caller and root at most."""
     import grp
     import pwd
 
@@ -188,9 +188,9 @@ def _is_alone_in(group: int) -> bool:
 
 
 def _is_unshared(path: str, mode: int) -> bool:
-    """Whether a directory may be closed to others: what is in it is closed to them already, and it is no place of all.
+    """Whether a directory may be closed to others: all in it is closed to them already, and nobody else needs it.
 
-    Such are the root, what lies in it, the home directory, and whatever has the sticky bit, as /tmp.
+    Others need what lies in the root, the home directory, and whatever has the sticky bit, as /tmp.
     """
     if mode & stat.S_ISVTX or os.path.dirname(path) == "/" or os.path.realpath(path) == os.path.realpath(home()):
         return False

@@ -31,7 +31,7 @@ _SYSTEMD = "/run/systemd/system"
 
 
 def peer_pid(peer: socket.socket) -> int:
-    """The process at the other end of a Unix socket, of a listening one that which began to listen. Linux only."""
+    """The process at the other end of a Unix socket; of a listening one, who called listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
 
 
@@ -45,9 +45,9 @@ def peer_uid(peer: socket.socket) -> int:
 
 
 def is_unmapped(uid: int) -> bool:
-    """Whether a file's owner is nobody of this user namespace, as root is in a container without it; Linux only.
+    """Whether a uid stands for users that this user namespace does not map, as root in some containers; Linux only.
 
-    Whoever that is has the overflow uid there: user_namespaces(7). Where that one is mapped it is a user like others.
+    They all have the overflow uid (user_namespaces(7)), which is a user like others if the namespace maps it.
     """
     if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
@@ -357,7 +357,7 @@ def _known(path: str) -> str:
 
 
 def give_back() -> None:
-    """Gives memory that the process holds for nothing back to the system (malloc_trim(3), if there is one)."""
+    """Gives unused memory of the process back to the system (malloc_trim(3), if there is one)."""
     import ctypes
 
     try:

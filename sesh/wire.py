@@ -47,7 +47,7 @@ class Connection:
     given_up = False
     """Whether nothing more is asked for over it (`give_up`)."""
     led = True
-    """Whether a session's daemon is at the other end, as against a bridge that may lead to one."""
+    """Whether a session's daemon is at the other end; False for a bridge that has not led to one yet."""
     keepalive: Keepalive | None = None
     """With one, a link pings the other side, and raises Lost if it broke, as against the session's end."""
     session_id = session_name = ""
@@ -94,7 +94,7 @@ class Connection:
                 continue  # it is closed even so, and nothing that was sent depends on it
 
     def broken(self) -> bool:
-        """Whether what ended was the way to the daemon, which may be found again, and not the daemon itself."""
+        """Whether the link ended, which may be opened again, and not the daemon."""
         return False
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
@@ -151,10 +151,10 @@ class Connection:
         return hung_up(self.inbound)
 
     def begin(self, request: int) -> bool:
-        """Says that a request is going to be carried out, for the side that does it; whether it still is to be.
+        """Sends BEGUN for a request; whether to carry it out, that is, whether the asker is still there.
 
-        Who gives up shuts its end down first, and looks for BEGUN then (`give_up`): either it is seen to have gone, or
-        it sees that the request has begun. Raises Unreachable.
+        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees
+        the other. Raises Unreachable.
         """
         if self.gone():
             return False

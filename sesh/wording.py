@@ -27,7 +27,7 @@ def plain(chosen: object, keep: str = "") -> str:
 
 
 def blanked(text: str) -> str:
-    """The same text with a blank in the place of each control."""
+    """Text with a blank in place of each control."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -37,7 +37,7 @@ def one_line(message: str) -> str:
 
 
 def encodable(thing: Any) -> Any:
-    """The same value with every string in it encodable."""
+    """A value whose strings can all be encoded as UTF-8."""
     if isinstance(thing, str):
         return thing if thing.isascii() else _encodable(thing)
     if isinstance(thing, dict):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
-    from sesh.shapes import Check, Shape
+    from sesh.shapes import Shape
 
     Progress = Callable[[str, int, int], None]
 
@@ -294,14 +294,8 @@ class _Deploy:
         return parser.done
 
 
-def _step(_check: Check, value: object) -> str:
-    """The shape of a step."""
-    if isinstance(value, str) and value in STEPS:
-        return value
-    raise shapes.Malformed("is no step")
-
-
-_FAILED = shapes.table({"step": _step, "reason": shapes.line, "stderr": shapes.text}, ("step", "reason", "stderr"))
+_STEP = shapes.choice(*STEPS)
+_FAILED = shapes.table({"step": _STEP, "reason": shapes.line, "stderr": shapes.text}, ("step", "reason", "stderr"))
 _PLACE = shapes.table({"path": shapes.line}, ("path",))
 _FOUND = shapes.table({"path": shapes.line, "whole": shapes.flag, "program": shapes.line}, ("path", "whole", "program"))
 """What unpack.py answers: why it failed; where the version lies; that, and what is there already."""
@@ -315,7 +309,7 @@ class _AnswerParser:
 
     def __init__(self, token: str, shape: Shape, begin: Callable[[str], None]) -> None:
         self._token, self._begin = f"{token} ".encode(), begin
-        self._shape = shapes.table({"step": _step, "failed": _FAILED, "done": shape})
+        self._shape = shapes.table({"step": _STEP, "failed": _FAILED, "done": shape})
         self._rest = b""
         self.failed: Failure | None = None
         self.done: Found | None = None
