@@ -93,7 +93,8 @@ def log(event: str, **fields: object) -> None:
     A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
     """
     if event in _FAULTS or fields.get("reason") == "lost":
-        write("link", f"{event} {lean.to_json(fields, ascii_only=True)}")
+        facts = {key: value for key, value in fields.items() if key != "stderr"}  # what a program printed
+        write("link", f"{event} {lean.to_json(facts, ascii_only=True)}")
     name = path()
     if not wanted() and not _prepare(name):
         return
