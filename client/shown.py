@@ -11,7 +11,8 @@ import time
 
 from sesh import moments, paths, platform
 from sesh.errors import Refused
-from sesh.store import shapes
+from sesh.names import is_id
+from sesh.shapes import exact_natural, fits, moment
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
@@ -48,7 +49,7 @@ class Shown:
 
     def leave(self, host: str | None, session: str, position: int) -> None:
         """Remember that the terminal leaves a session, having shown its output up to `position`."""
-        if not shapes.identifier(session):
+        if not is_id(session):
             return
         self._left.pop((host or _HERE, session), None)
         self._left[host or _HERE, session] = (position, int(time.time()))
@@ -69,10 +70,10 @@ class Shown:
             content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
-                session, position, moment, *host = line.split()
-                if not (shapes.identifier(session) and shapes.natural(int(position)) and shapes.moment(int(moment))):
+                session, position, seconds, *host = line.split()
+                if not (is_id(session) and fits(exact_natural, int(position)) and fits(moment, int(seconds))):
                     return {}
-                left[host[0] if host else _HERE, session] = (int(position), int(moment))
+                left[host[0] if host else _HERE, session] = (int(position), int(seconds))
             return left
         except (Refused, OSError, ValueError):
             return {}

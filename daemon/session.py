@@ -15,8 +15,8 @@ from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
 from sesh.daemon.screen.model import Model
 from sesh.errors import SIGNAL_BASE
-from sesh.fault_log import FaultLog
 from sesh.lean import deque
+from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import stamp
 from sesh.wording import plain

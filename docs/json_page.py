@@ -40,7 +40,7 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--export": (schema.Layout,),
     "--import": (printed.PrintedImport,),
     "--sweep": (schema.Swept,),
-    "--doctor": (printed.PrintedFindings,),
+    "--doctor": (printed.PrintedFindings, printed.PrintedReport),
     "--shell-init": (printed.PrintedScript,),
     "--deploy": (printed.PrintedHosts,),
     "--upgrade": (printed.PrintedHosts,),

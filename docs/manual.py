@@ -51,6 +51,7 @@ _VARIABLES = (
     ("SESH_DETACH_KEY", "The detach key: C-\\, C-b d (two keys), or none."),
     ("SESH_JSON", "1: as if you gave --json with every verb."),
     ("SESH_DEBUG", "1: show tracebacks for internal errors."),
+    ("SESH_LOG", "A file for what goes wrong in daemons, links and commands. See --doctor --report."),
     ("SESH_EVENT_LOG", "A file for remote events, as JSON Lines. See --events --log."),
     ("SESH_NO_SYNC", "1: push no files before a session starts on another host."),
     ("SESH_SSH, SESH_IDENTITY, SESH_PROXYJUMP", "The ssh program (ssh or autossh), a key file, hosts to go through."),

@@ -25,6 +25,7 @@ import os
 from sesh import lean, moments, paths, wording
 from sesh.about import CALLED
 from sesh.errors import Refused
+from sesh.log import write
 from sesh.names import printable
 from sesh.remote import known
 
@@ -41,6 +42,8 @@ _MAX_SIZE = 1 << 20
 """Bytes of the default log at which it is rotated; one older file is kept."""
 _LARGEST = 64 << 20
 """Bytes; ours is cut at far less, but SESH_EVENT_LOG may name another one."""
+_FAULTS = ("deploy_failed", "sync_path_failed", "tool_missing")
+"""Events that the log of what goes wrong gets too, as links that are lost."""
 _warned: set[str] = set()
 
 
@@ -51,7 +54,7 @@ def wanted() -> bool:
 
 def path() -> str:
     """The path of the log: `SESH_EVENT_LOG`, else a file beside the known remotes."""
-    return os.environ.get("SESH_EVENT_LOG") or os.path.join(os.path.dirname(known.directory()), "events.jsonl")
+    return os.environ.get("SESH_EVENT_LOG") or os.path.join(paths.state_directory(), "events.jsonl")
 
 
 def paths_of() -> list[str]:
@@ -89,6 +92,9 @@ def log(event: str, **fields: object) -> None:
 
     A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
     """
+    if event in _FAULTS or fields.get("reason") == "lost":
+        facts = {key: value for key, value in fields.items() if key != "stderr"}  # what a program printed
+        write("link", f"{event} {lean.to_json(facts, ascii_only=True)}")
     name = path()
     if not wanted() and not _prepare(name):
         return
@@ -96,16 +102,8 @@ def log(event: str, **fields: object) -> None:
     line = lean.to_json({"ts": stamp, "event": event, **fields}) + "\n"
     # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-    # O_NONBLOCK: a FIFO that nobody reads must not block the session.
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-    if not wanted():
-        flags |= os.O_NOFOLLOW  # one that the user has named may be /dev/stderr
     try:
-        descriptor = os.open(name, flags, paths.OWN)
-        try:
-            os.write(descriptor, data)
-        finally:
-            os.close(descriptor)
+        paths.append(name, data, through_links=wanted())  # one that the user has named may be /dev/stderr
     except OSError as error:
         if wanted() and name not in _warned:
             _warned.add(name)

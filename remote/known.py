@@ -14,8 +14,8 @@ from sesh import lean, moments, paths
 from sesh.errors import InvalidHost, Refused
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
-from sesh.store import shapes
-from sesh.store.shapes import every, has, line, number, table, text, truth, under_any_key, words
+from sesh.shapes import flag, items, keys, loose, mapping, number, system_line, system_text
+from sesh.store import files
 from sesh.wording import plain
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     from sesh.remote.ssh.destination import Destination
+    from sesh.shapes import Fields
 
     class RemoteRecord(TypedDict, total=False):
         """The file of a remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
@@ -52,14 +53,14 @@ _LARGEST = 4 << 20
 _HEAD = 1 << 10
 """Bytes of a file of names beside its rows."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
-_SHAPES: dict[str, shapes.Shape] = {
+_FIELDS: dict[str, Fields] = {
     _RECORD: {
-        "word": line, "key": text, "user": line, "hostname": line, "port": line, "first_used": line, "last_used": line,
-        "version": line, "asks": truth, "round_trip": number,
+        **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
+        "asks": flag, "round_trip": number,
     },
     _FAILED: {},
-    _NAMES: {"sessions": every(table)},
-    SYNCED: {"paths": under_any_key(has({"digest": text, "young": words, "content": text}))},
+    _NAMES: {"sessions": items(loose({}))},
+    SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
 }  # fmt: skip
 """The shape of each file, by its suffix."""
 _writing = Lock()
@@ -87,9 +88,7 @@ class KnownRemote:
 
 def directory() -> str:
     """The directory of the records; it is neither created nor checked here."""
-    configured = os.environ.get("XDG_STATE_HOME", "")
-    state = configured if os.path.isabs(configured) else paths.expanded("~/.local/state")
-    return os.path.join(state, "sesh", "remotes")
+    return os.path.join(paths.state_directory(), "remotes")
 
 
 def exist() -> bool:
@@ -273,7 +272,7 @@ def damage() -> list[str]:
 
 def _content(path: str) -> Any:
     """Return the content of one of these files. Raises Refused if it cannot be believed."""
-    return shapes.read(path, _SHAPES.get(os.path.splitext(path)[1], {}), _LARGEST)
+    return files.read(path, _FIELDS.get(os.path.splitext(path)[1], {}), _LARGEST)
 
 
 def _is_record(path: str, remote: KnownRemote) -> bool:

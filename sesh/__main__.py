@@ -84,6 +84,12 @@ def _report(cause: BaseException, argv: list[str]) -> int:
     else:
         words, _ = parser.divided(argv)
         error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
+    if os.environ.get("SESH_LOG"):
+        from sesh import log
+        from sesh.cli.verbs import VERBS
+
+        verbs = [word for word in argv if word[:2] == "--" and any(verb.name == word for verb in VERBS)]
+        log.write_error(" ".join(["command", *verbs[:1]]), cause)
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
         import traceback
 

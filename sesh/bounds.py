@@ -29,7 +29,7 @@ def is_integer(value: object, low: int = 0, high: int = MOST) -> TypeGuard[int]:
 
 
 def clamped(value: object, low: int, high: int, default: int) -> int:
-    """`value` moved within these bounds; `default` where it is no integer."""
+    """`value` moved within these bounds; `default` if it is no integer."""
     return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
 
 
@@ -48,9 +48,14 @@ def clamp_size(columns: object, rows: object, width: object = 0, height: object 
     )
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether `value` is a number, finite or not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def is_seconds(value: object) -> TypeGuard[float]:
     """Whether `value` is a time: 0 or more, and not without end."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST
+    return is_number(value) and 0 <= value < LONGEST
 
 
 def is_decimal(word: str) -> bool:
@@ -59,7 +64,7 @@ def is_decimal(word: str) -> bool:
 
 
 def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
-    """The seconds of an option, None where it is not given. Raises UsageError for what is not a positive number."""
+    """The seconds of an option, None if it is not given. Raises UsageError for what is not a positive number."""
     if word is None:
         return None
     try:
@@ -72,14 +77,14 @@ def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
 
 
 def integer(value: object, what: str, low: int = 0, high: int = MOST) -> int:
-    """`value` itself. Raises UsageError where it is no integer within bounds; `what` it is, for the message."""
+    """`value` itself. Raises UsageError if it is no integer within bounds; `what` it is, for the message."""
     if not is_integer(value, low, high):
         raise UsageError(f"{what} must be an integer, {low} or more")
     return value
 
 
 def seconds(value: object, what: str) -> float:
-    """`value` as a time. Raises UsageError where it is none; `what` it is, for the message."""
+    """`value` as a time. Raises UsageError if it is none; `what` it is, for the message."""
     if not is_seconds(value):
         raise UsageError(f"{what} must be a number of seconds")
     return float(value)

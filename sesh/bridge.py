@@ -20,15 +20,15 @@ import os
 import select
 import signal
 
-from sesh import bounds, gate, paths, protocol, wire
+from sesh import bounds, gate, log, paths, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
-from sesh.names import printable
+from sesh.names import LONGEST_ID, is_id, printable
 from sesh.ops import child
 from sesh.reach import arguments, calls, find
 from sesh.reach.caller import Caller, Question
 from sesh.reach.origin import Origin
-from sesh.store import records, results, shapes
+from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ def _leads(op: str) -> bool:
 
 def _refusal(number: int, error: Exception) -> bytes:
     if not isinstance(error, SeshError):
+        log.write_error("link", error)
         error = InternalError(f"internal error, {type(error).__name__}: {error}")
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
@@ -275,8 +276,8 @@ def _by_id(session_id: str, called: str = "") -> tuple[str, wire.Connection] | N
 def _checked_id(value: object) -> str:
     """The id of a session in a request, empty if there is none. Raises UsageError for what is none."""
     session_id = str(value or "")
-    if session_id and not shapes.identifier(session_id):
-        raise UsageError(f"the id of a session is letters and digits, {shapes.LONGEST_ID} at the most")
+    if session_id and not is_id(session_id):
+        raise UsageError(f"the id of a session is letters and digits, {LONGEST_ID} at the most")
     return session_id
 
 
@@ -314,7 +315,7 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     frames, outbound = os.pipe()
 
     def run() -> int:
-        _op(caller, number, op, data, lambda frame: child.write_all(outbound, frame))
+        _op(caller, number, op, data, lambda frame: paths.write_all(outbound, frame))
         return 0
 
     running = child.fork(run, directory=paths.home(), keep=outbound)

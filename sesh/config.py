@@ -1,20 +1,6 @@
 """`~/.config/sesh/config.toml`: what the user has set, each with its default. Nothing in it keeps sesh from working.
 
-detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DETACH_KEY goes before
-replay_lines = 1000           # lines of scrollback that an attachment shows
-replay = "new"                # or "all": also lines that the terminal was shown before
-persist = true                # whether lost sessions can be read again
-pick = false                  # whether `sesh` alone opens the picker
-title = false                 # whether the window's title shows the session and what runs in it
-predict = "adaptive"          # keys of sessions on slow links before their echo: or "always", "never"
-quiet = "22:00-07:00"         # when nobody is told of a session that needs one; none by default
-keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
-[groups]
-web = ["@web1", "deploy@web2"]
-[remotes.box]
-via = "docker exec -i box"    # instead of ssh; its words as a shell would split them
-[hooks]                       # shell commands
-on_bell = "notify-send bell"  # and on_exit, on_notification, on_command_failed, on_waiting, on_failed, on_done
+docs/CONFIG.md shows such a file.
 """
 
 from __future__ import annotations
@@ -24,11 +10,13 @@ import os
 from sesh import paths, wording
 from sesh.errors import InvalidHost, Refused
 from sesh.names import check_host, printable
+from sesh.shapes import Malformed, choice, fits, flag, system_text, text, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sesh.shapes import Check, Shape
     from sesh.toml_positions import Path, Place
 
 REPLAY_LINES = 1_000
@@ -37,17 +25,42 @@ LARGEST = 1 << 20
 """Bytes of the file."""
 KEEP = ("failed", "always", "never")
 PREDICT = ("adaptive", "always", "never")
-KEYS = (
-    "detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "predict", "quiet", "groups", "remotes",
-    "hooks",
-)  # fmt: skip
 HOOKS = (
     "on_bell", "on_exit", "on_notification", "on_command_failed", "on_waiting", "on_failed", "on_done",
 )  # fmt: skip
 
 
+def _detach_key(check: Check, value: object) -> str:
+    keys = text(check, value)
+    if 1 <= len(keys.split()) <= 2 and keys.isprintable():
+        return keys
+    raise Malformed("is not one or two keys")
+
+
+def _quiet_hours(check: Check, value: object) -> str:
+    hours = text(check, value)
+    if hours and quiet_span(hours) is None:
+        raise Malformed("is not a span of time")
+    return hours
+
+
+_SINGLE: dict[str, tuple[Shape, str]] = {
+    "detach_key": (_detach_key, 'one or two keys in quotes, such as "C-b d", or "none"'),
+    "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
+    "replay": (choice("new", "all"), '"new" or "all"'),
+    "persist": (flag, "true or false"),
+    "keep": (choice(*KEEP), f"one of {', '.join(KEEP)}, in quotes"),
+    "pick": (flag, "true or false"),
+    "title": (flag, "true or false"),
+    "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
+    "quiet": (_quiet_hours, 'two times of day in quotes, such as "22:00-07:00"'),
+}
+"""Settings of one value, with what they must be."""
+KEYS = (*_SINGLE, "groups", "remotes", "hooks")
+
+
 def directory() -> str:
-    """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
+    """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
     return os.path.dirname(paths.settings_file())
 
 
@@ -74,17 +87,18 @@ class ConfigWarning:
 class Config:
     """The settings as they hold.
 
-    `detach_key`: empty where none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
+    `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
     was attached: those that failed, all (but for shells that were left with 0), none.
     `predict`: whether attachments to other hosts show keys before their echo. `quiet`: when nobody is told
-    that a session needs somebody (see `in_quiet_hours`). `warnings`: what was not taken.
+    that a session needs somebody (see `in_quiet_hours`). `given`: the names of those that the file
+    has; `warnings`: what was not taken of it.
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "quiet", "remotes",
-        "replay", "replay_lines", "title", "warnings",
+        "_places", "detach_key", "given", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "quiet",
+        "remotes", "replay", "replay_lines", "title", "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -101,6 +115,7 @@ class Config:
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
+        self.given: list[str] = []
         self.warnings: list[ConfigWarning] = []
         self._places: dict[Path, Place] = {}
 
@@ -118,68 +133,24 @@ class Config:
     def take(self, tables: Mapping[str, object], places: dict[Path, Place]) -> None:
         """Takes all that is right, and warns of the rest."""
         self._places = places
+        self.given = [key for key in tables if key in KEYS]
         for key, value in tables.items():
-            if key not in KEYS:
+            if key in _SINGLE:
+                shape, expected = _SINGLE[key]
+                if fits(shape, value):
+                    setattr(self, key, value)
+                else:
+                    self.warn(f"{key} must be {expected}", key)
+            elif key not in KEYS:
                 self._unknown(KEYS, key)
-            elif key in ("groups", "remotes", "hooks") and not isinstance(value, dict):
-                self.warn(f"{key} must be a table: write [{key}]", key)
-            else:
+            elif isinstance(value, dict):
                 getattr(self, f"_take_{key}")(value)
+            else:
+                self.warn(f"{key} must be a table: write [{key}]", key)
         self.warnings.sort(key=lambda warning: (warning.line, warning.column))
 
     def _unknown(self, known: tuple[str, ...], *key: str) -> None:
         self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(known)}", *key)
-
-    def _take_detach_key(self, value: object) -> None:
-        if isinstance(value, str) and 1 <= len(value.split()) <= 2 and value.isprintable():
-            self.detach_key = value
-        else:
-            self.warn('detach_key must be one or two keys in quotes, such as "C-b d", or "none"', "detach_key")
-
-    def _take_replay_lines(self, value: object) -> None:
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_REPLAY_LINES:
-            self.replay_lines = value
-        else:
-            self.warn(f"replay_lines must be a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
-
-    def _take_replay(self, value: object) -> None:
-        if value in ("new", "all"):
-            self.replay = str(value)
-        else:
-            self.warn('replay must be "new" or "all"', "replay")
-
-    def _take_persist(self, value: object) -> None:
-        self._take_flag("persist", value)
-
-    def _take_pick(self, value: object) -> None:
-        self._take_flag("pick", value)
-
-    def _take_title(self, value: object) -> None:
-        self._take_flag("title", value)
-
-    def _take_flag(self, key: str, value: object) -> None:
-        if isinstance(value, bool):
-            setattr(self, key, value)
-        else:
-            self.warn(f"{key} must be true or false", key)
-
-    def _take_keep(self, value: object) -> None:
-        self._take_choice("keep", KEEP, value)
-
-    def _take_predict(self, value: object) -> None:
-        self._take_choice("predict", PREDICT, value)
-
-    def _take_quiet(self, value: object) -> None:
-        if isinstance(value, str) and (not value or quiet_span(value) is not None):
-            self.quiet = value
-        else:
-            self.warn('quiet must be two times of day in quotes, such as "22:00-07:00"', "quiet")
-
-    def _take_choice(self, key: str, choices: tuple[str, ...], value: object) -> None:
-        if value in choices:
-            setattr(self, key, value)
-        else:
-            self.warn(f"{key} must be one of {', '.join(choices)}, in quotes", key)
 
     def _take_groups(self, value: dict[str, object]) -> None:
         for name, members in value.items():
@@ -213,7 +184,7 @@ class Config:
         for name, source in value.items():
             if name not in HOOKS:
                 self._unknown(HOOKS, "hooks", name)
-            elif isinstance(source, str) and source.strip() and "\0" not in source:
+            elif isinstance(source, str) and source.strip() and fits(system_text, source):
                 self.hooks[name] = source
             else:
                 self.warn(f"{name} must be a shell command in quotes", "hooks", name)
@@ -228,18 +199,14 @@ class Config:
 
 
 def load(path: str | None = None) -> Config:
-    """The settings of the file, or the defaults where there is none. Never raises for what the file holds."""
+    """The settings of the file, or the defaults if there is none. Never raises for what the file holds."""
     config = Config(path or paths.settings_file())
     try:
-        os.stat(config.path)
-    except (FileNotFoundError, NotADirectoryError):
-        return config  # nothing else is loaded for it
-    except OSError as error:
-        config.warn(f"cannot be read: {error.strerror}; using the defaults")
-        return config
-    try:
+        os.stat(config.path)  # without a file, nothing else is looked at or loaded
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
         text = paths.read_regular(config.path, LARGEST).decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return config
     except Refused as error:
         config.warn(f"not read: {error}")
         return config
@@ -267,15 +234,15 @@ def load(path: str | None = None) -> Config:
 
 def quiet_span(text: str) -> tuple[int, int] | None:
     """The minutes of the day at which `22:00-07:00` begins and ends; None for what has another form."""
-    found = []
+    edges = []
     for part in text.split("-"):
         hours, colon, minutes = part.strip().partition(":")
         if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
             return None
-        found.append(int(hours) * 60 + int(minutes))
-    if len(found) != 2 or max(found) > 24 * 60:
+        edges.append(int(hours) * 60 + int(minutes))
+    if len(edges) != 2 or max(edges) > 24 * 60:
         return None
-    return found[0], found[1]
+    return edges[0], edges[1]
 
 
 def in_quiet_hours(text: str, minute: int) -> bool:
@@ -288,7 +255,7 @@ def in_quiet_hours(text: str, minute: int) -> bool:
 
 
 def _split(command: object) -> list[str]:
-    """The words of a command; none where it is not a command."""
+    """The words of a command; none if it is not a command."""
     import shlex
 
     if not isinstance(command, str) or "\0" in command:

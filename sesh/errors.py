@@ -60,7 +60,7 @@ SIGNAL_BASE = 128
 class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
-    `message` says what happened; `hint`, where there is one, what to do about it. Both write a command of sesh as
+    `message` says what happened; `hint`, if there is one, what to do about it. Both write a command of sesh as
     `$sesh --verb …`; `host` is the one that such a command has to name where the error is shown, None for no other.
     """
 
@@ -68,7 +68,7 @@ class SeshError(Exception):
     """The word for programs."""
     exit_code: int = ExitCode.FAILED
     answered = False
-    """Whether the other side of a connection said so, as against the connection itself."""
+    """Whether the other side of a connection answered it; False if the connection failed."""
     host: str | None = None
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
@@ -83,7 +83,7 @@ class SeshError(Exception):
         return self.line()
 
     def line(self, host: str | None = None) -> str:
-        """The whole error in one line; `host` stands in where the error names none itself."""
+        """The whole error in one line; `host` stands in if the error names none itself."""
         return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
 
     def facts(self) -> ErrorFacts:
@@ -98,7 +98,7 @@ class SeshError(Exception):
 
 
 class NamingHost:
-    """Errors that leave this context name a host, where they name none yet; None names none."""
+    """Errors that leave this context name a host, if they name none yet; None names none."""
 
     __slots__ = ("_host",)
 
@@ -195,7 +195,7 @@ class Interrupted(SeshError):
 
 
 class CannotStart(SeshError):
-    """The program of a new session could not be started: 127 where there is none, 126 where it cannot be executed."""
+    """The program of a new session could not be started: 127 if there is none, 126 if it cannot be executed."""
 
     code = "not_found"
     exit_code = ExitCode.COMMAND_NOT_FOUND

@@ -45,7 +45,7 @@ class Keepalive:
 class Backoff:
     """The pauses before the attempts to open a link again: 0.25 s, 0.5, … up to 10, and up to a quarter more by chance.
 
-    They begin anew with a link that has stood for `STOOD` seconds: where links die at once the pauses go on growing.
+    They begin anew with a link that has stood for `STOOD` seconds: if links die at once the pauses go on growing.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """CPython's C accelerators, taken from the private modules behind `json`, `signal`, `socket` and `collections`.
 
 The public modules wrap these in Python code (enum, functools, re, typing) that takes longer to load than the rest of an
-attachment. Code on the way to a session, and in a daemon, imports these names from here; where a private module is
+attachment. Code on the way to a session, and in a daemon, imports these names from here; if a private module is
 missing, its public one stands in. All other code imports the public modules.
 
 Millions of instructions until a process is ready (valgrind, CPython 3.11 on x86-64, started with -IS; the interpreter
@@ -119,7 +119,7 @@ def sha1(data: bytes) -> str:
 
 
 def system_call(number: int, *words: int) -> int:
-    """What syscall(2) returns; -1 also where this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
+    """What syscall(2) returns; -1 also if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
     try:
         import _ctypes
     except ImportError:
@@ -132,5 +132,5 @@ def system_call(number: int, *words: int) -> int:
         _flags_ = 1  # FUNCFLAG_CDECL
         _restype_ = Long
 
-    found = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
-    return int(found(number, *words))
+    function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
+    return int(function(number, *words))

@@ -20,7 +20,7 @@ def stamp(moment: float | None = None) -> str:
 
 
 def exact_stamp(moment: float) -> str:
-    """The same to the millisecond, as events have it."""
+    """Seconds since the epoch as RFC 3339 in UTC, to the millisecond, as events have it."""
     whole, part = divmod(int(moment * 1000), 1000)
     return f"{stamp(whole)[:-1]}.{part:03d}Z"
 
@@ -37,10 +37,10 @@ def seconds(moment: object) -> float | None:
         year -= month <= 2
         of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
         days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
-        found = days * _DAY + int(hour) * _HOUR + int(minute) * _MINUTE + float(second)
+        total = days * _DAY + int(hour) * _HOUR + int(minute) * _MINUTE + float(second)
     except (ValueError, OverflowError):
         return None
-    return found if abs(found) < _END_OF_TIME else None
+    return total if abs(total) < _END_OF_TIME else None
 
 
 def local(moment: float) -> str:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from sesh.errors import InvalidHost, InvalidName, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
 LONGEST_NAME = 64
 """Bytes; a name is a file name, and its socket's path must fit the platform's limit in any directory."""
+
+LONGEST_ID = 64
 
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FIRST = _ALPHANUMERIC | {"_"}
@@ -20,10 +26,15 @@ def is_name(word: str) -> bool:
     return 0 < len(word) <= LONGEST_NAME and word[0] in _FIRST and _REST.issuperset(word)
 
 
-def check_name(word: str) -> str:
-    """`word` itself where it may name a session.
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether `value` may be the id of a session, which is part of file names: letters and digits, not many."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
-    Raises InvalidName, with the rule, where it may not.
+
+def check_name(word: str) -> str:
+    """`word` itself if it may name a session.
+
+    Raises InvalidName, with the rule, if it may not.
     """
     if is_name(word):
         return word
@@ -37,7 +48,7 @@ def check_name(word: str) -> str:
 
 
 def check_host(word: str) -> str:
-    """`word` itself where it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
+    """`word` itself if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
 
     Raises InvalidHost for anything that ssh or a shell could read as something else.
     """
@@ -91,14 +102,14 @@ def differ_by_one(one: str, other: str) -> bool:
         return False
     if len(one) > len(other):
         one, other = other, one
-    at = 0
-    while at < len(one) and one[at] == other[at]:
-        at += 1
+    index = 0
+    while index < len(one) and one[index] == other[index]:
+        index += 1
     if len(one) == len(other):
-        replaced = one[at + 1 :] == other[at + 1 :] and not (one[at].isdigit() or other[at].isdigit())
-        swapped = one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
-        return replaced or (swapped and not one[at : at + 2].isdigit())
-    return one[at:] == other[at + 1 :] and not other[at].isdigit()
+        replaced = one[index + 1 :] == other[index + 1 :] and not (one[index].isdigit() or other[index].isdigit())
+        swapped = one[index : index + 2] == other[index : index + 2][::-1] and one[index + 2 :] == other[index + 2 :]
+        return replaced or (swapped and not one[index : index + 2].isdigit())
+    return one[index:] == other[index + 1 :] and not other[index].isdigit()
 
 
 def printable(word: str, limit: int = 80) -> str:

@@ -33,7 +33,7 @@ TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def home() -> str:
-    """The user's home directory: `HOME`, else, where that is empty or no whole path, the one of passwd(5)."""
+    """The user's home directory: `HOME`, else, if that is empty or no whole path, the one of passwd(5)."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
@@ -57,7 +57,7 @@ def directory() -> str:
 
 
 def ready_directory() -> str:
-    """The directory of the sessions, made with mode 0700 where it is missing. Raises Refused as `trusted` does."""
+    """The directory of the sessions, made with mode 0700 if it is missing. Raises Refused as `trusted` does."""
     path = directory()
     try:
         make_private(path)
@@ -67,7 +67,7 @@ def ready_directory() -> str:
 
 
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
-    """Makes a directory of mode 0700 where it is not there, and those above it that are missing.
+    """Makes a directory of mode 0700 if it is not there, and those above it that are missing.
 
     Raises OSError, and Refused as `trusted` does: what would not be safe is not made.
     """
@@ -77,10 +77,10 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
     missing = [path]
     while not os.path.lexists(parent := os.path.dirname(missing[-1])):
         missing.append(parent)
-    for each in reversed(missing):
+    for folder in reversed(missing):
         try:
-            os.mkdir(each, PRIVATE)
-            os.chmod(each, PRIVATE)  # the umask may have taken more than it should
+            os.mkdir(folder, PRIVATE)
+            os.chmod(folder, PRIVATE)  # the umask may have taken more than it should
         except FileExistsError:
             continue
     if not trusted(path, variable):
@@ -90,23 +90,23 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     """Whether the directory is there, a real one, the caller's own and private, and no other user can exchange it.
 
-    `variable`: what names it in the environment. Raises Refused, with the fix, where it is there and one of these does
+    `variable`: what names it in the environment. Raises Refused, with the fix, if it is there and one of these does
     not hold.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
     except OSError as error:
         message = f"cannot access {path}: {error.strerror}"
         raise Refused(f"{message}; set {variable} to a directory of yours") from error
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it points to")
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise Refused(f"{path} is not a directory; remove it, or set {variable} to a directory of yours")
-    if found.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}); set {variable} to a directory of yours")
-    mode = stat.S_IMODE(found.st_mode)
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); set {variable} to a directory of yours")
+    mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         fix = f"run: chmod 700 {path}" if _is_unshared(path, mode) else f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
@@ -117,7 +117,7 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
 
 
 def check_safe_path(path: str, variable: str) -> None:
-    """Raises Refused, with the fix, where another user can put something else in the place that a path leads to.
+    """Raises Refused, with the fix, if another user can put something else in the place that a path leads to.
 
     From the root on, each directory, each link on the way and what it leads to, and `path` itself must belong to root
     or to the caller, and must not be writable by others; a directory with the sticky bit may be, for in it nobody
@@ -132,16 +132,16 @@ def check_safe_path(path: str, variable: str) -> None:
             if entry == "..":
                 here = os.path.dirname(here)
                 continue
-            each = here if entry in ("", ".") else os.path.join(here, entry)
-            found = os.lstat(each)
-            _check_writers(each, found, variable)
-            if not stat.S_ISLNK(found.st_mode):
-                here = each
+            step = here if entry in ("", ".") else os.path.join(here, entry)
+            status = os.lstat(step)
+            _check_writers(step, status, variable)
+            if not stat.S_ISLNK(status.st_mode):
+                here = step
                 continue
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            target = os.readlink(each)
+            target = os.readlink(step)
             here = "/" if target[:1] == "/" else here
             left += reversed(target.split("/"))
     except (FileNotFoundError, NotADirectoryError):
@@ -150,23 +150,23 @@ def check_safe_path(path: str, variable: str) -> None:
         raise Refused(f"cannot access {path}: {error.strerror}; set {variable} to a directory of yours") from error
 
 
-def _check_writers(path: str, found: os.stat_result, variable: str) -> None:
-    """Raises Refused where a user other than root and the caller may change a directory, a link or a file."""
+def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
+    """Raises Refused if a user other than root and the caller may change a directory, a link or a file."""
     elsewhere = f"set {variable} to a directory of yours"
-    if found.st_uid not in (0, os.geteuid()) and not is_unmapped(found.st_uid):
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}), who may change it; {elsewhere}")
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(found.st_mode)):
+    if status.st_uid not in (0, os.geteuid()) and not is_unmapped(status.st_uid):
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}), who may change it; {elsewhere}")
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
-    if mode & 0o002 or (mode & 0o020 and not _is_own_group(path, found.st_gid)):
-        fix = f"run: chmod go-w {path}" if found.st_uid == os.geteuid() else elsewhere
+    if mode & 0o002 or (mode & 0o020 and not _is_own_group(path, status.st_gid)):
+        fix = f"run: chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
 def _is_own_group(path: str, group: int) -> bool:
-    """Whether the bits of a group that may write stand for nobody but the caller and root, and no ACL names others.
+    """Whether a group that may write has no members but the caller and root, and no ACL names others.
 
-    So it is where each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
+    It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
     """
     if group not in _own_groups:
         _own_groups[group] = _is_alone_in(group)
@@ -174,7 +174,7 @@ def _is_own_group(path: str, group: int) -> bool:
 
 
 def _is_alone_in(group: int) -> bool:
-    """Whether group(5) and passwd(5) put no account into a group but the caller's and root's, and one of these."""
+    """Whether a group has members by group(5) and passwd(5), and they are the caller and root at most."""
     import grp
     import pwd
 
@@ -183,55 +183,52 @@ def _is_alone_in(group: int) -> bool:
         listed = grp.getgrgid(group).gr_mem
     except KeyError:
         return False
-    members = {*listed, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == group)}
+    members = {*listed, *(account.pw_name for account in pwd.getpwall() if account.pw_gid == group)}
     return bool(members) and members <= own
 
 
 def _is_unshared(path: str, mode: int) -> bool:
-    """Whether a directory may be closed to others: what is in it is closed to them already, and it is no place of all.
+    """Whether a directory may be closed to others: all in it is closed to them already, and nobody else needs it.
 
-    Such are the root, what lies in it, the home directory, and whatever has the sticky bit, as /tmp.
+    Others need what lies in the root, the home directory, and whatever has the sticky bit, as /tmp.
     """
     if mode & stat.S_ISVTX or os.path.dirname(path) == "/" or os.path.realpath(path) == os.path.realpath(home()):
         return False
     try:
         with os.scandir(path) as entries:
-            return all(_is_private(entry.stat(follow_symlinks=False)) for entry in entries)
+            inner = [entry.stat(follow_symlinks=False) for entry in entries]
     except OSError:
         return False
-
-
-def _is_private(found: os.stat_result) -> bool:
-    return found.st_uid == os.geteuid() and (stat.S_ISLNK(found.st_mode) or not found.st_mode & 0o077)
+    return all(one.st_uid == os.geteuid() and (stat.S_ISLNK(one.st_mode) or not one.st_mode & 0o077) for one in inner)
 
 
 def check_file(path: str, kind: int) -> bool:
     """Whether a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of ours is there.
 
-    Raises Refused, with the fix, where something is there that is of another kind, not the caller's, or not 0600.
+    Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
-    _check(path, found, kind)
+    _check(path, status, kind)
     return True
 
 
-def _check(path: str, found: os.stat_result, kind: int) -> None:
+def _check(path: str, status: os.stat_result, kind: int) -> None:
     what = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
-    if stat.S_IFMT(found.st_mode) != kind:
+    if stat.S_IFMT(status.st_mode) != kind:
         raise Refused(f"{path} is not {what} created by sesh; check it and move it away")
-    if found.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}); move it away")
-    if stat.S_IMODE(found.st_mode) != OWN:
-        raise Refused(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}; run: chmod 600 {path}")
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
+    if stat.S_IMODE(status.st_mode) != OWN:
+        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: chmod 600 {path}")
 
 
 def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
-    """The content of a file of sesh's own; None where it is not there. No link is followed, and nothing waited for.
+    """The content of a file of sesh's own; None if it is not there. No link is followed, and nothing waited for.
 
-    `largest`: bytes; of a larger one, where it need not be `whole`, so many are returned. Raises Refused, with the fix,
+    `largest`: bytes; of a larger one, if it need not be `whole`, so many are returned. Raises Refused, with the fix,
     for what `check_file` refuses, and for what cannot be read.
     """
     if not check_file(path, stat.S_IFREG):
@@ -268,7 +265,7 @@ def read_regular(path: str, largest: int) -> bytes:
 
 
 def _content(descriptor: int, largest: int, *, whole: bool) -> bytes:
-    """The content of a file, at most `largest` bytes. Raises OSError where there are more and `whole` is wanted."""
+    """The content of a file, at most `largest` bytes. Raises OSError if there are more and `whole` is wanted."""
     content = b""
     while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
         content += data
@@ -293,9 +290,18 @@ def record_path(name: str) -> str:
 
 
 def settings_file() -> str:
-    """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
-    named = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(named if os.path.isabs(named) else os.path.join(home(), ".config"), "sesh", "config.toml")
+    """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
+    return os.path.join(_own_directory("XDG_CONFIG_HOME", ".config"), "config.toml")
+
+
+def state_directory() -> str:
+    """For what sesh knows of other hosts: `sesh` in `XDG_STATE_HOME`, if that is absolute, else in `~/.local/state`."""
+    return _own_directory("XDG_STATE_HOME", ".local/state")
+
+
+def _own_directory(variable: str, below_home: str) -> str:
+    named = os.environ.get(variable, "")
+    return os.path.join(named if os.path.isabs(named) else os.path.join(home(), below_home), "sesh")
 
 
 def recent_path() -> str:
@@ -309,23 +315,23 @@ def zygote_directory() -> str:
 
 
 def names() -> list[str]:
-    """The names that have a record or a socket, sorted; none where the directory is missing. Raises Refused.
+    """The names that have a record or a socket, sorted; none if the directory is missing. Raises Refused.
 
     A file whose name cannot be a session name is not a session.
     """
     path = directory()
     if not trusted(path):
         return []
-    found = set()
+    sessions = set()
     for entry in os.listdir(path):
         name, suffix = os.path.splitext(entry)
         if suffix in (SOCKET, RECORD) and is_name(name):
-            found.add(name)
-    return sorted(found)
+            sessions.add(name)
+    return sorted(sessions)
 
 
 class reachable:  # noqa: N801 (a context manager named as what it gives)
-    """An address for a socket in `folder`, also where its path is over the limit of `sun_path`.
+    """An address for a socket in `folder`, also if its path is over the limit of `sun_path`.
 
     On Linux a long path goes through the directory's descriptor in /proc; elsewhere the process steps into the
     directory.
@@ -421,7 +427,7 @@ def held(path: str) -> bool:
 
 
 def remedy(error: OSError) -> str:
-    """What to do where the directory of sessions cannot be written to; empty where that is not what is wrong."""
+    """What to do if the directory of sessions cannot be written to; empty if that is not what is wrong."""
     if error.errno == errno.EROFS:
         return "set SESH_DIR to a directory that you can write to"
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -454,9 +460,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
     descriptor = os.open(temporary, flags, OWN)
     try:
         os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write_all(descriptor, data)
         if durable:
             os.fsync(descriptor)
         os.replace(temporary, path)
@@ -467,6 +471,30 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
         os.close(descriptor)
     if durable:
         sync(os.path.dirname(path))
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Writes all of `data` into a descriptor that blocks, or takes it whole. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def append(path: str, data: bytes, largest: int | None = None, *, through_links: bool = False) -> None:
+    """Adds to a file in a single write, so that processes may share it; it is made with mode 0600. Raises OSError.
+
+    `largest`: nothing is added to a file of so many bytes, nor to one that is no regular file of the caller's.
+    """
+    # O_NONBLOCK: a FIFO that nobody reads must not block.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    descriptor = os.open(path, flags if through_links else flags | os.O_NOFOLLOW, OWN)
+    try:
+        status = os.fstat(descriptor)
+        own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        if largest is None or (own and status.st_size < largest):
+            os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 def is_abandoned(path: str) -> bool:
@@ -501,13 +529,13 @@ def remember(name: str, host: str | None = None) -> None:
     entry = name if host is None else f"@{host} {name}"
     kept = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
     try:
-        write_whole(recent_path(), "".join(f"{each}\n" for each in kept).encode())
+        write_whole(recent_path(), "".join(f"{entry}\n" for entry in kept).encode())
     except OSError:
         return
 
 
 def recent() -> list[str]:
-    """The sessions attached last, the newest first; none where the note of them cannot be read."""
+    """The sessions attached last, the newest first; none if the note of them cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):

@@ -27,11 +27,11 @@ _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
 _SYSTEMD = "/run/systemd/system"
-"""There where systemd runs the machine: sd_booted(3)."""
+"""It is there if systemd runs the machine: sd_booted(3)."""
 
 
 def peer_pid(peer: socket.socket) -> int:
-    """The process at the other end of a Unix socket, of a listening one that which began to listen. Linux only."""
+    """The process at the other end of a Unix socket; of a listening one, who called listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
 
 
@@ -45,13 +45,13 @@ def peer_uid(peer: socket.socket) -> int:
 
 
 def is_unmapped(uid: int) -> bool:
-    """Whether a file's owner is nobody of this user namespace, as root is in a container without it; Linux only.
+    """Whether a uid stands for users that this user namespace does not map, as root in some containers; Linux only.
 
-    Whoever that is has the overflow uid there: user_namespaces(7). Where that one is mapped it is a user like others.
+    They all have the overflow uid (user_namespaces(7)), which is a user like others if the namespace maps it.
     """
     if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
-    ranges = [[int(each) for each in line.split()] for line in _read("/proc/self/uid_map").splitlines()]
+    ranges = [[int(number) for number in line.split()] for line in _read("/proc/self/uid_map").splitlines()]
     return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
 
 
@@ -64,7 +64,7 @@ def has_acl(path: str) -> bool:
 
 
 def _read(path: str, most: int | None = None) -> bytes:
-    """What a file of /proc holds, its first `most` bytes; empty where it is not there or not ours to read."""
+    """What a file of /proc holds, its first `most` bytes; empty if it is not there or not ours to read."""
     try:
         return read_proc(path, most)
     except OSError:
@@ -83,13 +83,8 @@ def read_proc(path: str, most: int | None = None) -> bytes:
         os.close(descriptor)
 
 
-def _ps(*words: str) -> str:
-    """What `ps` prints, for systems without /proc; empty where it fails."""
-    return _printed("ps", *words)
-
-
 def _printed(*words: str, timeout: float | None = None) -> str:
-    """What a program of the system prints on stdout. Raises OSError, subprocess.TimeoutExpired."""
+    """What a program prints on stdout, as `ps` on systems without /proc. Raises OSError, subprocess.TimeoutExpired."""
     import subprocess
 
     from sesh import programs
@@ -102,7 +97,7 @@ def _printed(*words: str, timeout: float | None = None) -> str:
 def stat_of(pid: int | str) -> list[str]:
     """The fields of /proc/PID/stat from the third on, the state; the name before may hold blanks and parentheses.
 
-    Empty where there is no such process. A thread is `PID/task/TID`.
+    Empty if there is no such process. A thread is `PID/task/TID`.
     """
     return _fields(_read(f"/proc/{pid}/stat"))
 
@@ -112,22 +107,22 @@ def _fields(content: bytes) -> list[str]:
 
 
 def start_time(pid: int) -> str:
-    """When a process began, as a word to compare: a pid used again has another. Empty where it does not live."""
+    """When a process began, as a word to compare: a pid used again has another. Empty if it does not live."""
     if LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
-    return _ps("-o", "lstart=", "-p", str(pid)).strip()
+    return _printed("ps", "-o", "lstart=", "-p", str(pid)).strip()
 
 
 def controlling_tty() -> int:
-    """The device number of the caller's controlling terminal, 0 where it has none.
+    """The device number of the caller's controlling terminal, 0 if it has none.
 
     On Linux it is the kernel's own encoding (`tty_nr` of proc(5)); compare with `device_number`.
     """
     if LINUX:
         fields = stat_of("self")
         return int(fields[4]) if len(fields) > 4 else 0
-    name = _ps("-o", "tty=", "-p", str(os.getpid())).strip()
+    name = _printed("ps", "-o", "tty=", "-p", str(os.getpid())).strip()
     try:
         return device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
     except OSError:
@@ -166,11 +161,11 @@ def command_of(pid: int) -> list[str]:
     if LINUX:
         words = _read(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
-    return _ps("-o", "args=", "-p", str(pid)).split()
+    return _printed("ps", "-o", "args=", "-p", str(pid)).split()
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
-    """The words of a process group's leader; where it has ended before the others, those of the first that goes on.
+    """The words of a process group's leader; if it has ended before the others, those of the first that goes on.
 
     `shell`: the process whose children the group's are. A pipe's first command is often the first to end.
     """
@@ -180,7 +175,7 @@ def command_of_group(group: int, shell: int) -> list[str]:
         children = _read(f"/proc/{shell}/task/{shell}/children").split()[:_MOST_CHILDREN]
         members = [int(pid) for pid in children if stat_of(int(pid))[2:3] == [str(group)]]
     else:
-        rows = [line.split() for line in _ps("-axo", "pid=,pgid=").splitlines()]
+        rows = [line.split() for line in _printed("ps", "-axo", "pid=,pgid=").splitlines()]
         members = [int(row[0]) for row in rows if row[1:] == [str(group)]]
     return next(filter(None, map(command_of, members)), [])
 
@@ -209,7 +204,7 @@ def set_process_title(text: str) -> None:
 def _argument_memory() -> tuple[int, int]:
     """Where the words that this process was started with lie in its memory, and how many bytes they take.
 
-    Raises ValueError where that is unknown.
+    Raises ValueError if that is unknown.
     """
     if LINUX:
         fields = stat_of("self")
@@ -232,7 +227,7 @@ def _argument_memory() -> tuple[int, int]:
 
 
 def _overwrite(address: int, data: bytes) -> None:
-    """Writes into this process's memory; through /proc where there is one, for ctypes takes long to load."""
+    """Writes into this process's memory; through /proc if there is one, for ctypes takes long to load."""
     try:
         memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -248,9 +243,9 @@ def _overwrite(address: int, data: bytes) -> None:
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """The caller's own processes, dead ones left out: (pid, parent's pid, the words that it was started with)."""
     if not LINUX:
-        rows = [line.split(None, 2) for line in _ps("-xo", "pid=,ppid=,args=").splitlines()]
+        rows = [line.split(None, 2) for line in _printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
-    found = []
+    processes = []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal():
             continue
@@ -261,21 +256,21 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
             continue  # it ended just now
         fields = stat_of(entry)
         if len(fields) > 1 and fields[0] not in "ZX":
-            found.append((int(entry), int(fields[1]), command_of(int(entry))))
-    return found
+            processes.append((int(entry), int(fields[1]), command_of(int(entry))))
+    return processes
 
 
 def listening() -> dict[str, str]:
     """The paths of the Unix sockets that a process listens on, by the words that /proc/PID/fd shows for them.
 
-    Empty where the kernel does not tell. Several may have listened at one path, one after the other.
+    Empty if the kernel does not tell. Several may have listened at one path, one after the other.
     """
-    found = {}
+    sockets = {}
     for line in _read("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
         words = line.split(None, 7)
         if len(words) == 8 and int(words[3], 16) & _SO_ACCEPTCON and words[7][:1] == "/":
-            found[f"socket:[{words[6]}]"] = words[7]
-    return found
+            sockets[f"socket:[{words[6]}]"] = words[7]
+    return sockets
 
 
 def network_filesystem(path: str) -> str:
@@ -299,7 +294,7 @@ def groups_of_session(leader: int) -> list[int]:
     """The process groups of the session that `leader` leads, its own first, dead ones left out.
 
     A shell has to hear of its end before its job: otherwise it goes on with the next command of its line. Its number is
-    the lowest only as long as those of processes have not begun again. Raises OSError where the system does not say: no
+    the lowest only as long as those of processes have not begun again. Raises OSError if the system does not say: no
     process must be taken for a dead one because no descriptor is left to look at it.
     """
     groups: set[int] = set()
@@ -313,7 +308,7 @@ def groups_of_session(leader: int) -> list[int]:
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
                     groups.add(int(fields[2]))
         return sorted(groups, key=lambda group: (group != leader, group))
-    for line in _ps("-axo", "pid=,pgid=,stat=").splitlines():
+    for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
         pid, group, state = line.split()[:3]
         if state[0] == "Z":
             continue
@@ -326,7 +321,7 @@ def groups_of_session(leader: int) -> list[int]:
 
 
 def boot_id() -> str:
-    """A word that changes with each start of the machine. Raises OSError where no descriptor is left to read it."""
+    """A word that changes with each start of the machine. Raises OSError if no descriptor is left to read it."""
     if LINUX:
         return _known("/proc/sys/kernel/random/boot_id")
     return _printed("sysctl", "-n", "kern.bootsessionuuid").strip()
@@ -348,13 +343,13 @@ def shutting_down() -> bool:
 def machine() -> str:
     """A word for this machine, to tell it from others that share the home directory.
 
-    Raises OSError where no descriptor is left to read it: with another word, its sessions would be another machine's.
+    Raises OSError if no descriptor is left to read it: with another word, its sessions would be another machine's.
     """
     return _known("/etc/machine-id") or os.uname().nodename
 
 
 def _known(path: str) -> str:
-    """A word that the system has in a file, empty where it has none. Raises OSError."""
+    """A word that the system has in a file, empty if it has none. Raises OSError."""
     try:
         return read_proc(path).decode("ascii", "replace").strip()
     except (FileNotFoundError, PermissionError):
@@ -362,7 +357,7 @@ def _known(path: str) -> str:
 
 
 def give_back() -> None:
-    """Gives memory that the process holds for nothing back to the system (malloc_trim(3), where there is one)."""
+    """Gives unused memory of the process back to the system (malloc_trim(3), if there is one)."""
     import ctypes
 
     try:
@@ -372,9 +367,9 @@ def give_back() -> None:
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal, 0 where unknown (ioctl_tty(2), TIOCGWINSZ).
+    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
 
-    Raises OSError where the descriptor is no terminal.
+    Raises OSError if the descriptor is no terminal.
     """
     import fcntl
     import termios
@@ -385,7 +380,7 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
 
 
 def watch_directory(path: str) -> int:
-    """A descriptor that becomes readable when a name appears in a directory (inotify); -1 where there is none."""
+    """A descriptor that becomes readable when a name appears in a directory (inotify); -1 if there is none."""
     if not LINUX:
         return -1
     import ctypes
@@ -408,7 +403,7 @@ _GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
 def keyring_and_io_priority() -> tuple[int, int]:
     """The session keyring (keyctl_get_keyring_ID(3)) and the I/O priority (ioprio_get(2)) of this process.
 
-    -1 where it cannot be known. No file in /proc tells of them.
+    -1 if it cannot be known. No file in /proc tells of them.
     """
     if not LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
         return -1, -1

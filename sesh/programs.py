@@ -28,7 +28,7 @@ def environment() -> dict[str, str]:
 
 
 def find(name: str) -> str | None:
-    """The path of a program by its name in that PATH, or by a path; None where it is not there."""
+    """The path of a program by its name in that PATH, or by a path; None if it is not there."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)

@@ -85,7 +85,7 @@ def header(kind: int, size: int) -> bytes:
 def frame(kind: int, payload: bytes = b"") -> bytes:
     """One whole frame.
 
-    Raises ValueError where the payload is over `LARGEST_PAYLOAD`: a fault of the caller's, never of its input.
+    Raises ValueError if the payload is over `LARGEST_PAYLOAD`: a fault of the caller's, never of its input.
     """
     if len(payload) > LARGEST_PAYLOAD:
         raise ValueError(f"a frame of {len(payload)} bytes")
@@ -109,7 +109,7 @@ def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[by
 
 
 def split_number(payload: bytes) -> tuple[int, bytes]:
-    """The number and the bytes of a numbered frame's payload. Raises ProtocolError where it is too short."""
+    """The number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
         raise ProtocolError("the other side sent a truncated frame")
     return int.from_bytes(payload[:8], "big"), payload[8:]
@@ -121,7 +121,7 @@ def echoed(number: int, position: int, flags: int) -> bytes:
 
 
 def split_echoed(payload: bytes) -> tuple[int, int, int]:
-    """Number, position and flags of an ECHOED. Raises ProtocolError where it is too short."""
+    """Number, position and flags of an ECHOED. Raises ProtocolError if it is too short."""
     if len(payload) < 17:
         raise ProtocolError("the other side sent a truncated frame")
     return int.from_bytes(payload[:8], "big"), int.from_bytes(payload[8:16], "big"), payload[16]
@@ -152,7 +152,7 @@ def encode(values: Mapping[str, object]) -> bytes:
 
 
 def parse(payload: bytes) -> dict[str, Any]:
-    """The JSON object of a payload. Raises ProtocolError where it is none."""
+    """The JSON object of a payload. Raises ProtocolError if it is none."""
     try:
         values = lean.parse_json(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
@@ -168,7 +168,7 @@ def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> by
 
 
 def split_size(payload: bytes) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height of a RESIZE. Raises ProtocolError where it is too short."""
+    """Columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
         raise ProtocolError("the other side sent a truncated size")
     columns, rows, width, height = (int.from_bytes(payload[at : at + 2], "big") for at in (0, 2, 4, 6))
@@ -197,7 +197,7 @@ class Decoder:
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that `data` completes, as (type, payload).
 
-        Raises ProtocolError where a length is over `LARGEST_PAYLOAD`; the decoder is of no use afterwards.
+        Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is of no use afterwards.
         """
         if self._buffer:  # a frame that comes in pieces is gathered, and put together once
             self._buffer += data

@@ -49,7 +49,7 @@ class QuitKey:
             signal.raise_signal(signal.SIGQUIT)
 
     def arm(self) -> None:
-        """From now on the key raises KeyboardInterrupt; at once where it was typed before."""
+        """From now on the key raises KeyboardInterrupt; at once if it was typed before."""
         self._armed = self._before is not None
         if self.typed:
             self._note()

@@ -579,6 +579,22 @@ class Finding(TypedDict):
     remedy: str | None
 
 
+class Report(TypedDict):
+    """What an issue needs. `settings`, `variables`: names of those that are set; `sessions`, `remotes`: how many."""
+
+    version: str
+    python: str
+    system: str
+    terminal: str
+    settings: list[str]
+    variables: list[str]
+    sessions: int
+    remotes: int
+    checks: list[Finding]
+    faults: list[str]
+    log: list[str]
+
+
 # -- the protocol
 
 

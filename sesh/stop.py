@@ -45,7 +45,7 @@ class Stop:
         return _By(self, way)
 
     def add(self, way: Way) -> None:
-        """The beginning of such a block."""
+        """Has `way` called by `stop`. Raises Interrupted if it was stopped before."""
         with self._lock:
             self.check()
             self._ways.append(way)
@@ -56,7 +56,7 @@ class Stop:
             raise Interrupted("stopped before it began")
 
     def remove(self, way: Way) -> None:
-        """The end of such a block."""
+        """Has `stop` no longer call `way`."""
         with self._lock:
             self._ways.remove(way)
 

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _END = " (at end of document)"
-_BLANK = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
-_BLANK_IN_LINE = re.compile(r"[ \t]*")
-_STRING = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}'
-    r"|'''.*?'{3,5}"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|'[^'\n]*'",
-    re.DOTALL,
+_TOKEN = re.compile(
+    r"""
+    \#[^\n]*                          # a comment
+    | (?P<word>
+        \"{3}(?:\\?.)*?(?:\"{3,5}|\Z)    # it ends: a text without an end would be looked through again and again
+        | '{3}.*?(?:'{3,5}|\Z)
+        | "(?:\\.|[^"\\\n])*"?
+        | '[^'\n]*'?
+        | [A-Za-z0-9_-]+
+      )
+    | [\[\]{}=,\n]
+    """,
+    re.DOTALL | re.VERBOSE,
 )
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_REST = re.compile(r"[^\n]*")
-_BARE_VALUE = re.compile(r"[^,\]}#\n]+")
 
 
 class Malformed(ValueError):
@@ -51,7 +53,7 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
         raise Malformed("nested too deeply", (1, 1)) from error
     except ValueError as error:
         raise _malformed(str(error), text) from error
-    return tables, _Walk(text).places
+    return tables, _places(text)
 
 
 def _reader() -> Callable[[str], dict[str, object]]:
@@ -65,82 +67,51 @@ def _reader() -> Callable[[str], dict[str, object]]:
 
 
 def _malformed(message: str, text: str) -> Malformed:
-    found = _AT.search(message)
-    if found:
-        return Malformed(message[: found.start()].rstrip(), (int(found[1]), int(found[2])))
+    if place := _AT.search(message):
+        return Malformed(message[: place.start()].rstrip(), (int(place[1]), int(place[2])))
     lines = text.split("\n")
     reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
     return Malformed(reason, (len(lines), len(lines[-1]) + 1))
 
 
-class _Walk:
-    """One way through a text that is known to be TOML."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text.replace("\r\n", "\n")
-        self.places: dict[Path, Place] = {}
-        self._at = 0
-        self._line, self._line_start = 1, 0
-        table: Path = ()
-        while not self._skip(_BLANK):
-            if self.text[self._at] == "[":
-                self._at += 2 if self.text.startswith("[[", self._at) else 1
-                table = self._key(())
-                self._skip(_REST)
-            else:
-                self._pair(table)
-
-    def _skip(self, pattern: re.Pattern[str]) -> bool:
-        """Passes what matches; whether that was all of the text."""
-        found = pattern.match(self.text, self._at)
-        self._at = found.end() if found else self._at
-        return self._at == len(self.text)
-
-    def _here(self) -> Place:
-        self._line += self.text.count("\n", self._line_start, self._at)
-        self._line_start = self.text.rfind("\n", 0, self._at) + 1
-        return self._line, self._at - self._line_start + 1
-
-    def _key(self, table: Path) -> Path:
-        """Passes a dotted key; its path."""
-        while True:
-            self._skip(_BLANK_IN_LINE)
-            place = self._here()
-            start = self._at
-            self._skip(_STRING if self.text[start] in "\"'" else _BARE_KEY)
-            table = (*table, _word(self.text[start : self._at]))
-            self.places.setdefault(table, place)
-            self._skip(_BLANK_IN_LINE)
-            if not self.text.startswith(".", self._at):
-                return table
-            self._at += 1
-
-    def _pair(self, table: Path) -> None:
-        key = self._key(table)
-        self._at += 1  # the equals sign
-        self._skip(_BLANK_IN_LINE)
-        self._value(key)
-
-    def _value(self, key: Path) -> None:
-        """Passes a value, noting the keys of inline tables in it."""
-        opened = self.text[self._at]
-        if opened in "\"'":
-            self._skip(_STRING)
-            return
-        if opened not in "[{":
-            self._skip(_BARE_VALUE)
-            return
-        self._at += 1
-        while not self._skip(_BLANK) and self.text[self._at] not in "]}":
-            if opened == "{":
-                self._pair(key)
-            else:
-                self._value(key)
-        self._at += 1
+def _places(text: str) -> dict[Path, Place]:
+    """The places of the keys in a text that is known to be TOML."""
+    places: dict[Path, Place] = {}
+    table: Path = ()
+    key: Path = ()
+    """The key that is read, or whose value is."""
+    in_key = True
+    opened: list[tuple[str, Path]] = []
+    """The brackets around a value, with the key that they are the value of."""
+    line, line_start = 1, 0
+    for match in _TOKEN.finditer(text):
+        mark = match[0]
+        if in_key and match["word"]:
+            key = (*key, _word(mark))
+            places.setdefault(key, (line, match.start() - line_start + 1))
+        elif mark == "\n" and not opened:
+            key, in_key = table, True
+        elif mark == "=":
+            in_key = False
+        elif mark == "[" and in_key:  # a header
+            key = ()
+        elif mark == "]" and in_key:
+            table, in_key = key, False
+        elif mark in ("[", "{"):
+            opened.append((mark, key))
+            in_key = mark == "{"
+        elif mark in ("]", "}") and opened:
+            _, key = opened.pop()
+            in_key = False
+        elif mark == ",":
+            bracket, key = opened[-1]
+            in_key = bracket == "{"
+        if "\n" in mark:
+            line, line_start = line + mark.count("\n"), match.start() + mark.rfind("\n") + 1
+    return places
 
 
-def _word(token: str) -> str:
-    """What a key's token spells."""
-    if token[:1] == '"' and "\\" in token:
-        return str(_reader()(f"key = {token}")["key"])
-    return token.strip("\"'") if token[:1] in "\"'" else token
+def _word(spelled: str) -> str:
+    if spelled[:1] == '"' and "\\" in spelled:
+        return str(_reader()(f"key = {spelled}")["key"])
+    return spelled.strip("\"'") if spelled[:1] in "\"'" else spelled

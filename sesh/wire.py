@@ -10,17 +10,7 @@ import time
 
 from sesh import gate, paths, platform, protocol
 from sesh.about import __version__
-from sesh.errors import (
-    ExitCode,
-    Lost,
-    ProtocolError,
-    Refused,
-    TimedOut,
-    Unknown,
-    Unreachable,
-    rebuild,
-    silent_daemon,
-)
+from sesh.errors import ExitCode, Lost, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_daemon
 from sesh.lean import socket
 
 TYPE_CHECKING = False
@@ -45,7 +35,7 @@ _ORDERLY = 1.0
 
 
 class Connection:
-    """Frames over a pair of descriptors, blocking, with a bound on each wait where one is given.
+    """Frames over a pair of descriptors, blocking, with a bound on each wait if one is given.
 
     It owns the descriptors (the same one twice for a socket) and is a context manager that closes them.
     """
@@ -53,11 +43,11 @@ class Connection:
     far = False
     """Whether a host is at the other end, whose text is not to be trusted."""
     says_begun = True
-    """Whether what is between here and the daemon passes on that a request has begun, whatever its asker does."""
+    """Whether BEGUN reaches this side even if the asker has given up."""
     given_up = False
     """Whether nothing more is asked for over it (`give_up`)."""
     led = True
-    """Whether a session's daemon is at the other end, as against a bridge that may lead to one."""
+    """Whether a session's daemon is at the other end; False for a bridge that has not led to one yet."""
     keepalive: Keepalive | None = None
     """With one, a link pings the other side, and raises Lost if it broke, as against the session's end."""
     session_id = session_name = ""
@@ -70,11 +60,12 @@ class Connection:
         """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
         self.begun = -1
         """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
-        self._decoder = protocol.Decoder()
+        self.decoder = protocol.Decoder()
+        """It holds what has come of an unfinished frame."""
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
         self._overdue: float | None = None
-        """The deadline past which there was a read: one is allowed, for what has come in time."""
+        """A deadline that has passed once: one more read is allowed, for what came in time."""
 
     def __enter__(self) -> Connection:
         return self
@@ -89,7 +80,7 @@ class Connection:
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """What leads to the person's screen, empty where there is none; None if it leads nowhere on the host."""
+        """DISPLAY and WAYLAND_DISPLAY for the session; None over a link."""
         return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
 
     def close(self) -> None:
@@ -103,11 +94,11 @@ class Connection:
                 continue  # it is closed even so, and nothing that was sent depends on it
 
     def broken(self) -> bool:
-        """Whether what ended was the way to the daemon, which may be found again, and not the daemon itself."""
+        """Whether the link ended, which may be opened again, and not the daemon."""
         return False
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`. Raises Unreachable where nobody reads, TimedOut past the deadline (monotonic)."""
+        """Writes all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
         view, overdue = memoryview(data), False
         while view:
             if deadline is not None:
@@ -126,7 +117,7 @@ class Connection:
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
 
-        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
+        Raises Unreachable if the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
         """
         while not self._frames:
             if deadline is not None:
@@ -142,7 +133,7 @@ class Connection:
     def read(self) -> bool:
         """Takes in what comes next, whole frames or not, for `leftovers`; False if nothing is there.
 
-        Raises Unreachable where the other side closed, ProtocolError.
+        Raises Unreachable if the other side closed, ProtocolError.
         """
         try:
             data = os.read(self.inbound, _READ)
@@ -152,7 +143,7 @@ class Connection:
             raise Unreachable("the session's daemon closed the connection") from error
         if not data:
             raise Unreachable("the session's daemon closed the connection")
-        self._frames += self._decoder.feed(data)
+        self._frames += self.decoder.feed(data)
         return True
 
     def gone(self) -> bool:
@@ -160,10 +151,10 @@ class Connection:
         return hung_up(self.inbound)
 
     def begin(self, request: int) -> bool:
-        """Says that a request is going to be carried out, for the side that does it; whether it still is to be.
+        """Sends BEGUN for a request; whether to carry it out, that is, whether the asker is still there.
 
-        Who gives up shuts its end down first, and looks for BEGUN then (`give_up`): either it is seen to have gone, or
-        it sees that the request has begun. Raises Unreachable.
+        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees
+        the other. Raises Unreachable.
         """
         if self.gone():
             return False
@@ -195,17 +186,12 @@ class Connection:
         """Has `receive` give these frames first: they were taken before their time."""
         self._frames = [*frames, *self._frames]
 
-    @property
-    def decoder(self) -> protocol.Decoder:
-        """The decoder, with what has come of an unfinished frame."""
-        return self._decoder
-
     def message(self, kind: int, payload: bytes) -> Any:
         """What a frame of the other side's says, of the type that its kind has in `schema`. Raises ProtocolError."""
         return gate.message(kind, payload, far=self.far)
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
+        """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError if the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
@@ -216,7 +202,7 @@ class Connection:
         return self.welcome
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
+        """Whether a frame is the WELCOME that answers a HELLO. Raises the error if it is a refusal instead."""
         if kind == protocol.RESPONSE:
             raise rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
@@ -227,7 +213,7 @@ class Connection:
         return True
 
     def incompatible(self) -> ProtocolError:
-        """The error where the other side speaks another major version."""
+        """The error if the other side speaks another major version."""
         return ProtocolError(
             f"the session's daemon is sesh {self.welcome.get('version')}, "
             f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
@@ -238,7 +224,7 @@ class Connection:
     ) -> tuple[Answer, bytes]:
         """Has the daemon carry out a verb: its answer and the bytes that came with it.
 
-        Raises the error that the daemon answered, those of `send` and `answer`, and Unknown where it has begun and does
+        Raises the error that the daemon answered, those of `send` and `answer`, and Unknown if it has begun and does
         not say how that ended.
         """
         self._requests += 1
@@ -320,7 +306,7 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
 
 
 def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords]) -> bytes:
-    """The frames of one request: DATA where it carries bytes, then REQUEST."""
+    """The frames of one request: DATA if it carries bytes, then REQUEST."""
     return data_frames(data) + protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
 
 
@@ -340,7 +326,7 @@ def checked(answer: Answer) -> Answer:
 def connect(name: str, timeout: float = 5.0) -> Connection:
     """A connection to the daemon of `name` on this machine.
 
-    Raises NotFound where none answers, Unreachable where it does not accept in time, Refused for a foreign socket.
+    Raises NotFound if none answers, Unreachable if it does not accept in time, Refused for a foreign socket.
     """
     if not paths.trusted(paths.directory()) or not paths.check_file(paths.socket_path(name), stat.S_IFSOCK):
         raise paths.absent(name)
@@ -371,7 +357,7 @@ def most_connections() -> int:
 
 
 def begin(name: str) -> socket.socket | None:
-    """A non-blocking socket on its way to the daemon of `name`; None where nobody listens there."""
+    """A non-blocking socket on its way to the daemon of `name`; None if nobody listens there."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -390,9 +376,9 @@ def begin(name: str) -> socket.socket | None:
 
 
 def finish(opened: socket.socket, deadline: float) -> bool:
-    """Whether a connection that `begin` started stands; False where the listener's backlog is full.
+    """Whether a connection that `begin` started stands; False if the listener's backlog is full.
 
-    Raises TimedOut, and Refused where another user listens: the directory may have been exchanged since it was checked.
+    Raises TimedOut, and Refused if another user listens: the directory may have been exchanged since it was checked.
     """
     try:
         opened.getpeername()

@@ -27,7 +27,7 @@ def plain(chosen: object, keep: str = "") -> str:
 
 
 def blanked(text: str) -> str:
-    """The same text with a blank in the place of each control."""
+    """Text with a blank in place of each control."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -37,13 +37,13 @@ def one_line(message: str) -> str:
 
 
 def encodable(thing: Any) -> Any:
-    """The same value with every string in it encodable."""
+    """A value whose strings can all be encoded as UTF-8."""
     if isinstance(thing, str):
         return thing if thing.isascii() else _encodable(thing)
     if isinstance(thing, dict):
-        return {encodable(key): encodable(each) for key, each in thing.items()}
+        return {encodable(key): encodable(item) for key, item in thing.items()}
     if isinstance(thing, (list, tuple)):
-        return [encodable(each) for each in thing]
+        return [encodable(item) for item in thing]
     return thing
 
 
@@ -71,13 +71,13 @@ def state(session: Summary) -> str:
 
 
 def activity(session: Summary) -> str:
-    """How a session stands in a word: working, waiting, idle, done, failed; quiet where that is all that is known."""
+    """How a session stands in a word: working, waiting, idle, done, failed; quiet if that is all that is known."""
     standing = session.get("activity")
     return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
 
 
 def asks(session: Summary) -> str:
-    """What the program in a session asks a person, empty where it does not wait or its words are not known."""
+    """What the program in a session asks a person, empty if it does not wait or its words are not known."""
     standing = session.get("activity")
     return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
 
@@ -109,7 +109,7 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def shell_word(word: str) -> str:
-    """A word, quoted for a shell where it has to be; shlex takes longer to load than a list to draw.
+    """A word, quoted for a shell if it has to be; shlex takes longer to load than a list to draw.
 
     One with line feeds or other controls is written as `$'…'`, which bash, zsh and ksh read.
     """
@@ -131,7 +131,7 @@ def _escaped(character: str) -> str:
 
 
 def unseen(session: Summary) -> str:
-    """What has happened in a session since somebody was attached, in words; empty where nothing did."""
+    """What has happened in a session since somebody was attached, in words; empty if nothing did."""
     missed = session.get("unseen")
     if not missed:
         return ""
@@ -156,12 +156,12 @@ def columns(text: str) -> int:
         return len(text)
     from wcwidth import wcswidth
 
-    found: int = wcswidth(text)
-    return found if found >= 0 else sum(_each(text))
+    width: int = wcswidth(text)
+    return width if width >= 0 else sum(_each(text))
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
-    """A text that takes at most `limit` columns, with `mark` where its end, or its beginning, was left out."""
+    """A text that takes at most `limit` columns, with `mark` if its end, or its beginning, was left out."""
     most = max(limit, 0) + _LONGEST_TEXT
     whole, text = text, text[-most:] if keeps_end else text[:most]
     if text == whole and columns(text) <= limit:

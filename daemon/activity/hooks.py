@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from sesh.fault_log import FaultLog
+    from sesh.log import FaultLog
     from sesh.messages import Words
     from sesh.schema import Event, Facts
 

@@ -104,13 +104,22 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
             first.close()  # the creator has died; its session lives
         _serve(session, listener, first if first.fileno() >= 0 else None)
     except BaseException as error:
-        if os.environ.get("SESH_DEBUG"):
-            import traceback
-
-            text = "".join(traceback.format_exception(error))
-            paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
-        os._exit(1)
+        try:
+            _note_crash(error)
+        finally:
+            os._exit(1)
     os._exit(0)
+
+
+def _note_crash(error: BaseException) -> None:
+    from sesh import log
+
+    log.write_error("daemon", error)
+    if os.environ.get("SESH_DEBUG"):
+        import traceback
+
+        text = "".join(traceback.format_exception(error))
+        paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
 
 
 def _refused(error: SeshError) -> bytes:

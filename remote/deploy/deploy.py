@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from sesh import gate
+from sesh import gate, shapes
 from sesh.about import PROGRAM
 from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
@@ -20,10 +20,10 @@ from sesh.remote.deploy.carrier import connect_by_ssh, connect_by_standing
 from sesh.remote.ssh import ssh
 
 if TYPE_CHECKING:
-    from sesh.gate import Shape
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
+    from sesh.shapes import Shape
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""
@@ -290,16 +290,10 @@ class _Deploy:
         return parser.done
 
 
-def _step(_check: gate.Check, value: object) -> str:
-    """The shape of a step."""
-    if isinstance(value, str) and value in STEPS:
-        return value
-    raise gate.Malformed("is no step")
-
-
-_FAILED = gate.table({"step": _step, "reason": gate.line, "stderr": gate.text}, ("step", "reason", "stderr"))
-_PLACE = gate.table({"path": gate.line}, ("path",))
-_FOUND = gate.table({"path": gate.line, "whole": gate.flag, "program": gate.line}, ("path", "whole", "program"))
+_STEP = shapes.choice(*STEPS)
+_FAILED = shapes.table({"step": _STEP, "reason": shapes.line, "stderr": shapes.text}, ("step", "reason", "stderr"))
+_PLACE = shapes.table({"path": shapes.line}, ("path",))
+_FOUND = shapes.table({"path": shapes.line, "whole": shapes.flag, "program": shapes.line}, ("path", "whole", "program"))
 """Answers of unpack.py: the reason of a failure; the place of the version; the same with what is there already."""
 
 
@@ -311,7 +305,7 @@ class _AnswerParser:
 
     def __init__(self, token: str, shape: Shape, begin: Callable[[str], None]) -> None:
         self._token, self._begin = f"{token} ".encode(), begin
-        self._shape = gate.table({"step": _step, "failed": _FAILED, "done": shape})
+        self._shape = shapes.table({"step": _STEP, "failed": _FAILED, "done": shape})
         self._rest = b""
         self.failed: Failure | None = None
         self.done: Installed | None = None
@@ -322,7 +316,7 @@ class _AnswerParser:
             _, token, text = line.partition(self._token)
             if not token:
                 continue
-            answer = gate.checked(self._shape, gate.value(text), "the answer", gate.Check(far=True))
+            answer = gate.checked(self._shape, gate.value(text), "the answer", shapes.Check(far=True))
             if "step" in answer:
                 self._begin(answer["step"])
             self.failed, self.done = answer.get("failed", self.failed), answer.get("done", self.done)

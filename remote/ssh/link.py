@@ -261,7 +261,7 @@ class Link(wire.Connection):
             if not data:
                 raise self._start_failure(seen)
             seen = (seen + data)[-_MAX_NOISE:]
-        self._frames.extend(self._decoder.feed(seen.partition(protocol.BRIDGE)[2]))
+        self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
     def _start_failure(self, printed: bytes) -> SeshError:
         """Why the bridge did not start."""

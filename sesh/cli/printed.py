@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed
+from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report
 from sesh.vt.render.screen_data import Screen
 
 
@@ -148,6 +148,10 @@ class PrintedFindings(Done):
 
     host: str | None
     checks: list[Finding]
+
+
+class PrintedReport(Done, Report):
+    """What `--doctor --report` prints."""
 
 
 class DeployError(PrintedError):

@@ -375,10 +375,11 @@ VERBS = (
         hosts=True,
     ),
     Verb(
-        "--doctor", "", "doctor.doctor", "",
+        "--doctor", "", "doctor.doctor", "[--report]",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
-        "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --json",
+        "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --report",
         hosts=True,
+        options=(Option("--report", "report", "Print what an issue needs, without secrets."),),
     ),
     Verb(
         "--shell-init", "", "scripts.shell_init", "bash|zsh|fish",

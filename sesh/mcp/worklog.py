@@ -128,8 +128,7 @@ def directory() -> str | None:
         return None
     if named:
         return os.path.abspath(named)
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return os.path.join(state if os.path.isabs(state) else paths.expanded("~/.local/state"), "sesh", "work")
+    return os.path.join(paths.state_directory(), "work")
 
 
 def path(name: str, host: str | None) -> str | None:
@@ -181,11 +180,6 @@ def _add(file: str | None, text: str) -> None:
         return
     try:
         paths.make_private(os.path.dirname(file), FOLDER)
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            if os.fstat(descriptor).st_size < MOST:
-                os.write(descriptor, text.encode("utf-8", "replace"))
-        finally:
-            os.close(descriptor)
+        paths.append(file, text.encode("utf-8", "replace"), MOST)
     except (OSError, Refused):
         return

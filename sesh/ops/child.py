@@ -78,10 +78,3 @@ def aside(work: Callable[[], int]) -> None:
 def code(status: int) -> int:
     """The exit code for a wait status, as a shell would say it."""
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """All of `data` into a blocking descriptor."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 
-from sesh import programs, wording
+from sesh import programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing, shapes
+from sesh.store import files, listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,9 +138,9 @@ def _session(each: object, place: str) -> LayoutEntry:
         except UsageError as error:
             raise _Wrong(f"{place}.{key}: {error}") from error
     directory, command, labels = each.get("directory"), each.get("command"), each.get("labels") or {}
-    if directory is not None and not (directory and shapes.text(directory)):
+    if directory is not None and not (directory and shapes.fits(shapes.system_text, directory)):
         raise _Wrong(f"{place}.directory: not a directory name or null")
-    if command is not None and not shapes.words(command):
+    if command is not None and not shapes.fits(files.words, command):
         raise _Wrong(f"{place}.command: not a list of words or null")
     if not isinstance(labels, dict):
         raise _Wrong(f"{place}.labels: not an object")

@@ -5,50 +5,34 @@ The other end may be any sesh, or none. An op declares its arguments by annotati
 
 from __future__ import annotations
 
-from sesh import bounds
 from sesh.about import CALLED, __version__
 from sesh.errors import UsageError
-from sesh.store.shapes import every, has, natural, number, pairs, text, truth, under_any_key, whole, words
+from sesh.shapes import exact, exact_natural, fits, flag, integer, items, keys, loose, mapping, number, system_text
+from sesh.store.files import labels, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sesh.reach.op import Op
-    from sesh.store.shapes import Fits, Shape
+    from sesh.shapes import Shape
 
 
-def _integer(value: object) -> bool:
-    return bounds.is_integer(value, -bounds.MOST)
-
-
-def _complete(shape: Shape) -> Fits:
-    """An object of this shape that has all of its keys."""
-    fits = has(shape)
-    return lambda value: fits(value) and shape.keys() <= value.keys()  # type: ignore[attr-defined]  # it is an object
-
-
-def _part(shape: Shape) -> Fits:
-    """An object of this shape that has no other keys."""
-    fits = has(shape)
-    return lambda value: fits(value) and value.keys() <= shape.keys()  # type: ignore[attr-defined]
-
-
-KINDS: dict[str, Fits] = {
-    "str": text,
-    "bool": truth,
-    "int": _integer,
+KINDS: dict[str, Shape] = {
+    "str": system_text,
+    "bool": flag,
+    "int": integer,
     "float": number,
     "Sequence[str]": words,
-    "dict[str, str]": pairs,
-    "dict[str, int]": under_any_key(natural),
-    "Spec": _part({"directory": text, "command": words, "env": words, "label": words}),
-    "Sequence[LayoutEntry]": every(
-        _complete({"name": text, "host": text, "directory": text, "command": words, "labels": pairs})
+    "dict[str, str]": labels,
+    "dict[str, int]": mapping(system_text, exact_natural),
+    "Spec": loose({"directory": system_text, **keys("command env label", words)}, closed=True),
+    "Sequence[LayoutEntry]": items(
+        loose({**keys("name host directory", system_text), "command": words, "labels": labels}, complete=True)
     ),
-    "Sequence[LeftoverFacts]": every(_complete({"kind": text, "what": text, "pid": whole})),
+    "Sequence[LeftoverFacts]": items(loose({**keys("kind what", system_text), "pid": exact}, complete=True)),
 }
-"""Whether a value is of a kind, by its annotation; `… | None` is each of them or null."""
+"""The shape of a value by its annotation; `… | None` is each of them or null."""
 
 
 def kind(annotation: str) -> tuple[str, bool]:
@@ -67,7 +51,7 @@ def check(op: Op[..., object], data: Mapping[str, object]) -> None:
         raise UsageError(f"this is sesh {__version__}, which knows another {op.wire_name}; run: {CALLED} --upgrade")
     for key, value in data.items():
         expected, nullable = kind(op.__annotations__[key])
-        if not (nullable and value is None) and not KINDS[expected](value):
+        if not (nullable and value is None) and not fits(KINDS[expected], value):
             raise UsageError(
                 f"this is sesh {__version__}, whose {op.wire_name} takes no such {key}; run: {CALLED} --upgrade"
             )

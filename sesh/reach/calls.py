@@ -6,7 +6,7 @@ result. Questions and notes for the person come back with the answer, and are as
 
 from __future__ import annotations
 
-from sesh import gate, wire
+from sesh import gate, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
 
@@ -49,7 +49,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
             ) from None
 
     _, answer = _asked(caller, link, ask)
-    check = gate.Check(far=True)
+    check = shapes.Check(far=True)
     result = op_shapes.checked(name, data, answer, check)
     if check.left_out:
         caller.note(op_shapes.left_out(check, host))

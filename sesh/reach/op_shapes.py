@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from sesh import gate
-from sesh.gate import (
+from sesh.shapes import (
+    Malformed,
     anything,
+    complete,
     either,
     flag,
     items,
+    keys,
     line,
     mapping,
     natural,
@@ -22,14 +25,14 @@ from sesh.gate import (
     unstyled,
     whole,
     word,
-)
+)  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from sesh.gate import Shape
+    from sesh.shapes import Check, Shape
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _SMALL = 4 << 20
@@ -40,16 +43,11 @@ _LONGEST_LINKS = 4 << 20
 """Characters of all links of a screen: in a picture each takes up to six times its length."""
 
 
-def _whole(keys: dict[str, Shape]) -> Shape:
-    """An object that has all of these keys."""
-    return table(keys, tuple(keys))
-
-
-def _rgb(_check: gate.Check, value: object) -> str:
+def _rgb(_check: Check, value: object) -> str:
     """A colour as `#rrggbb`."""
     if isinstance(value, str) and len(value) == 7 and value[0] == "#" and set(value[1:]) <= _HEXADECIMAL:
         return value
-    raise gate.Malformed("is not a colour")
+    raise Malformed("is not a colour")
 
 
 _colour = either(whole(0, 255), _rgb)
@@ -57,25 +55,20 @@ _side = whole(1, _LARGEST_SIDE)
 _place = whole(0, _LARGEST_SIDE)
 _run_of_cells = table(
     {
-        "column": _place,
-        "width": _place,
+        **keys("column width", _place),
+        **keys("fg bg underline_colour", _colour),
+        **keys("bold dim italic strike reverse blink conceal overline", flag),
         "text": text,
-        "fg": _colour,
-        "bg": _colour,
-        "underline_colour": _colour,
         "underline": word(10),
-        **dict.fromkeys(("bold", "dim", "italic", "strike", "reverse", "blink", "conceal", "overline"), flag),
         "link": line,
     },
     ("column", "width", "text"),
 )
+_cursor = table({**keys("row column", _place), "visible": flag, "style": natural}, ("row", "column", "visible"))
 _screen = table(
     {
-        "columns": _side,
-        "rows": _side,
-        "cursor": table(
-            {"row": _place, "column": _place, "visible": flag, "style": natural}, ("row", "column", "visible")
-        ),
+        **keys("columns rows", _side),
+        "cursor": _cursor,
         "title": line,
         "alternate": flag,
         "colours": mapping(word(20), word(64)),
@@ -85,29 +78,29 @@ _screen = table(
 )
 
 
-def _cells(check: gate.Check, value: object) -> Any:
+def _cells(check: Check, value: object) -> Any:
     """A screen as runs of cells, which lie beside each other and within it: what is drawn of it is no larger."""
     screen = _screen(check, value)
     if len(screen["cells"]) > screen["rows"]:
-        raise gate.Malformed(".cells are more than the rows")
+        raise Malformed(".cells are more than the rows")
     links = 0
     for runs in screen["cells"]:
         end = 0
         for run in runs:
             links += len(run.get("link", ""))
             if run["column"] < end:
-                raise gate.Malformed(".cells overlap")
+                raise Malformed(".cells overlap")
             end = run["column"] + run["width"]
         if end > screen["columns"]:
-            raise gate.Malformed(".cells are wider than the screen")
+            raise Malformed(".cells are wider than the screen")
     if links > _LONGEST_LINKS:
-        raise gate.Malformed(".cells have links that are too long")
+        raise Malformed(".cells have links that are too long")
     return screen
 
 
 _SCREENS: dict[str, Shape] = {
-    "text": _whole({"text": unstyled, "lines": items(unstyled)}),
-    "ansi": _whole({"text": styled, "lines": items(styled)}),
+    "text": complete({"text": unstyled, "lines": items(unstyled)}),
+    "ansi": complete({"text": styled, "lines": items(styled)}),
     "json": _cells,
 }
 """The answers of `views.screen` by the format; pictures are drawn here, and asked of no host."""
@@ -116,7 +109,7 @@ _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
 _RUN = {**gate.FACTS, "command": gate.command, "duration": number, "exit_code": optional(gate.marked_code)}
 _command = table(_RUN, ("n", "command", "exit_code", "duration"))
-_entry = _whole(
+_entry = complete(
     {
         "name": session_name,
         "host": optional(line),
@@ -125,77 +118,62 @@ _entry = _whole(
         "labels": gate.labels,
     }
 )
-_hit = table(
+_hit = complete(
     {
         "session": session_name,
         "line": natural,
         "text": text,
-        "before": items(text),
-        "after": items(text),
+        **keys("before after", items(text)),
         "command": optional(gate.command),
         "started": optional(line),
-        "host": optional(line),
     },
-    ("session", "line", "text", "before", "after", "command", "started"),
+    host=optional(line),
 )
-_leftover = table(
-    {
-        "kind": word(40),
-        "what": text,
-        "age": either(natural, number),
-        "pid": optional(natural),
-        "cleared": flag,
-        "left": line,
-        **_row_error,
-    },
-    ("kind", "what", "age", "pid"),
+_leftover = complete(
+    {"kind": word(40), "what": text, "age": either(natural, number), "pid": optional(natural)},
+    cleared=flag,
+    left=line,
+    **_row_error,
 )
-_finding = _whole({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
-_ended = _whole({"killed": items(session_name), "failed": _errors})
+_finding = complete({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
+_name_and_created: dict[str, Shape] = {"name": session_name, "created": flag}
+_killed = complete({"killed": items(session_name), "failed": _errors})
 
 _SHAPES: dict[str, Shape] = {
     "checks.all_": rows(_finding),
     "follow.all_events": gate.event,
     "follow.ended": optional(_met),
-    "follow.log": _whole({"path": text, "events": rows(table(gate.LOGGED))}),
+    "follow.log": complete({"path": text, "events": rows(table(gate.LOGGED))}),
     "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
-    "layout.make": rows(
-        table({"name": session_name, "created": flag, "host": optional(line), **_row_error}, ("name", "created"))
-    ),
+    "layout.make": rows(complete(_name_and_created, host=optional(line), **_row_error)),
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
     "leftovers.find": rows(_leftover),
-    "places.here": _whole({"name": session_name, "directory": text, "there": flag}),
-    "search.grep": _whole({"hits": rows(_hit), "failed": _errors}),
-    "sessions.detach": _whole({"name": session_name, "detached": optional(natural)}),
+    "places.here": complete({"name": session_name, "directory": text, "there": flag}),
+    "search.grep": complete({"hits": rows(_hit), "failed": _errors}),
+    "sessions.detach": complete({"name": session_name, "detached": optional(natural)}),
     "sessions.job": session_name,
-    "sessions.kill": _ended,
-    "sessions.kill_all": _ended,
+    "sessions.kill": _killed,
+    "sessions.kill_all": _killed,
     "sessions.label": gate.labels,
     "sessions.message": natural,
-    "sessions.new": _whole({"name": session_name, "created": flag}),
+    "sessions.new": complete(_name_and_created),
     "sessions.open_": flag,
-    "sessions.reload": _whole({"reloaded": items(session_name), "failed": _errors}),
-    "sessions.rename": _whole({"name": session_name, "renamed_from": session_name}),
-    "sessions.restart": _whole({"name": session_name}),
+    "sessions.reload": complete({"reloaded": items(session_name), "failed": _errors}),
+    "sessions.rename": complete(keys("name renamed_from", session_name)),
+    "sessions.restart": complete({"name": session_name}),
     "sessions.summaries": rows(gate.session),
     "sessions.there": flag,
     "shell.history": rows(_command),
     "shell.history_output": table({**_RUN, "output": octets}, ("output",)),
     "views.logs": items(styled),
-    "views.overview": _whole({"sessions": rows(gate.session), "refusals": items(line), "home": text}),
+    "views.overview": complete({"sessions": rows(gate.session), "refusals": items(line), "home": text}),
     "views.screen": _cells,
     "views.status": gate.session,
 }
 _LARGE = (
-    "follow.log",
-    "jobs.result",
-    "search.grep",
-    "shell.history",
-    "shell.history_output",
-    "views.logs",
-    "views.screen",
-)
+    "follow.log", "jobs.result", "search.grep", "shell.history", "shell.history_output", "views.logs", "views.screen",
+)  # fmt: skip
 
 
 def _shape(op: str, arguments: Mapping[str, Any]) -> Shape:
@@ -206,14 +184,14 @@ def _shape(op: str, arguments: Mapping[str, Any]) -> Shape:
     return _SHAPES.get(op, anything)
 
 
-def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, check: gate.Check) -> Any:
+def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, check: Check) -> Any:
     """A host's answer for an op with these arguments. Raises ProtocolError if that is not of its shape."""
     if len(data) > _SMALL and op not in _LARGE:
         raise gate.malformed(op, f"is over {_SMALL >> 20} MiB")
     return gate.checked(_shape(op, arguments), gate.value(data), op, check)
 
 
-def left_out(check: gate.Check, host: str) -> str:
+def left_out(check: Check, host: str) -> str:
     """The line that says how many rows did not pass."""
     many = check.left_out
     return f"@{host}: {'one row was' if many == 1 else f'{many} rows were'} left out: malformed, or too many"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import bounds, paths
-from sesh.store import shapes
+from sesh import bounds, paths, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Origin:
     def __init__(self, facts: dict[str, Any]) -> None:
         home, size, locale = facts.get("home"), facts.get("size"), facts.get("locale")
         self.host = _word(facts.get("host"), shapes.LONGEST_LINE) or None
-        self.home = home if isinstance(home, str) and shapes.line(home) else ""
+        self.home = home if isinstance(home, str) and shapes.fits(shapes.system_line, home) else ""
         sides = [side for side in size if bounds.is_integer(side, 0, 0xFFFF)] if isinstance(size, list) else []
         self.size = (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (0, 0, 0, 0)
         self.term, self.colorterm = _word(facts.get("term")) or None, _word(facts.get("colorterm")) or None

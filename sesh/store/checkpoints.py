@@ -12,7 +12,9 @@ import os
 
 from sesh import bounds, paths, protocol
 from sesh.errors import Refused
-from sesh.store import records, shapes
+from sesh.names import is_id
+from sesh.shapes import items, keys, loose, system_line
+from sesh.store import files, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +25,11 @@ FORMAT = 1
 LARGEST = 1 << 20
 """Bytes of a checkpoint, its first line apart."""
 _LONGEST_HEADER = 64 << 10
-_SHAPE = {"written": shapes.line, "last_activity": shapes.line, "cwd": shapes.line, "title": shapes.line,
-          "model": shapes.table, "history": shapes.every(shapes.has(shapes.RUN))}  # fmt: skip
+_FIELDS = {
+    **keys("written last_activity cwd title", system_line),
+    "model": loose({}),
+    "history": items(loose(files.RUN)),
+}
 
 
 def write(number: str, header: CheckpointHeader, data: bytes) -> None:
@@ -32,31 +37,29 @@ def write(number: str, header: CheckpointHeader, data: bytes) -> None:
     paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
 
 
-def read(number: object) -> tuple[CheckpointHeader, bytes] | None:
-    """The checkpoint of a session, None where there is none. Raises Refused for a foreign file, and a damaged one."""
-    return _read(number, LARGEST)
+def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
+    """The checkpoint of a session with at least its first `most` bytes, None if there is none.
 
-
-def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
-    """The same with at most so many bytes, and some more."""
-    if not (isinstance(number, str) and shapes.identifier(number)):
+    Raises Refused for a foreign file, and a damaged one.
+    """
+    if not is_id(number):
         return None
     path = records.checkpoint_path(number)
     content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
     first, _, data = content.partition(b"\n")
-    found: CheckpointHeader = shapes.parse(path, first, _SHAPE)
-    return (found, data) if found.get("format") == FORMAT else None
+    header: CheckpointHeader = files.parse(path, first, _FIELDS)
+    return (header, data) if header.get("format") == FORMAT else None
 
 
 def header(number: object) -> CheckpointHeader:
-    """What a checkpoint says of itself; empty where there is none that can be read."""
+    """What a checkpoint says of itself; empty if there is none that can be read."""
     try:
-        found = _read(number, 0)
+        checkpoint = read(number, 0)
     except Refused:
         return {}
-    return found[0] if found is not None else {}
+    return checkpoint[0] if checkpoint is not None else {}
 
 
 def remove(number: str) -> None:
@@ -74,23 +77,23 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
     try:
         model = header["model"]
         born, size = _sides(*model["born"]), _sides(*model["size"])
-        resizes = [(at, _sides(*each)) for at, *each in model["resizes"]]
+        resizes = [(position, _sides(*sides)) for position, *sides in model["resizes"]]
         if model["position"] != 0 or model["emulator"] is not None:
             raise ValueError("not from the beginning")
-        made, fed = Emulator(*born), 0
-        for at, each in resizes:
-            if at > len(data):
+        terminal, fed = Emulator(*born), 0
+        for position, sides in resizes:
+            if position > len(data):
                 break
-            if at > fed:
-                made.feed(data[fed:at])
-                fed = at
-            made.resize(*each)
-        made.feed(data[fed:])
-        if (made.columns, made.rows) != size:
-            made.resize(*size)
+            if position > fed:
+                terminal.feed(data[fed:position])
+                fed = position
+            terminal.resize(*sides)
+        terminal.feed(data[fed:])
+        if (terminal.columns, terminal.rows) != size:
+            terminal.resize(*size)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
-    return made
+    return terminal
 
 
 def _sides(columns: int, rows: int) -> tuple[int, int]:

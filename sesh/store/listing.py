@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sesh.schema import Record, StandingFacts, Summary
+    from sesh.schema import Record, Summary
 
 PATIENCE = 1.0
 """Seconds for all daemons together; one that does not answer is shown from its record."""
@@ -27,35 +27,36 @@ KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
     "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
 )  # fmt: skip
+_OF_RECORD = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
 
 
 def summaries(patience: float | None = None) -> list[Summary]:
-    """Every session known here, by name. Raises Refused where the directory is not to be trusted.
+    """Every session known here, by name. Raises Refused if the directory is not to be trusted.
 
-    `patience`: seconds for all daemons together, None for `PATIENCE`; where not all can be asked at once, for each.
+    `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
     """
     inside = current()
-    found: dict[str, Summary] = {}
+    by_name: dict[str, Summary] = {}
     silent: list[str] = []
     for name, summary in _asked(paths.names(), PATIENCE if patience is None else patience):
         if summary is None:
             silent.append(name)
         else:
-            found[str(summary["name"])] = summary
+            by_name[str(summary["name"])] = summary
     for name in silent:
         try:
             summary = unanswered(name)
         except Refused:
             continue  # `refusals` names it
         if summary is not None:
-            found.setdefault(name, summary)
-    for summary in found.values():
-        summary["current"] = inside is not None and summary["name"] == inside["name"]
-    return [found[name] for name in sorted(found)]
+            by_name.setdefault(name, summary)
+    for name, summary in by_name.items():
+        summary["current"] = inside is not None and name == inside["name"]
+    return [by_name[name] for name in sorted(by_name)]
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """What each daemon answers, as it comes, None where none does; as many are asked at once as can be connected."""
+    """Each daemon's answer as it comes, None if there is none; as many are asked at once as can be connected."""
     waiting = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     most = wire.most_connections()
@@ -79,7 +80,8 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         first = min((until for _, _, until in asked.values()), default=0.0)
         ready = poll.poll(max(0.0, first - time.monotonic()) * 1000) if asked else []
         late = time.monotonic()
-        for descriptor in [each for each, _ in ready] or [each for each in asked if asked[each][2] <= late]:
+        overdue = [descriptor for descriptor, (_, _, until) in asked.items() if until <= late]
+        for descriptor in [descriptor for descriptor, _ in ready] or overdue:
             name, connection, until = asked.pop(descriptor)
             poll.unregister(descriptor)
             if ready:
@@ -105,7 +107,7 @@ def refusals() -> list[str]:
 
 
 def _ask(name: str) -> wire.Connection | None:
-    """A connection on which the question has been put; None where nobody listens."""
+    """A connection on which the question has been put; None if nobody listens."""
     try:
         connection = wire.connect(name, timeout=0.2)
     except SeshError:
@@ -119,7 +121,7 @@ def _ask(name: str) -> wire.Connection | None:
 
 
 def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
-    """The summary that a daemon answers; None where it closes or speaks another version."""
+    """The summary that a daemon answers; None if it closes or speaks another version."""
     with connection:
         try:
             connection.expect_welcome(deadline)
@@ -134,74 +136,50 @@ def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
 
 
 def unanswered(name: str) -> Summary | None:
-    """What the record tells of a session whose daemon did not answer: lost, ended unseen, another machine's, or running
-    and silent.
+    """What the record tells of a session whose daemon did not answer. Raises Refused if it is not to be believed.
 
-    None where the session ended meanwhile. Raises Refused where the record is not to be believed.
+    None if the session ended, or was renamed, meanwhile.
     """
     record = records.read(name)
     if record is None:
         return None
-    foreign = not records.here(record)
+    if not records.here(record):
+        machine = record.get("machine_name") or record.get("machine") or ""
+        return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
     ended = record.get("exit_code") is not None
-    living = not foreign and records.alive(record) and (not ended or record.get("keep") is True)
-    if living and _recovered(name, record):
-        connection = _ask(name)
-        summary = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
-        if summary is not None:
-            return summary
-    elif living and records.read(name) is None:
-        return None  # it was renamed just now
-    state = "running" if foreign or living else "exited" if ended else "lost"
-    known: Summary = {
-        "name": name,
-        "host": None,
-        "state": state,
-        "attached": 0,
-        "current": False,
-        "pid": record.get("pid"),
-        "created": record.get("created"),
-        "last_activity": record.get("last_activity"),
-        "cwd": record.get("cwd"),
-        "command": record.get("command"),
-        "title": None,
-        "exit_code": record.get("exit_code"),
-        "columns": record.get("columns"),
-        "rows": record.get("rows"),
-        "labels": record.get("labels") or {},
-        "foreground": None,
-        "unseen": None,
-        "activity": _ended(record) if state == "exited" else None,
-        "shell": record.get("shell") is True,
-    }
-    if state == "exited":
-        known["ended"] = record.get("ended")
-    else:
-        known["responding"] = False
-    if not (foreign or living):
-        _add_last_moments(known, record)
-    if foreign:
-        known["machine"] = record.get("machine_name") or record.get("machine") or ""
-    return known
-
-
-def _ended(record: Record) -> StandingFacts:
-    """How a session stands that has ended."""
-    state = "failed" if record.get("exit_code") else "done"
-    return {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
-
-
-def _add_last_moments(summary: Summary, record: Record) -> None:
-    """Adds what the checkpoint of a session without a daemon says of its last moments, and how it was lost."""
+    if records.alive(record) and (not ended or record.get("keep") is True):
+        if _recovered(name, record):
+            connection = _ask(name)
+            answer = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
+            if answer is not None:
+                return answer
+        elif records.read(name) is None:
+            return None
+        return {**_recorded(name, record, "running"), "responding": False}
+    summary = _recorded(name, record, "exited" if ended else "lost")
     from sesh.store import checkpoints
 
     header = checkpoints.header(record.get("id"))
     summary["cwd"] = header.get("cwd") or summary["cwd"]
-    summary["title"] = header.get("title") or summary["title"]
+    summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
-    if summary["state"] == "lost":
+    if ended:
+        state = "failed" if record.get("exit_code") else "done"
+        summary["activity"] = {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
+        summary["ended"] = record.get("ended")
+    else:
+        summary["responding"] = False
         reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"
         summary["lost"] = {"reason": reason, "saved": header.get("written")}
+    return summary
+
+
+def _recorded(name: str, record: Record, state: str) -> Summary:
+    return {
+        **dict.fromkeys(KEYS), **{key: record.get(key) for key in _OF_RECORD},  # type: ignore[typeddict-item]
+        "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
+        "shell": record.get("shell") is True,
+    }  # fmt: skip
 
 
 def _recovered(name: str, record: Record) -> bool:
@@ -224,18 +202,19 @@ def current() -> Record | None:
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
     tty = platform.controlling_tty()
-    every = (records.readable(name) for name in paths.names()) if tty else ()
-    return next((record for record in every if record is not None and holds(record, tty)), None)
+    readable = (records.readable(name) for name in paths.names()) if tty else ()
+    return next((record for record in readable if record is not None and holds(record, tty)), None)
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Whether a session's terminal is this one (see `platform.controlling_tty`)."""
-    return tty != 0 and record.get("tty_number") == tty and _same_terminals(record)
-
-
-def _same_terminals(record: Record) -> bool:
-    """Whether the number means the same terminal here, and the daemon that holds its other end lives."""
-    return record.get("terminals") == platform.terminal_filesystem() and records.here(record) and records.alive(record)
+    """Whether a session's terminal is this one (see `platform.controlling_tty`), and its daemon lives."""
+    return (
+        tty != 0
+        and record.get("tty_number") == tty
+        and record.get("terminals") == platform.terminal_filesystem()  # in a container the number may mean another
+        and records.here(record)
+        and records.alive(record)
+    )
 
 
 def required(verb: str) -> str:

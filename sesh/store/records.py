@@ -12,8 +12,8 @@ import time
 
 from sesh import paths, platform, protocol
 from sesh.errors import Refused
-from sesh.store import shapes
-from sesh.store.shapes import code, identifier, line, natural, pairs, process, truth, whole, words
+from sesh.shapes import code, exact, exact_natural, flag, keys, process, session_id, system_line
+from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ OLDEST = 7 * 86400.0
 """Seconds for which a session that ended unseen is kept."""
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
-_SHAPE = {
-    "id": identifier, "machine": line, "machine_name": line, "boot": line, "daemon_pid": process, "daemon_start": line,
-    "pid": process, "created": line, "last_activity": line, "cwd": line, "command": words, "labels": pairs,
-    "columns": natural, "rows": natural, "tty": line, "tty_number": whole, "terminals": natural, "keep": truth,
-    "shell": truth, "job": truth, "exit_code": code, "signal": code, "ended": line, "version": line,
+_FIELDS = {
+    **keys("machine machine_name boot daemon_start created last_activity ended cwd tty version", system_line),
+    **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
+    **keys("keep shell job", flag), **keys("exit_code signal", code),
+    "id": session_id, "command": files.words, "labels": files.labels,
 }  # fmt: skip
 
 
 def read(name: str) -> Record | None:
-    """The record of a session, None where there is none. Raises Refused for a foreign file, and for a damaged one."""
+    """The record of a session, None if there is none. Raises Refused for a foreign file, and for a damaged one."""
     path = paths.record_path(name)
-    record: Record | None = shapes.read(path, _SHAPE, _LARGEST)
+    record: Record | None = files.read(path, _FIELDS, _LARGEST)
     if record is None:
         return None
     if not record.get("machine"):
@@ -65,7 +65,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Has a live daemon make its socket and record again if they are gone. False where it does not live."""
+    """Has a live daemon make its socket and record again if they are gone. False if it does not live."""
     if not (here(record) and alive(record)):
         return False
     import signal
@@ -93,7 +93,7 @@ def environment_path(number: str) -> str:
 
 
 def readable(name: str) -> Record | None:
-    """The record of a session; None also where it cannot be believed."""
+    """The record of a session; None also if it cannot be believed."""
     try:
         return read(name)
     except Refused:
@@ -101,7 +101,7 @@ def readable(name: str) -> Record | None:
 
 
 def _number(name: str) -> str:
-    """The id in a session's record; a word that no link has where there is none."""
+    """The id in a session's record; a word that no link has if there is none."""
     number = (readable(name) or {}).get("id")
     return number if isinstance(number, str) else "none"
 
@@ -109,8 +109,8 @@ def _number(name: str) -> str:
 def remove(name: str, number: str = "") -> None:
     """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more.
 
-    `number`: its id, where the caller knows it; else the record does. The socket goes last: by it a daemon knows the
-    files as its own, where a removal that failed is tried again.
+    `number`: its id, if the caller knows it; else the record does. The socket goes last: by it a daemon knows the
+    files as its own when a removal that failed is tried again.
     """
     number = number or _number(name)
     own = (agent_path(number), checkpoint_path(number), environment_path(number))

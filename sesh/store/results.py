@@ -12,8 +12,9 @@ import time
 
 from sesh import paths, protocol
 from sesh.errors import Refused
-from sesh.store import shapes
-from sesh.store.shapes import RUN, code, has, identifier, line, moment, natural, number, truth, words
+from sesh.names import is_id
+from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
+from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
-_SHAPE = {
-    "exit_code": code, "signal": code, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
-    "memory": natural, "name": line, "id": identifier, "command": words, "directory": line, "ended": moment,
-    "position": natural, "events": natural, "reason": line, "run": has(RUN), "job": truth,
+_FIELDS = {
+    **keys("exit_code signal", code), **keys("memory position events", exact_natural), **keys("duration cpu", number),
+    **keys("timed_out truncated job", flag), **keys("name directory reason", system_line),
+    "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
 }  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def rename(session_id: str, name: str) -> None:
 
 def by_id(session_id: str) -> JobResult | None:
     """The result of the session with this id. Raises Refused for a damaged one."""
-    return _read(_path(session_id, ".json")) if shapes.identifier(session_id) else None
+    return _read(_path(session_id, ".json")) if is_id(session_id) else None
 
 
 def newest(name: str) -> JobResult | None:
@@ -83,14 +84,14 @@ def newest(name: str) -> JobResult | None:
 
 
 def every() -> list[JobResult]:
-    """All results that are kept, none where the directory is missing. Raises Refused where it is not to be trusted."""
-    found = []
+    """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
+    results = []
     for path in _all():
         try:
-            found.append(_read(path))
+            results.append(_read(path))
         except Refused:
             continue  # `damage` names it
-    return [result for result in found if result is not None]
+    return [result for result in results if result is not None]
 
 
 def damage() -> list[str]:
@@ -105,7 +106,7 @@ def damage() -> list[str]:
 
 
 def _all() -> list[str]:
-    """The paths of all results. Raises Refused where their directory is not to be trusted."""
+    """The paths of all results. Raises Refused if their directory is not to be trusted."""
     folder = directory()
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):
         return []
@@ -117,12 +118,12 @@ def _path(session_id: str, suffix: str) -> str:
 
 
 def output(result: JobResult) -> bytes:
-    """The output that a job's result kept, as it came from its terminal; empty where none was kept."""
+    """The output that a job's result kept, as it came from its terminal; empty if none was kept."""
     return paths.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
 
 
 def _read(path: str) -> JobResult | None:
-    result: JobResult | None = shapes.read(path, _SHAPE, _LARGEST)
+    result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
     if result is None:
         return None
     return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output
@@ -155,7 +156,7 @@ def command_json(
 ) -> RunResult:
     """A command that has ended as the JSON of `--run` and `--exec` shows it.
 
-    `facts`: the daemon's account of it. `output`: what it wrote; where that is not UTF-8, `output_base64` has it too.
+    `facts`: the daemon's account of it. `output`: what it wrote; if that is not UTF-8, `output_base64` has it too.
     """
     decoded = output.decode("utf-8", "replace")
     whole: RunResult = {

@@ -18,7 +18,7 @@ from sesh import protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import MAX_HELD
 from sesh.errors import Busy, ProtocolError, Refused, SeshError, TimedOut, Unreachable
-from sesh.fault_log import KEPT
+from sesh.log import KEPT
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
 

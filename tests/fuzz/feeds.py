@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sesh import config, gate, moments, names, paths, platform, protocol, toml_positions, wording
+from sesh import config, gate, moments, names, paths, platform, protocol, shapes, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
 from sesh.client import hint, notification
@@ -395,7 +395,7 @@ def _decoded(data: bytes) -> None:
 
 def _of_many_values(data: bytes) -> None:
     """The same where the values have to be counted."""
-    with mock.patch.object(gate, "MOST_VALUES", 0):
+    with mock.patch.object(shapes, "MOST_VALUES", 0):
         gate.value(b"[," + data)
 
 
@@ -433,7 +433,7 @@ FROM_PEERS = [
                 names.check_host,
                 names.check_name,
                 names.check_label,
-                gate.printable,
+                shapes.printable,
             ),
         ),
     ),
@@ -475,7 +475,7 @@ def _refused(data: bytes) -> None:
 
 
 def _answers(data: bytes) -> None:
-    parser = deploy._AnswerParser("T", gate.anything, lambda _: None)
+    parser = deploy._AnswerParser("T", shapes.anything, lambda _: None)
     with suppress(SeshError):
         in_pieces(parser.feed, data)
 

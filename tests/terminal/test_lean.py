@@ -15,7 +15,7 @@ EVERY_VERB = """
     __main__ about bounds cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean names protocol quitkey
     reach.caller
 """
-SESSIONS = "gate paths platform reach.find store.listing store.records store.shapes wire"
+SESSIONS = "gate paths platform reach.find shapes store.files store.listing store.records wire"
 """The sessions of this machine, and a daemon spoken to."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations, here or on a host."""

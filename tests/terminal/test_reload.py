@@ -68,7 +68,7 @@ LOUDER = """
 _note = FaultLog.note
 FaultLog.note = lambda self, what, error=None: _note(self, what.upper(), error)
 """
-"""For fault_log.py: tells by its faults that a daemon is of that sesh."""
+"""For log.py: tells by its faults that a daemon is of that sesh."""
 NOT_HERE = """
 import sys
 if {}:
@@ -257,12 +257,12 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
 def test_another_sesh_takes_over_and_one_that_is_broken_does_not(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     before, mine = pids(home, "work"), home.command
-    home.command = other(home, "broken", "fault_log.py", "this is no Python\n")
+    home.command = other(home, "broken", "log.py", "this is no Python\n")
     answer = sesh("--reload", "work")
     assert answer.code == 1
     assert "cannot take over (SyntaxError" in answer.stderr
     assert "work goes on unchanged" in answer.stderr
-    home.command = other(home, "newer", "fault_log.py", LOUDER)
+    home.command = other(home, "newer", "log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     home.command = mine
     assert "RELOADED AS" in sesh("--status", "work", "--json").json()["faults"][-1]
@@ -292,7 +292,7 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
     for name in ("reload", "state"):
         change(home, "sesh", f"daemon/upgrade/{name}.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
-    change(home, "sesh", "fault_log.py", LOUDER)
+    change(home, "sesh", "log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     assert "RELOADED AS" in sesh("--status", "work", "--json").json()["faults"][-1]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import gate, protocol
+from sesh import gate, protocol, shapes
 from sesh.errors import ProtocolError
 from sesh.reach import op_shapes
 
@@ -67,13 +67,13 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int, value: An
 
 @given(st.sampled_from(sorted(op_shapes._SHAPES)), st.sampled_from(_ARGUMENTS), _VALUES)
 def test_an_answer_passes_in_its_shape_or_is_a_protocol_error(op: str, arguments: dict[str, Any], value: Any) -> None:
-    check = gate.Check(far=True)
+    check = shapes.Check(far=True)
     try:
         found = op_shapes.checked(op, arguments, json.dumps(value).encode(), check)
     except ProtocolError:
         return
     if arguments in ({"ansi": True}, {"form": "ansi"}):
-        found = json.loads(re.sub(gate._STYLES.removesuffix("|"), "", json.dumps(found, ensure_ascii=False)))
+        found = json.loads(re.sub(shapes._STYLES.removesuffix("|"), "", json.dumps(found, ensure_ascii=False)))
     assert not any(_ACTS.search(text) for text in texts(found))
 
 
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_message_are_a_protocol_error(kind: int, payload: byte
 @given(st.sampled_from(sorted(op_shapes._SHAPES)), st.binary(max_size=200))
 def test_bytes_that_are_no_answer_are_a_protocol_error(op: str, payload: bytes) -> None:
     try:
-        op_shapes.checked(op, {}, payload, gate.Check(far=True))
+        op_shapes.checked(op, {}, payload, shapes.Check(far=True))
     except ProtocolError:
         return
 
@@ -98,7 +98,7 @@ def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
     found = gate.lines(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m".encode("utf-8", "replace"), far=True)
     assert found.startswith("\x1b[1m")
     assert found.endswith("\x1b[0m")
-    assert not _ACTS.search(re.sub(gate._STYLES.removesuffix("|"), "", found))
+    assert not _ACTS.search(re.sub(shapes._STYLES.removesuffix("|"), "", found))
     assert "]52" not in re.findall("\x1b[^m]*", found)
 
 
@@ -126,27 +126,27 @@ def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
 )
 def test_a_screen_has_the_shape_of_the_format_that_was_asked_for(form: str, value: Any, reason: str) -> None:
     with pytest.raises(ProtocolError, match=re.escape(reason)):
-        op_shapes.checked("views.screen", {"form": form}, json.dumps(value).encode(), gate.Check(far=True))
+        op_shapes.checked("views.screen", {"form": form}, json.dumps(value).encode(), shapes.Check(far=True))
 
 
 def test_lines_that_were_asked_for_without_colours_have_none() -> None:
     data = json.dumps(["\x1b[31mred\x1b[m"]).encode()
-    assert op_shapes.checked("views.logs", {"lines": 1}, data, gate.Check(far=True)) == ["[31mred[m"]
-    assert op_shapes.checked("views.logs", {"ansi": True}, data, gate.Check(far=True)) == ["\x1b[31mred\x1b[m"]
+    assert op_shapes.checked("views.logs", {"lines": 1}, data, shapes.Check(far=True)) == ["[31mred[m"]
+    assert op_shapes.checked("views.logs", {"ansi": True}, data, shapes.Check(far=True)) == ["\x1b[31mred\x1b[m"]
 
 
 def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
-    check = gate.Check(far=True)
+    check = shapes.Check(far=True)
     row = {"name": "a", "state": "running"}
-    data = json.dumps([row] * (gate.MOST_ROWS + 5)).encode()
-    assert len(op_shapes.checked("sessions.summaries", {}, data, check)) == gate.MOST_ROWS
+    data = json.dumps([row] * (shapes.MOST_ROWS + 5)).encode()
+    assert len(op_shapes.checked("sessions.summaries", {}, data, check)) == shapes.MOST_ROWS
     assert check.left_out == 5
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
     with pytest.raises(ProtocolError, match="values in one answer"):
-        gate.value(b"[" + b"[]," * gate.MOST_VALUES + b"[]]")
-    text = "[,{" * gate.MOST_VALUES
+        gate.value(b"[" + b"[]," * shapes.MOST_VALUES + b"[]]")
+    text = "[,{" * shapes.MOST_VALUES
     assert gate.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
 
 

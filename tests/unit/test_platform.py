@@ -168,7 +168,7 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -
         return next(text for key, text in printed.items() if key in words)
 
     monkeypatch.setattr(platform, "LINUX", False)
-    monkeypatch.setattr(platform, "_ps", ps)
+    monkeypatch.setattr(platform, "_printed", ps)
     assert platform.start_time(me) == "Thu Nov 20 08:22:01 2025"
     assert platform.controlling_tty() == 0
     assert platform.device_number(os.makedev(16, 5)) == os.makedev(16, 5)

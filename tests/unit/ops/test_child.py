@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import paths
 from sesh.ops import child
 
 
@@ -14,7 +15,7 @@ def test_nobody_who_reads_is_an_error_of_the_work_and_not_its_end() -> None:
         reading, writing = os.pipe()
         os.close(reading)
         try:
-            child.write_all(writing, b"asked")
+            paths.write_all(writing, b"asked")
         except BrokenPipeError:
             return 7
         return 0

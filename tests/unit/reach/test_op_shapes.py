@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from sesh import bridge, gate, messages, protocol, schema
+from sesh import bridge, gate, messages, protocol, schema, shapes
 from sesh.reach import op_shapes
 from sesh.vt.render import screen_data
 
@@ -33,7 +33,7 @@ _LOOSE = {"command": str, "started": str | float, "ended": str | float}
 """What a shape in `FACTS` lets pass beside what any one type says: it serves several, and older hosts."""
 
 
-def parts(shape: gate.Shape) -> tuple[str, Mapping[str, Any]]:
+def parts(shape: shapes.Shape) -> tuple[str, Mapping[str, Any]]:
     """What a shape is: the name of the function that is it or has made it, and what that was given."""
     assert isinstance(shape, types.FunctionType)
     return shape.__qualname__.partition(".")[0], inspect.getclosurevars(shape).nonlocals
@@ -45,7 +45,7 @@ def options(hint: Any) -> tuple[set[Any], bool]:
     return every - {type(None)}, type(None) in every
 
 
-def differences(shape: gate.Shape, hint: Any, place: str) -> Iterator[str]:
+def differences(shape: shapes.Shape, hint: Any, place: str) -> Iterator[str]:
     """Where a shape and an annotation are not the same."""
     kinds, nullable = options(hint)
     maker, given = parts(shape)
@@ -78,17 +78,17 @@ def differences(shape: gate.Shape, hint: Any, place: str) -> Iterator[str]:
         yield f"{place}: {maker}, {kind}"
 
 
-def fields(shapes: Mapping[str, gate.Shape], required: Any, kind: Any, place: str) -> Iterator[str]:
+def fields(table: shapes.Fields, required: Any, kind: Any, place: str) -> Iterator[str]:
     """Where the keys of an object, and of its type, are not the same."""
     hints = get_type_hints(kind, _NAMES)
-    for key in sorted(hints.keys() | shapes.keys()):
+    for key in sorted(hints.keys() | table.keys()):
         if key not in hints:
             if key not in _SHARED:
                 yield f"{place}.{key}: no key of {kind.__name__}"
-        elif key not in shapes:
+        elif key not in table:
             yield f"{place}.{key}: not checked"
         else:
-            shape, hint = shapes[key], hints[key]
+            shape, hint = table[key], hints[key]
             shared = shape is gate.FACTS.get(key)
             if shared:
                 hint = hint | _LOOSE.get(key, hint)
@@ -137,12 +137,12 @@ def test_what_the_gate_lets_in_of_a_frame_is_what_its_type_says(kind: int, type_
 
 def test_what_the_gate_lets_in_for_an_attached_client_is_what_its_type_says() -> None:
     kinds = (protocol.NOTICE, protocol.TITLE, protocol.TELL, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
-    shapes = [(name, parts(shape)[1]["shapes"]) for name, shape in map(gate._messages.__getitem__, kinds)]
+    tables = [(name, parts(shape)[1]["shapes"]) for name, shape in map(gate._messages.__getitem__, kinds)]
     hints = get_type_hints(messages.Message)
-    for name, keys in shapes:
+    for name, keys in tables:
         for key, shape in keys.items():
             assert list(differences(shape, hints[key], f"{name}.{key}")) == []
-    assert hints.keys() == {key for _, keys in shapes for key in keys}
+    assert hints.keys() == {key for _, keys in tables for key in keys}
 
 
 def test_the_facts_of_replies_are_those_of_jobs_commands_and_waits() -> None:
@@ -154,7 +154,9 @@ def test_the_facts_of_replies_are_those_of_jobs_commands_and_waits() -> None:
 
 
 def test_a_difference_is_seen() -> None:
-    shape = gate.table({"name": gate.optional(gate.line), "created": gate.line, "new": gate.flag}, ("name", "new"))
+    shape = shapes.table(
+        {"name": shapes.optional(shapes.line), "created": shapes.line, "new": shapes.flag}, ("name", "new")
+    )
     assert list(differences(shape, schema.Made, "x")) == [
         "x.created: word, <class 'bool'>",
         "x.error: not checked",

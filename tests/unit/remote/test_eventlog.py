@@ -34,6 +34,21 @@ def test_an_event_is_one_line_of_json(log: Path) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+def test_what_goes_wrong_with_a_link_stands_in_the_log_of_that_too_without_what_a_program_printed(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = tmp_path / "sesh.log"
+    monkeypatch.setenv("SESH_LOG", str(faults))
+    eventlog.log("connect", host="box", session="work")
+    eventlog.log("disconnect", host="box", session="work", reason="closed")
+    eventlog.log("disconnect", host="box", session="work", reason="lost")
+    eventlog.log("deploy_failed", host="box", step="unpack", stderr="SECRET")
+    assert [line.partition(" link: ")[2] for line in faults.read_text(encoding="utf-8").splitlines()] == [
+        'disconnect {"host":"box","session":"work","reason":"lost"}',
+        'deploy_failed {"host":"box","step":"unpack"}',
+    ]
+
+
 def test_names_that_are_no_utf_8_are_json_all_the_same(log: Path) -> None:
     eventlog.log("sync_path_pushed", path=os.fsdecode(b"caf\xe9"), paths=["\ud800\U0001f600"])
     event = json.loads(log.read_bytes().decode())

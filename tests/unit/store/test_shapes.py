@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import schema
-from sesh.store import checkpoints, records, results, shapes
+from sesh import schema, shapes
+from sesh.store import checkpoints, files, records, results
 
-KINDS: dict[Callable[[object], bool], Any] = {
-    **dict.fromkeys((shapes.text, shapes.line, shapes.identifier), str),
-    **dict.fromkeys((shapes.whole, shapes.natural, shapes.process, shapes.code), int),
+KINDS: dict[shapes.Shape, Any] = {
+    **dict.fromkeys((shapes.system_text, shapes.system_line, shapes.session_id), str),
+    **dict.fromkeys((shapes.exact, shapes.exact_natural, shapes.process, shapes.code), int),
     **dict.fromkeys((shapes.number, shapes.moment), float),
-    shapes.truth: bool,
-    shapes.words: list[str],
-    shapes.words_or_line: list[str],
-    shapes.pairs: dict[str, str],
+    shapes.flag: bool,
+    files.words: list[str],
+    files.RUN["command"]: list[str],
+    files.labels: dict[str, str],
 }
 """Of an older sesh the words of a command may be one text."""
 PARTS = {"run": schema.RunFacts, "history": list[schema.RunFacts], "model": schema.ModelState}
@@ -30,17 +29,17 @@ UNCHECKED = {
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind"),
+    ("fields", "kind"),
     [
-        (records._SHAPE, schema.Record),
-        (results._SHAPE, schema.JobResult),
-        (checkpoints._SHAPE, schema.CheckpointHeader),
-        (shapes.RUN, schema.RunFacts),
+        (records._FIELDS, schema.Record),
+        (results._FIELDS, schema.JobResult),
+        (checkpoints._FIELDS, schema.CheckpointHeader),
+        (files.RUN, schema.RunFacts),
     ],
 )
-def test_a_file_is_read_as_what_its_type_says(shape: shapes.Shape, kind: Any) -> None:
+def test_a_file_is_read_as_what_its_type_says(fields: shapes.Fields, kind: Any) -> None:
     hints = get_type_hints(kind)
-    assert hints.keys() - shape.keys() <= UNCHECKED.get(kind, set())
-    for key, fits in shape.items():
+    assert hints.keys() - fields.keys() <= UNCHECKED.get(kind, set())
+    for key, shape in fields.items():
         kinds = set(get_args(hints[key])) - {type(None)} if type(None) in get_args(hints[key]) else {hints[key]}
-        assert kinds == {KINDS.get(fits) or PARTS[key]}, key
+        assert kinds == {KINDS.get(shape) or PARTS[key]}, key

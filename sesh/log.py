@@ -1,0 +1,120 @@
+"""What goes wrong: lines in the file that `SESH_LOG` names, and the last ones of a daemon in memory, for `--status`.
+
+A line of the file has the moment, the process and its part (daemon, link, command), and what went wrong. Nothing that
+was typed, or that a program printed, stands in it. Daemons inherit the variable from who starts them.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sesh import moments, paths
+from sesh.errors import (
+    CannotStart,
+    Exists,
+    Interrupted,
+    NotFound,
+    ProtocolError,
+    SeshError,
+    Unreachable,
+    UsageError,
+)  # fmt: skip
+from sesh.lean import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from typing_extensions import TypeVarTuple, Unpack
+
+    Result = TypeVar("Result")
+    Words = TypeVarTuple("Words")
+
+KEPT = 50
+LARGEST = 4 << 20
+"""Bytes of the file; nothing is added beyond."""
+_LONGEST = 1000
+"""Characters of a line."""
+_EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
+"""Errors that tell of what the user asked for, and of nothing wrong with sesh."""
+
+
+def path() -> str:
+    """The file; empty if none is wanted. A relative one lies in HOME, as daemons have no directory of the user's."""
+    named = os.environ.get("SESH_LOG", "")
+    return os.path.join(paths.home(), named) if named else ""
+
+
+def write(part: str, text: str) -> None:
+    """Adds a line to the file, if there is to be one and it is the user's own. Never raises."""
+    if not (file := path()):
+        return
+    from sesh.wording import one_line
+
+    line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n"
+    try:
+        paths.append(file, line.encode("utf-8", "replace"), LARGEST)
+    except OSError:
+        return
+
+
+def write_error(part: str, error: BaseException) -> None:
+    """Adds a line about an error, if it says that something is wrong. Never raises.
+
+    The messages of links alone are taken over: others may repeat a question, or what was typed.
+    """
+    if isinstance(error, _EXPECTED):
+        return
+    if isinstance(error, (Unreachable, ProtocolError)):
+        write(part, f"{error.code}: {error.message}{_innermost(error)}")
+    elif isinstance(error, SeshError):
+        write(part, f"{error.code}{_innermost(error)}")
+    else:
+        write(part, f"internal: {_place(error)}")
+
+
+class FaultLog:
+    """Lines about faults that the daemon survived, the newest last. They hold no bytes of the session."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=KEPT)
+        self.on_fault: Callable[[BaseException], None] | None = None
+        """Called with each error that is noted."""
+
+    def note(self, what: str, error: BaseException | None = None) -> None:
+        """Adds one line, with the error's kind and the place where it was raised."""
+        described = "" if error is None else f": {type(error).__name__}: {error}{_innermost(error)}"
+        self._lines.append(f"{moments.stamp()} {what}{described}")
+        write("daemon", what if error is None else f"{what}: {_place(error)}")
+        if error is not None and self.on_fault is not None:
+            self.on_fault(error)
+
+    def guard(self, call: Callable[[Unpack[Words]], Result], what: str, *args: Unpack[Words]) -> Result | None:
+        """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
+        try:
+            return call(*args)
+        except Exception as error:
+            self.note(f"a fault in {what}", error)
+            return None
+
+    def restore(self, lines: list[str]) -> None:
+        """Adds the lines of a log before this one."""
+        self._lines.extend(lines)
+
+    def lines(self) -> list[str]:
+        """All lines kept."""
+        return list(self._lines)
+
+
+def _place(error: BaseException) -> str:
+    """An exception in one line, without its own words, which may be the user's; those of the system are not."""
+    system = f": {error.strerror}" if isinstance(error, OSError) else ""
+    return f"{type(error).__name__}{system}{_innermost(error)}"
+
+
+def _innermost(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})" if trace else ""

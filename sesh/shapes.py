@@ -1,0 +1,417 @@
+"""Shapes: what data from outside may be, said once for frames, answers, files and arguments of ops.
+
+A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`.
+"""
+
+from __future__ import annotations
+
+from sesh import bounds
+from sesh.names import is_id, is_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    Shape = Callable[["Check", object], Any]
+    Fields = Mapping[str, Shape]
+    """The shape of an object's value by its key."""
+
+MOST_VALUES = 500_000
+"""Values in one answer: each costs some hundred bytes of memory, however short it is."""
+MOST_ROWS = 10_000
+"""Rows of one list; those beyond it are left out."""
+LONGEST_LINE, LONGEST_TEXT = 4096, 1 << 20
+"""Characters of a line of the other side's, and of text that may be longer, such as a word of a command."""
+DEEPEST = 16
+"""Levels of what this sesh has no shape for."""
+_MOST_EXACT = (1 << 53) - 1
+"""Beyond it a number is no exact one for all readers of JSON."""
+_LARGEST_PID = (1 << 31) - 1
+_LATEST = 253402300800.0
+"""Seconds from 1970 to the year 10000, which no calendar of the C library has."""
+_KEPT_CONTROLS = "\t\n"
+_STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)|"
+_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+
+
+class Malformed(Exception):
+    """A value is not of its shape; the text says where and why."""
+
+
+class Check:
+    """One pass over a value. `far`: it comes from a host. `left_out`: rows that were malformed."""
+
+    __slots__ = ("far", "left_out")
+
+    def __init__(self, *, far: bool) -> None:
+        self.far, self.left_out = far, 0
+
+
+def fits(shape: Shape, value: object) -> bool:
+    """Whether a value from this machine is of a shape."""
+    try:
+        shape(Check(far=False), value)
+    except Malformed:
+        return False
+    return True
+
+
+# -- numbers
+
+
+def flag(_check: Check, value: object) -> bool:
+    """True or false."""
+    if value is True or value is False:
+        return value
+    raise Malformed("is not true or false")
+
+
+def whole(least: int, most: int) -> Shape:
+    """A whole number within bounds."""
+
+    def shape(_check: Check, value: object) -> int:
+        if bounds.is_integer(value, least, most):
+            return value
+        raise Malformed(f"is not a whole number from {least} to {most}")
+
+    return shape
+
+
+natural = whole(0, bounds.MOST)
+integer = whole(-bounds.MOST, bounds.MOST)
+exact = whole(-_MOST_EXACT, _MOST_EXACT)
+"""A whole number of a file."""
+exact_natural = whole(0, _MOST_EXACT)
+process = whole(0, _LARGEST_PID)
+"""A process id, as far as the system takes it for one."""
+code = whole(0, 255)
+"""An exit code, or the number of a signal."""
+
+
+def number(_check: Check, value: object) -> float:
+    """A number that is finite."""
+    if bounds.is_number(value) and -1e15 < value < 1e15:  # a NaN is neither
+        return value
+    raise Malformed("is not a number")
+
+
+def moment(check: Check, value: object) -> float:
+    """A time in seconds since 1970, as far as a calendar has it."""
+    if 0 <= number(check, value) < _LATEST:
+        return value  # type: ignore[return-value]  # it is a number
+    raise Malformed("is not a time")
+
+
+# -- text
+
+
+def choice(*words: str) -> Shape:
+    """One of some words."""
+
+    def shape(_check: Check, value: object) -> str:
+        if value in words:
+            return value
+        raise Malformed(f"is none of {', '.join(words)}")
+
+    return shape
+
+
+def word(longest: int = LONGEST_LINE) -> Shape:
+    """Text on one line."""
+
+    def shape(check: Check, value: object) -> str:
+        text = _text(value)
+        return _plain(text[:longest]) if check.far else text
+
+    return shape
+
+
+line = word()
+
+
+def text(check: Check, value: object) -> str:
+    """Text of one line or several, such as a word of a command; file names that are no UTF-8 keep their bytes."""
+    text = _text(value)
+    if len(text) > LONGEST_TEXT and check.far:
+        raise Malformed("is too long")
+    return printable(text) if check.far else text
+
+
+def styled(check: Check, value: object) -> str:
+    """Text with SGR and links (OSC 8)."""
+    text = _text(value)
+    return without_controls(text) if check.far else text
+
+
+def unstyled(check: Check, value: object) -> str:
+    """The text of lines of a screen, of any length."""
+    text = _text(value)
+    return printable(text) if check.far else text
+
+
+def latin(_check: Check, value: object) -> str:
+    """Bytes carried as latin-1; they are never shown."""
+    text = _text(value)
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise Malformed("is not latin-1") from None
+    return text
+
+
+def system_text(_check: Check, value: object) -> str:
+    """Text that the system takes: without NUL, and such as surrogateescape can encode."""
+    text = _text(value)
+    if "\0" in text:
+        raise Malformed("contains a NUL")
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise Malformed("cannot be encoded") from None
+    return text
+
+
+def system_line(check: Check, value: object) -> str:
+    """Such text of a bounded length: a path, a title, a time."""
+    text = system_text(check, value)
+    if len(text) > LONGEST_LINE:
+        raise Malformed("is too long")
+    return text
+
+
+def session_name(_check: Check, value: object) -> str:
+    """The name of a session."""
+    if isinstance(value, str) and is_name(value):
+        return value
+    raise Malformed("is not a session name")
+
+
+def session_id(_check: Check, value: object) -> str:
+    """The id of a session."""
+    if is_id(value):
+        return value
+    raise Malformed("is not the id of a session")
+
+
+def octets(_check: Check, value: object) -> bytes:
+    """Bytes, as `{"$bytes": base64}`."""
+    from base64 import b64decode
+
+    if isinstance(value, dict) and value.keys() == {"$bytes"} and isinstance(value["$bytes"], str):
+        try:
+            return b64decode(value["$bytes"])
+        except ValueError:
+            pass
+    raise Malformed("is not bytes")
+
+
+# -- values with parts
+
+
+def optional(shape: Shape) -> Shape:
+    """A value or null."""
+    return lambda check, value: None if value is None else shape(check, value)
+
+
+def either(*shapes: Shape) -> Shape:
+    """The first of these that fits."""
+
+    def shape(check: Check, value: object) -> Any:
+        for first in shapes[:-1]:
+            try:
+                return first(check, value)
+            except Malformed:
+                continue
+        return shapes[-1](check, value)
+
+    return shape
+
+
+def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
+    """A list of values of one shape; a host's is cut to so many."""
+
+    def shapes(check: Check, value: object) -> list[object]:
+        values = _list(value)[: most if check.far else None]
+        return [_within(f"[{index}]", shape, check, item) for index, item in enumerate(values)]
+
+    return shapes
+
+
+def several(*shapes: Shape) -> Shape:
+    """A list of so many values, each of its own shape."""
+
+    def shape(check: Check, value: object) -> tuple[object, ...]:
+        values = _list(value)
+        if len(values) != len(shapes):
+            raise Malformed(f"is not a list of {len(shapes)}")
+        return tuple(_within(f"[{index}]", shapes[index], check, item) for index, item in enumerate(values))
+
+    return shape
+
+
+def rows(shape: Shape) -> Shape:
+    """A list from which malformed rows are left out."""
+
+    def shapes(check: Check, value: object) -> list[object]:
+        values = _list(value)
+        passed = []
+        for row in values[:MOST_ROWS]:
+            try:
+                passed.append(shape(check, row))
+            except Malformed:
+                check.left_out += 1
+        check.left_out += max(0, len(values) - MOST_ROWS)
+        return passed
+
+    return shapes
+
+
+def keys(names: str, shape: Shape) -> dict[str, Shape]:
+    """The same shape for several keys."""
+    return dict.fromkeys(names.split(), shape)
+
+
+def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
+    """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
+
+    def shape(check: Check, value: object) -> dict[str, object]:
+        values = _dict(value)
+        for key in required:
+            if key not in values:
+                raise Malformed(f".{key} is missing")
+        checked = {}
+        for key, item in values.items():
+            if key in shapes:
+                checked[key] = _within(f".{key}", shapes[key], check, item)
+            else:
+                checked[line(check, key)] = _within("", anything, check, item)
+        return checked
+
+    return shape
+
+
+def complete(required: Fields, **more: Shape) -> Shape:
+    """A table that has all `required` keys, and may have `more`."""
+    return table({**required, **more}, tuple(required))
+
+
+def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Shape:
+    """An object of this machine's. The values under these keys fit, or are null; others are not looked at.
+
+    `complete`: all of these keys are there; `closed`: no others are.
+    """
+
+    def shape(_check: Check, value: object) -> dict[str, object]:
+        values = _dict(value)
+        if (key := misfit(values, shapes)) is not None:
+            raise Malformed(f".{key} is not of its type")
+        if (complete and not shapes.keys() <= values.keys()) or (closed and not values.keys() <= shapes.keys()):
+            raise Malformed("has other keys")
+        return values
+
+    return shape
+
+
+def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
+    """The first key whose value is neither null nor of its shape."""
+    for key, shape in shapes.items():
+        if values.get(key) is not None and not fits(shape, values[key]):
+            return key
+    return None
+
+
+def mapping(key: Shape, shape: Shape) -> Shape:
+    """An object with any keys of one shape."""
+
+    def shapes(check: Check, value: object) -> dict[str, object]:
+        checked = {}
+        for name, item in _dict(value).items():
+            checked[_within("", key, check, name)] = _within(f".{_plain(name[:40])}", shape, check, item)
+        return checked
+
+    return shapes
+
+
+def anything(check: Check, value: object) -> Any:
+    """What this sesh has no shape for, as from a newer one: plain data, not too deep."""
+    return _anything(check, value, DEEPEST)
+
+
+def _anything(check: Check, value: object, depth: int) -> Any:
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return text(check, value)
+    if isinstance(value, (int, float)):
+        return number(check, value) if isinstance(value, float) else integer(check, value)
+    if not depth:
+        raise Malformed("is nested too deeply")
+    if isinstance(value, list):
+        return [_anything(check, item, depth - 1) for item in value]
+    return {line(check, key): _anything(check, item, depth - 1) for key, item in _dict(value).items()}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise Malformed("is not text")
+
+
+def _list(value: object) -> list[object]:
+    if isinstance(value, list):
+        return value
+    raise Malformed("is not a list")
+
+
+def _dict(value: object) -> dict[str, object]:
+    if isinstance(value, dict):
+        return value
+    raise Malformed("is not an object")
+
+
+def _within(place: str, shape: Shape, check: Check, value: object) -> Any:
+    """The value, `place` added to what is wrong with it."""
+    try:
+        return shape(check, value)
+    except Malformed as error:
+        raise Malformed(f"{place}{gap(str(error))}{error}") from None
+
+
+def gap(reason: str) -> str:
+    """What stands between a name and what is wrong with it: nothing before the path of a part."""
+    return "" if reason[:1] in ".[" else " "
+
+
+# -- text of others, for a terminal
+
+
+def _plain(text: str) -> str:
+    """As `wording.plain`, which is loaded only if there is something to take out."""
+    if text.isprintable():
+        return text
+    from sesh.wording import plain
+
+    return plain(text)
+
+
+def printable(text: str) -> str:
+    """Text of several lines without what a terminal could act upon; the bytes of odd file names stay."""
+    if text.isprintable():
+        return text
+    return "".join(character for character in text if character in _KEPT_CONTROLS or not _is_control(character))
+
+
+def _is_control(character: str) -> bool:
+    """A control, or a character that sets the direction of those around it."""
+    point = ord(character)
+    return point < 0x20 or 0x7F <= point < 0xA0 or 0x2028 <= point <= 0x202E or 0x2066 <= point <= 0x2069
+
+
+def without_controls(text: str) -> str:
+    """Text of which nothing but the characters, SGR and links are left."""
+    if text.isprintable():
+        return text
+    import re
+
+    return re.sub(_STYLES + _CONTROLS, r"\1", text)

@@ -1,0 +1,55 @@
+"""JSON files of sesh's own, read with suspicion: what each key of one may hold, checked once, where it is read."""
+
+from __future__ import annotations
+
+from sesh import paths, protocol, shapes
+from sesh.errors import ProtocolError
+from sesh.shapes import (
+    either,
+    exact,
+    exact_natural,
+    flag,
+    items,
+    keys,
+    mapping,
+    moment,
+    number,
+    system_line,
+    system_text,
+)  # fmt: skip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.shapes import Fields
+
+words = items(system_text)
+"""A command."""
+labels = mapping(system_text, system_text)
+RUN = {
+    **keys("n output_bytes from position", exact_natural), "exit_code": exact,
+    **keys("timed_out truncated output_lost", flag), **keys("cwd key", system_line),
+    "command": either(words, system_text), "started": moment, "duration": number,
+}  # fmt: skip
+"""What is remembered of a command that was run; an older sesh kept what it typed as one text."""
+
+
+def read(path: str, fields: Fields, largest: int) -> Any:
+    """The JSON object in a file of sesh's own; None if there is no file. Raises Refused, as `parse` does."""
+    data = paths.read_own(path, largest)
+    return None if data is None else parse(path, data, fields)
+
+
+def parse(path: str, data: bytes, fields: Fields) -> Any:
+    """The JSON object that a file holds. Raises Refused, with the file and what to do, if a field is not of its shape.
+
+    Null passes for each field, and so do keys that are not named.
+    """
+    try:
+        values = protocol.parse(data)
+    except ProtocolError:
+        raise paths.damaged(path, "not a JSON object") from None
+    if (key := shapes.misfit(values, fields)) is not None:
+        raise paths.damaged(path, f"{key} is not of its type")
+    return values
