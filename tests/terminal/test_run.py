@@ -384,8 +384,8 @@ def test_nothing_is_left_on_disk(home: Home) -> None:
 @two
 def test_whole_lines_come_while_the_command_runs(home: Home, shell: str) -> None:
     """All of it came at the end: a person saw nothing of a long build."""
-    process = home.start("--run", "t", "--", "echo one; printf part; cat go; echo two; sh -c 'exit 4'")
     os.mkfifo(f"{home.path}/go")
+    process = home.start("--run", "t", "--", "echo one; printf part; cat go; echo two; sh -c 'exit 4'")
     assert process.stdout is not None
     assert process.stdout.readline() == b"one\n"
     with open(f"{home.path}/go", "wb"):
