@@ -160,12 +160,27 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
     return link
 
 
+class _Silence(Keepalive):
+    """Gives a link up after START_TIMEOUT seconds of silence, and never pings: a daemon hears HELLO first."""
+
+    def __init__(self) -> None:
+        super().__init__(enabled=True)
+        self.heard()
+
+    def heard(self) -> None:
+        super().heard()
+        self.due = self.heard_at + ssh_link.START_TIMEOUT
+
+    def check(self, _now: float) -> bool:
+        return False
+
+
 def connected(link: Link, name: str, session_id: str, deadline: float | None) -> tuple[Answer, bytes]:
     """Leads a link to the session with this id: the host's answer, and the output that comes with a `result`.
 
     That takes as long as a slow link takes for the output, so only silence ends it sooner. Raises NotFound, Lost.
     """
-    link.keepalive = Keepalive(enabled=True)
+    link.keepalive = _Silence()
     answer = link.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
     link.keepalive = None  # its user has one
     return answer
