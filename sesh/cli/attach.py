@@ -10,7 +10,7 @@ from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
-from sesh.ops import enter
+from sesh.ops import create, enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
 from sesh.store import listing
@@ -259,8 +259,6 @@ def new(
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
     """`--here [DIR] [OPTIONS]`: attach to the session of a directory's repository, which is created if missing."""
     if directory is None:
-        from sesh.ops import create
-
         directory = create.checked_directory(cli.caller, ".")
     return into_directory(cli, directory, **view)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sesh import keepalive, protocol, wire
 from sesh.errors import Ended, Interrupted, NotFound, Unreachable
 from sesh.ops import events
-from sesh.ops.views import Follower
+from sesh.ops.views import LiveLog
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
@@ -145,7 +145,7 @@ def test_of_a_job_that_ends_before_its_lines_come_the_kept_output_is_shown(
     monkeypatch.setattr(Target, "connect", lambda *_: gone())
     shown: list[str] = []
     with Target(Caller()).open_stream("work") as stream:
-        Follower(stream, 10, ansi=False, write=shown.extend, skipped=lambda _: None).follow()
+        LiveLog(stream, 10, ansi=False, write=shown.extend, skipped=lambda _: None).follow()
     assert shown == ["one", "two"]
 
 
