@@ -80,3 +80,13 @@ def test_moments_and_text_without_controls_are_written_in_one_place() -> None:
         if re.search(pattern, line)
     ]
     assert elsewhere == []
+
+
+def test_no_two_classes_of_a_room_bear_one_name() -> None:
+    places: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for module in modules():
+        folder = module.path.rpartition("/")[0]
+        for node in module.nodes:
+            if isinstance(node, ast.ClassDef):
+                places[folder, node.name].append(f"{module.path}:{node.lineno}")
+    assert [lines for lines in places.values() if len(lines) > 1] == []
