@@ -222,7 +222,7 @@ def load(path: str | None = None) -> Config:
 
     try:
         tables, places = toml_positions.read(text)
-    except toml_positions.Malformed as error:
+    except toml_positions.InvalidToml as error:
         reason = wording.one_line(str(error)).rstrip(".")
         config.warnings.append(ConfigWarning(config.path, error.place, f"{reason}; using the defaults"))
     except ImportError:

@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 )
 
 
-class Malformed(ValueError):
+class InvalidToml(ValueError):
     """The text is not TOML: `str(error)` says why, `place` where."""
 
     def __init__(self, reason: str, place: Place) -> None:
@@ -43,14 +43,14 @@ class Malformed(ValueError):
 def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     """The tables of a TOML text, and the place of each key by its path: line and column, both from 1, in characters.
 
-    A table that several lines open has the place of the first. Raises Malformed; ImportError on Python 3.10 without
+    A table that several lines open has the place of the first. Raises InvalidToml; ImportError on Python 3.10 without
     the package tomli.
     """
     loads = _reader()
     try:
         tables = loads(text)
     except RecursionError as error:
-        raise Malformed("nested too deeply", (1, 1)) from error
+        raise InvalidToml("nested too deeply", (1, 1)) from error
     except ValueError as error:
         raise _malformed(str(error), text) from error
     return tables, _places(text)
@@ -66,12 +66,12 @@ def _reader() -> Callable[[str], dict[str, object]]:
     return loads
 
 
-def _malformed(message: str, text: str) -> Malformed:
+def _malformed(message: str, text: str) -> InvalidToml:
     if place := _AT.search(message):
-        return Malformed(message[: place.start()].rstrip(), (int(place[1]), int(place[2])))
+        return InvalidToml(message[: place.start()].rstrip(), (int(place[1]), int(place[2])))
     lines = text.split("\n")
     reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
-    return Malformed(reason, (len(lines), len(lines[-1]) + 1))
+    return InvalidToml(reason, (len(lines), len(lines[-1]) + 1))
 
 
 def _places(text: str) -> dict[Path, Place]:
