@@ -44,19 +44,18 @@ class Tree:
     """One listed path, as it was when it was scanned.
 
     `path`: relative to HOME. `source`: its real, absolute path; `linked`: whether a symbolic link leads there.
-    `directory`: whether it is one. `bytes`: of all files. `plain`: whether it holds only files and directories, and
-    nothing that is left out. `excluded`: what is sesh's own or holds credentials, by its name relative to the path in
-    lower case; `left_out`: what of that is there, by its name. `digest`: the fingerprint. `recent`: names of files
-    whose content counts too.
+    `directory`: whether it is one. `bytes`: of all files. `excluded`: paths of sesh's own and of credentials, by
+    their names relative to the path in lower case; `left_out`: those of them that are there, by their names. `digest`:
+    the fingerprint. `recent`: names of files whose content counts too.
     """
 
-    __slots__ = ("bytes", "digest", "directory", "excluded", "left_out", "linked", "path", "plain", "recent", "source")
+    __slots__ = ("bytes", "digest", "directory", "excluded", "left_out", "linked", "path", "recent", "source")
 
     def __init__(
         self, path: str, source: str, status: os.stat_result, *, linked: bool, excluded: Mapping[str, str]
     ) -> None:
         self.path, self.source, self.linked = path, source, linked
-        self.bytes, self.plain = 0, True
+        self.bytes = 0
         self.recent: list[str] = []
         self.excluded, self.left_out = excluded, dict[str, str]()
         self.directory = stat.S_ISDIR(status.st_mode)
@@ -77,10 +76,8 @@ class Tree:
             elif kind == stat.S_IFDIR:
                 facts += f" {mode:o}"
             else:
-                self.plain = False
                 facts += f" {_target(path)}"
             total.update(os.fsencode(f"{name}\0{facts}\0"))
-        self.plain = self.plain and not self.left_out
         return total.hexdigest()
 
     def seal(self) -> Seal:

@@ -1,7 +1,7 @@
-"""Pushing files to HOME on a host: by rsync, which also deletes there; by scp; by tar if these cannot.
+"""Pushing files to HOME on a host: by rsync, which also deletes there, or as a tar archive.
 
-The login shell there reads nothing but fixed text. Names travel in rsync's arguments, in scp's protocol, in the tar
-archive (which is made here without a tar), or quoted in a script that a POSIX shell reads from its stdin.
+The login shell there reads nothing but fixed text. Names travel in rsync's arguments, in the tar archive (which is
+made here without a tar), or quoted in a script that a POSIX shell reads from its stdin.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _RSYNC_VANISHED = 24
 _MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
 _PLAIN = re.compile(r"[A-Za-z0-9/._+@%,=-]+")
-_NOISE = ("Warning: Permanently added", "rsync error:", "scp: Connection closed", "Connection to ")
+_NOISE = ("Warning: Permanently added", "rsync error:", "Connection to ")
 _UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 
 
@@ -155,23 +155,16 @@ class Push:
         """How to push a path; those with an equal answer may go together."""
         if self.destination.via is not None:
             return self._tar, ""
-        target = os.path.join(self._remote_home, tree.path)
         here = programs.find("rsync") is not None
         there = "rsync" in self._remote_tools
         if here and there and self._clean_login and self._rsync_usable:
-            read = target if tree.linked else self._remote_home
+            read = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
             if _PLAIN.fullmatch(read) or self._protects_arguments():
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
         for present, where in ((here, "here"), (there, "there")):
             if not present:
                 self._on_missing_tool("rsync", where, tree.path)
-        # scp follows links, and older versions have the shell there read the target.
-        if not tree.plain or not self._clean_login or not _PLAIN.fullmatch(os.path.dirname(target)):
-            return self._tar, ""
-        if programs.find("scp") is None:
-            self._on_missing_tool("scp", "here", tree.path)
-            return self._tar, ""
-        return self._scp, os.path.dirname(target)
+        return self._tar, ""
 
     def _protects_arguments(self) -> bool:
         """Return whether the rsync here can keep its arguments from the shell there (-s)."""
@@ -207,19 +200,6 @@ class Push:
             options.append("-s")
         done = self._run(["rsync", *options, *argv, f"{host}:{target}"], names)
         return PushResult(done.code, done.err, ok=done.code in (0, _RSYNC_VANISHED))
-
-    def _scp(self, trees: list[Tree]) -> PushResult:
-        argv = ssh.command(self.destination, "", ask=self._ask)
-        host = argv[-2]
-        options = [option for option in argv[1:-3] if option != "-T"]
-        if "-p" in options:
-            options[options.index("-p")] = "-P"
-        user, at, name = host.rpartition("@")
-        host = f"{user}{at}[{name}]" if ":" in name else host
-        folder = os.path.dirname(os.path.join(self._remote_home, trees[0].path))
-        sources = [os.path.join(self.top, tree.path) for tree in trees]
-        done = self._run(["scp", "-r", "-p", "-q", "-S", argv[0], *options, "--", *sources, f"{host}:{folder}/"])
-        return PushResult(done.code, done.err)
 
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:

@@ -1,9 +1,9 @@
 """Sync: push the files listed in `~/.config/sesh/sync` to a host, one HOME-relative path a line.
 
 Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since it was last pushed to
-that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; scp and
-tar (for links, odd names, and hosts that another command than ssh reaches) only add and replace. Credentials are never
-sent nor deleted (`credentials`).
+that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; tar
+(without rsync, and for hosts that another command than ssh reaches) only adds and replaces. Credentials are never sent
+nor deleted (`credentials`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The user's files on real hosts: mirrored by rsync, by scp or tar where there is none, and only if changed."""
+"""The user's files on real hosts: mirrored by rsync, or an archive if there is none, and only if changed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.support import Home, need, wait_until
 Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["bash", "zsh", "fish", "dash", "csh"]
-FEWER = [(), ("rsync", "scp"), pytest.param(("rsync",), marks=pytest.mark.thorough)]
-"""Programs that are missing here: rsync does it, tar, or scp (whose copies without a fault other tests try)."""
+FEWER = [(), ("rsync",)]
+"""Programs that are missing here: rsync does it, or an archive."""
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ def test_of_many_paths_those_that_fail_are_found_and_the_others_arrive(
 
 @pytest.mark.needs("rsync")
 @pytest.mark.parametrize("place", ["here", "there"])
-def test_without_rsync_scp_does_it_and_says_so(
+def test_without_rsync_an_archive_does_it_and_that_is_said(
     farm: Farm,
     here: Home,
     listing: Listing,
@@ -347,7 +347,6 @@ def test_without_rsync_scp_does_it_and_says_so(
         {"event": "tool_missing", "host": "box", "tool": "rsync", "path": path, "where": place}
         for path in (".config/tool", "top")
     ]
-    assert [call[0] for call in farm.calls()].count("scp") == 2
     monkeypatch.delenv("SESH_EVENT_LOG")
     here.write("top", "four")
     here.write(".config/tool/sub/c:d", "changed")
@@ -380,20 +379,13 @@ def test_another_program_called_rsync_keeps_no_file_from_arriving(
     assert [far.read(name) for name in ("a/b", "c", "d")] == ["one", "two", "two"]
 
 
-@pytest.mark.parametrize(
-    ("shell", "missing"),
-    [
-        *((shell, ("rsync", "scp")) for shell in SHELLS),
-        *((shell, ("rsync",)) for shell in ("bash", "csh")),
-        *(pytest.param(shell, ("rsync",), marks=pytest.mark.thorough) for shell in ("zsh", "fish", "dash")),  # as bash
-    ],
-)
-def test_what_scp_would_not_do_right_goes_as_an_archive(
-    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str, missing: tuple[str, ...]
+@pytest.mark.parametrize("shell", SHELLS)
+def test_odd_names_and_links_go_as_an_archive(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:
-    """A copy by scp follows links, out of HOME and round in circles, and some have the far shell read the target."""
+    """No link is followed, out of HOME or round in circles, and no shell over there reads a name."""
     far = farm.host("box", user_shell=shell, installed=False)
-    without(farm, monkeypatch, *missing)
+    without(farm, monkeypatch, "rsync")
     here.write(f"{ODD}/{ODD}", "one", 0o750)
     here.write("linked/file", "two")
     os.symlink("/etc/passwd", os.path.join(here.path, "linked/out"))
@@ -420,7 +412,7 @@ def test_what_login_files_print_does_not_keep_files_from_arriving(farm: Farm, he
 
 
 @pytest.mark.needs("rsync")
-@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")])
+@pytest.mark.parametrize("missing", FEWER)
 def test_what_is_seshs_own_over_there_is_neither_replaced_nor_deleted(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
 ) -> None:
@@ -442,7 +434,7 @@ def test_what_is_seshs_own_over_there_is_neither_replaced_nor_deleted(
 
 
 @pytest.mark.needs("rsync")
-@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")], ids=["rsync", "scp", "tar"])
+@pytest.mark.parametrize("missing", FEWER, ids=["rsync", "tar"])
 @pytest.mark.parametrize("linked", [False, True], ids=["", "linked"])
 def test_credentials_are_neither_sent_nor_deleted(
     farm: Farm,
@@ -498,7 +490,7 @@ def test_credentials_stay_where_a_link_or_a_file_would_take_the_place_of_their_d
 def test_a_home_that_is_the_same_over_there_is_left_alone(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A home that both machines share: scp would truncate each file before it reads it."""
+    """A home that both machines share: a copy would truncate each file before it is read."""
     far = farm.host("box", installed=False)
     listing("a")
     for variable, folder in (("XDG_CONFIG_HOME", ".config"), ("XDG_STATE_HOME", ".local/state")):

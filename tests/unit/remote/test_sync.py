@@ -240,19 +240,11 @@ def test_a_seal_is_read_back_as_it_was_written(home: Path) -> None:
 def test_what_is_seshs_own_does_not_count(home: Path) -> None:
     write(home / ".local/bin/tool")
     found = tree(home, ".local/bin")
-    assert (found.excluded["sesh"], found.left_out, found.plain) == (".local/bin/sesh", {}, True)
+    assert (found.excluded["sesh"], found.left_out) == (".local/bin/sesh", {})
     write(home / ".local/bin/sesh")
     again = tree(home, ".local/bin")
-    assert (again.digest, again.bytes, again.plain) == (found.digest, found.bytes, False)
+    assert (again.digest, again.bytes) == (found.digest, found.bytes)
     assert not tree(home, ".local").matches(found.seal())
-
-
-def test_only_files_and_directories_are_plain(home: Path) -> None:
-    write(home / "d/file")
-    assert tree(home).plain
-    (home / "d/link").symlink_to("file")
-    assert not tree(home).plain
-    assert tree(home).bytes == len("content")
 
 
 # -- pushing
@@ -371,7 +363,7 @@ def test_credentials_within_a_listed_path_are_left_out_in_whatever_case(home: Pa
         write(folder / name)
     found = HomeDirectory(str(home)).tree(line)
     left_out = ["config.json"] if line == ".docker" else ["GCloud", "gh", "git/credentials"]
-    assert (sorted(found.left_out), found.plain) == (left_out, False)
+    assert sorted(found.left_out) == left_out
     archive = io.BytesIO()
     push.pack([found], archive)
     archive.seek(0)
