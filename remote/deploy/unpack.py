@@ -315,26 +315,22 @@ class Installer:
         _sync(folder)
 
 
-class _locked:  # noqa: N801 (a context manager)
-    """Holds a lock on a folder, if its file system has locks.
+@contextlib.contextmanager
+def _locked(path: str, *, wait: bool) -> Iterator[None]:
+    """Hold a lock on a folder, if its file system has locks.
 
     Raises BlockingIOError if another process holds it, unless `wait`.
     """
-
-    def __init__(self, path: str, *, wait: bool) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF):
-                os.close(self._descriptor)
                 raise
-
-    def __enter__(self) -> None:
-        """Locked since __init__."""
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
