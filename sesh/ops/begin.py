@@ -25,9 +25,9 @@ def job(
     timeout: float | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """A job that has begun: the command of `spec` is its session's program, under the lowest free number if unnamed.
+    """Begins a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
 
-    Raises what keeps it from beginning, as 125 if no other code says more.
+    Errors exit with 125, unless they have a code of their own.
     """
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:

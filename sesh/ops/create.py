@@ -33,9 +33,9 @@ def order(
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> LaunchSpec:
-    """The order for a new session, without its name: the caller's surroundings, and what the words say.
+    """The specification of a new session, without its name: the caller's surroundings, and the options.
 
-    Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
+    Raises Refused for a directory that does not exist, UsageError for an invalid variable or label.
     """
     extra, labels = check_words({"env": env, "label": label})
     origin = caller.origin
@@ -69,13 +69,13 @@ def order(
 
 
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
-    """The variables and the labels that the caller gives. Raises UsageError for an invalid one."""
+    """The variables and the labels of the options. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
     return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
 def _settings(caller: Caller) -> LaunchSpec:
-    """What becomes of a session that loses its daemon, or ends unseen; without a file nothing is loaded."""
+    """The settings for a session that loses its daemon, or ends unseen; without a file no settings are loaded."""
     if not os.path.exists(paths.settings_file()):
         return {"persist": True, "outlive": "failed"}
     settings = caller.settings()
@@ -112,7 +112,7 @@ def mapped(caller: Caller, directory: str) -> str:
 
 
 def no_directory(path: str) -> str:
-    """Says what is wrong with a path that leads to no directory."""
+    """The reason why a path leads to no directory."""
     if os.path.lexists(path.replace("\0", "")):
         return f"{printable(path)} is not a directory"
     return f"there is no directory {printable(path)}"
@@ -133,7 +133,7 @@ def start(order: LaunchSpec, name: str) -> Connection:
 
 
 def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
-    """Starts the session under the lowest free number from 1: its name and the connection."""
+    """Starts the session under the lowest free number from 1; returns its name and the connection."""
     number = 0
     while True:
         taken = set(paths.names())

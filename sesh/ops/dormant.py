@@ -1,6 +1,6 @@
 """Dormant sessions, which have no daemon: their daemon died, or they ended while nobody was attached.
 
-What was kept of them is shown, and they are started again if a person, or a script's `--open`, wants that.
+Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ENDED = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
 
 def screen(name: str, form: str) -> bytes:
-    """What its daemon would have answered to `screen`. Raises NotFound if nothing was kept."""
+    """The last screen, as its daemon would have sent it. Raises NotFound if nothing was kept."""
     from sesh.vt.render.export import export
 
     return export(_required(name), form)
@@ -55,7 +55,7 @@ def _record(name: str) -> Record:
 
 
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
-    """The terminal as it was at the checkpoint; None if that shows none."""
+    """The terminal at the checkpoint; None if that shows none."""
     try:
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     except ValueError:
@@ -69,10 +69,10 @@ def history(name: str) -> list[RunFacts]:
 
 
 def enter(caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
-    """The session for one who wants to attach: started again, or a new one, as the person says.
+    """The session for a person who wants to attach: started again, or a new one, as they say.
 
-    `plain`: whether they wrote no DIR and no CMD; who wrote one of these wants a new one. Raises Refused if they
-    decline, with its exit code if they close it, and what `create.start` raises.
+    `plain`: whether they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with
+    its exit code if they close it, and as `create.start`.
     """
     if not (plain and caller.can_ask):
         return start(caller, order, name, summary, again=False)
@@ -92,9 +92,9 @@ def enter(caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, pla
 def start(
     caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
 ) -> Connection:
-    """A session in its place; `again`: the same one, below its old output. What was done is noted.
+    """A session in its place; `again`: the same one, below its old output. The outcome is noted.
 
-    `gate`: its command waits for Enter. Raises what `create.start` raises; then nothing is noted.
+    `gate`: its command waits for Enter. Raises as `create.start`; then nothing is noted.
     """
     if not again:
         connection = create.start(order, name)
@@ -123,7 +123,7 @@ def start(
 
 
 def _again(order: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool) -> LaunchSpec:
-    """The order for the same session: its labels and command, its old output above."""
+    """The specification of the same session: its labels and command, its old output above."""
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
     before = [*emulator.last_lines(_LINES, ansi=True), _line(summary)] if emulator is not None else []
     if command is not None and gate:
@@ -138,7 +138,8 @@ def _again(order: LaunchSpec, summary: Summary, record: Record, emulator: Emulat
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Puts the files of a dormant session back, as the one in its place could not be started, unless that has some."""
+    """Puts the files of a dormant session back, as the one in its place could not be started, unless that one left
+    files."""
     try:
         with paths.locked(paths.directory()):
             if not record or name in paths.names():
@@ -166,7 +167,7 @@ def rename(old: str, new: str) -> None:
 
 
 def _about(name: str, summary: Summary) -> str:
-    """What the person is told of it, and what it ran."""
+    """The question's facts: how it ended, and the command that it ran."""
     active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
     is_shell = _record(name).get("shell") is True
     command = "" if is_shell else f"; it ran: {wording.command_line(summary.get('command') or [])}"
@@ -174,7 +175,7 @@ def _about(name: str, summary: Summary) -> str:
 
 
 def _last_screen(name: str) -> str:
-    """What it showed last, with colours."""
+    """The last screen, with colours; empty if none was kept."""
     try:
         return screen(name, "ansi").decode("utf-8", "replace").rstrip()
     except (NotFound, Refused):
@@ -182,7 +183,7 @@ def _last_screen(name: str) -> str:
 
 
 def _line(summary: Summary) -> str:
-    """What stands between the old output and the new."""
+    """The line between the old output and the new."""
     if summary["state"] == "exited":
         return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {summary.get('ended')} ──\x1b[m"
     return f"\x1b[2m── {find.how(summary)}; last active {summary.get('last_activity')} ──\x1b[m"

@@ -28,7 +28,7 @@ _SHARE, _SHARE_ELSEWHERE, _SHARE_STIRRED = 0.004, 0.002, 0.05
 """The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
 here while events come without end."""
 _SOON, _STIRRED = 0.05, 0.5
-"""Seconds that events are gathered for: one is seldom alone; and while they come without end."""
+"""Seconds for which events are gathered, as one is seldom alone; and while they come without end."""
 _PATIENCE = 0.5
 _IMPATIENCE = 0.1
 """Seconds for the sessions here, once one of them did not answer: keys are not read meanwhile."""
@@ -36,33 +36,34 @@ _BLOCK = 1 << 16
 
 
 class SessionIndex:
-    """Live index: `here` are the sessions of this machine, `there` by host its sessions, or why it does not answer.
+    """Live index: `here` are the sessions of this machine, `there` by host its sessions, or the reason for having none.
 
-    A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`.
-    `hosts`: those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
+    A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`. `hosts`:
+    those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
         self.here: list[Summary] = []
         self.there: dict[str, list[Summary] | str] = {}
         self.remarks: dict[str, str] = {}
-        """What there is to say of a host's answer, such as rows that were left out."""
+        """Notes on a host's answer, by host, such as rows that were left out."""
         self._caller, self._hosts = caller, hosts
         self._followed: dict[int, tuple[str, wire.Connection]] = {}
-        """By descriptor the sessions here, and the connections that bring their events."""
+        """The names of the sessions here, and the connections that bring their events, by descriptor."""
         self._directory = -1
         self._askings: list[Asking] = []
         self._late: Asking | None = None
-        """The newest question whose time is over: its hosts have been noted as unreachable."""
+        """The newest question whose time is over: its late hosts have been noted as unreachable."""
         self._next_here = self._next_there = 0.0
         self._refreshed = False
-        """Whether something was done to a session since other hosts were asked: then they are asked at once."""
+        """True if a session was changed since other hosts were asked: then they are asked at once."""
         self._looked_at = 0.0
-        """When the sessions here were asked last (monotonic)."""
+        """The moment when the sessions here were asked last (monotonic)."""
         self._stirred = False
-        """Whether something has happened here since: until they are asked again, nothing more need be known."""
+        """True if something has happened here since; no events are read then until the sessions are asked again."""
         self._gather, self._most = _SOON, _STIRRED
-        """Seconds between two questions that events lead to, and the most of it, by what a question costs."""
+        """Seconds between two questions that events lead to: now, and at most, which grows with the cost of a
+        question."""
         self._spent = time.process_time()
         """Seconds of the processor that were used until the sessions here were asked last."""
         self._spent_elsewhere = _spent_by_children()
@@ -72,7 +73,7 @@ class SessionIndex:
         if self._hosts is None:
             paths.ready_directory()
             self._directory = platform.watch_directory(paths.directory())
-        self._ask_here()
+            self._ask_here()
         self._ask_hosts()
         return self
 
@@ -88,12 +89,12 @@ class SessionIndex:
 
     @property
     def pending(self) -> bool:
-        """Whether a host is still to answer for the first time."""
+        """True if a host is still to answer the newest question."""
         return bool(self._askings) and bool(self._askings[-1].waiting) and self._askings[-1].left() > 0
 
     @property
     def descriptors(self) -> list[int]:
-        """What becomes readable when something has happened."""
+        """The descriptors that become readable when something has happened."""
         own = [] if self._stirred else [*([self._directory] if self._directory >= 0 else []), *self._followed]
         return [*own, *(asking.inbound for asking in self._askings)]
 
@@ -106,12 +107,12 @@ class SessionIndex:
         return max(0.0, min(moments) - time.monotonic())
 
     def refresh(self) -> None:
-        """Has the next `take` ask all hosts again, and once more soon after that, whatever it costs: something was done
-        to a session, and what comes of it takes a moment. Any thread may call it."""
+        """Has the next `take` ask all hosts again, and once more soon after that, whatever it costs: a session was
+        changed, and the effect takes a moment. Any thread may call it."""
         self._refreshed = True
 
     def take(self, ready: set[int]) -> None:
-        """Takes in what has happened, and asks for what is due."""
+        """Takes in events and answers, and asks the sessions and hosts that are due."""
         now = time.monotonic()
         if ready & {self._directory, *self._followed}:
             self._stir(now)
@@ -122,7 +123,7 @@ class SessionIndex:
             self._ask_hosts()
 
     def _stir(self, now: float) -> None:
-        """Has the sessions here asked soon; less and less so if something happens all the time."""
+        """Has the sessions here asked soon; more seldom if events come all the time."""
         calm = now - self._looked_at >= self._most
         self._stirred, self._gather = True, _SOON if calm else min(2 * self._gather, self._most)
         self._next_here = min(self._next_here, max(now + _SOON, self._looked_at + self._gather))
@@ -138,8 +139,6 @@ class SessionIndex:
 
     def _ask_here(self) -> None:
         """Asks the sessions here, and follows the events of those that are new."""
-        if self._hosts is not None:
-            return
         self._drain()
         silent = any(session.get("responding") is False for session in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
@@ -177,7 +176,7 @@ class SessionIndex:
             self._askings.append(Asking(self._caller, asked))
 
     def _take_answers(self, ready: set[int]) -> None:
-        """Takes in what hosts have answered; one that is late is said to be unreachable."""
+        """Takes in the answers of hosts; a late host is said to be unreachable."""
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():
@@ -185,7 +184,7 @@ class SessionIndex:
                     self.remarks[host] = asking.remarks.get(host, "")
             if asking.waiting and not asking.left() and asking is not self._late:
                 self._late = asking
-                self.there |= dict.fromkeys(asking.given_up(), "unreachable")
+                self.there |= dict.fromkeys(asking.give_up(), "unreachable")
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
@@ -201,7 +200,7 @@ def _spent_by_children() -> float:
 
 
 def _drained(descriptor: int) -> bool:
-    """Reads and drops what a session has sent; False if it has ended."""
+    """Reads and drops the frames of a session; False if it has ended."""
     try:
         while data := os.read(descriptor, _BLOCK):
             if len(data) < _BLOCK:

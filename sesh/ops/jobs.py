@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sesh.schema import Answer, JobOutput, JobResult, JobSpec
 
     class Sink(Protocol):
-        """Where a job's output goes while it runs: `descriptor` is polled for room while `pending` is set."""
+        """The reader of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
 
         descriptor: int
         pending: bytes
@@ -54,10 +54,10 @@ _GRACE = 2.5
 
 
 class Waiter:
-    """Waits for a job over its daemon's stream, and knows what Ctrl-C means meanwhile.
+    """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
-    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `late`
-    (monotonic): when its time is up.
+    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `late`: the
+    moment (monotonic) after which the daemon is stuck, as the job's time has been up for a while.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Waiter:
         self._interrupts.left = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
-        """The daemon's account of the ended job, and the retained output if it is `wanted`.
+        """Waits for the job's end; returns the daemon's account of it, and the retained output if it is `wanted`.
 
         `output`: gets the output as it comes, None if nobody wants it. Raises Interrupted at the third Ctrl-C,
-        InternalError if the daemon dies.
+        InternalError if the daemon dies, TimedOut.
         """
         self._output, self._wanted = output, wanted
         self._stream.position = 0
@@ -128,7 +128,7 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks for the end of the job, and for its output behind what has come."""
+        """Asks for the job's end, and for the output behind what has come."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:
@@ -158,7 +158,7 @@ class Waiter:
             self._output.take(data)
 
     def _watched(self) -> Watched:
-        """Signals and stdin; or signals and room for output, and then nothing more is read."""
+        """Signals and stdin. While output is pending: signals and room for it, and the daemon is not read."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
@@ -175,7 +175,7 @@ class Waiter:
             self._output.write()
 
     def _answered(self, data: bytes) -> JobResult | None:
-        """The job's end, if that is what was answered."""
+        """The job's end, if the answer is that."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED and self._forwarder is not None:
             self._forwarder.answered(response)
@@ -196,9 +196,9 @@ class Waiter:
                 self._send("interrupt")
 
     def _unheard(self, _number: int) -> None:
-        """A signal while there is no link: Ctrl-C stops the waiting, as nothing can be said to the job.
+        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot be told.
 
-        With `--tie` the job is ended as soon as the link stands again, unless it comes once more.
+        With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
         """
         if not self._stream.reconnecting:
             return
@@ -224,10 +224,11 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end: its name, the daemon's account of it, the retained output if `wanted`.
+    """Begins a job and waits for its end; returns its name, the daemon's account of it, the retained output if
+    `wanted`.
 
-    `data`: what `begin.job` takes. `stdin`: whether it is fed from ours. What keeps the job from running is 125, save
-    what has a code of its own; if it has begun and nobody hears how it ends, that is 255.
+    `data`: the arguments of `begin.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
+    exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
@@ -254,7 +255,7 @@ def run(
 
 @op("jobs.result")
 def result(_caller: Caller, name: str) -> JobOutput:
-    """How the last job of a name ended: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
+    """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     from sesh.store import results
 
     last = results.newest(name)
@@ -264,22 +265,26 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 
 class StdinForwarder:
-    """`mends`: whether a lost connection may be made again; the chunk that was on its way is then sent again."""
+    """Feeds a job from our stdin, one chunk at a time.
+
+    `mends`: whether a lost connection may be made again; the chunk that was on its way is then sent again.
+    """
 
     def __init__(self, *, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
         self._chunk: bytes | None = b""
-        """The bytes on their way: none at first, which says who it is that feeds."""
+        """The bytes on their way, None if there are none. The first chunk is empty: it tells the daemon which
+        connection feeds."""
         self._ends = self._over = False
 
     @property
     def hungry(self) -> bool:
-        """Whether stdin is to be read."""
+        """True if stdin is to be read."""
         return self._chunk is None and not self._over
 
     def read(self, connection: wire.Connection) -> None:
-        """Reads what is there and sends it; at the end of stdin, its end."""
+        """Reads a chunk and sends it; at the end of stdin, its end."""
         try:
             self._chunk = os.read(STDIN, _CHUNK)
         except BlockingIOError:
@@ -299,7 +304,7 @@ class StdinForwarder:
                 return  # the job may have ended: what was said before the connection closed is still to be read
 
     def answered(self, answer: Answer) -> None:
-        """The job has the chunk, or will have no more."""
+        """Notes that the job has the chunk, or will have no more."""
         self._over = self._ends or answer.get("open") is not True
         self._sent += len(self._chunk or b"")
         self._chunk = None

@@ -66,7 +66,7 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 
 
 class _Wrong(Exception):
-    """A place in a layout, and what is wrong there."""
+    """An error in a layout: the place, and the reason."""
 
 
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
@@ -114,7 +114,7 @@ def _sessions(whole: object) -> list[LayoutEntry]:
 
 
 def _required(table: Mapping[str, object], key: str, known: Sequence[str], place: str = "") -> object:
-    """The value of a key that must be there; if it is not, keys that may be meant for it are named."""
+    """The value of a required key; if it is missing, the error names unknown keys that may be meant for it."""
     if key in table:
         return table[key]
     unknown = [f'"{printable(each)}"' for each in table if each not in known][:_MOST_UNKNOWN]
@@ -123,7 +123,7 @@ def _required(table: Mapping[str, object], key: str, known: Sequence[str], place
 
 
 def _session(each: object, place: str) -> LayoutEntry:
-    """One session. Raises _Wrong."""
+    """The entry of one session. Raises _LayoutError."""
     if not isinstance(each, dict):
         raise _Wrong(f"{place}: not an object")
     name, host = _required(each, "name", _KEYS, f"{place}: "), each.get("host")
@@ -161,7 +161,8 @@ def _session(each: object, place: str) -> LayoutEntry:
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
     """Creates the sessions of a layout that are not here, whatever host they name.
 
-    A row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives it.
+    Returns a row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives
+    it.
     """
     return [_make(caller, entry) for entry in entries]
 
@@ -193,7 +194,8 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Whether a command is just the user's shell: on this machine that may lie elsewhere, or be a login shell."""
+    """Returns whether a command is just the user's shell: on this machine that may lie elsewhere, or be a login
+    shell."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

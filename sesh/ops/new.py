@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
 _PATIENCE = 1.5
-"""Seconds in which a daemon that is well answers a question."""
+"""Seconds for a daemon to answer a question."""
 
 
 @op("enter.new", creates=True)
@@ -60,9 +60,8 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
 
 
 def _choice(caller: Caller, name: str, connection: Connection, choice: str, *, asks: bool) -> str:
-    """What to do with a session that runs, or has ended and is kept: proposed is to join it, or if its daemon does not
-    answer to replace it.
-    """
+    """The choice for a session that runs, or has ended and is kept; proposed is to join it, or to replace it if its
+    daemon does not answer."""
     with connection:
         if choice:
             return choice
@@ -126,7 +125,7 @@ def _summary(connection: Connection) -> Summary | None:
 
 
 def _about(session: Summary) -> str:
-    """What helps to decide: who is there, how long it is idle, where it is, what it runs."""
+    """Facts that help to decide: state, idle time, directory, command."""
     idle = moments.age(session.get("last_activity"), time.time())
     facts = (
         wording.state(session) if session["state"] == "running" else "",

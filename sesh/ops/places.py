@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sesh.schema import Record, SessionHere
 
 MOST = 500
-"""Directories that are proposed."""
+"""Directories that are proposed at most."""
 _PATIENCE = 1.0
 """Seconds for zoxide to answer."""
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6
-"""Characters of a name that are left for what tells it from others: `-12345`."""
+"""Characters of a name that are left for a number that tells it from others: `-12345`."""
 _LARGEST = 1 << 16
 """Bytes of a file that leads from a worktree to its repository."""
 
@@ -34,7 +34,7 @@ _LARGEST = 1 << 16
 def here(caller: Caller, directory: str) -> SessionHere:
     """The session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
 
-    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused if there is no
+    A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
     such directory.
     """
     from sesh.ops import create
@@ -50,7 +50,8 @@ def here(caller: Caller, directory: str) -> SessionHere:
 
 
 def _stands_in(name: str, root: str) -> bool:
-    """Whether a session began in that repository or directory, or is there now; one that is just being made counts."""
+    """Returns whether a session began in that repository or directory, or is there now; one that is just being made
+    counts."""
     record = records.readable(name) or _made(name)
     if record is None or not records.here(record):
         return False
@@ -59,7 +60,8 @@ def _stands_in(name: str, root: str) -> bool:
 
 
 def _made(name: str) -> Record | None:
-    """The record of a session that has a socket already: it is there once the daemon answers."""
+    """The record of a session that has a socket already: it is written once the daemon answers. None if none
+    answers."""
     try:
         if (connection := find.running(name)) is not None:
             connection.only("summary", timeout=find.PATIENCE)

@@ -13,7 +13,8 @@ import sys
 
 
 def main(patience: float) -> None:
-    """Answers on descriptor 0, without end; the kernel ends it after so many seconds of one search. Raises EOFError."""
+    """Answers on descriptor 0, without end; the kernel ends it after `patience` seconds of one search. Raises
+    EOFError."""
     chosen = _received()
     pattern = re.compile(chosen)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""A command in a session's live shell: its exact output and its exit code; and the commands that were run before it."""
+"""Commands in a session's live shell: one run now, with its exact output and exit code; those that were run before."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def plain(output: bytes) -> bytes:
 
 
 class RunErrors:
-    """Within it, an error exits with 125, which is not taken for the command's own code.
+    """A block in which errors exit with 125, which is not taken for the command's own code.
 
-    `asked`: the command may have run; then that is 255, unless the daemon itself says why not.
+    `asked`: the command may have run; then they exit with 255, unless the daemon itself says why it has not.
     """
 
     def __init__(self, *, asked: bool = False) -> None:
@@ -86,14 +86,14 @@ def run(
     wait: bool = True,
     live: LiveOutput | None = None,
 ) -> Ran:
-    """Has a session's shell run a command: the daemon's account of it, and its output.
+    """Has a session's shell run a command; returns the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
-    alone. `wait`: False to return when it has begun. `live`: gets the output as it comes; what it has got is left out
-    of the result. `stop`: interrupts the command.
+    alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
+    rest. `stop`: interrupts the command.
 
     To a host the command is given again over another link, and it is still run but once. The account of one that ended
-    with its session while the link was down has `output_lost`. Raises Busy, errors as `RunErrors` has them.
+    with its session while the link was down has `output_lost`. Raises Busy, and errors as `RunErrors` has them.
     """
     name = stream.name
     request = _Request(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
@@ -118,7 +118,7 @@ def run(
 
 
 def _answered(connection: wire.Connection, deadline: float | None, live: LiveOutput | None, stop: Stop) -> Ran:
-    """Waits for the answer; `stop` interrupts the command meanwhile."""
+    """Waits for the answer. `stop` interrupts the command meanwhile."""
     grace = _FAR_GRACE if connection.far else _GRACE
 
     def interrupt() -> None:
@@ -146,7 +146,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: LiveOut
 
 
 class LiveOutput:
-    """Gives the output of a command to `write` while it runs; without `ansi` escape sequences are left out."""
+    """A writer of a command's output while it runs; without `ansi` escape sequences are left out."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
         self.position = 0
@@ -187,11 +187,12 @@ class _Request:
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
         self.lost = False
-        """Whether a link that it was sent over was lost."""
+        """True if a link that it was sent over was lost."""
         self._sent, self._live = False, live
 
     def send(self, stream: Stream) -> None:
-        """Sends it with the time that is left. Raises InternalError if it would be run a second time."""
+        """Sends the request with the time that is left. Raises InternalError if the command would be run a second
+        time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._live.position
@@ -211,7 +212,7 @@ class _Request:
         stream.connection.send(asked)
 
     def failed(self, connection: wire.Connection, name: str, error: TimedOut | Unreachable) -> SeshError:
-        """The error if the daemon, or the link to it, says nothing more: it tells whether the command may have run."""
+        """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
         can = connection.welcome.get("can") or ()
         begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
         look = f"to see what it did: $sesh --logs {name}"
@@ -246,7 +247,7 @@ class _Request:
 def history(_caller: Caller, name: str) -> list[Command]:
     """The commands that were run in a session's shell, the newest last.
 
-    Of a job that has ended and is not a session any more, the one command that it was. Raises NotFound.
+    For a job that has ended and is not a session any more: its command alone. Raises NotFound.
     """
     commands: Sequence[Mapping[str, object]]
     job = None
@@ -288,7 +289,7 @@ def _commands(name: str) -> list[dict[str, Any]]:
 
 
 def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
-    """The command that the last job of this name was, and its output; None if nothing is kept of one."""
+    """The command of the last job of this name, and its output; None if nothing is kept of one."""
     from sesh.store import results
 
     result = results.newest(name)
@@ -309,7 +310,7 @@ def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """A daemon's account of a command, with the moment in the form that all JSON has."""
+    """A daemon's account of a command, with its start as a stamp, as in all JSON."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     command: Command = {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -79,7 +79,7 @@ _screen = table(
 
 
 def _cells(check: Check, value: object) -> Any:
-    """A screen as runs of cells, which lie beside each other and within it: what is drawn of it is no larger."""
+    """A screen as runs of cells, which lie beside each other and within it, so that what is drawn is no larger."""
     screen = _screen(check, value)
     if len(screen["cells"]) > screen["rows"]:
         raise Malformed(".cells are more than the rows")
@@ -103,7 +103,7 @@ _SCREENS: dict[str, Shape] = {
     "ansi": complete({"text": styled, "lines": items(styled)}),
     "json": _cells,
 }
-"""The answers of `views.screen` by the format; pictures are drawn here, and asked of no host."""
+"""The answers of `views.screen` by their format; pictures are drawn here, and asked of no host."""
 _met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
@@ -192,6 +192,6 @@ def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, chec
 
 
 def left_out(check: Check, host: str) -> str:
-    """The line that says how many rows did not pass."""
+    """The line that says how many rows were left out as malformed."""
     many = check.left_out
     return f"@{host}: {'one row was' if many == 1 else f'{many} rows were'} left out: malformed, or too many"

@@ -16,7 +16,7 @@ _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
 
 
 def _word(value: object, longest: int = _LONGEST) -> str:
-    """Text that may be the value of a variable; empty for anything else."""
+    """Text for the value of a variable; empty for anything else."""
     return value[:longest] if isinstance(value, str) and value.isprintable() else ""
 
 
@@ -67,7 +67,7 @@ class Origin:
 
 
 def locale_exists(locale: str) -> bool:
-    """Whether this machine has a locale; asked of the C library, the process's own locale left as it was."""
+    """Returns whether this machine has a locale, by the C library; the process's own locale stays as it was."""
     if locale in ("C", "POSIX"):
         return True
     import locale as library
