@@ -25,7 +25,7 @@ _starting = Lock()
 """Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
 
 
-def order(
+def launch_spec(
     caller: Caller,
     *,
     directory: str | None = None,
@@ -118,7 +118,7 @@ def no_directory(path: str) -> str:
     return f"there is no directory {printable(path)}"
 
 
-def start(order: LaunchSpec, name: str) -> Connection:
+def start(launch_spec: LaunchSpec, name: str) -> Connection:
     """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
 
     Raises Exists, CannotStart, Refused.
@@ -127,12 +127,12 @@ def start(order: LaunchSpec, name: str) -> Connection:
 
     try:
         with _starting:
-            return launch.start_daemon({**order, "name": name})
+            return launch.start_daemon({**launch_spec, "name": name})
     except Exists:
         raise find.taken(name) from None
 
 
-def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
+def start_numbered(launch_spec: LaunchSpec) -> tuple[str, Connection]:
     """Starts the session under the lowest free number from 1; returns its name and the connection."""
     number = 0
     while True:
@@ -141,7 +141,7 @@ def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
         while str(number) in taken:
             number += 1
         try:
-            return str(number), start(order, str(number))
+            return str(number), start(launch_spec, str(number))
         except Exists:
             continue  # another process was faster
 

@@ -68,14 +68,14 @@ def history(name: str) -> list[RunFacts]:
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
 
-def enter(caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
+def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
     """The session for a person who wants to attach: started again, or a new one, as they say.
 
     `plain`: whether they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with
     its exit code if they close it, and as `create.start`.
     """
     if not (plain and caller.can_ask):
-        return start(caller, order, name, summary, again=False)
+        return start(caller, launch_spec, name, summary, again=False)
     lost, session_id = summary["state"] == "lost", _record(name).get("id")
     above = "" if lost else _last_screen(name)
     answer = caller.ask(_about(name, summary), _LOST if lost else _ENDED, "s", above)
@@ -86,18 +86,18 @@ def enter(caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, pla
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
     if answer not in ("s", "n"):
         raise Refused("nothing was done")
-    return start(caller, order, name, summary, again=answer == "s", gate=lost)
+    return start(caller, launch_spec, name, summary, again=answer == "s", gate=lost)
 
 
 def start(
-    caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
+    caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
 ) -> Connection:
     """A session in its place; `again`: the same one, below its old output. The outcome is noted.
 
     `gate`: its command waits for Enter. Raises as `create.start`; then nothing is noted.
     """
     if not again:
-        connection = create.start(order, name)
+        connection = create.start(launch_spec, name)
         caller.entering(f"{find.how(summary)}; created a new one")
         return connection
     remarks, record, checkpoint = [], _record(name), None
@@ -108,9 +108,9 @@ def start(
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
         remarks.append(f"{error}; starting without the old output")
-    order = _again(order, summary, record, _emulator(checkpoint), gate=gate) | {"directory": directory}
+    launch_spec = _again(launch_spec, summary, record, _emulator(checkpoint), gate=gate) | {"directory": directory}
     try:
-        connection = create.start(order, name)
+        connection = create.start(launch_spec, name)
     except Exists:
         raise
     except BaseException:
@@ -122,17 +122,19 @@ def start(
     return connection
 
 
-def _again(order: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool) -> LaunchSpec:
+def _again(
+    launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
+) -> LaunchSpec:
     """The specification of the same session: its labels and command, its old output above."""
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
     before = [*emulator.last_lines(_LINES, ansi=True), _line(summary)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
     return {
-        **order,
+        **launch_spec,
         "command": command,
         "gate": command is not None and gate,
-        "labels": {**(summary.get("labels") or {}), **order["labels"]},
+        "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),
     }
 

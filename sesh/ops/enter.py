@@ -48,19 +48,19 @@ class Entry:
         self.dormant = self.connection is None and find.dormant(name) is not None
         self._caller, self._spec, self._meant, self._other = caller, spec, meant, other
         self._plain = spec.get("directory") is None and spec.get("command") is None
-        self._order: LaunchSpec | None = None
+        self._launch_spec: LaunchSpec | None = None
 
     def check(self) -> None:
         """Raises the errors of the options; also of those that a running session ignores."""
         if self.connection is None:
             check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
-            self._order = create.order(self._caller, **self._spec)
+            self._launch_spec = create.launch_spec(self._caller, **self._spec)
         else:
             create.check_words(self._spec)
 
     def enter(self) -> Entered:
         """The session, created if it does not exist. Raises Refused if the person declines."""
-        if self._order is None:
+        if self._launch_spec is None:
             self.check()
         name, connection = self.name, self.connection
         if connection is None and not self.dormant:
@@ -74,15 +74,15 @@ class Entry:
 
     def _created(self) -> Connection:
         """A new session, one of that name created by another process meanwhile, or a dormant one started again."""
-        if self._order is None:
+        if self._launch_spec is None:
             raise Unreachable(f"{self.name} has just ended; try again")
         while True:
             try:
                 if (summary := find.dormant(self.name)) is not None:
                     from sesh.ops import dormant
 
-                    return dormant.enter(self._caller, self._order, self.name, summary, plain=self._plain)
-                return create.start(self._order, self.name)
+                    return dormant.enter(self._caller, self._launch_spec, self.name, summary, plain=self._plain)
+                return create.start(self._launch_spec, self.name)
             except Exists:
                 if (connection := find.running(self.name)) is not None:
                     apply(self._caller, self.name, self._spec)

@@ -74,7 +74,7 @@ class Waiter:
         self._output: Sink | None = None
         self._wanted = False
         self._retained = bytearray()
-        self._asked = _OTHERS
+        self._last_number = _OTHERS
         self._ending = False
         self._name_left()
 
@@ -100,8 +100,8 @@ class Waiter:
             facts = ended.result
             self._take_missed(ended)
         except DaemonDied:
-            where = f" on @{self._stream.host}" if self._stream.host else ""
-            message = f"the daemon of {self._stream.name}{where} died; the job's exit code is lost"
+            on_host = f" on @{self._stream.host}" if self._stream.host else ""
+            message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         if output is not None:
             output.end()
@@ -136,8 +136,8 @@ class Waiter:
         self._retained.clear()
         asked = wire.asking("wait", _WAIT, **words)
         if self._ending:
-            self._asked += 1
-            asked += wire.asking("kill", self._asked, lasts=True)
+            self._last_number += 1
+            asked += wire.asking("kill", self._last_number, lasts=True)
         connection.send(wire.greeting("request") + asked)
         try:
             connection.expect_welcome(self._late)
@@ -208,9 +208,9 @@ class Waiter:
 
     def _send(self, verb: str) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
-        self._asked += 1
+        self._last_number += 1
         try:
-            self._stream.connection.send(wire.asking(verb, self._asked, lasts=True), time.monotonic() + 1)
+            self._stream.connection.send(wire.asking(verb, self._last_number, lasts=True), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return
 

@@ -39,10 +39,10 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
     Without a name it gets the lowest free number. `choice`: what to do if the name is taken: `join`, `replace`, `new`
     (the next free NAME-2), or the empty word to ask. Raises Exists if nobody can be asked, or not `asks`.
     """
-    order = create.order(caller, **spec)
+    launch_spec = create.launch_spec(caller, **spec)
     asks = asks and caller.can_ask
     if name is None:
-        return *create.start_numbered(order), True
+        return *create.start_numbered(launch_spec), True
     find.checked(name, "--new")
     while True:
         if (connection := find.running(name)) is not None:
@@ -50,11 +50,11 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
             if choice == "join":
                 enter.apply(caller, name, spec)
                 return name, find.required(name), False
-            return *_instead(name, order, choice), True
+            return *_instead(name, launch_spec, choice), True
         if (summary := find.dormant(name)) is not None:
-            return *_instead_of_dormant(caller, name, summary, order, choice, asks=asks), True
+            return *_instead_of_dormant(caller, name, summary, launch_spec, choice, asks=asks), True
         try:
-            return name, create.start(order, name), True
+            return name, create.start(launch_spec, name), True
         except Exists:
             time.sleep(create.PAUSE)  # another process was faster, or it is just ending
 
@@ -81,16 +81,16 @@ def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], 
     return choice
 
 
-def _instead(name: str, order: LaunchSpec, choice: str) -> Entered:
+def _instead(name: str, launch_spec: LaunchSpec, choice: str) -> Entered:
     """The new session in the place of one that runs, or beside it."""
     if choice == "new":
-        return _beside(name, order)
+        return _beside(name, launch_spec)
     end.end_for(name, "replace")
-    return name, create.start(order, name)
+    return name, create.start(launch_spec, name)
 
 
 def _instead_of_dormant(
-    caller: Caller, name: str, summary: Summary, order: LaunchSpec, choice: str, *, asks: bool
+    caller: Caller, name: str, summary: Summary, launch_spec: LaunchSpec, choice: str, *, asks: bool
 ) -> Entered:
     """The new session in the place of a dormant one, or beside it. Raises Exists, Refused."""
     if not choice:
@@ -101,18 +101,18 @@ def _instead_of_dormant(
     if choice == "join":
         raise find.occupied(summary)
     if choice == "new":
-        return _beside(name, order)
+        return _beside(name, launch_spec)
     from sesh.ops import dormant
 
-    return name, dormant.start(caller, order, name, summary, again=False)
+    return name, dormant.start(caller, launch_spec, name, summary, again=False)
 
 
-def _beside(name: str, order: LaunchSpec) -> Entered:
+def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
     """The session under the next free name, also if another one takes that name first."""
     while True:
         free = create.next_name(name)
         try:
-            return free, create.start(order, free)
+            return free, create.start(launch_spec, free)
         except Exists:
             continue
 

@@ -45,7 +45,7 @@ def gather(checks: list[Finding]) -> Report:
     private = {*names, *settings.groups, *settings.remotes, machine.nodename, os.path.basename(paths.home())}
     for remote in remotes:
         private |= {remote.host, remote.hostname, remote.user}
-    shortened = _Shortened(private)
+    shorten = _Shortener(private)
     return {
         "version": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -55,9 +55,9 @@ def gather(checks: list[Finding]) -> Report:
         "variables": sorted(name for name in os.environ if name.startswith(_VARIABLES)),
         "sessions": len(names),
         "remotes": len(remotes),
-        "checks": [{**row, "message": shortened(row["message"]), "remedy": None} for row in checks],
-        "faults": [shortened(line) for name in names for line in _faults(name)],
-        "log": [shortened(line) for line in _logged()],
+        "checks": [{**row, "message": shorten(row["message"]), "remedy": None} for row in checks],
+        "faults": [shorten(line) for name in names for line in _faults(name)],
+        "log": [shorten(line) for line in _logged()],
     }
 
 
@@ -95,7 +95,7 @@ def _facts(text: str) -> str:
     return "".join(f" {key}={facts[key]}" for key in _FACTS if key in facts)
 
 
-class _Shortened:
+class _Shortener:
     """Leaves names and paths out of a text."""
 
     def __init__(self, private: set[str]) -> None:

@@ -57,15 +57,15 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
-        order = create.order(caller, **spec)
+        launch_spec = create.launch_spec(caller, **spec)
         try:
             if (summary := find.dormant(name)) is not None:
                 from sesh.ops import dormant
 
                 plain = spec.get("directory") is None and spec.get("command") is None
-                dormant.start(caller, order, name, summary, again=plain).close()
+                dormant.start(caller, launch_spec, name, summary, again=plain).close()
             else:
-                create.start(order, name).close()
+                create.start(launch_spec, name).close()
             return True
         except Exists:  # another process was faster, or the session is just ending
             if time.monotonic() > deadline:
@@ -241,11 +241,11 @@ def restart(caller: Caller, name: str) -> Named:
     """
     from sesh.ops import create
 
-    order = create.order(caller)
+    launch_spec = create.launch_spec(caller)
     if (summary := find.dormant(find.checked(name))) is not None:
         from sesh.ops import dormant
 
-        dormant.start(caller, order, name, summary, again=True).close()
+        dormant.start(caller, launch_spec, name, summary, again=True).close()
         return {"name": name}
     session, record = _summary(name), records.read(name)
     if session is None or record is None:
@@ -255,9 +255,9 @@ def restart(caller: Caller, name: str) -> Named:
     if not os.path.isdir(directory):
         raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
     end.end_for(name, "restart")
-    order["directory"], order["labels"] = directory, record["labels"]
-    order["command"] = None if shell else record["command"]
-    create.start(order, name).close()
+    launch_spec["directory"], launch_spec["labels"] = directory, record["labels"]
+    launch_spec["command"] = None if shell else record["command"]
+    create.start(launch_spec, name).close()
     return {"name": name}
 
 
@@ -284,8 +284,8 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
-        where = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
+        on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
+        if not caller.agrees(f"end {many}{on_host} ({', '.join(chosen)})?"):
             raise Refused("no session was ended")
     errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
     killed, failed = outcome(chosen, errors)  # what has ended meanwhile counts

@@ -281,13 +281,13 @@ def _versions() -> Iterator[Leftover]:
         launcher = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
     except OSError:
         return  # which one is in use is unknown
-    kept = launcher + os.path.realpath(__file__)
+    in_use = launcher + os.path.realpath(__file__)
     for entry in sorted(os.listdir(folder)):
         path = os.path.join(folder, entry)
         if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path):
             continue
         # One that was just put there: the deploy may be about to put it into use.
-        if _part(path) not in kept and not _is_run(path) and _age(path) > paths.SETTLED:
+        if _part(path) not in in_use and not _is_run(path) and _age(path) > paths.SETTLED:
             yield Leftover("version", path, _age(path), partial(_remove_version, path))
 
 

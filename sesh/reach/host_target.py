@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sesh.keepalive import Backoff
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
-    from sesh.reach.op import Answer, Entered, Op, Words
+    from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
@@ -56,15 +56,15 @@ class HostTarget(Target):
 
         return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
-    def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
+    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises what it raises there, Unreachable."""
         from sesh.reach import calls
 
         with NamingHost(self.host), self.open() as link:
-            answer: Answer = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
-        return answer
+            result: Result = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
+        return result
 
-    def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
+    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
 
         Raises KeyboardInterrupt with a line that says whether the session is there already.

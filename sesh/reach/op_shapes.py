@@ -52,10 +52,10 @@ def _rgb(_check: Check, value: object) -> str:
 
 _colour = either(whole(0, 255), _rgb)
 _side = whole(1, _LARGEST_SIDE)
-_place = whole(0, _LARGEST_SIDE)
+_coordinate = whole(0, _LARGEST_SIDE)
 _run_of_cells = table(
     {
-        **keys("column width", _place),
+        **keys("column width", _coordinate),
         **keys("fg bg underline_colour", _colour),
         **keys("bold dim italic strike reverse blink conceal overline", flag),
         "text": text,
@@ -64,7 +64,7 @@ _run_of_cells = table(
     },
     ("column", "width", "text"),
 )
-_cursor = table({**keys("row column", _place), "visible": flag, "style": natural}, ("row", "column", "visible"))
+_cursor = table({**keys("row column", _coordinate), "visible": flag, "style": natural}, ("row", "column", "visible"))
 _screen = table(
     {
         **keys("columns rows", _side),
@@ -193,5 +193,5 @@ def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, chec
 
 def left_out(check: Check, host: str) -> str:
     """The line that says how many rows were left out as malformed."""
-    many = check.left_out
-    return f"@{host}: {'one row was' if many == 1 else f'{many} rows were'} left out: malformed, or too many"
+    count = check.left_out
+    return f"@{host}: {'one row was' if count == 1 else f'{count} rows were'} left out: malformed, or too many"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
-    from sesh.reach.op import Answer, Entered, Op, Words
+    from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.wire import Connection
 
@@ -27,11 +27,11 @@ class Target:
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
-    def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
+    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Carries out an op; returns its result. Raises what it raises."""
         return op(self.caller, *args, **kwargs)
 
-    def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
+    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Carries out an op that leads to a session; returns its name, and a fresh connection to its daemon."""
         return op(self.caller, *args, **kwargs)
 
@@ -73,12 +73,12 @@ class Target:
 
     def begin(
         self,
-        op: Op[Words, Entered],
+        op: Op[Arguments, Entered],
         interrupts: Interrupts,
         deadline: float | None,
         /,
-        *args: Words.args,
-        **kwargs: Words.kwargs,
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
     ) -> Stream:
         """A job begun, exactly once, by an op that leads to its session.
 
