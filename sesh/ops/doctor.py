@@ -206,7 +206,6 @@ def _program(_caller: Caller) -> Iterator[Finding]:
 
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
-    """The fate of sessions at logout."""
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
         yield _ok("logout", "no systemd here that could end sessions")
         return

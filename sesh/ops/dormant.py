@@ -108,7 +108,8 @@ def start(
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
         remarks.append(f"{error}; starting without the old output")
-    launch_spec = _again(launch_spec, summary, record, _emulator(checkpoint), gate=gate) | {"directory": directory}
+    launch_spec = _restart_spec(launch_spec, summary, record, _emulator(checkpoint), gate=gate)
+    launch_spec["directory"] = directory
     try:
         connection = create.start(launch_spec, name)
     except Exists:
@@ -122,12 +123,12 @@ def start(
     return connection
 
 
-def _again(
+def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
-    """The specification of the same session: its labels and command, its old output above."""
+    """The specification of the same session: its labels and command, its old output first."""
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
-    before = [*emulator.last_lines(_LINES, ansi=True), _line(summary)] if emulator is not None else []
+    before = [*emulator.last_lines(_LINES, ansi=True), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
     return {
@@ -184,8 +185,7 @@ def _last_screen(name: str) -> str:
         return ""
 
 
-def _line(summary: Summary) -> str:
-    """The line between the old output and the new."""
+def _divider(summary: Summary) -> str:
     if summary["state"] == "exited":
         return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {summary.get('ended')} ──\x1b[m"
     return f"\x1b[2m── {find.how(summary)}; last active {summary.get('last_activity')} ──\x1b[m"

@@ -103,7 +103,7 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except Unreachable:
-            if record is not None and records.here(record) and not _dies(record, deadline):
+            if record is not None and records.here(record) and not _await_death(record, deadline):
                 raise
             forget(name)
         except TimedOut:
@@ -111,7 +111,7 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
                 raise
 
 
-def _dies(record: Record, deadline: float) -> bool:
+def _await_death(record: Record, deadline: float) -> bool:
     """Waits for the death of a daemon; False if it lives past the deadline (monotonic)."""
     while records.alive(record):
         if time.monotonic() > deadline:
@@ -135,7 +135,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
     except ProcessLookupError:
         pass
-    _dies(record, time.monotonic() + _KILL_TIMEOUT)
+    _await_death(record, time.monotonic() + _KILL_TIMEOUT)
     for group in groups:
         try:
             os.killpg(group, signal.SIGKILL)

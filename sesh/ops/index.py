@@ -24,10 +24,10 @@ HERE = (2.0, 10.0)
 """Seconds after which the sessions here are asked again without an event: at least, and if asking costs much."""
 ELSEWHERE = (3.0, 50.0)
 """Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
-_SHARE, _SHARE_ELSEWHERE, _SHARE_STIRRED = 0.004, 0.002, 0.05
+_SHARE, _SHARE_ELSEWHERE, _SHARE_EVENTS = 0.004, 0.002, 0.05
 """The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
 here while events come without end."""
-_SOON, _STIRRED = 0.05, 0.5
+_SOON, _SELDOM = 0.05, 0.5
 """Seconds for which events are gathered, as one is seldom alone; and while they come without end."""
 _PATIENCE = 0.5
 _IMPATIENCE = 0.1
@@ -57,11 +57,11 @@ class SessionIndex:
         self._next_here = self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
-        self._looked_at = 0.0
+        self._asked_here_at = 0.0
         """The moment when the sessions here were asked last (monotonic)."""
-        self._stirred = False
-        """True if something has happened here since; no events are read then until the sessions are asked again."""
-        self._gather, self._most = _SOON, _STIRRED
+        self._changed_here = False
+        """True if something has happened here since. Until the sessions are asked again, no more events are read."""
+        self._interval, self._longest_interval = _SOON, _SELDOM
         """Seconds between two questions that events lead to: now, and at most, which grows with the cost of a
         question."""
         self._spent = time.process_time()
@@ -95,7 +95,7 @@ class SessionIndex:
     @property
     def descriptors(self) -> list[int]:
         """The descriptors that become readable when something has happened."""
-        own = [] if self._stirred else [*([self._directory] if self._directory >= 0 else []), *self._followed]
+        own = [] if self._changed_here else [*([self._directory] if self._directory >= 0 else []), *self._followed]
         return [*own, *(asking.inbound for asking in self._askings)]
 
     @property
@@ -115,22 +115,22 @@ class SessionIndex:
         """Takes in events and answers, and asks the sessions and hosts that are due."""
         now = time.monotonic()
         if ready & {self._directory, *self._followed}:
-            self._stir(now)
+            self._schedule_here(now)
         self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
             self._ask_here()
         if not self.pending and (self._refreshed or now >= self._next_there):
             self._ask_hosts()
 
-    def _stir(self, now: float) -> None:
+    def _schedule_here(self, now: float) -> None:
         """Has the sessions here asked soon; more seldom if events come all the time."""
-        calm = now - self._looked_at >= self._most
-        self._stirred, self._gather = True, _SOON if calm else min(2 * self._gather, self._most)
-        self._next_here = min(self._next_here, max(now + _SOON, self._looked_at + self._gather))
+        calm = now - self._asked_here_at >= self._longest_interval
+        self._changed_here, self._interval = True, _SOON if calm else min(2 * self._interval, self._longest_interval)
+        self._next_here = min(self._next_here, max(now + _SOON, self._asked_here_at + self._interval))
 
     def _drain(self) -> None:
         """Drops what the sessions here have sent, and the connections to those that have ended."""
-        self._stirred = False
+        self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
         for descriptor in list(self._followed):
@@ -143,9 +143,9 @@ class SessionIndex:
         silent = any(session.get("responding") is False for session in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
         before, self._spent = self._spent, time.process_time()
-        spent, self._looked_at = self._spent - before, time.monotonic()
-        self._most = min(HERE[1], max(_STIRRED, spent / _SHARE_STIRRED))
-        self._next_here = self._looked_at + _bounded(spent / _SHARE, *HERE)
+        spent, self._asked_here_at = self._spent - before, time.monotonic()
+        self._longest_interval = min(HERE[1], max(_SELDOM, spent / _SHARE_EVENTS))
+        self._next_here = self._asked_here_at + _bounded(spent / _SHARE, *HERE)
         followed = {name for name, _ in self._followed.values()}
         for session in self.here:
             if len(self._followed) >= wire.most_connections() // 2:

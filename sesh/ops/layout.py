@@ -123,7 +123,6 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
 
 
 def _session(value: object, path: str) -> LayoutEntry:
-    """The entry of one session. Raises _LayoutError."""
     if not isinstance(value, dict):
         raise _LayoutError(f"{path}: not an object")
     name, host = _required(value, "name", _KEYS, f"{path}: "), value.get("host")

@@ -88,7 +88,7 @@ def repository(directory: str) -> tuple[str, str]:
 
 def _repository_name(root: str) -> str:
     """The name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
-    pointer = _line(os.path.join(root, ".git"))
+    pointer = _first_line(os.path.join(root, ".git"))
     inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
     if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":
         return os.path.basename(root)
@@ -96,11 +96,11 @@ def _repository_name(root: str) -> str:
     repository = os.path.basename(common).removesuffix(".git")
     if repository[:1] in ("", "."):  # `.git`, or a bare one beside its worktrees, such as `.bare`
         repository = os.path.basename(os.path.dirname(common))
-    head = _line(os.path.join(inner, "HEAD"))
+    head = _first_line(os.path.join(inner, "HEAD"))
     return f"{repository}-{head.removeprefix('ref: refs/heads/') if head[:5] == 'ref: ' else head[:7]}"
 
 
-def _line(path: str) -> str:
+def _first_line(path: str) -> str:
     """The first line of a file, empty if it cannot be read."""
     try:
         content = paths.read_regular(path, _LARGEST)

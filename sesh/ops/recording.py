@@ -82,7 +82,9 @@ class Recording:
         self._target, self._stream = target, stream
         self._events: wire.Connection | None = target.connect(stream.name)
         self._asked = False
+        """True from `begin` until `_ask` is called for the first time."""
         self._start = 0
+        """The position of the output when the recording began."""
         self.code: int | None = None
         """The session's exit code, once it has ended."""
 

@@ -62,7 +62,6 @@ def gather(checks: list[Finding]) -> Report:
 
 
 def _faults(name: str) -> list[str]:
-    """The last faults of a session's daemon."""
     try:
         session = find.ask(name, "status", timeout=_PATIENCE)[0].get("session")
         return session.get("faults", [])[-_FAULTS:] if session else []

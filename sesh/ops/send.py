@@ -81,8 +81,8 @@ def type_if_waiting(
         data = first + bytes(whole) + last
         words: Words = {}
         if pattern:
-            asked = connection.request("answer", deadline=_soon(), probe=True)[0]
-            words = {"since": str(asked.get("since")), "question": str(asked.get("question"))}
+            reply = connection.request("answer", deadline=_soon(), probe=True)[0]
+            words = {"since": str(reply.get("since")), "question": str(reply.get("question"))}
             if expression.search([words["question"]], _soon()) is None:
                 from sesh import wording
 
@@ -97,8 +97,8 @@ def hides(target: Target, name: str, since: str, question: str) -> bool:
     `answer`."""
     with target.open_stream(name) as stream:
         connection = _greeted(stream, answers=True)
-        asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
-        return asked.get("hides") is True
+        reply = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
+        return reply.get("hides") is True
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:

@@ -84,7 +84,7 @@ def run(
     *,
     stop: Stop,
     wait: bool = True,
-    live: LiveOutput | None = None,
+    live: OutputWriter | None = None,
 ) -> Ran:
     """Has a session's shell run a command; returns the daemon's account of it, and its output.
 
@@ -96,19 +96,12 @@ def run(
     with its session while the link was down has `output_lost`. Raises Busy, and errors as `RunErrors` has them.
     """
     name = stream.name
-    request = _Request(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
+    request = _RunRequest(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
     if stream.deadline is not None:
         request.deadline = stream.deadline
     with RunErrors():
         try:
-            while True:
-                try:
-                    request.send(stream)
-                    with RunErrors(asked=True):
-                        return _answered(stream.connection, request.deadline, live, stop)
-                except Lost:
-                    request.lost = True
-                    stream.reconnect()
+            return _over_links(stream, request, live, stop)
         except Ended as ended:
             return request.ended(name, ended)
         except (TimedOut, Unreachable) as error:
@@ -117,7 +110,19 @@ def run(
             raise request.failed(stream.connection, name, error) from None
 
 
-def _answered(connection: wire.Connection, deadline: float | None, live: LiveOutput | None, stop: Stop) -> Ran:
+def _over_links(stream: Stream, request: _RunRequest, live: OutputWriter | None, stop: Stop) -> Ran:
+    """Sends the request and waits for the answer, again over each new link."""
+    while True:
+        try:
+            request.send(stream)
+            with RunErrors(asked=True):
+                return _answered(stream.connection, request.deadline, live, stop)
+        except Lost:
+            request.lost = True
+            stream.reconnect()
+
+
+def _answered(connection: wire.Connection, deadline: float | None, live: OutputWriter | None, stop: Stop) -> Ran:
     """Waits for the answer. `stop` interrupts the command meanwhile."""
     grace = _FAR_GRACE if connection.far else _GRACE
 
@@ -137,7 +142,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: LiveOut
         except TimedOut as error:
             if error.answered or connection.begun != _RUN or connection.given_up or late > grace:
                 raise
-            return answer(_BEGUN_GRACE)
+            return answer(_BEGUN_GRACE)  # once: `late` is over the grace then
         account: RunFacts = facts  # type: ignore[assignment]  # which has them
         return account, output
 
@@ -145,7 +150,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: LiveOut
         return answer(grace)
 
 
-class LiveOutput:
+class OutputWriter:
     """A writer of a command's output while it runs; without `ansi` escape sequences are left out."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
@@ -175,11 +180,11 @@ class LiveOutput:
         self._write(data)
 
 
-class _Request:
+class _RunRequest:
     """The request to run a command. A `repeatable` one has a key, by which the daemon knows that it has run already."""
 
     def __init__(
-        self, words: Sequence[str], timeout: float | None, *, wait: bool, repeatable: bool, live: LiveOutput | None
+        self, words: Sequence[str], timeout: float | None, *, wait: bool, repeatable: bool, live: OutputWriter | None
     ) -> None:
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self.deadline = None if timeout is None else time.monotonic() + timeout

@@ -38,10 +38,15 @@ _TERM_TIMEOUT = 4.0
 _CLOSING_TIME = 1.0
 """Seconds in which a bridge ends by itself when its link is closed."""
 _LISTENER = re.compile(r"\.(\d+)\.sock")
+"""A daemon's socket as the kernel lists it: it was bound under this name, then renamed."""
 _TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
-_FOR_A_RUN = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
-_OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
-_IS_KIND = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
+"""Unfinished files; most have the pid of the process that makes them."""
+_RUN_FILE = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
+"""Files that a shell reads for `--run`."""
+_SESSION_FILE = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
+"""Files of a session, by its id."""
+_TYPES = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
+"""Checks of the types of files that bear a session's name, by suffix."""
 
 
 @dataclass
@@ -226,17 +231,17 @@ def _is_unused(path: str) -> bool:
     young = time.time() - status.st_mtime < paths.SETTLED
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or young:
         return False
-    if session := _OF_A_SESSION.fullmatch(entry):
+    if session := _SESSION_FILE.fullmatch(entry):
         ids = _ids()
         return ids is not None and session[1] not in ids
-    if _FOR_A_RUN.fullmatch(entry):
+    if _RUN_FILE.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
         unused = not (pid and platform.start_time(int(pid)))
     else:
         name, suffix = os.path.splitext(entry)
-        if not (is_name(name) and suffix in _IS_KIND and _IS_KIND[suffix](status.st_mode)):
+        if not (is_name(name) and suffix in _TYPES and _TYPES[suffix](status.st_mode)):
             return False
         unused = records.readable(name) is None and _listener(paths.socket_path(name)) is None
     # Neither processes nor listeners of another machine that shares the directory are seen here.
@@ -287,12 +292,11 @@ def _versions() -> Iterator[Leftover]:
         if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path):
             continue
         # One that was just put there: the deploy may be about to put it into use.
-        if _part(path) not in in_use and not _is_run(path) and _age(path) > paths.SETTLED:
+        if _version_part(path) not in in_use and not _is_run(path) and _age(path) > paths.SETTLED:
             yield Leftover("version", path, _age(path), partial(_remove_version, path))
 
 
-def _part(path: str) -> str:
-    """The part of a path that names its version."""
+def _version_part(path: str) -> str:
     return os.path.join("versions", os.path.basename(path), "")
 
 
@@ -302,7 +306,7 @@ def _is_run(path: str) -> bool:
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and paths.held(package):
         return True
-    return any(_part(path) in " ".join(words) for _, _, words in platform.own_processes())
+    return any(_version_part(path) in " ".join(words) for _, _, words in platform.own_processes())
 
 
 def _is_shared() -> bool:
@@ -379,12 +383,12 @@ def daemons() -> Iterator[Leftover]:
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    for descriptor, path in platform.listening().items():
+    for link, path in platform.listening().items():
         listener = _LISTENER.fullmatch(os.path.basename(path))
         if listener is None or os.path.dirname(path) != folder:
             continue
         pid = int(listener[1])
-        if pid not in spared and descriptor in _descriptors(pid):
+        if pid not in spared and link in _descriptors(pid):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid)
 
 

@@ -185,7 +185,7 @@ class LiveLog:
             position, data = self._stream.rest(ended)
             lines = self._lines or LineReader(position, 80)
             self._take(lines, position, data)
-            self._take_rest(lines)
+            self._write_unfinished(lines)
 
     def _answered(self, data: bytes) -> bool:
         """Takes in an answer of the daemon; returns whether it was the last one."""
@@ -200,7 +200,7 @@ class LiveLog:
             for early in self._early:
                 self._take(self._lines, *early)
         elif self._lines is not None:
-            self._take_rest(self._lines)
+            self._write_unfinished(self._lines)
             return True
         else:
             self._over = True
@@ -225,7 +225,8 @@ class LiveLog:
             raise gate.malformed("OUTPUT", "came instead of the last lines")
 
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
-        """Writes the existing lines. The last one, if the cursor stands on it, is unfinished."""
+        """Writes the existing lines; returns the reader of those that come. The last one, if the cursor stands on it,
+        is unfinished."""
         if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
@@ -252,8 +253,7 @@ class LiveLog:
         if whole:
             self._write(whole)
 
-    def _take_rest(self, lines: LineReader) -> None:
-        """Writes the line that was not finished."""
+    def _write_unfinished(self, lines: LineReader) -> None:
         if lines.current.text:
             self._write([self._text(lines.current)])
 

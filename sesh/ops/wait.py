@@ -163,7 +163,7 @@ class _Wait:
 
     def _since(self, head: object) -> TimedWords:
         """The position from which output counts, and the seconds left; `head`: the position of the output now."""
-        began = self._head
+        earlier = self._head  # of an earlier connection: a daemon that knows no `sent` begins there
         if self._head is None:
             self._head = head if isinstance(head, int) else None
         left: TimedWords = {}
@@ -171,7 +171,7 @@ class _Wait:
             left["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
             return {**left, "from": self._lines.position, "since": self._begin}
-        return {**left, "from": self._begin, "else": began}
+        return {**left, "from": self._begin, "else": earlier}
 
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)

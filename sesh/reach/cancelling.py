@@ -42,8 +42,10 @@ class Interrupts(Stop):
         self.left = left
         """The line for a person who stops the waiting: what goes on."""
         self.away: Callable[[int], None] | None = self._early
-        self._times: list[float] = []
-        self._before: list[tuple[int, Any]] = []
+        self._presses: list[float] = []
+        """Moments of the last Ctrl-C in a row (monotonic)."""
+        self._handlers: list[tuple[int, Any]] = []
+        """The handlers that were replaced, by signal."""
         self._wakes = False
         self.inbound, self._wakeup = os.pipe()
         for descriptor in (self.inbound, self._wakeup):
@@ -56,12 +58,12 @@ class Interrupts(Stop):
             return self  # not the main thread
         self._wakes = True
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self.tie else (signal.SIGINT,):
-            before = signal.getsignal(number)
-            if before != signal.SIG_IGN:
-                self._before.append((number, before))
+            handler = signal.getsignal(number)
+            if handler != signal.SIG_IGN:
+                self._handlers.append((number, handler))
                 signal.signal(number, self._noted)
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
-            self._before.append((signal.SIGQUIT, signal.SIG_DFL))
+            self._handlers.append((signal.SIGQUIT, signal.SIG_DFL))
             signal.signal(signal.SIGQUIT, self._leave)
         return self
 
@@ -72,8 +74,8 @@ class Interrupts(Stop):
         """Gives the signals back; a second call does nothing."""
         if self.inbound < 0:
             return
-        for number, before in self._before:
-            signal.signal(number, before)
+        for number, handler in self._handlers:
+            signal.signal(number, handler)
         if self._wakes:
             signal.set_wakeup_fd(-1)
         os.close(self.inbound)
@@ -95,10 +97,10 @@ class Interrupts(Stop):
 
     def pressed(self, now: float) -> None:
         """Counts one Ctrl-C. Raises Interrupted if it is the third in a row."""
-        if self._times and now - self._times[0] > _AGAIN:
-            self._times.clear()
-        self._times.append(now)
-        if len(self._times) >= _MOST:
+        if self._presses and now - self._presses[0] > _AGAIN:
+            self._presses.clear()
+        self._presses.append(now)
+        if len(self._presses) >= _MOST:
             raise self._stopped()
 
     def _stopped(self) -> Interrupted:
@@ -142,4 +144,4 @@ class Interrupts(Stop):
     def heard(self) -> None:
         """Begins polling: earlier presses are counted when they are delivered."""
         self.away = None
-        self._times.clear()
+        self._presses.clear()
