@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAUSE = 0.01
 """Seconds between two tries to take a name."""
 _starting = Lock()
-"""Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
+"""Held while a session is created, which changes the umask of the whole process for a moment."""
 
 
 def launch_spec(

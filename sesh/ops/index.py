@@ -1,7 +1,7 @@
 """The sessions here and on known remotes, kept up to date for a list that is looked at.
 
-Here, events say at once that something is different, and what no event reports is asked for now and then; hosts are
-asked now and then, all at once.
+Here, events report most changes at once, and the sessions are asked now and then for the others; hosts are asked now
+and then, all at once.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class SessionIndex:
         self._next_here = min(self._next_here, max(now + _SOON, self._asked_here_at + self._interval))
 
     def _drain(self) -> None:
-        """Drops what the sessions here have sent, and the connections to those that have ended."""
+        """Drops the events of the sessions here, and the connections to those that have ended."""
         self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)

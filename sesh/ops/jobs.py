@@ -1,7 +1,7 @@
-"""Jobs: begun here or on a host and waited for; their output passed on, Ctrl-C understood, lost links mended.
+"""Jobs: begun here or on a host and waited for; output is passed on, Ctrl-C is sent, lost links are opened again.
 
-The daemon answers at the end of the job. If the process that waits is killed, the job goes on. With `--stdin`, what
-sesh reads goes to the job as fast as the job reads it.
+The daemon answers at the end of the job. If the process that waits is killed, the job goes on. With `--stdin`, the
+stdin of sesh goes to the job as fast as the job reads it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
             """Ends the output."""
 
         def write(self) -> None:
-            """Writes some of what is pending; called when there is room."""
+            """Writes some of the pending output; called when there is room."""
 
 
 _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
@@ -73,12 +73,14 @@ class Waiter:
         self._forwarder = forwarder
         self._output: Sink | None = None
         self._wanted = False
+        """True if the answer is to bring the retained output."""
         self._retained = bytearray()
         self._last_number = _OTHERS
         self._ending = False
-        self._name_left()
+        """True if the job is to be killed over the next connection."""
+        self._set_left()
 
-    def _name_left(self) -> None:
+    def _set_left(self) -> None:
         name = self._stream.name
         self._interrupts.left = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
@@ -93,7 +95,7 @@ class Waiter:
         if output is not None:
             self._stream.audience = output.descriptor
         self._interrupts.heard()
-        self._interrupts.away = self._unheard
+        self._interrupts.away = self._while_lost
         try:
             facts = self._awaited()
         except Ended as ended:
@@ -128,7 +130,7 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks for the job's end, and for the output behind what has come."""
+        """Asks for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:
@@ -144,7 +146,7 @@ class Waiter:
         except TimedOut as error:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
-        self._name_left()
+        self._set_left()
         if self._forwarder is not None:
             self._forwarder.send(connection)
 
@@ -195,7 +197,7 @@ class Waiter:
                 self._interrupts.pressed(time.monotonic())
                 self._send("interrupt")
 
-    def _unheard(self, _number: int) -> None:
+    def _while_lost(self, _number: int) -> None:
         """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot be told.
 
         With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.

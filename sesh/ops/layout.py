@@ -70,9 +70,9 @@ class _LayoutError(Exception):
 
 
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
-    """The sessions of a layout: what `--export` wrote, or a bare list of sessions.
+    """The sessions of a layout: the output of `--export`, or a bare list of sessions.
 
-    Raises UsageError that names the place: line and column of what is not JSON, the path of what is not a session's.
+    Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
     """
     import json
 

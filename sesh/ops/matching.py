@@ -37,7 +37,7 @@ _PROGRAM = os.path.join(os.path.dirname(__file__), "searching.py")
 class Pattern:
     """A regular expression to search lines for. A context manager, as it may have a process.
 
-    Raises UsageError for what is none.
+    Raises UsageError for an invalid expression.
     """
 
     def __init__(self, text: str) -> None:

@@ -1,6 +1,6 @@
-"""New sessions, and what to do if the name is taken: join its session, replace it, or take NAME-2.
+"""New sessions, and the choice if the name is taken: join its session, replace it, or take NAME-2.
 
-If no option says which, the person is asked.
+If no option has the choice, the person is asked.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def new(
 def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
     """A new session: its name, a connection, and whether it was created now.
 
-    Without a name it gets the lowest free number. `choice`: what to do if the name is taken: `join`, `replace`, `new`
-    (the next free NAME-2), or the empty word to ask. Raises Exists if nobody can be asked, or not `asks`.
+    Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
+    next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
     """
     launch_spec = create.launch_spec(caller, **spec)
     asks = asks and caller.can_ask

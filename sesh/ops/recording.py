@@ -122,7 +122,7 @@ class Recording:
         return self._stream.greet(wire.asking("wait", _WAIT, **words))
 
     def follow(self, cast: Cast) -> None:
-        """Writes what comes until the session has ended, over as many links as it takes. Raises DaemonDied."""
+        """Writes output and events until the session has ended, over as many links as it takes. Raises DaemonDied."""
         try:
             for kind, number, data in self._stream.frames(self._ask, others=self._others):
                 if kind == READY:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
 _BEGUN_GRACE = 2.5
-"""Seconds by which it may be late if the command runs: its output so far is worth more."""
+"""Seconds by which it may be late if the command runs: the output so far is worth the wait."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN = 1
@@ -160,7 +160,7 @@ class OutputWriter:
         self._held = b""
 
     def take(self, position: int, data: bytes) -> None:
-        """Takes output from `position` on; what has come before over another link is passed over."""
+        """Takes output from `position` on; bytes that came before over another link are passed over."""
         data = data[max(0, self.position - position) :]
         if data:
             self.position += len(data)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sesh.schema import LeftoverFacts
 
 _TERM_TIMEOUT = 4.0
-"""Seconds between SIGTERM and SIGKILL: a daemon gives what runs in its session two."""
+"""Seconds between SIGTERM and SIGKILL: a daemon gives the programs of its session two."""
 _CLOSING_TIME = 1.0
 """Seconds in which a bridge ends by itself when its link is closed."""
 _LISTENER = re.compile(r"\.(\d+)\.sock")

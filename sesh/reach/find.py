@@ -165,7 +165,7 @@ def without_daemon(session: Summary) -> NotFound:
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
-    """The error for a name that a dormant session has; `choices`: the options that say what to do."""
+    """The error for a name that a dormant session has; `choices`: the options to propose."""
     if choices:
         return Exists(f"{how(session)}; choose {' or '.join(choices)}")
     name = session["name"]

@@ -57,7 +57,7 @@ class HostTarget(Target):
         return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Has the host carry out an op; returns its result. Raises what it raises there, Unreachable."""
+        """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         from sesh.reach import calls
 
         with NamingHost(self.host), self.open() as link:

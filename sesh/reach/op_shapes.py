@@ -192,6 +192,6 @@ def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, chec
 
 
 def left_out(check: Check, host: str) -> str:
-    """The line that says how many rows were left out as malformed."""
+    """The line that says how many rows were left out."""
     count = check.left_out
     return f"@{host}: {'one row was' if count == 1 else f'{count} rows were'} left out: malformed, or too many"

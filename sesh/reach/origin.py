@@ -27,8 +27,9 @@ def _names_locale(key: str) -> bool:
 class Origin:
     """The machine that an op is asked from over a link, as it describes itself in its HELLO.
 
-    `host`: this machine as the person named it. `home`: the home directory there. `size`: columns, rows, width and
-    height of the person's terminal, or zeros. `term`, `colorterm`: the terminal's kind, or None. `locale`: LANG, LC_*.
+    `host`: the person's name for this machine. `home`: the home directory there. `size`: columns, rows, width and
+    height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's kind, or None. `locale`:
+    LANG, LC_*.
     """
 
     def __init__(self, facts: dict[str, Any]) -> None:

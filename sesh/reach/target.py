@@ -28,7 +28,7 @@ class Target:
         self.caller = caller
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Carries out an op; returns its result. Raises what it raises."""
+        """Carries out an op; returns its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
