@@ -141,8 +141,7 @@ def _restart_spec(
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Puts the files of a dormant session back, as the one in its place could not be started, unless that one left
-    files."""
+    """Puts the files of a dormant session back after a failed start in its place, unless that left files itself."""
     try:
         with paths.locked(paths.directory()):
             if not record or name in paths.names():

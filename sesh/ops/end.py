@@ -37,8 +37,7 @@ def end_this(name: str, session_id: str = "") -> None:
 
 
 def end_for(name: str, act: str) -> None:
-    """Ends a session so that another one takes its place. Raises Refused if the caller types in it; `act`: a verb for
-    that message."""
+    """Ends a session for one in its place. Raises Refused if the caller types in it; `act`: a verb for the message."""
     here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"you are in {name}, and it cannot {act} itself; detach first")
@@ -145,8 +144,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
 
 
 def forget(name: str, session_id: str = "") -> bool:
-    """Removes the files of a dormant session; False if it is not dormant, another machine's, or not the one with this
-    id.
+    """Removes the files of a dormant session; False for another state, another machine's session, or another id.
 
     Raises Refused if they cannot be removed.
     """

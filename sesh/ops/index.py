@@ -25,8 +25,7 @@ HERE = (2.0, 10.0)
 ELSEWHERE = (3.0, 50.0)
 """Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
 _SHARE, _SHARE_ELSEWHERE, _SHARE_EVENTS = 0.004, 0.002, 0.05
-"""The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
-here while events come without end."""
+"""Shares of a processor for asking: the sessions here, other hosts, the sessions here while events come without end."""
 _SOON, _SELDOM = 0.05, 0.5
 """Seconds for which events are gathered, as one is seldom alone; and while they come without end."""
 _PATIENCE = 0.5
@@ -62,8 +61,7 @@ class SessionIndex:
         self._changed_here = False
         """True if something has happened here since. Until the sessions are asked again, no more events are read."""
         self._interval, self._longest_interval = _SOON, _SELDOM
-        """Seconds between two questions that events lead to: now, and at most, which grows with the cost of a
-        question."""
+        """Seconds between two questions that events lead to, and their maximum, which grows with a question's cost."""
         self._spent = time.process_time()
         """Seconds of the processor that were used until the sessions here were asked last."""
         self._spent_elsewhere = _spent_by_children()
@@ -107,8 +105,10 @@ class SessionIndex:
         return max(0.0, min(moments) - time.monotonic())
 
     def refresh(self) -> None:
-        """Has the next `take` ask all hosts again, and once more soon after that, whatever it costs: a session was
-        changed, and the effect takes a moment. Any thread may call it."""
+        """Has the next `take` ask all hosts again, and once more soon, whatever it costs: a session was changed.
+
+        Its effect takes a moment to show, hence twice. Any thread may call it.
+        """
         self._refreshed = True
 
     def take(self, ready: set[int]) -> None:

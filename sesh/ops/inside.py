@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def state(state: str, question: str) -> str:
-    """Tells the daemon the state of the program that called; returns the session's name. Raises UsageError, and Refused
-    outside of any session."""
+    """Tells the daemon the state of the program that called; returns the session's name.
+
+    Raises UsageError, and Refused outside of any session.
+    """
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     record = _session()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sesh.schema import Answer, JobOutput, JobResult, JobSpec
 
     class Sink(Protocol):
-        """The reader of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
+        """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
 
         descriptor: int
         pending: bytes
@@ -226,8 +226,7 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end; returns its name, the daemon's account of it, the retained output if
-    `wanted`.
+    """Begins a job and waits for its end; returns its name, the daemon's account, the retained output if `wanted`.
 
     `data`: the arguments of `begin.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
     exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
@@ -276,8 +275,7 @@ class StdinForwarder:
         self._mends = mends
         self._sent = 0
         self._chunk: bytes | None = b""
-        """The bytes on their way, None if there are none. The first chunk is empty: it tells the daemon which
-        connection feeds."""
+        """The bytes on their way, if any; empty ones come first, to tell the daemon which connection feeds."""
         self._ends = self._over = False
 
     @property

@@ -193,8 +193,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Returns whether a command is just the user's shell: on this machine that may lie elsewhere, or be a login
-    shell."""
+    """Returns whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

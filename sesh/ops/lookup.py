@@ -8,16 +8,7 @@ import time
 
 from sesh import moments, wire
 from sesh.about import CALLED
-from sesh.errors import (
-    InternalError,
-    LocalFault,
-    LoginRefused,
-    NotFound,
-    Refused,
-    SeshError,
-    Unreachable,
-    silent_host,
-)
+from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, Unreachable, silent_host
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -168,8 +159,7 @@ class Asking:
 
 
 def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
-    """The sessions of one host, without any prompt. Raises the host's error, Unreachable at the deadline
-    (monotonic)."""
+    """The sessions of one host, without a prompt. Raises the host's error, Unreachable at the deadline (monotonic)."""
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
@@ -221,8 +211,11 @@ def summaries(
 
 
 class Whereabouts:
-    """The hosts of a session: the `hosts` that have it, sorted, and the `silent` ones that had it and do not answer,
-    each with the moment of its last answer (seconds since the epoch)."""
+    """The hosts of a session.
+
+    `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
+    answer (seconds since the epoch).
+    """
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
@@ -257,8 +250,7 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
-    """Waits for a silent host, if the person wants that; returns it once it answers and has the session, None to create
-    the session here."""
+    """Waits for a silent host, if the person wants that; returns it, or None to create the session here."""
     from sesh.keepalive import Backoff
 
     ago = moments.ago(time.time() - seen)

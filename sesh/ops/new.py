@@ -60,8 +60,7 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
 
 
 def _choice(caller: Caller, name: str, connection: Connection, choice: str, *, asks: bool) -> str:
-    """The choice for a session that runs, or has ended and is kept; proposed is to join it, or to replace it if its
-    daemon does not answer."""
+    """The choice for a session that runs, or is kept: proposed is to join it, or to replace a silent one."""
     with connection:
         if choice:
             return choice

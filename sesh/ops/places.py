@@ -50,8 +50,7 @@ def here(caller: Caller, directory: str) -> SessionHere:
 
 
 def _stands_in(name: str, root: str) -> bool:
-    """Returns whether a session began in that repository or directory, or is there now; one that is just being made
-    counts."""
+    """Returns whether a session began in that repository or directory, or is there now, also one being made."""
     record = records.readable(name) or _made(name)
     if record is None or not records.here(record):
         return False
@@ -60,8 +59,7 @@ def _stands_in(name: str, root: str) -> bool:
 
 
 def _made(name: str) -> Record | None:
-    """The record of a session that has a socket already: it is written once the daemon answers. None if none
-    answers."""
+    """The record of a session that has a socket already, once its daemon answers; None if none does."""
     try:
         if (connection := find.running(name)) is not None:
             connection.only("summary", timeout=find.PATIENCE)

@@ -46,8 +46,7 @@ class Cast:
         self._write({**facts, "env": env})
 
     def output(self, data: bytes, *, now: bool = True) -> None:
-        """Adds output; `now` False: from before the recording began. A character that is cut in two waits for its
-        rest."""
+        """Adds output; `now` False: from before the recording. A character that is cut in two waits for its rest."""
         text = self._decoder.decode(data)
         if text:
             self._event("o", text, now=now)
@@ -96,8 +95,7 @@ class Recording:
             self._events.close()
 
     def begin(self, cast: Cast, *, since_start: bool) -> None:
-        """Asks for output, size and events, and writes the header. Output is asked for first, so that none is
-        missing."""
+        """Writes the header, and asks for output and events; for output first, so that none is missing."""
         deadline = time.monotonic() + _ANSWER_TIMEOUT
         self._asked, events = True, self._events
         self._start = int(self._ask_output(None if since_start else "head").get("position") or 0)

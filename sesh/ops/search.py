@@ -87,8 +87,7 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """The command that printed each of some lines (numbers in order): the last one above it, or on it; None without
-    one.
+    """The command that printed each of some lines (numbers in order): the last one above it, or on it, if any.
 
     Each line is looked at once, as a session may have printed very many.
     """

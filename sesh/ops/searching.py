@@ -13,8 +13,7 @@ import sys
 
 
 def main(patience: float) -> None:
-    """Answers on descriptor 0, without end; the kernel ends it after `patience` seconds of one search. Raises
-    EOFError."""
+    """Answers on descriptor 0; the kernel ends it after `patience` seconds of one search. Raises EOFError."""
     pattern = re.compile(_received())
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     while True:

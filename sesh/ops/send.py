@@ -33,8 +33,7 @@ def type_into(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
 ) -> tuple[int, int | None]:
-    """Types keys, a text, and keys again; returns the number of bytes, and the position in the output for a wait to
-    begin at.
+    """Types keys, a text, and keys again; returns the number of bytes, and the position of the output before.
 
     A text in pieces is typed as they come. Raises UsageError for what is not a key, NotFound, Refused, Busy.
     """
@@ -60,8 +59,7 @@ def type_if_waiting(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
 ) -> tuple[int, int | None]:
-    """Types as `type_into` does, if the session waits for a person and its question matches; an empty pattern always
-    does.
+    """Types as `type_into` if the session waits for a person and its question matches; an empty pattern always does.
 
     The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very question
     still stands. Raises Refused if it does not, and as `type_into`.
@@ -93,8 +91,7 @@ def type_if_waiting(
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Returns whether the terminal hides an answer that is typed, as to a question for a password. Raises as
-    `answer`."""
+    """Returns whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
     with target.open_stream(name) as stream:
         connection = _greeted(stream, answers=True)
         reply = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]

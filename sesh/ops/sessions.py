@@ -194,8 +194,7 @@ def message(_caller: Caller, name: str, text: str) -> int:
 
 @op("sessions.reload")
 def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
-    """Has daemons adopt this sesh, without names all of this machine; returns those that were `reloaded`, and what
-    `failed`.
+    """Has daemons adopt this sesh, without names all of this machine; the answer says what was `reloaded` and `failed`.
 
     Raises the error of a single session.
     """
@@ -263,8 +262,7 @@ def restart(caller: Caller, name: str) -> Named:
 
 @op("sessions.kill")
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
-    """Ends sessions, without names the one that the caller types in; returns those that were `killed`, and what
-    `failed`.
+    """Ends sessions, without names the one that the caller types in; the answer says what was `killed` and `failed`.
 
     Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """

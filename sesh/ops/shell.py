@@ -196,8 +196,7 @@ class _RunRequest:
         self._sent, self._live = False, live
 
     def send(self, stream: Stream) -> None:
-        """Sends the request with the time that is left. Raises InternalError if the command would be run a second
-        time."""
+        """Sends the request with the time that is left. Raises InternalError if the command would run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._live.position

@@ -92,8 +92,7 @@ def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[
 def clear(
     _caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False, forgets: bool = True
 ) -> list[LeftoverFacts]:
-    """Clears leftovers, given as rows of `leftovers`; `ends`: also processes that live; `forgets`: also sessions, which
-    can be read.
+    """Clears rows of `leftovers`; `ends`: also processes that live; `forgets`: also sessions, which can be read.
 
     Returns the rows with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
     `SeshError.facts` gives it. Leftovers that have gone meanwhile count as cleared.
@@ -301,8 +300,7 @@ def _version_part(path: str) -> str:
 
 
 def _is_run(path: str) -> bool:
-    """Returns whether a process runs from a version, a daemon of another directory of sessions included
-    (`paths.hold_package`)."""
+    """Returns whether a process runs from a version, also for another directory of sessions: `paths.hold_package`."""
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and paths.held(package):
         return True
@@ -368,8 +366,7 @@ def _ancestors() -> set[int]:
 
 
 def _adopted() -> dict[int, list[str]]:
-    """The command lines, by pid, of processes whose parent has died, so that init or a user's systemd has adopted
-    them."""
+    """The command lines, by pid, of processes that init or a user's systemd has adopted, as their parent has died."""
     processes, ancestors = platform.own_processes(), _ancestors()
     reapers = {1, *(pid for pid, _, words in processes if words and os.path.basename(words[0]) == "systemd")}
     return {pid: words for pid, parent, words in processes if parent in reapers and pid not in ancestors}

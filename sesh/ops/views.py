@@ -225,8 +225,7 @@ class LiveLog:
             raise gate.malformed("OUTPUT", "came instead of the last lines")
 
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
-        """Writes the existing lines; returns the reader of those that come. The last one, if the cursor stands on it,
-        is unfinished."""
+        """Writes the existing lines; returns the reader of new ones. One that the cursor stands on is unfinished."""
         if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader

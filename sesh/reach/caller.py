@@ -32,8 +32,7 @@ class Caller:
     watched = False
     """True if a person sees notes at once."""
     audience = -1
-    """The descriptor that followed output is written to, negative if unknown; following ends when its reader closes
-    it."""
+    """The descriptor that followed output goes to, negative if unknown; following ends when its reader closes it."""
     local = False
     session_id: str | None = None
     _warned: frozenset[str] = frozenset()
@@ -79,8 +78,10 @@ class Caller:
 
 
 class Question(SeshError):
-    """A question for the person. `answers`: letter and meaning of each; `default`: the letter for Enter; `above`: text
-    that is shown before."""
+    """A question for the person.
+
+    `answers`: letter and meaning of each; `default`: the letter for Enter; `above`: text that is shown before.
+    """
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)

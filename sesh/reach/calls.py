@@ -90,8 +90,7 @@ def enter(
 
 
 def _asked(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
-    """The last answer to `ask`, which is called again with the person's replies as long as the other side has
-    questions.
+    """The first answer to `ask` that is no question; before it, `ask` is called again with the person's replies.
 
     Notes of the other side are shown. Raises ProtocolError if it has too many questions.
     """

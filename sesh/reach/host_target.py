@@ -155,8 +155,7 @@ class HostTarget(Target):
     def _begun(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
-        """Begins a job under an id that is chosen here, so that it is not begun twice: if the link is lost before the
-        answer, another link asks for that id."""
+        """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
         from sesh.keepalive import Backoff
         from sesh.reach import calls
 

@@ -9,16 +9,7 @@ from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED
-from sesh.errors import (
-    Ended,
-    LocalFault,
-    NotDeployed,
-    NotFound,
-    Refused,
-    SeshError,
-    TimedOut,
-    Unreachable,
-)
+from sesh.errors import Ended, LocalFault, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.keepalive import Keepalive
 from sesh.reach.caller import YES_NO
 from sesh.remote import eventlog, known
@@ -218,8 +209,7 @@ def _opened_beside(destination: Destination, stop: Stop, wanted: Words) -> Link:
 
 
 def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:
-    """The line for a person who interrupts a host while it creates a session with this id: whether the session is
-    there."""
+    """The line for a person who interrupts a host that creates a session with this id: whether it is there."""
     deadline, at_host = time.monotonic() + _LOOK, f"@{destination.host}"
     try:
         with opened(caller, destination, ask=False, deadline=deadline) as link:

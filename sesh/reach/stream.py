@@ -61,8 +61,7 @@ class Stream:
         self.skipped = 0
         """Bytes of output that came too fast to be read, or were not kept."""
         self.audience = -1
-        """The descriptor that the caller writes to, negative if unknown: `frames` ends when its reader has closed
-        it."""
+        """The descriptor that output goes to, negative if unknown: `frames` ends when its reader has closed it."""
         self.reconnecting = self._cut = False
         self._again, self._ended = again, ended
         if host is not None:
