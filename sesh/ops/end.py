@@ -104,7 +104,7 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
         except Unreachable:
             if record is not None and records.here(record) and not _await_death(record, deadline):
                 raise
-            forget(name)
+            forget(name)  # the files that a daemon leaves when it dies
         except TimedOut:
             if not _kill_daemon(name, record):
                 raise

@@ -215,7 +215,7 @@ def _remove(path: str, is_left: Callable[[str], bool]) -> bool:
     return True
 
 
-@cache
+@cache  # cleared before each search and each removal
 def _ids() -> set[str] | None:
     """The ids of all sessions; None if a record is not trusted, so that its session's files are unknown."""
     try:
@@ -235,16 +235,18 @@ def _is_unused(path: str) -> bool:
         return ids is not None and session[1] not in ids
     if _RUN_FILE.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
+    # Neither processes nor listeners of another machine that shares the directory are seen here.
+    return _has_no_user(entry, status.st_mode) and not platform.network_filesystem(paths.directory())
+
+
+def _has_no_user(entry: str, mode: int) -> bool:
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        unused = not (pid and platform.start_time(int(pid)))
-    else:
-        name, suffix = os.path.splitext(entry)
-        if not (is_name(name) and suffix in _TYPES and _TYPES[suffix](status.st_mode)):
-            return False
-        unused = records.readable(name) is None and _listener(paths.socket_path(name)) is None
-    # Neither processes nor listeners of another machine that shares the directory are seen here.
-    return unused and not platform.network_filesystem(paths.directory())
+        return not (pid and platform.start_time(int(pid)))
+    name, suffix = os.path.splitext(entry)
+    if not (is_name(name) and suffix in _TYPES and _TYPES[suffix](mode)):
+        return False
+    return records.readable(name) is None and _listener(paths.socket_path(name)) is None
 
 
 def _is_stale(path: str) -> bool:
