@@ -29,7 +29,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     if any("\0" in word for word in cli.tail):
         raise UsageError("a command may not hold a NUL")
     seconds = bounds.parse_seconds(timeout)
-    live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
+    live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
     left = f"the command goes on in {name}; watch it: $sesh {name}"
     with (
         shell.RunErrors(),

@@ -1,7 +1,7 @@
-"""What each verb does: data in, data out; never prints.
+"""The functions behind the verbs: data in, data out; never prints.
 
-What an op answers is data of a type in `sesh.schema`, a plain value if there is but one fact; what keeps it from its
-work is raised as a SeshError. An op on several sessions tries each: the answer has what it did, and in `failed` by name
-the errors, as `SeshError.facts` gives them; that of a single session is raised. One on a list of rows answers the rows,
-each with what became of it, its `error` if that is one. An op that leads to a session answers `Entered`.
+The answer of an op is data of a type in `sesh.schema`, or a plain value for a single fact; its errors are raised as
+SeshError. An op on several sessions tries each: the answer has what it did, and in `failed` by name the errors, as
+`SeshError.facts` gives them; that of a single session is raised. One on a list of rows answers the rows, each with its
+outcome, or its `error`. An op that leads to a session answers `Entered`.
 """

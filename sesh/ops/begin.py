@@ -25,26 +25,26 @@ def job(
     timeout: float | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """A job that has begun: the command of `spec` is its session's program, under the lowest free number if unnamed.
+    """Begins a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
 
-    Raises what keeps it from beginning, as 125 if no other code says more.
+    Errors exit with 125, unless they have a code of their own.
     """
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
     try:
-        order = create.order(caller, **(spec or {}))
-        order |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
+        launch_spec = create.launch_spec(caller, **(spec or {}))
+        launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
-            return create.start_numbered(order)
+            return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
-            return name, create.start(order, name)
+            return name, create.start(launch_spec, name)
         from sesh.ops import dormant
 
         # A job that was lost is replaced, for what runs it each night; no other session is.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
-        return name, dormant.start(caller, order, name, summary, again=False)
+        return name, dormant.start(caller, launch_spec, name, summary, again=False)
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise

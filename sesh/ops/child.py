@@ -19,10 +19,11 @@ def fork(
     directory: str | None = None,
     keep: int = -1,
 ) -> int:
-    """Starts a child that does `work` and exits with what that returns; its pid.
+    """Starts a child that does `work` and exits with its result; returns the child's pid.
 
     `stdio`: its descriptors 0 to 2, None for /dev/null, this process's stderr as the third. `directory`: where it
-    works, None for that of this process. `keep`: one further descriptor that it keeps; all others are closed.
+    works, None for that of this process. `keep`: one further descriptor that it keeps; others are closed, up to 256 at
+    least.
 
     Raises Refused if the system starts no process.
     """

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 PAUSE = 0.01
 """Seconds between two tries to take a name."""
 _starting = Lock()
-"""Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
+"""Held while a session is created, which changes the umask of the whole process for a moment."""
 
 
-def order(
+def launch_spec(
     caller: Caller,
     *,
     directory: str | None = None,
@@ -33,9 +33,9 @@ def order(
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> LaunchSpec:
-    """The order for a new session, without its name: the caller's surroundings, and what the words say.
+    """The specification of a new session, without its name: the caller's surroundings, and the options.
 
-    Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
+    Raises Refused for a directory that does not exist, UsageError for an invalid variable or label.
     """
     extra, labels = check_words({"env": env, "label": label})
     origin = caller.origin
@@ -69,13 +69,13 @@ def order(
 
 
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
-    """The variables and the labels that the caller gives. Raises UsageError for an invalid one."""
+    """The variables and the labels of the options. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
     return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
 def _settings(caller: Caller) -> LaunchSpec:
-    """What becomes of a session that loses its daemon, or ends unseen; without a file nothing is loaded."""
+    """The settings for a session that loses its daemon, or ends unseen; without a file no settings are loaded."""
     if not os.path.exists(paths.settings_file()):
         return {"persist": True, "outlive": "failed"}
     settings = caller.settings()
@@ -112,13 +112,13 @@ def mapped(caller: Caller, directory: str) -> str:
 
 
 def no_directory(path: str) -> str:
-    """Says what is wrong with a path that leads to no directory."""
+    """The reason why a path leads to no directory."""
     if os.path.lexists(path.replace("\0", "")):
         return f"{printable(path)} is not a directory"
     return f"there is no directory {printable(path)}"
 
 
-def start(order: LaunchSpec, name: str) -> Connection:
+def start(launch_spec: LaunchSpec, name: str) -> Connection:
     """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
 
     Raises Exists, CannotStart, Refused.
@@ -127,13 +127,13 @@ def start(order: LaunchSpec, name: str) -> Connection:
 
     try:
         with _starting:
-            return launch.start_daemon({**order, "name": name})
+            return launch.start_daemon({**launch_spec, "name": name})
     except Exists:
         raise find.taken(name) from None
 
 
-def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
-    """Starts the session under the lowest free number from 1: its name and the connection."""
+def start_numbered(launch_spec: LaunchSpec) -> tuple[str, Connection]:
+    """Starts the session under the lowest free number from 1; returns its name and the connection."""
     number = 0
     while True:
         taken = set(paths.names())
@@ -141,7 +141,7 @@ def start_numbered(order: LaunchSpec) -> tuple[str, Connection]:
         while str(number) in taken:
             number += 1
         try:
-            return str(number), start(order, str(number))
+            return str(number), start(launch_spec, str(number))
         except Exists:
             continue  # another process was faster
 

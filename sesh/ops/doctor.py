@@ -1,4 +1,4 @@
-"""The checks of `--doctor`: what was found on this machine, whether sesh works with it, and what to do about it."""
+"""The checks of `--doctor`: the state of this machine, whether sesh works with it, and the remedies."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 _ROOM = 16 << 20
 """Bytes that should be free where sessions keep their files."""
 _MANY = 256
-"""Sessions."""
+"""Sessions beyond which sweeping is proposed."""
 _VERSION_TIME = 5.0
 """Seconds for a program to say its version."""
 
 
 def row(check: str, state: str, message: str, remedy: str = "") -> Finding:
-    """A finding as JSON shows it. `check`: what was looked at; `state`: an error keeps sesh from working.
+    """A finding as JSON shows it. `check`: its subject; `state`: ERROR if it keeps sesh from working.
 
     Commands in the remedy are written as in `SeshError.hint`.
     """
@@ -184,7 +184,7 @@ def _path(_caller: Caller) -> Iterator[Finding]:
 
 
 def _program(_caller: Caller) -> Iterator[Finding]:
-    """Whether `sesh` in PATH is this one: a session picker for tmux, among others, has the same name."""
+    """The programs named `sesh` in PATH: a session picker for tmux, among others, has the same name."""
     import shutil
 
     seen: set[str] = set()
@@ -206,7 +206,6 @@ def _program(_caller: Caller) -> Iterator[Finding]:
 
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
-    """Whether logging out ends what runs."""
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
         yield _ok("logout", "no systemd here that could end sessions")
         return

@@ -1,6 +1,6 @@
 """Dormant sessions, which have no daemon: their daemon died, or they ended while nobody was attached.
 
-What was kept of them is shown, and they are started again if a person, or a script's `--open`, wants that.
+Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ENDED = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
 
 def screen(name: str, form: str) -> bytes:
-    """What its daemon would have answered to `screen`. Raises NotFound if nothing was kept."""
+    """The last screen, as its daemon would have sent it. Raises NotFound if nothing was kept."""
     from sesh.vt.render.export import export
 
     return export(_required(name), form)
@@ -55,7 +55,7 @@ def _record(name: str) -> Record:
 
 
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
-    """The terminal as it was at the checkpoint; None if that shows none."""
+    """The terminal at the checkpoint; None if that shows none."""
     try:
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     except ValueError:
@@ -68,14 +68,14 @@ def history(name: str) -> list[RunFacts]:
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
 
-def enter(caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
-    """The session for one who wants to attach: started again, or a new one, as the person says.
+def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
+    """The session for a person who wants to attach: started again, or a new one, as they say.
 
-    `plain`: whether they wrote no DIR and no CMD; who wrote one of these wants a new one. Raises Refused if they
-    decline, with its exit code if they close it, and what `create.start` raises.
+    `plain`: whether they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with
+    its exit code if they close it, and as `create.start`.
     """
     if not (plain and caller.can_ask):
-        return start(caller, order, name, summary, again=False)
+        return start(caller, launch_spec, name, summary, again=False)
     lost, session_id = summary["state"] == "lost", _record(name).get("id")
     above = "" if lost else _last_screen(name)
     answer = caller.ask(_about(name, summary), _LOST if lost else _ENDED, "s", above)
@@ -86,18 +86,18 @@ def enter(caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, pla
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
     if answer not in ("s", "n"):
         raise Refused("nothing was done")
-    return start(caller, order, name, summary, again=answer == "s", gate=lost)
+    return start(caller, launch_spec, name, summary, again=answer == "s", gate=lost)
 
 
 def start(
-    caller: Caller, order: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
+    caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
 ) -> Connection:
-    """A session in its place; `again`: the same one, below its old output. What was done is noted.
+    """A session in its place; `again`: the same one, below its old output. The outcome is noted.
 
-    `gate`: its command waits for Enter. Raises what `create.start` raises; then nothing is noted.
+    `gate`: its command waits for Enter. Raises as `create.start`; then nothing is noted.
     """
     if not again:
-        connection = create.start(order, name)
+        connection = create.start(launch_spec, name)
         caller.entering(f"{find.how(summary)}; created a new one")
         return connection
     remarks, record, checkpoint = [], _record(name), None
@@ -108,9 +108,10 @@ def start(
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
         remarks.append(f"{error}; starting without the old output")
-    order = _again(order, summary, record, _emulator(checkpoint), gate=gate) | {"directory": directory}
+    launch_spec = _restart_spec(launch_spec, summary, record, _emulator(checkpoint), gate=gate)
+    launch_spec["directory"] = directory
     try:
-        connection = create.start(order, name)
+        connection = create.start(launch_spec, name)
     except Exists:
         raise
     except BaseException:
@@ -122,23 +123,25 @@ def start(
     return connection
 
 
-def _again(order: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool) -> LaunchSpec:
-    """The order for the same session: its labels and command, its old output above."""
+def _restart_spec(
+    launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
+) -> LaunchSpec:
+    """The specification of the same session: its labels and command, its old output first."""
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
-    before = [*emulator.last_lines(_LINES, ansi=True), _line(summary)] if emulator is not None else []
+    before = [*emulator.last_lines(_LINES, ansi=True), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
     return {
-        **order,
+        **launch_spec,
         "command": command,
         "gate": command is not None and gate,
-        "labels": {**(summary.get("labels") or {}), **order["labels"]},
+        "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),
     }
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Puts the files of a dormant session back, as the one in its place could not be started, unless that has some."""
+    """Puts the files of a dormant session back after a failed start in its place, unless that left files itself."""
     try:
         with paths.locked(paths.directory()):
             if not record or name in paths.names():
@@ -166,7 +169,7 @@ def rename(old: str, new: str) -> None:
 
 
 def _about(name: str, summary: Summary) -> str:
-    """What the person is told of it, and what it ran."""
+    """The question's facts: how it ended, and the command that it ran."""
     active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
     is_shell = _record(name).get("shell") is True
     command = "" if is_shell else f"; it ran: {wording.command_line(summary.get('command') or [])}"
@@ -174,15 +177,14 @@ def _about(name: str, summary: Summary) -> str:
 
 
 def _last_screen(name: str) -> str:
-    """What it showed last, with colours."""
+    """The last screen, with colours; empty if none was kept."""
     try:
         return screen(name, "ansi").decode("utf-8", "replace").rstrip()
     except (NotFound, Refused):
         return ""
 
 
-def _line(summary: Summary) -> str:
-    """What stands between the old output and the new."""
+def _divider(summary: Summary) -> str:
     if summary["state"] == "exited":
         return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {summary.get('ended')} ──\x1b[m"
     return f"\x1b[2m── {find.how(summary)}; last active {summary.get('last_activity')} ──\x1b[m"

@@ -31,13 +31,13 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
 
 
 def end_this(name: str, session_id: str = "") -> None:
-    """Ends a session. Raises NotFound if it does not bear this name any more, the one with that id if that is given."""
+    """Ends a session. Raises NotFound if it no longer bears this name; `session_id`: only the one with this id."""
     for error in _end_portion([name], session_id).values():
         raise error
 
 
 def end_for(name: str, act: str) -> None:
-    """Ends a session that another one follows. Raises Refused if the caller types in it: `act` is what it cannot do."""
+    """Ends a session for one in its place. Raises Refused if the caller types in it; `act`: a verb for the message."""
     here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"you are in {name}, and it cannot {act} itself; detach first")
@@ -75,9 +75,9 @@ def _end_portion(names: Sequence[str], session_id: str = "") -> dict[str, SeshEr
 
 
 def _request_end(name: str, session_id: str) -> wire.Connection | None:
-    """A connection on which the daemon was asked to end its session, if an id is given the one with that.
+    """Asks a daemon to end its session, if an id is given only the one with it; returns the connection.
 
-    None if it had no daemon, and was forgotten.
+    None if the session had no daemon, and was forgotten.
     """
     try:
         connection = find.required(name)
@@ -102,22 +102,16 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except Unreachable:
-            if not _daemon_died(name, record, deadline):
+            if record is not None and records.here(record) and not _await_death(record, deadline):
                 raise
+            forget(name)  # the files that a daemon leaves when it dies
         except TimedOut:
             if not _kill_daemon(name, record):
                 raise
 
 
-def _daemon_died(name: str, record: Record | None, deadline: float) -> bool:
-    """Whether the daemon that closed the connection ends indeed; the files that it left are removed."""
-    if record is not None and records.here(record) and not _dies(record, deadline):
-        return False
-    forget(name)
-    return True
-
-
-def _dies(record: Record, deadline: float) -> bool:
+def _await_death(record: Record, deadline: float) -> bool:
+    """Waits for the death of a daemon; False if it lives past the deadline (monotonic)."""
     while records.alive(record):
         if time.monotonic() > deadline:
             return False
@@ -126,7 +120,10 @@ def _dies(record: Record, deadline: float) -> bool:
 
 
 def _kill_daemon(name: str, record: Record | None) -> bool:
-    """Kills a daemon that does not answer; the terminal's hangup, then SIGKILL, ends what runs in the session."""
+    """Kills a daemon that does not answer; the terminal's hangup, then SIGKILL, ends the programs of its session.
+
+    Returns whether the session is gone.
+    """
     if record is None or not records.here(record):
         return records.read(name) is None
     import signal
@@ -137,7 +134,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
     except ProcessLookupError:
         pass
-    _dies(record, time.monotonic() + _KILL_TIMEOUT)
+    _await_death(record, time.monotonic() + _KILL_TIMEOUT)
     for group in groups:
         try:
             os.killpg(group, signal.SIGKILL)
@@ -147,7 +144,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
 
 
 def forget(name: str, session_id: str = "") -> bool:
-    """Removes the files of a dormant session; False if it is none, or another machine's, or has another id than this.
+    """Removes the files of a dormant session; False for another state, another machine's session, or another id.
 
     Raises Refused if they cannot be removed.
     """

@@ -1,6 +1,6 @@
-"""Ops that lead to a session: found or created, its name and a connection to its daemon.
+"""Ops that lead to a session: they find or create it, and answer its name and a connection to its daemon.
 
-What only the person can decide (a name one letter off, a lost session, a name that is taken) is asked of the caller.
+The caller is asked if only the person can decide: a name one letter off, a lost session, a name that is taken.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
 _LONG_ENOUGH = 4
-"""Letters of a name that one letter makes no other word of."""
+"""Letters from which on a name that is one letter off may be a slip; a shorter one is likely another word."""
 
 
 @op("enter.go", creates=True)
 def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "", other: str = "") -> Entered:
     """The session NAME, created if there is none.
 
-    `meant`: the line that was probably meant, should DIR not be there; `other`: the one that was perhaps meant by a
-    name that looks like a verb.
+    `meant`: the line to propose if DIR does not exist; `other`: the line to propose for a name that looks like a verb.
     """
     return Entry(caller, name, spec or {}, meant, other).enter()
 
 
 class Entry:
-    """The way into the session NAME, in two steps: `check` raises what stands against it, `enter` does what it takes.
+    """Entering the session NAME, in two steps: `check` raises errors, `enter` finds or creates the session.
 
     `connection`: to the session that runs, None if there is none; `dormant`: whether it has no daemon.
     """
@@ -49,19 +48,19 @@ class Entry:
         self.dormant = self.connection is None and find.dormant(name) is not None
         self._caller, self._spec, self._meant, self._other = caller, spec, meant, other
         self._plain = spec.get("directory") is None and spec.get("command") is None
-        self._order: LaunchSpec | None = None
+        self._launch_spec: LaunchSpec | None = None
 
     def check(self) -> None:
-        """Raises what is wrong with the words; those that a running session ignores are checked all the same."""
+        """Raises the errors of the options; also of those that a running session ignores."""
         if self.connection is None:
             check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
-            self._order = create.order(self._caller, **self._spec)
+            self._launch_spec = create.launch_spec(self._caller, **self._spec)
         else:
             create.check_words(self._spec)
 
     def enter(self) -> Entered:
         """The session, created if it does not exist. Raises Refused if the person declines."""
-        if self._order is None:
+        if self._launch_spec is None:
             self.check()
         name, connection = self.name, self.connection
         if connection is None and not self.dormant:
@@ -75,15 +74,15 @@ class Entry:
 
     def _created(self) -> Connection:
         """A new session, one of that name created by another process meanwhile, or a dormant one started again."""
-        if self._order is None:
+        if self._launch_spec is None:
             raise Unreachable(f"{self.name} has just ended; try again")
         while True:
             try:
                 if (summary := find.dormant(self.name)) is not None:
                     from sesh.ops import dormant
 
-                    return dormant.enter(self._caller, self._order, self.name, summary, plain=self._plain)
-                return create.start(self._order, self.name)
+                    return dormant.enter(self._caller, self._launch_spec, self.name, summary, plain=self._plain)
+                return create.start(self._launch_spec, self.name)
             except Exists:
                 if (connection := find.running(self.name)) is not None:
                     apply(self._caller, self.name, self._spec)
@@ -92,7 +91,7 @@ class Entry:
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
-    """Applies the words for a new session to one that runs: sets the labels, and notes what is ignored.
+    """Applies the options for a new session to one that runs: sets the labels, and notes those that are ignored.
 
     Raises UsageError for an invalid variable or label; then nothing is changed.
     """
@@ -107,7 +106,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
-    """Raises Refused, with the words that were meant, if a new session's DIR is not there."""
+    """Raises Refused if a new session's DIR does not exist; `meant`: the line to propose."""
     path = create.mapped(caller, directory or "")
     if not directory or os.path.isdir(path.replace("\0", "/")):
         return
@@ -127,10 +126,9 @@ def _confirm(caller: Caller, name: str, other: str) -> None:
 
 
 def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
-    """The name to use for one that is new, and a connection if it is that of another session that runs.
+    """The new name, or a running session's that differs by one letter, with a connection to that session.
 
-    Asks only if a person can be asked, and only for names of four letters or more that differ by one. Raises Refused
-    if they decline.
+    Asks only if a person can be asked, and only for names of four letters or more. Raises Refused if they decline.
     """
     if len(name) < _LONG_ENOUGH or not caller.can_ask:
         return name, None

@@ -34,7 +34,7 @@ _EVENTS = 1
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     """The events of a session until it ends, over as many connections as it takes.
 
-    `since`: the events after that number come first; None for only what happens from now on. Raises DaemonDied.
+    `since`: the number of an event, after which they begin; None for only those from now on. Raises DaemonDied.
     """
 
     def ask() -> None:
@@ -89,14 +89,13 @@ def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
     """The events of all sessions of this machine, those that begin meanwhile included, without end.
 
-    The first item is the moment from which they count (`begun`). In between come items with a `note` alone: a line that
-    says that a daemon died. Events have the session's `id`. After a lost link they go on: `since` has the number of the
-    last event by the session's id, and `begun` is the first item of before.
+    The first item is the moment from which they count (`begun`). Items with a `note` alone come in between: a line that
+    says that a daemon died. Events have the session's `id`. To go on after a lost link, `since` is the number of the
+    last event by the session's id, and `begun` is that of the first item.
     """
     paths.ready_directory()
     followed = _Followed(platform.watch_directory(paths.directory()), caller.audience, begun)
     seen: set[str] = set()
-    again = since is not None
     yield {"begun": begun or moments.exact_stamp(time.time())}
     while True:
         names = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
@@ -105,18 +104,17 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
                 yield from followed.add(name, since)
             except SeshError:
                 names.discard(name)  # it has ended already, or is another user's
-        if again:
-            for session_id in since or {}:
-                if not followed.has(session_id) and (result := results.by_id(session_id)) is not None:
-                    yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
-        seen, since, again = names, {}, False
+        for session_id in since or {}:
+            if not followed.has(session_id) and (result := results.by_id(session_id)) is not None:
+                yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
+        seen, since = names, {}  # sessions that begin from now on are followed from their first event on
         while not followed.due:
             yield from followed.turn()
         followed.due = False
 
 
 class _Followed:
-    """The sessions that are followed, a connection each. `due`: whether there may be new ones.
+    """The followed sessions, a connection each. `due`: whether there may be new ones.
 
     `watch`: the descriptor that becomes readable when there may be; negative if the kernel has none. `audience`: see
     `Caller`. `begun`: no event before that moment counts.
@@ -128,13 +126,14 @@ class _Followed:
         self._connections: dict[int, wire.Connection] = {}
 
     def has(self, session_id: str) -> bool:
-        """Whether a session is followed."""
+        """Returns whether a session is followed."""
         return any(connection.welcome.get("id") == session_id for connection in self._connections.values())
 
     def add(self, name: str, since: dict[str, int] | None) -> Iterator[Event]:
-        """Follows a session; one that is followed already, under its old name, is not followed twice.
+        """Follows a session, unless it is followed already under its old name.
 
-        `since`: the last numbers by id; one that is not in it is followed from its first event on. None: from now on.
+        `since`: the last numbers by id; a session that is not in it is followed from its first event on. None: from now
+        on.
         """
         number = None if since is None else since.get(str((records.readable(name) or {}).get("id")), 0)
         connection = wire.connect(name, timeout=1.0)
@@ -151,7 +150,7 @@ class _Followed:
         yield from self._events(connection)
 
     def turn(self) -> Iterator[Event]:
-        """Waits for something to come, and yields the events of it."""
+        """Waits until something comes, and yields its events."""
         watched = [(descriptor, select.POLLIN) for descriptor in (self._watch, *self._connections) if descriptor >= 0]
         if self._audience >= 0:
             watched.append((self._audience, 0))
@@ -190,7 +189,7 @@ class _Followed:
 
 
 def follow_all(target: Target) -> Iterator[Event]:
-    """The events of all sessions of a machine, and notes, as from `all_events`. Over a lost link they go on."""
+    """The events of all sessions of a machine, and notes, as from `all_events`; they go on after a lost link."""
     from sesh.reach.host_target import HostTarget
 
     if not isinstance(target, HostTarget):
@@ -228,7 +227,7 @@ def follow_all(target: Target) -> Iterator[Event]:
 
 @op("follow.log")
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
-    """The `events` that this machine's log holds, those of session `name` if one is given; the `path` of the log."""
+    """The `events` in this machine's log of remotes, only those of session `name` if given; the `path` of the log."""
     from sesh.remote import eventlog
 
     return {"path": eventlog.path(), "events": eventlog.read(name)}

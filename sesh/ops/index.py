@@ -1,7 +1,7 @@
 """The sessions here and on known remotes, kept up to date for a list that is looked at.
 
-Here, events say at once that something is different, and what no event reports is asked for now and then; hosts are
-asked now and then, all at once.
+Here, events report most changes at once, and the sessions are asked now and then for the others; hosts are asked now
+and then, all at once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ HERE = (2.0, 10.0)
 """Seconds after which the sessions here are asked again without an event: at least, and if asking costs much."""
 ELSEWHERE = (3.0, 50.0)
 """Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
-_SHARE, _SHARE_ELSEWHERE, _SHARE_STIRRED = 0.004, 0.002, 0.05
-"""The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
-here while events come without end."""
-_SOON, _STIRRED = 0.05, 0.5
-"""Seconds that events are gathered for: one is seldom alone; and while they come without end."""
+_SHARE, _SHARE_ELSEWHERE, _SHARE_EVENTS = 0.004, 0.002, 0.05
+"""Shares of a processor for asking: the sessions here, other hosts, the sessions here while events come without end."""
+_SOON, _SELDOM = 0.05, 0.5
+"""Seconds for which events are gathered, as one is seldom alone; and while they come without end."""
 _PATIENCE = 0.5
 _IMPATIENCE = 0.1
 """Seconds for the sessions here, once one of them did not answer: keys are not read meanwhile."""
@@ -36,33 +35,33 @@ _BLOCK = 1 << 16
 
 
 class SessionIndex:
-    """Live index: `here` are the sessions of this machine, `there` by host its sessions, or why it does not answer.
+    """Live index: `here` are the sessions of this machine, `there` by host its sessions, or the reason for having none.
 
-    A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`.
-    `hosts`: those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
+    A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`. `hosts`:
+    those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
         self.here: list[Summary] = []
         self.there: dict[str, list[Summary] | str] = {}
         self.remarks: dict[str, str] = {}
-        """What there is to say of a host's answer, such as rows that were left out."""
+        """Notes on a host's answer, by host, such as rows that were left out."""
         self._caller, self._hosts = caller, hosts
         self._followed: dict[int, tuple[str, wire.Connection]] = {}
-        """By descriptor the sessions here, and the connections that bring their events."""
+        """The names of the sessions here, and the connections that bring their events, by descriptor."""
         self._directory = -1
         self._askings: list[Asking] = []
         self._late: Asking | None = None
-        """The newest question whose time is over: its hosts have been noted as unreachable."""
+        """The newest question whose time is over: its late hosts have been noted as unreachable."""
         self._next_here = self._next_there = 0.0
         self._refreshed = False
-        """Whether something was done to a session since other hosts were asked: then they are asked at once."""
-        self._looked_at = 0.0
-        """When the sessions here were asked last (monotonic)."""
-        self._stirred = False
-        """Whether something has happened here since: until they are asked again, nothing more need be known."""
-        self._gather, self._most = _SOON, _STIRRED
-        """Seconds between two questions that events lead to, and the most of it, by what a question costs."""
+        """True if a session was changed since other hosts were asked: then they are asked at once."""
+        self._asked_here_at = 0.0
+        """The moment when the sessions here were asked last (monotonic)."""
+        self._changed_here = False
+        """True if something has happened here since. Until the sessions are asked again, no more events are read."""
+        self._interval, self._longest_interval = _SOON, _SELDOM
+        """Seconds between two questions that events lead to, and their maximum, which grows with a question's cost."""
         self._spent = time.process_time()
         """Seconds of the processor that were used until the sessions here were asked last."""
         self._spent_elsewhere = _spent_by_children()
@@ -72,7 +71,7 @@ class SessionIndex:
         if self._hosts is None:
             paths.ready_directory()
             self._directory = platform.watch_directory(paths.directory())
-        self._ask_here()
+            self._ask_here()
         self._ask_hosts()
         return self
 
@@ -88,13 +87,13 @@ class SessionIndex:
 
     @property
     def pending(self) -> bool:
-        """Whether a host is still to answer for the first time."""
+        """True if a host is still to answer the newest question."""
         return bool(self._askings) and bool(self._askings[-1].waiting) and self._askings[-1].left() > 0
 
     @property
     def descriptors(self) -> list[int]:
-        """What becomes readable when something has happened."""
-        own = [] if self._stirred else [*([self._directory] if self._directory >= 0 else []), *self._followed]
+        """The descriptors that become readable when something has happened."""
+        own = [] if self._changed_here else [*([self._directory] if self._directory >= 0 else []), *self._followed]
         return [*own, *(asking.inbound for asking in self._askings)]
 
     @property
@@ -106,30 +105,32 @@ class SessionIndex:
         return max(0.0, min(moments) - time.monotonic())
 
     def refresh(self) -> None:
-        """Has the next `take` ask all hosts again, and once more soon after that, whatever it costs: something was done
-        to a session, and what comes of it takes a moment. Any thread may call it."""
+        """Has the next `take` ask all hosts again, and once more soon, whatever it costs: a session was changed.
+
+        Its effect takes a moment to show, hence twice. Any thread may call it.
+        """
         self._refreshed = True
 
     def take(self, ready: set[int]) -> None:
-        """Takes in what has happened, and asks for what is due."""
+        """Takes in events and answers, and asks the sessions and hosts that are due."""
         now = time.monotonic()
         if ready & {self._directory, *self._followed}:
-            self._stir(now)
+            self._schedule_here(now)
         self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
             self._ask_here()
         if not self.pending and (self._refreshed or now >= self._next_there):
             self._ask_hosts()
 
-    def _stir(self, now: float) -> None:
-        """Has the sessions here asked soon; less and less so if something happens all the time."""
-        calm = now - self._looked_at >= self._most
-        self._stirred, self._gather = True, _SOON if calm else min(2 * self._gather, self._most)
-        self._next_here = min(self._next_here, max(now + _SOON, self._looked_at + self._gather))
+    def _schedule_here(self, now: float) -> None:
+        """Has the sessions here asked soon; more seldom if events come all the time."""
+        calm = now - self._asked_here_at >= self._longest_interval
+        self._changed_here, self._interval = True, _SOON if calm else min(2 * self._interval, self._longest_interval)
+        self._next_here = min(self._next_here, max(now + _SOON, self._asked_here_at + self._interval))
 
     def _drain(self) -> None:
-        """Drops what the sessions here have sent, and the connections to those that have ended."""
-        self._stirred = False
+        """Drops the events of the sessions here, and the connections to those that have ended."""
+        self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
         for descriptor in list(self._followed):
@@ -138,15 +139,13 @@ class SessionIndex:
 
     def _ask_here(self) -> None:
         """Asks the sessions here, and follows the events of those that are new."""
-        if self._hosts is not None:
-            return
         self._drain()
         silent = any(session.get("responding") is False for session in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
         before, self._spent = self._spent, time.process_time()
-        spent, self._looked_at = self._spent - before, time.monotonic()
-        self._most = min(HERE[1], max(_STIRRED, spent / _SHARE_STIRRED))
-        self._next_here = self._looked_at + _bounded(spent / _SHARE, *HERE)
+        spent, self._asked_here_at = self._spent - before, time.monotonic()
+        self._longest_interval = min(HERE[1], max(_SELDOM, spent / _SHARE_EVENTS))
+        self._next_here = self._asked_here_at + _bounded(spent / _SHARE, *HERE)
         followed = {name for name, _ in self._followed.values()}
         for session in self.here:
             if len(self._followed) >= wire.most_connections() // 2:
@@ -177,7 +176,7 @@ class SessionIndex:
             self._askings.append(Asking(self._caller, asked))
 
     def _take_answers(self, ready: set[int]) -> None:
-        """Takes in what hosts have answered; one that is late is said to be unreachable."""
+        """Takes in the answers of hosts; a late host is said to be unreachable."""
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():
@@ -185,7 +184,7 @@ class SessionIndex:
                     self.remarks[host] = asking.remarks.get(host, "")
             if asking.waiting and not asking.left() and asking is not self._late:
                 self._late = asking
-                self.there |= dict.fromkeys(asking.given_up(), "unreachable")
+                self.there |= dict.fromkeys(asking.give_up(), "unreachable")
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
@@ -201,7 +200,7 @@ def _spent_by_children() -> float:
 
 
 def _drained(descriptor: int) -> bool:
-    """Reads and drops what a session has sent; False if it has ended."""
+    """Reads and drops the frames of a session; False if it has ended."""
     try:
         while data := os.read(descriptor, _BLOCK):
             if len(data) < _BLOCK:

@@ -1,4 +1,4 @@
-"""What a program inside a session tells its daemon."""
+"""The state that a program inside a session tells its daemon."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def state(state: str, question: str) -> str:
-    """Tells the daemon the state of the program that called; the session's name. Raises Refused outside of any,
-    UsageError.
+    """Tells the daemon the state of the program that called; returns the session's name.
+
+    Raises UsageError, and Refused outside of any session.
     """
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")

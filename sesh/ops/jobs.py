@@ -1,7 +1,7 @@
-"""Jobs: begun here or on a host and waited for; their output passed on, Ctrl-C understood, lost links mended.
+"""Jobs: begun here or on a host and waited for; output is passed on, Ctrl-C is sent, lost links are opened again.
 
-The daemon answers at the end of the job. If the process that waits is killed, the job goes on. With `--stdin`, what
-sesh reads goes to the job as fast as the job reads it.
+The daemon answers at the end of the job. If the process that waits is killed, the job goes on. With `--stdin`, the
+stdin of sesh goes to the job as fast as the job reads it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sesh.schema import Answer, JobOutput, JobResult, JobSpec
 
     class Sink(Protocol):
-        """Where a job's output goes while it runs: `descriptor` is polled for room while `pending` is set."""
+        """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
 
         descriptor: int
         pending: bytes
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
             """Ends the output."""
 
         def write(self) -> None:
-            """Writes some of what is pending; called when there is room."""
+            """Writes some of the pending output; called when there is room."""
 
 
 _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
@@ -54,10 +54,10 @@ _GRACE = 2.5
 
 
 class Waiter:
-    """Waits for a job over its daemon's stream, and knows what Ctrl-C means meanwhile.
+    """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
-    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `late`
-    (monotonic): when its time is up.
+    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `late`: the
+    moment (monotonic) after which the daemon is stuck, as the job's time has been up for a while.
     """
 
     def __init__(
@@ -73,35 +73,37 @@ class Waiter:
         self._forwarder = forwarder
         self._output: Sink | None = None
         self._wanted = False
+        """True if the answer is to bring the retained output."""
         self._retained = bytearray()
-        self._asked = _OTHERS
+        self._last_number = _OTHERS
         self._ending = False
-        self._name_left()
+        """True if the job is to be killed over the next connection."""
+        self._set_left()
 
-    def _name_left(self) -> None:
+    def _set_left(self) -> None:
         name = self._stream.name
         self._interrupts.left = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
-        """The daemon's account of the ended job, and the retained output if it is `wanted`.
+        """Waits for the job's end; returns the daemon's account of it, and the retained output if it is `wanted`.
 
         `output`: gets the output as it comes, None if nobody wants it. Raises Interrupted at the third Ctrl-C,
-        InternalError if the daemon dies.
+        InternalError if the daemon dies, TimedOut.
         """
         self._output, self._wanted = output, wanted
         self._stream.position = 0
         if output is not None:
             self._stream.audience = output.descriptor
         self._interrupts.heard()
-        self._interrupts.away = self._unheard
+        self._interrupts.away = self._while_lost
         try:
             facts = self._awaited()
         except Ended as ended:
             facts = ended.result
             self._take_missed(ended)
         except DaemonDied:
-            where = f" on @{self._stream.host}" if self._stream.host else ""
-            message = f"the daemon of {self._stream.name}{where} died; the job's exit code is lost"
+            on_host = f" on @{self._stream.host}" if self._stream.host else ""
+            message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         if output is not None:
             output.end()
@@ -128,7 +130,7 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks for the end of the job, and for its output behind what has come."""
+        """Asks for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:
@@ -136,15 +138,15 @@ class Waiter:
         self._retained.clear()
         asked = wire.asking("wait", _WAIT, **words)
         if self._ending:
-            self._asked += 1
-            asked += wire.asking("kill", self._asked, lasts=True)
+            self._last_number += 1
+            asked += wire.asking("kill", self._last_number, lasts=True)
         connection.send(wire.greeting("request") + asked)
         try:
             connection.expect_welcome(self._late)
         except TimedOut as error:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
-        self._name_left()
+        self._set_left()
         if self._forwarder is not None:
             self._forwarder.send(connection)
 
@@ -158,7 +160,7 @@ class Waiter:
             self._output.take(data)
 
     def _watched(self) -> Watched:
-        """Signals and stdin; or signals and room for output, and then nothing more is read."""
+        """Signals and stdin. While output is pending: signals and room for it, and the daemon is not read."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
@@ -175,7 +177,7 @@ class Waiter:
             self._output.write()
 
     def _answered(self, data: bytes) -> JobResult | None:
-        """The job's end, if that is what was answered."""
+        """The job's end, if the answer is that."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED and self._forwarder is not None:
             self._forwarder.answered(response)
@@ -195,10 +197,10 @@ class Waiter:
                 self._interrupts.pressed(time.monotonic())
                 self._send("interrupt")
 
-    def _unheard(self, _number: int) -> None:
-        """A signal while there is no link: Ctrl-C stops the waiting, as nothing can be said to the job.
+    def _while_lost(self, _number: int) -> None:
+        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot be told.
 
-        With `--tie` the job is ended as soon as the link stands again, unless it comes once more.
+        With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
         """
         if not self._stream.reconnecting:
             return
@@ -208,9 +210,9 @@ class Waiter:
 
     def _send(self, verb: str) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
-        self._asked += 1
+        self._last_number += 1
         try:
-            self._stream.connection.send(wire.asking(verb, self._asked, lasts=True), time.monotonic() + 1)
+            self._stream.connection.send(wire.asking(verb, self._last_number, lasts=True), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return
 
@@ -224,10 +226,10 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end: its name, the daemon's account of it, the retained output if `wanted`.
+    """Begins a job and waits for its end; returns its name, the daemon's account, the retained output if `wanted`.
 
-    `data`: what `begin.job` takes. `stdin`: whether it is fed from ours. What keeps the job from running is 125, save
-    what has a code of its own; if it has begun and nobody hears how it ends, that is 255.
+    `data`: the arguments of `begin.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
+    exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
@@ -254,7 +256,7 @@ def run(
 
 @op("jobs.result")
 def result(_caller: Caller, name: str) -> JobOutput:
-    """How the last job of a name ended: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
+    """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     from sesh.store import results
 
     last = results.newest(name)
@@ -264,22 +266,25 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 
 class StdinForwarder:
-    """`mends`: whether a lost connection may be made again; the chunk that was on its way is then sent again."""
+    """Feeds a job from our stdin, one chunk at a time.
+
+    `mends`: whether a lost connection may be made again; the chunk that was on its way is then sent again.
+    """
 
     def __init__(self, *, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
         self._chunk: bytes | None = b""
-        """The bytes on their way: none at first, which says who it is that feeds."""
+        """The bytes on their way, if any; empty ones come first, to tell the daemon which connection feeds."""
         self._ends = self._over = False
 
     @property
     def hungry(self) -> bool:
-        """Whether stdin is to be read."""
+        """True if stdin is to be read."""
         return self._chunk is None and not self._over
 
     def read(self, connection: wire.Connection) -> None:
-        """Reads what is there and sends it; at the end of stdin, its end."""
+        """Reads a chunk and sends it; at the end of stdin, its end."""
         try:
             self._chunk = os.read(STDIN, _CHUNK)
         except BlockingIOError:
@@ -299,7 +304,7 @@ class StdinForwarder:
                 return  # the job may have ended: what was said before the connection closed is still to be read
 
     def answered(self, answer: Answer) -> None:
-        """The job has the chunk, or will have no more."""
+        """Notes that the job has the chunk, or will have no more."""
         self._over = self._ends or answer.get("open") is not True
         self._sent += len(self._chunk or b"")
         self._chunk = None

@@ -65,14 +65,14 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 # -- reading a layout
 
 
-class _Wrong(Exception):
-    """A place in a layout, and what is wrong there."""
+class _LayoutError(Exception):
+    """An error in a layout: the place, and the reason."""
 
 
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
-    """The sessions of a layout: what `--export` wrote, or a bare list of sessions.
+    """The sessions of a layout: the output of `--export`, or a bare list of sessions.
 
-    Raises UsageError that names the place: line and column of what is not JSON, the path of what is not a session's.
+    Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
     """
     import json
 
@@ -80,8 +80,8 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
         whole = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        place = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-        raise UsageError(f"{source}:{place}: not UTF-8; nothing was created") from error
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise UsageError(f"{source}:{line}:{column}: not UTF-8; nothing was created") from error
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
         raise UsageError(f"{source}:{error.lineno}:{error.colno}: {reason}; nothing was created") from error
@@ -89,7 +89,7 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
         raise UsageError(f"{source}: nested too deeply, or not JSON; nothing was created") from error
     try:
         return _sessions(whole)
-    except _Wrong as error:
+    except _LayoutError as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
@@ -98,59 +98,58 @@ def _sessions(whole: object) -> list[LayoutEntry]:
     if isinstance(whole, dict):
         version = whole.get("version", VERSION)
         if version != VERSION:
-            raise _Wrong(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
+            raise _LayoutError(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
         listed = _required(whole, "sessions", ("version", "sessions"))
     if not isinstance(listed, list):
-        raise _Wrong("sessions: not a list")
+        raise _LayoutError("sessions: not a list")
     entries: list[LayoutEntry] = []
-    places: dict[tuple[str, str | None], int] = {}
-    for at, each in enumerate(listed):
-        entry = _session(each, f"sessions[{at}]")
-        before = places.setdefault((entry["name"], entry["host"]), at)
-        if before != at:
-            raise _Wrong(f"sessions[{at}].name: {entry['name']} is already at sessions[{before}]")
+    indices: dict[tuple[str, str | None], int] = {}
+    for index, value in enumerate(listed):
+        entry = _session(value, f"sessions[{index}]")
+        first = indices.setdefault((entry["name"], entry["host"]), index)
+        if first != index:
+            raise _LayoutError(f"sessions[{index}].name: {entry['name']} is already at sessions[{first}]")
         entries.append(entry)
     return entries
 
 
-def _required(table: Mapping[str, object], key: str, known: Sequence[str], place: str = "") -> object:
-    """The value of a key that must be there; if it is not, keys that may be meant for it are named."""
+def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix: str = "") -> object:
+    """The value of a required key; if it is missing, the error names unknown keys that may be meant for it."""
     if key in table:
         return table[key]
-    unknown = [f'"{printable(each)}"' for each in table if each not in known][:_MOST_UNKNOWN]
+    unknown = [f'"{printable(other)}"' for other in table if other not in keys][:_MOST_UNKNOWN]
     meant = f" ({', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown)" if unknown else ""
-    raise _Wrong(f'{place}the key "{key}" is missing{meant}')
+    raise _LayoutError(f'{prefix}the key "{key}" is missing{meant}')
 
 
-def _session(each: object, place: str) -> LayoutEntry:
-    """One session. Raises _Wrong."""
-    if not isinstance(each, dict):
-        raise _Wrong(f"{place}: not an object")
-    name, host = _required(each, "name", _KEYS, f"{place}: "), each.get("host")
+def _session(value: object, path: str) -> LayoutEntry:
+    if not isinstance(value, dict):
+        raise _LayoutError(f"{path}: not an object")
+    name, host = _required(value, "name", _KEYS, f"{path}: "), value.get("host")
     if not isinstance(name, str):
-        raise _Wrong(f"{place}.name: not a string")
+        raise _LayoutError(f"{path}.name: not a string")
     if host is not None and not isinstance(host, str):
-        raise _Wrong(f"{place}.host: not a string or null")
-    for key, word, check in (("name", name, check_name), ("host", host, check_host)):
+        raise _LayoutError(f"{path}.host: not a string or null")
+    for key, text, check in (("name", name, check_name), ("host", host, check_host)):
         try:
-            if word is not None:
-                check(word)
+            if text is not None:
+                check(text)
         except UsageError as error:
-            raise _Wrong(f"{place}.{key}: {error}") from error
-    directory, command, labels = each.get("directory"), each.get("command"), each.get("labels") or {}
+            raise _LayoutError(f"{path}.{key}: {error}") from error
+    directory, command, labels = value.get("directory"), value.get("command"), value.get("labels") or {}
     if directory is not None and not (directory and shapes.fits(shapes.system_text, directory)):
-        raise _Wrong(f"{place}.directory: not a directory name or null")
+        raise _LayoutError(f"{path}.directory: not a directory name or null")
     if command is not None and not shapes.fits(files.words, command):
-        raise _Wrong(f"{place}.command: not a list of words or null")
+        raise _LayoutError(f"{path}.command: not a list of words or null")
     if not isinstance(labels, dict):
-        raise _Wrong(f"{place}.labels: not an object")
-    for key, value in labels.items():
+        raise _LayoutError(f"{path}.labels: not an object")
+    for key, label in labels.items():
         try:
-            check_label(f"{key}={value}")
+            check_label(f"{key}={label}")
         except UsageError as error:
-            raise _Wrong(f"{place}.labels: {error}") from error
-        if not isinstance(value, str) or "=" in key:
-            raise _Wrong(f"{place}.labels.{printable(key)}: not a valid label")
+            raise _LayoutError(f"{path}.labels: {error}") from error
+        if not isinstance(label, str) or "=" in key:
+            raise _LayoutError(f"{path}.labels.{printable(key)}: not a valid label")
     return {"name": name, "host": host, "directory": directory, "command": command or None, "labels": dict(labels)}
 
 
@@ -161,7 +160,8 @@ def _session(each: object, place: str) -> LayoutEntry:
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
     """Creates the sessions of a layout that are not here, whatever host they name.
 
-    A row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives it.
+    Returns a row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives
+    it.
     """
     return [_make(caller, entry) for entry in entries]
 
@@ -175,16 +175,16 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             if find.ended(name):
                 raise find.taken(name)
             return row
-        order = create.order(
+        launch_spec = create.launch_spec(
             caller,
             directory=entry["directory"],
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
         if (summary := find.dormant(name)) is not None:
-            dormant.start(caller, order, name, summary, again=True).close()
+            dormant.start(caller, launch_spec, name, summary, again=True).close()
         else:
-            create.start(order, name).close()
+            create.start(launch_spec, name).close()
     except SeshError as error:
         if isinstance(error, Exists) and not find.ended(name):
             return row  # another process was faster
@@ -193,7 +193,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Whether a command is just the user's shell: on this machine that may lie elsewhere, or be a login shell."""
+    """Returns whether a command is just a shell like the user's: on this machine that may lie elsewhere."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

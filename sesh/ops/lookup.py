@@ -8,16 +8,7 @@ import time
 
 from sesh import moments, wire
 from sesh.about import CALLED
-from sesh.errors import (
-    InternalError,
-    LocalFault,
-    LoginRefused,
-    NotFound,
-    Refused,
-    SeshError,
-    Unreachable,
-    silent_host,
-)
+from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, Unreachable, silent_host
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -27,20 +18,21 @@ if TYPE_CHECKING:
     from sesh.config import Config
     from sesh.schema import Summary
 
-    Answer = tuple[str, list[Summary] | SeshError]
+    HostAnswer = tuple[str, list[Summary] | SeshError]
+    """A host, and its sessions or the error in their place."""
 
 PATIENCE = 2.0
 """Seconds for all hosts together."""
 _ATTEMPT = 10.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
-"""Seconds of looking before a line says which hosts are asked."""
+"""Seconds of waiting before a line says which hosts are asked."""
 SKIPPED = "unreachable less than a minute ago; not asked again"
-"""What a list says of the hosts that `skipped` names."""
+"""The reason that a list gives for hosts that `skipped` names."""
 
 
 def reason(error: SeshError) -> str:
-    """What a list says of a host that gave this error in the place of its sessions."""
+    """The reason that a list gives for a host that answered with this error."""
     return "unreachable" if error.code == "unreachable" else str(error)
 
 
@@ -78,7 +70,7 @@ def _note_failure(host: str) -> None:
 
 
 class _Gathering(Caller):
-    """The caller of the questions to one host: what is noted meanwhile is gathered, for one who may show it."""
+    """The caller of the questions to one host: it gathers notes for a caller that may show them."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -102,11 +94,11 @@ class Asking:
         self.waiting = set(hosts)
         self.deadline = time.monotonic() + PATIENCE
         self.remarks: dict[str, str] = {}
-        """What there is to say of a host that has answered."""
+        """Notes on a host that has answered, by host."""
         self.finished = False
-        """Whether all have answered, also those that are late."""
+        """True if all hosts have answered, the late ones included."""
         self._caller = caller
-        self._answers: list[Answer] = []
+        self._answers: list[HostAnswer] = []
         self._lock, self._unanswered = threading.Lock(), len(hosts)
         self.inbound, outbound = os.pipe()
         for host in hosts:
@@ -141,8 +133,8 @@ class Asking:
             if not self._unanswered:
                 os.close(outbound)
 
-    def take(self) -> list[Answer]:
-        """The answers that have come since the last time; to be called when `inbound` is readable."""
+    def take(self) -> list[HostAnswer]:
+        """Takes the answers that have come since the last time; to be called when `inbound` is readable."""
         self.finished = not os.read(self.inbound, 64)
         answers = []
         while self._answers:  # a thread may add one at any moment
@@ -151,23 +143,23 @@ class Asking:
         return answers
 
     def close(self) -> None:
-        """Waits for no more answers."""
+        """Stops waiting for answers."""
         os.close(self.inbound)
 
-    def given_up(self) -> list[str]:
-        """The hosts whose time is over; they are not asked again for a while."""
+    def give_up(self) -> list[str]:
+        """Notes the hosts that are late, so that they are not asked again for a while; returns them."""
         late = sorted(self.waiting)
         for host in late:
             _note_failure(host)
         return late
 
     def left(self) -> float:
-        """Seconds for which an answer is still waited for."""
+        """Seconds left for an answer to come."""
         return max(0.0, self.deadline - time.monotonic())
 
 
 def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
-    """The sessions of one host, without any prompt. Raises what it answers, Unreachable at the deadline (monotonic)."""
+    """The sessions of one host, without a prompt. Raises the host's error, Unreachable at the deadline (monotonic)."""
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
@@ -184,11 +176,11 @@ class _Skipped(Exception):
 
 def summaries(
     caller: Caller, hosts: list[str], *, names: Sequence[str] = (), skippable: bool = False
-) -> Iterator[Answer]:
-    """What each host answers, as it comes; a host that does not answer in time is unreachable.
+) -> Iterator[HostAnswer]:
+    """The answer of each host, as it comes; a host that is late counts as silent.
 
-    `names`: of the sessions that are looked for, as a line says if it takes a while; `skippable`: Enter ends it: then
-    _Skipped is raised.
+    `names`: of the sessions that are looked for, for a line if it takes a while; `skippable`: Enter ends it, and raises
+    _Skipped.
     """
     if not hosts:
         return
@@ -214,13 +206,15 @@ def summaries(
                 caller.note(f"looking for {', '.join(names)} on {others}{more}")
     finally:
         asking.close()
-    for host in asking.given_up():
+    for host in asking.give_up():
         yield host, silent_host(host)
 
 
 class Whereabouts:
-    """The `hosts` that have a session, in their order, and the `silent` ones that had it and do not answer, each with
-    the moment when it last said what it has (seconds since the epoch).
+    """The hosts of a session.
+
+    `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
+    answer (seconds since the epoch).
     """
 
     def __init__(self) -> None:
@@ -228,7 +222,7 @@ class Whereabouts:
         self.silent: list[tuple[str, float]] = []
 
     def missing(self, name: str) -> NotFound | None:
-        """The error for a session that no host has, if one had it that does not answer."""
+        """The error if no host has the session, and a silent one had it."""
         if self.hosts or not self.silent:
             return None
         host = self.silent[0][0]
@@ -238,9 +232,9 @@ class Whereabouts:
 def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False) -> str | None:
     """The known remote that has a session of this name; None if none has.
 
-    `verb`: for the hint; `creates`: the name would be created here, which a person may have done at once by Enter.
-    Raises Refused if several have it and nobody can be asked, or the person declines; NotFound if a host had it that
-    does not answer, unless the name would be created.
+    `verb`: for the hint; `creates`: the name is to be created here if it is nowhere, which a person may have done at
+    once by Enter. Raises Refused if several have it and nobody can be asked, or the person declines; NotFound if a
+    silent host had it, unless `creates`.
     """
     whereabouts = located(caller, [name], creates=creates)[name]
     missing = whereabouts.missing(name)
@@ -256,9 +250,7 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
-    """Waits for a silent host, if the person wants that: returns it once it answers and has the session, None to create
-    the session here.
-    """
+    """Waits for a silent host, if the person wants that; returns it, or None to create the session here."""
     from sesh.keepalive import Backoff
 
     ago = moments.ago(time.time() - seen)
@@ -283,31 +275,32 @@ def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
 
 
 def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> dict[str, Whereabouts]:
-    """Where the sessions of these names are among the known remotes; nowhere if a person did not want to wait."""
+    """The hosts of the sessions of these names among the known remotes, by name; none if a person does not wait.
+
+    A host that does not answer counts by the sessions that it had when it was asked last.
+    """
     from sesh.remote import known
 
     whereabouts = {name: Whereabouts() for name in names}
-    silent = skipped(caller)
+    unasked = skipped(caller)  # read before asking: a host that does not answer is skipped from then on
     try:
-        for host, answer in summaries(caller, hosts(caller), names=names, skippable=creates and caller.can_ask):
-            if isinstance(answer, SeshError):
-                silent.append(host)
-                continue
+        answers = dict(summaries(caller, hosts(caller), names=names, skippable=creates and caller.can_ask))
+    except _Skipped:
+        return whereabouts
+    for host in sorted({*unasked, *answers}):
+        answer = answers.get(host)
+        if isinstance(answer, list):
             for name in whereabouts.keys() & {session.get("name") for session in answer}:
                 whereabouts[name].hosts.append(host)
-    except _Skipped:
-        return {name: Whereabouts() for name in names}
-    for match in whereabouts.values():
-        match.hosts.sort()
-    for host in sorted(silent):  # those that do not answer count by what they had when they were asked last
-        had, seen = {row["name"] for row in known.names(host)}, known.names_at(host)
-        for name in whereabouts.keys() & had:
-            whereabouts[name].silent.append((host, seen))
+        else:
+            answered_at = known.names_at(host)
+            for name in whereabouts.keys() & {row["name"] for row in known.names(host)}:
+                whereabouts[name].silent.append((host, answered_at))
     return whereabouts
 
 
 def chosen(caller: Caller, name: str, hosts: list[str], verb: str = "") -> str | None:
-    """The host to use: the only one, or the one that a person chooses. `verb`: for the hint."""
+    """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint."""
     if len(hosts) < 2:
         return hosts[0] if hosts else None
     if not caller.can_ask:

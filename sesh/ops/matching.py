@@ -1,4 +1,4 @@
-"""Searching text for a pattern that a person chose, which may take forever: `(a+)+$`.
+"""Searching text for a person's pattern, which may take forever: `(a+)+$`.
 
 Python's `re` cannot be stopped, and lets no other thread run. So it works in a process of its own (`searching`), which
 the kernel ends when one answer has cost too much, or this one when the time is up. A pattern that is plain text needs
@@ -26,7 +26,7 @@ LONGEST = 10_000
 PATIENCE = 5.0
 """Seconds of processor time for one portion of text."""
 _SLOW = 1.0
-"""Seconds after which it is the pattern that takes the time."""
+"""Seconds of a search after which a timeout is the pattern's fault."""
 PORTION = 64 << 10
 """Characters of text in one portion, as a rule; a line is never cut."""
 _SIMPLER = "write the pattern without a repeat within a repeat, as in (a+)+"
@@ -37,7 +37,7 @@ _PROGRAM = os.path.join(os.path.dirname(__file__), "searching.py")
 class Pattern:
     """A regular expression to search lines for. A context manager, as it may have a process.
 
-    Raises UsageError for what is none.
+    Raises UsageError for an invalid expression.
     """
 
     def __init__(self, text: str) -> None:
@@ -104,7 +104,7 @@ class Pattern:
             raise self._died() from None
 
     def _died(self) -> Refused:
-        """The error if the other process has ended."""
+        """The error for a process that has ended."""
         status = self._reap()
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
             return Refused(f"{printable(self.text)} takes too long to search for", hint=_SIMPLER)
@@ -119,7 +119,7 @@ class Pattern:
             return 0
 
     def _start(self) -> socket.socket:
-        """The other process, and the socket to it. Raises Refused if the system does not let it start."""
+        """Starts the other process; returns the socket to it. Raises Refused if the system does not let it start."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:

@@ -1,6 +1,6 @@
-"""New sessions, and what to do if the name is taken: join its session, replace it, or take NAME-2.
+"""New sessions, and the choice if the name is taken: join its session, replace it, or take NAME-2.
 
-If no option says which, the person is asked.
+If no option has the choice, the person is asked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
 _PATIENCE = 1.5
-"""Seconds in which a daemon that is well answers a question."""
+"""Seconds for a daemon to answer a question."""
 
 
 @op("enter.new", creates=True)
@@ -36,13 +36,13 @@ def new(
 def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
     """A new session: its name, a connection, and whether it was created now.
 
-    Without a name it gets the lowest free number. `choice`: what to do if the name is taken: `join`, `replace`, `new`
-    (the next free NAME-2), or the empty word to ask. Raises Exists if nobody can be asked, or not `asks`.
+    Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
+    next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
     """
-    order = create.order(caller, **spec)
+    launch_spec = create.launch_spec(caller, **spec)
     asks = asks and caller.can_ask
     if name is None:
-        return *create.start_numbered(order), True
+        return *create.start_numbered(launch_spec), True
     find.checked(name, "--new")
     while True:
         if (connection := find.running(name)) is not None:
@@ -50,19 +50,17 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
             if choice == "join":
                 enter.apply(caller, name, spec)
                 return name, find.required(name), False
-            return *_instead(name, order, choice), True
+            return *_instead(name, launch_spec, choice), True
         if (summary := find.dormant(name)) is not None:
-            return *_instead_of_dormant(caller, name, summary, order, choice, asks=asks), True
+            return *_instead_of_dormant(caller, name, summary, launch_spec, choice, asks=asks), True
         try:
-            return name, create.start(order, name), True
+            return name, create.start(launch_spec, name), True
         except Exists:
             time.sleep(create.PAUSE)  # another process was faster, or it is just ending
 
 
 def _choice(caller: Caller, name: str, connection: Connection, choice: str, *, asks: bool) -> str:
-    """What to do with a session that runs, or has ended and is kept: proposed is to join it, or if its daemon does not
-    answer to replace it.
-    """
+    """The choice for a session that runs, or is kept: proposed is to join it, or to replace a silent one."""
     with connection:
         if choice:
             return choice
@@ -82,16 +80,16 @@ def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], 
     return choice
 
 
-def _instead(name: str, order: LaunchSpec, choice: str) -> Entered:
+def _instead(name: str, launch_spec: LaunchSpec, choice: str) -> Entered:
     """The new session in the place of one that runs, or beside it."""
     if choice == "new":
-        return _beside(name, order)
+        return _beside(name, launch_spec)
     end.end_for(name, "replace")
-    return name, create.start(order, name)
+    return name, create.start(launch_spec, name)
 
 
 def _instead_of_dormant(
-    caller: Caller, name: str, summary: Summary, order: LaunchSpec, choice: str, *, asks: bool
+    caller: Caller, name: str, summary: Summary, launch_spec: LaunchSpec, choice: str, *, asks: bool
 ) -> Entered:
     """The new session in the place of a dormant one, or beside it. Raises Exists, Refused."""
     if not choice:
@@ -102,18 +100,18 @@ def _instead_of_dormant(
     if choice == "join":
         raise find.occupied(summary)
     if choice == "new":
-        return _beside(name, order)
+        return _beside(name, launch_spec)
     from sesh.ops import dormant
 
-    return name, dormant.start(caller, order, name, summary, again=False)
+    return name, dormant.start(caller, launch_spec, name, summary, again=False)
 
 
-def _beside(name: str, order: LaunchSpec) -> Entered:
+def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
     """The session under the next free name, also if another one takes that name first."""
     while True:
         free = create.next_name(name)
         try:
-            return free, create.start(order, free)
+            return free, create.start(launch_spec, free)
         except Exists:
             continue
 
@@ -126,7 +124,7 @@ def _summary(connection: Connection) -> Summary | None:
 
 
 def _about(session: Summary) -> str:
-    """What helps to decide: who is there, how long it is idle, where it is, what it runs."""
+    """Facts that help to decide: state, idle time, directory, command."""
     idle = moments.age(session.get("last_activity"), time.time())
     facts = (
         wording.state(session) if session["state"] == "running" else "",

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sesh.schema import Record, SessionHere
 
 MOST = 500
-"""Directories that are proposed."""
+"""Directories that are proposed at most."""
 _PATIENCE = 1.0
 """Seconds for zoxide to answer."""
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6
-"""Characters of a name that are left for what tells it from others: `-12345`."""
+"""Characters of a name that are left for a number that tells it from others: `-12345`."""
 _LARGEST = 1 << 16
 """Bytes of a file that leads from a worktree to its repository."""
 
@@ -34,7 +34,7 @@ _LARGEST = 1 << 16
 def here(caller: Caller, directory: str) -> SessionHere:
     """The session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
 
-    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused if there is no
+    A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
     such directory.
     """
     from sesh.ops import create
@@ -50,7 +50,7 @@ def here(caller: Caller, directory: str) -> SessionHere:
 
 
 def _stands_in(name: str, root: str) -> bool:
-    """Whether a session began in that repository or directory, or is there now; one that is just being made counts."""
+    """Returns whether a session began in that repository or directory, or is there now, also one being made."""
     record = records.readable(name) or _made(name)
     if record is None or not records.here(record):
         return False
@@ -59,7 +59,7 @@ def _stands_in(name: str, root: str) -> bool:
 
 
 def _made(name: str) -> Record | None:
-    """The record of a session that has a socket already: it is there once the daemon answers."""
+    """The record of a session that has a socket already, once its daemon answers; None if none does."""
     try:
         if (connection := find.running(name)) is not None:
             connection.only("summary", timeout=find.PATIENCE)
@@ -86,7 +86,7 @@ def repository(directory: str) -> tuple[str, str]:
 
 def _repository_name(root: str) -> str:
     """The name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
-    pointer = _line(os.path.join(root, ".git"))
+    pointer = _first_line(os.path.join(root, ".git"))
     inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
     if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":
         return os.path.basename(root)
@@ -94,11 +94,11 @@ def _repository_name(root: str) -> str:
     repository = os.path.basename(common).removesuffix(".git")
     if repository[:1] in ("", "."):  # `.git`, or a bare one beside its worktrees, such as `.bare`
         repository = os.path.basename(os.path.dirname(common))
-    head = _line(os.path.join(inner, "HEAD"))
+    head = _first_line(os.path.join(inner, "HEAD"))
     return f"{repository}-{head.removeprefix('ref: refs/heads/') if head[:5] == 'ref: ' else head[:7]}"
 
 
-def _line(path: str) -> str:
+def _first_line(path: str) -> str:
     """The first line of a file, empty if it cannot be read."""
     try:
         content = paths.read_regular(path, _LARGEST)

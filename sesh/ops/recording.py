@@ -39,14 +39,14 @@ class Cast:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def header(self, session: str, columns: int, rows: int, shell: str) -> None:
-        """The first line. Times count from now on."""
+        """Writes the first line; times count from now on."""
         self._began = time.monotonic()
         env = {"SHELL": shell, "TERM": os.environ.get("TERM") or "xterm-256color"}
         facts = {"version": 2, "width": columns, "height": rows, "timestamp": int(time.time()), "title": session}
         self._write({**facts, "env": env})
 
     def output(self, data: bytes, *, now: bool = True) -> None:
-        """Adds output; `now` False: from before the recording began. A character cut in two waits for its rest."""
+        """Adds output; `now` False: from before the recording. A character that is cut in two waits for its rest."""
         text = self._decoder.decode(data)
         if text:
             self._event("o", text, now=now)
@@ -63,7 +63,7 @@ class Cast:
 
     @property
     def seconds(self) -> float:
-        """How long it is by now."""
+        """The seconds since the header."""
         return round(time.monotonic() - self._began, 6)
 
     def _event(self, kind: str, data: str, *, now: bool = True) -> None:
@@ -81,7 +81,9 @@ class Recording:
         self._target, self._stream = target, stream
         self._events: wire.Connection | None = target.connect(stream.name)
         self._asked = False
+        """True from `begin` until `_ask` is called for the first time."""
         self._start = 0
+        """The position of the output when the recording began."""
         self.code: int | None = None
         """The session's exit code, once it has ended."""
 
@@ -93,7 +95,7 @@ class Recording:
             self._events.close()
 
     def begin(self, cast: Cast, *, since_start: bool) -> None:
-        """Asks for everything, and writes the header. Output is asked for first, so that none is missing."""
+        """Writes the header, and asks for output and events; for output first, so that none is missing."""
         deadline = time.monotonic() + _ANSWER_TIMEOUT
         self._asked, events = True, self._events
         self._start = int(self._ask_output(None if since_start else "head").get("position") or 0)
@@ -118,7 +120,7 @@ class Recording:
         return self._stream.greet(wire.asking("wait", _WAIT, **words))
 
     def follow(self, cast: Cast) -> None:
-        """Writes what comes until the session has ended, over as many links as it takes. Raises DaemonDied."""
+        """Writes output and events until the session has ended, over as many links as it takes. Raises DaemonDied."""
         try:
             for kind, number, data in self._stream.frames(self._ask, others=self._others):
                 if kind == READY:
@@ -135,7 +137,7 @@ class Recording:
             self._end(cast, ended.result.get("exit_code"))
 
     def _ask(self) -> None:
-        """Asks again, over another link."""
+        """Asks again over another link; the first time, `begin` has asked already."""
         if self._asked:
             self._asked = False
             return
@@ -178,7 +180,7 @@ class Recording:
         cast.ended(self.code)
 
     def _take_output(self, cast: Cast, position: int, data: bytes) -> None:
-        """Adds output, whose part from before the recording began has no time of its own."""
+        """Adds output; the part from before the recording began gets the time 0."""
         before = max(0, min(len(data), self._start - position))
         if before:
             cast.output(data[:before], now=False)

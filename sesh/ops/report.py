@@ -1,7 +1,7 @@
-"""What an issue needs to know of this machine: versions, names of settings, checks, faults.
+"""The report for an issue: versions, names of settings, checks, faults.
 
-No value of a setting or variable stands in it, no host, no user. Names of sessions and paths of the user's are left
-out of messages.
+It has no value of a setting or variable, no host, no user. Names of sessions and the user's paths are left out of
+messages.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from sesh.schema import Finding, Report
 
 _VARIABLES = ("SESH_", "XDG_", "NO_COLOR", "COLORTERM", "TERM")
-"""What the names of variables that change what sesh does begin with."""
+"""Beginnings of the names of variables that change what sesh does."""
 _LINES, _FAULTS = 20, 5
 """The last lines of the log, and of the faults of a session."""
 _PATIENCE = 1.0
 """Seconds for a daemon to answer."""
 _FACTS = ("reason", "step", "exit_code", "where", "tool")
-"""What is told of an event of a link."""
+"""The facts that are reported of an event of a link."""
 _PATH = re.compile(r"~?/[^\s:;,'\"()]*")
 _AT_HOST = re.compile(r"@[\w.:%+-]+")
 _WORD = re.compile(r"[\w.+%-]+")
@@ -39,13 +39,13 @@ _OWN = ("~/.sesh", "~/.config/sesh", "~/.local/bin", "~/.local/state/sesh", "~/.
 
 
 def gather(checks: list[Finding]) -> Report:
-    """The report; `checks` are what `--doctor` found."""
+    """The report; `checks`: the findings of `--doctor`."""
     names, remotes, settings = paths.names(), known.all(), config.load()
     machine = os.uname()
     private = {*names, *settings.groups, *settings.remotes, machine.nodename, os.path.basename(paths.home())}
     for remote in remotes:
         private |= {remote.host, remote.hostname, remote.user}
-    shortened = _Shortened(private)
+    shorten = _Shortener(private)
     return {
         "version": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -55,14 +55,13 @@ def gather(checks: list[Finding]) -> Report:
         "variables": sorted(name for name in os.environ if name.startswith(_VARIABLES)),
         "sessions": len(names),
         "remotes": len(remotes),
-        "checks": [{**row, "message": shortened(row["message"]), "remedy": None} for row in checks],
-        "faults": [shortened(line) for name in names for line in _faults(name)],
-        "log": [shortened(line) for line in _logged()],
+        "checks": [{**row, "message": shorten(row["message"]), "remedy": None} for row in checks],
+        "faults": [shorten(line) for name in names for line in _faults(name)],
+        "log": [shorten(line) for line in _logged()],
     }
 
 
 def _faults(name: str) -> list[str]:
-    """The last faults of a session's daemon."""
     try:
         session = find.ask(name, "status", timeout=_PATIENCE)[0].get("session")
         return session.get("faults", [])[-_FAULTS:] if session else []
@@ -71,7 +70,7 @@ def _faults(name: str) -> list[str]:
 
 
 def _logged() -> Iterator[str]:
-    """The last lines of the log without what they say of a host or a session."""
+    """The last lines of the log, without names of hosts and sessions in the lines of links."""
     try:
         content = paths.read_own(log.path(), log.LARGEST, whole=False) if log.path() else None
     except Refused:
@@ -95,8 +94,8 @@ def _facts(text: str) -> str:
     return "".join(f" {key}={facts[key]}" for key in _FACTS if key in facts)
 
 
-class _Shortened:
-    """Makes text of which names and paths are left out."""
+class _Shortener:
+    """Leaves names and paths out of a text."""
 
     def __init__(self, private: set[str]) -> None:
         self._private = private

@@ -1,4 +1,4 @@
-"""Searching what sessions have shown: scrollback and screen, of those that run and of those that are dormant."""
+"""Searching the output of sessions, running and dormant: scrollback and screen."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """For each of some numbers of lines, in order, the command that stands last above it, or on it; None if none does.
+    """The command that printed each of some lines (numbers in order): the last one above it, or on it, if any.
 
-    Each line is looked at once: a session has as many as a program likes to print.
+    Each line is looked at once, as a session may have printed very many.
     """
     ends = tuple(text for text, _ in commands)
     last, first = None, 0

@@ -13,17 +13,16 @@ import sys
 
 
 def main(patience: float) -> None:
-    """Answers on descriptor 0, without end; the kernel ends it after so many seconds of one search. Raises EOFError."""
-    chosen = _received()
-    pattern = re.compile(chosen)
+    """Answers on descriptor 0; the kernel ends it after `patience` seconds of one search. Raises EOFError."""
+    pattern = re.compile(_received())
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     while True:
         text = _received()
         answer = _numbers if text[:1] == "*" else _first
         signal.setitimer(signal.ITIMER_PROF, patience)
-        found = answer(pattern, text[1:].split("\n"))
+        reply = answer(pattern, text[1:].split("\n"))
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(found)
+        _send(reply)
 
 
 def _numbers(pattern: re.Pattern[str], lines: list[str]) -> str:

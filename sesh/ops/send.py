@@ -33,7 +33,7 @@ def type_into(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
 ) -> tuple[int, int | None]:
-    """Types keys, a text, and keys again: how many bytes, and the position in the output for a wait to begin at.
+    """Types keys, a text, and keys again; returns the number of bytes, and the position of the output before.
 
     A text in pieces is typed as they come. Raises UsageError for what is not a key, NotFound, Refused, Busy.
     """
@@ -59,10 +59,10 @@ def type_if_waiting(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
 ) -> tuple[int, int | None]:
-    """Types as `type_into` does, if the session waits for a person and what it asks matches; empty matches anything.
+    """Types as `type_into` if the session waits for a person and its question matches; an empty pattern always does.
 
-    The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very
-    question still stands. Raises Refused if it does not, and as `type_into`.
+    The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very question
+    still stands. Raises Refused if it does not, and as `type_into`.
     """
     from sesh.ops import matching
 
@@ -79,8 +79,8 @@ def type_if_waiting(
         data = first + bytes(whole) + last
         words: Words = {}
         if pattern:
-            asked = connection.request("answer", deadline=_soon(), probe=True)[0]
-            words = {"since": str(asked.get("since")), "question": str(asked.get("question"))}
+            reply = connection.request("answer", deadline=_soon(), probe=True)[0]
+            words = {"since": str(reply.get("since")), "question": str(reply.get("question"))}
             if expression.search([words["question"]], _soon()) is None:
                 from sesh import wording
 
@@ -91,19 +91,19 @@ def type_if_waiting(
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Whether the terminal shows nothing of what is typed in answer, as of a password. Raises as `answer`."""
+    """Returns whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
     with target.open_stream(name) as stream:
         connection = _greeted(stream, answers=True)
-        asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
-        return asked.get("hides") is True
+        reply = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
+        return reply.get("hides") is True
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
     """Types an answer to the question of a program, with Enter if it reads lines; a menu takes a key alone.
 
-    `since`, `question`: what the answer is meant for, as `activity` says; the daemon refuses if it asks something
-    else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
-    Raises NotFound, Refused, Busy.
+    `since`, `question`: those of the question meant, as `activity` says; the daemon refuses if it asks something else
+    by now. `single`: the answer is a key that was pressed alone, and is refused if typing is hidden. Raises NotFound,
+    Refused, Busy.
     """
     with target.open_stream(name) as stream:
         connection = _greeted(stream, answers=True)
@@ -112,9 +112,9 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
 
 
 def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
-    """The connection to a session that takes requests; `answers`: also what is typed only in answer to a question.
+    """The connection to a session that takes requests; `answers`: also answers to a certain question.
 
-    Raises Refused if the daemon cannot compare what its program asks with what an answer is meant for.
+    Raises Refused if the daemon is too old to compare its question with the one that an answer is meant for.
     """
     can = stream.greet(until=_soon()).get("can") or ()
     if answers and "answer" not in can:
@@ -132,7 +132,7 @@ def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
 
 
 def _application_mode(connection: Connection) -> bool:
-    """Whether the program has the cursor keys in application mode; a daemon that does not know says no."""
+    """Returns whether the program has the cursor keys in application mode; False for a daemon that does not know."""
     try:
         return connection.request("modes", deadline=_soon())[0].get("cursor") is True
     except UsageError:
@@ -140,7 +140,7 @@ def _application_mode(connection: Connection) -> bool:
 
 
 def _chunks(before: bytes, text: bytes | Iterable[bytes], after: bytes) -> Iterator[bytes]:
-    """The bytes to type, in pieces that one request carries; at least one, so that an empty text is asked for too."""
+    """The bytes to type, in chunks of one request; at least one, so that an empty text is asked for too."""
     if isinstance(text, bytes):
         whole = before + text + after
         yield from (whole[start : start + CHUNK] for start in range(0, len(whole) or 1, CHUNK))

@@ -34,7 +34,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 
 @op("sessions.there")
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
-    """Whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
+    """Returns whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
     name = find.checked(name)
     connection = find.required(name) if required else find.running(name)
     if connection is not None:
@@ -47,7 +47,7 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
 
 @op("sessions.open_")
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
-    """Makes sure that a session runs; whether it was created now.
+    """Makes sure that a session runs; returns whether it was created now.
 
     A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
     CannotStart, Refused, UsageError, Unreachable.
@@ -57,15 +57,15 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
-        order = create.order(caller, **spec)
+        launch_spec = create.launch_spec(caller, **spec)
         try:
             if (summary := find.dormant(name)) is not None:
                 from sesh.ops import dormant
 
                 plain = spec.get("directory") is None and spec.get("command") is None
-                dormant.start(caller, order, name, summary, again=plain).close()
+                dormant.start(caller, launch_spec, name, summary, again=plain).close()
             else:
-                create.start(order, name).close()
+                create.start(launch_spec, name).close()
             return True
         except Exists:  # another process was faster, or the session is just ending
             if time.monotonic() > deadline:
@@ -80,7 +80,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
 
 
 def _summary(name: str) -> Summary | None:
-    """How a session describes itself; None if there is none, also if it ends while it is asked."""
+    """A session's description of itself; None if there is none, also if it ends while it is asked."""
     connection = find.running(name)
     if connection is None:
         return None
@@ -96,7 +96,7 @@ def new(
 ) -> Created:
     """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
 
-    `choice`: what to do if the name is taken, see `new.made`. `quiet`: the person is not asked that.
+    `choice`: for a name that is taken, see `new.made`. `quiet`: the person is not asked for it.
     """
     from sesh.ops.new import made
 
@@ -113,7 +113,7 @@ def job(
     keep: bool = False,
     timeout: float | None = None,
 ) -> str:
-    """A job that has begun and that nothing waits for: the name of its session."""
+    """Begins a job that nothing waits for; returns the name of its session."""
     from sesh.ops import begin
 
     name, connection = begin.job(caller, name, spec, keep, timeout)
@@ -180,21 +180,21 @@ def _rename_recent(old: str, new: str) -> None:
 
 @op("sessions.label")
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
-    """Sets labels, an empty value removes one; all labels of the session then."""
+    """Sets labels, an empty value removes one; returns all labels of the session."""
     answer, _ = find.ask(find.checked(name, "--label"), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
 @op("sessions.message")
 def message(_caller: Caller, name: str, text: str) -> int:
-    """Shows a line to the clients of a session; their number."""
+    """Shows a line to the clients of a session; returns their number."""
     answer, _ = find.ask(find.checked(name, "--message"), "message", text=text)
     return int(answer.get("clients") or 0)
 
 
 @op("sessions.reload")
 def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
-    """Has daemons adopt this sesh, without names all of this machine: those that were `reloaded`, what `failed`.
+    """Has daemons adopt this sesh, without names all of this machine; the answer says what was `reloaded` and `failed`.
 
     Raises the error of a single session.
     """
@@ -235,16 +235,16 @@ def _reload(name: str) -> None:
 def restart(caller: Caller, name: str) -> Named:
     """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
 
-    A shell starts in the directory that it is in now. The environment is the caller's. Raises what keeps it from
-    starting before it is ended, if that is known: no such directory, the session that the caller types in.
+    A shell starts in the directory that it is in now. The environment is the caller's. Errors that are known before are
+    raised before it is ended: no such directory, the session that the caller types in.
     """
     from sesh.ops import create
 
-    order = create.order(caller)
+    launch_spec = create.launch_spec(caller)
     if (summary := find.dormant(find.checked(name))) is not None:
         from sesh.ops import dormant
 
-        dormant.start(caller, order, name, summary, again=True).close()
+        dormant.start(caller, launch_spec, name, summary, again=True).close()
         return {"name": name}
     session, record = _summary(name), records.read(name)
     if session is None or record is None:
@@ -254,15 +254,15 @@ def restart(caller: Caller, name: str) -> Named:
     if not os.path.isdir(directory):
         raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
     end.end_for(name, "restart")
-    order["directory"], order["labels"] = directory, record["labels"]
-    order["command"] = None if shell else record["command"]
-    create.start(order, name).close()
+    launch_spec["directory"], launch_spec["labels"] = directory, record["labels"]
+    launch_spec["command"] = None if shell else record["command"]
+    create.start(launch_spec, name).close()
     return {"name": name}
 
 
 @op("sessions.kill")
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
-    """Ends sessions, without names the one that the caller types in: those that were `killed`, what `failed`.
+    """Ends sessions, without names the one that the caller types in; the answer says what was `killed` and `failed`.
 
     Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
@@ -277,13 +277,13 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 
 @op("sessions.kill_all")
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
-    """Ends all sessions of this machine, as `kill` does; `ask`: if the person agrees. Raises Refused if not."""
+    """Ends all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
     chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
-        where = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
+        on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
+        if not caller.agrees(f"end {many}{on_host} ({', '.join(chosen)})?"):
             raise Refused("no session was ended")
     errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
     killed, failed = outcome(chosen, errors)  # what has ended meanwhile counts
@@ -291,7 +291,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
 
 
 def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """What became of several sessions: those for which it worked, and the errors of the others as an op answers them.
+    """The outcome for several sessions: those for which it worked, and the errors of the others as an op answers them.
 
     Raises the error of a single one.
     """

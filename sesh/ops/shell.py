@@ -1,4 +1,4 @@
-"""A command in a session's live shell: its exact output and its exit code; and the commands that were run before it."""
+"""Commands in a session's live shell: one run now, with its exact output and exit code; those that were run before."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
 _BEGUN_GRACE = 2.5
-"""Seconds by which it may be late if the command runs: its output so far is worth more."""
+"""Seconds by which it may be late if the command runs: the output so far is worth the wait."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN = 1
@@ -60,9 +60,9 @@ def plain(output: bytes) -> bytes:
 
 
 class RunErrors:
-    """Within it, an error exits with 125, which is not taken for the command's own code.
+    """A block in which errors exit with 125, which is not taken for the command's own code.
 
-    `asked`: the command may have run; then that is 255, unless the daemon itself says why not.
+    `asked`: the command may have run; then they exit with 255, unless the daemon itself says why it has not.
     """
 
     def __init__(self, *, asked: bool = False) -> None:
@@ -84,31 +84,24 @@ def run(
     *,
     stop: Stop,
     wait: bool = True,
-    live: LiveOutput | None = None,
+    live: OutputWriter | None = None,
 ) -> Ran:
-    """Has a session's shell run a command: the daemon's account of it, and its output.
+    """Has a session's shell run a command; returns the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
-    alone. `wait`: False to return when it has begun. `live`: gets the output as it comes; what it has got is left out
-    of the result. `stop`: interrupts the command.
+    alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
+    rest. `stop`: interrupts the command.
 
     To a host the command is given again over another link, and it is still run but once. The account of one that ended
-    with its session while the link was down has `output_lost`. Raises Busy, errors as `RunErrors` has them.
+    with its session while the link was down has `output_lost`. Raises Busy, and errors as `RunErrors` has them.
     """
     name = stream.name
-    request = _Request(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
+    request = _RunRequest(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
     if stream.deadline is not None:
         request.deadline = stream.deadline
     with RunErrors():
         try:
-            while True:
-                try:
-                    request.send(stream)
-                    with RunErrors(asked=True):
-                        return _answered(stream.connection, request.deadline, live, stop)
-                except Lost:
-                    request.lost = True
-                    stream.reconnect()
+            return _over_links(stream, request, live, stop)
         except Ended as ended:
             return request.ended(name, ended)
         except (TimedOut, Unreachable) as error:
@@ -117,8 +110,20 @@ def run(
             raise request.failed(stream.connection, name, error) from None
 
 
-def _answered(connection: wire.Connection, deadline: float | None, live: LiveOutput | None, stop: Stop) -> Ran:
-    """Waits for the answer; `stop` interrupts the command meanwhile."""
+def _over_links(stream: Stream, request: _RunRequest, live: OutputWriter | None, stop: Stop) -> Ran:
+    """Sends the request and waits for the answer, again over each new link."""
+    while True:
+        try:
+            request.send(stream)
+            with RunErrors(asked=True):
+                return _answered(stream.connection, request.deadline, live, stop)
+        except Lost:
+            request.lost = True
+            stream.reconnect()
+
+
+def _answered(connection: wire.Connection, deadline: float | None, live: OutputWriter | None, stop: Stop) -> Ran:
+    """Waits for the answer. `stop` interrupts the command meanwhile."""
     grace = _FAR_GRACE if connection.far else _GRACE
 
     def interrupt() -> None:
@@ -137,7 +142,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: LiveOut
         except TimedOut as error:
             if error.answered or connection.begun != _RUN or connection.given_up or late > grace:
                 raise
-            return answer(_BEGUN_GRACE)
+            return answer(_BEGUN_GRACE)  # once: `late` is over the grace then
         account: RunFacts = facts  # type: ignore[assignment]  # which has them
         return account, output
 
@@ -145,8 +150,8 @@ def _answered(connection: wire.Connection, deadline: float | None, live: LiveOut
         return answer(grace)
 
 
-class LiveOutput:
-    """Gives the output of a command to `write` while it runs; without `ansi` escape sequences are left out."""
+class OutputWriter:
+    """A writer of a command's output while it runs; without `ansi` escape sequences are left out."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
         self.position = 0
@@ -155,7 +160,7 @@ class LiveOutput:
         self._held = b""
 
     def take(self, position: int, data: bytes) -> None:
-        """Takes output from `position` on; what has come before over another link is passed over."""
+        """Takes output from `position` on; bytes that came before over another link are passed over."""
         data = data[max(0, self.position - position) :]
         if data:
             self.position += len(data)
@@ -175,11 +180,11 @@ class LiveOutput:
         self._write(data)
 
 
-class _Request:
+class _RunRequest:
     """The request to run a command. A `repeatable` one has a key, by which the daemon knows that it has run already."""
 
     def __init__(
-        self, words: Sequence[str], timeout: float | None, *, wait: bool, repeatable: bool, live: LiveOutput | None
+        self, words: Sequence[str], timeout: float | None, *, wait: bool, repeatable: bool, live: OutputWriter | None
     ) -> None:
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self.deadline = None if timeout is None else time.monotonic() + timeout
@@ -187,11 +192,11 @@ class _Request:
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
         self.lost = False
-        """Whether a link that it was sent over was lost."""
+        """True if a link that it was sent over was lost."""
         self._sent, self._live = False, live
 
     def send(self, stream: Stream) -> None:
-        """Sends it with the time that is left. Raises InternalError if it would be run a second time."""
+        """Sends the request with the time that is left. Raises InternalError if the command would run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if self._live is not None:
             self._words["since"] = self._live.position
@@ -211,7 +216,7 @@ class _Request:
         stream.connection.send(asked)
 
     def failed(self, connection: wire.Connection, name: str, error: TimedOut | Unreachable) -> SeshError:
-        """The error if the daemon, or the link to it, says nothing more: it tells whether the command may have run."""
+        """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
         can = connection.welcome.get("can") or ()
         begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
         look = f"to see what it did: $sesh --logs {name}"
@@ -246,7 +251,7 @@ class _Request:
 def history(_caller: Caller, name: str) -> list[Command]:
     """The commands that were run in a session's shell, the newest last.
 
-    Of a job that has ended and is not a session any more, the one command that it was. Raises NotFound.
+    For a job that has ended and is not a session any more: its command alone. Raises NotFound.
     """
     commands: Sequence[Mapping[str, object]]
     job = None
@@ -288,7 +293,7 @@ def _commands(name: str) -> list[dict[str, Any]]:
 
 
 def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
-    """The command that the last job of this name was, and its output; None if nothing is kept of one."""
+    """The command of the last job of this name, and its output; None if nothing is kept of one."""
     from sesh.store import results
 
     result = results.newest(name)
@@ -309,7 +314,7 @@ def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """A daemon's account of a command, with the moment in the form that all JSON has."""
+    """A daemon's account of a command, with its start as a stamp, as in all JSON."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     command: Command = {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -1,9 +1,10 @@
-"""What sessions, links and deploys have left behind on this machine: found, and cleared.
+"""Leftovers of sessions, links and deploys on this machine: found, and cleared.
 
 Files that nothing uses, and orphans: processes that nothing leads to (daemons without a name, bridges without a link,
 ssh connections without a socket). Nothing is identified by a name or a number alone. A process is its pid with the time
-of its start, and is checked again before it is signalled; a file is checked again before it is removed. What another
-machine that shares the home directory may still use is not a leftover, nor is a process that this one runs under.
+of its start, and is checked again before it is signalled; a file is checked again before it is removed. Files that
+another machine that shares the home directory may still use are not leftovers, nor is a process that this one runs
+under.
 """
 
 from __future__ import annotations
@@ -33,23 +34,29 @@ if TYPE_CHECKING:
     from sesh.schema import LeftoverFacts
 
 _TERM_TIMEOUT = 4.0
-"""Seconds between SIGTERM and SIGKILL: a daemon gives what runs in its session two."""
+"""Seconds between SIGTERM and SIGKILL: a daemon gives the programs of its session two."""
 _CLOSING_TIME = 1.0
 """Seconds in which a bridge ends by itself when its link is closed."""
 _LISTENER = re.compile(r"\.(\d+)\.sock")
+"""A daemon's socket as the kernel lists it: it was bound under this name, then renamed."""
 _TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
-_FOR_A_RUN = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
-_OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
-_IS_KIND = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
+"""Unfinished files; most have the pid of the process that makes them."""
+_RUN_FILE = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
+"""Files that a shell reads for `--run`."""
+_SESSION_FILE = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
+"""Files of a session, by its id."""
+_TYPES = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
+"""Checks of the types of files that bear a session's name, by suffix."""
 
 
 @dataclass
 class Leftover:
-    """One thing that is left over.
+    """One leftover.
 
     `kind`: ended, lost, file, daemon, bridge, connection, version. `what`: the session, the path, or the command.
     `age`: seconds since it was used. `clear` removes it, and returns whether it is gone; it raises SeshError or OSError
-    with the reason. `pid`: of a process that lives. `settled`: seconds for which it has been left over at least.
+    with the reason. `pid`: of a process that lives. `settled`: seconds for which it has been a leftover, at least; None
+    if that is its age.
     """
 
     kind: str
@@ -66,11 +73,11 @@ class Leftover:
 
 @op("leftovers.find")
 def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[LeftoverFacts]:
-    """What is left over here and is older than so many seconds, the oldest first: a row each, see `Leftover`.
+    """The leftovers here that are older than `older` seconds, the oldest first: a row each, see `Leftover`.
 
-    `surely`: nobody is asked before it is cleared, so a session counts from when it ended, and from when it was first
-    found lost: how long it had been idle before says nothing. Raises Refused if the directory of sessions is not to be
-    trusted; files of sessions that are not are noted.
+    `surely`: for clearing without a question, so a session counts from its end, or from when it was first found lost:
+    how long it had been idle before says nothing. Raises Refused if the directory of sessions is not trusted; session
+    files that are not trusted are noted.
     """
     find.note_damage(caller)
     rows = []
@@ -85,10 +92,10 @@ def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[
 def clear(
     _caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False, forgets: bool = True
 ) -> list[LeftoverFacts]:
-    """Clears what `leftovers` gave; `ends`: also processes that live; `forgets`: also sessions, which can be read.
+    """Clears rows of `leftovers`; `ends`: also processes that live; `forgets`: also sessions, which can be read.
 
-    The rows again, with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
-    `SeshError.facts` gives it. What has gone meanwhile is cleared.
+    Returns the rows with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
+    `SeshError.facts` gives it. Leftovers that have gone meanwhile count as cleared.
     """
     present = {(leftover.kind, leftover.what, leftover.pid): leftover for leftover in _all()}
     rows: list[LeftoverFacts] = []
@@ -124,7 +131,7 @@ def _all() -> list[Leftover]:
 
 
 def _sessions() -> Iterator[Leftover]:
-    """Those that have ended and are kept, and lost ones; not another machine's, nor the one that this runs in."""
+    """Sessions that have ended and are kept, and lost ones; not another machine's, nor the one that this runs in."""
     ancestors = _ancestors()
     for session in listing.summaries():
         kind = {"exited": "ended", "lost": "lost"}.get(session["state"])
@@ -141,7 +148,7 @@ def _sessions() -> Iterator[Leftover]:
 
 
 def _settled_for(name: str, kind: str) -> float:
-    """Seconds since a session ended, or was first found lost, which its record notes then; 0 if that is unknown."""
+    """Seconds since a session ended, or was first found lost, which is noted in its record then; 0 if unknown."""
     try:
         with paths.locked(paths.directory()):
             record = records.readable(name)
@@ -173,7 +180,7 @@ def _age(path: str) -> float:
 
 
 def _files() -> Iterator[Leftover]:
-    """Files that nothing uses any more, and what killed processes did not finish."""
+    """Files that nothing uses any more, and unfinished ones of killed processes."""
     from sesh.remote import known
 
     _ids.cache_clear()
@@ -208,9 +215,9 @@ def _remove(path: str, is_left: Callable[[str], bool]) -> bool:
     return True
 
 
-@cache
+@cache  # cleared before each search and each removal
 def _ids() -> set[str] | None:
-    """The ids of all sessions; None if a record is not to be believed, and with it which files are its session's."""
+    """The ids of all sessions; None if a record is not trusted, so that its session's files are unknown."""
     try:
         return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
     except Refused:
@@ -218,30 +225,32 @@ def _ids() -> set[str] | None:
 
 
 def _is_unused(path: str) -> bool:
-    """Whether a file of the directory of sessions is left over. Links are never followed."""
+    """Returns whether a file of the directory of sessions is left over. Links are never followed."""
     entry, status = os.path.basename(path), os.lstat(path)
     young = time.time() - status.st_mtime < paths.SETTLED
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or young:
         return False
-    if session := _OF_A_SESSION.fullmatch(entry):
+    if session := _SESSION_FILE.fullmatch(entry):
         ids = _ids()
         return ids is not None and session[1] not in ids
-    if _FOR_A_RUN.fullmatch(entry):
+    if _RUN_FILE.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
+    # Neither processes nor listeners of another machine that shares the directory are seen here.
+    return _has_no_user(entry, status.st_mode) and not platform.network_filesystem(paths.directory())
+
+
+def _has_no_user(entry: str, mode: int) -> bool:
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        unused = not (pid and platform.start_time(int(pid)))
-    else:
-        name, suffix = os.path.splitext(entry)
-        if not (is_name(name) and suffix in _IS_KIND and _IS_KIND[suffix](status.st_mode)):
-            return False
-        unused = records.readable(name) is None and _listener(paths.socket_path(name)) is None
-    # Neither processes nor listeners of another machine that shares the directory are seen here.
-    return unused and not platform.network_filesystem(paths.directory())
+        return not (pid and platform.start_time(int(pid)))
+    name, suffix = os.path.splitext(entry)
+    if not (is_name(name) and suffix in _TYPES and _TYPES[suffix](mode)):
+        return False
+    return records.readable(name) is None and _listener(paths.socket_path(name)) is None
 
 
 def _is_stale(path: str) -> bool:
-    """Whether nothing listens on a socket, or nothing holds a lock file, or a note of a refused login is old."""
+    """Returns whether a socket has no listener, a lock file no holder, or a note of a refused login is old."""
     mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
     if stat.S_ISSOCK(mode):
         return age > 1.0 and _listener(path) is None
@@ -278,31 +287,30 @@ def _versions() -> Iterator[Leftover]:
         launcher = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
     except OSError:
         return  # which one is in use is unknown
-    kept = launcher + os.path.realpath(__file__)
+    in_use = launcher + os.path.realpath(__file__)
     for entry in sorted(os.listdir(folder)):
         path = os.path.join(folder, entry)
         if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path):
             continue
         # One that was just put there: the deploy may be about to put it into use.
-        if _part(path) not in kept and not _is_run(path) and _age(path) > paths.SETTLED:
+        if _version_part(path) not in in_use and not _is_run(path) and _age(path) > paths.SETTLED:
             yield Leftover("version", path, _age(path), partial(_remove_version, path))
 
 
-def _part(path: str) -> str:
-    """How a path of something in a version shows which one it is."""
+def _version_part(path: str) -> str:
     return os.path.join("versions", os.path.basename(path), "")
 
 
 def _is_run(path: str) -> bool:
-    """Whether a process runs from a version, a daemon of whatever directory of sessions too: `paths.hold_package`."""
+    """Returns whether a process runs from a version, also for another directory of sessions: `paths.hold_package`."""
     package = os.path.join(path, "lib", "sesh")
     if os.path.isdir(package) and paths.held(package):
         return True
-    return any(_part(path) in " ".join(words) for _, _, words in platform.own_processes())
+    return any(_version_part(path) in " ".join(words) for _, _, words in platform.own_processes())
 
 
 def _is_shared() -> bool:
-    """Whether another machine has sessions in this directory."""
+    """Returns whether another machine has sessions in this directory."""
     return any((record := records.readable(name)) is not None and not records.here(record) for name in paths.names())
 
 
@@ -322,7 +330,7 @@ def _remove_version(path: str) -> bool:
 
 
 class _Process(NamedTuple):
-    """A process, told by its start from a later one with its pid."""
+    """A process, told by its start time from a later one with its pid."""
 
     pid: int
     start: str
@@ -331,7 +339,7 @@ class _Process(NamedTuple):
         return self.start != "" and platform.start_time(self.pid) == self.start
 
     def end(self) -> bool:
-        """Ends it by SIGTERM, after a while by SIGKILL; whether it has ended."""
+        """Ends it by SIGTERM, after a while by SIGKILL; returns whether it has ended."""
         for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
             if not self.alive():
                 return True
@@ -360,31 +368,31 @@ def _ancestors() -> set[int]:
 
 
 def _adopted() -> dict[int, list[str]]:
-    """The command lines of processes whose parent has died, so that init, or a user's systemd, has adopted them."""
+    """The command lines, by pid, of processes that init or a user's systemd has adopted, as their parent has died."""
     processes, ancestors = platform.own_processes(), _ancestors()
     reapers = {1, *(pid for pid, _, words in processes if words and os.path.basename(words[0]) == "systemd")}
     return {pid: words for pid, parent, words in processes if parent in reapers and pid not in ancestors}
 
 
 def daemons() -> Iterator[Leftover]:
-    """Daemons of this directory that no name leads to any more, known by the sockets on which they still listen."""
+    """Daemons of this directory that no name leads to any more, found by the sockets on which they still listen."""
     folder = paths.directory()
     spared = _ancestors()
     for name in paths.names():
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    for descriptor, path in platform.listening().items():
+    for link, path in platform.listening().items():
         listener = _LISTENER.fullmatch(os.path.basename(path))
         if listener is None or os.path.dirname(path) != folder:
             continue
         pid = int(listener[1])
-        if pid not in spared and descriptor in _descriptors(pid):
+        if pid not in spared and link in _descriptors(pid):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid)
 
 
 def _descriptors(pid: int) -> set[str]:
-    """What a process has open, as the kernel words it; empty if that cannot be read."""
+    """The open descriptors of a process, as in /proc/PID/fd; empty if unknown."""
     held = set()
     try:
         for number in os.listdir(f"/proc/{pid}/fd"):
@@ -418,7 +426,7 @@ def _orphaned_bridges() -> list[int]:
 
 
 def _control_directory() -> str | None:
-    """The directory of the sockets; None if no host was ever reached, or it is not to be trusted."""
+    """The directory of the control sockets; None if no host was ever reached, or it is not trusted."""
     from sesh.remote import known
     from sesh.remote.ssh import ssh
 
@@ -451,6 +459,6 @@ def _control_path(words: list[str], folder: str) -> str:
 
 
 def _is_master(pid: int, path: str) -> bool:
-    """Whether the socket of a shared connection leads to this process, as ssh says."""
+    """Returns whether the socket of a shared connection leads to this process, as ssh says."""
     answer = programs.printed("ssh", "-O", "check", "-o", f"ControlPath={path}", "-F", "none", "sesh", timeout=5.0)
     return f"(pid={pid})" in (answer or "")

@@ -1,17 +1,9 @@
-"""What a session shows: its facts, its screen, its last lines, and new lines as they come."""
+"""The facts of a session, its screen, its last lines, and new lines as they come."""
 
 from __future__ import annotations
 
 from sesh import gate, paths, protocol, wire
-from sesh.errors import (
-    Ended,
-    NotFound,
-    ProtocolError,
-    Refused,
-    TimedOut,
-    Unreachable,
-    UsageError,
-)
+from sesh.errors import Ended, NotFound, ProtocolError, Refused, TimedOut, Unreachable, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
@@ -31,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.vt.render.screen_data import Screen
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
-"""The formats of a screen, and in which of them the daemon is asked for it."""
+"""The formats of a screen, each with the one that the daemon is asked for."""
 _PICTURES = ("svg", "html")
 _MOST_DRAWN = 1 << 17
 """Cells of a host's screen that are drawn: each takes some 300 bytes of a picture."""
@@ -39,13 +31,13 @@ _STATUS_TIMEOUT, _LOGS_TIMEOUT = 5.0, 30.0
 
 
 def bears(session: Summary, labels: dict[str, str]) -> bool:
-    """Whether a session has all of these labels."""
+    """Returns whether a session has all of these labels."""
     return labels.items() <= (session.get("labels") or {}).items()
 
 
 @op("views.overview")
 def overview(caller: Caller) -> Overview:
-    """The `sessions` of this machine, the files that are not trusted (`refusals`), and the user's `home`."""
+    """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
     sessions = listing.summaries()
     refusals = listing.refusals()
     if caller.origin is None and not caller.local:
@@ -80,7 +72,7 @@ def status(caller: Caller, name: str) -> Status:
 
 
 def check_format(form: str) -> None:
-    """Raises UsageError for what is no format of a screen."""
+    """Raises UsageError for an unknown format of a screen."""
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
 
@@ -148,14 +140,14 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
 
 _WAIT, _LOGS = 1, 2
 _FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
-"""The keys of a daemon's answer with the last lines if it knows how to go on from there."""
+"""The keys of the answer with the last lines, from a daemon that tells how to go on from there."""
 
 
 class LiveLog:
-    """The lines of one session until it ends; over another connection it goes on behind the last byte that it has seen.
+    """The lines of one session until it ends; over another connection it goes on behind the last byte that has come.
 
-    `count`: how many of the lines that are there already come first. `ansi`: lines keep their SGR. `write` gets lines,
-    several at a time; `skipped` the number of bytes that came faster than they could be read.
+    `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
+    a time; `skipped`: gets the number of bytes that came faster than they could be read.
     """
 
     def __init__(
@@ -172,10 +164,10 @@ class LiveLog:
         self._early: list[tuple[int, bytes]] = []
         """Output that came before the last lines."""
         self._held = 0
-        """Bytes of it."""
+        """Bytes of `_early`."""
         self._carried = bytearray()
         self._over = False
-        """Whether the session had ended before it was asked: then its lines hold all that the bytes say."""
+        """True if the session had ended before it was asked: then the last lines are all."""
 
     def follow(self) -> None:
         """Writes lines until the session ends. Raises DaemonDied."""
@@ -187,18 +179,16 @@ class LiveLog:
                     gate.carry(self._carried, data)
                 elif kind == protocol.RESPONSE and self._answered(data):
                     return
-        except (
-            Ended
-        ) as ended:  # while the link was down, or before its answer: what is kept of its output comes at once
+        except Ended as ended:  # while the link was down, or before its answer: its kept output comes at once
             from sesh.vt.lines import LineReader
 
             position, data = self._stream.rest(ended)
             lines = self._lines or LineReader(position, 80)
             self._take(lines, position, data)
-            self._take_rest(lines)
+            self._write_unfinished(lines)
 
     def _answered(self, data: bytes) -> bool:
-        """Takes in an answer of the daemon; whether it was the last one."""
+        """Takes in an answer of the daemon; returns whether it was the last one."""
         answer: Answer = wire.checked(self._stream.connection.message(protocol.RESPONSE, data))
         if answer.get("id") == _LOGS:
             text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
@@ -210,7 +200,7 @@ class LiveLog:
             for early in self._early:
                 self._take(self._lines, *early)
         elif self._lines is not None:
-            self._take_rest(self._lines)
+            self._write_unfinished(self._lines)
             return True
         else:
             self._over = True
@@ -235,7 +225,7 @@ class LiveLog:
             raise gate.malformed("OUTPUT", "came instead of the last lines")
 
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
-        """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
+        """Writes the existing lines; returns the reader of new ones. One that the cursor stands on is unfinished."""
         if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
@@ -253,7 +243,7 @@ class LiveLog:
             self._write(lines[-self._count :])
 
     def _take(self, lines: LineReader, position: int, data: bytes) -> None:
-        """Writes the lines that a block of output ends; what the lines that are there already hold is passed over."""
+        """Writes the lines that a block of output ends; the part that the existing lines hold is passed over."""
         if position > lines.position:
             self._skipped(position - lines.position)
             lines.position = position
@@ -262,8 +252,7 @@ class LiveLog:
         if whole:
             self._write(whole)
 
-    def _take_rest(self, lines: LineReader) -> None:
-        """Writes the line that was not finished."""
+    def _write_unfinished(self, lines: LineReader) -> None:
         if lines.current.text:
             self._write([self._text(lines.current)])
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     class Conditions(TypedDict):
         """The conditions that a wait ends with.
 
-        `waiting`: it waits for a person; its question is the `match`. `idle`: seconds without output. `pattern`: a line
-        matches it. `begin`: the position from which output counts, `sent` for that of the last `--send`, `start` for
-        all that is kept. `limit`: seconds.
+        `waiting`: the program waits for a person; its question is the `match`. `idle`: seconds without output.
+        `pattern`: a line matches it. `begin`: the position from which output counts, `sent` for that of the last
+        `--send`, `start` for all that is kept. `limit`: seconds.
         """
 
         exit_: bool
@@ -44,11 +44,11 @@ _GRACE = 0.5
 """Seconds by which the daemon may be late to say that the time is up."""
 _ALL_LINES = 1_000_000
 _WAIT = 9
-"""The number of the request; those before it are other ones."""
+"""The number of the request; smaller ones are those of `Connection.request`."""
 
 
 class _Match(Exception):
-    """The pattern matched `text`; `position` is behind the line, or the part of it, that it stands on."""
+    """The pattern matched `text`; `position` is behind its line, or behind the part of the line that has come."""
 
     def __init__(self, text: str, position: int) -> None:
         super().__init__(text)
@@ -56,7 +56,7 @@ class _Match(Exception):
 
 
 def met(stream: Stream, conditions: Conditions) -> Condition:
-    """Waits for the condition that comes first: which it was (`met`), with `match`, `exit_code` and `position`.
+    """Waits for the condition that comes first; returns its name (`met`), with `match`, `exit_code` and `position`.
 
     Without a condition it waits for the end. Raises TimedOut, Refused if the session ends and that was not a condition,
     DaemonDied.
@@ -83,16 +83,16 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
 
 
 def _for_end(conditions: Conditions) -> bool:
-    """Whether the end is a condition, as it is if there is no other."""
+    """Returns whether the end is a condition, as it is if there is no other."""
     prompt, waiting = conditions["prompt"], conditions["waiting"]
     others = prompt or waiting or conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not others
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """How the session has ended that was to be waited for, in the form of `met`.
+    """The end, in the form of `met`, of a session that was gone before the wait.
 
-    Raises `missing` if its end is no condition, and if nothing is known of it.
+    Raises `missing` if its end is no condition, or is unknown.
     """
     answer = target.call(ended, name=name) if _for_end(conditions) else None
     if answer is None:
@@ -102,7 +102,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op("follow.ended")
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """How a session that is gone has ended, in the form of `met`; None if that is not known."""
+    """The end of a session that is gone, in the form of `met`; None if that is unknown."""
     result = find.result(name)
     return _met_exit(result.get("exit_code"), result.get("position")) if result is not None else None
 
@@ -162,8 +162,8 @@ class _Wait:
         stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
     def _since(self, head: object) -> TimedWords:
-        """The position from which output counts, and the time that is left; `head`: the position of the output now."""
-        began = self._head
+        """The position from which output counts, and the seconds left; `head`: the position of the output now."""
+        earlier = self._head  # of an earlier connection: a daemon that knows no `sent` begins there
         if self._head is None:
             self._head = head if isinstance(head, int) else None
         left: TimedWords = {}
@@ -171,7 +171,7 @@ class _Wait:
             left["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
             return {**left, "from": self._lines.position, "since": self._begin}
-        return {**left, "from": self._begin, "else": began}
+        return {**left, "from": self._begin, "else": earlier}
 
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
@@ -179,7 +179,7 @@ class _Wait:
         self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
 
     def _search(self, position: int, data: bytes) -> None:
-        """Searches output from a position on; bytes that were searched before are passed over."""
+        """Searches output; bytes that were searched before are passed over."""
         if self._lines is None:
             from sesh.vt.lines import LineReader
 

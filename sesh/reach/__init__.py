@@ -1,10 +1,10 @@
-"""Here or on a host: who asks, where it is carried out, the links in between, and the call over them.
+"""Ops carried out here or on a host: their caller, their target, the links, and the calls over them.
 
-`caller`       who asks: gets notes, answers questions; `origin`: the machine that a caller over a link is on
-`op`           what makes a function an op; `arguments` and `op_shapes`: what an op takes and answers over a link
-`target`       where an op is carried out: `call`, `enter`; `calls`: the call over a link
+`caller`       the caller of an op: gets notes, answers questions; `origin`: its machine, if it calls over a link
+`op`           the mark of a function that is an op; `arguments`, `op_shapes`: its arguments and answers over a link
+`target`       this machine, or a host (`host_target`): `call`, `enter`; `calls`: the call over a link
 `stream`       the conversation with one session's daemon, over as many connections as it takes: `target.open_stream`
 `links`        links to hosts: opened, opened again when lost
-`find`         a session on this machine. Those of known remotes: `sesh.ops.lookup`
-`cancelling`   Ctrl-C while something is waited for. From another thread: `sesh.stop`
+`find`         a session on this machine; on known remotes: `sesh.ops.lookup`
+`cancelling`   Ctrl-C while something is waited for; from another thread: `sesh.stop`
 """

@@ -36,7 +36,7 @@ KINDS: dict[str, Shape] = {
 
 
 def kind(annotation: str) -> tuple[str, bool]:
-    """The key in KINDS for an annotation, and whether null is one too."""
+    """The key in KINDS for an annotation, and whether null is allowed too."""
     bare = annotation.removesuffix(" | None")
     return bare, bare != annotation
 

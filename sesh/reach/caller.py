@@ -1,4 +1,4 @@
-"""The caller of an op: where it calls from, and how it gets notes and answers questions.
+"""The caller of an op: its place, the notes for it, and the questions to it.
 
 A Caller is passed to every op. The plain one is a program, which gets no notes and cannot be asked (the Python API);
 the command line's prints notes and asks on the terminal; the bridge's carries both over the link.
@@ -26,13 +26,13 @@ class Caller:
     origin: Origin | None = None
     """The machine that the question came from over a link; None for this one."""
     can_ask = False
-    """Whether a person can be asked."""
+    """True if a person can be asked."""
     ssh_prompts: bool | None = False
-    """Whether ssh may ask for a password; None if a person sits at the terminal."""
+    """True if ssh may ask for a password; None if a person sits at the terminal."""
     watched = False
-    """Whether a person sees notes at once."""
+    """True if a person sees notes at once."""
     audience = -1
-    """The descriptor of followed output; following ends when its reader has closed it."""
+    """The descriptor that followed output goes to, negative if unknown; following ends when its reader closes it."""
     local = False
     session_id: str | None = None
     _warned: frozenset[str] = frozenset()
@@ -41,10 +41,10 @@ class Caller:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
 
     def remember(self, line: str) -> None:
-        """Keeps a line for the first screen of the session that is entered now: it covers what was noted."""
+        """Keeps a line for the first screen of the session that is entered now, as that screen covers earlier notes."""
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """The letter of the answer that the person chooses, empty if they choose none. Only if `can_ask`.
+        """Asks the person; returns the letter of the answer, empty if they choose none. Only if `can_ask`.
 
         `answers`: small letters or digits, each with its meaning; `above`: text with SGR that is shown before. Raises
         Interrupted.
@@ -52,7 +52,7 @@ class Caller:
         raise Question(question, answers, default, above)
 
     def agrees(self, question: str) -> bool:
-        """Whether the person answers a question with yes; Enter means no."""
+        """Returns whether the person answers a question with yes; Enter means no."""
         return self.ask(question, YES_NO, "n") == "y"
 
     def entering(self, line: str) -> None:
@@ -61,7 +61,7 @@ class Caller:
         self.remember(line)
 
     def settings(self) -> Config:
-        """The user's settings; faults of their file are noted once, and the rest holds."""
+        """The user's settings. Faults of their file are noted once; the other settings hold."""
         from sesh import config
 
         settings = config.load()
@@ -78,8 +78,9 @@ class Caller:
 
 
 class Question(SeshError):
-    """A question that only the person can decide: its `text`, `answers` (letter and meaning), the `default` one, and
-    the text `above` it.
+    """A question for the person.
+
+    `answers`: letter and meaning of each; `default`: the letter for Enter; `above`: text that is shown before.
     """
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:

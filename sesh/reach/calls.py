@@ -23,7 +23,7 @@ _REQUEST = 1
 
 
 def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], deadline: float | None = None) -> Any:
-    """Has the other end of a link carry out an op; its result.
+    """Has the other end of a link carry out an op; returns its result.
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
@@ -64,7 +64,7 @@ def enter(
     session_id: str,
     deadline: float | None = None,
 ) -> tuple[Answer, bytes]:
-    """Has the other end of a link carry out an op that leads to a session: from then on its daemon is spoken to.
+    """Has the other end of a link carry out an op that leads to a session; afterwards the link leads to its daemon.
 
     The answer names the session, or holds the `result` of one that began with `session_id` and has ended; the bytes are
     its output. Raises Lost; the link is closed if it fails.
@@ -90,7 +90,7 @@ def enter(
 
 
 def _asked(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
-    """The answer to `ask`, which is called with the person's answers as long as the other side has questions.
+    """The first answer to `ask` that is no question; before it, `ask` is called again with the person's replies.
 
     Notes of the other side are shown. Raises ProtocolError if it has too many questions.
     """
@@ -109,7 +109,7 @@ def _asked(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, 
 
 
 def _reply(caller: Caller, question: Answer) -> str:
-    """The person's answer to a question of the other side. Raises ProtocolError if it cannot be asked."""
+    """The person's reply to a question of the other side. Raises ProtocolError if it cannot be asked."""
     if not caller.can_ask:
         raise gate.malformed("RESPONSE", "asks a question, and was told that nobody can be asked")
     answers = [(letter, label) for letter, label in question.get("answers") or []]
@@ -137,7 +137,7 @@ def encoded(result: Any) -> bytes:
 
 
 def decoded(data: bytes) -> Any:
-    """The result of which `encoded` made these bytes. Raises ValueError for anything else."""
+    """The result that `encoded` turned into these bytes. Raises ValueError for anything else."""
     import json
 
     try:

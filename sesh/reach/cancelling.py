@@ -1,6 +1,6 @@
-"""Ctrl-C, and with `--tie` what would end sesh, while it waits for something that goes on without it.
+"""Ctrl-C, and with `--tie` all signals that would end sesh, while it waits for something that goes on without it.
 
-They are noted from the start: a Ctrl-C that comes before the request is out is delivered once it is.
+Signals are noted from the start: a Ctrl-C that comes before the request is out is delivered once it is.
 """
 
 from __future__ import annotations
@@ -26,22 +26,26 @@ _MOST = 3
 
 
 class Interrupts(Stop):
-    """The signals of this process as bytes to be polled for: `inbound` becomes readable, `taken` reads them.
+    """The signals of this process as bytes: `inbound` becomes readable, `taken` reads them.
 
-    While nobody polls, each calls `away`; until somebody sets that, the third Ctrl-C in a row raises Interrupted with
-    `left`, and so does SIGQUIT at any time, if its effect was the default. Within a block `by` a way, each Ctrl-C calls
-    the way; behind it, between two connections, the first one stops the waiting. A context manager: within it signals
-    of this process come, save those that it ignores. Without that, and in a thread, only `stop` brings any.
+    A context manager: within it signals of this process come, save those that it ignores; without it, and in a thread,
+    only `stop` brings any.
+
+    `away` handles each signal while nobody polls. At first it counts: the third Ctrl-C in a row raises Interrupted with
+    `left`. Within a block `by` a way, each Ctrl-C calls the way; after it, between two connections, the first one stops
+    the waiting. None while `inbound` is polled. SIGQUIT stops the waiting at any time if its effect was the default.
     """
 
     def __init__(self, *, tie: bool, left: str) -> None:
         super().__init__()
         self.tie = tie
         self.left = left
-        """What goes on if the waiting is stopped, for the person."""
+        """The line for a person who stops the waiting: what goes on."""
         self.away: Callable[[int], None] | None = self._early
-        self._times: list[float] = []
-        self._before: list[tuple[int, Any]] = []
+        self._presses: list[float] = []
+        """Moments of the last Ctrl-C in a row (monotonic)."""
+        self._handlers: list[tuple[int, Any]] = []
+        """The handlers that were replaced, by signal."""
         self._wakes = False
         self.inbound, self._wakeup = os.pipe()
         for descriptor in (self.inbound, self._wakeup):
@@ -54,12 +58,12 @@ class Interrupts(Stop):
             return self  # not the main thread
         self._wakes = True
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self.tie else (signal.SIGINT,):
-            before = signal.getsignal(number)
-            if before != signal.SIG_IGN:
-                self._before.append((number, before))
+            handler = signal.getsignal(number)
+            if handler != signal.SIG_IGN:
+                self._handlers.append((number, handler))
                 signal.signal(number, self._noted)
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
-            self._before.append((signal.SIGQUIT, signal.SIG_DFL))
+            self._handlers.append((signal.SIGQUIT, signal.SIG_DFL))
             signal.signal(signal.SIGQUIT, self._leave)
         return self
 
@@ -70,8 +74,8 @@ class Interrupts(Stop):
         """Gives the signals back; a second call does nothing."""
         if self.inbound < 0:
             return
-        for number, before in self._before:
-            signal.signal(number, before)
+        for number, handler in self._handlers:
+            signal.signal(number, handler)
         if self._wakes:
             signal.set_wakeup_fd(-1)
         os.close(self.inbound)
@@ -86,17 +90,17 @@ class Interrupts(Stop):
             return b""
 
     def stop(self) -> None:
-        """Ctrl-C, from another thread; nothing sleeps any more."""
+        """Presses Ctrl-C from another thread; nothing sleeps any more."""
         super().stop()
         if self._wakeup >= 0:
             os.write(self._wakeup, bytes((signal.SIGINT,)))
 
     def pressed(self, now: float) -> None:
         """Counts one Ctrl-C. Raises Interrupted if it is the third in a row."""
-        if self._times and now - self._times[0] > _AGAIN:
-            self._times.clear()
-        self._times.append(now)
-        if len(self._times) >= _MOST:
+        if self._presses and now - self._presses[0] > _AGAIN:
+            self._presses.clear()
+        self._presses.append(now)
+        if len(self._presses) >= _MOST:
             raise self._stopped()
 
     def _stopped(self) -> Interrupted:
@@ -105,7 +109,7 @@ class Interrupts(Stop):
         return stopped
 
     def add(self, way: Way) -> None:
-        """Each Ctrl-C counts, and calls `way`; one that was pressed before calls it now."""
+        """Has each Ctrl-C count, and call `way`; one that was pressed before calls it now."""
 
         def away(_number: int) -> None:
             self.pressed(time.monotonic())
@@ -117,11 +121,11 @@ class Interrupts(Stop):
             way()
 
     def remove(self, _way: Way) -> None:
-        """A lost link is waited for no longer than the person wants."""
+        """Has the first Ctrl-C stop the waiting: a lost link is waited for no longer than the person wants."""
         self.away = self.given_up
 
     def _early(self, number: int) -> None:
-        """Counts while nothing can be interrupted; `heard` begins anew."""
+        """Counts a Ctrl-C while nothing can be interrupted; `heard` begins anew."""
         if number == signal.SIGINT:
             self.pressed(time.monotonic())
 
@@ -130,14 +134,14 @@ class Interrupts(Stop):
             self.away(number)
 
     def given_up(self, _number: int) -> None:
-        """For `away`: stops the waiting at the first signal."""
+        """Stops the waiting at the first signal; for `away`."""
         raise Interrupted(self.left)
 
     def _leave(self, _number: int, _frame: FrameType | None) -> None:
-        r"""Ctrl-\ stops the waiting at once, as it leaves a session."""
+        r"""Stops the waiting at once on Ctrl-\, as that leaves a session."""
         raise self._stopped()
 
     def heard(self) -> None:
-        """Polling begins: what came before is counted when it is delivered."""
+        """Begins polling: earlier presses are counted when they are delivered."""
         self.away = None
-        self._times.clear()
+        self._presses.clear()

@@ -1,4 +1,4 @@
-"""The session that a name means on this machine, or the error that says why there is none."""
+"""Sessions of this machine by their names, and the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DYING = 0.5
 
 
 def note_damage(caller: Caller) -> None:
-    """Names the files of sessions that are not believed, each with the fix; they keep nobody from the others."""
+    """Notes the files of sessions that are not trusted, each with the fix; the other sessions work."""
     for reason in listing.refusals():
         caller.note(reason)
 
@@ -47,9 +47,9 @@ def checked(name: str, verb: str = "") -> str:
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:
-    """Whether this machine has a session of this name, also a lost one; `ended`: or the result of a job of this name.
+    """Returns whether this machine has a session of this name, also a lost one; `ended`: or the result of a job.
 
-    A word that is no name is nowhere else.
+    True for an invalid name: no other machine has it either.
     """
     if not is_name(name) or os.path.lexists(paths.record_path(name)):
         return True
@@ -71,7 +71,7 @@ def is_here(name: str, *, ended: bool = False) -> bool:
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
-    """A connection to the session, also a kept one; None if there is none, or a dormant one.
+    """A connection to a session, also to one that has ended and is kept; None if there is none, or a dormant one.
 
     `deadline` (monotonic): for its daemon to accept. Raises Refused for another machine's, Unreachable for one that
     runs and does not accept.
@@ -98,7 +98,7 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
 
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:
-    """A connection to a session that must be there. Raises NotFound, also for a dormant one, and as `running` does."""
+    """A connection to a session that must be there. Raises NotFound, also for a dormant one, and as `running`."""
     connection = running(name, deadline)
     if connection is None:
         session = dormant(name)
@@ -107,7 +107,7 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-    """One verb to a session that must be there, over a connection of its own."""
+    """Asks one thing of a session that must be there, over a connection of its own."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
         connection.send(wire.greeting("request"), deadline)
@@ -118,7 +118,7 @@ def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
     """The WELCOME that answers a HELLO sent before. Raises Silent if a daemon that is there does not say it.
 
-    `deadline` (monotonic): past it TimedOut is raised.
+    `deadline` (monotonic): TimedOut is raised past it.
     """
     until = time.monotonic() + PATIENCE
     try:
@@ -165,7 +165,7 @@ def without_daemon(session: Summary) -> NotFound:
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
-    """The error for a name that a dormant session has; `choices`: the options that say what to do."""
+    """The error for a name that a dormant session has; `choices`: the options to propose."""
     if choices:
         return Exists(f"{how(session)}; choose {' or '.join(choices)}")
     name = session["name"]
@@ -180,7 +180,7 @@ def taken(name: str) -> Exists:
 
 
 def result(name: str) -> JobResult | None:
-    """How the session of this name has ended that has no daemon any more; None if that is not known."""
+    """The result of the session of this name, if it has no daemon any more; None if that is unknown."""
     from sesh.store import results
 
     session = dormant(name)
@@ -188,7 +188,7 @@ def result(name: str) -> JobResult | None:
 
 
 def ended(name: str) -> bool:
-    """Whether the session's program has ended, and the session is kept."""
+    """Returns whether the session's program has ended, and the session is kept."""
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 

@@ -1,6 +1,6 @@
-"""A host as the place where ops are carried out: over a link, where `sesh --bridge` calls the same functions.
+"""A host as the target of ops: `sesh --bridge` calls them there, over a link.
 
-Apart from `target`, for a verb that concerns this machine only does not load it.
+Apart from `target`, so that a verb that concerns this machine only does not load it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sesh.keepalive import Backoff
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
-    from sesh.reach.op import Answer, Entered, Op, Words
+    from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
@@ -56,15 +56,15 @@ class HostTarget(Target):
 
         return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
-    def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
-        """Has the host carry out an op; its result. Raises what it raises there, Unreachable."""
+    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         from sesh.reach import calls
 
         with NamingHost(self.host), self.open() as link:
-            answer: Answer = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
-        return answer
+            result: Result = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
+        return result
 
-    def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
+    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
 
         Raises KeyboardInterrupt with a line that says whether the session is there already.
@@ -102,7 +102,7 @@ class HostTarget(Target):
         return link
 
     def _again(self, stream: Stream) -> Connection:
-        """A link to the same session, by its id, in the place of a lost one. Raises Ended, and as `Backoff.retry`."""
+        """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Backoff.retry`."""
         from sesh.reach import links
 
         lost, name, host = stream.connection, stream.name, str(self.host)
@@ -120,7 +120,7 @@ class HostTarget(Target):
         return link
 
     def _ended(self, stream: Stream) -> Ended | None:
-        """How the session of a stream has ended, asked over another link; None if the host does not know."""
+        """The end of a stream's session, asked over another link; None if the host does not know."""
         from sesh.reach import links
 
         try:
@@ -155,9 +155,7 @@ class HostTarget(Target):
     def _begun(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
-        """Begins a job whose id is chosen here: if the link is lost before the answer, the job is found by it over
-        another one, and not begun twice.
-        """
+        """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
         from sesh.keepalive import Backoff
         from sesh.reach import calls
 
@@ -180,7 +178,7 @@ class HostTarget(Target):
             return str(answer["name"]), link
 
     def _reopened(self, interrupts: Interrupts, backoff: Backoff, deadline: float | None) -> Link:
-        """Opens a link in the place of a lost one; Ctrl-C stops the trying."""
+        """Opens a new link for a lost one; Ctrl-C stops the attempts."""
         from sesh.reach import links
 
         host = self.destination.host
@@ -207,7 +205,7 @@ class HostTarget(Target):
         eventlog.log("connect", host=self.destination.host, session=name)
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
-        """Logs how it left."""
+        """Logs the end of that, and the link's round trip."""
         from sesh.remote import eventlog, known
 
         eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
@@ -215,7 +213,7 @@ class HostTarget(Target):
             known.record_round_trip(self.destination, round_trip)
 
     def sync(self) -> None:
-        """Pushes the user's files there; what fails is noted, and keeps nobody from going on."""
+        """Pushes the user's files there; an error is noted, and stops nothing."""
         from sesh.remote.sync import sync
 
         if sync.wanted():

@@ -1,4 +1,4 @@
-"""Links to sesh on other hosts, and others in the place of those that are lost."""
+"""Links to sesh on other hosts, and new ones for those that are lost."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED
-from sesh.errors import (
-    Ended,
-    LocalFault,
-    NotDeployed,
-    NotFound,
-    Refused,
-    SeshError,
-    TimedOut,
-    Unreachable,
-)
+from sesh.errors import Ended, LocalFault, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.keepalive import Keepalive
 from sesh.reach.caller import YES_NO
 from sesh.remote import eventlog, known
@@ -40,7 +31,7 @@ _LOOK = 2.0
 _REFUSED_FOR = 60.0
 """Seconds for which a login that one link was refused counts for the others that come back to that host."""
 _lost: set[tuple[str, str]] = set()
-"""Names and hosts of the sessions whose link is down just now."""
+"""Names and hosts of the sessions whose link is down now."""
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
@@ -49,7 +40,7 @@ def destination_of(caller: Caller, host: str) -> Destination:
 
 
 def origin(destination: Destination) -> Near:
-    """A description of this machine for the other side, where `origin.Origin` reads it."""
+    """A description of this machine for the other side, which reads it with `origin.Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": destination.host,
@@ -102,7 +93,7 @@ def _link(destination: Destination, *, ask: bool | None, deadline: float | None)
 
 
 def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
-    """Installs sesh on a host if the person wants that. Raises `missing` if not, DeployError."""
+    """Installs sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
     question = f"@{destination.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
@@ -125,14 +116,14 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
     beside: Stop | None = None,
     ask: bool = False,
 ) -> Link:
-    """One attempt to come back to a session whose link was lost: a new connection to that session, by its id.
+    """One attempt to come back to a session whose link was lost: a new link to that session, by its id.
 
-    `since`: the position of the first missing byte; `heard`: when anything came last; `deadline`: for the attempt (both
-    monotonic); `ask`: whether ssh may prompt. Raises Ended if the session has ended meanwhile, LoginRefused if another
-    attempt would fail alike, Unreachable if this one failed.
+    `since`: the position of the first missing byte; `heard`: the moment when anything came last; `deadline`: for the
+    attempt (both monotonic); `ask`: whether ssh may prompt. `beside`: stops the attempt; if given, the old link, which
+    may still live, is kept meanwhile, and its control master is closed on success.
 
-    `beside`: stops the attempt, and with it the old link, which may still live, is kept meanwhile; on success its
-    control master is closed. Raises Refused if somebody was asked to log in the last time, Interrupted.
+    Raises Ended if the session has ended meanwhile, LoginRefused if another attempt would fail alike, Unreachable if
+    this one failed. With `beside`: Refused if somebody was asked to log in the last time, Interrupted.
     """
     destination = destination_of(caller, host)
     if beside is None:
@@ -176,9 +167,10 @@ class _Silence(Keepalive):
 
 
 def connected(link: Link, name: str, session_id: str, deadline: float | None) -> tuple[Answer, bytes]:
-    """Leads a link to the session with this id: the host's answer, and the output that comes with a `result`.
+    """Leads a link to the session with this id; returns the host's answer, and the output that comes with a `result`.
 
-    That takes as long as a slow link takes for the output, so only silence ends it sooner. Raises NotFound, Lost.
+    Only silence ends it before the deadline (monotonic): the output may take long on a slow link. Raises NotFound,
+    Lost.
     """
     link.keepalive = _Silence()
     answer = link.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
@@ -187,7 +179,7 @@ def connected(link: Link, name: str, session_id: str, deadline: float | None) ->
 
 
 def reopened(caller: Caller, destination: Destination, deadline: float | None = None, *, ask: bool = False) -> Link:
-    """One attempt at a link in the place of a lost one. Raises as `opened` does."""
+    """One attempt at a new link for a lost one. Raises as `opened`."""
     ssh_link.drop_master(destination)
     if not ask and destination.via is None:  # of many links that were lost at once the first one tries
         master.check_refusals(destination, time.time() - _REFUSED_FOR)
@@ -201,7 +193,7 @@ def _note_loss(name: str, host: str) -> None:
 
 
 def _opened_beside(destination: Destination, stop: Stop, wanted: Words) -> Link:
-    """A link that shares nothing with those that stand, and has asked for its session already.
+    """A link that shares nothing with the existing ones, and has asked for its session already.
 
     Raises Refused if somebody was asked to log in the last time, LoginRefused if somebody would have to.
     """
@@ -217,7 +209,7 @@ def _opened_beside(destination: Destination, stop: Stop, wanted: Words) -> Link:
 
 
 def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:
-    """The line for a person who stops a host that creates a session with this id: whether the session is there."""
+    """The line for a person who interrupts a host that creates a session with this id: whether it is there."""
     deadline, at_host = time.monotonic() + _LOOK, f"@{destination.host}"
     try:
         with opened(caller, destination, ask=False, deadline=deadline) as link:

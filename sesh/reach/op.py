@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.wire import Connection
 
-    Words = ParamSpec("Words")
-    Answer = TypeVar("Answer")
-    Answer_co = TypeVar("Answer_co", covariant=True)
+    Arguments = ParamSpec("Arguments")
+    Result = TypeVar("Result")
+    Result_co = TypeVar("Result_co", covariant=True)
     Entered = tuple[str, Connection]
     """The answer of an op that leads to a session: its name, and a connection to its daemon."""
 
-    class Op(Protocol[Words, Answer_co]):
+    class Op(Protocol[Arguments, Result_co]):
         """A function marked by `op`."""
 
         wire_name: str
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
         __defaults__: tuple[object, ...] | None
         __kwdefaults__: dict[str, object] | None
 
-        def __call__(self, caller: Caller, /, *args: Words.args, **kwargs: Words.kwargs) -> Answer_co: ...
+        def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
 def op(
     wire_name: str, *, creates: bool = False
-) -> Callable[[Callable[Concatenate[Caller, Words], Answer]], Op[Words, Answer]]:
+) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Marks a function as an op.
 
-    `wire_name`: what hosts of any version know it by; it never changes. `creates`: it may create a session.
+    `wire_name`: its name to hosts of any version; it never changes. `creates`: it may create a session.
     """
 
-    def marked(function: Callable[Concatenate[Caller, Words], Answer]) -> Op[Words, Answer]:
+    def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:
         function.wire_name, function.creates = wire_name, creates  # type: ignore[attr-defined]
         return function  # type: ignore[return-value]
 

@@ -52,10 +52,10 @@ def _rgb(_check: Check, value: object) -> str:
 
 _colour = either(whole(0, 255), _rgb)
 _side = whole(1, _LARGEST_SIDE)
-_place = whole(0, _LARGEST_SIDE)
+_coordinate = whole(0, _LARGEST_SIDE)
 _run_of_cells = table(
     {
-        **keys("column width", _place),
+        **keys("column width", _coordinate),
         **keys("fg bg underline_colour", _colour),
         **keys("bold dim italic strike reverse blink conceal overline", flag),
         "text": text,
@@ -64,7 +64,7 @@ _run_of_cells = table(
     },
     ("column", "width", "text"),
 )
-_cursor = table({**keys("row column", _place), "visible": flag, "style": natural}, ("row", "column", "visible"))
+_cursor = table({**keys("row column", _coordinate), "visible": flag, "style": natural}, ("row", "column", "visible"))
 _screen = table(
     {
         **keys("columns rows", _side),
@@ -79,7 +79,7 @@ _screen = table(
 
 
 def _cells(check: Check, value: object) -> Any:
-    """A screen as runs of cells, which lie beside each other and within it: what is drawn of it is no larger."""
+    """A screen as runs of cells, which lie beside each other and within it, so that what is drawn is no larger."""
     screen = _screen(check, value)
     if len(screen["cells"]) > screen["rows"]:
         raise Malformed(".cells are more than the rows")
@@ -103,7 +103,7 @@ _SCREENS: dict[str, Shape] = {
     "ansi": complete({"text": styled, "lines": items(styled)}),
     "json": _cells,
 }
-"""The answers of `views.screen` by the format; pictures are drawn here, and asked of no host."""
+"""The answers of `views.screen` by their format; pictures are drawn here, and asked of no host."""
 _met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
@@ -192,6 +192,6 @@ def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, chec
 
 
 def left_out(check: Check, host: str) -> str:
-    """The line that says how many rows did not pass."""
-    many = check.left_out
-    return f"@{host}: {'one row was' if many == 1 else f'{many} rows were'} left out: malformed, or too many"
+    """The line that says how many rows were left out."""
+    count = check.left_out
+    return f"@{host}: {'one row was' if count == 1 else f'{count} rows were'} left out: malformed, or too many"

@@ -15,8 +15,8 @@ _LONGEST = 64
 _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
 
 
-def _word(value: object, longest: int = _LONGEST) -> str:
-    """Text that may be the value of a variable; empty for anything else."""
+def _value(value: object, longest: int = _LONGEST) -> str:
+    """Text for the value of a variable; empty for anything else."""
     return value[:longest] if isinstance(value, str) and value.isprintable() else ""
 
 
@@ -27,19 +27,20 @@ def _names_locale(key: str) -> bool:
 class Origin:
     """The machine that an op is asked from over a link, as it describes itself in its HELLO.
 
-    `host`: this machine as the person named it. `home`: the home directory there. `size`: columns, rows, width and
-    height of the person's terminal, or zeros. `term`, `colorterm`: the terminal's kind, or None. `locale`: LANG, LC_*.
+    `host`: the person's name for this machine. `home`: the home directory there. `size`: columns, rows, width and
+    height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's kind, or None. `locale`:
+    LANG, LC_*.
     """
 
     def __init__(self, facts: dict[str, Any]) -> None:
         home, size, locale = facts.get("home"), facts.get("size"), facts.get("locale")
-        self.host = _word(facts.get("host"), shapes.LONGEST_LINE) or None
+        self.host = _value(facts.get("host"), shapes.LONGEST_LINE) or None
         self.home = home if isinstance(home, str) and shapes.fits(shapes.system_line, home) else ""
         sides = [side for side in size if bounds.is_integer(side, 0, 0xFFFF)] if isinstance(size, list) else []
         self.size = (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (0, 0, 0, 0)
-        self.term, self.colorterm = _word(facts.get("term")) or None, _word(facts.get("colorterm")) or None
+        self.term, self.colorterm = _value(facts.get("term")) or None, _value(facts.get("colorterm")) or None
         pairs = locale.items() if isinstance(locale, dict) else ()
-        self.locale = {key: _word(value) for key, value in pairs if _names_locale(key)}
+        self.locale = {key: _value(value) for key, value in pairs if _names_locale(key)}
 
     def directory(self, path: str) -> str:
         """Maps a path under the person's home, which their shell writes for `~`, to this machine's home.
@@ -67,7 +68,7 @@ class Origin:
 
 
 def locale_exists(locale: str) -> bool:
-    """Whether this machine has a locale; asked of the C library, the process's own locale left as it was."""
+    """Returns whether this machine has a locale, by the C library; the process's own locale stays as it was."""
     if locale in ("C", "POSIX"):
         return True
     import locale as library

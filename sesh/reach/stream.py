@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     Frame = tuple[int, int, bytes]
-    """The kind of what came, a number (of OUTPUT the position of its first byte, of READY a descriptor), the data."""
+    """The kind of a frame, a number (of OUTPUT the position of its first byte, of READY a descriptor), the data."""
     Watched = tuple[list[tuple[int, int]], bool]
     """Descriptors to poll too, each with its events, and whether the connection is read meanwhile."""
 
@@ -39,9 +39,9 @@ class Stream:
     """A conversation that goes on over another connection if its link is lost. A context manager.
 
     `connection`: the present one, on which nothing was said yet. `name`: of the session, also after a rename. `again`:
-    gives another connection to the same session, or raises Ended; only links are lost. `ended`: says how the session
-    has ended whose daemon is gone, None if nobody knows. `deadline` (monotonic): of the attempts to connect again;
-    `sleep`: waits between two of them, and raises what ends them.
+    returns another connection to the same session, or raises Ended; None for a daemon of this machine. `ended`: returns
+    the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for attempts to reconnect.
+    `sleep`: waits between two attempts, and may raise to end them.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Stream:
         self.skipped = 0
         """Bytes of output that came too fast to be read, or were not kept."""
         self.audience = -1
-        """A descriptor that all that comes is written to: `frames` ends when nobody reads it any more."""
+        """The descriptor that output goes to, negative if unknown: `frames` ends when its reader has closed it."""
         self.reconnecting = self._cut = False
         self._again, self._ended = again, ended
         if host is not None:
@@ -115,17 +115,17 @@ class Stream:
             self.reconnecting = False
 
     def greet(self, asked: bytes = b"", until: float | None = None) -> Welcome:
-        """Sends HELLO, and requests along with it; the daemon's WELCOME. Raises as `find.welcomed` does."""
+        """Sends HELLO, and requests along with it; returns the daemon's WELCOME. Raises as `find.welcomed`."""
         self.connection.send(wire.greeting("request") + asked, until)
         return find.welcomed(self.connection, self.name, until)
 
     def frames(
         self, ask: Callable[[], object], *, others: Callable[[], Watched] | None = None, until: float | None = None
     ) -> Iterator[Frame]:
-        """OUTPUT without the bytes that came before, DATA and RESPONSE, until the caller has enough.
+        """OUTPUT without bytes that came before, DATA, RESPONSE, READY and LATE, without end.
 
-        `ask` says HELLO and asks, over each connection anew. `others`: what else to wait for, asked each time. `until`
-        (monotonic): then LATE comes. Raises Ended, DaemonDied, and what `ask` raises.
+        `ask`: says HELLO and asks, over each connection anew. `others`: what else to poll, called each time. `until`
+        (monotonic): LATE comes from then on. Raises Ended, DaemonDied, and what `ask` raises.
         """
         while True:
             try:
@@ -163,12 +163,12 @@ class Stream:
                 yield kind, 0, payload
 
     def rest(self, ended: Ended) -> tuple[int, bytes]:
-        """The kept output of a session that has ended, as OUTPUT brings it: the first byte's position, the bytes."""
+        """The kept output of a session that has ended, in the form of OUTPUT: the first byte's position, the bytes."""
         end = ended.result.get("position")
         return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
 
     def _fresh(self, position: int, data: bytes) -> tuple[int, bytes]:
-        """Output without what came before."""
+        """Output without the bytes that came before: the position of the first new byte, the bytes."""
         before = position if self.position is None else self.position
         self.skipped += max(0, position - before)
         self.position = max(before, position + len(data))
@@ -176,7 +176,7 @@ class Stream:
         return self.position - len(fresh), fresh
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
-        """The descriptors that are ready, the connection's among them. Raises Lost if a link went silent."""
+        """The descriptors that are ready, maybe the connection's among them. Raises Lost if a link went silent."""
         connection = self.connection
         watched = [*watched, (connection.inbound, select.POLLIN)]
         if self.audience >= 0:

@@ -1,4 +1,4 @@
-"""Where ops are carried out: this machine, or a host, which is a target of its own (`host_target`)."""
+"""Targets of ops: this machine; a host has a class of its own (`host_target`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
-    from sesh.reach.op import Answer, Entered, Op, Words
+    from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.wire import Connection
 
@@ -27,12 +27,12 @@ class Target:
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
-    def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
-        """Carries out an op; its result. Raises what it raises."""
+    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Carries out an op; returns its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
-    def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
-        """Carries out an op that leads to a session: its name, and a fresh connection to its daemon."""
+    def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
+        """Carries out an op that leads to a session; returns its name, and a fresh connection to its daemon."""
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
@@ -49,7 +49,7 @@ class Target:
             raise TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
     def open_stream(self, name: str, limit: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Stream:
-        """A conversation with a session's daemon; see Stream. `limit`: seconds for all of it, connecting too."""
+        """A conversation with a session's daemon. `limit`: seconds for all of it, connecting included."""
         deadline = None if limit is None else time.monotonic() + limit
         return self._stream(self.connect(name, deadline), name, deadline, sleep)
 
@@ -64,7 +64,7 @@ class Target:
     _again: Callable[[Stream], Connection] | None = None
 
     def _ended(self, stream: Stream) -> Ended | None:
-        """How the session of a stream has ended, by its name if its daemon has not said its id; None if unknown."""
+        """The end of a stream's session, found by its name if the daemon has not said its id; None if unknown."""
         from sesh.store import results
 
         session_id = stream.session_id
@@ -73,12 +73,12 @@ class Target:
 
     def begin(
         self,
-        op: Op[Words, Entered],
+        op: Op[Arguments, Entered],
         interrupts: Interrupts,
         deadline: float | None,
         /,
-        *args: Words.args,
-        **kwargs: Words.kwargs,
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
     ) -> Stream:
         """A job begun, exactly once, by an op that leads to its session.
 
@@ -99,4 +99,4 @@ class Target:
         """Logs that a terminal is attached to a session of a host."""
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
-        """Logs how it left: the session and the host that it was attached to last, the seconds of a round trip."""
+        """Logs the end of that. `name`, `host`: the session that it was attached to last; `round_trip`: in seconds."""

@@ -173,7 +173,7 @@ def _followed(data: bytes) -> None:
 
 
 def _live(data: bytes) -> None:
-    live = shell.LiveOutput(lambda _: None, ansi=False)
+    live = shell.OutputWriter(lambda _: None, ansi=False)
     for at in range(0, len(data), _PIECE):
         live.take(at, data[at : at + _PIECE])
     live.end(b"")

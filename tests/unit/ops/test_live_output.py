@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sesh.ops.shell import LiveOutput, plain
+from sesh.ops.shell import OutputWriter, plain
 
 OUTPUTS = {
     b"a\x1b[1;31mb\x1b[0mc": b"abc",
@@ -22,7 +22,7 @@ def test_a_sequence_that_is_cut_anywhere_is_left_out(output: bytes, text: bytes)
     assert plain(output) == text
     for cut in range(len(output) + 1):
         parts: list[bytes] = []
-        live = LiveOutput(parts.append, ansi=False)
+        live = OutputWriter(parts.append, ansi=False)
         live.take(0, output[:cut])
         live.take(cut, output[cut:])
         live.end(b"")

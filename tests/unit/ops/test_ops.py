@@ -70,7 +70,7 @@ def test_every_type_that_an_op_declares_is_checked_and_the_table_has_no_other() 
             assert kind in arguments.KINDS, (op.wire_name, name)
             kinds.add(kind)
     assert kinds == arguments.KINDS.keys()
-    assert fits(arguments.KINDS["Spec"], dict.fromkeys(create.order.__kwdefaults__ or ()))
+    assert fits(arguments.KINDS["Spec"], dict.fromkeys(create.launch_spec.__kwdefaults__ or ()))
 
 
 @pytest.mark.parametrize("name", WIRE_NAMES)
