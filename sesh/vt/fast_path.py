@@ -28,7 +28,7 @@ SMALLEST = 4096
 """Bytes below which a block is not looked at."""
 
 WHOLE, BUSY = 32 << 10, 64 << 10
-"""Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one."""
+"""Bytes that always fit into a call with a time limit; number of line ends and sequences that about fill one."""
 
 END = b"\r\n"
 _SGR = re.compile(SGR_PARAMETERS)
@@ -60,8 +60,8 @@ class Bulk(NamedTuple):
 
 
 def bulk_limit(data: bytes) -> int:
-    """Return how much of `data` to look at in a call that must not take long: less if there is much in it, or if lines
-    are overwritten, which are looked at one by one."""
+    """Return the number of bytes of `data` to look at in a call with a time limit: fewer if line ends and sequences are
+    dense, WHOLE if lines are overwritten, which are looked at one by one."""
     if len(data) <= WHOLE:
         return len(data)
     ends = data.count(b"\n")
@@ -145,7 +145,12 @@ def _overwritten_line(line: bytes, columns: int) -> bytes:
 
 
 def _is_short(data: bytes) -> bool:
-    """Return whether no line is so long that the scrollback would end it."""
+    """Return whether no line is so long that the scrollback would end it.
+
+    If each quarter of LINE_LIMIT holds a line end, no line is longer than half of it, and none has to be measured. With
+    characters that part graphemes, a line as it is kept may have an SGR for each character: it must be that much
+    shorter.
+    """
     half = LINE_LIMIT // 4
     if not all(data.find(END, start, start + half) >= 0 for start in range(0, len(data) - half, half)):
         return max(map(len, data.split(END))) < LINE_LIMIT // 2 and not _is_parted(data)

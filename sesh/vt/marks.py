@@ -18,7 +18,8 @@ Marks = tuple[Mark, ...]
 """A mark of a row: column and body (`A;cl=m`). A mark of a line: the same, with the cells before it."""
 
 _PARAMETER = re.compile(r"(?!cmdline|sesh=)[A-Za-z_]{1,16}=[!-:<-~]{0,32}\Z")
-"""Parameters that are kept, so many of each mark: not the command line, which is long, and nothing is drawn of it."""
+"""Parameters that are kept, at most _PARAMETERS of a mark. Not the command line: it is long, and nothing is drawn of
+it."""
 _CODE = re.compile(r"-?[0-9]{1,10}\Z")
 _PARAMETERS = 4
 _MOST = 32
@@ -58,7 +59,7 @@ def write(encoder: Encoder, cells: Sequence[Cell], marks: Sequence[Mark], *, end
     placed: dict[tuple[int, str], str] = {}
     for wanted, body in marks:
         column = min(wanted, len(cells))
-        column += 0 < column < len(cells) and not cells[column].data
+        column += 0 < column < len(cells) and not cells[column].data  # not between halves
         placed.pop((column, body[0]), None)
         placed[column, body[0]] = body
     for (column, _), body in placed.items():

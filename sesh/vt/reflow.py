@@ -42,7 +42,10 @@ def reflow(
     """Return the rows at another size, and the new positions of `points`: the cursor, which is never dropped, and
     others.
 
-    Lines come from the scrollback and go there.
+    The rows become logical lines, the first of them with its start, which the scrollback has. Empty lines below the
+    cursor go. Wrapped anew, lines come back from the scrollback if there is room and the cursor was on the last row. If
+    there are too many rows, blank ones at the end go first, then the oldest go to the scrollback, but never the
+    cursor's.
     """
     at_bottom = points[0][0] >= len(rows) - 1
     texts, places, marks = _unwrap(rows, points)
@@ -66,6 +69,7 @@ def reflow(
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
     positions = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
+    # Rows that go to the scrollback.
     gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
     left = gone
     new: list[Row] = []
@@ -108,7 +112,7 @@ def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], 
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return how many rows at the end, below the line with the cursor, are blank in any colour."""
+    """Return the number of rows at the end, below the line with the cursor, that are blank in any colour."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if any(cell.data != " " or cell.pen.erased is not cell.pen for cell in line.cells):

@@ -94,7 +94,11 @@ class Printing(Rectangles):
     # -- text ---------------------------------------------------------------------------------------------
 
     def draw(self, data: str) -> None:
-        """Write printable characters at the cursor."""
+        """Write printable characters at the cursor.
+
+        Text that fits into the row is written here, without a further call, because this runs for each token. All
+        else goes to `_print`, which looks at one case after the other.
+        """
         if self.single_shift:
             table = TRANSLATIONS.get(self.charsets[self.single_shift])
             self.single_shift = 0
@@ -137,7 +141,11 @@ class Printing(Rectangles):
 
     def draw_pens(self, data: str, erasing: bool = False) -> None:
         """Write printable characters with SGRs among them, and ASCII designated as G0. `erasing`: the rest of the row
-        is erased right after it."""
+        is erased right after it.
+
+        Frames rewrite whole rows: such a row takes texts and pens over as they are, a pen for each part. So the parts
+        are split before it is known whether they can be written at once; if not, `_draw_parts` writes them one by one.
+        """
         if "\x1b(" in data:
             if self.charsets[0] == ASCII:
                 self.ever_changed.add("charsets")
@@ -485,9 +493,12 @@ class Printing(Rectangles):
     # -- runs of one grapheme -----------------------------------------------------------------------------
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again, but nothing after a control (xterm.js). It prints no more than the screen
-        holds; and no more than a row holds between left and right margins, or of a grapheme that is not simply put
-        beside itself (VTE prints no more than fits into the row in any case)."""
+        """REP: print the last grapheme again, but nothing after a control (xterm.js).
+
+        It prints no more than the screen has cells. Between left and right margins, or of a grapheme that is not simply
+        put beside itself, it prints no more than a row has columns (VTE prints no more than fits into the row in any
+        case).
+        """
         if not self.joinable:
             return
         grapheme = self.last_grapheme()[1]

@@ -26,7 +26,7 @@ class Wrapped:
 
     @property
     def rows(self) -> int:
-        """How many rows it takes."""
+        """Number of rows that it takes."""
         return len(self.starts)
 
     def end(self, row: int) -> int:
