@@ -113,7 +113,7 @@ PROBE_TIMEOUT = 15.0
 
 
 def connect_by_standing(destination: Destination) -> Carrier | None:
-    """The host over a control master that stands, for which nobody logs in; None without one, or if it is silent."""
+    """Connect over a control master that stands, so that nobody logs in; None without one, or if it is of no use."""
     if destination.via is not None or not master.is_alive(destination):
         return None
     carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)
@@ -128,7 +128,7 @@ def connect_by_standing(destination: Destination) -> Carrier | None:
 
 
 def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
-    """The connection by ssh, or by the destination's own command. Raises Unreachable, Refused.
+    """Connect by ssh, or by the destination's own command. Raises Unreachable, Refused.
 
     ssh asks for passwords and the like here and nowhere else: the commands that follow go over the control master.
     """
@@ -143,11 +143,11 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
         return carrier
     shared = destination.sharing()
     master.ensure(shared, ask=True)
-    return _BorrowedCarrier(shared)
+    return _OwnMasterCarrier(shared)
 
 
-class _BorrowedCarrier(SshCarrier):
-    """Runs commands over a control master of its own, if the user's configuration has none: ssh asks only once."""
+class _OwnMasterCarrier(SshCarrier):
+    """Runs commands over a control master that ends with it, if the user's configuration has none: ssh asks only once."""
 
     def close(self) -> None:
         super().close()
