@@ -147,7 +147,7 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
 
 
 class _OwnMasterCarrier(SshCarrier):
-    """Runs commands over a control master that ends with it, if the user's configuration has none: ssh asks only once."""
+    """Runs commands over a control master of its own, which ends with it: for a configuration without one."""
 
     def close(self) -> None:
         super().close()
