@@ -59,7 +59,7 @@ class Carrier(ABC):
 
 
 class SshCarrier(Carrier):
-    """Runs commands by the user's ssh, over the control master if one stands, or by the command `via`.
+    """Runs commands by the user's ssh, over the control master if one runs, or by the command `via`.
 
     None of them asks anybody for anything. `silence`: seconds without a byte after which the host counts as gone, in
     place of TIMEOUT.
@@ -109,11 +109,11 @@ class SshCarrier(Carrier):
 
 
 PROBE_TIMEOUT = 15.0
-"""Seconds for a connection that stands to answer; one that takes longer has gone silent."""
+"""Seconds for a running control master to answer; one that takes longer has gone silent."""
 
 
-def connect_by_standing(destination: Destination) -> Carrier | None:
-    """Connect over a control master that stands, so that nobody logs in; None without one, or if it is of no use."""
+def connect_by_master(destination: Destination) -> Carrier | None:
+    """Connect over a control master that runs, so that nobody logs in; None without one, or if it is of no use."""
     if destination.via is not None or not master.is_alive(destination):
         return None
     carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)

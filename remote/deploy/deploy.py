@@ -16,7 +16,7 @@ from sesh.about import PROGRAM
 from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
-from sesh.remote.deploy.carrier import connect_by_ssh, connect_by_standing
+from sesh.remote.deploy.carrier import connect_by_master, connect_by_ssh
 from sesh.remote.ssh import ssh
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Failure(TypedDict):
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 _BOOTSTRAP = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
-"""Runs the program that stdin holds behind a line with its length; what follows is the program's own input."""
+"""Runs the program that stdin holds after a line with its length; what follows is the program's own input."""
 _MAX_STDERR = 4096
 
 
@@ -122,13 +122,13 @@ def deploy(
 
 
 def connect(destination: Destination, *, ask: bool = False) -> Carrier:
-    """Take the first step: connect over a control master that stands, else by fabric, else by ssh (if fabric must not
+    """Take the first step: connect over a control master that runs, else by fabric, else by ssh (if fabric must not
     or cannot log in) or by the host's own command. Raises DeployError, InvalidHost.
 
     `ask`: ssh may prompt; by itself nothing but ssh ever does.
     """
     try:
-        quiet = None if ask else connect_by_standing(destination) or _connect_by_fabric(destination)
+        quiet = None if ask else connect_by_master(destination) or _connect_by_fabric(destination)
         return quiet or connect_by_ssh(destination, ask=ask)
     except InvalidHost:
         raise

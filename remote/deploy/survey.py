@@ -200,7 +200,7 @@ _LIBCS = (
     ("musl", re.compile(rf"musl.{{0,64}}?Version ({_RELEASE})", re.ASCII)),
     ("glibc", re.compile(rf"(?:glibc|GLIBC|GNU libc)\D{{0,64}}({_RELEASE})", re.ASCII)),
 )
-"""The release behind the name of a libc, within a bound, as a host may print anything."""
+"""The release after the name of a libc, within a bound, as a host may print anything."""
 
 
 def _libc(text: str) -> tuple[str, str]:

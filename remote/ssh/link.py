@@ -314,7 +314,7 @@ def open_link(
     if bounded:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
-    # Over a standing connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
+    # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
         link = _open(destination, caller, asking, detached, timeout)

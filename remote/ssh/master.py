@@ -92,7 +92,7 @@ def _agent() -> str:
 
 
 def _note_login(destination: Destination, refused: str = "") -> None:
-    """Note what ssh printed when it was refused, for the other processes that would try; or that it was let in."""
+    """Note what ssh printed when it was refused, for the other processes that would try; or that it logged in."""
     path = _refusal_path(destination)
     try:
         if refused:
@@ -287,7 +287,7 @@ def _remove_stale_socket(destination: Destination) -> None:
 
 
 class Lock:
-    """Held while a host's control master is opened: a second one beside it would stay for ever, used by nobody.
+    """Held while a host's control master is opened: a second one would stay for ever, unused.
 
     Raises Unreachable if another process holds it until the deadline (of time.monotonic; None: wait without end).
     """

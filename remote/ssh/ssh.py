@@ -56,7 +56,7 @@ _SOCKET_NAME = 24
 
 
 class AuthenticationFailed(LoginRefused):
-    """The host answers, but no key alone lets in; the user could log in with a password, a passphrase or a code."""
+    """The host answers, but no key alone is enough; the user could log in with a password, a passphrase or a code."""
 
     asks = True
 
@@ -104,7 +104,7 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
 def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
-    It uses the control master if one stands; with `alone` a connection of its own. For a host that another command
+    It uses the control master if one runs; with `alone` a connection of its own. For a host that another command
     reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:

@@ -1,7 +1,7 @@
 """Cells and pens: a grapheme on the screen, the attributes that it was written with, and SGR, which changes them.
 
 `Cell` begins with the nine fields of pyte's `Char`, so what reads a pyte screen can read this one. A wide grapheme
-stands in the left one of its two cells; the data of the right one (the stub) is empty.
+is in the left one of its two cells; the data of the right one (the stub) is empty.
 
 SGR (ECMA-48 8.3.117): colons separate sub-parameters (ITU T.416, as xterm and kitty read them), semicolons the
 parameters of the older flat forms.
@@ -9,7 +9,7 @@ parameters of the older flat forms.
 Cells become text with SGR and OSC 8, and back. The form is canonical: the same cells give the same text, so that texts
 can be compared and joined. A text begins with the default pen. A change of pen is one SGR that begins with a reset.
 Where two cells would join if one were written right after the other, the SGR is repeated between them. A grapheme that
-is one only with mode 2027 on stands between sequences that set and reset it.
+is one only with mode 2027 on is written between sequences that set and reset it.
 """
 
 from __future__ import annotations
@@ -358,7 +358,7 @@ _SEQUENCE = re.compile(rf"{SGR}|{LINK}|{MARK}|\x1b\[\?2027[hl]")
 
 
 class Encoder:
-    """Writes an encoded text into `parts`. `pen` and `last`: the pen and the grapheme at its end; `last` is "" behind a
+    """Writes an encoded text into `parts`. `pen` and `last`: the pen and the grapheme at its end; `last` is "" after a
     control function, across which nothing joins."""
 
     def __init__(self, pen: Pen = DEFAULT, last: str = "") -> None:
@@ -408,7 +408,7 @@ class Encoder:
                 parts += [CLUSTERS_ON + data + CLUSTERS_OFF] * len(list(same))
                 self.last = ""
                 continue
-            # Some terminals join more behind a ZWJ than others.
+            # Some terminals join more after a ZWJ than others.
             if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
                 parts.append(between)
             parts.append(data)

@@ -110,7 +110,7 @@ class Scrolling(Grid):
 
     def scroll_row(self, wrapped: bool = False) -> None:
         """Scroll the region up by one row. If the region begins at the top of the main screen, the row that leaves it
-        goes to the scrollback. `wrapped`: the row that comes in goes on with the line of the row above."""
+        goes to the scrollback. `wrapped`: the new row goes on with the line of the row above."""
         buffer = self.rows
         top, bottom = self.top, self.bottom
         row = buffer.pop(top)
@@ -135,7 +135,7 @@ class Scrolling(Grid):
         buffer.insert(bottom, row)
 
     def scroll_rows(self, count: int, row: Row) -> None:
-        """As `scroll_row` so many times, in a region of several rows; `row`, a shared one, comes in each time."""
+        """As `scroll_row` so many times, in a region of several rows; the new rows are all `row`, a shared one."""
         buffer, top = self.rows, self.top
         rows = buffer[top : self.bottom + 1] + [row] * count
         gone = rows[:count]
@@ -234,7 +234,7 @@ class Editing(Scrolling):
     """Erasing, inserting and deleting cells. Erased cells keep the background of the pen and nothing else (BCE)."""
 
     def erase_in_line(self, how: int = 0, *_: object, **__: object) -> None:
-        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is behind all cells."""
+        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
         y, x = self.cursor.y, self.cursor.x
         if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):
             marks = self.rows[y].marks
@@ -318,7 +318,7 @@ class Editing(Scrolling):
         self._change_rows(lambda row: self.insert_cells(row, self.left, count or 1))
 
     def _change_rows(self, change: Callable[[Row], None]) -> None:
-        """Call `change` on each row of the region, only once on a row that stands in several places."""
+        """Call `change` on each row of the region, only once on a row that is in several places."""
         changed: dict[int, Row] = {}
         self.touched += (self.bottom + 1 - self.top) * self.columns
         for y in range(self.top, self.bottom + 1):

@@ -49,7 +49,7 @@ _PARTING = (ZWJ.encode(), "\ufe0e".encode())
 class Bulk(NamedTuple):
     """The parts of a block: `head`; then `lines`, `line_count` of them, each with its end; then `tail`.
 
-    `rest` is everything behind the head as it came.
+    `rest` is everything after the head as it came.
     """
 
     head: bytes
@@ -126,7 +126,7 @@ def _is_applicable(screen: Screen, data: bytes) -> bool:
 
 
 def _overwritten(screen: Screen, data: bytes) -> bytes:
-    """Return the lines as they stand after text behind a CR has overwritten them, if that is simple."""
+    """Return the lines as they are once text after a CR has overwritten them, if that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
     return END.join([_overwritten_line(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
@@ -289,7 +289,7 @@ def _max_size(raw: bytes, count: int, pen: Pen) -> int:
 
 
 def _pen_after(pen: Pen, raw: bytes) -> Pen:
-    """The pen behind text with SGR: only what follows the last reset counts."""
+    """The pen after text with SGR: only what follows the last reset counts."""
     near = max(0, len(raw) - _NEAR)
     reset = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
     if reset < 0:
@@ -316,7 +316,7 @@ def _rendered(raw: bytes, pen: Pen, columns: int) -> list[bytes]:
 
 
 def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
-    """A line with SGR, and the pen behind it."""
+    """A line with SGR, and the pen after it."""
     parts = iter(_SGR.split(line))
     first = next(parts)
     out: list[str] = []
@@ -358,7 +358,7 @@ def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
 
 
 def _join(cells: list[Cell], char: str, pen: Pen, joinable: bool) -> bool:
-    """Put a character behind `cells`, or into the last one; returns whether the next one may join it."""
+    """Put a character after `cells`, or into the last one; returns whether the next one may join it."""
     columns = 2 if cells and not cells[-1].data else 1
     last = cells[-columns] if cells else BLANK
     fits = len(last.data) < CLUSTER_LIMIT

@@ -41,7 +41,7 @@ _stand_ins: dict[str, str] = {"": STUB}
 _next = {True: 0xD800, False: 0xDC00}
 _JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
 SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{VIRAMAS}]")
-"""A character in the text of a row that may join what stands beside it."""
+"""A character in the text of a row that may join its neighbours."""
 GRAPHEMES = {STUB: ""}
 """The graphemes by their stand-ins."""
 _STANDS_IN = re.compile("[\ud800-\udfff]")

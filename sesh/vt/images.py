@@ -57,7 +57,7 @@ class Images:
         self._sizes = {name: (size[0], size[1]) for name, size in sizes.items()}
 
     def sixel(self, sequence: str, skipped: int = 0) -> int:
-        """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its midst.
+        """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its middle.
 
         A band is six pixels high, and each character the bits of one column of it: the last band that sets a bit gives
         the height, if the raster attributes do not give a greater one.

@@ -35,7 +35,7 @@ _TAB = 8
 class Line:
     """A finished line; or, if not `final`, a line as it was when the cursor returned to its start.
 
-    `end`: the position of the output just behind it.
+    `end`: the position of the output just after it.
     """
 
     __slots__ = ("cells", "end", "final")

@@ -31,7 +31,7 @@ _COMMAND = re.compile(r"\x1b\]133;([CD])([^\x1b]*)\x1b\\")
 
 
 def parsed(text: str) -> str:
-    """Return the body of a mark in the form that is kept, from all behind `133;`; "" if it is no mark."""
+    """Return the body of a mark in the form that is kept, from all after `133;`; "" if it is no mark."""
     letter, *parameters = text[:2048].split(";", 64)
     if letter == "D":
         return ";".join([letter, *filter(_CODE.match, parameters[:1])])
@@ -47,12 +47,12 @@ def with_mark(marks: Marks, column: int, body: str) -> Marks:
 
 
 def within_line(marks: Marks) -> Marks:
-    """The marks of a row that goes on with the line of the row above from now on: none stands before its first cell."""
+    """The marks of a row that goes on with the line of the row above from now on: none is before its first cell."""
     return tuple((max(column, 1), body) for column, body in marks if body[0] != "A")
 
 
 def write(encoder: Encoder, cells: Sequence[Cell], marks: Sequence[Mark], *, ends: bool = True) -> None:
-    """Write cells with marks in place. `ends`: they are the end of a line, and blanks lead to a mark behind them."""
+    """Write cells with marks in place. `ends`: they are the end of a line, and blanks lead to a mark after them."""
     start = 0
     if ends and marks and marks[-1][0] > len(cells):
         cells = [*cells, *[BLANK] * (marks[-1][0] - len(cells))]

@@ -70,7 +70,7 @@ class Rectangles(Editing):
         return (y, x, last, end) if y < last and x < end else None
 
     def _change_rectangle(self, rectangle: Rectangle | None, change: Callable[..., None], *arguments: Cell) -> None:
-        """Call `change(y, start, end, *arguments)` for each row of the rectangle, only once for a row that stands in
+        """Call `change(y, start, end, *arguments)` for each row of the rectangle, only once for a row that is in
         several places."""
         if rectangle is None:
             return

@@ -26,7 +26,7 @@ class Row(list[Cell]):
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
     marks: the prompt marks in it (see `marks`).
-    shared: it stands in several places, and is never changed (see `uniform`); `line` is then its text, if known.
+    shared: it is in several places, and is never changed (see `uniform`); `line` is then its text, if known.
     Hints for speed: from `used` (or the end of `text`) on, all cells are `rest`, an ASCII one; `styled`: cells may have
     pens that are not the default; `wide`: there may be wide characters; `stale`: the cells are not those of `text`.
     """
@@ -73,7 +73,7 @@ class Row(list[Cell]):
             self.stale = False
 
     def as_text(self) -> bool:
-        """Have the row as text. Returns whether that is possible: there are only so many stand-ins."""
+        """Make text of the cells, if there is none. Return whether it can: there are only so many stand-ins."""
         if self.text is None:
             cells = self[: self.used]
             characters = [character(cell[0]) for cell in cells]
@@ -232,7 +232,7 @@ class Row(list[Cell]):
                     self[edge - 1] = self[edge] = pen.space
 
     def insert_blanks(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Insert blanks at `x`; the cells up to `end` move right, and those that come there are lost."""
+        """Insert blanks at `x`; the cells up to `end` move right, and those moved past it are lost."""
         self.blank_across(pen, x, end - count, end)
         del self[end - count : end]
         self[x:x] = [pen.space] * count

@@ -401,7 +401,7 @@ class Screen(Modes):
     # -- images -------------------------------------------------------------------------------------------
 
     def sixel(self, sequence: str, skipped: int) -> None:
-        """A sixel image: as many rows down as it covers. `skipped`: bands in its midst that are left out."""
+        """A sixel image: as many rows down as it covers. `skipped`: bands in its middle that are left out."""
         x = self.cursor.x
         self.index_times(self.images.sixel(sequence, skipped) - 1)
         self.cursor.x = min(x, self.cursor.x)
@@ -468,7 +468,7 @@ class Screen(Modes):
         self.set_continued(self.scrollback.settle(self.main_rows[0]))
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size: the main screen is wrapped anew, the alternate one is cut or padded. Clears the margins, as
+        """Change the size: the main screen is rewrapped, the alternate one is cut or padded. Clears the margins, as
         xterm.js does."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) == (self.lines, self.columns):

@@ -316,7 +316,7 @@ class Printing(Rectangles):
         self._put(text[start:], columns)
 
     def _right_limit(self) -> int:
-        """Return the column at which printing stops: behind the right margin if the cursor is left of that, else the
+        """Return the column at which printing stops: after the right margin if the cursor is left of that, else the
         width."""
         right = self.right + 1
         if right == self.columns:
@@ -468,7 +468,7 @@ class Printing(Rectangles):
             return
         if new < old:
             # The column that becomes free is a default blank, whatever the pen, and nothing joins the grapheme any
-            # more: so a replay comes out the same whatever stands behind it, in insert mode too.
+            # more: so a replay comes out the same whatever comes after it, in insert mode too.
             row[x : x + 2] = [pen.cell(cluster), BLANK]
             self.cursor.x -= 1
             self.margin_wrap = None
@@ -522,7 +522,7 @@ class Printing(Rectangles):
                 return  # the last one takes all in, and is full
 
     def _print_run(self, grapheme: str, width: int, count: int) -> None:
-        """Print a grapheme that joins nothing `count` times. Rows that it fills are one and the same."""
+        """Print a grapheme that joins nothing `count` times. All rows that it fills are one shared row."""
         cursor, pen = self.cursor, self.pen
         char = character(grapheme)
         while count:
@@ -571,7 +571,7 @@ class Printing(Rectangles):
             self.scroll_rows(count - 1 - down, row)
 
     def _filled(self, old: Row, grapheme: str, width: int, wrapped: bool) -> Row:
-        """A row full of a grapheme; what stood in a last column without room for it stays, as in `_wrap_wide`."""
+        """A row full of a grapheme; a last column without room for it keeps its cell, as in `_wrap_wide`."""
         last = None
         if WIDTH[grapheme[0]] == 2:
             old.settle()

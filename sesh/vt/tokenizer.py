@@ -209,7 +209,7 @@ class Dispatcher:
         return self._escapes.get(sequence, self.nothing), ()
 
     def image(self, sequence: str, skipped: int = 0) -> None:
-        """Act on a string that may be an image. `skipped`: bands of sixel in its midst that are left out."""
+        """Act on a string that may be an image. `skipped`: bands of sixel in its middle that are left out."""
         if sequence[1] == "P":
             self.screen.sixel(sequence, skipped)
         elif sequence[2:3] == "G":
@@ -250,7 +250,7 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls within a sequence to its front, behind the ST of a string that its ESC ends."""
+    """Move the controls within a sequence to its front, after the ST of a string that its ESC ends."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
@@ -266,7 +266,7 @@ class Tokenizer:
         self.pending = ""
         """The start of an unfinished sequence, as text."""
         self.skipped = 0
-        """Bands of sixel in what came behind `pending` and was not kept."""
+        """Bands of sixel in what came after `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
         self._calls: dict[str, list[Call]] = {}
@@ -384,7 +384,7 @@ class Tokenizer:
         return len(acted) - len(start)
 
     def _run(self, tokens: Iterable[Sequence[str]]) -> str:
-        """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew.
+        """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized again.
 
         All kinds of tokens stand in this one loop: a call for each token would cost more.
         """
@@ -419,7 +419,7 @@ class Tokenizer:
             elif interrupted:
                 return str(interrupted)
             elif not text:
-                screen.joinable = False  # behind an aborted sequence too
+                screen.joinable = False  # after an aborted sequence too
             if screen.touched > TOUCHED:
                 break
         return ""

@@ -1,4 +1,4 @@
-"""A few cells of one row drawn over what a terminal shows, and taken back, so that nothing else on it changes.
+"""A few cells of one row drawn over what a terminal shows, and removed again, so that nothing else on it changes.
 
 For terminals that show exactly what the emulator holds.
 """

@@ -50,7 +50,7 @@ def repaint(
     """Return the bytes for a terminal that shows the session already: the visible rows, drawn over what it shows.
 
     `lines`: as many of the last logical lines of scrollback come before them and scroll off. `was_alternate`: if the
-    terminal missed output, whether it is on the alternate screen; both screens are drawn then, and the stacks made anew
+    terminal missed output, whether it is on the alternate screen; both screens are drawn then, and the stacks rebuilt
     from `pushed`, what they hold there. None: it missed nothing and is on the right screen.
     """
     screen = emulator.screen
@@ -170,7 +170,7 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
 
 
 def _write_over(out: Encoder, text: str, columns: int) -> None:
-    """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is at rest then."""
+    """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is the default one then."""
     marks: list[Mark] = []
     line = Wrapped(decode(text, marks), columns, marks)
     for row in range(line.rows):
@@ -300,7 +300,7 @@ def _title(icon: str, title: str) -> str:
 
 def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
     """Titles, directory and colours. `over`: the terminal may have older colours; `pushed`: its stack of titles, by
-    part, which is made anew."""
+    part, which is rebuilt."""
     out = []
     if over:
         if "palette" in screen.ever_changed:
