@@ -55,7 +55,7 @@ _HARMLESS = {
 }
 """Settings of ssh that paramiko does not know, with the values that make no difference."""
 _TRANSPORT = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "rekeylimit")
-"""Settings of the transport: if the user has changed one, ssh connects."""
+"""Settings of the transport: if the user, or this machine's administrator, has changed one, ssh connects."""
 
 
 class FabricCarrier(Carrier):
@@ -171,12 +171,7 @@ def is_plain(destination: Destination) -> bool:
             return False
     if any("%" in path for path in destination.settings.get("identityfile", [])):
         return False
-    return not _changes_transport(destination)
-
-
-def _changes_transport(destination: Destination) -> bool:
-    """Return whether the user, or this machine's administrator, has changed ciphers and the like."""
-    return any(destination.settings.get(keyword) != ssh_defaults().get(keyword) for keyword in _TRANSPORT)
+    return all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _TRANSPORT)
 
 
 @functools.cache

@@ -359,12 +359,14 @@ def _open(
     beside: Stop | None = None,
     asked_for: tuple[str, Words] | None = None,
 ) -> Link:
-    """Open the link; `detached`: the process that carries it has no terminal, and gets none of its signals.
+    """Open the link; `detached`: the process that carries it has no terminal, and gets none of its signals. `beside`: it
+    has an ssh connection of its own, and this ends the attempt.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=beside is not None)
-    ignore_interrupt = not detached and destination.via is None and _in_main_thread()
+    in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
+    ignore_interrupt = not detached and destination.via is None and in_main_thread
     with ExitStack() as on_failure:
         stderr = on_failure.enter_context(tempfile.TemporaryFile())
         with ExitStack() as child_ends:
@@ -395,10 +397,6 @@ def _open(
             link.start(caller, time.monotonic() + timeout, asked_for)
         on_failure.pop_all()
     return link
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:

@@ -236,7 +236,7 @@ class Editing(Scrolling):
     def erase_in_line(self, how: int = 0, *_: object, **__: object) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
         y, x = self.cursor.y, self.cursor.x
-        if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):
+        if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):  # a blank row has no `spacer` to keep
             marks = self.rows[y].marks
             self.rows[y] = blank(self.erased, self.columns)
             if marks:  # a shell marks a row, then erases it (zsh)

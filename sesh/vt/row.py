@@ -167,7 +167,7 @@ class Row(list[Cell]):
         text = self.text
         if text is not None:
             if end >= len(self) or (space is self.rest and end >= len(text)):
-                if start > len(text) and space is not self.rest:
+                if start > len(text) and space is not self.rest:  # up to `start` the old `rest` stays
                     self.put(len(text), self.rest[0] * (start - len(text)), self.rest.pen)
                 elif start < len(text):
                     self.spread()
