@@ -39,7 +39,7 @@ class Installed(TypedDict, total=False):
 
 
 class Failure(TypedDict):
-    """Why a step failed, and what a program printed about it."""
+    """A step that failed, the reason, and what a program printed about it."""
 
     step: str
     reason: str
@@ -261,7 +261,7 @@ class _Deploy:
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
     ) -> Installed:
-        """Have unpack.py carry out an order there; its answer, of this shape.
+        """Have unpack.py carry out an order there; return its answer, of this shape.
 
         Raises DeployError with the step that failed.
         """

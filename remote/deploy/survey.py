@@ -25,8 +25,8 @@ _LAST_FOLDERS = (
     '"$HOME"/miniconda3/bin "$HOME"/anaconda3/bin /opt/conda/bin /opt/python*/bin /usr/local/python*/bin '
     '"$HOME"/.nix-profile/bin'
 )
-"""Folders that are searched after PATH, which is shorter in a login shell that is not interactive than its user knows;
-and those that are searched if none of these has a Python that fits."""
+"""Folders that are searched after PATH (a login shell that is not interactive has a short one); and those that are
+searched if none of these has a Python that fits."""
 _PROBE = (
     "import sys,os,fcntl,termios,select,socket,zlib,hashlib,json,tarfile,pwd,tempfile,sysconfig;"
     "e=sys.executable;d=os.path.dirname(e);v='python%d.%d'%sys.version_info[:2];n=os.path.join(d,v);"

@@ -127,8 +127,7 @@ class Link(wire.Connection):
         return answer
 
     def give_up(self) -> None:
-        """As for any connection. The bridge passes it on to its daemon, and passes back what the daemon has said until
-        then."""
+        """Ask for nothing more. The bridge tells its daemon, and passes back what that has said until then."""
         self.given_up = True
         if self.outbound >= 0:
             os.close(self.outbound)
@@ -144,7 +143,7 @@ class Link(wire.Connection):
         self._process.kill()
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """As for any connection; with a `keepalive` it raises Lost if the link broke."""
+        """Write all of `data`; with a `keepalive` it raises Lost if the link broke."""
         if self.given_up:
             raise Unreachable("nothing more is asked for over this link")
         try:
@@ -155,7 +154,7 @@ class Link(wire.Connection):
             raise Lost(f"lost the link to @{self.destination.host}") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """As for any connection; with a `keepalive` it raises Lost if the link broke or went silent."""
+        """Receive a frame; with a `keepalive` it raises Lost if the link broke or went silent."""
         keepalive = self.keepalive
         if keepalive is None:
             return super().receive(deadline)
@@ -171,16 +170,16 @@ class Link(wire.Connection):
                 return frame
 
     def read(self) -> bool:
-        """As for any connection; with a `keepalive` it raises Lost if the link broke."""
+        """Take in what comes next; with a `keepalive` it raises Lost if the link broke."""
         try:
-            came = super().read()
+            arrived = super().read()
         except Unreachable as error:
             if self.keepalive is None or not self.broken():
                 raise
             raise Lost(f"lost the link to @{self.destination.host}") from error
         if self.keepalive is not None:
             self.keepalive.heard()
-        return came
+        return arrived
 
     def ping(self) -> None:
         """Send a PING, if that is due. Raises Lost after too long a silence."""
@@ -240,7 +239,7 @@ class Link(wire.Connection):
             raise silent_host(self.destination.host) from error
 
     def incompatible(self) -> ProtocolError:
-        """As for any connection; until a session answers, it is the sesh on the host."""
+        """Return the error for the other side; until a session answers, that is the sesh on the host."""
         if self.led:
             return super().incompatible()
         host, version = self.destination.host, self.welcome.get("version")
@@ -359,8 +358,8 @@ def _open(
     beside: Stop | None = None,
     asked_for: tuple[str, Words] | None = None,
 ) -> Link:
-    """Open the link; `detached`: the process that carries it has no terminal, and gets none of its signals. `beside`: it
-    has an ssh connection of its own, and this ends the attempt.
+    """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
+    `beside`: it has an ssh connection of its own, and this ends the attempt.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """

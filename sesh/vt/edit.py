@@ -135,7 +135,7 @@ class Scrolling(Grid):
         buffer.insert(bottom, row)
 
     def scroll_rows(self, count: int, row: Row) -> None:
-        """As `scroll_row` so many times, in a region of several rows; the new rows are all `row`, a shared one."""
+        """Scroll a region of several rows up, as `scroll_row` does; the new rows are all `row`, a shared one."""
         buffer, top = self.rows, self.top
         rows = buffer[top : self.bottom + 1] + [row] * count
         gone = rows[:count]

@@ -65,7 +65,7 @@ class Printing(Rectangles):
         """ASCII in G0 to G3, G0 in use."""
         self.charsets: tuple[str, ...] = (ASCII,) * 4
         self.gl = 0
-        """Which of G0 to G3 is in use (GL)."""
+        """Number of the set in use (GL), 0 to 3."""
         self.single_shift = 0
         """The set for the next character alone, or 0."""
         self._update_translation()
