@@ -43,7 +43,7 @@ _MAX_SIZE = 1 << 20
 _LARGEST = 64 << 20
 """Bytes; ours is cut at far less, but SESH_EVENT_LOG may name another one."""
 _FAULTS = ("deploy_failed", "sync_path_failed", "tool_missing")
-"""Events that the log of what goes wrong gets too, as links that are lost."""
+"""Events that also go to the log of what goes wrong (`log.write`), as a link that was lost does."""
 _warned: set[str] = set()
 
 
@@ -93,7 +93,7 @@ def log(event: str, **fields: object) -> None:
     A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
     """
     if event in _FAULTS or fields.get("reason") == "lost":
-        facts = {key: value for key, value in fields.items() if key != "stderr"}  # what a program printed
+        facts = {key: value for key, value in fields.items() if key != "stderr"}  # which a program printed
         write("link", f"{event} {lean.to_json(facts, ascii_only=True)}")
     name = path()
     if not wanted() and not _prepare(name):

@@ -142,14 +142,14 @@ def asks(destination: Destination) -> bool:
 
 
 def record_round_trip(destination: Destination, seconds: float) -> bool:
-    """Record how long the way there and back takes, of a remote that is known; False if that cannot be written."""
+    """Record the round-trip time of a remote that is known; False if that cannot be written."""
     path = path_of(destination.key, _RECORD)
     before: RemoteRecord = read(path)
     return bool(before) and write(path, {**before, "round_trip": round(seconds, 4)})
 
 
 def near(destination: Destination) -> bool:
-    """Return whether the way there and back was so short the last time that compressing costs more than it saves."""
+    """Return whether the round trip was so short the last time that compressing costs more than it saves."""
     seconds = read(path_of(destination.key, _RECORD)).get("round_trip")
     return isinstance(seconds, float) and seconds < _NEAR
 
@@ -232,12 +232,12 @@ def names(host: str) -> list[dict[str, str]]:
     """Name, state and directory of the sessions that a host had when it was last asked."""
     rows = read(path_of(host, _NAMES)).get("sessions")
     tables = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    plain = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in tables]
-    return [row for row in plain if is_name(row["name"])]
+    cleaned = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in tables]
+    return [row for row in cleaned if is_name(row["name"])]
 
 
 def names_at(host: str) -> float:
-    """When a host last said which sessions it has (seconds since the epoch); 0 if it never did."""
+    """Return the time (seconds since the epoch) at which a host last said which sessions it has; 0 if it never did."""
     return _modified(path_of(host, _NAMES)) / 1e9
 
 
@@ -251,7 +251,8 @@ def read(path: str) -> Any:
 
 
 def damage() -> list[str]:
-    """Why records of remotes are not believed, with the fix. Raises Refused for an unsafe directory."""
+    """Return the reasons why records of remotes are not believed, with the fix. Raises Refused for an unsafe
+    directory."""
     folder = directory()
     if not paths.trusted(folder, "XDG_STATE_HOME"):
         return []
@@ -332,9 +333,9 @@ def _remove(path: str) -> None:
         return  # missing, or left for the next time
 
 
-def _is_host(word: str) -> bool:
+def _is_host(text: str) -> bool:
     try:
-        return check_host(word) == word
+        return check_host(text) == text
     except InvalidHost:
         return False
 

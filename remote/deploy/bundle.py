@@ -174,7 +174,8 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
 
 
 def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distribution | Requirement]:
-    """Return all packages that sesh needs there, sorted by name: a requirement for one that is not installed here."""
+    """Return all packages that sesh needs there, sorted by name: each as it is installed here, or the requirement for
+    it if it is not."""
     packages: dict[str, importlib.metadata.Distribution | Requirement] = {}
     wanted = [Requirement(line) for line in REQUIRED]
     while wanted:
@@ -202,7 +203,7 @@ def _tags(distribution: importlib.metadata.Distribution) -> list[str]:
 
 
 def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
-    """The files of a package as installed here. Raises Refused if it has no list of them."""
+    """Yield the files of a package as installed here: path, content. Raises Refused if it has no list of them."""
     name = distribution.name
     if distribution.files is None:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
@@ -256,7 +257,8 @@ PIP_TIMEOUT = 180.0
 _LEGACY = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 """The names from before PEP 600, by the minor version of glibc 2 that they need."""
 _NEWEST = {"glibc": 60, "musl": 20, "macOS": 40}
-"""A host says its release itself: beyond these, no more names are made of it."""
+"""Greatest releases (the minor one of libc, the major one of macOS) for which names of platforms are made: the host
+says its release itself."""
 
 
 def fits(wheel_tags: Iterable[str], platform: Platform, python: Python) -> bool:

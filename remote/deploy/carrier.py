@@ -59,7 +59,7 @@ class Carrier(ABC):
 
 
 class SshCarrier(Carrier):
-    """Runs commands by the user's ssh, over the control master if one stands, or by the command `via`.
+    """Runs commands by the user's ssh, over the control master if one runs, or by the command `via`.
 
     None of them asks anybody for anything. `silence`: seconds without a byte after which the host counts as gone, in
     place of TIMEOUT.
@@ -109,11 +109,11 @@ class SshCarrier(Carrier):
 
 
 PROBE_TIMEOUT = 15.0
-"""Seconds for a connection that stands to answer; one that takes longer has gone silent."""
+"""Seconds for a running control master to answer; one that takes longer has gone silent."""
 
 
-def connect_by_standing(destination: Destination) -> Carrier | None:
-    """The host over a control master that stands, for which nobody logs in; None without one, or if it is silent."""
+def connect_by_master(destination: Destination) -> Carrier | None:
+    """Connect over a control master that runs, so that nobody logs in; None without one, or if it is of no use."""
     if destination.via is not None or not master.is_alive(destination):
         return None
     carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)
@@ -128,7 +128,7 @@ def connect_by_standing(destination: Destination) -> Carrier | None:
 
 
 def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
-    """The connection by ssh, or by the destination's own command. Raises Unreachable, Refused.
+    """Connect by ssh, or by the destination's own command. Raises Unreachable, Refused.
 
     ssh asks for passwords and the like here and nowhere else: the commands that follow go over the control master.
     """
@@ -143,11 +143,11 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
         return carrier
     shared = destination.sharing()
     master.ensure(shared, ask=True)
-    return _BorrowedCarrier(shared)
+    return _OwnMasterCarrier(shared)
 
 
-class _BorrowedCarrier(SshCarrier):
-    """Runs commands over a control master of its own, if the user's configuration has none: ssh asks only once."""
+class _OwnMasterCarrier(SshCarrier):
+    """Runs commands over a control master of its own, which ends with it: for a configuration without one."""
 
     def close(self) -> None:
         super().close()

@@ -16,7 +16,7 @@ from sesh.about import PROGRAM
 from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
-from sesh.remote.deploy.carrier import connect_by_ssh, connect_by_standing
+from sesh.remote.deploy.carrier import connect_by_master, connect_by_ssh
 from sesh.remote.ssh import ssh
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ Progress = Callable[[str, int, int], None]
 
 
 class Installed(TypedDict, total=False):
-    """Place of the version; for `look` also whether it is whole, and what `~/.local/bin/sesh` is there."""
+    """An answer of unpack.py: the `path` of the version; to `look` also whether it is `whole`, and the kind of the
+    `program` in ~/.local/bin (see `Installer.program_kind`)."""
 
     path: str
     whole: bool
@@ -38,7 +39,7 @@ class Installed(TypedDict, total=False):
 
 
 class Failure(TypedDict):
-    """Why a step failed, and what a program printed about it."""
+    """A step that failed, the reason, and what a program printed about it."""
 
     step: str
     reason: str
@@ -47,14 +48,15 @@ class Failure(TypedDict):
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 _BOOTSTRAP = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
+"""Runs the program that stdin holds after a line with its length; what follows is the program's own input."""
 _MAX_STDERR = 4096
 
 
 class DeployError(SeshError):
     """A step failed. `step`: one of STEPS; `stderr`: what was printed there about it.
 
-    `prompt_may_help`: whether ssh could log in by asking the user. `foreign`: whether the reason is a sesh of somebody
-    else's, which stays.
+    `prompt_may_help`: whether ssh could log in by asking the user. `foreign`: whether the reason is a program that sesh
+    did not install, and that stays.
     """
 
     code = "refused"
@@ -120,13 +122,13 @@ def deploy(
 
 
 def connect(destination: Destination, *, ask: bool = False) -> Carrier:
-    """Take the first step: connect over a control master that stands, else by fabric, else by ssh (if fabric must not
+    """Take the first step: connect over a control master that runs, else by fabric, else by ssh (if fabric must not
     or cannot log in) or by the host's own command. Raises DeployError, InvalidHost.
 
     `ask`: ssh may prompt; by itself nothing but ssh ever does.
     """
     try:
-        quiet = None if ask else connect_by_standing(destination) or _connect_by_fabric(destination)
+        quiet = None if ask else connect_by_master(destination) or _connect_by_fabric(destination)
         return quiet or connect_by_ssh(destination, ask=ask)
     except InvalidHost:
         raise
@@ -189,11 +191,11 @@ class _Deploy:
             self.begin("python")
             python = choose_python(self.host, answer)
             try:
-                made = bundle.build(platform, python)
+                package = bundle.build(platform, python)
             except (Refused, OSError) as error:
                 raise DeployError("upload", f"cannot build the package for {self.host}: {error}") from error
-            deployment = Deployment(made.version, python.path, python.version, str(platform))
-            self._install(used, made, python, deployment)
+            deployment = Deployment(package.version, python.path, python.version, str(platform))
+            self._install(used, package, python, deployment)
         finally:
             if carrier is None:
                 used.close()
@@ -229,17 +231,17 @@ class _Deploy:
 
     # -- what is installed
 
-    def _install(self, carrier: Carrier, made: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
+    def _install(self, carrier: Carrier, package: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
         """Look what is missing there, and send it."""
         order: Order = {
-            "name": made.name,
-            "version": made.version,
-            "manifest": made.hash,
+            "name": package.name,
+            "version": package.version,
+            "manifest": package.hash,
             "python": python.path,
             "program": PROGRAM,
             "force": self.force,
         }
-        present = self._execute(carrier, python, {**order, "action": "look"}, _FOUND)
+        present = self._execute(carrier, python, {**order, "action": "look"}, _LOOK)
         deployment.path = present["path"]
         if present["whole"] and present["program"] == "current":
             return
@@ -247,19 +249,19 @@ class _Deploy:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise DeployError("switch", message, foreign=True)
         if present["whole"]:
-            self._execute(carrier, python, {**order, "action": "switch"}, _PLACE)
+            self._execute(carrier, python, {**order, "action": "switch"}, _INSTALLED)
         else:
-            archive = made.packed()
+            archive = package.packed()
             deployment.bytes = len(archive)
             self.begin("upload")
-            order |= {"size": len(archive), "unpacked": made.size, "sha256": hashlib.sha256(archive).hexdigest()}
-            self._execute(carrier, python, {**order, "action": "install"}, _PLACE, archive)
+            order |= {"size": len(archive), "unpacked": package.size, "sha256": hashlib.sha256(archive).hexdigest()}
+            self._execute(carrier, python, {**order, "action": "install"}, _INSTALLED, archive)
         deployment.changed = True
 
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
     ) -> Installed:
-        """Have unpack.py carry out an order there; its answer, of this shape.
+        """Have unpack.py carry out an order there; return its answer, of this shape.
 
         Raises DeployError with the step that failed.
         """
@@ -292,15 +294,15 @@ class _Deploy:
 
 _STEP = shapes.choice(*STEPS)
 _FAILED = shapes.table({"step": _STEP, "reason": shapes.line, "stderr": shapes.text}, ("step", "reason", "stderr"))
-_PLACE = shapes.table({"path": shapes.line}, ("path",))
-_FOUND = shapes.table({"path": shapes.line, "whole": shapes.flag, "program": shapes.line}, ("path", "whole", "program"))
-"""Answers of unpack.py: the reason of a failure; the place of the version; the same with what is there already."""
+_INSTALLED = shapes.table({"path": shapes.line}, ("path",))
+_LOOK = shapes.table({"path": shapes.line, "whole": shapes.flag, "program": shapes.line}, ("path", "whole", "program"))
+"""Answers of unpack.py: the reason of a failure; the path of the version; to `look` also what is there already."""
 
 
 class _AnswerParser:
     """Picks the lines of unpack.py, which begin with a token, out of what a host prints, as they come.
 
-    `shape`: of what is done. `feed` raises ProtocolError for a line that is malformed.
+    `shape`: of the answer to an order that was carried out. `feed` raises ProtocolError for a line that is malformed.
     """
 
     def __init__(self, token: str, shape: Shape, begin: Callable[[str], None]) -> None:

@@ -35,9 +35,9 @@ with warnings.catch_warnings():
 CONNECT_TIMEOUT, LOGIN_TIMEOUT = 8, 15
 """Seconds to connect, and for each step of logging in."""
 KEEPALIVE = 15
+"""Seconds between keepalives."""
 _TICK = 0.25
 
-# Settings of ssh that paramiko does not know, with the values that make no difference.
 _HARMLESS = {
     "addressfamily": ("any",),
     "bindaddress": ("none",),
@@ -53,8 +53,9 @@ _HARMLESS = {
     "revokedhostkeys": ("none",),
     "verifyhostkeydns": ("false", "no"),
 }
-# Settings of the transport; where the user has changed one, ssh connects.
+"""Settings of ssh that paramiko does not know, with the values that make no difference."""
 _TRANSPORT = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "rekeylimit")
+"""Settings of the transport: if the user, or this machine's administrator, has changed one, ssh connects."""
 
 
 class FabricCarrier(Carrier):
@@ -94,7 +95,7 @@ def _exchange(
 ) -> None:
     """Send all of `data`, or as much as the program reads, and read what it prints to its end.
 
-    Nothing is left to wait in paramiko, which keeps whatever comes, also from a server that disregards the window.
+    Whatever has come is read at once: paramiko buffers without a bound what a server sends that disregards the window.
     Raises TimeoutError after TIMEOUT seconds in which nothing moved, OSError, ProtocolError.
     """
     channel.settimeout(_TICK)
@@ -102,7 +103,7 @@ def _exchange(
     if not rest:
         channel.shutdown_write()
     while not ended:
-        reading = channel.recv_ready() or channel.recv_stderr_ready()  # comes first: sending may have to wait
+        reading = channel.recv_ready() or channel.recv_stderr_ready()  # which comes first: sending may have to wait
         if rest and not reading and (count := _sent(channel, rest)):
             rest, moved = rest[count:], time.monotonic()
             if on_sent:
@@ -170,12 +171,7 @@ def is_plain(destination: Destination) -> bool:
             return False
     if any("%" in path for path in destination.settings.get("identityfile", [])):
         return False
-    return not _changes_transport(destination)
-
-
-def _changes_transport(destination: Destination) -> bool:
-    """Return whether the user, or this machine's administrator, has changed ciphers and the like."""
-    return any(destination.settings.get(keyword) != ssh_defaults().get(keyword) for keyword in _TRANSPORT)
+    return all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _TRANSPORT)
 
 
 @functools.cache

@@ -19,20 +19,22 @@ _PYTHON_RELEASE = re.compile(r"3\.\d{1,3}\.\d{1,3}", re.ASCII)
 _LONGEST_ROW, _LONGEST_SHOWN = 8192, 200
 """Characters of a row of the answer that are read, and of a host's own words that are shown."""
 _NAMES = " ".join(f"python3.{minor}" for minor in range(20, OLDEST[1] - 1, -1)) + " python3 python"
-# The PATH of a login shell that is not interactive is shorter than its user knows.
 _FOLDERS = "/usr/local/bin /usr/bin /bin /opt/homebrew/bin /opt/local/bin /run/current-system/sw/bin"
 _LAST_FOLDERS = (
     '"$HOME"/.local/bin "$HOME"/bin "$HOME"/.local/share/uv/python/*/bin "$HOME"/.pyenv/versions/*/bin '
     '"$HOME"/miniconda3/bin "$HOME"/anaconda3/bin /opt/conda/bin /opt/python*/bin /usr/local/python*/bin '
     '"$HOME"/.nix-profile/bin'
 )
-# Modules of the standard library that sesh needs and that some distributions leave out.
+"""Folders that are searched after PATH (a login shell that is not interactive has a short one); and those that are
+searched if none of these has a Python that fits."""
 _PROBE = (
     "import sys,os,fcntl,termios,select,socket,zlib,hashlib,json,tarfile,pwd,tempfile,sysconfig;"
     "e=sys.executable;d=os.path.dirname(e);v='python%d.%d'%sys.version_info[:2];n=os.path.join(d,v);"
     "p=n if sys.prefix==sys.base_prefix and os.path.exists(n) else os.path.realpath(e);"
     "print('fit','%d.%d.%d'%sys.version_info[:3],sys.implementation.name,sys.abiflags or '-',sys.maxsize>2**32,p)"
 )
+"""Imports the modules of the standard library that sesh needs and some distributions leave out. The path it prints last
+is `python3.N` beside the interpreter, outside a virtual environment and if that exists; else the real path."""
 
 
 class Python:
@@ -109,7 +111,16 @@ def shell_line(script: str) -> str:
 
 
 def command(token: str) -> str:
-    """The line to run on the host; each line of its answer begins with `token`, whatever login files print."""
+    """Return the line to run on the host; each line of its answer begins with `token`, whatever login files print.
+
+    The variables of the shell:
+
+        s      the folders searched so far, each between colons
+        d n p  a folder, the name of an interpreter, and its path
+        v r    the version that it prints, and the last line that the probe prints
+        f      y once the folder has one that fits: `python3` and `python` are not tried then
+        g      y once any folder has one: the last folders are not searched then
+    """
     probe = f'r=$("$p" -I -c "{_PROBE}" 2>&1 | tail -n 1); case "$r" in "fit "*" cpython "*) f=y; g=y;; esac'
     probe_one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; case "$f$n" in ypython|ypython3) continue;; esac; '
@@ -165,7 +176,7 @@ def _suitable(probed: str) -> Python | None:
 
 
 def _why_unsuitable(version: str, probed: str, path: str) -> str:
-    """In words, an interpreter that cannot run sesh."""
+    """Describe an interpreter that cannot run sesh."""
     number = re.match(r"Python (\S{1,20})", version)
     description = f"{shown(path)} ({plain(number[1]) if number else 'does not run'})"
     if (missing := re.search(r"No module named '?(\w+)", probed)) is not None:
@@ -181,15 +192,15 @@ def shown(words: str) -> str:
 
 
 def _one_word(text: str) -> str:
-    """A word of uname's; empty if it is none."""
+    """Return a word that uname printed; empty if it is none."""
     return text if _WORD.fullmatch(text) else ""
 
 
-# What their names are followed by is bounded: a host may print its own.
 _LIBCS = (
     ("musl", re.compile(rf"musl.{{0,64}}?Version ({_RELEASE})", re.ASCII)),
     ("glibc", re.compile(rf"(?:glibc|GLIBC|GNU libc)\D{{0,64}}({_RELEASE})", re.ASCII)),
 )
+"""The release after the name of a libc, within a bound, as a host may print anything."""
 
 
 def _libc(text: str) -> tuple[str, str]:

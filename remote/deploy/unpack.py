@@ -385,7 +385,7 @@ def _sync_tree(top: str) -> None:
 
 
 def _message(error: OSError, installer: Installer) -> str:
-    """An error of the file system in argv."""
+    """Describe an error of the file system."""
     if error.errno in _NO_SPACE:
         size = (installer.order.get("unpacked", 0) * 2 + installer.order.get("size", 0)) >> 20
         return f"not enough space in {installer.data} on the host: needs {size} MB"

@@ -38,9 +38,10 @@ BRIDGE_COMMAND = (
     f'{{ head -c 999 "$x" | grep -q {PROGRAM}.__main__ || {{ echo "{_OTHER}$x" >&2; exit 127; }}; }}; }}; '
     f'exec "${{x:-{PROGRAM}}}" --bridge\''
 )
-"""For the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames.
+"""The line for the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames.
 
-A program in PATH that bears the name of this one, and is none of its launchers, is not run.
+It runs the sesh in ~/.local/bin, else the first in PATH with the name of the distribution, else the first with that of
+the program: only if its start shows it to be one of our launchers, as other programs bear that name.
 """
 _FOREIGN = ("unknown flag: --bridge", "not defined: -bridge", "unrecognized option", "unknown option", "illegal option")
 """Messages of another program of that name in ~/.local/bin."""
@@ -49,7 +50,9 @@ START_TIMEOUT = 14.0
 SESSION_TIMEOUT = 60.0
 """Seconds for the bridge to connect the link to a session, which it may have to create."""
 _MAX_NOISE = 1 << 20
+"""Bytes of what login files print that are kept, for the reason of a failure."""
 _EXIT_TIMEOUT = 1.0
+"""Seconds for the command that carries a link to end, once the link has."""
 _EARLY_TIMEOUT = 5.0
 """Seconds for the bridge to answer what was sent before it had begun."""
 _swallowing: set[str] = set()
@@ -103,7 +106,7 @@ class Link(wire.Connection):
         host = self.destination.host
         try:
             if self._asked_for == (verb, arguments):
-                self._asked_for, self._requests = None, 1
+                self._asked_for, self._requests = None, 1  # `start` has sent it as request 1
                 answer = self.answer(1, time.monotonic() + timeout)
             else:
                 answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
@@ -124,7 +127,7 @@ class Link(wire.Connection):
         return answer
 
     def give_up(self) -> None:
-        """As for any connection: the bridge passes it on to its daemon, and all that this has said back."""
+        """Ask for nothing more. The bridge tells its daemon, and passes back what that has said until then."""
         self.given_up = True
         if self.outbound >= 0:
             os.close(self.outbound)
@@ -140,7 +143,7 @@ class Link(wire.Connection):
         self._process.kill()
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """As for any connection; with a `keepalive` it raises Lost if the link broke."""
+        """Write all of `data`; with a `keepalive` it raises Lost if the link broke."""
         if self.given_up:
             raise Unreachable("nothing more is asked for over this link")
         try:
@@ -151,7 +154,7 @@ class Link(wire.Connection):
             raise Lost(f"lost the link to @{self.destination.host}") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """As for any connection; with a `keepalive` it raises Lost if the link broke or went silent."""
+        """Receive a frame; with a `keepalive` it raises Lost if the link broke or went silent."""
         keepalive = self.keepalive
         if keepalive is None:
             return super().receive(deadline)
@@ -167,16 +170,16 @@ class Link(wire.Connection):
                 return frame
 
     def read(self) -> bool:
-        """As for any connection; with a `keepalive` it raises Lost if the link broke."""
+        """Take in what comes next; with a `keepalive` it raises Lost if the link broke."""
         try:
-            came = super().read()
+            arrived = super().read()
         except Unreachable as error:
             if self.keepalive is None or not self.broken():
                 raise
             raise Lost(f"lost the link to @{self.destination.host}") from error
         if self.keepalive is not None:
             self.keepalive.heard()
-        return came
+        return arrived
 
     def ping(self) -> None:
         """Send a PING, if that is due. Raises Lost after too long a silence."""
@@ -206,7 +209,7 @@ class Link(wire.Connection):
     def broken(self) -> bool:
         """Return whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
         try:
-            return self._process.wait(_EXIT_TIMEOUT) not in (0, -15)
+            return self._process.wait(_EXIT_TIMEOUT) not in (0, -signal.SIGTERM)
         except subprocess.TimeoutExpired:
             return True
 
@@ -236,7 +239,7 @@ class Link(wire.Connection):
             raise silent_host(self.destination.host) from error
 
     def incompatible(self) -> ProtocolError:
-        """As for any connection; until a session answers, it is the sesh on the host."""
+        """Return the error for the other side; until a session answers, that is the sesh on the host."""
         if self.led:
             return super().incompatible()
         host, version = self.destination.host, self.welcome.get("version")
@@ -264,7 +267,7 @@ class Link(wire.Connection):
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
     def _start_failure(self, printed: bytes) -> SeshError:
-        """Why the bridge did not start."""
+        """Return the error that tells why the bridge did not start."""
         host = self.destination.host
         try:
             code = self._process.wait(_EXIT_TIMEOUT)
@@ -276,11 +279,11 @@ class Link(wire.Connection):
             return ssh.failure(self.destination, stderr)
         lowered = stderr.lower()
         _, other, path = stderr.partition(_OTHER)
-        if other or any(word in lowered for word in _FOREIGN):
+        if other or any(message in lowered for message in _FOREIGN):
             program = path.split("\n")[0].strip() or f"~/.local/bin/{PROGRAM}"
-            do = f"install this one too: {CALLED} --deploy" if other else f"to replace that: {CALLED} --deploy --force"
+            fix = f"install this one too: {CALLED} --deploy" if other else f"to replace that: {CALLED} --deploy --force"
             message = f"{host} has no sesh, and {printable(program)} there is another program"
-            return NotDeployed(message, hint=f"{do} @{host}")
+            return NotDeployed(message, hint=f"{fix} @{host}")
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
@@ -310,7 +313,7 @@ def open_link(
     if bounded:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
-    # Over a standing connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
+    # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
         link = _open(destination, caller, asking, detached, timeout)
@@ -337,8 +340,8 @@ def open_beside(
     verb: str,
     arguments: Words,
 ) -> Link:
-    """A link that shares no connection with others, and for which nobody is asked anything; `open_session` with this
-    verb and these arguments is to follow.
+    """Open a link over an ssh connection of its own, for which nobody is asked anything; the caller then calls
+    `open_session` with this verb and these arguments.
 
     `stop` ends the attempt. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
@@ -355,12 +358,14 @@ def _open(
     beside: Stop | None = None,
     asked_for: tuple[str, Words] | None = None,
 ) -> Link:
-    """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
+    """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
+    `beside`: it has an ssh connection of its own, and this ends the attempt.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=beside is not None)
-    ignore_interrupt = not detached and destination.via is None and _in_main_thread()
+    in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
+    ignore_interrupt = not detached and destination.via is None and in_main_thread
     with ExitStack() as on_failure:
         stderr = on_failure.enter_context(tempfile.TemporaryFile())
         with ExitStack() as child_ends:
@@ -384,17 +389,13 @@ def _open(
                 )
             except OSError as error:
                 raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
-        on_failure.pop_all()
+        on_failure.pop_all()  # the link closes them from here on
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
         with (beside or Stop()).by(link.abort):
             link.start(caller, time.monotonic() + timeout, asked_for)
         on_failure.pop_all()
     return link
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:
@@ -409,7 +410,7 @@ def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:
 
 
 def drop_master(destination: Destination) -> None:
-    """After a link was lost: make sure that its control master is not used again.
+    """Make sure that the control master of a link that was lost is not used again.
 
     A newer one, which another process or link has opened meanwhile, is left alone.
     """

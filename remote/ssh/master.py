@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from typing import IO
 
 PERSIST = "8h"
+"""ControlPersist, if the user sets none."""
 _TIME = re.compile(r"\d+(?:[smhdw]\d+)*[smhdw]?|yes|no", re.ASCII | re.IGNORECASE)
+"""A value of ControlPersist."""
 _CONTROL_TIMEOUT = 2
+"""Seconds for `ssh -O`, which asks no host."""
 _LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
 _ASKING = ("password", "keyboard-interactive")
+"""ssh's message, at LogLevel VERBOSE, of the method by which it logged in; the methods that ask somebody."""
 _LARGEST_REFUSAL = 64 << 10
+"""Bytes of a note of a refused login."""
 
 
 def is_shared(destination: Destination) -> bool:
@@ -87,7 +92,7 @@ def _agent() -> str:
 
 
 def _note_login(destination: Destination, refused: str = "") -> None:
-    """Note what ssh printed when it was refused, for the other processes that would try; or that it was let in."""
+    """Note what ssh printed when it was refused, for the other processes that would try; or that it logged in."""
     path = _refusal_path(destination)
     try:
         if refused:
@@ -105,7 +110,8 @@ def is_alive(destination: Destination) -> bool:
 
 
 def identity(destination: Destination) -> tuple[int, int] | None:
-    """Distinguishes the present control master from those before and after it; None if there is none."""
+    """Return what tells the present control master from those before and after it: inode and change time of its socket;
+    None if there is none."""
     if destination.via is not None:
         return None
     try:
@@ -136,7 +142,7 @@ def close(destination: Destination) -> None:
 
 
 def _control(destination: Destination, command: str) -> bool:
-    """`ssh -O`: send a command to the control master; whether it succeeded, within 2 s."""
+    """Send a command to the control master (`ssh -O`); return whether it succeeded in time."""
     argv = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
     try:
         done = subprocess.run(
@@ -184,7 +190,7 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
 
 
 def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
-    """Run ssh until it has gone to the background or failed; its exit code. Raises Unreachable."""
+    """Run ssh until it has gone to the background or failed; return its exit code. Raises Unreachable."""
     argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
     if destination.setting("loglevel").upper() == "INFO":
         argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
@@ -281,7 +287,7 @@ def _remove_stale_socket(destination: Destination) -> None:
 
 
 class Lock:
-    """Held while a host's control master is opened: a second one beside it would stay for ever, used by nobody.
+    """Held while a host's control master is opened: a second one would stay for ever, unused.
 
     Raises Unreachable if another process holds it until the deadline (of time.monotonic; None: wait without end).
     """
@@ -319,7 +325,7 @@ class Lock:
 
 
 def _spawn(argv: list[str], environment: dict[str, str], stderr: int) -> int:
-    """Start a program that outlives this one, in a session of its own; its pid. Raises Unreachable."""
+    """Start a program that outlives this one, in a session of its own; return its pid. Raises Unreachable."""
     actions = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
     program, hint = programs.find(argv[0]), "install it, or unset SESH_SSH"
     if program is None:

@@ -16,9 +16,8 @@ from sesh import paths, programs
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
-KEEPALIVE = "30"
-CONNECT_TIMEOUT = 10
-"""Seconds to connect, if the user's configuration sets none."""
+KEEPALIVE, CONNECT_TIMEOUT = "30", 10
+"""Seconds between keepalives, and to connect, if the user's configuration sets none."""
 FAILED = 255
 """ssh's own exit code, as against the remote command's."""
 
@@ -45,17 +44,19 @@ _NOISE = (
     "Connection closed by UNKNOWN",
     "autossh",
 )
-"""How lines on ssh's stderr begin that are not the reason of a failure."""
+"""Beginnings of lines on ssh's stderr that are not the reason of a failure."""
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 """Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
+"""Settings that lead to another login at the same host."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
 _SOCKET_NAME = 24
+"""Characters of a socket's name, a hash."""
 
 
 class AuthenticationFailed(LoginRefused):
-    """The host answers, but no key alone lets in; the user could log in with a password, a passphrase or a code."""
+    """The host answers, but no key alone is enough; the user could log in with a password, a passphrase or a code."""
 
     asks = True
 
@@ -103,7 +104,7 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
 def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
-    It uses the control master if one stands; with `alone` a connection of its own. For a host that another command
+    It uses the control master if one runs; with `alone` a connection of its own. For a host that another command
     reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:
@@ -188,7 +189,8 @@ def _is_own(runtime: str) -> bool:
 
 
 def failure(destination: Destination, stderr: str, *, asked: bool = False) -> SeshError:
-    """The error for what ssh printed on stderr: one line, with what to do. `asked`: ssh could ask for a password."""
+    """Return the error for what ssh printed on stderr: one line, with what to do. `asked`: ssh could ask for a
+    password."""
     host = destination.host
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     text = "\n".join(lines)
@@ -201,14 +203,15 @@ def failure(destination: Destination, stderr: str, *, asked: bool = False) -> Se
         message = f"the host key of {host} is unknown, and ssh may not accept it"
         return LoginRefused(message, hint=f"check it with: ssh {host}")
     if any(words in text for words in _REFUSALS):
-        message = f"{host} refused the login" if asked else _why_not_let_in(host, text)
+        message = f"{host} refused the login" if asked else _refusal(host, text)
         return AuthenticationFailed(message, hint=f"try: ssh {host}")
     last = (reasons(text) or lines[-1:] or ["no reason given"])[-1]
     return Unreachable(f"cannot reach {host}: {last.rstrip('.')}")
 
 
-def _why_not_let_in(host: str, text: str) -> str:
-    """Why a login failed. sshd names the methods that would go on, publickey not among them once a key was accepted."""
+def _refusal(host: str, text: str) -> str:
+    """Return the reason of a login that was refused. sshd names the methods that may go on: publickey is not among them
+    once a key was accepted."""
     methods = set(",".join(re.findall(r"Permission denied \(([a-z0-9,-]{1,256})\)", text)[-1:]).split(",")) - {""}
     asked = "and sesh cannot ask you for it here"
     if "with partial success" in text:

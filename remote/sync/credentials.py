@@ -70,8 +70,8 @@ PATHS = (
 
 
 def places(top: str) -> dict[str, str]:
-    """Return each of PATHS by its location in HOME: its own path, and the targets of links. `top`: the real path of
-    HOME."""
+    """Return PATHS by their locations in HOME, in lower case: each path itself, and the target of a link in its place.
+    `top`: the real path of HOME."""
     holders = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
     folders: dict[str, str] = {"": top}
@@ -96,4 +96,4 @@ def holder(path: str, protected: Mapping[str, str]) -> str:
 def below(path: str, protected: Mapping[str, str]) -> dict[str, str]:
     """Return the protected paths below a path in HOME, by their names relative to it in lower case."""
     folded = f"{path.casefold()}/"
-    return {place[len(folded) :]: protected[place] for place in protected if place.startswith(folded)}
+    return {location[len(folded) :]: entry for location, entry in protected.items() if location.startswith(folded)}

@@ -48,6 +48,7 @@ _RSYNC_VANISHED = 24
 _MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
 _PLAIN = re.compile(r"[A-Za-z0-9/._+@%,=-]+")
+"""Text that every shell reads as it is."""
 _NOISE = ("Warning: Permanently added", "rsync error:", "Connection to ")
 _UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 
@@ -139,7 +140,7 @@ class Push:
             result = PushResult(None, str(error), ok=False)
         by_rsync = method in (self._rsync, self._rsync_linked)
         if by_rsync and (result.code in _RSYNC_UNUSABLE or _RSYNC_NO_ANSWER in result.stderr):
-            self._rsync_usable = False
+            self._rsync_usable = False  # so `send` takes another method
             yield from self.send(group)
             return
         if result.ok or len(group) == 1 or self._failures >= MAX_FAILURES:
@@ -152,18 +153,18 @@ class Push:
         yield from self._send_group(method, group[middle:])
 
     def _method(self, tree: Tree) -> tuple[Method, str]:
-        """How to push a path; those with an equal answer may go together."""
+        """Return the method for a path, and a key: paths for which both are equal may go together."""
         if self.destination.via is not None:
             return self._tar, ""
         here = programs.find("rsync") is not None
         there = "rsync" in self._remote_tools
         if here and there and self._clean_login and self._rsync_usable:
-            read = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
-            if _PLAIN.fullmatch(read) or self._protects_arguments():
+            argument = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
+            if _PLAIN.fullmatch(argument) or self._protects_arguments():  # the shell there reads it
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
-        for present, where in ((here, "here"), (there, "there")):
+        for present, side in ((here, "here"), (there, "there")):
             if not present:
-                self._on_missing_tool("rsync", where, tree.path)
+                self._on_missing_tool("rsync", side, tree.path)
         return self._tar, ""
 
     def _protects_arguments(self) -> bool:
@@ -176,7 +177,7 @@ class Push:
         argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
         argv += [_exclude(f"{tree.path}/{name}") for tree in trees for name in tree.excluded]
         return self._run_rsync(
-            trees, [*argv, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(t.path for t in trees)
+            trees, [*argv, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(tree.path for tree in trees)
         )
 
     def _rsync_linked(self, trees: list[Tree]) -> PushResult:
@@ -212,7 +213,7 @@ class Push:
             stderr=subprocess.PIPE,
             env=ssh.environment(ask=self._ask),
         )
-        pipe, process.stdin = process.stdin, None
+        pipe, process.stdin = process.stdin, None  # written here, not by `exchange`
         assert pipe is not None  # noqa: S101 (it is one)
         stop, failed = threading.Event(), ""
         with ThreadPoolExecutor(1) as pool:
@@ -301,6 +302,7 @@ def _text(raw: bytes) -> str:
 
 
 BLOCK = 1 << 16
+"""Bytes that are written at once."""
 
 
 def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:

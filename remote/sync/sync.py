@@ -162,9 +162,9 @@ class _Sync:
         eventlog.log("sync_path_failed", host=self.host, path=path, exit_code=code, stderr=stderr or reason)
         eventlog.prose(f"{printable(path, 4096)} is not synced to {self.host}: {reason}")
 
-    def _missing(self, tool: str, where: str, path: str) -> None:
-        eventlog.log("tool_missing", host=self.host, tool=tool, path=path, where=where)
+    def _missing(self, tool: str, side: str, path: str) -> None:
+        eventlog.log("tool_missing", host=self.host, tool=tool, path=path, where=side)
         if tool == "rsync" and tool not in self._reported:
             self._reported.add(tool)
-            location = f"on {self.host}" if where == "there" else "here"
+            location = f"on {self.host}" if side == "there" else "here"
             eventlog.prose(f"no rsync {location}: files deleted here stay on {self.host}")

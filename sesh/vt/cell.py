@@ -1,7 +1,7 @@
 """Cells and pens: a grapheme on the screen, the attributes that it was written with, and SGR, which changes them.
 
 `Cell` begins with the nine fields of pyte's `Char`, so what reads a pyte screen can read this one. A wide grapheme
-stands in the left one of its two cells; the data of the right one (the stub) is empty.
+is in the left one of its two cells; the data of the right one (the stub) is empty.
 
 SGR (ECMA-48 8.3.117): colons separate sub-parameters (ITU T.416, as xterm and kitty read them), semicolons the
 parameters of the older flat forms.
@@ -9,7 +9,7 @@ parameters of the older flat forms.
 Cells become text with SGR and OSC 8, and back. The form is canonical: the same cells give the same text, so that texts
 can be compared and joined. A text begins with the default pen. A change of pen is one SGR that begins with a reset.
 Where two cells would join if one were written right after the other, the SGR is repeated between them. A grapheme that
-is one only with mode 2027 on stands between sequences that set and reset it.
+is one only with mode 2027 on is written between sequences that set and reset it.
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ from sesh.vt.graphemes import (
 
 PENS, LINKED = 2048, 128
 ENTRIES = 16384
-"""Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
-together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache is
-emptied."""
+"""Bounds of the caches: PENS without a link; LINKED, fewer, as hardly any link comes twice; ENTRIES in all pens
+together, cells and pens of `after_sgr`, as each pen may be used with each character. A full cache is emptied."""
 
 
 class Style(NamedTuple):
@@ -104,8 +103,10 @@ class Pen(dict[str, Cell]):
     It is also the cache of its cells, by their text. `cell` makes the cell for a text, `space` is its blank, `stub` the
     right half of a wide cell. `erased` is the pen of cells erased with this one (background colour erase, BCE). `sgr`
     are the parameters that set it from any other pen, `sequence` is the whole SGR. `after_sgr` holds the pens that SGR
-    makes of this one. Nothing but these two caches refers to the pen itself: once they are empty it is freed without
-    the garbage collector, which would stop everything for long.
+    makes of this one.
+
+    A pen and its cells refer to each other, as do pens through `after_sgr`. `_empty` breaks these cycles, so that a pen
+    is freed at once: the garbage collector would stop everything for long.
     """
 
     __slots__ = ("_erased", "link", "sequence", "sgr", "after_sgr", "style")
@@ -150,7 +151,7 @@ class Pen(dict[str, Cell]):
 
 
 class _Held:
-    """How much the caches of all pens hold together."""
+    """Number of entries in the caches of all pens together."""
 
     entries = 0
 
@@ -160,7 +161,7 @@ def _count_entry(pen: Pen) -> None:
     _Held.entries += 1
     if _Held.entries > ENTRIES:
         _empty((*_pens.values(), *_linked.values(), pen))
-        _Held.entries = 1  # pens that no cache holds any more have taken theirs with them
+        _Held.entries = 1  # this one: what pens hold that have left the caches is not counted any more
 
 
 _pens: dict[Style, Pen] = {}
@@ -268,8 +269,10 @@ _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 
 
 def apply_sgr(pen: Pen, text: str) -> Pen:
-    """The pen after SGR with the parameters `text`, or after several, which `text` has whole between the parameters of
-    the first and those of the last. SGR does not change the link."""
+    """Return the pen after SGR with the parameters `text`; the link stays.
+
+    `text` may also hold several SGRs, as a token does: all but the first `ESC [` and the last `m`.
+    """
     cached = pen.after_sgr.get(text)
     if cached is not None:
         return cached
@@ -277,7 +280,7 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
         new = pen
         for sgr in text.split("m\x1b["):
             new = apply_sgr(new, sgr)
-    elif len(text) + 3 > LIMIT:
+    elif len(text) + 3 > LIMIT:  # with `ESC [` and `m`: too long a sequence is ignored
         return pen
     else:
         new = pen_of(_changed(pen.style, text))
@@ -314,7 +317,8 @@ def _changed(style: Style, text: str) -> Style:
 
 
 def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
-    """`38;5;N` and `38;2;R;G;B`: returns the index of the next parameter. A value out of range sets nothing."""
+    """Set the colour of `38;5;N` or `38;2;R;G;B`, whose `5` or `2` is `items[index]`; return the index of the next
+    parameter. A value out of range sets nothing."""
     form = items[index] if index < len(items) else ""
     count = {"5": 1, "2": 3}.get(form.lstrip("0"), 0)
     parts = items[index + 1 : index + 1 + count]
@@ -354,7 +358,8 @@ _SEQUENCE = re.compile(rf"{SGR}|{LINK}|{MARK}|\x1b\[\?2027[hl]")
 
 
 class Encoder:
-    """Collects text in `parts`; knows the pen and the last grapheme of what it has so far."""
+    """Writes an encoded text into `parts`. `pen` and `last`: the pen and the grapheme at its end; `last` is "" after a
+    control function, across which nothing joins."""
 
     def __init__(self, pen: Pen = DEFAULT, last: str = "") -> None:
         self.parts: list[str] = []
@@ -403,7 +408,7 @@ class Encoder:
                 parts += [CLUSTERS_ON + data + CLUSTERS_OFF] * len(list(same))
                 self.last = ""
                 continue
-            # Some terminals join more behind a ZWJ than others.
+            # Some terminals join more after a ZWJ than others.
             if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
                 parts.append(between)
             parts.append(data)
@@ -420,6 +425,7 @@ class Encoder:
             if text:
                 self.parts.append(text)
                 self.last = text[-1]
+        # Grapheme by grapheme where characters may join. A last grapheme without a stand-in counts as one that may.
         elif SEAM.match(character(self.last) or ZWJ) or (OTHER.search(text) and SEAM.search(text)):
             self._graphemes([GRAPHEMES.get(char, char) for char in text])
         elif last := text[-1:].strip(STUB) or text[-2:-1]:

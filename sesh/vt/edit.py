@@ -57,10 +57,10 @@ class Scrolling(Grid):
                 self.set_wrapped(y, wrapped)
 
     def index_times(self, count: int) -> None:
-        """IND so many times."""
+        """IND `count` times: row by row down to the bottom margin, then the rest at once."""
         self.touched += count * self.columns
         y, below = self.cursor.y, self.bottom if self.cursor.y <= self.bottom else self.lines - 1
-        steps = min(count, max(below - y, 1))
+        steps = min(count, max(below - y, 1))  # at least one, which cancels a pending wrap
         for _ in range(steps):
             self.index()
         count -= steps
@@ -109,8 +109,8 @@ class Scrolling(Grid):
                 self.unshared_row(y).wrapped = False
 
     def scroll_row(self, wrapped: bool = False) -> None:
-        """The region up by one row; the row that leaves it goes to the scrollback if it can. `wrapped`: the row that
-        comes in goes on with the line of the row above."""
+        """Scroll the region up by one row. If the region begins at the top of the main screen, the row that leaves it
+        goes to the scrollback. `wrapped`: the new row goes on with the line of the row above."""
         buffer = self.rows
         top, bottom = self.top, self.bottom
         row = buffer.pop(top)
@@ -119,7 +119,7 @@ class Scrolling(Grid):
             still_open = self.scrollback.push(row, continued)
             if bottom == 0:
                 wrapped = wrapped and still_open
-            if not still_open and buffer and buffer[0].wrapped:
+            if not still_open and buffer and buffer[0].wrapped:  # the scrollback has ended the line
                 self.unshared_row(0).wrapped = False
         elif top == bottom:
             wrapped = False  # the row above is not the one that it would go on with
@@ -135,7 +135,7 @@ class Scrolling(Grid):
         buffer.insert(bottom, row)
 
     def scroll_rows(self, count: int, row: Row) -> None:
-        """As `scroll_row` so many times, in a region of several rows; `row`, a shared one, comes in each time."""
+        """Scroll a region of several rows up, as `scroll_row` does; the new rows are all `row`, a shared one."""
         buffer, top = self.rows, self.top
         rows = buffer[top : self.bottom + 1] + [row] * count
         gone = rows[:count]
@@ -197,7 +197,7 @@ class Scrolling(Grid):
             self.set_wrapped(self.bottom + 1, False)
 
     def _open_rows(self, y: int, count: int) -> None:
-        """Blank rows at `y`; the rows that they push past the bottom margin are lost."""
+        """Insert blank rows at `y`; the rows that they push past the bottom margin are lost."""
         count = min(count, self.bottom - y + 1)
         if self.narrow:
             self._shift_block(y, -count)
@@ -210,7 +210,8 @@ class Scrolling(Grid):
         self._break_lines(y)
 
     def _shift_block(self, y: int, count: int) -> None:
-        """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows."""
+        """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows, down
+        if it is negative."""
         left, right = self.left, self.right + 1
         self.touched += (self.bottom + 1 - y) * self.columns
         rows = [self.own_row(index) for index in range(y, self.bottom + 1)]
@@ -233,9 +234,9 @@ class Editing(Scrolling):
     """Erasing, inserting and deleting cells. Erased cells keep the background of the pen and nothing else (BCE)."""
 
     def erase_in_line(self, how: int = 0, *_: object, **__: object) -> None:
-        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is behind all cells."""
+        """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
         y, x = self.cursor.y, self.cursor.x
-        if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):
+        if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):  # a blank row has no `spacer` to keep
             marks = self.rows[y].marks
             self.rows[y] = blank(self.erased, self.columns)
             if marks:  # a shell marks a row, then erases it (zsh)
@@ -317,7 +318,7 @@ class Editing(Scrolling):
         self._change_rows(lambda row: self.insert_cells(row, self.left, count or 1))
 
     def _change_rows(self, change: Callable[[Row], None]) -> None:
-        """Change the rows of the region, those that are one and the same only once."""
+        """Call `change` on each row of the region, only once on a row that is in several places."""
         changed: dict[int, Row] = {}
         self.touched += (self.bottom + 1 - self.top) * self.columns
         for y in range(self.top, self.bottom + 1):

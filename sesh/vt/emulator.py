@@ -130,7 +130,8 @@ def _dump_rows(rows: list[Row]) -> list[list[object]]:
 
 
 def _dump_marks(rows: list[Row]) -> dict[str, list[list[object]]]:
-    """The marks of rows whose texts cannot have all of them in place: under the second half of a wide character."""
+    """Return the marks of rows that have one under the second half of a wide character, where an encoded text cannot
+    hold it."""
     return {
         str(y): [list(mark) for mark in row.marks]
         for y, row in enumerate(rows)
@@ -192,7 +193,7 @@ class Emulator:
         self.screen.resize(_clamped(rows), _clamped(columns))
 
     def set_cell(self, size: tuple[int, int] | None) -> None:
-        """Width and height of a cell in pixels; None if unknown."""
+        """Set width and height of a cell in pixels; None if unknown."""
         self.screen.images.cell = size or CELL
 
     # -- what is set --------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ class Emulator:
 
     @property
     def errors(self) -> int:
-        """How many sequences failed inside the emulator."""
+        """Number of sequences that failed inside the emulator."""
         return self.tokenizer.errors
 
     @property
@@ -265,7 +266,7 @@ class Emulator:
 
     @property
     def stacks(self) -> Stacks:
-        """How much the program has pushed."""
+        """Sizes of the stacks to which the program has pushed."""
         screen = self.screen
         shown, hidden = len(screen.kitty_stack) - 1, len(screen.hidden_kitty_stack) - 1
         flags = (hidden, shown) if screen.alternate else (shown, hidden)
@@ -313,7 +314,7 @@ class Emulator:
         return [closed(text) if ansi else plain(text) for text in texts]
 
     def rows_below(self) -> int:
-        """How many rows below the cursor there are up to the last one that holds anything."""
+        """Return the number of rows from below the cursor to the last one that holds anything."""
         rows = self.screen.buffer
         y = self.screen.cursor.y
         last = max((index for index in range(y + 1, len(rows)) if rows[index].trimmed()), default=y)

@@ -28,7 +28,7 @@ SMALLEST = 4096
 """Bytes below which a block is not looked at."""
 
 WHOLE, BUSY = 32 << 10, 64 << 10
-"""Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one."""
+"""Bytes that always fit into a call with a time limit; number of line ends and sequences that about fill one."""
 
 END = b"\r\n"
 _SGR = re.compile(SGR_PARAMETERS)
@@ -49,7 +49,7 @@ _PARTING = (ZWJ.encode(), "\ufe0e".encode())
 class Bulk(NamedTuple):
     """The parts of a block: `head`; then `lines`, `line_count` of them, each with its end; then `tail`.
 
-    `rest` is everything behind the head as it came.
+    `rest` is everything after the head as it came.
     """
 
     head: bytes
@@ -60,8 +60,8 @@ class Bulk(NamedTuple):
 
 
 def bulk_limit(data: bytes) -> int:
-    """Return how much of `data` to look at in a call that must not take long: less if there is much in it, or if lines
-    are overwritten, which are looked at one by one."""
+    """Return the number of bytes of `data` to look at in a call with a time limit: fewer if line ends and sequences are
+    dense, WHOLE if lines are overwritten, which are looked at one by one."""
     if len(data) <= WHOLE:
         return len(data)
     ends = data.count(b"\n")
@@ -126,7 +126,7 @@ def _is_applicable(screen: Screen, data: bytes) -> bool:
 
 
 def _overwritten(screen: Screen, data: bytes) -> bytes:
-    """Return the lines as they stand after text behind a CR has overwritten them, if that is simple."""
+    """Return the lines as they are once text after a CR has overwritten them, if that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
     return END.join([_overwritten_line(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
@@ -145,7 +145,12 @@ def _overwritten_line(line: bytes, columns: int) -> bytes:
 
 
 def _is_short(data: bytes) -> bool:
-    """Return whether no line is so long that the scrollback would end it."""
+    """Return whether no line is so long that the scrollback would end it.
+
+    If each quarter of LINE_LIMIT holds a line end, no line is longer than half of it, and none has to be measured. With
+    characters that part graphemes, a line as it is kept may have an SGR for each character: it must be that much
+    shorter.
+    """
     half = LINE_LIMIT // 4
     if not all(data.find(END, start, start + half) >= 0 for start in range(0, len(data) - half, half)):
         return max(map(len, data.split(END))) < LINE_LIMIT // 2 and not _is_parted(data)
@@ -284,7 +289,7 @@ def _max_size(raw: bytes, count: int, pen: Pen) -> int:
 
 
 def _pen_after(pen: Pen, raw: bytes) -> Pen:
-    """The pen behind text with SGR: only what follows the last reset counts."""
+    """The pen after text with SGR: only what follows the last reset counts."""
     near = max(0, len(raw) - _NEAR)
     reset = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
     if reset < 0:
@@ -311,7 +316,7 @@ def _rendered(raw: bytes, pen: Pen, columns: int) -> list[bytes]:
 
 
 def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
-    """A line with SGR, and the pen behind it."""
+    """A line with SGR, and the pen after it."""
     parts = iter(_SGR.split(line))
     first = next(parts)
     out: list[str] = []
@@ -353,7 +358,7 @@ def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
 
 
 def _join(cells: list[Cell], char: str, pen: Pen, joinable: bool) -> bool:
-    """Put a character behind `cells`, or into the last one; returns whether the next one may join it."""
+    """Put a character after `cells`, or into the last one; returns whether the next one may join it."""
     columns = 2 if cells and not cells[-1].data else 1
     last = cells[-columns] if cells else BLANK
     fits = len(last.data) < CLUSTER_LIMIT

@@ -55,7 +55,7 @@ CLUSTER = r"\x1b\[\?2027h([^\x1b]*)\x1b\[\?2027l"
 LIMIT = 65536
 """Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored."""
 PARAMETERS = 256
-"""Parameters of a sequence that count; terminals ignore what comes behind so many, each with a bound of its own."""
+"""Parameters of a sequence that count; terminals ignore those after so many, each with a bound of its own."""
 
 
 def parameter(text: str) -> int:

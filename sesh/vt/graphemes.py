@@ -1,4 +1,4 @@
-"""How wide characters are, and which of them join into one cell.
+"""Widths of characters, and the rules by which they join into one cell.
 
 Widths come from wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
 flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's tables say so;
@@ -35,15 +35,15 @@ OTHER = re.compile(f"[^{NARROW}{WIDE}\0\r\n\x1b]")
 STUB = "\0"
 STAND_INS = 1024
 """Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
-points has a surrogate as its stand-in, which cannot come from UTF-8; there are so many of each kind, those that may
-join what stands beside them, or are written apart, and all others."""
+points has a stand-in, a surrogate, which cannot come from UTF-8. There are up to STAND_INS of each kind: high
+surrogates for graphemes that may join their neighbours or are written `apart`, low ones for all others."""
 _stand_ins: dict[str, str] = {"": STUB}
 _next = {True: 0xD800, False: 0xDC00}
 _JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
 SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{VIRAMAS}]")
-"""A character in the text of a row that may join what stands beside it."""
+"""A character in the text of a row that may join its neighbours."""
 GRAPHEMES = {STUB: ""}
-"""The graphemes of what stands for them."""
+"""The graphemes by their stand-ins."""
 _STANDS_IN = re.compile("[\ud800-\udfff]")
 
 
@@ -71,8 +71,9 @@ _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
 }
-"""Widths on which xterm and kitty agree against wcwidth (`python -m tests.unicode.widths`): signs that are drawn as
-numbers have none, and the Hangul filler is wide. Two kinds of marks stay: kitty joins them to the cell before."""
+"""Widths on which xterm and kitty agree against wcwidth (`python -m tests.unicode.widths`): number signs and their like
+(prepended concatenation marks) have none, and the Hangul filler is wide. Two more kinds of marks, which kitty joins to
+the cell before, keep wcwidth's width."""
 
 
 class _Widths(dict[str, int]):
@@ -165,7 +166,8 @@ def joined_by_unicode(cluster: str, width: int, char: str) -> int:
 
 
 def continues(cluster: str, char: str) -> bool:
-    """Return whether there is no boundary between them (UAX 29, GB4 to GB13)."""
+    """Return whether there is no boundary between `cluster` and `char` (UAX 29, GB4 to GB13). The letters are the kinds
+    of `breaks`."""
     kinds = "".join(map(KIND.__getitem__, cluster)).lower()
     before, kind = kinds[-1:], KIND[char].lower()
     if before == "c" or kind == "c":

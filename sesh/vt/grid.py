@@ -61,7 +61,8 @@ class Grid(PyteScreen):
     """The rows. Their cells may have to be settled first (see `row`): `buffer` does so."""
     pen: Pen
     touched = 0
-    """Cells that were changed by sequences that change many at once; the tokenizer sets it to 0."""
+    """Number of cells that sequences which change many at once have changed, since the tokenizer set it to 0: after so
+    many it looks at the clock."""
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.scrollback = scrollback
@@ -103,14 +104,14 @@ class Grid(PyteScreen):
     # -- rows ---------------------------------------------------------------------------------------------
 
     def unshared_row(self, y: int) -> Row:
-        """Row `y` to change it: one that is shared is replaced by one of the same cells first."""
+        """Return row `y` for a change: a shared row is replaced by a copy first."""
         row = self.rows[y]
         if row.shared:
             row = self.rows[y] = row.own()
         return row
 
     def own_row(self, y: int) -> Row:
-        """Row `y` to change its cells."""
+        """Return row `y` for a change of its cells: not shared, with its cells up to date and without text."""
         row = self.unshared_row(y)
         row.settle()
         row.text = None
@@ -121,7 +122,7 @@ class Grid(PyteScreen):
         return [blank(pen, self.columns)] * count
 
     def set_wrapped(self, y: int, wrapped: bool) -> None:
-        """Return whether row `y` goes on with the line of the row above."""
+        """Set whether row `y` goes on with the line of the row above."""
         if self.rows[y].wrapped is not wrapped:
             row = self.unshared_row(y)
             row.wrapped = wrapped
@@ -129,7 +130,7 @@ class Grid(PyteScreen):
                 row.marks = within_line(row.marks)
 
     def set_continued(self, continued: bool) -> None:
-        """Return whether the first row of the main screen goes on with the newest line of the scrollback."""
+        """Set whether the first row of the main screen goes on with the newest line of the scrollback."""
         rows = self.main_rows
         if rows[0].wrapped is not continued:
             if rows[0].shared:
@@ -139,14 +140,14 @@ class Grid(PyteScreen):
     # -- margins ------------------------------------------------------------------------------------------
 
     def clear_margins(self) -> None:
-        """The whole screen scrolls; the cursor stays."""
+        """Make the whole screen scroll; the cursor stays."""
         self.top, self.bottom = 0, self.lines - 1
         self.set_left_right(0, self.columns - 1)
         self.margin_wrap: tuple[int, int] | None = None
         """Position (row, column) at which a character at a right margin left the cursor with a wrap pending."""
 
     def set_left_right(self, left: int, right: int) -> None:
-        """The left and the right margin. `narrow`: they leave a part of the rows out."""
+        """Set the left and the right margin. `narrow`: they leave a part of the rows out."""
         self.left, self.right = left, right
         self.narrow = left > 0 or right < self.columns - 1
 

@@ -57,7 +57,11 @@ class Images:
         self._sizes = {name: (size[0], size[1]) for name, size in sizes.items()}
 
     def sixel(self, sequence: str, skipped: int = 0) -> int:
-        """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its midst."""
+        """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its middle.
+
+        A band is six pixels high, and each character the bits of one column of it: the last band that sets a bit gives
+        the height, if the raster attributes do not give a greater one.
+        """
         match = _SIXEL.match(sequence)
         if match is None:
             return 0
@@ -90,6 +94,8 @@ class Images:
         return self._placed(keys, payload)
 
     def _placed(self, keys: dict[str, str], payload: str) -> tuple[int, int] | None:
+        # a: action; i: image; s, v: its size; f: format; t: medium; o: compression. The cursor stays with C=1,
+        # U (a placeholder in the text) and P (relative to another placement).
         action, name = keys.get("a", "t"), keys.get("i", "0")
         if action == "p":
             size = self._sizes.get(name, (0, 0))
@@ -107,6 +113,7 @@ class Images:
         return self._cells(keys, size)
 
     def _cells(self, keys: dict[str, str], size: tuple[int, int]) -> tuple[int, int] | None:
+        # c, r: cells to fill; w, h: the part of the image to show; X, Y: pixels to leave free in the first cell.
         columns, rows = _number(keys.get("c")), _number(keys.get("r"))
         width, height = _number(keys.get("w")) or size[0], _number(keys.get("h")) or size[1]
         if not (columns and rows):

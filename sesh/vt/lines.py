@@ -22,7 +22,9 @@ _TOKEN = re.compile(
     rf"(?=[\x00-\x1f\x7f])(?:{CSI_PARTS}|{CSI}|{ESCAPE}|(\r\n|[^\x1b])|({UNFINISHED})|{ABORTED})".encode()
 )
 _FINAL, _CONTROL, _UNFINISHED = 4, 5, 6
+"""Groups of a token: the final byte of a control sequence; a control; an unfinished sequence."""
 _ENDS = (re.compile(CSI_END.encode()), re.compile(STRING_END.encode()))
+"""The end of a control sequence, and of a string."""
 _PARTIAL_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
 _C1 = re.compile("[\x80-\x9f]")
 _ALTERNATE_SCREEN = {"47", "1047", "1049"}
@@ -33,7 +35,7 @@ _TAB = 8
 class Line:
     """A finished line; or, if not `final`, a line as it was when the cursor returned to its start.
 
-    `end`: the position of the output just behind it.
+    `end`: the position of the output just after it.
     """
 
     __slots__ = ("cells", "end", "final")
@@ -73,6 +75,7 @@ class LineReader:
         self._columns = max(1, columns)
         self._cells = decode(start)
         self._at = len(self._cells) if column < 0 else column
+        """Column of the cursor, counted over all rows of the line."""
         self._pen = DEFAULT
         self._pending = b""
         self._pending_wrap = False
@@ -87,7 +90,7 @@ class LineReader:
         return Line(self._cells, self.position, final=False)
 
     def feed(self, data: bytes) -> Iterator[Line]:
-        """The lines that `data` finishes, and those that it returns to the start of."""
+        """Yield the lines that `data` finishes, and each line to whose start a CR returns, as it was."""
         if len(self._pending) >= LIMIT and not _ENDS[chr(self._pending[1]) in STRINGS].search(data):
             self.position += len(data)
             return  # more of what is ignored already, usually an image

@@ -18,7 +18,8 @@ Marks = tuple[Mark, ...]
 """A mark of a row: column and body (`A;cl=m`). A mark of a line: the same, with the cells before it."""
 
 _PARAMETER = re.compile(r"(?!cmdline|sesh=)[A-Za-z_]{1,16}=[!-:<-~]{0,32}\Z")
-"""Parameters that are kept, so many of each mark: not the command line, which is long, and nothing is drawn of it."""
+"""Parameters that are kept, at most _PARAMETERS of a mark. Not the command line: it is long, and nothing is drawn of
+it."""
 _CODE = re.compile(r"-?[0-9]{1,10}\Z")
 _PARAMETERS = 4
 _MOST = 32
@@ -30,7 +31,7 @@ _COMMAND = re.compile(r"\x1b\]133;([CD])([^\x1b]*)\x1b\\")
 
 
 def parsed(text: str) -> str:
-    """Return the body of a mark in the form that is kept, from all behind `133;`; "" if it is no mark."""
+    """Return the body of a mark in the form that is kept, from all after `133;`; "" if it is no mark."""
     letter, *parameters = text[:2048].split(";", 64)
     if letter == "D":
         return ";".join([letter, *filter(_CODE.match, parameters[:1])])
@@ -46,19 +47,19 @@ def with_mark(marks: Marks, column: int, body: str) -> Marks:
 
 
 def within_line(marks: Marks) -> Marks:
-    """The marks of a row that goes on with the line of the row above from now on: none stands before its first cell."""
+    """The marks of a row that goes on with the line of the row above from now on: none is before its first cell."""
     return tuple((max(column, 1), body) for column, body in marks if body[0] != "A")
 
 
 def write(encoder: Encoder, cells: Sequence[Cell], marks: Sequence[Mark], *, ends: bool = True) -> None:
-    """Write cells with marks in place. `ends`: they are the end of a line, and blanks lead to a mark behind them."""
+    """Write cells with marks in place. `ends`: they are the end of a line, and blanks lead to a mark after them."""
     start = 0
     if ends and marks and marks[-1][0] > len(cells):
         cells = [*cells, *[BLANK] * (marks[-1][0] - len(cells))]
     placed: dict[tuple[int, str], str] = {}
     for wanted, body in marks:
         column = min(wanted, len(cells))
-        column += 0 < column < len(cells) and not cells[column].data
+        column += 0 < column < len(cells) and not cells[column].data  # not between halves
         placed.pop((column, body[0]), None)
         placed[column, body[0]] = body
     for (column, _), body in placed.items():

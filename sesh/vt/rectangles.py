@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sesh.vt.row import Row
 
 Rectangle = tuple[int, int, int, int]
-"""First row, first column, and behind the last ones; from 0."""
+"""First row, first column, end row, end column, the ends exclusive; from 0."""
 
 
 class Rectangles(Editing):
@@ -70,8 +70,8 @@ class Rectangles(Editing):
         return (y, x, last, end) if y < last and x < end else None
 
     def _change_rectangle(self, rectangle: Rectangle | None, change: Callable[..., None], *arguments: Cell) -> None:
-        """Call `change(y, start, end, *arguments)` for each row of the rectangle. Rows that are one and the same before
-        are so afterwards."""
+        """Call `change(y, start, end, *arguments)` for each row of the rectangle, only once for a row that is in
+        several places."""
         if rectangle is None:
             return
         first, start, last, end = rectangle

@@ -1,4 +1,4 @@
-"""Rows at another size: logical lines wrapped anew, as in xterm.js; or rows cut and padded.
+"""Rows at another size: logical lines rewrapped, as in xterm.js; or rows cut and padded.
 
 A cursor on the last row stays near the bottom: lines come back from the scrollback while there is room, and rows that
 no longer fit go there. A cursor higher up keeps its distance from the top, and rows below it are dropped only where
@@ -42,7 +42,10 @@ def reflow(
     """Return the rows at another size, and the new positions of `points`: the cursor, which is never dropped, and
     others.
 
-    Lines come from the scrollback and go there.
+    The rows become logical lines, the first of them with its start, which the scrollback has. Empty lines below the
+    cursor go. Then lines come back from the scrollback if there is room and the cursor was on the last row. If
+    there are too many rows, blank ones at the end go first, then the oldest go to the scrollback, but never the
+    cursor's.
     """
     at_bottom = points[0][0] >= len(rows) - 1
     texts, places, marks = _unwrap(rows, points)
@@ -66,6 +69,7 @@ def reflow(
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
     positions = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
+    # Rows that go to the scrollback.
     gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
     left = gone
     new: list[Row] = []
@@ -87,7 +91,7 @@ def reflow(
 
 
 def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
-    """Return the logical lines, the positions of `points` in them or behind their ends, and their prompt marks."""
+    """Return the logical lines, the positions of `points` in them or after their ends, and their prompt marks."""
     texts: list[list[Cell]] = []
     places: list[Position] = [(0, 0)] * len(points)
     marks: list[list[Mark]] = []
@@ -108,7 +112,7 @@ def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], 
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return how many rows at the end, below the line with the cursor, are blank in any colour."""
+    """Return the number of rows at the end, below the line with the cursor, that are blank in any colour."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
         if any(cell.data != " " or cell.pen.erased is not cell.pen for cell in line.cells):
@@ -118,7 +122,7 @@ def _spare(lines: list[Wrapped], cursor: int) -> int:
 
 
 def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
-    """Return the positions on the screen of places in lines; behind the last cell of a full row, a wrap is pending."""
+    """Return the positions on the screen of places in lines; after the last cell of a full row, a wrap is pending."""
     firsts = [0, *accumulate(line.rows for line in lines)]
     positions = []
     for index, cell in places:

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class Row(list[Cell]):
     """A row of cells, always as long as the screen is wide.
 
-    Text is written, erased and scrolled off as `text`, one character for each column (see `graphemes.character`), with
-    `pens`, one for each of them where the row is `styled`; or one for each of the `parts` of the text, while there are
-    any. Cells are made from it where somebody reads them (`settle`; `Screen.buffer` does it), or changes them as cells
+    Text is written, erased and scrolled off as `text`, one character for each column (see `graphemes.character`). A
+    `styled` row has a pen in `pens` for each character; or, while `parts` is not empty, for each of these parts of the
+    text. Cells are made from it where somebody reads them (`settle`; `Screen.buffer` does it), or changes them as cells
     (`Screen.own_row`): then `text` is None.
 
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
     marks: the prompt marks in it (see `marks`).
-    shared: it stands in several places, and is never changed (see `uniform`); `line` is then its text, if known.
+    shared: it is in several places, and is never changed (see `uniform`); `line` is then its text, if known.
     Hints for speed: from `used` (or the end of `text`) on, all cells are `rest`, an ASCII one; `styled`: cells may have
     pens that are not the default; `wide`: there may be wide characters; `stale`: the cells are not those of `text`.
     """
@@ -49,7 +49,7 @@ class Row(list[Cell]):
         self.marks: Marks = ()
 
     def own(self) -> Row:
-        """A row with the same cells that may be changed."""
+        """Return a copy, which may be changed."""
         row = Row(0)
         row[:] = self
         row.wrapped, row.spacer, row.wide, row.styled = self.wrapped, self.spacer, self.wide, self.styled
@@ -73,7 +73,7 @@ class Row(list[Cell]):
             self.stale = False
 
     def as_text(self) -> bool:
-        """Have the row as text. Returns whether that is possible: there are only so many stand-ins."""
+        """Make text of the cells, if there is none. Return whether it can: there are only so many stand-ins."""
         if self.text is None:
             cells = self[: self.used]
             characters = [character(cell[0]) for cell in cells]
@@ -84,7 +84,7 @@ class Row(list[Cell]):
         return True
 
     def spread(self) -> None:
-        """Have a pen for each character."""
+        """Replace a pen for each part by one for each character."""
         if self.parts:
             self.pens = spread(self.pens, self.parts)
             self.parts = ()
@@ -158,7 +158,7 @@ class Row(list[Cell]):
         """Blank the cells from `start` up to `end` with `pen`, and what this leaves of wide characters at the edges."""
         if start >= end:
             return
-        if self.marks:
+        if self.marks:  # one at `start` stays: a shell marks the end of its prompt, then erases the rest (zsh)
             behind = end if end < len(self) else end + 1
             self.marks = tuple(mark for mark in self.marks if not start < mark[0] < behind)
         if self.wide:
@@ -167,7 +167,7 @@ class Row(list[Cell]):
         text = self.text
         if text is not None:
             if end >= len(self) or (space is self.rest and end >= len(text)):
-                if start > len(text) and space is not self.rest:
+                if start > len(text) and space is not self.rest:  # up to `start` the old `rest` stays
                     self.put(len(text), self.rest[0] * (start - len(text)), self.rest.pen)
                 elif start < len(text):
                     self.spread()
@@ -197,7 +197,8 @@ class Row(list[Cell]):
         self.styled = self.styled or pen is not DEFAULT
 
     def blank_halves_outside(self, start: int, end: int, pen: Pen) -> None:
-        """Before `start` up to `end` are overwritten: blank the other half of each wide character half in there."""
+        """Prepare for overwriting `start` up to `end`: a wide character across either edge loses one half; blank the
+        other."""
         if not self.wide:
             return
         if self.text is not None:
@@ -213,7 +214,7 @@ class Row(list[Cell]):
             self.styled = self.styled or pen is not DEFAULT
 
     def _put_blanks(self, x: int, count: int, pen: Pen) -> None:
-        self.wide = False  # both halves are known
+        self.wide = False  # so that `put` looks for no halves: they are known
         self.put(x, " " * count, pen)
         self.wide = True
 
@@ -231,7 +232,7 @@ class Row(list[Cell]):
                     self[edge - 1] = self[edge] = pen.space
 
     def insert_blanks(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Insert blanks at `x`; the cells up to `end` move right, and those that come there are lost."""
+        """Insert blanks at `x`; the cells up to `end` move right, and those moved past it are lost."""
         self.blank_across(pen, x, end - count, end)
         del self[end - count : end]
         self[x:x] = [pen.space] * count
@@ -353,7 +354,7 @@ class Row(list[Cell]):
 
 
 def spread(pens: list[Pen], parts: Sequence[str]) -> list[Pen]:
-    """The pens of parts of a text, for each character."""
+    """Return a pen for each character, from one for each part of a text."""
     return [pen for pen, part in zip(pens, parts, strict=True) for _ in part]
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sesh.vt.row import Row
 
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
-"""Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm)."""
+"""Modes that choose which mouse events are reported, one at a time; resetting any of them turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
-"""How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm)."""
+"""Modes that choose their encoding, one at a time; resetting one that is not set does nothing (xterm)."""
 OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
 """Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
 grapheme clusters, colour scheme and in-band size reports, win32 input."""
@@ -54,7 +54,7 @@ class SavedCursor(NamedTuple):
 
 
 class Stacks(NamedTuple):
-    """How much is pushed: kitty's keyboard flags on the main and on the alternate screen, and titles, by part (see
+    """Sizes of the stacks: kitty's keyboard flags on the main and on the alternate screen, and titles, by part (see
     `grammar.pop`)."""
 
     main_flags: int = 0
@@ -401,15 +401,14 @@ class Screen(Modes):
     # -- images -------------------------------------------------------------------------------------------
 
     def sixel(self, sequence: str, skipped: int) -> None:
-        """A sixel image: as many rows down as it covers. `skipped`: bands in its midst that are left out."""
+        """A sixel image: as many rows down as it covers. `skipped`: bands in its middle that are left out."""
         x = self.cursor.x
         self.index_times(self.images.sixel(sequence, skipped) - 1)
         self.cursor.x = min(x, self.cursor.x)
 
     @property
     def place(self) -> list[int]:
-        """Return the cursor's position with the number of lines scrolled off: it changes with everything that is
-        printed."""
+        """The cursor's position with the number of lines scrolled off: it changes with everything that is printed."""
         return [self.cursor.y, self.cursor.x, self.scrollback.scrolled]
 
     def graphics(self, body: str) -> None:
@@ -469,7 +468,7 @@ class Screen(Modes):
         self.set_continued(self.scrollback.settle(self.main_rows[0]))
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size: the main screen is wrapped anew, the alternate one is cut or padded. Clears the margins, as
+        """Change the size: the main screen is rewrapped, the alternate one is cut or padded. Clears the margins, as
         xterm.js does."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) == (self.lines, self.columns):

@@ -124,7 +124,10 @@ class Scrollback:
 
     def push(self, row: Row, continued: bool) -> bool:
         """Take a row in; `continued`: the next row goes on with its line. Returns whether the line is still open: if
-        not, the next row begins a line whatever it was."""
+        not, the next row begins a line whatever it was.
+
+        A last blank that may be a spacer is held back until the next row decides on it (`_settle_spacer`).
+        """
         if not self.max_lines:
             self.scrolled += not row.wrapped
             return False
@@ -169,7 +172,8 @@ class Scrollback:
         return still_open
 
     def _push_again(self, row: Row, count: int) -> int:
-        """Take in the row that came last up to `count` times more; return how often."""
+        """Take in the row that came last up to `count` times more, if its text is the same each time; return the number
+        of times."""
         if count <= 0:
             return 0
         if not row.wrapped:
@@ -182,14 +186,18 @@ class Scrollback:
         row.write(encoder)
         text = str(encoder)
         if encoder.pen is not self._pen or encoder.last != self._last:
-            return 0
-        count = min(count, (LINE_LIMIT - 1 - self._length) // len(text))
+            return 0  # the next one would not begin as this one did
+        count = min(count, (LINE_LIMIT - 1 - self._length) // len(text))  # `push` ends the line at its limit
         self._parts.append(text * count)
         self._length += len(text) * count
         return count
 
     def push_line(self, line: Wrapped, rows: int) -> None:
-        """Take in the first rows of a wrapped line, as `push` does one after the other."""
+        """Take in the first rows of a wrapped line, as `push` does one after the other.
+
+        Many rows are encoded at once, half as many while their text would reach LINE_LIMIT, so that the line ends at
+        the row at which `push` would end it.
+        """
         if not self.max_lines:
             self.scrolled += rows
             return
@@ -249,13 +257,14 @@ class Scrollback:
             self._settle_spacer(None)
             line = "".join(self._parts)
             if self._pen is DEFAULT and line.endswith(" "):
+                # Without the resets that only the blanks needed.
                 line = line.rstrip(" ").removesuffix("\x1b[m").removesuffix("\x1b]8;;\x1b\\")
             self._parts = None
             self._length = 0
             self._store(line.encode())
 
     def _count(self, lines: int) -> None:
-        """Count lines that come in, but none twice."""
+        """Count lines that come in, except those that a resize had taken back."""
         again = min(lines, self._taken_back)
         self._taken_back -= again
         self.scrolled += lines - again

@@ -65,7 +65,7 @@ class Printing(Rectangles):
         """ASCII in G0 to G3, G0 in use."""
         self.charsets: tuple[str, ...] = (ASCII,) * 4
         self.gl = 0
-        """Which of G0 to G3 is in use (GL)."""
+        """Number of the set in use (GL), 0 to 3."""
         self.single_shift = 0
         """The set for the next character alone, or 0."""
         self._update_translation()
@@ -94,7 +94,11 @@ class Printing(Rectangles):
     # -- text ---------------------------------------------------------------------------------------------
 
     def draw(self, data: str) -> None:
-        """Write printable characters at the cursor."""
+        """Write printable characters at the cursor.
+
+        Text that fits into the row is written here, without a further call, because this runs for each token. All
+        else goes to `_print`, which looks at one case after the other.
+        """
         if self.single_shift:
             table = TRANSLATIONS.get(self.charsets[self.single_shift])
             self.single_shift = 0
@@ -137,7 +141,11 @@ class Printing(Rectangles):
 
     def draw_pens(self, data: str, erasing: bool = False) -> None:
         """Write printable characters with SGRs among them, and ASCII designated as G0. `erasing`: the rest of the row
-        is erased right after it."""
+        is erased right after it.
+
+        Frames rewrite whole rows: such a row takes texts and pens over as they are, a pen for each part. So the parts
+        are split before it is known whether they can be written at once; if not, `_draw_parts` writes them one by one.
+        """
         if "\x1b(" in data:
             if self.charsets[0] == ASCII:
                 self.ever_changed.add("charsets")
@@ -308,7 +316,7 @@ class Printing(Rectangles):
         self._put(text[start:], columns)
 
     def _right_limit(self) -> int:
-        """Return the column at which printing stops: behind the right margin if the cursor is left of that, else the
+        """Return the column at which printing stops: after the right margin if the cursor is left of that, else the
         width."""
         right = self.right + 1
         if right == self.columns:
@@ -460,7 +468,7 @@ class Printing(Rectangles):
             return
         if new < old:
             # The column that becomes free is a default blank, whatever the pen, and nothing joins the grapheme any
-            # more: so a replay comes out the same whatever stands behind it, in insert mode too.
+            # more: so a replay comes out the same whatever comes after it, in insert mode too.
             row[x : x + 2] = [pen.cell(cluster), BLANK]
             self.cursor.x -= 1
             self.margin_wrap = None
@@ -485,9 +493,12 @@ class Printing(Rectangles):
     # -- runs of one grapheme -----------------------------------------------------------------------------
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again, but nothing after a control (xterm.js). It prints no more than the screen
-        holds; and no more than a row holds between left and right margins, or of a grapheme that is not simply put
-        beside itself (VTE prints no more than fits into the row in any case)."""
+        """REP: print the last grapheme again, but nothing after a control (xterm.js).
+
+        It prints no more than the screen has cells. Between left and right margins, or of a grapheme that is not simply
+        put beside itself, it prints no more than a row has columns (VTE prints no more than fits into the row in any
+        case).
+        """
         if not self.joinable:
             return
         grapheme = self.last_grapheme()[1]
@@ -511,7 +522,7 @@ class Printing(Rectangles):
                 return  # the last one takes all in, and is full
 
     def _print_run(self, grapheme: str, width: int, count: int) -> None:
-        """Print a grapheme that joins nothing `count` times. Rows that it fills are one and the same."""
+        """Print a grapheme that joins nothing `count` times. All rows that it fills are one shared row."""
         cursor, pen = self.cursor, self.pen
         char = character(grapheme)
         while count:
@@ -560,7 +571,7 @@ class Printing(Rectangles):
             self.scroll_rows(count - 1 - down, row)
 
     def _filled(self, old: Row, grapheme: str, width: int, wrapped: bool) -> Row:
-        """A row full of a grapheme; what stood in a last column without room for it stays, as in `_wrap_wide`."""
+        """A row full of a grapheme; a last column without room for it keeps its cell, as in `_wrap_wide`."""
         last = None
         if WIDTH[grapheme[0]] == 2:
             old.settle()

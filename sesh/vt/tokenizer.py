@@ -209,7 +209,7 @@ class Dispatcher:
         return self._escapes.get(sequence, self.nothing), ()
 
     def image(self, sequence: str, skipped: int = 0) -> None:
-        """Act on a string that may be an image. `skipped`: bands of sixel in its midst that are left out."""
+        """Act on a string that may be an image. `skipped`: bands of sixel in its middle that are left out."""
         if sequence[1] == "P":
             self.screen.sixel(sequence, skipped)
         elif sequence[2:3] == "G":
@@ -217,10 +217,11 @@ class Dispatcher:
 
 
 PIECE, SMALL, TOGETHER, TOUCHED = 4096, 64, 32, 20_000
-"""Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
-without a look at the clock, as long as they change no more cells than these."""
+"""PIECE: bytes that are tokenized at once; SMALL: of a piece that cannot be left between two tokens, or between left
+and right margins. TOGETHER: tokens that are acted on without a look at the clock, as long as they change no more than
+TOUCHED cells."""
 CACHE, LONGEST = 4096, 64
-"""Sequences whose calls are remembered, those up to a length."""
+"""Number of sequences whose calls are remembered, and the length from which on none are."""
 
 _TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
@@ -239,7 +240,8 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 """The tokens of usual frames: sequences that move the cursor or cost no more, SGRs, text in some pens, and a control or
-EL, all as one."""
+EL, all as one, because finding tokens takes a third of the time of a frame that has many. The clock is not looked at
+within a token: hence at most 8 moves and 16 pens."""
 _MOVES = re.compile(_MOVE)
 _LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
@@ -248,7 +250,7 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls within a sequence to its front, behind the ST of a string that its ESC ends."""
+    """Move the controls within a sequence to its front, after the ST of a string that its ESC ends."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
@@ -264,7 +266,7 @@ class Tokenizer:
         self.pending = ""
         """The start of an unfinished sequence, as text."""
         self.skipped = 0
-        """Bands of sixel in what came behind `pending` and was not kept."""
+        """Bands of sixel in what came after `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
         self._calls: dict[str, list[Call]] = {}
@@ -321,7 +323,11 @@ class Tokenizer:
         self.last_error = error
 
     def _feed(self, data: bytes, until: float | None) -> int:
-        """Act on a piece, or on a start of it once it is `until`; returns how many bytes that is."""
+        """Act on a piece, or on a start of it once it is `until`; returns how many bytes that is.
+
+        For speed, all tokens are found at once, as texts without positions. Only when time is over, `_taken` counts
+        their bytes, as UTF-8. It cannot if some were invalid, or if the controls within a sequence were moved.
+        """
         pending, state = self.pending, self.decoder.getstate()
         text = self.decoder.decode(data)
         if pending:
@@ -378,7 +384,10 @@ class Tokenizer:
         return len(acted) - len(start)
 
     def _run(self, tokens: Iterable[Sequence[str]]) -> str:
-        """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
+        """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized again.
+
+        All kinds of tokens stand in this one loop: a call for each token would cost more.
+        """
         screen = self.screen
         screen.touched = 0
         draw, draw_pens = screen.draw, screen.draw_pens
@@ -410,7 +419,7 @@ class Tokenizer:
             elif interrupted:
                 return str(interrupted)
             elif not text:
-                screen.joinable = False  # behind an aborted sequence too
+                screen.joinable = False  # after an aborted sequence too
             if screen.touched > TOUCHED:
                 break
         return ""

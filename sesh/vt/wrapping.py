@@ -26,7 +26,7 @@ class Wrapped:
 
     @property
     def rows(self) -> int:
-        """How many rows it takes."""
+        """Number of rows that it takes."""
         return len(self.starts)
 
     def end(self, row: int) -> int:
@@ -34,7 +34,7 @@ class Wrapped:
         return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.cells)
 
     def spacer(self, row: int) -> Cell | None:
-        """Return the cell that stands in the last column of a row because the next character did not fit there."""
+        """Return the cell in the last column of a row that is there because the next character did not fit there."""
         end = self.end(row)
         return (
             self.cells[end].pen.erased.space if row + 1 < self.rows and end - self.starts[row] < self.columns else None

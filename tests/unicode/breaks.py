@@ -1,4 +1,4 @@
-"""Writes sesh/vt/breaks.py, what grapheme clusters need to know of each character, from the files of Unicode.
+"""Writes sesh/vt/breaks.py, the properties of characters that make grapheme clusters, from the files of Unicode.
 
 python -m tests.unicode.breaks            from unicode.org
 python -m tests.unicode.breaks FOLDER     from a folder with the same files
@@ -32,7 +32,7 @@ _BREAKS = {
 _PICTOGRAPHS = {".": "g"}
 _CONJUNCTS = {("n", "Extend"): "e", ("n", "Linker"): "l", ("z", "Extend"): "z", (".", "Consonant"): "k"}
 
-_HEAD = '''"""What grapheme clusters need to know of each character. Made by `python -m tests.unicode.breaks`.
+_HEAD = '''"""The properties of characters that make grapheme clusters. Made by `python -m tests.unicode.breaks`.
 
 From STARTS[n] on, up to the next start, characters are of KINDS[n]:
 

@@ -96,12 +96,12 @@ def _colour(form: str) -> int | str:
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    """Where a `LineReader` goes on after the last lines have been read.
+    """Return the state from which a `LineReader` goes on after the last lines have been read.
 
-    `open`: the cursor is on the last line that holds anything, and then `column`, counted over all rows of that line
-    (-1: its end, as it began in the scrollback). `blank`: otherwise, the empty lines between the two. `columns`: the
-    width. `alternate`: whether the alternate screen shows. `unfinished`: bytes of a sequence or a character whose rest
-    is yet to come, as latin-1.
+    `open`: whether the cursor is on the last line that holds anything. `column`: its column, counted over all rows of
+    its line; -1, the end of that line, if it began in the scrollback. `blank`: the empty lines between the last line
+    that holds anything and the cursor's. `columns`: the width. `alternate`: whether the alternate screen shows.
+    `unfinished`: bytes of a sequence or a character whose rest is yet to come, as latin-1.
     """
     rows = emulator.screen.buffer
     row, column = emulator.cursor

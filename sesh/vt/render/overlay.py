@@ -8,7 +8,7 @@ _LAST_ROW = 9999
 REVERSE, DIM = b"7", b"2"
 _ASCII = b"\x1b(B\x0f"
 CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW
-"""Return the bytes that blank the last row; the saved cursor is lost."""
+"""Bytes that blank the last row; the saved cursor is lost."""
 
 
 def overlay(text: str, columns: int, *, modes: bool = False) -> bytes:

@@ -1,4 +1,4 @@
-"""A few cells of one row drawn over what a terminal shows, and taken back, so that nothing else on it changes.
+"""A few cells of one row drawn over what a terminal shows, and removed again, so that nothing else on it changes.
 
 For terminals that show exactly what the emulator holds.
 """
@@ -41,7 +41,7 @@ def redrawable(emulator: Emulator) -> bool:
 
 
 def drawn(screen: Screen, y: int, cells: dict[int, str], column: int, *, underlined: bool) -> bytes:
-    """Draw these graphemes of one column each in row `y`, and put the cursor into `column` of it.
+    """Return the bytes that draw these graphemes of one column each in row `y`, and put the cursor into `column` of it.
 
     A grapheme takes the pen of what stands before it, a blank that of the program.
     """
@@ -62,7 +62,8 @@ def drawn(screen: Screen, y: int, cells: dict[int, str], column: int, *, underli
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
-    """Draw the cells from column `start` up to `end` as they are, and set cursor and pen to those of the program."""
+    """Return the bytes that draw the cells from column `start` up to `end` as they are, and set cursor and pen to those
+    of the program."""
     out = Encoder(screen.pen)
     row = _row(screen, y)
     if start < end:

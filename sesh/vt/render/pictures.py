@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Piece = tuple[int, int, str]
 
 WIDTH, HEIGHT = 9, 18
-"""The size of a cell."""
+"""The size of a cell in pixels."""
 _FONT = "'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,'Noto Sans Mono CJK SC',monospace"
 _SIZE, _BASE = 15, 14
 _MARGIN = 9
@@ -75,7 +75,7 @@ def _css(value: str) -> str:
 
 
 def _pieces(run: Run) -> Iterator[Piece]:
-    """Return the pieces that are drawn as one, as (column, width, text): plain characters together, others alone."""
+    """Yield the pieces that are drawn as one, as (column, width, text): plain characters together, others alone."""
     column, start, held = run["column"], run["column"], ""
     for cluster, width in clusters(run["text"])[: run["width"]]:  # more than cells are from no terminal
         if width == 1 and cluster < "\u2000" and len(cluster) == 1:
@@ -243,6 +243,7 @@ _WEIGHTS = {"LIGHT": 1.2, "SINGLE": 1.2, "HEAVY": 2.6, "DOUBLE": 3.6}
 _DASHES = {"DOUBLE": 2, "TRIPLE": 3, "QUADRUPLE": 4}
 _QUADRANTS = {0x96: "3", 0x97: "4", 0x98: "1", 0x99: "134", 0x9A: "14", 0x9B: "123", 0x9C: "124", 0x9D: "2"}
 _QUADRANTS |= {0x9E: "23", 0x9F: "234"}
+"""Quadrants that are filled: 1 and 2 above, 3 and 4 below, from left to right."""
 
 
 def shape(character: str) -> str:

@@ -34,8 +34,9 @@ _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 
 
 def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:
-    """For a terminal of the emulator's size that attaches: the last `lines` logical lines of scrollback, the screen,
-    and everything that is set. Unfinished bytes come last, as they were received, but nothing of an image.
+    """Return the bytes for a terminal of the emulator's size that attaches: the last `lines` logical lines of
+    scrollback, the screen, and everything that is set. Unfinished bytes come last, as they were received, but nothing
+    of an image.
 
     `clear`: the terminal shows something else, which is scrolled away first.
     """
@@ -46,11 +47,11 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
 def repaint(
     emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None, pushed: Stacks = NOTHING_PUSHED
 ) -> bytes:
-    """For a terminal that shows the session already: the visible rows, drawn over what it shows.
+    """Return the bytes for a terminal that shows the session already: the visible rows, drawn over what it shows.
 
-    `lines`: as many of the last logical lines of scrollback come before them and scroll off. `was_alternate`: the
-    terminal missed output, and this is the screen that it is on; both screens are drawn then, and the stacks are made
-    anew: `pushed` is what they hold there. With None, it missed nothing and is on the right screen.
+    `lines`: as many of the last logical lines of scrollback come before them and scroll off. `was_alternate`: if the
+    terminal missed output, whether it is on the alternate screen; both screens are drawn then, and the stacks rebuilt
+    from `pushed`, what they hold there. None: it missed nothing and is on the right screen.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines > 0
@@ -105,8 +106,8 @@ def _restore(
 
 
 def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
-    """The scrollback and the rows of the main screen, from the top: there are as many rows as the screen has, so all
-    that comes before them scrolls off."""
+    """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
+    terminal, so all that comes before them scrolls off."""
     rows, scrollback = screen.main_rows, screen.scrollback
     continued = scrollback.open and rows[0].wrapped and count > 0
     texts = scrollback.last(count)
@@ -122,7 +123,9 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
             _write_over(out, text, screen.columns)
         else:
             out.parts.append(erase + closed(text))
-        wraps = 2 * len(text) > screen.columns
+        # A row that wrapping scrolls in takes the background, and one that shows something else keeps it: EL blanks
+        # what the text leaves of it. In a full row, EL would erase the last cell.
+        wraps = 2 * len(text) > screen.columns  # it may: no character takes more than two columns
         if wraps and (over or _BACKGROUND.search(text)) and not _fills_last_row(text, screen.columns):
             out.parts.append("\x1b[K")
         out.parts.append("\r\n")
@@ -139,7 +142,7 @@ def _fills_last_row(text: str, columns: int) -> bool:
 
 
 def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
-    """The rows of a screen from the cursor on; those that go on with a line are reached by wrapping.
+    """Draw the rows of a screen from the cursor on; those that go on with a line are reached by wrapping.
 
     `continued`: so is the first row. `erase`: the terminal's rows are not blank.
     """
@@ -159,7 +162,7 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
                 _erase_spacer(out, row[-1])
             continue
         if wrapped and not cells:
-            cells = row[:1]
+            cells = row[:1]  # only printing wraps
         write(out, cells, row.marks)
         if wrapped and len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
             out.set_pen(DEFAULT)
@@ -167,7 +170,7 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
 
 
 def _write_over(out: Encoder, text: str, columns: int) -> None:
-    """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is at rest then."""
+    """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is the default one then."""
     marks: list[Mark] = []
     line = Wrapped(decode(text, marks), columns, marks)
     for row in range(line.rows):
@@ -188,8 +191,8 @@ def _erase_spacer(out: Encoder, cell: Cell) -> None:
 
 
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
-    """Draw what the alternate screen keeps while the main screen shows, once a program has left anything there; with
-    `anyway`, draw that it keeps nothing."""
+    """Draw the alternate screen while the main screen shows, once a program has left rows, a saved cursor or keyboard
+    flags there; with `anyway`, draw it even if it is empty."""
     saved, rows = screen.hidden_saved, screen.alternate_rows
     flags = _flags(screen.hidden_kitty_stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.ever_changed)
     if saved == SavedCursor() and rows is None and not (flags or anyway):
@@ -227,7 +230,8 @@ def _before(row: Row, end: int) -> int:
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
-    """The cursor, a pending wrap, the grapheme that characters may join, charsets, insert mode and pen: at the end."""
+    """Restore at the end: the cursor, a pending wrap, the grapheme that characters may join, charsets, insert mode and
+    pen."""
     cursor = screen.cursor
     modes = _charsets(screen.charsets, screen.gl) + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
@@ -236,7 +240,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
         out.set_pen(screen.pen)
         out.sequence(modes)
         if screen.insert:
-            out.sequence(f"\x1b[{cursor.x - x}P")
+            out.sequence(f"\x1b[{cursor.x - x}P")  # DCH: printed again, the grapheme comes in beside itself
         out.parts.append(cluster)
         return
     if screen.pending_wrap:
@@ -296,7 +300,7 @@ def _title(icon: str, title: str) -> str:
 
 def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
     """Titles, directory and colours. `over`: the terminal may have older colours; `pushed`: its stack of titles, by
-    part, which is made anew."""
+    part, which is rebuilt."""
     out = []
     if over:
         if "palette" in screen.ever_changed:
