@@ -373,9 +373,9 @@ def dump_runs(runs: RunQueue, indexes: Indexes) -> RunsState:
     return {
         "secret": runs.secret,
         "prompted": runs.prompted,
-        "between": pack(runs.between),
-        "outer": list(runs.outer),
-        "part": pack(runs.marks.part),
+        "between": pack(runs.prompt),
+        "outer": list(runs.outer_tokens),
+        "part": pack(runs.mark_filter.part),
         "active": runs.active is not None,
         "runs": [_dump_run(run, indexes, runs.timers.remaining(("run", run.number))) for run in runs.every()],
     }
@@ -383,8 +383,8 @@ def dump_runs(runs: RunQueue, indexes: Indexes) -> RunsState:
 
 def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) -> None:
     """Gives a new queue the runs that `dump_runs` described."""
-    queue.prompted, queue.between = state["prompted"], unpack(state["between"])
-    queue.outer.extend(state["outer"])
+    queue.prompted, queue.prompt = state["prompted"], unpack(state["between"])
+    queue.outer_tokens.extend(state["outer"])
     runs = [_load_run(row, connections) for row in state["runs"]]
     queue.restore(state["secret"], unpack(state["part"]), runs, active=state["active"])
     for run, row in zip(runs, state["runs"], strict=True):
