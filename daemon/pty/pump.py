@@ -263,7 +263,7 @@ _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
 class TypedLine:
-    """How many characters somebody has typed since the last Enter, counted from the keys, which are not kept."""
+    """The number of characters typed since the last Enter, counted from the keys, which are not kept."""
 
     __slots__ = ("_foreground", "_pasting", "_raw", "length")
 

@@ -41,6 +41,7 @@ _KINDS = (
     "decxcpr", "kitty", "modkeys", "dsr?", "decrqm", "xtsmgraphics",
     "decrqm", "window", "decreqtparm", "decrqcra", "da1", "osc", "string", "bell",
 )  # fmt: skip
+"""The kinds by the number of the group that has matched."""
 _OSC, _STRING, _BELL = 19, 20, 21
 
 REPLAYED = b";sesh=replay"
@@ -119,8 +120,8 @@ class QueryScanner:
         """Goes on in the sequence that the last block left unfinished."""
         carry = self.carry
         if len(carry) < 2 or carry[1] not in _OPENERS:
-            return self._scan(carry + block, 0, len(carry))
-        if len(carry) > 2 and carry[-1] == _ESCAPE:
+            return self._scan(carry + block, 0, len(carry))  # a control sequence, or its first byte alone
+        if len(carry) > 2 and carry[-1] == _ESCAPE:  # a string: its terminator, or another sequence, has begun
             if block[0] != _BACKSLASH:
                 return self._scan(b"\x1b" + block, 0, 1)
             findings = _parse_string(carry[:-1], b"\x1b\\", 1)

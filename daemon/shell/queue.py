@@ -48,6 +48,7 @@ MARK_TIMEOUT = 0.2
 SETTLED = 0.1
 """Seconds within which a mark that a shell has written comes through the terminal."""
 MAX_PROMPT = 4 << 10
+"""Bytes of a prompt that are kept, the last ones."""
 JUST_NOW = 1.0
 """Seconds after a command's answer in which the end of the shell, with the same code, is the command's doing."""
 

@@ -27,7 +27,7 @@ WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """The states of a run, which waits: for its turn and the prompt; for the shell; for the command; for its code; no
 more."""
 _READLINE = b"\x1b[?2004h"
-"""What bash writes before its prompt."""
+"""The output of bash before its prompt."""
 MAX_OUTPUT = 32 << 20
 """Bytes of a command's output that are kept, the last ones."""
 _DUMPED = (
@@ -54,7 +54,7 @@ class Run:
     ) -> None:
         self.number, self.words = number, list(words)
         self.key = key
-        """The name by which a client that reconnects finds it."""
+        """The name by which a client that reconnects finds the run."""
         self.connection = connection
         self.request, self.wait = request, wait
         self.state = WAITING

@@ -83,7 +83,7 @@ def _descriptor_limit() -> int:
 
 
 def reset_signals() -> None:
-    """Undoes what the caller did to signals and umask. Those in `HELD` stay blocked until the loop is there."""
+    """Undoes the caller's changes to signals and umask. Signals in `HELD` stay blocked until the loop handles them."""
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)

@@ -29,7 +29,7 @@ _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 _ZYGOTE_FROM = 3
 """Number of sessions, with this one, from which on a zygote is worth its memory."""
 _GIVE_UP_TIMEOUT = 0.5
-"""Seconds that an interrupted creator waits for the daemon to say if the session is there."""
+"""Seconds that an interrupted creator waits for the daemon to say whether the session is there."""
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
@@ -191,7 +191,7 @@ def _started(connection: wire.Connection) -> str:
 
 
 def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
-    """The error for a new daemon that does not report: it tells if its program may run."""
+    """The error for a new daemon that does not report: it tells whether its program may run."""
     name = spec["name"]
     if connection.begun == 0:
         return Unknown(

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from sesh.daemon.server import Server
 
-ANSWERED = 0.05
+ANSWER_AFTER = 0.05
 """Seconds of turns after which the request is answered: an error before that is its answer."""
-STANDS = 5.0
+END_AFTER = 5.0
 """Seconds of turns after which the new sesh stays: a later error does not lead back."""
-HANGS = 8.0
+TURN_TIMEOUT = 8.0
 """Seconds that one turn may take: more than a turn ever waits."""
 
 
@@ -32,8 +32,10 @@ class _Hangs(Exception):
 
 
 def damning(error: BaseException) -> bool:
-    """Returns whether an error is the fault of the code. One that a peer or the machine causes is not: it occurs in any
-    version. EBADF is: the code has lost a descriptor."""
+    """Returns whether an error is the fault of the code: one of a peer or of the machine occurs in any version.
+
+    EBADF is such a fault: the code has lost a descriptor.
+    """
     return not isinstance(error, SeshError) and (not isinstance(error, OSError) or error.errno == errno.EBADF)
 
 
@@ -52,17 +54,17 @@ class Probation:
     def __init__(self, server: Server, answer: Callable[[], None], back: Callable[[str], None]) -> None:
         self._server, self._answer, self._back = server, answer, back
         self._error: BaseException | None = None
-        self._stands = False
+        self._over = False
 
     def run(self) -> None:
         """Returns when the probation is over, or the session has ended."""
         server, faults = self._server, self._server.session.faults
-        server.on_probation, faults.on_fault = True, self._fault
+        server.on_probation, faults.on_fault = True, self._on_fault
         try:
-            server.session.timers.set("probation", ANSWERED, self._answered)
-            signal.signal(signal.SIGALRM, self._hangs)
+            server.session.timers.set("probation", ANSWER_AFTER, self._send_answer)
+            signal.signal(signal.SIGALRM, self._on_alarm)
             self._step(server.begin)
-            while not (self._stands or server.over):
+            while not (self._over or server.over):
                 self._step(server.turn)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -71,7 +73,8 @@ class Probation:
             server.on_probation, faults.on_fault = False, None
 
     def _step(self, call: Callable[[], None]) -> None:
-        signal.setitimer(signal.ITIMER_REAL, HANGS, HANGS)  # repeated: a guard within the turn may catch the first
+        # The timer goes on: a guard within the turn may catch the first error of a turn that hangs.
+        signal.setitimer(signal.ITIMER_REAL, TURN_TIMEOUT, TURN_TIMEOUT)
         try:
             call()
         except BaseException as error:
@@ -79,18 +82,18 @@ class Probation:
         if self._error is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._back(reason(self._error))
-            self._stands = True  # there is no way back
+            self._over = True  # `_back` has returned: there is no way back
 
-    def _fault(self, error: BaseException) -> None:
+    def _on_fault(self, error: BaseException) -> None:
         if damning(error) and self._error is None:
             self._error = error
 
-    def _hangs(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         raise _Hangs("it hung")
 
-    def _answered(self) -> None:
+    def _send_answer(self) -> None:
         self._answer()
-        self._server.session.timers.set("probation", STANDS, self._stand)
+        self._server.session.timers.set("probation", END_AFTER, self._end)
 
-    def _stand(self) -> None:
-        self._stands = True
+    def _end(self) -> None:
+        self._over = True

@@ -37,7 +37,7 @@ POLL = 0.01
 TRIAL_TIMEOUT = 20.0
 """Seconds that the trial may take."""
 PASSED = b"sesh can take over"
-"""What the trial prints when the new version can load the state."""
+"""The output of a trial that has passed."""
 
 # Programs for `python -c`, as text: each chooses the sesh that it imports, and this one's files may be gone by then.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt, trial; {call}"
@@ -197,7 +197,7 @@ def _dump(server: Server, asker: Connection | None, number: int) -> State:
 
 def _exec_python(python: str, program: list[str | bytes], descriptors: list[int]) -> None:
     """Executes a Python program, given with its arguments, which inherits these descriptors. Raises OSError."""
-    signal.setitimer(signal.ITIMER_REAL, 0)  # of the probation, which this image may still be on
+    signal.setitimer(signal.ITIMER_REAL, 0)  # of a probation that this sesh is still on
     try:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)

@@ -51,12 +51,12 @@ _REPLY_BYTES = ("_begun",)
 
 
 def pack(data: bytes) -> str:
-    """Bytes as JSON can hold them."""
+    """Bytes as a text for JSON."""
     return b2a_base64(data, newline=False).decode("ascii")
 
 
 def unpack(text: str) -> bytes:
-    """The bytes that `pack` has made text of."""
+    """The bytes of a text that `pack` has made."""
     return a2b_base64(text)
 
 
