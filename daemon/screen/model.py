@@ -33,8 +33,7 @@ OVERDUE, LIGHT = 0.1, 1 << 20
 UNLOADED_LAG = 64 << 10
 """Bytes for which the emulator is not loaded: a small session at which nobody looks stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
-"""Bytes of plain lines for which it is not loaded: it takes them in at once when somebody looks (see
-`vt.fast_path`)."""
+"""Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 PACK_GAIN = 128 << 10

@@ -85,7 +85,7 @@ class RunQueue:
         return [*([self.active] if self.active is not None else []), *self.waiting]
 
     def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
-        """Goes on with runs of an earlier process; `active`: whether the first of them is under way."""
+        """Goes on with runs of an earlier process; `active`: True if the first of them is under way."""
         self.secret = secret
         self.mark_filter.restore(secret, part)
         if part:
@@ -109,8 +109,7 @@ class RunQueue:
         key: str = "",
         follows: int | None = None,
     ) -> None:
-        """Queues a command, or finds it again for a client that comes back, by its `key`. Raises Busy if too many
-        wait."""
+        """Queues a command, or finds that of a client that comes back, by its `key`. Raises Busy if too many wait."""
         if self.history.answer_again(key, connection, request, follows or 0):
             return
         run = next((run for run in self.every() if key and run.key == key), None)
@@ -232,7 +231,7 @@ class RunQueue:
         return b""
 
     def _command_begun(self, run: Run) -> None:
-        """The command runs, even if it was to be withdrawn."""
+        """Mark C: the command runs, even if it was to be withdrawn."""
         run.start_output()
         if run.wrapper is not None and run.wrapper.kind != shells.FISH:
             run.wrapper.remove()  # fish has yet to read them
@@ -241,6 +240,7 @@ class RunQueue:
             self._time_out(run)
 
     def _command_ended(self, run: Run, code: str) -> None:
+        """Mark E: the command has ended, or was never read."""
         if run.withdrawn is not None:
             self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
         else:
@@ -332,7 +332,7 @@ class RunQueue:
         self._pump.type("run", wrapper.line)
 
     def _shell_begun(self, run: Run) -> bytes:
-        """The shell has begun with the line. Returns what clients see of it: the command as if typed."""
+        """Mark B: the shell has begun with the line. Returns what clients see of it: the command as if typed."""
         pty, shell = self._pump.pty, run.shell
         run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
         run.output.output_at = run.began_at
@@ -356,7 +356,7 @@ class RunQueue:
         """Checks the foreground: the longer the command runs, the less often, but every 0.5 s at least.
 
         Live output is sent while the shell is away from its prompt. If it is back and silent, mark E is missing
-        (`_returned`).
+        (`_shell_returned`).
         """
         pump, pty, now = self._pump, self._pump.pty, time.monotonic()
         self.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.step)
@@ -366,13 +366,13 @@ class RunQueue:
         shell = shells.foreground(pty)
         if shell is not None and shell.ready:
             if not loud and not pump.take() and run.state == RUNNING:  # the output that it takes may end with mark E
-                self._returned(run, run.shell, shell)
+                self._shell_returned(run, run.shell, shell)
                 return
         elif run.live is not None:
             run.live.send(pty)
         run.nested_at = 0.0
 
-    def _returned(self, run: Run, began: Shell, shell: Shell) -> None:
+    def _shell_returned(self, run: Run, began: Shell, shell: Shell) -> None:
         """A shell is at its prompt and silent, without mark E from the shell that began the command."""
         same = shell.pid == began.pid
         if same and shell.kind == began.kind and shell.kind in (shells.ZSH, shells.FISH):

@@ -95,8 +95,7 @@ class _Reload:
         self._server.session.timers.set("reload", POLL, guarded)
 
     def _between_runs(self, step: Callable[[], None]) -> None:
-        """Calls `step` once no shell is about to begin a command of `--run`. Raises Busy if one still is at the
-        deadline."""
+        """Calls `step` once no shell is about to begin a command of `--run`. Raises Busy if one is at the deadline."""
         runs = self._server.session.runs
         if runs is None or not runs.holding:
             step()
@@ -106,7 +105,7 @@ class _Reload:
             self._call_soon(lambda: self._between_runs(step))
 
     def _start_trial(self) -> None:
-        state = self._dump()
+        state = self._handover()
         to_close: list[int] = []
         try:
             to_close.append(_write_memory(state))
@@ -164,7 +163,8 @@ class _Reload:
         if ending.killed or (ending.done and not self._server.named):
             raise self._busy("is ending")
 
-    def _dump(self) -> State:
+    def _handover(self) -> State:
+        """The state for the new sesh, with the way back to this one."""
         self._server.session.faults.guard(self._server.requests.flush, "a late answer")
         state = _dump(self._server, self._connection, self._number)
         return {**state, "back": {"python": sys.executable, "path": [folder for folder in sys.path if folder]}}
@@ -174,7 +174,7 @@ class _Reload:
         self._check_not_ending()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            state = self._dump()
+            state = self._handover()
             memory = _write_memory(state)
             back = _PROGRAM.format(path=state["back"]["path"], call=_GO_BACK.format(memory=memory))
             program = _TAKE_OVER.format(path=self._path, memory=memory, python=sys.executable, back=back)

@@ -49,17 +49,17 @@ def run(state: State, load_reload: Callable[[], Reload]) -> str:
             _serve(state, load_reload, listener, report_end)
         os.close(report_end)
         listener.close()
-        problem = _use(listener.name, state, deadline)
+        client_error = _use(listener.name, state, deadline)
         # The error that the copy reports says more than what its client saw of it: it gets a moment for its report.
-        patience = 0.2 if problem else max(0.0, deadline - time.monotonic())
+        patience = 0.2 if client_error else max(0.0, deadline - time.monotonic())
         ended, _, _ = select.select([report], [], [], patience)
         if not ended:
             os.kill(child, signal.SIGKILL)
-        failure = os.read(report, 4096).decode("utf-8", "replace")
+        copy_error = os.read(report, 4096).decode("utf-8", "replace")
         _, status = os.waitpid(child, 0)
         if not status:
-            return problem
-        return failure or problem or ("it died" if ended else "it did not end")
+            return client_error
+        return copy_error or client_error or ("it died" if ended else "it did not end")
 
 
 # -- the copy
