@@ -75,16 +75,16 @@ def call_of(thread: str) -> list[int]:
 
 def foreground(group: int, leader: int, device: int) -> Foreground:
     """The process group in the foreground of the terminal `device` (as in `tty_nr`), in the session of `leader`."""
-    look = Foreground()
-    look.told = calls() is not None
+    summary = Foreground()
+    summary.told = calls() is not None
     for pid, fields in _members(group, leader):
-        look.members.append(pid)
-        look.ticks += sum(map(int, fields[11:15]))
+        summary.members.append(pid)
+        summary.ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
         try:
-            look.reads = _waits_for_a_key(pid, device, look) or look.reads
+            summary.reads = _waits_for_a_key(pid, device, summary) or summary.reads
         except OSError:
-            look.told = look.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
-    return look
+            summary.told = summary.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
+    return summary
 
 
 def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
@@ -123,14 +123,14 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _waits_for_a_key(pid: int, device: int, look: Foreground) -> bool:
+def _waits_for_a_key(pid: int, device: int, summary: Foreground) -> bool:
     """Returns whether a thread of a process waits for the terminal, and none for anything else outside the process."""
     reads = others = False
     descriptors = _Descriptors(pid, device)
     for thread in _threads(pid):
         fields = platform.stat_of(f"{pid}/task/{thread}")
         if fields and fields[0] in "RD":
-            look.runs = others = True
+            summary.runs = others = True
             continue
         numbers, timeout = _awaited(pid, call_of(f"/proc/{pid}/task/{thread}"))
         kinds = {descriptors.kind(number) for number in numbers}

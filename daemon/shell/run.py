@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from sesh.schema import RunFacts
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
-"""The states of a run, which waits: for its turn and the prompt; for the shell; for the command; for its code; no
-more."""
+"""The states of a run, which waits for: its turn and the prompt; the shell; the command's end; its code; nothing."""
 _READLINE = b"\x1b[?2004h"
 """The output of bash before its prompt."""
 MAX_OUTPUT = 32 << 20

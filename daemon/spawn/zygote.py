@@ -178,10 +178,10 @@ class Zygote:
             for end in ends:
                 os.close(end)
             return
-        lifetime, held = ends
+        lifetime, daemon_end = ends
         if child == 0:
-            run_from_zygote(opened.fileno(), held)
-        os.close(held)  # only the daemon holds it now, so the other end closes when it ends
+            run_from_zygote(opened.fileno(), daemon_end)
+        os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
         os.waitpid(child, 0)
         self._lifetimes.append(lifetime)
         self._poll.register(lifetime, select.POLLIN)

@@ -88,7 +88,10 @@ class RunState(TypedDict):
 
 
 class RunsState(TypedDict):
-    """The commands of `--run`: those that wait, and before them the one under way if `active` is true."""
+    """The commands of `--run`: those that wait, and before them the one under way if `active` is true.
+
+    `between`: the prompt behind the last command. `outer`: the outer tokens. `part`: the beginning of a mark.
+    """
 
     secret: str
     prompted: bool
