@@ -184,7 +184,7 @@ class CommandMarks:
             return  # nothing begins or ends now
         if letter == b"C":
             self._begin(body, position)
-        elif letter == b"D" and self._begun is not None:
+        elif letter == b"D":
             self._end(body, position)
 
     def _begin(self, body: bytes, position: int) -> None:
