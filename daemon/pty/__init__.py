@@ -1,1 +1,1 @@
-"""The program and its pty: bytes both ways, queries and replies."""
+"""The program and its pty: bytes in both directions, queries and replies."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Terminal(Protocol):
-        """What is read from the emulator; `cursor` (row, column), `margins` (top, bottom, left, right) count from 0."""
+        """The emulator, as answers read it. `cursor` (row, column) and `margins` (top, bottom, left, right) count from
+        0."""
 
         @property
         def columns(self) -> int: ...
@@ -70,7 +71,7 @@ _ANSI = (
 
 
 def needs_terminal(kind: str) -> bool:
-    """Whether `answer` reads the emulator for a query of this kind; for the others pass None."""
+    """Returns whether `answer` reads the emulator for a query of this kind; for the others pass None."""
     return kind in _FROM_TERMINAL
 
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from sesh.vt.packed import Packed
 
 RETAINED = 256 << 10
-"""Bytes kept although every reader has passed them: for `--print` and for clients that come back."""
+"""Bytes that stay although every reader has passed them: for `--print` and for clients that come back."""
 _JOINED = 4 << 10
-"""Small blocks are joined up to this size."""
+"""Bytes up to which small blocks are joined."""
 
 
 class OutputLog:
@@ -21,11 +21,11 @@ class OutputLog:
     def __init__(self, base: int = 0) -> None:
         self.base = self.head = base
         self.appended_at = 0.0
-        """When something was last added (monotonic)."""
+        """Time of the last append (monotonic)."""
         self._blocks: list[bytes | Packed] = []
         self._starts: list[int] = []
         self._unpacked: tuple[Packed, bytes] | None = None
-        """The piece that was unpacked last: a reader usually goes on in it."""
+        """The piece that was unpacked last, and its bytes: a reader usually goes on in it."""
 
     def restore(self, base: int, data: bytes) -> None:
         """Starts over with `data` at position `base`."""
@@ -36,7 +36,7 @@ class OutputLog:
             self.append(data)
 
     def append(self, block: bytes) -> None:
-        """Adds what the program has written."""
+        """Adds output of the program."""
         # Echoed keys come one by one: a block for each would cost many times its byte.
         last = self._blocks[-1] if self._blocks else b""
         if 0 < len(last) <= _JOINED - len(block) and isinstance(last, bytes):
@@ -78,7 +78,7 @@ class OutputLog:
         return b"".join(self.read(start, (self.head if end is None else end) - start))
 
     def pack(self) -> None:
-        """Compresses all that is held, in pieces; `read` unpacks the pieces that it needs."""
+        """Compresses the whole log, in pieces; `read` unpacks the pieces that it needs."""
         from sesh.vt.packed import PIECE, Packed
 
         pieces: list[bytearray | Packed] = []
@@ -95,10 +95,10 @@ class OutputLog:
         self._unpacked = None
 
     def trim(self, needed: int) -> None:
-        """Forgets the whole blocks before `needed`, but keeps the last `RETAINED` bytes."""
-        keep = min(needed, self.head - RETAINED)
-        gone = bisect_right(self._starts, keep) - 1
-        if gone > 0:
-            del self._blocks[:gone]
-            del self._starts[:gone]
+        """Drops the whole blocks before `needed`, but keeps the last `RETAINED` bytes."""
+        first = min(needed, self.head - RETAINED)
+        count = bisect_right(self._starts, first) - 1
+        if count > 0:
+            del self._blocks[:count]
+            del self._starts[:count]
             self.base = self._starts[0]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
     class PtyState(TypedDict):
-        """What a process that has these descriptors needs to go on with a pty."""
+        """The pty of a daemon for the next process that has its descriptors."""
 
         descriptor: int
         slave: int
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 _READ = 1 << 14
 _FULL = 2048
-"""A shorter read has left nothing behind: the kernel hands a pty's output over in pieces of some 4 KB."""
+"""Bytes of a read below which nothing is left: the kernel hands a pty's output over in pieces of some 4 KB."""
 TURN = 1 << 16
 """Bytes read from the pty in one turn of the loop."""
 _OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
-"""Places in what `tcgetattr` returns."""
+"""Indexes into the list that `tcgetattr` returns."""
 
 
 class Pty:
@@ -44,11 +44,12 @@ class Pty:
     def __init__(self, state: PtyState) -> None:
         self.status: int | None = None
         self.usage: struct_rusage | None = None
+        """The wait status and the resource usage of the program, once it has ended."""
         self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
         self.path, self.device = state["path"], state["device"]
 
     def dump(self) -> PtyState:
-        """What a process that has these descriptors needs to go on with the pty."""
+        """The pty as plain data for a process that has its descriptors."""
         return {
             "descriptor": self.descriptor,
             "slave": self._slave,
@@ -70,9 +71,8 @@ class Pty:
     ) -> Pty:
         """Starts `program` with argv `words` on a new pty of `size` (columns, rows, width, height in pixels).
 
-        `stdin`: a descriptor that it reads from instead of the pty, -1 for none.
-
-        Raises CannotStart (127, or 126 if the file is there and cannot be executed) and Refused for the directory.
+        `stdin`: a descriptor to read from instead of the pty, -1 for none. Raises CannotStart (127, or 126 if the file
+        is there and cannot be executed) and Refused for the directory.
         """
         process_class = load_ptyprocess()
 
@@ -97,14 +97,14 @@ class Pty:
 
         try:
             process = process_class.spawn(
-                [program], preexec_fn=become, dimensions=(size[1], size[0]), pass_fds=(stdin,) * (stdin >= 0)
+                [program], preexec_fn=become, dimensions=(size[1], size[0]), pass_fds=(stdin,) if stdin >= 0 else ()
             )
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
-            if error.errno != 0:  # that of `become`, as ptyprocess passes it on
-                raise _no_terminal(error) from error
-            raise _spawn_error(error, words[0], program, directory) from error
+            if error.errno == 0:  # an error of `become`, as ptyprocess passes it on
+                raise _spawn_error(error, words[0], program, directory) from error
+            raise _no_terminal(error) from error
         descriptor = os.dup(process.fd)
         process.closed = True  # it would end the program when it is collected
         process.fileobj.close()
@@ -114,9 +114,9 @@ class Pty:
         return pty
 
     def read(self, most: int = TURN) -> tuple[list[bytes], bool]:
-        """What the program has written, in blocks, and whether the terminal is still open on its side.
+        """Reads blocks of output. Returns them, and whether the terminal is still open on the program's side.
 
-        At most about `most` bytes: the last block may end behind them.
+        Stops after about `most` bytes: the last block may end behind them.
         """
         blocks: list[bytes] = []
         taken = 0
@@ -134,14 +134,15 @@ class Pty:
         return blocks, True
 
     def write(self, data: bytes | memoryview) -> int:
-        """Writes as much as the program takes now: the number of bytes. Raises OSError if its terminal is gone."""
+        """Writes as much as the program takes now; returns the number of bytes. Raises OSError if its terminal is
+        gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
 
     def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        """Sets the size of the program's window; the kernel sends SIGWINCH only if it changes."""
+        """Sets the size of the terminal; the kernel sends SIGWINCH only if it changes."""
         packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
         try:
             ioctl(self.descriptor, termios.TIOCSWINSZ, packed)
@@ -159,11 +160,11 @@ class Pty:
             return 0
 
     def raw(self) -> bool:
-        """Whether the terminal passes every key on at once, as for an editor of lines or files."""
+        """Returns whether the terminal passes every key on at once, as for an editor of lines or files."""
         return not self._modes(_LOCAL_FLAGS, termios.ICANON) & termios.ICANON
 
     def echoes(self) -> bool:
-        """Whether the terminal shows what is typed."""
+        """Returns whether the terminal shows what is typed."""
         return bool(self._modes(_LOCAL_FLAGS) & termios.ECHO)
 
     def flags(self) -> int:
@@ -172,18 +173,18 @@ class Pty:
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def translates(self) -> bool:
-        """Whether the terminal writes `\\r\\n` for each `\\n` of a program."""
+        """Returns whether the terminal writes `\\r\\n` for each `\\n` of a program."""
         needed = termios.OPOST | termios.ONLCR
         return self._modes(_OUTPUT_FLAGS, needed) & needed == needed
 
-    def _modes(self, which: int, gone: int = 0) -> int:
-        """The flags of one kind, `gone` if the terminal is gone: closed here, or on the program's side."""
+    def _modes(self, index: int, default: int = 0) -> int:
+        """The flags at an index of `tcgetattr`; `default` if the terminal is closed here, or on the program's side."""
         if self.descriptor < 0:
-            return gone
+            return default
         try:
-            flags: int = termios.tcgetattr(self.descriptor)[which]
+            flags: int = termios.tcgetattr(self.descriptor)[index]
         except (OSError, termios.error):
-            return gone
+            return default
         return flags
 
     def signal_foreground(self, number: int) -> None:
@@ -202,7 +203,7 @@ class Pty:
             _signal_group(group, number)
 
     def reap(self) -> bool:
-        """Whether the program has ended; `status` and `usage` are set from then on."""
+        """Reaps the program if it has ended, and returns whether it has; `status` and `usage` are set from then on."""
         if self.status is None:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
@@ -215,7 +216,7 @@ class Pty:
     def close(self) -> None:
         """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
         descriptor, slave = self.descriptor, self._slave
-        self.descriptor = self._slave = -1  # even if closing reports an error, the kernel has closed it
+        self.descriptor = self._slave = -1  # the kernel closes them even if it reports an error
         try:
             if descriptor >= 0:
                 os.close(descriptor)
@@ -225,10 +226,10 @@ class Pty:
 
 
 def load_ptyprocess() -> Any:
-    """The class of ptyprocess, loaded without the modules that take most of its load time and that spawning never uses.
+    """Loads the class of ptyprocess, without the modules that take most of its load time and are never used here.
 
-    It would load shutil, and the compressors with it, to look for programs (it is given a path here), and all the
-    enums of signal for four numbers.
+    These are shutil with the compressors, which look for programs (it is given a path here), and the enums of signal,
+    of which it uses four numbers.
     """
     stand_ins = {"shutil": None, "signal": signal}
     absent = [name for name in stand_ins if name not in sys.modules]
@@ -273,7 +274,7 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def _no_terminal(error: OSError) -> Refused:
-    """The error for a pty or a process that could not be made. ptyprocess hides which: it shows with another pty."""
+    """The error for a pty or a process that could not be created: ptyprocess hides which, but another pty tells."""
     try:
         for descriptor in os.openpty():
             os.close(descriptor)
@@ -288,7 +289,7 @@ def _no_terminal(error: OSError) -> Refused:
 
 
 def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exception:
-    """The error that `become` reported through ptyprocess, which passes only its text on."""
+    """The error that `become` reported through ptyprocess, which passes on its text only."""
     code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
     number = int(code) if code.isdecimal() else EACCES
     if step == "chdir":

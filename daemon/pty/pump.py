@@ -1,7 +1,7 @@
 """Moves the program's bytes: output from its pty into the log, input from clients and requests into its pty.
 
-Beside the pump stand the parts that input passes: the queue of what the program has not taken yet, the line that
-somebody is typing, and the pipe that is a job's standard input.
+Beside the pump stand the parts that input passes: the queue of units that the program has not taken yet, the line that
+a person is typing, and the pipe that is a job's standard input.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LIMIT = 4 << 20
 MAX_ANSWERS = 4 << 10
 """Bytes of automatic answers that may wait for the program; further ones are dropped, as a terminal does."""
 OWN_WRITERS = frozenset(("answers", "run"))
-"""Writers of the daemon itself: what they type is not a line that a person would continue."""
+"""Writers of the daemon itself: their bytes are not part of a line that a person types."""
 REOPEN_AFTER = 1.0
 """Seconds after which a terminal that could not be read is read again, while the program runs."""
 CHECKPOINT_AFTER = 1.0
@@ -53,10 +53,10 @@ CHECKPOINT_AFTER = 1.0
 
 
 class Pump:
-    """The program's two directions, and when something last passed.
+    """The program's two directions, and the times of their last bytes.
 
-    `passing` returns what anybody may see of a block. `deliver` sends the block that was added to the log to its
-    readers, and returns whether all of them have it. `stirred` is called if the program has written, or a unit was
+    `passing` returns the part of a block that clients may see. `deliver` sends the block that was added to the log to
+    its readers, and returns whether all of them have it. `stirred` is called when the program has written or a unit was
     typed. `found` is called with each finding of the query scanner and the position behind it. `checkpoint` is called
     some time after output came.
     """
@@ -79,21 +79,21 @@ class Pump:
         self.scanner = QueryScanner()
         self.input = InputQueue()
         self.typed_line: TypedLine | None = None
-        """The line that somebody has begun to type; made with the first key."""
+        """The line that somebody has begun to type; created with the first key."""
         self.stdin: StdinPipe | None = None
         """The standard input of a job that is fed."""
         self.running = True
-        """Whether the program has not ended."""
+        """True until the program has ended."""
         self.open = pty is not None
-        """Whether the terminal is still open on the program's side."""
+        """True if the terminal is still open on the program's side."""
         self.delivered = False
-        """Whether all readers have what was read last, and nothing else is to be done about it."""
+        """True if all readers have the last block, and nothing else is to be done about it."""
         self.last_activity = time.time()
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
 
     def take(self, most: int = TURN) -> bool:
-        """Reads about `most` bytes that the program has written, and passes them on; False if nothing came."""
+        """Reads about `most` bytes of the program's output and passes them on; returns False if there were none."""
         self.delivered = False
         if self.pty is None or not self.open:
             return False
@@ -124,13 +124,13 @@ class Pump:
         self.open = self.running
 
     def show(self, data: bytes) -> None:
-        """Adds output that was held back, and passes it on."""
+        """Adds output that was held back to the log, and passes it on."""
         if data:
             self.log.append(data)
             self._deliver(b"")
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Types a unit of bytes; `done` as for `InputQueue.add`."""
+        """Types a unit of bytes; `done`: see `InputQueue.add`."""
         self._stirred()
         taken = self.write_now(data) if writer in OWN_WRITERS else self.enter(data)
         if taken < len(data) or self.input.size:
@@ -140,14 +140,14 @@ class Pump:
             done(True)
 
     def enter(self, data: bytes) -> int:
-        """Types keys as far as the program takes them at once: the number of bytes. The rest is for `input`."""
+        """Types keys as far as the program takes them at once; returns the number of bytes. The rest is for `input`."""
         if self.typed_line is None:
             self.typed_line = TypedLine()
         self.typed_line.add(data, self.pty)
         return self.write_now(data)
 
     def write_now(self, data: bytes) -> int:
-        """Writes as much as the program takes: the number of bytes, none if others wait."""
+        """Writes as much as the program takes, and returns the number of bytes: 0 while other input waits."""
         if self.input.size or self.pty is None or not data:
             return 0
         try:
@@ -156,7 +156,7 @@ class Pump:
             return 0  # its terminal is gone: `drain` finds that too
 
     def drain(self) -> None:
-        """Writes what waits, as far as the program takes it."""
+        """Writes waiting input as far as the program takes it."""
         if self.pty is None or self.pty.descriptor < 0:
             self.input.clear()
             return
@@ -167,11 +167,11 @@ class Pump:
 
     @property
     def line_begun(self) -> bool:
-        """Whether a line stands at the prompt that nobody has entered."""
+        """True if there is a line at the prompt that nobody has entered."""
         return self.typed_line is not None and self.pty is not None and self.typed_line.unfinished(self.pty)
 
     def close(self) -> None:
-        """Gives the pty back after the program's end."""
+        """Closes the pty after the program's end."""
         self.open = self.running = False
         self.input.clear()
         if self.stdin is not None:
@@ -181,7 +181,7 @@ class Pump:
 
 
 class InputQueue:
-    """Units of bytes, each written without another writer's bytes in between; writers take turns unit by unit."""
+    """Units of bytes, each written without another writer's bytes in between. Writers take turns, one unit each."""
 
     def __init__(self) -> None:
         self._writers: OrderedDict[Hashable, deque[Unit]] = OrderedDict()
@@ -193,11 +193,11 @@ class InputQueue:
         return self._begun is not None or bool(self._writers)
 
     def waiting(self, writer: Hashable) -> int:
-        """Bytes of one writer that have not been written."""
+        """Bytes of one writer that have not been written yet."""
         return self._sizes.get(writer, 0)
 
     def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queues one unit; `done` is called once: with True if all of it was written, False if dropped."""
+        """Queues one unit; `done` is called once: with True if all of it was written, with False if it was dropped."""
         self._writers.setdefault(writer, deque()).append((writer, memoryview(data), done))
         self._sizes[writer] = self.waiting(writer) + len(data)
         self.size += len(data)
@@ -234,7 +234,7 @@ class InputQueue:
         return unit
 
     def units(self) -> list[Unit]:
-        """All that has not been written, in the order in which it would be."""
+        """The units that have not been written, in the order in which they would be."""
         units = [self._begun] if self._begun else []
         rows = [list(units) for units in self._writers.values()]
         for turn in range(max(map(len, rows), default=0)):
@@ -242,7 +242,7 @@ class InputQueue:
         return units
 
     def clear(self) -> None:
-        """Drops everything: the program's terminal is gone."""
+        """Drops all units: the program's terminal is gone."""
         dropped = self.units()
         self._writers.clear()
         self._sizes.clear()
@@ -254,7 +254,8 @@ class InputQueue:
 
 
 _LONGEST_LINE = 4096
-_ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
+"""Bytes typed at once that are counted, the last ones."""
+_LINE_ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
 _ERASES = frozenset(b"\x7f\x08")
 _RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
@@ -262,7 +263,7 @@ _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
 class TypedLine:
-    """How many characters somebody has typed since the last Enter, counted from the keys, which are not kept."""
+    """The number of characters typed since the last Enter, counted from the keys, which are not kept."""
 
     __slots__ = ("_foreground", "_pasting", "_raw", "length")
 
@@ -273,7 +274,7 @@ class TypedLine:
         self._foreground = 0
 
     def add(self, data: bytes, pty: Pty | None) -> None:
-        """Counts what was typed. What a program took that reads each key at once is not part of the next one's line."""
+        """Counts typed keys. Those that a raw program took are not part of the next program's line."""
         foreground = -1
         if self.length and self._raw and pty is not None:
             foreground = pty.foreground()
@@ -290,13 +291,13 @@ class TypedLine:
             self._raw = pty.raw()
 
     def unfinished(self, pty: Pty) -> bool:
-        """Whether a line stands there for the program in the foreground."""
+        """Returns whether the program in the foreground has got part of a line."""
         if not self.length or not self._raw:
             return self.length > 0
         return self._foreground == pty.foreground() and pty.raw()
 
     def _count(self, data: bytes) -> int:
-        """The length of the line behind `data`."""
+        """The length of the line after `data`."""
         length, index = self.length, 0
         while index < len(data):
             byte = data[index]
@@ -311,7 +312,7 @@ class TypedLine:
             index += 1
             if self._pasting:
                 length += 1
-            elif byte in _ENDS:
+            elif byte in _LINE_ENDS:
                 length = 0
             elif byte in _ERASES:
                 length = max(0, length - 1)
@@ -334,19 +335,20 @@ class StdinPipe:
         self._waiting = memoryview(b"")
         self._request = 0
         self._ends = False
+        """The bytes to be written, the number of the request that sent them, and True if they are the last."""
 
     @property
     def open(self) -> bool:
-        """Whether the job may still be fed."""
+        """True if the job may still be fed."""
         return self.descriptor >= 0
 
     @property
     def pending(self) -> bool:
-        """Whether something is to be written."""
+        """True if there are bytes, or an end, to be written."""
         return self.open and bool(self._waiting or self._ends)
 
     def dump(self) -> tuple[bytes, int, bool]:
-        """What waits to be written, the number of the request that it came with, and whether it is the end."""
+        """The bytes to be written, the number of the request that sent them, and True if they are the last."""
         return bytes(self._waiting), self._request, self._ends
 
     def restore(self, waiting: bytes, request: int, *, ends: bool) -> None:
@@ -363,7 +365,7 @@ class StdinPipe:
             self._answer()
 
     def write(self) -> bool:
-        """Writes what the pipe takes, and answers when all is written; whether the pipe is to be closed."""
+        """Writes what the pipe takes, and answers once all is written; returns whether the pipe is to be closed."""
         try:
             while self._waiting:
                 self._waiting = self._waiting[os.write(self.descriptor, self._waiting) :]
@@ -376,7 +378,7 @@ class StdinPipe:
         return self._ends
 
     def close(self) -> None:
-        """Lets the job see the end of its input."""
+        """Closes the pipe: the job sees the end of its input."""
         descriptor, self.descriptor = self.descriptor, -1
         self._waiting = memoryview(b"")
         self._answer()

@@ -41,6 +41,7 @@ _KINDS = (
     "decxcpr", "kitty", "modkeys", "dsr?", "decrqm", "xtsmgraphics",
     "decrqm", "window", "decreqtparm", "decrqcra", "da1", "osc", "string", "bell",
 )  # fmt: skip
+"""The kinds by the number of the group that has matched."""
 _OSC, _STRING, _BELL = 19, 20, 21
 
 REPLAYED = b";sesh=replay"
@@ -52,12 +53,12 @@ _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no kn
 
 
 class Finding:
-    """One thing found.
+    """A query, a notice or a mark in the output.
 
-    `body` of a query is what follows the introducer: of a control sequence all after `CSI`, of a string all up to its
-    terminator (a colour's body keeps the terminator, since its answer ends as the question did). `body` of a notice is
-    its text: the title, the notification, `D;0` of a mark, `1;50` of a progress. `end` is the
-    offset in the block behind the last byte. A string that asks for several colours gives one finding for each.
+    `body` of a query follows its introducer: of a control sequence all after `CSI`, of a string all up to its
+    terminator (a colour's body keeps the terminator, since its answer ends as the query did). `body` of a notice is its
+    text: the title, the notification, `D;0` of a mark, `1;50` of a progress. `end` is the offset in the block behind
+    the last byte. A string that queries several colours gives one finding for each.
     """
 
     __slots__ = ("body", "end", "kind")
@@ -75,7 +76,7 @@ class Finding:
 
 
 class _Patterns:
-    """The compiled expressions, made for the first block that needs them: the daemon's start does not load `re`."""
+    """The compiled expressions, created for the first block that needs them: the daemon's start does not load `re`."""
 
     __slots__ = ("audible", "osc_end", "silent", "string_end", "unfinished")
 
@@ -119,8 +120,8 @@ class QueryScanner:
         """Goes on in the sequence that the last block left unfinished."""
         carry = self.carry
         if len(carry) < 2 or carry[1] not in _OPENERS:
-            return self._scan(carry + block, 0, len(carry))
-        if len(carry) > 2 and carry[-1] == _ESCAPE:
+            return self._scan(carry + block, 0, len(carry))  # a control sequence, or its first byte alone
+        if len(carry) > 2 and carry[-1] == _ESCAPE:  # a string: its terminator, or another sequence, has begun
             if block[0] != _BACKSLASH:
                 return self._scan(b"\x1b" + block, 0, 1)
             findings = _parse_string(carry[:-1], b"\x1b\\", 1)
@@ -190,7 +191,7 @@ def _terminator(data: bytes, end: int) -> bytes | None:
 
 
 def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
-    """The findings of a whole string, which begins with its introducer and comes without its terminator."""
+    """The findings of a whole string: with its introducer, without its terminator."""
     opener, body = string[1:2], string[2:]
     if len(string) > LONGEST_STRING or opener in b"X^":
         return []
@@ -265,7 +266,7 @@ def _colour_queries(body: bytes) -> Iterator[bytes]:
 
 
 def _expects_graphics_reply(body: bytes) -> bool:
-    """Whether a terminal answers a kitty graphics command: a query, or an image with a number that is not quiet."""
+    """Returns whether a terminal answers a kitty graphics command: a query, or a numbered image that is not quiet."""
     if body[:1] != b"G":
         return False
     keys = dict(pair.partition(b"=")[::2] for pair in body[1:].partition(b";")[0][:1024].split(b","))

@@ -1,8 +1,8 @@
-"""What the processes in the foreground of a terminal sleep in: whether one waits for a key, as the kernel tells.
+"""The system calls that the foreground processes of a terminal sleep in: they tell whether one waits for a key.
 
 `/proc/PID/syscall` names the system call that a thread sleeps in and its arguments. A daemon may read that of its
-descendants (proc(5), and Yama's default), of a program that runs as another user it may not. Linux only: no other
-system says which descriptor a process reads.
+descendants (proc(5), and Yama's default), but not of a program that runs as another user. Linux only: no other system
+says which descriptor a process reads.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _CALLS["riscv64"] = _CALLS["loongarch64"] = _CALLS["aarch64"]
 others for several. 219 and 128 (restart_syscall) go on with one of poll, as after Ctrl-Z and fg."""
 
 MOST_PROCESSES, MOST_THREADS, MOST_DESCRIPTORS = 64, 64, 1024
-"""What is looked at: processes of the foreground, threads of each, descriptors that one call waits for."""
+"""Bounds of one look: processes of the foreground, threads of each, descriptors that one call waits for."""
 PATIENT = 3.5
-"""Seconds: who waits for less at a time goes on by itself, as a clock or a monitor does."""
+"""Seconds: a process that waits for less at a time goes on by itself, as a clock or a monitor does."""
 ENDLESS = float("inf")
 _IN = 0x0001 | 0x0040
 """POLLIN and POLLRDNORM: what asks for input (poll.h)."""
@@ -43,9 +43,9 @@ _OWN = ("anon_inode:[eventfd]", "anon_inode:[signalfd]")
 class Foreground:
     """The foreground process group of a terminal at one moment.
 
-    `reads`: one of its processes waits for nothing but a key. `runs`: one is on a processor, or waits for a disk.
-    `ticks`: the processor time that they have used. `members`: who they are. `told`: whether the kernel said what they
-    sleep in.
+    `reads`: True if one of its processes waits for nothing but a key. `runs`: True if one is on a processor, or waits
+    for a disk. `ticks`: the processor time that they have used, in clock ticks. `members`: their pids. `told`: True if
+    the kernel has said what they sleep in.
     """
 
     __slots__ = ("members", "reads", "runs", "ticks", "told")
@@ -74,22 +74,24 @@ def call_of(thread: str) -> list[int]:
 
 
 def foreground(group: int, leader: int, device: int) -> Foreground:
-    """Looks at the process group in the foreground of the terminal `device` (as in `tty_nr`), in `leader`'s session."""
-    look = Foreground()
-    look.told = calls() is not None
+    """The process group in the foreground of the terminal `device` (as in `tty_nr`), in the session of `leader`."""
+    summary = Foreground()
+    summary.told = calls() is not None
     for pid, fields in _members(group, leader):
-        look.members.append(pid)
-        look.ticks += sum(map(int, fields[11:15]))
+        summary.members.append(pid)
+        summary.ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
         try:
-            look.reads = _waits_for_a_key(pid, device, look) or look.reads
+            summary.reads = _waits_for_a_key(pid, device, summary) or summary.reads
         except OSError:
-            look.told = look.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
-    return look
+            summary.told = summary.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
+    return summary
 
 
 def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
-    """The processes of a group, with the fields of their `stat` from the state on; from parent to child, its leader's
-    first. That may have ended before the others, as the first command of a pipe does.
+    """The living processes of a group, each with the fields of its `stat` from the state on.
+
+    Goes from parent to child, from the group's leader on and then from the session's: the group's may have ended before
+    the others, as the first command of a pipe does.
     """
     due = [leader, group]
     seen: set[int] = set()
@@ -121,23 +123,23 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _waits_for_a_key(pid: int, device: int, look: Foreground) -> bool:
-    """Whether a thread of a process waits for the terminal, and none for anything that is not of its own making."""
+def _waits_for_a_key(pid: int, device: int, summary: Foreground) -> bool:
+    """Returns whether a thread of a process waits for the terminal, and none for anything else outside the process."""
     reads = others = False
     descriptors = _Descriptors(pid, device)
     for thread in _threads(pid):
         fields = platform.stat_of(f"{pid}/task/{thread}")
         if fields and fields[0] in "RD":
-            look.runs = others = True
+            summary.runs = others = True
             continue
-        awaited, timeout = _sleep(pid, call_of(f"/proc/{pid}/task/{thread}"))
-        kinds = {descriptors.kind(descriptor) for descriptor in awaited}
+        numbers, timeout = _awaited(pid, call_of(f"/proc/{pid}/task/{thread}"))
+        kinds = {descriptors.kind(number) for number in numbers}
         others = others or _OTHER in kinds
         reads = reads or (_TERMINAL in kinds and timeout >= PATIENT)
     return reads and not others
 
 
-def _sleep(pid: int, call: list[int]) -> tuple[list[int], float]:
+def _awaited(pid: int, call: list[int]) -> tuple[list[int], float]:
     """The descriptors that a call waits to read, and the seconds after which it returns anyway."""
     kind = (calls() or {}).get(call[0]) if len(call) > 6 else None
     if kind is None:
@@ -204,19 +206,19 @@ def _in_epoll(pid: int, descriptor: int) -> list[int]:
 
 
 _TERMINAL, _SELF, _OTHER = range(3)
-"""What a descriptor leads to: the terminal; the process itself; anything else."""
+"""Targets of a descriptor: the terminal; the process itself; anything else."""
 
 
 class _Descriptors:
-    """The descriptors of a process, on the terminal `device`."""
+    """The descriptors of a process whose terminal is `device`."""
 
     def __init__(self, pid: int, device: int) -> None:
         self._folder, self._device = f"/proc/{pid}/fd", device
         self._targets: list[str] = []
-        """What all of them lead to; read if a pipe is among those that are waited for."""
+        """The targets of all descriptors; read once the process waits for a pipe."""
 
     def kind(self, descriptor: int) -> int:
-        """One of _TERMINAL, _SELF, _OTHER."""
+        """The target of a descriptor: _TERMINAL, _SELF or _OTHER."""
         path = f"{self._folder}/{descriptor}"
         try:
             target = os.readlink(path)

@@ -1,1 +1,1 @@
-"""The emulator behind the output log, its size, and its checkpoints."""
+"""The emulator behind the output log, the screen's size, and its checkpoints."""

@@ -1,7 +1,7 @@
-"""Checkpoints: what a session shows is written to disk when its output goes quiet, for the case that its daemon dies.
+"""Checkpoints: the screen and scrollback of a session, on disk once its output goes quiet, in case its daemon dies.
 
-Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and never wakes up. A
-checkpoint of a session whose emulator was never loaded holds its bytes as they came, so that none is loaded for it.
+Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and never wakes up. If
+no emulator is loaded, the checkpoint holds the output's bytes as they came, so that none is loaded for it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ if TYPE_CHECKING:
 QUIET = 1.0
 """Seconds without output after which a checkpoint is written."""
 BUSY = 30.0
-"""Seconds between two checkpoints while output does not stop."""
+"""Seconds from one checkpoint to the next while output does not stop."""
 TIME_SHARE, BYTES_PER_SECOND = 100, 32 << 10
-"""After a checkpoint comes no other for so many times the time it took, and for a second per so many bytes of it."""
+"""The pause after a checkpoint: so many times its own duration, or a second for so many of its bytes if that is
+longer."""
 LAST_CATCH_UP = 5.0
-"""Seconds that the emulator gets before the last checkpoint: as much as it may be behind takes less."""
+"""Seconds for the emulator before the last checkpoint: as much as it may be behind takes less."""
 LINES, TAIL = 1000, 256 << 10
-"""Lines of scrollback that are kept; bytes, if no emulator has seen them."""
+"""Lines of scrollback in a checkpoint; bytes of output in it if no emulator is loaded."""
 
 _SCREEN_ERASED, _SCROLLBACK_ERASED, _ALTERNATE = b"\x1b[2J", b"\x1b[3J", b"\x1b[?1049h"
 _NEAR = 16
-"""Bytes within which both erasures stand if one command (`clear`) wrote them."""
+"""Bytes within which both erasures are one command's (`clear`)."""
 
 
 class Checkpointer:
-    """Writes the checkpoints of session `session_id`. `header` gives what is written beside the screen."""
+    """Writes the checkpoints of session `session_id`. `header` returns their other data."""
 
     def __init__(
         self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], CheckpointHeader]
@@ -44,10 +45,10 @@ class Checkpointer:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
         self._written_at = time.monotonic()
         self._pause = 0.0
-        """Seconds until the next one may come."""
+        """Seconds until the next checkpoint may come."""
 
     def write_if_due(self) -> None:
-        """Some time after output came: writes a checkpoint if it is time to, else checks again later."""
+        """Writes a checkpoint if it is due, else sets the timer for when it is. Called some time after output came."""
         now = time.monotonic()
         due = max(self._log.appended_at + QUIET, self._written_at + self._pause)
         due = min(due, self._written_at + BUSY)
@@ -59,13 +60,13 @@ class Checkpointer:
             self.write()
 
     def write_last(self) -> None:
-        """Writes the last one, with all output as far as the emulator comes in some seconds. Raises OSError."""
+        """Writes the last checkpoint, with all output that the emulator takes in a few seconds. Raises OSError."""
         if self._model.loaded:
             self._model.catch_up(LAST_CATCH_UP)
         self.write()
 
     def write(self) -> None:
-        """Writes one now. Raises OSError."""
+        """Writes a checkpoint now. Raises OSError."""
         began = self._written_at = time.monotonic()
         self._timers.clear("checkpoint")
         model, data = _content(self._log, self._model)
@@ -79,7 +80,7 @@ class Checkpointer:
 
 
 def _content(log: OutputLog, model: Model) -> tuple[ModelState, bytes]:
-    """The bytes that show the session, and the sizes at which a model is to take them, as `Model.dump` has them."""
+    """The state of a model, and the bytes that show the session once that model has read them."""
     if not model.loaded and log.base == 0:
         data = log.bytes(0)
         start = _first_needed(data)
@@ -96,7 +97,7 @@ def _content(log: OutputLog, model: Model) -> tuple[ModelState, bytes]:
 
 
 def _first_needed(data: bytes) -> int:
-    """The offset of the first byte worth keeping: behind what a person has cleared, and at most `TAIL` from the end."""
+    """The offset of the first byte worth keeping: behind the last `clear`, and at most `TAIL` bytes from the end."""
     cleared = data.rfind(_SCROLLBACK_ERASED)
     if cleared < 0 or _SCREEN_ERASED not in data[max(0, cleared - _NEAR) : cleared]:
         cleared = 0
@@ -105,7 +106,7 @@ def _first_needed(data: bytes) -> int:
 
 
 def _sizes(model: ModelState, start: int) -> ModelState:
-    """The state of a model whose first byte is the one at `start`."""
+    """The state of a model whose first byte is at `start`."""
     before = [size for position, *size in model["resizes"] if position <= start]
     after = [[position - start, *size] for position, *size in model["resizes"] if position > start]
     return {**model, "born": before[-1] if before else model["born"], "resizes": after}

@@ -19,45 +19,48 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Stacks
 
-    State = tuple[int, bool, Stacks]
+    Snapshot = tuple[int, bool, Stacks]
+    """The number of scrolled lines, True for the alternate screen, and what was pushed."""
 
 EMULATOR_LAG = 16 << 20
-"""Bytes that the emulator may be behind; beyond it the program waits."""
+"""Bytes that the emulator may be behind; from there on the program waits."""
 BURST = 12 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
 LULL = 0.03
 """Seconds without output after which a burst is over."""
 OVERDUE, LIGHT = 0.1, 1 << 20
-"""Seconds after which the emulator waits for no lull, if not more than so many bytes came for each second."""
+"""Seconds after which the emulator waits for no lull, and the bytes for each of them up to which output is no burst."""
 UNLOADED_LAG = 64 << 10
-"""Bytes for which the emulator is not loaded: a small session that nobody looks at stays small."""
+"""Bytes for which the emulator is not loaded: a small session at which nobody looks stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
-"""The same for plain lines of text, which the emulator takes in at once when somebody looks (see `vt.fast_path`)."""
+"""Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
 CATCH_UP_TIME = 0.05
-"""Seconds that a request for the screen waits for the emulator to catch up; then it shows where the emulator is."""
+"""Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 PACK_GAIN = 128 << 10
 """Bytes of new output that are worth packing."""
 PACK_AFTER = 2.0
-"""Seconds without output after which they are packed."""
+"""Seconds without output after which the output is packed."""
 
 TOO_LONG, LAST_PART = 4.0, 0.5
-"""Seconds of the emulator's work that somebody who looks may have to wait for. Where more of it is left, as behind
-sequences that each change the whole screen, the emulator goes on with the log's last part, which takes so long."""
+"""Seconds of the emulator's work for which a client may have to wait. If more is left, as after sequences that each
+change the whole screen, the emulator goes on with the log's last part, which takes the second number."""
 STEP_TIME = 0.008
 """Seconds after which the emulator leaves the rest of a slice for the next one."""
 _QUICK, _SLOW = 0.006, 0.015
+"""Seconds of a slice below which the next one is twice as long, and above which it is half as long."""
 _FADING = 0.9
+"""Share of the older slices in `_fed` and `_spent` that each new one leaves."""
 _CANCEL = b"\x18"
 """CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
 _BOUNDARY = 4 << 10
-"""Bytes in which a line feed or an escape is looked for, to begin at."""
+"""Bytes in which a line feed or an escape is sought, to begin there."""
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
 _SMALL_LAG = 64 << 10
 """The largest slice while the lag is small: the heap never shrinks below what the largest slice needed."""
 _MAX_MARKS = 256
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
-"""Text is plain with at most one other byte in so many."""
+"""Text is plain if at most one byte in so many is another."""
 _COUNT_TIME = 0.5
 """Seconds that the child process that counts the scrollback may take."""
 
@@ -65,46 +68,47 @@ _COUNT_TIME = 0.5
 class Model:
     """A reader of the log that keeps the screen. Its state is always that of one position of the log.
 
-    `fault` takes the first error of the emulator, for the log of faults.
+    `fault` notes the first error of the emulator, and output that is left out.
     """
 
     def __init__(
         self, log: OutputLog, columns: int, rows: int, fault: Callable[[str, Exception | None], None] = lambda *_: None
     ) -> None:
         self._log = log
-        self._fault, self._told = fault, False
-        """What notes an error of the emulator, and whether it has been told of one."""
+        self._fault, self._error_noted = fault, False
         self.position = log.base
         self.columns, self.rows = columns, rows
         self._cell: tuple[int, int] | None = None
-        """Width and height of a cell in pixels, if the terminal has told."""
+        """Width and height of a cell in pixels; None if the terminal has not reported them."""
         self._initial_size = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._passed: deque[tuple[int, State]] = deque(maxlen=2048)
-        """Positions that the emulator came to, and its state there: the lines scrolled by then, whether the alternate
-        screen was on, what was pushed."""
-        self._marks: dict[int, State | None] = {}
+        """Positions, with the columns and rows from there on."""
+        self._passed: deque[tuple[int, Snapshot]] = deque(maxlen=2048)
+        """Positions that the emulator came to, and its state there."""
+        self._marks: dict[int, Snapshot | None] = {}
+        """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
         self._behind_since: float | None = None
-        """Since when it has been behind."""
+        """The time at which `overdue` first saw the emulator behind (monotonic); None while it is not."""
         self._slice = 16 << 10
+        """Bytes of a slice; from _SMALLEST to _LARGEST, by the time that the last ones took."""
         self.ended = False
-        """Whether the program has ended, so that the log grows no more."""
+        """True if the program has ended, so that the log grows no more."""
         self._fed, self._spent = 0.0, 0.0
-        """Bytes that the last slices held, and the processor time in seconds that they took; older ones count less."""
+        """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
-        """Up to where bytes that are not plain text were counted, and how many there were."""
+        """The position up to which bytes that are not plain text were counted, and their number."""
         self._counted: tuple[tuple[int, int, int], tuple[int, int] | None] | None = None
-        """The scrollback as it was counted last, and for which head and size."""
+        """The last count of the scrollback (lines, bytes), and the head and size that it is for."""
 
     @property
     def loaded(self) -> bool:
-        """Whether the emulator has been loaded."""
+        """True if the emulator has been loaded."""
         return self._emulator is not None
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator at `position`; loads it if it is not loaded yet."""
+        """The emulator at `position`; loaded when it is first needed."""
         if self._emulator is None:
             from sesh.vt.emulator import Emulator
 
@@ -114,7 +118,7 @@ class Model:
 
     @property
     def in_image(self) -> bool:
-        """Whether the emulator is in the midst of an image that will go on."""
+        """True if the emulator is amid an image that will go on."""
         return self.emulator.in_image and not self.ended
 
     @property
@@ -126,21 +130,21 @@ class Model:
     def portion(self) -> int:
         """Bytes to read from the program at once.
 
-        While it goes at the emulator's pace, that is what the emulator takes in one slice: the echo of a key is read
-        behind it.
+        While the program waits for the emulator, these are as many as the emulator takes in one slice: the echo of a
+        key comes behind them.
         """
         return TURN if self._log.head - self.position < EMULATOR_LAG - TURN else min(TURN, self._slice)
 
     @property
     def has_work(self) -> bool:
-        """Whether idle moments should be used for catching up."""
+        """True if the emulator is to catch up in idle moments."""
         lag = self._log.head - self.position
         if self._emulator is not None:
             return lag > 0
         return lag > UNLOADED_LAG and (lag > UNLOADED_PLAIN_LAG or not self._plain())
 
     def _plain(self) -> bool:
-        """Whether the output that the emulator has not seen is lines of text, or nearly so."""
+        """Returns whether the output that the emulator has not seen is plain lines of text, or nearly so."""
         head = self._log.head
         if self._examined < head:
             block = self._log.bytes(self._examined, head)
@@ -149,13 +153,13 @@ class Model:
         return self._not_plain * _RARE <= self.lag
 
     def wait_time(self) -> float:
-        """Seconds that the work may wait: while a burst comes in, the relay has the processor for itself."""
+        """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""
         if self.lag >= BURST or self.overdue():
             return 0.0
         return max(0.0, self._log.appended_at + LULL - time.monotonic())
 
     def overdue(self) -> bool:
-        """Whether output that is no burst, and never stops, has kept the emulator waiting."""
+        """Returns whether output that is no burst, and never stops, has kept the emulator waiting."""
         now = time.monotonic()
         if self._behind_since is None:
             self._behind_since = now
@@ -163,7 +167,7 @@ class Model:
         return waited >= OVERDUE and self.lag <= waited * LIGHT
 
     def set_pixels(self, width: int, height: int) -> None:
-        """The screen's size in pixels, 0 for unknown: images count in it, from the emulator's position on."""
+        """Sets the screen's size in pixels, 0 for unknown: the measure of images from the emulator's position on."""
         across, down = width // max(1, self.columns), height // max(1, self.rows)
         self._cell = (across, down) if across and down else None
         if self._emulator is not None:
@@ -182,10 +186,10 @@ class Model:
             self._apply_resizes()
 
     def step(self, end: int | None = None) -> None:
-        """Feeds the emulator one slice, of a length that takes a few milliseconds, up to `end` at most.
+        """Feeds the emulator one slice, as long as it takes in a few milliseconds, up to position `end` at most.
 
-        A fault of the emulator costs that slice, so that it cannot block the program forever. Raises OSError if it
-        cannot be loaded now; that costs nothing, and the program waits.
+        An error of the emulator costs that slice, so that it cannot block the program forever. Raises OSError if the
+        emulator cannot be loaded now; that costs nothing, and the program waits.
         """
         try:
             emulator = self.emulator
@@ -217,17 +221,17 @@ class Model:
             self._slice = min(self._slice * 2, _LARGEST)
         elif took > _SLOW or self.position < end:
             self._slice = max(self._slice // 2, _SMALLEST)
-        if emulator.last_error is not None and not self._told:
-            self._told = True
+        if emulator.last_error is not None and not self._error_noted:
+            self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
         self._apply_resizes()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME) -> bool:
-        """Feeds the emulator for at most `seconds`; whether it has seen everything then."""
+        """Feeds the emulator for at most `seconds`, and returns whether it has seen all output then."""
         return self.reach(self._log.head, seconds)
 
     def reach(self, position: int, seconds: float) -> bool:
-        """Feeds the emulator up to `position` and no further, for at most `seconds`; whether it has come there."""
+        """Feeds the emulator up to `position` at most, for at most `seconds`; returns whether it has come there."""
         until = time.monotonic() + seconds
         while self.position < position and time.monotonic() < until:
             self.step(position)
@@ -236,17 +240,17 @@ class Model:
 
     @property
     def _pace(self) -> float:
-        """Bytes that the emulator takes in a second of the processor; infinite while it has done little."""
+        """Bytes that the emulator takes in a second of processor time; infinite while it has done little."""
         return self._fed / self._spent if self._spent > STEP_TIME else float("inf")
 
     def near(self, position: int) -> bool:
-        """Whether the emulator's own work up to `position` takes no longer than CATCH_UP_TIME, by its pace so far."""
+        """Returns whether the emulator's work up to `position` takes CATCH_UP_TIME at most, by its pace so far."""
         return position - self.position <= self._pace * CATCH_UP_TIME
 
     def skip_ahead(self) -> bool:
-        """Goes on with the log's last part if all of it would take the emulator too long; whether it does.
+        """Goes on with the log's last part if the whole rest would take the emulator too long; returns whether it did.
 
-        Screen and scrollback lack what lies between. No client's bytes do.
+        Screen and scrollback lack the output in between; the clients' bytes do not.
         """
         pace = self._pace
         if self.lag <= pace * TOO_LONG:
@@ -272,7 +276,8 @@ class Model:
     def dump(self) -> ModelState:
         """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
 
-        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None for one that is still ahead.
+        `born`: its size at the log's first byte. `marks`: the positions of `mark`, with None for a position still
+        ahead.
         """
         return {
             "position": self.position,
@@ -304,49 +309,49 @@ class Model:
                     self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles))
 
     def mark(self, position: int) -> None:
-        """Remembers the state at `position`, the last one that a client was fed which may come back."""
+        """Remembers the state at `position`, the last one that was sent to a client which may come back."""
         if position == self.position and self._emulator is not None:
-            self._marks[position] = _state_of(self._emulator)
+            self._marks[position] = _snapshot(self._emulator)
         elif position > self.position:
             self._marks[position] = None
         while len(self._marks) > _MAX_MARKS:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
-        """How many lines have scrolled off since `position`, up to where the emulator is, or a few more."""
+        """Number of lines that have scrolled off from `position` to the emulator's, or a few more."""
         state = self._state_at(position)
         return max(0, self.emulator.scrolled - (state[0] if state else 0))
 
     def shown_at(self, position: int) -> tuple[bool, Stacks]:
-        """Whether the alternate screen was on at `position`, and what was pushed."""
+        """True for the alternate screen at `position`, and the stacks of modes and titles there."""
         from sesh.vt.screen import Stacks
 
         state = self._state_at(position)
         return state[1:] if state else (False, Stacks())
 
-    def _state_at(self, position: int) -> State | None:
-        """The state at the last position up to this one that is remembered."""
+    def _state_at(self, position: int) -> Snapshot | None:
+        """The state at the last remembered position up to this one."""
         marked = self._marks.get(position)
         if marked is not None:
             return marked
         return next((state for passed, state in reversed(self._passed) if passed <= position), None)
 
     def _remember(self) -> None:
-        state = _state_of(self.emulator)
+        state = _snapshot(self.emulator)
         self._passed.append((self.position, state))
         if self.position in self._marks:
             self._marks[self.position] = state
 
     def _apply_resizes(self) -> None:
-        """Resizes the emulator if it has come to a position at which the session was resized."""
+        """Resizes the emulator if it has come to a position of a resize."""
         while self._resizes and self._resizes[0][0] <= self.position and self._emulator is not None:
             _, columns, rows = self._resizes.popleft()
             self._emulator.resize(columns, rows)
 
     def scrollback_size(self) -> tuple[int, int]:
-        """Lines and bytes of the scrollback. An emulator that is not loaded stays so: a child process counts with one.
+        """Lines and bytes of the scrollback. Does not load the emulator: a child process loads one and counts.
 
-        The modules of an emulator never leave a process again, and they are most of a small session's memory.
+        An emulator's modules never leave a process again, and they are most of a small session's memory.
         """
         if self._emulator is None:
             if self._nothing_scrolled():
@@ -360,7 +365,7 @@ class Model:
         return self.emulator.scrollback.lines, self.emulator.scrollback.bytes
 
     def _nothing_scrolled(self) -> bool:
-        """Whether the output is so little and simple that nothing of it can have left the screen."""
+        """Returns whether the output is so little and simple that no line can have left the screen."""
         if self._log.base or self._resizes or self._log.head > UNLOADED_LAG:
             return self._log.head == 0
         import re
@@ -372,7 +377,7 @@ class Model:
         return down is None and replay_safe(data, columns, rows)
 
     def _count_apart(self) -> tuple[int, int] | None:
-        """Lines and bytes of the scrollback, counted by a child process; None if it cannot be made, or takes long."""
+        """Lines and bytes of the scrollback, counted by a child process; None without one, or if it takes too long."""
         ends: list[int] = []
         try:
             ends += os.pipe()
@@ -390,7 +395,7 @@ class Model:
         return (int(counts[0]), int(counts[1])) if counts else None
 
     def _report_count(self, descriptor: int) -> None:
-        """In the child process: writes the counts, unless that takes too long; never returns."""
+        """The child process: writes the counts, unless that takes too long; never returns."""
         try:
             signal.set_wakeup_fd(-1)  # its signals are not the daemon's
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -402,17 +407,17 @@ class Model:
             os._exit(0)
 
 
-def _state_of(emulator: Emulator) -> State:
+def _snapshot(emulator: Emulator) -> Snapshot:
     return emulator.scrolled, emulator.alternate, emulator.stacks
 
 
 class Packer:
-    """Compresses what log and model hold, once the output has gone quiet. Output alone arms its timer."""
+    """Compresses log and scrollback once the output has gone quiet. Output alone arms its timer."""
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers) -> None:
         self._log, self._model, self._timers = log, model, timers
         self.due_at = PACK_GAIN
-        """What `log.head` and `model.position` must add up to before there is something to gain."""
+        """Sum of `log.head` and `model.position` from which on packing gains something."""
 
     def arm(self) -> None:
         """Packs after some time without output."""
@@ -426,7 +431,7 @@ class Packer:
             self.pack()
 
     def pack(self) -> None:
-        """Packs what is held, and gives the memory that this leaves free back to the system."""
+        """Packs log and scrollback, and gives the memory that becomes free back to the system."""
         self.due_at = self._log.head + self._model.position + PACK_GAIN
         self._log.pack()
         if self._model.loaded:

@@ -1,1 +1,1 @@
-"""`--run`: commands typed into a live shell, and what shell integration reports."""
+"""`--run`: commands typed into a live shell, and the reports of shell integration."""

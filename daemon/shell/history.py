@@ -1,9 +1,9 @@
 """The commands of a session, for `--history`, for the events, and for a client that reconnects for its answer.
 
-They come from `--run`, and from the shell's integration. A shell that uses `sesh --shell-init` prints
-`OSC 133;C;cmdline_url=COMMAND` when a command begins and `OSC 133;D;CODE` when it has ended (FinalTerm's marks, the
-command written as kitty and fish do). What the program printed in between is its output. A command that the shell does
-not name, because its user keeps it out of the shell's own history, becomes an event and nothing more.
+They come from `--run` and from the shell's integration. With `sesh --shell-init` the shell prints FinalTerm's marks:
+`OSC 133;C;cmdline_url=COMMAND` when a command begins (written as kitty and fish do) and `OSC 133;D;CODE` when it has
+ended. The output in between is the command's. A command that the shell does not name, because its user keeps it out of
+the shell's own history, becomes an event and nothing more.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FACTS_SIZE = 150
 
 
 class History:
-    """The last commands and answers; the oldest goes first."""
+    """The last commands and answers; the oldest is dropped first."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -50,21 +50,21 @@ class History:
         self._answers: deque[tuple[str, int, RunFacts | SeshError]] = deque(maxlen=MAX_ENTRIES)
 
     def __iter__(self) -> Iterator[tuple[RunFacts, bytes]]:
-        """Each command and what is kept of its output, the newest last."""
+        """Iterates over the commands with the output that is kept of them, the newest last."""
         return iter(self._entries)
 
-    def newest(self, room: int) -> list[RunFacts]:
-        """The newest commands, the oldest of them first, whose texts have at most so many characters."""
+    def newest(self, budget: int) -> list[RunFacts]:
+        """The newest commands whose texts have at most `budget` characters together, the oldest of them first."""
         newest: list[RunFacts] = []
         for entry, _ in reversed(self._entries):
-            room -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
-            if room < 0:
+            budget -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
+            if budget < 0:
                 break
             newest.append(entry)
         return newest[::-1]
 
     def dump(self) -> tuple[int, RunFacts | None, list[tuple[RunFacts, bytes]], list[list[Any]]]:
-        """Count, last answer, commands, answers: all of it but for the bytes as plain data."""
+        """Count, last answer, commands, answers: all as plain data, except the output's bytes."""
         answers = [
             [key, number, {"error": answer.facts()} if isinstance(answer, SeshError) else answer]
             for key, number, answer in self._answers
@@ -88,7 +88,7 @@ class History:
     def add(
         self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
     ) -> None:
-        """Remembers a command that has ended, and as much of its output as there is room for."""
+        """Remembers a command that has ended, and as much of its output as MAX_OUTPUT and MAX_OUTPUT_IN_ALL allow."""
         entry: RunFacts = {
             "n": number,
             "command": words,
@@ -100,11 +100,11 @@ class History:
         }
         self.count = max(self.count, number)
         self._entries.append((entry, output[-MAX_OUTPUT:]))
-        room = MAX_OUTPUT_IN_ALL
+        budget = MAX_OUTPUT_IN_ALL
         for index in range(len(self._entries) - 1, -1, -1):
-            entry, kept = self._entries[index]
-            room -= len(kept)
-            if room < 0 and kept:
+            entry, output = self._entries[index]
+            budget -= len(output)
+            if budget < 0 and output:
                 self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
@@ -113,19 +113,18 @@ class History:
             self._answers.append((run.key, run.number, answer))
 
     def answer_again(self, key: str, connection: Connection, request: int, since: int) -> bool:
-        """Answers a client that comes back for a command that has its answer; False if there is none.
+        """Answers a client that comes back for a command that has been answered; returns False if there is none.
 
-        `since`: how many bytes of its output the client has already.
+        `since`: bytes of its output that the client has already.
         """
-        number, answer = next(((n, answer) for own, n, answer in self._answers if key and own == key), (0, None))
+        number, answer = next((row[1:] for row in self._answers if key and row[0] == key), (0, None))
         if answer is None:
             return False
         if isinstance(answer, SeshError):
             connection.refuse(request, answer)
             return True
-        size, output = next(
-            ((entry["output_bytes"], kept) for entry, kept in self._entries if entry["n"] == number), (0, b"")
-        )
+        rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
+        size, output = next(rows, (0, b""))
         first = size - len(output)
         if first > since:
             answer = {**answer, "truncated": True}
@@ -139,15 +138,15 @@ _END = b"\x1b]133;D"
 _LONGEST_ADDITION = 4096
 """Bytes in which `_BEFORE` and `_PARTIAL_LINE` are looked for: a partial line is as long as the terminal is wide."""
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
-"""What fish prints behind the mark, before the command begins."""
+"""Output of fish behind the mark, before the command begins."""
 _SGR_REVERSED = rb"m[0-9;]*\[\x1b"
 _PARTIAL_LINE = re.compile(
     rb"(?:\r \r +(?:" + _SGR_REVERSED + rb")*[%#]"
     rb"|(?:K\[\x1b)?\r ?\x8e\x8f\xe2\r *(?:" + _SGR_REVERSED + rb"|B\(\x1b)*\x8e\x8f\xe2)"
     rb"(?:" + _SGR_REVERSED + rb"|B\(\x1b)+"
 )
-"""What zsh and fish print before their prompts to end a line that the command has left open, from its last byte to its
-first: it stands at the end of the output, and from there a match begins at one place only."""
+"""The end of line that zsh and fish add before their prompts if a command has left its line open. The expression is for
+the reversed output: the addition stands at its end, and from there a match begins at one place only."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -185,7 +184,7 @@ class CommandMarks:
             return  # nothing begins or ends now
         if letter == b"C":
             self._begin(body, position)
-        elif letter == b"D" and self._begun is not None:
+        elif letter == b"D":
             self._end(body, position)
 
     def _begin(self, body: bytes, position: int) -> None:
@@ -213,7 +212,7 @@ class CommandMarks:
         self._emit("command_ended", exit_code=code, command=[command], n=self._number)
 
     def _output(self, start: int, end: int) -> bytes:
-        """What the command has printed, as far as the log still has it."""
+        """The command's output, as far as the log still has it."""
         data = self._pump.log.bytes(start, end)
         data = data[: data.rfind(_END)] if _END in data else data
         pty = self._pump.pty
@@ -221,8 +220,7 @@ class CommandMarks:
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
-    """The output of a command alone, without what its shell printed before and behind it. `translated`: the terminal
-    has made CR LF of its line feeds."""
+    """The output of a command without what its shell adds. `translated`: the terminal made CR LF of its LF."""
     before = _BEFORE.match(data[:_LONGEST_ADDITION])
     behind = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
     data = data[before.end() if before else 0 : len(data) - (behind.end() if behind else 0)]

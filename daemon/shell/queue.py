@@ -1,8 +1,8 @@
 """Runs the commands of `--run` in the session's live shell, one after the other, each with an exact answer.
 
 A run waits for its turn and for a shell at its prompt, makes the shell source its files (see `wrapper`), and ends with
-mark E. A shell that comes back to its prompt without one (after Ctrl-C, or an error that ends what is sourced) is asked
-for the exit code of its last command. While no run is under way, nothing of this costs anything.
+mark E. A shell that comes back to its prompt without one (after Ctrl-C, or an error that ends the sourced file) is
+asked for the exit code of its last command. While no run is under way, nothing of this costs anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from sesh import platform
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
-from sesh.daemon.shell.wrapper import MarkerFilter, Wrapper, shown, source
+from sesh.daemon.shell.wrapper import MarkFilter, Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 100
 """Runs that may wait."""
 BEGIN_TIMEOUT = 3.0
-"""Seconds for a shell to begin with what was typed."""
+"""Seconds for a shell to begin with the typed line."""
 PASSING = 0.3
 """Seconds for which another program may be in the foreground, as a prompt's own commands are."""
 FIRST_PROMPT = 15.0
@@ -48,8 +48,9 @@ MARK_TIMEOUT = 0.2
 SETTLED = 0.1
 """Seconds within which a mark that a shell has written comes through the terminal."""
 MAX_PROMPT = 4 << 10
+"""Bytes of a prompt that are kept, the last ones."""
 JUST_NOW = 1.0
-"""Seconds after its answer within which the shell's end, with the same code, is a command's doing."""
+"""Seconds after a command's answer in which the end of the shell, with the same code, is the command's doing."""
 
 
 class RunQueue:
@@ -58,21 +59,21 @@ class RunQueue:
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
         self._facts, self._pump, self._emit = facts, pump, emit
         self.timers, self.history = timers, history
-        self.queue: deque[Run] = deque()
+        self.waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)
-        """When the last run was answered (monotonic), and its code."""
+        """The time of the last answer (monotonic), and its code."""
         self.was_active = False
-        """Whether a run was active when the last block came: the shell's own mark of its end may stand in it."""
+        """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
         self.secret = os.urandom(6).hex()
-        """What the marks of this session's runs begin with."""
+        """The beginning of the tokens of this session's runs."""
         self.prompted = False
-        """Whether the shell has been seen at its prompt."""
-        self.between = b""
-        """What came after the last command: a prompt, if nobody typed."""
-        self.outer: deque[str] = deque(maxlen=MAX_RUNS)
+        """True if the shell has been seen at its prompt."""
+        self.prompt = b""
+        """The output since the last command: a prompt, if nobody has typed."""
+        self.outer_tokens: deque[str] = deque(maxlen=MAX_RUNS)
         """Tokens of runs whose command became the session's shell: their mark E, when it comes, is that shell's end."""
-        self.marks = MarkerFilter(self.secret, self._marked, self._passed)
+        self.mark_filter = MarkFilter(self.secret, self._marked, self._passed)
 
     @property
     def name(self) -> str:
@@ -81,17 +82,17 @@ class RunQueue:
 
     def every(self) -> list[Run]:
         """The active run, then those that wait."""
-        return [*([self.active] if self.active is not None else []), *self.queue]
+        return [*([self.active] if self.active is not None else []), *self.waiting]
 
     def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
-        """Goes on with runs of an earlier process; `active`: whether the first of them is under way."""
+        """Goes on with runs of an earlier process; `active`: True if the first of them is under way."""
         self.secret = secret
-        self.marks.restore(secret, part)
+        self.mark_filter.restore(secret, part)
         if part:
             self.timers.set("mark", MARK_TIMEOUT, self.release_part)
-        self.queue.extend(runs)
+        self.waiting.extend(runs)
         if active:
-            self.active = self.queue.popleft()
+            self.active = self.waiting.popleft()
         if runs:
             self.timers.set("run", 0, self.step)
 
@@ -108,7 +109,7 @@ class RunQueue:
         key: str = "",
         follows: int | None = None,
     ) -> None:
-        """Takes a command, or a client that comes back for one, known by its `key`. Raises Busy if too many wait."""
+        """Queues a command, or finds that of a client that comes back, by its `key`. Raises Busy if too many wait."""
         if self.history.answer_again(key, connection, request, follows or 0):
             return
         run = next((run for run in self.every() if key and run.key == key), None)
@@ -120,12 +121,12 @@ class RunQueue:
                 run.live = LiveOutput(run, follows or 0)
             if run.state == RUNNING and not run.wait:
                 self._answer_started(run)
-        elif len(self.queue) >= MAX_RUNS:
+        elif len(self.waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
             number = self.history.next_number()
             run = Run(number, words, connection, request, wait=wait, key=key, follows=follows)
-            self.queue.append(run)
+            self.waiting.append(run)
         if timeout is not None:
             self.set_timeout(run, timeout)
         if self.active is None:
@@ -153,30 +154,32 @@ class RunQueue:
             self._withdraw(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def no_answers(self) -> bool:
-        """Whether queries in the output are not answered: a program that wants an answer turns echo off first."""
+        """Returns whether queries in the output get no answer: a program that wants one turns echo off first."""
         run, pty = self.active, self._pump.pty
         return run is not None and run.state == RUNNING and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
-        """Whether the end of the shell, with this code, is the doing of a command, whose caller is told or just was:
-        fish answers before it ends."""
+        """Returns whether the end of the shell, with this exit code, is a command's doing; its caller is answered then.
+
+        The command is under way, or its answer was sent just now: fish reports the code before it exits.
+        """
         finished_at, answered = self._finished
         return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
 
     def program_ended(self, code: int | None) -> None:
         """The session's program has ended, and with it the command under way; the others are refused."""
         run = self.active
-        self._pump.show(self.marks.release_part() + self.marks.release())
+        self._pump.show(self.mark_filter.release_part() + self.mark_filter.release())
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
             self.history.last = {"key": run.key, **run.result(code)}
-        for waiting in self.every():
-            self._refuse(waiting, Refused(f"{self.name} ended before the command began"))
+        for run in self.every():
+            self._refuse(run, Refused(f"{self.name} ended before the command began"))
         self.timers.clear("run")
 
     @property
     def holding(self) -> bool:
-        """Whether a line of ours is on its way to the shell, and what it echoes is held back."""
+        """True while a line of ours is on its way to the shell, and its echo is held back."""
         return self.active is not None and self.active.state in (TYPED, PROBED)
 
     # -- the program's output
@@ -184,14 +187,14 @@ class RunQueue:
     def filter(self, block: bytes) -> bytes:
         """The block without our marks and their echo."""
         self.was_active = self.active is not None
-        passed = self.marks.filter(block)
-        if self.marks.part:
+        passed = self.mark_filter.filter(block)
+        if self.mark_filter.part:
             self.timers.set("mark", MARK_TIMEOUT, self.release_part)
         return passed
 
     def release_part(self) -> None:
-        """Passes on what looked like the beginning of a mark."""
-        self._pump.show(self.marks.release_part())
+        """Passes on the beginning of a mark that did not become one."""
+        self._pump.show(self.mark_filter.release_part())
 
     def _passed(self, piece: bytes) -> None:
         """Keeps output between marks: the command's, or the prompt behind it."""
@@ -199,34 +202,37 @@ class RunQueue:
         if run is not None and run.state in (RUNNING, PROBED):
             run.output.add(piece)
             if run.live is not None and run.live.due:
-                self._check(run)
+                self._check_foreground(run)
         else:
-            self.between = (self.between + piece)[-MAX_PROMPT:]
+            self.prompt = (self.prompt + piece)[-MAX_PROMPT:]
 
     def _marked(self, token: str, rest: str) -> bytes:
-        """Handles a mark of ours; returns what replaces it."""
+        """Handles a mark of ours, and returns its replacement in the output."""
         run = self.active
         letter, _, code = rest.partition(";")
-        if letter == "E" and token in self.outer:
-            self.outer.remove(token)
+        if letter == "E" and token in self.outer_tokens:
+            self.outer_tokens.remove(token)
             if run is not None and run.state == RUNNING and run.shell and not shells.alive(run.shell.pid):
                 self._finish(run, _code(code))  # it was that shell's last command
-        elif run is not None and token == run.token and self._pump.pty is not None:
-            if letter == "B" and run.state == TYPED:
-                return self._begun(run)
-            if letter == "C" and run.state == RUNNING:
-                self._command_begun(run)
-            elif letter == "E" and run.state == RUNNING:
-                self._command_ended(run, code)
-            elif letter == "E" and run.state == PROBED:
-                modes = self.marks.drop()
-                self._command_ended(run, code)
-                return modes + b"\r\x1b[K"  # the line of ours that asked for the code goes
+            return b""
+        if run is None or token != run.token or self._pump.pty is None:
+            return b""
+        event = letter, run.state
+        if event == ("B", TYPED):
+            return self._shell_begun(run)
+        if event == ("C", RUNNING):
+            self._command_begun(run)
+        elif event == ("E", RUNNING):
+            self._command_ended(run, code)
+        elif event == ("E", PROBED):
+            modes = self.mark_filter.drop()
+            self._command_ended(run, code)
+            return modes + b"\r\x1b[K"  # erases our line, which asked for the code
         return b""
 
     def _command_begun(self, run: Run) -> None:
-        """The command runs, even if it was to be withdrawn."""
-        run.begin()
+        """Mark C: the command runs, even if it was to be withdrawn."""
+        run.start_output()
         if run.wrapper is not None and run.wrapper.kind != shells.FISH:
             run.wrapper.remove()  # fish has yet to read them
         error, run.withdrawn = run.withdrawn, None
@@ -234,6 +240,7 @@ class RunQueue:
             self._time_out(run)
 
     def _command_ended(self, run: Run, code: str) -> None:
+        """Mark E: the command has ended, or was never read."""
         if run.withdrawn is not None:
             self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
         else:
@@ -242,23 +249,23 @@ class RunQueue:
     # -- the steps of a run
 
     def step(self) -> None:
-        """Takes the next step of the active run, or makes the next run active."""
+        """Takes the next step of the active run; if there is none, makes the next run active."""
         if self.active is None:
-            if not self.queue:
+            if not self.waiting:
                 return
-            self.active = self.queue.popleft()
+            self.active = self.waiting.popleft()
             self.active.turn_at = time.monotonic()
         run = self.active
         if run.state == WAITING:
             try:
-                self._begin(run)
+                self._type_when_ready(run)
             except SeshError as error:
                 self._refuse(run, error)
             return
         if run.connection is not None and run.connection.closed and not run.key:
             run.connection = None  # a client with a key may come back
         if run.state == RUNNING:
-            self._check(run)
+            self._check_foreground(run)
         elif run.withdrawn is not None:
             self._not_begun(run, run.withdrawn)
         elif time.monotonic() - run.typed_at < BEGIN_TIMEOUT:
@@ -269,7 +276,7 @@ class RunQueue:
         else:
             self._withdraw(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
 
-    def _begin(self, run: Run) -> None:
+    def _type_when_ready(self, run: Run) -> None:
         """Types the run's line if a shell waits for one. Raises Busy if there will be none soon."""
         pump, pty = self._pump, self._pump.pty
         if run.connection is None or run.connection.closed:
@@ -297,7 +304,7 @@ class RunQueue:
         self.timers.set("run", 0.002 if waited < 0.1 else 0.02, self.step)
 
     def _patience(self, shell: Shell | None) -> float:
-        """Seconds for the shell in the foreground to come to its prompt, or for another program to leave it."""
+        """Seconds to wait for the shell in the foreground to come to its prompt, or for another program to end."""
         fresh = self._pump.typed_line is None and time.time() - self._facts["created"] <= FIRST_PROMPT
         if fresh and not self.prompted and (shell is not None or shells.kind_of(int(self._facts["pid"]))):
             return FIRST_PROMPT  # it has not come to its first prompt, and nobody has typed
@@ -319,13 +326,13 @@ class RunQueue:
         run.remove_files()
         run.wrapper = wrapper
         wrapper.write()
-        self.marks.hold()
+        self.mark_filter.hold()
         run.state, run.typed_at = state, time.monotonic()
         self.timers.set("run", BEGIN_TIMEOUT, self.step)
         self._pump.type("run", wrapper.line)
 
-    def _begun(self, run: Run) -> bytes:
-        """The shell begins. Returns what clients see: the command as if somebody had typed it."""
+    def _shell_begun(self, run: Run) -> bytes:
+        """Mark B: the shell has begun with the line. Returns what clients see of it: the command as if typed."""
         pty, shell = self._pump.pty, run.shell
         run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
         run.output.output_at = run.began_at
@@ -338,45 +345,49 @@ class RunQueue:
             self._command_begun(run)  # it prints no other mark before the command
         if not run.wait:
             self._answer_started(run)
-        return self.marks.drop() + shown(run.words, kind).encode() + b"\r\n"
+        return self.mark_filter.drop() + shown(run.words, kind).encode() + b"\r\n"
 
     def _answer_started(self, run: Run) -> None:
         if run.connection is not None:
             self.history.add_answer(run, run.result(None))
             run.respond(b"", run.result(None))
 
-    def _check(self, run: Run) -> None:
-        """Looks at the foreground: the shell is away, and live output is sent, or it is back without mark E."""
+    def _check_foreground(self, run: Run) -> None:
+        """Checks the foreground: the longer the command runs, the less often, but every 0.5 s at least.
+
+        Live output is sent while the shell is away from its prompt. If it is back and silent, mark E is missing
+        (`_shell_returned`).
+        """
         pump, pty, now = self._pump, self._pump.pty, time.monotonic()
         self.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.step)
         loud = now - run.output.output_at < QUIET
         if pty is None or run.shell is None or (loud and run.live is None):
             return
         shell = shells.foreground(pty)
-        if shell is None or not shell.ready:
-            if run.live is not None:
-                run.live.send(pty)
-        elif not loud and not pump.take() and run.state == RUNNING:  # what it takes may end in mark E
-            self._returned(run, run.shell, shell)
-            return
+        if shell is not None and shell.ready:
+            if not loud and not pump.take() and run.state == RUNNING:  # the output that it takes may end with mark E
+                self._shell_returned(run, run.shell, shell)
+                return
+        elif run.live is not None:
+            run.live.send(pty)
         run.nested_at = 0.0
 
-    def _returned(self, run: Run, began: Shell, shell: Shell) -> None:
-        """A shell is at its prompt and silent, and there is no mark E from the one that began the command."""
+    def _shell_returned(self, run: Run, began: Shell, shell: Shell) -> None:
+        """A shell is at its prompt and silent, without mark E from the shell that began the command."""
         same = shell.pid == began.pid
         if same and shell.kind == began.kind and shell.kind in (shells.ZSH, shells.FISH):
             return  # these always print mark E: what reads there is a builtin of the command
         if same or not shells.alive(began.pid):
             if not self._pump.line_begun and not shell.other_user:
-                run.output.cut(self.between)
+                run.output.cut(self.prompt)
                 self._enter(run, PROBED, Wrapper(self.name, run.token, shell.kind))
             return
         # The command has started this shell.
         now = time.monotonic()
         run.nested_at = run.nested_at or now
         if now - run.nested_at >= NESTED:
-            self.outer.append(run.token)
-            run.output.cut(self.between)
+            self.outer_tokens.append(run.token)
+            run.output.cut(self.prompt)
             self._finish(run, 0)
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
@@ -390,7 +401,10 @@ class RunQueue:
         self.timers.set("run", SETTLED, self.step)
 
     def _not_begun(self, run: Run, error: SeshError) -> None:
-        """The shell does not do what was typed: clears the line, and tries once more if it was not at a prompt."""
+        """The shell does not read the line: clears it, and tries once more if no shell was at its prompt.
+
+        `error`: the answer if it is not tried again.
+        """
         run.withdrawn = None
         if not isinstance(error, Interrupted):
             self._pump.type("run", b"\x03")
@@ -402,7 +416,7 @@ class RunQueue:
 
     def _give_up(self, run: Run) -> None:
         run.remove_files()
-        self._pump.show(self.marks.release())
+        self._pump.show(self.mark_filter.release())
 
     def _time_out(self, run: Run) -> None:
         """Answers a client whose time is over; the command goes on."""
@@ -425,7 +439,7 @@ class RunQueue:
         run.duration = now - run.began_at
         self.history.add(run.number, run.words, run.cwd, run.started, run.duration, code, output.text(run.token))
         self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
-        self.between = b""
+        self.prompt = b""
         if run.connection is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
@@ -442,12 +456,12 @@ class RunQueue:
         self._leave(run)
 
     def _leave(self, run: Run) -> None:
-        """Forgets a run, and goes on with the next one."""
+        """Drops a run, and goes on with the next one."""
         run.remove_files()
         run.connection, run.state = None, DONE
         self.timers.clear(("run", run.number))
-        if run in self.queue:
-            self.queue.remove(run)
+        if run in self.waiting:
+            self.waiting.remove(run)
         if run is self.active:
             self.active = None
             self.timers.set("run", 0, self.step)

@@ -1,8 +1,8 @@
-"""One command of `--run`: its state, and what it has printed so far.
+"""One command of `--run`: its state, and its output so far.
 
-`LiveOutput` sends that output while the command still runs. It sends whole lines only, and only those that came before
-the shell was last seen away from its prompt: neither a prompt nor a trace of the wrapper can be among them. The rest
-comes with the answer.
+`LiveOutput` sends that output while the command still runs: only whole lines, and only those that came before the shell
+was last seen away from its prompt. So neither a prompt nor a trace of the wrapper can be among them. The rest comes
+with the answer.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from sesh.schema import RunFacts
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
-"""It waits: for its turn and the prompt; for the shell to begin; for the command; for the shell to report its code."""
+"""The states of a run, which waits for: its turn and the prompt; the shell; the command's end; its code; nothing."""
 _READLINE = b"\x1b[?2004h"
-"""What bash writes before its prompt."""
+"""The output of bash before its prompt."""
 MAX_OUTPUT = 32 << 20
-"""Bytes of output that are kept of a command, the last ones."""
+"""Bytes of a command's output that are kept, the last ones."""
 _DUMPED = (
     "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
     "interrupted", "nested_at", "follows",
@@ -38,7 +38,7 @@ _DUMPED_OUTPUT = ("translated", "truncated", "output_at", "dropped")
 
 
 class Run:
-    """A command, the connection that waits for it (None for none), and how far it is."""
+    """A command, its state, and the connection that waits for it (None if none does)."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Run:
     ) -> None:
         self.number, self.words = number, list(words)
         self.key = key
-        """What a client that reconnects finds it by."""
+        """The name by which a client that reconnects finds the run."""
         self.connection = connection
         self.request, self.wait = request, wait
         self.state = WAITING
@@ -61,7 +61,7 @@ class Run:
         self.attempts = 0
         self.requested_at = time.monotonic()
         self.turn_at = 0.0
-        """When its turn came."""
+        """The time at which its turn came (monotonic)."""
         self.typed_at = self.began_at = 0.0
         self.started = 0.0
         """Seconds since 1970."""
@@ -71,17 +71,17 @@ class Run:
         self.wrapper: Wrapper | None = None
         self.interrupted = False
         self.withdrawn: SeshError | None = None
-        """The answer, should the shell not have begun with what was typed before its files were removed."""
+        """The error to answer with, if the shell turns out not to have begun before its files were removed."""
         self.nested_at = 0.0
-        """When another shell was first seen at its prompt; 0 for never."""
+        """The time at which another shell was first seen at its prompt (monotonic); 0 for none."""
         self.output = RunOutput()
         self.live: LiveOutput | None = None
-        """Sends its output while it runs, if that was requested; made at its first byte."""
+        """Sends the output while the command runs, if that was requested."""
         self.follows = follows
-        """How many bytes of its output the client has already; None if it wants all of it at the end."""
+        """Bytes of the output that the client has already; None if it wants all of it at the end."""
 
-    def begin(self) -> None:
-        """Its output begins now."""
+    def start_output(self) -> None:
+        """Begins the output anew: the command starts now."""
         self.output.forget()
         if self.follows is not None:
             self.live = LiveOutput(self)
@@ -98,7 +98,7 @@ class Run:
         self.connection = None
 
     def dump(self) -> tuple[dict[str, object], bytes]:
-        """Its plain attributes and the output that is kept, without its shell, files and connection."""
+        """The plain attributes and the output that is kept, without shell, files and connection."""
         attributes = {name: getattr(self, name) for name in _DUMPED}
         attributes.update({name: getattr(self.output, name) for name in _DUMPED_OUTPUT})
         return attributes, self.output.between(0, self.output.total)
@@ -132,16 +132,16 @@ class Run:
 
 
 class RunOutput:
-    """What a command has printed, as it came from the terminal. Positions count from its first byte."""
+    """The output of a command, as it came from the terminal. Positions count from its first byte."""
 
     def __init__(self) -> None:
         self.translated = True
-        """Whether the terminal wrote `\\r\\n` for each `\\n`."""
+        """True if the terminal wrote `\\r\\n` for each `\\n`."""
         self.truncated = False
         self.dropped = 0
-        """Bytes at its beginning that are no longer kept."""
+        """Bytes at its beginning that were dropped."""
         self.output_at = 0.0
-        """When the last of it came (monotonic)."""
+        """The time of its last byte (monotonic)."""
         self._blocks: deque[bytes] = deque()
         self._size = 0
 
@@ -150,13 +150,13 @@ class RunOutput:
         """The position behind its last byte."""
         return self.dropped + self._size
 
-    def restore(self, kept: bytes) -> None:
-        """Goes on with what was kept of it, and nothing else."""
-        self._blocks = deque([kept])
-        self._size = len(kept)
+    def restore(self, output: bytes) -> None:
+        """Replaces the output that is kept."""
+        self._blocks = deque([output])
+        self._size = len(output)
 
     def add(self, piece: bytes) -> None:
-        """Keeps a piece of it."""
+        """Adds a piece; drops the oldest ones beyond MAX_OUTPUT."""
         self.output_at = time.monotonic()
         self._blocks.append(piece)
         self._size += len(piece)
@@ -167,20 +167,20 @@ class RunOutput:
             self.truncated = True
 
     def forget(self) -> None:
-        """Drops what was printed until now: the command did not print it."""
+        """Drops the output until now: the command did not print it."""
         self.restore(b"")
         self.dropped = 0
         self.truncated = False
 
     def cut(self, prompt: bytes) -> None:
         """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
-        kept = b"".join(self._blocks)
-        end = len(kept) - len(prompt)
-        if not prompt or not kept.endswith(prompt):
-            end = kept.rfind(_READLINE)
+        output = b"".join(self._blocks)
+        end = len(output) - len(prompt)
+        if not prompt or not output.endswith(prompt):
+            end = output.rfind(_READLINE)
             if end < 0:
-                end = kept.rfind(b"\n") + 1
-        self.restore(kept[:end])
+                end = output.rfind(b"\n") + 1
+        self.restore(output[:end])
 
     def between(self, start: int, end: int) -> bytes:
         """The bytes between two positions, as far as they are kept."""
@@ -202,9 +202,9 @@ class RunOutput:
         return position
 
     def text(self, token: str, *, since: int = 0) -> bytes:
-        """What the command wrote from a position on, without a shell's trace (`set -x`) of the wrapper's last line.
+        """The command's output from a position on, without a shell's trace (`set -x`) of the wrapper's last line.
 
-        `token`: what that line would hold; empty for a command that has not ended.
+        `token`: the token in that line; empty for a command that has not ended.
         """
         data = self.between(since, self.total)
         while token and token.encode() in data[(end := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:
@@ -219,17 +219,18 @@ MAX_UNREAD = 4 << 20
 
 
 class LiveOutput:
-    """How much of a run's output has been sent: `sent` bytes. The client had `since` of them before."""
+    """The progress of a run's live output: `sent` bytes, of which the client had `since` before."""
 
     def __init__(self, run: Run, since: int = 0) -> None:
         self._run = run
         self.sent = since
         self.position = run.output.position_of(since)
-        """The same place in the output as it came from the terminal."""
+        """The position in the run's output up to which it was sent."""
         self._safe = self._seen = 0
+        """The end of the output at the last two calls of `send`: up to the first of them it may be sent."""
 
     def dump(self) -> list[int]:
-        """All of it as plain data."""
+        """The progress as plain data."""
         return [self.sent, self.position, self._safe, self._seen]
 
     def restore(self, values: list[int]) -> None:
@@ -238,16 +239,16 @@ class LiveOutput:
 
     @property
     def due(self) -> bool:
-        """Whether so much has come that the shell is to be checked."""
+        """True if the shell is to be checked because of the amount of output since the last check."""
         return self._run.output.total - self._seen > CHECK_EVERY
 
     @property
     def lost(self) -> bool:
-        """Whether some of what was not sent is no longer kept."""
+        """True if output that was not sent is no longer kept."""
         return self._run.output.dropped > self.position
 
     def send(self, pty: Pty) -> None:
-        """The shell is away from its prompt: sends what had come at the last call."""
+        """Sends the lines that had come at the last call; the shell is away from its prompt."""
         run, output = self._run, self._run.output
         self._safe, self._seen = self._seen, output.total
         if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:

@@ -1,6 +1,6 @@
-"""The shell in the foreground of a terminal: which one it is, and whether it waits for a command line.
+"""The shell in the foreground of a terminal: its kind, and whether it waits for a command line.
 
-The answers come from the terminal and the kernel, never from what stands on the screen.
+The answers come from the terminal and the kernel, never from the screen.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _READ_OF_ONE = 1
 
 
 class Shell:
-    """A shell in the foreground of its terminal: its pid, its kind, whether it is at its prompt."""
+    """A shell in the foreground of its terminal. `ready`: True if it is at its prompt."""
 
     __slots__ = ("kind", "other_user", "pid", "ready")
 
     def __init__(self, pid: int, kind: str, *, ready: bool, other_user: bool) -> None:
         self.pid, self.kind, self.ready = pid, kind, ready
         self.other_user = other_user
-        """Whether it runs as another user, who cannot read our files."""
+        """True if it runs as another user, who cannot read our files."""
 
 
 def foreground(pty: Pty) -> Shell | None:
@@ -43,7 +43,7 @@ def foreground(pty: Pty) -> Shell | None:
 
 
 def kind_of(pid: int) -> str:
-    """Which shell a process is; empty for an unknown program, and for a shell that runs a script."""
+    """The kind of shell of a process; empty for an unknown program, and for a shell that runs a script."""
     words = platform.command_of(pid)
     name = os.path.basename(words[0]).lstrip("-") if words else ""
     try:
@@ -68,7 +68,7 @@ def foreground_name(pty: Pty) -> str:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process lives."""
+    """Returns whether a process lives."""
     return platform.start_time(pid) != ""
 
 
@@ -80,10 +80,10 @@ def _is_other_user(pid: int) -> bool:
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:
-    """Whether the shell reads a command line.
+    """Returns whether the shell reads a command line.
 
-    All but dash edit the line themselves, on a raw terminal. On a canonical one dash reads a block, and its `read`
-    builtin a single byte.
+    All shells but dash edit the line themselves, on a raw terminal. On a canonical one dash reads a block, and its
+    `read` builtin a single byte.
     """
     edits = pty.raw()
     if not edits and kind != DASH:
@@ -104,7 +104,7 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 
 
 def at_prompt(pty: Pty) -> bool:
-    """Whether the foreground is a shell that waits for a command line, and has read all that was typed."""
+    """Returns whether the foreground is a shell that waits for a command line, and has read all input."""
     shell = foreground(pty)
     if shell is None or not shell.ready:
         return False
@@ -115,7 +115,7 @@ def at_prompt(pty: Pty) -> bool:
 
 
 def _unread(path: str) -> int:
-    """Bytes that were typed and not read yet."""
+    """Bytes of input that no program has read yet."""
     slave = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return int.from_bytes(fcntl.ioctl(slave, termios.FIONREAD, bytes(4)), byteorder)

@@ -1,8 +1,8 @@
-"""What a session's shells take from its newest client: the SSH agent, the display, and the session's name.
+"""The variables that a session's shells take from its newest client: SSH agent, display, and the session's name.
 
-The agent is a symbolic link at a fixed path. The rest stands in a file, a line each, which shells with integration
-(`sesh --shell-init`) read before each prompt. The file is there only once something differs from what the program was
-started with.
+The agent is a symbolic link at a fixed path. The rest is in a file, a line each, which shells with integration read
+before each prompt (`sesh --shell-init`). The file exists only once something differs from the program's own
+environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST = 64 << 10
 
 
 def displays(sent: object) -> dict[str, str]:
-    """The displays in a client's HELLO; an empty value if it has none."""
+    """The displays in a client's HELLO; an empty value for none."""
     if not isinstance(sent, dict):
         return {}
     values = {key: sent.get(key) for key in DISPLAYS}
@@ -37,7 +37,8 @@ def displays(sent: object) -> dict[str, str]:
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Writes the variables that have changed. If the disk is full, nothing is written, without an error."""
+    """Writes the variables that have changed. If that fails, as on a full disk, they stay as they were, without an
+    error."""
     before = _read(session_id)
     if before is None:
         before = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
@@ -66,7 +67,7 @@ def _read(session_id: str) -> dict[str, str] | None:
 
 
 def use_agent(session_id: str, sockets: Iterable[str]) -> None:
-    """Points the session's agent link at the first of these sockets that is there; else leaves it as it is."""
+    """Points the session's agent link at the first of these sockets that exists; leaves it as it is if none does."""
     link = records.agent_path(session_id)
     for socket in sockets:
         if socket and socket != link and os.path.exists(socket):

@@ -1,12 +1,12 @@
-"""Wraps a command of `--run` so that a live shell reports where it begins and how it ends, and filters these marks.
+"""Wraps a command of `--run` so that a live shell reports its begin and its end, and filters these marks.
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
-inner file prints mark C and holds the command: a `return` in it ends that file alone. The marks are
-`OSC 7373;TOKEN;…BEL` on /dev/tty. The outer file is one line, or `set -v` would show it in the output.
+inner file prints mark C and holds the command: a `return` in it ends that file alone. On /dev/tty each mark is written
+as `OSC 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output.
 
-`MarkerFilter` takes the marks out of the program's output. While a line of ours is on its way, it holds back what the
-shell echoes, and the command takes its place as if somebody had typed it. From what was held it passes only sequences
-that set modes and move no cursor.
+`MarkFilter` takes the marks out of the program's output. While a line of ours is on its way, it holds back the shell's
+echo, and shows the command instead as if somebody had typed it. From the echo it passes only sequences that set modes
+and move no cursor.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def source(words: Sequence[str], kind: str) -> str:
 
 
 def shown(words: Sequence[str], kind: str) -> str:
-    """A command as those who watch see it typed: its first line."""
+    """The first line of a command, as clients see it typed."""
     lines = source(words, kind).strip("\n").split("\n")
     first = blanked(lines[0])[:4096]
     return first + (" …" if len(lines) > 1 else "")
@@ -53,7 +53,7 @@ def shown(words: Sequence[str], kind: str) -> str:
 class Wrapper:
     """The files of one run, 0600 in the directory of sessions, and the line that makes a shell source them.
 
-    Without a `command`, the outer file only reports the exit code of what ran before, and there is no other.
+    Without a `command`, the outer file only reports the exit code of the last command, and there is no inner file.
     """
 
     def __init__(self, name: str, token: str, kind: str, command: str | None = None) -> None:
@@ -79,14 +79,14 @@ class Wrapper:
 
     def write(self) -> None:
         """Writes the files. Raises OSError."""
-        outer = self._quiet("E") if self._command is None else self._outer()
+        outer = self._quiet_mark("E") if self._command is None else self._outer()
         if self._command is not None:
-            inner = self._command if self.kind == FISH else f"{self._quiet('C')}; {self._command}"
+            inner = self._command if self.kind == FISH else f"{self._quiet_mark('C')}; {self._command}"
             self._write_file(self.inner, f"{inner}\n")
         self._write_file(self.outer, f"{outer}\n")
 
     def remove(self) -> None:
-        """Removes those of the files that are there."""
+        """Removes the files that exist."""
         for path in (self.outer, self.inner):
             try:
                 os.unlink(path)
@@ -104,35 +104,39 @@ class Wrapper:
             return f"{printf} '\\033]7373;{self.token};E;%s\\007' {code} >/dev/tty"
         return f"{printf} '\\033]7373;{self.token};{letter}\\007' >/dev/tty"
 
-    def _quiet(self, letter: str, before: str = "") -> str:
-        """Prints a mark without a trace (`set -x`), which goes to stderr; fish writes none."""
+    def _quiet_mark(self, letter: str, before: str = "") -> str:
+        """The words that print a mark without a trace (`set -x`), which goes to stderr; fish writes none."""
         return self._mark(letter) if self.kind == FISH else f"{{ {before}{self._mark(letter)}; }} 2>/dev/null"
 
     def _outer(self) -> str:
-        inner, end = quoted(self.inner, self.kind), self._quiet("E")
+        inner, end = quoted(self.inner, self.kind), self._quiet_mark("E")
         if self.kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
-            return f"{ends}; {self._quiet('B')}; eval (cat {inner} | string collect)"
+            return f"{ends}; {self._quiet_mark('B')}; eval (cat {inner} | string collect)"
         if self.kind == ZSH:
-            begin = self._quiet("B", f"{_KEEP_OUT_OF_HISTORY}; ")
+            begin = self._quiet_mark("B", f"{_KEEP_OUT_OF_HISTORY}; ")
             return f"{begin}; {{ \\. {inner}; }} always {{ {end}; }}"
         if self.kind == BASH:
             ours = quoted(self.outer, BASH)
             forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac; "
-            return f"{self._quiet('B', forget)}; \\. {inner}; {end}"
-        return f"{self._quiet('B')}; \\command . {inner}; {end}"
+            return f"{self._quiet_mark('B', forget)}; \\. {inner}; {end}"
+        return f"{self._quiet_mark('B')}; \\command . {inner}; {end}"
 
 
 _MARK = b"\x1b]7373;"
 _MAX_MARK = 96
+"""Bytes of a mark."""
 _MAX_HELD = 64 << 10
+"""Bytes that are held back; an echo is shorter."""
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
 """The private modes, keyboard modes, strings and queries in an echo (ECMA-48 5.4, XTerm ctlseqs)."""
 
 
-class MarkerFilter:
-    """Passes output through. `marked` is called with every mark (its token and what follows it) and returns what
-    replaces it; `passed` is called with the output between marks.
+class MarkFilter:
+    """Takes marks out of the output.
+
+    `marked` is called with every mark (its token and what follows it) and returns its replacement. `passed` is called
+    with the output between marks.
     """
 
     def __init__(self, secret: str, marked: Callable[[str, str], bytes], passed: Callable[[bytes], None]) -> None:
@@ -140,10 +144,10 @@ class MarkerFilter:
         self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
         self.part = b""
-        """The beginning of what may be a mark."""
+        """The end of the last block, if it may be the beginning of a mark."""
 
     def restore(self, secret: str, part: bytes) -> None:
-        """Goes on as the filter of an earlier process."""
+        """Goes on from a filter of an earlier process."""
         self._start, self.part = _MARK + secret.encode(), part
 
     def hold(self) -> None:
@@ -152,18 +156,18 @@ class MarkerFilter:
             self._held = bytearray()
 
     def drop(self) -> bytes:
-        """Ends the holding: returns what sets the terminal's modes, without the text."""
+        """Ends the holding; returns the sequences that set the terminal's modes, without the text."""
         return b"".join(_MODES.findall(self.release()))
 
     def release(self) -> bytes:
-        """Ends the holding: returns all of it."""
+        """Ends the holding; returns all held output."""
         held, self._held = bytes(self._held or b""), None
         return held
 
     def release_part(self) -> bytes:
-        """Returns what looked like the beginning of a mark: nothing came that made it one."""
+        """Returns the beginning of a mark that did not become one."""
         part, self.part = self.part, b""
-        return self._through(part)
+        return self._pass_or_hold(part)
 
     def filter(self, block: bytes) -> bytes:
         """The block as clients and the emulator see it."""
@@ -171,7 +175,7 @@ class MarkerFilter:
         out = []
         position = 0
         while (start := data.find(self._start, position)) >= 0:
-            out.append(self._through(data[position:start]))
+            out.append(self._pass_or_hold(data[position:start]))
             end = data.find(b"\x07", start, start + _MAX_MARK)
             if end >= 0:
                 token, _, rest = data[start + len(_MARK) : end].decode("ascii", "replace").partition(";")
@@ -181,22 +185,22 @@ class MarkerFilter:
                 self.part = data[start:]
                 return b"".join(out)
             else:
-                out.append(self._through(data[start : start + 1]))
+                out.append(self._pass_or_hold(data[start : start + 1]))
                 position = start + 1
         # The end may be the beginning of a mark.
         start = data.rfind(b"\x1b", max(position, len(data) - len(self._start)))
         if start >= 0 and self._start.startswith(data[start:]):
             self.part = data[start:]
-        out.append(self._through(data[position : len(data) - len(self.part)]))
+        out.append(self._pass_or_hold(data[position : len(data) - len(self.part)]))
         return b"".join(out)
 
-    def _through(self, piece: bytes) -> bytes:
+    def _pass_or_hold(self, piece: bytes) -> bytes:
         if not piece:
             return b""
         if self._held is None:
             self._passed(piece)
             return piece
         self._held += piece
-        if len(self._held) > _MAX_HELD:  # it is not an echo
+        if len(self._held) > _MAX_HELD:
             return self.release()
         return b""

@@ -1,6 +1,7 @@
-"""How a daemon starts: launched by its creator, detached, forked from the zygote, in a systemd scope of its own.
+"""The start of a daemon: launched by its creator, detached, forked from the zygote, in a systemd scope of its own.
 
-A creator that is interrupted or killed before its daemon has the lock of the directory gets no session: the daemon
-looks for it then, and ends. One that comes too late says that the session is there. Over a link the host is asked once
-more, by the id that was chosen for the session here (`sesh.reach.links`).
+A daemon that holds the lock of the directory of sessions asks whether its creator still waits. If the creator was
+interrupted or killed before, the daemon ends and there is no session. A creator that is interrupted later reports that
+the session is there. Over a link the client asks the host once more, by the id that it chose for the session
+(`sesh.reach.links`).
 """

@@ -1,4 +1,4 @@
-"""What makes a process a daemon: a double fork, a session of its own, none of the caller's descriptors and signals."""
+"""The steps to a daemon: a double fork, a session of its own, none of the caller's descriptors and signals."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from sesh.lean import signal
 HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that a daemon's loop handles or ignores; blocked from before its birth until the loop does."""
 CHANNEL = 3
-"""The descriptor of a daemon's first connection; of the lock in a zygote."""
+"""Number of the descriptor that is a daemon's first connection, or a zygote's lock."""
 _LIFETIME_PIPE = 4
+"""Number of the descriptor by whose end the zygote sees the end of its fork."""
 
 
 def python() -> list[str]:
-    """The words that start this interpreter isolated; its `sys.path` is to be set by what it runs.
+    """The words that start this interpreter isolated; what it runs sets its `sys.path`.
 
-    Where `site` was not loaded here, it is not needed there.
+    If `site` was not loaded here, it is not needed there.
     """
     return [sys.executable, "-IS" if sys.flags.no_site else "-I"]
 
@@ -33,7 +34,7 @@ def reap(child: int, *, wait: bool = True) -> None:
 
 
 def fork() -> int:
-    """As `os.fork`; the child has the signals in `HELD` blocked, of which none can come before. Raises Refused."""
+    """Forks as `os.fork` does, but the signals in `HELD` are blocked in the child from its start. Raises Refused."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     child = -1
     try:
@@ -48,7 +49,7 @@ def fork() -> int:
 
 
 def leave_session() -> None:
-    """The second half of a double fork: returns in a process that has no controlling terminal and cannot get one."""
+    """The second half of a double fork: returns in a process without a controlling terminal, which cannot get one."""
     os.setsid()
     if fork():
         os._exit(0)
@@ -82,7 +83,7 @@ def _descriptor_limit() -> int:
 
 
 def reset_signals() -> None:
-    """Undoes what the caller did to signals and umask. Those in `HELD` stay blocked until the loop is there."""
+    """Undoes the caller's changes to signals and umask. Signals in `HELD` stay blocked until the loop handles them."""
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What the program of a new session gets: its environment, its words, and the path of a command."""
+"""The environment, the argv and the program file of a new session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sesh.schema import LaunchSpec
 
 FALLBACK_TERM = "xterm-256color"
-"""All terminals in use understand it, and every system has its terminfo."""
+"""A type that all terminals in use understand, and whose terminfo every system has."""
 
 _FOREIGN = frozenset((
     "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",

@@ -1,8 +1,8 @@
-"""Start a daemon for a new session, and learn at once that it serves or why it cannot.
+"""Starts a daemon for a new session, and learns at once that it serves or why it cannot.
 
 The daemon is, in this order, the child of systemd-run if it needs a scope of its own (it would otherwise end with the
-terminal or the login that it was started from), a fork of the zygote if there is one, a fork of this process if little
-is loaded here, or else an interpreter of its own.
+terminal or the login that it was started from), a fork of the zygote if there is one, a fork of this process if few
+modules are loaded here, or else an interpreter of its own.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ if TYPE_CHECKING:
 
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """A process that has loaded one of these does not fork: its memory, or its threads, would live on in the daemon."""
-_START_TIMEOUT, _LEAST = 30.0, 2.0
-"""Seconds for a daemon to start. For a job it is its own timeout, and at least the second."""
+_START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
+"""Seconds for a daemon to start; the least for a job, whose own timeout bounds it."""
 _ZYGOTE_FROM = 3
-"""Sessions, this one counted in, from which on a zygote is worth its memory."""
-_WITHDRAWAL = 0.5
-"""Seconds in which a daemon that waits for nothing answers its creator, who withdraws."""
+"""Number of sessions, with this one, from which on a zygote is worth its memory."""
+_GIVE_UP_TIMEOUT = 0.5
+"""Seconds that an interrupted creator waits for the daemon to say whether the session is there."""
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
-    """Starts the daemon and its program (`spec`: see `main`); its first connection, on which HELLO has not been sent.
+    """Starts the daemon and its program (`spec`: see `main`), and returns the first connection to it, before HELLO.
 
     Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
-    TimedOut if a job's time is over, if it does not begin in time, and then it never does; Unknown if it has begun.
+    TimedOut if a job's time is over, for a daemon that does not begin in time, and then never does; Unknown for one
+    that has begun and does not say more.
     """
     names.check_name(spec["name"])
     paths.ready_directory()
     limit = spec.get("timeout")
-    deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST, limit)))
+    deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
     spec = {**spec, "directory": spec.get("directory") or _current_directory(), "umask": _umask()}
     if not os.path.isdir(spec["directory"]):
         raise Refused(f"there is no directory {spec['directory']}", hint="create it first, or name another")
@@ -67,7 +68,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _start_zygote() -> None:
-    """Starts a zygote for the sessions to come, if there are enough. Its errors are not this session's."""
+    """Starts a zygote for later sessions, if there are enough. Its errors do not concern this session."""
     try:
         if len(paths.names()) >= _ZYGOTE_FROM:
             from sesh.daemon.spawn import zygote
@@ -91,7 +92,7 @@ def _umask() -> int:
 
 
 def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
-    """The daemon as a fork of this process: the fastest way while little is loaded."""
+    """The daemon as a fork of this process: the fastest way while few modules are loaded."""
     from sesh.daemon.spawn.main import run_forked
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -107,31 +108,32 @@ def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
         gc.disable()
         run_forked(theirs.fileno(), spec)
     theirs.close()
-    with _Between(child):
+    with _Reaping(child):
         return _wait_until_ready(wire.adopt(ours), spec, deadline)
 
 
-def _spawn(spec: LaunchSpec, before: list[str], deadline: float) -> wire.Connection:
-    """The daemon in an interpreter of its own, started behind the words `before`."""
+def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
+    """The daemon in an interpreter of its own; `prefix`: words before its command."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     channel = theirs.fileno()
     os.set_inheritable(channel, True)
     code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.spawn.main import run_spawned"
-    words = [*before, *python(), "-c", f"{code}; run_spawned({channel})"]
+    words = [*prefix, *python(), "-c", f"{code}; run_spawned({channel})"]
     try:
         # systemd-run may have to be interrupted: the daemon blocks its signals itself then.
-        child = os.posix_spawn(words[0], words, os.environ, setsigmask=() if before else HELD)
+        child = os.posix_spawn(words[0], words, os.environ, setsigmask=() if prefix else HELD)
     except OSError as error:
         ours.close()
         raise no_process(error) from error
     finally:
         theirs.close()
-    with _Between(child):
+    with _Reaping(child):
         return _send_spec(wire.adopt(ours), spec, deadline)
 
 
-class _Between:
-    """The process between this one and a new daemon: reaped, unless it was given up and may be stopped."""
+class _Reaping:
+    """Reaps the process between this one and a new daemon. Without an answer it does not wait: the process may be
+    stopped."""
 
     def __init__(self, child: int) -> None:
         self._child = child
@@ -156,8 +158,8 @@ def _send_spec(connection: wire.Connection, spec: LaunchSpec, deadline: float | 
 def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: float | None) -> wire.Connection:
     """Waits for the daemon's report that it serves. Raises the error that it reports instead.
 
-    Who is interrupted gives up: a daemon that has not begun its session by then starts none (`main`). If there is one
-    already, KeyboardInterrupt says so.
+    An interrupted creator gives up: a daemon that has not begun its session by then starts none (`main`). If the
+    session is there already, KeyboardInterrupt says so.
     """
     try:
         connection.answer(0, deadline)
@@ -169,27 +171,27 @@ def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: f
         raise _not_ready(connection, spec, error) from error
     except KeyboardInterrupt:
         with connection:
-            if name := _made(connection):
-                made = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
-                raise KeyboardInterrupt(made) from None
+            if name := _started(connection):
+                message = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
+                raise KeyboardInterrupt(message) from None
         if connection.begun == 0:
-            made = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
-            raise KeyboardInterrupt(made) from None
+            message = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
+            raise KeyboardInterrupt(message) from None
         raise
     return connection
 
 
-def _made(connection: wire.Connection) -> str:
-    """The session that a daemon has made although its creator gives up; empty if there is none."""
+def _started(connection: wire.Connection) -> str:
+    """Gives up, and returns the name of the session if the daemon has started it nevertheless; else an empty string."""
     connection.give_up()
     try:
-        return str(connection.answer(0, time.monotonic() + _WITHDRAWAL)[0].get("session") or "")
+        return str(connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)[0].get("session") or "")
     except SeshError:
         return ""
 
 
 def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
-    """The error for a new daemon that does not report: it says whether its program may run."""
+    """The error for a new daemon that does not report: it tells whether its program may run."""
     name = spec["name"]
     if connection.begun == 0:
         return Unknown(
@@ -206,8 +208,8 @@ def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) 
 def own_scope() -> list[str]:
     """The words to put before a command so that it runs in a scope of its own; empty if it does not need one.
 
-    It does in a `.scope`, which systemd stops when the terminal closes; but in a login's `session-N.scope` only if
-    logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
+    A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
+    it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
     """
     if not platform.LINUX or not os.path.exists(
         os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")

@@ -1,10 +1,10 @@
 """A daemon's process from its first instruction: detach, start the program, report to the creator, serve the session.
 
-What the session is to be comes as its spec, plain data: name, directory (empty for the creator's), umask, command (a
-list, None for the user's shell), environment (the creator's), extra (variables that win), columns, rows, width, height
-(0 without a terminal), labels, keep, job, timeout (seconds, for a job), stdin (whether the job reads what its creator
-sends), login, term, colorterm, id (None for a new one), persist (whether the daemon writes checkpoints), outlive
-(`Config.keep`), before (text to show above the program's output), gate (whether the command starts only after Enter).
+The spec describes the session as plain data: name, directory (empty for the creator's), umask, command (a list, None
+for the user's shell), environment (the creator's), extra (variables that win), columns, rows, width, height (0 without
+a terminal), labels, keep, job, timeout (seconds, for a job), stdin (true if the job reads what its creator sends),
+login, term, colorterm, id (None for a new one), persist (true if the daemon writes checkpoints), outlive
+(`Config.keep`), before (text to show above the program's output), gate (true if the command starts only after Enter).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SPEC_TIMEOUT = 10.0
 """Seconds that a fork of the zygote waits for its spec."""
 _PATIENCE, _PAUSE = 10.0, 0.05
-"""Seconds for which a daemon tries to build its loop, and between two tries."""
+"""Seconds for which a daemon tries to build its server, and between two tries."""
 
 
 def run_forked(channel: int, spec: LaunchSpec) -> None:
@@ -43,7 +43,7 @@ def run_forked(channel: int, spec: LaunchSpec) -> None:
         leave_session()
     except BaseException as error:
         if isinstance(error, SeshError):
-            os.write(channel, _refused(error))
+            os.write(channel, _error_response(error))
         os._exit(1)
     _run(channel, spec)
 
@@ -55,7 +55,7 @@ def run_spawned(channel: int) -> None:
 
 
 def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
-    """The daemon in a fork of the zygote, which sees the daemon's end as the pipe's; never returns."""
+    """The daemon in a fork of the zygote, to which the end of `lifetime_pipe` tells the daemon's end; never returns."""
     try:
         leave_session()
         connection = wire.Connection(channel, channel)
@@ -70,7 +70,7 @@ def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
 
 
 def _receive_spec(connection: wire.Connection, deadline: float | None) -> LaunchSpec:
-    """The spec that comes over a connection. Raises what `Connection.receive` raises."""
+    """Receives the spec over a connection. Raises what `Connection.receive` raises."""
     data = bytearray()
     while True:
         kind, payload = connection.receive(deadline)
@@ -82,7 +82,7 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Launch
 
 
 def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
-    """Reports to the creator that the session is there, or why not, and serves it; never returns."""
+    """Reports to the creator that the session is there, or the error, and serves the session; never returns."""
     try:
         platform.set_process_title(f"{PROGRAM}: {spec['name']}")
         try:
@@ -94,7 +94,7 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
         except (SeshError, OSError) as error:
             failure = error if isinstance(error, SeshError) else refusal(error)
             try:
-                wire.Connection(channel, channel).send(_refused(failure))
+                wire.Connection(channel, channel).send(_error_response(failure))
             finally:  # if the creator has died, nobody needs to know
                 os._exit(1)
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
@@ -122,15 +122,16 @@ def _note_crash(error: BaseException) -> None:
         paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
 
 
-def _refused(error: SeshError) -> bytes:
-    """The answer to the creator of no session."""
+def _error_response(error: SeshError) -> bytes:
+    """The answer to the creator of a session that could not be started."""
     return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
-    """Serves the session to its end. The server's modules load here: the creator has its answer and need not wait.
+    """Serves the session to its end. Imports the server's modules only now: the creator has its answer and need not
+    wait.
 
-    Its program runs already, so what fails only for lack of descriptors or memory is tried again for a while.
+    The program runs already, so an error for lack of descriptors or memory is no end: it is tried again for a while.
     """
     until = time.monotonic() + _PATIENCE
     while True:
@@ -151,14 +152,14 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
 
 def _load_reload() -> Reload:
-    """The function that carries out `--reload`; loaded after the first output, before its files may be replaced."""
+    """The function that carries out `--reload`; imported after the first output, before its files may be replaced."""
     from sesh.daemon.upgrade.reload import begin
 
     return begin
 
 
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
-    """A session with its program running, and its listening socket.
+    """Claims the name, starts the program, and writes the record. Returns the session and its listening socket.
 
     Raises SeshError; Interrupted, and has changed nothing, if the creator has gone or has given up.
     """
@@ -188,18 +189,18 @@ def _begin(creator: wire.Connection) -> None:
 
 
 def refusal(error: OSError) -> Refused:
-    """The error for a session that the system would not let be."""
+    """The error for a session that could not be set up because of a system call."""
     why = error.strerror or str(error)
-    # What is written to a descriptor names no file: it is one of the directory's.
     hint = paths.remedy(error)
-    named = error.filename if isinstance(error.filename, str) else paths.directory() if hint else ""
+    # An error of a write to a descriptor names no file: the file is in the directory of sessions.
+    path = error.filename if isinstance(error.filename, str) else paths.directory() if hint else ""
     if error.errno in paths.TOO_MANY_FILES:
         hint = "raise the limit: ulimit -n 1024"
-    return Refused(f"cannot set up the session: {named}{': ' if named else ''}{why}", hint=hint)
+    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{why}", hint=hint)
 
 
 def _start_session(spec: LaunchSpec) -> Session:
-    """The session with its program started."""
+    """Starts the program, and returns the session. Raises CannotStart, Refused, OSError."""
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.session import Session
     from sesh.daemon.spawn.environment import environment

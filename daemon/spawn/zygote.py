@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from sesh.schema import Record
 
 ANSWER_TIMEOUT = 0.25
-"""Seconds in which a zygote has to answer; after that the creator starts its daemon without it."""
+"""Seconds in which a zygote has to answer; later the creator starts its daemon without it."""
 TITLE = f"{PROGRAM}: zygote"
-"""What `ps` shows of it."""
+"""The process title of a zygote."""
 _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
+"""Output that fills the caches of an emulator."""
 
 
 # -- the creator's side
@@ -61,9 +62,9 @@ def connect() -> wire.Connection | None:
 
 
 def start(at_least: int) -> None:
-    """Starts a zygote that fits this process, unless there is one or fewer sessions run; does not wait for it.
+    """Starts a zygote that fits this process, unless there is one, and does not wait for it.
 
-    Raises OSError and Refused.
+    None is worth its memory with fewer than `at_least` sessions. Raises OSError and Refused.
     """
     import fcntl
     from itertools import islice
@@ -110,7 +111,8 @@ def run(key: str) -> None:
 
 
 def _preload() -> None:
-    """Loads a daemon's modules, fills the caches of its emulator, and keeps the collector from writing to all that."""
+    """Loads a daemon's modules, fills its emulator's caches, and hides both from the collector, which would write to
+    them."""
     import sesh.daemon.activity.rules
     import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
@@ -165,7 +167,7 @@ class Zygote:
                     opened.close()
 
     def _fork_daemon(self, opened: socket.socket) -> None:
-        """A daemon that serves the creator's connection; without one the connection closes unanswered."""
+        """Forks a daemon that serves the creator's connection; if that fails, the connection closes unanswered."""
         from sesh.daemon.spawn.main import run_from_zygote
 
         ends: list[int] = []
@@ -176,10 +178,10 @@ class Zygote:
             for end in ends:
                 os.close(end)
             return
-        lifetime, held = ends
+        lifetime, daemon_end = ends
         if child == 0:
-            run_from_zygote(opened.fileno(), held)
-        os.close(held)  # only the daemon holds it now, so the other end closes when it ends
+            run_from_zygote(opened.fileno(), daemon_end)
+        os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
         os.waitpid(child, 0)
         self._lifetimes.append(lifetime)
         self._poll.register(lifetime, select.POLLIN)
@@ -257,7 +259,7 @@ def fingerprint() -> str:
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
         priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
-        inherited = priorities, platform.keyring_and_io_priority(), _program()
+        inherited = priorities, platform.keyring_and_io_priority(), _code()
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
@@ -265,7 +267,7 @@ def fingerprint() -> str:
 
 
 def _content(path: str) -> bytes:
-    """The content of a file, or the number of the error: kernels differ in what they have, and in who may read it."""
+    """The content of a file, or the number of the error: kernels differ in their files, and in who may read them."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -273,7 +275,7 @@ def _content(path: str) -> bytes:
         return str(error.errno).encode()
 
 
-def _program() -> tuple[object, ...]:
+def _code() -> tuple[object, ...]:
     """The version, the interpreter, and the dates of the files that it would load."""
     package = os.path.dirname(os.path.abspath(about.__file__))
     dates = _dates(package, ("daemon", "store", "vt"))

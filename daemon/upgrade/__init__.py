@@ -1,5 +1,5 @@
-"""`--reload`: the daemon's state is written out, the process executes itself again, and reads the state.
+"""`--reload`: the daemon writes out its state, the process executes the new sesh, and that reads the state.
 
-Pid, descriptors and connections stay. The new sesh is tried in a child process first. `--reload` answers with what
-fails in the first turns of its loop; `--status --json` tells of later errors.
+The process keeps its pid, descriptors and connections. A child process tries the new sesh first. An error in the first
+turns of the new sesh's loop is the answer to `--reload`; `--status --json` tells of later ones.
 """

@@ -1,8 +1,8 @@
-"""The first seconds of a sesh that has taken over a daemon. What fails in them leads back to the sesh before it.
+"""The first seconds of a sesh that has taken over a daemon: an error in them leads back to the old sesh.
 
-The older image is there as long as its files are: it is executed with the state as it stands, which it can read if the
-format is its own, else with the state that it wrote itself. An error that has no way back is noted, and the loop goes
-on. A death of the process itself, as by `os._exit`, cannot be undone: that is for the trial to find.
+The old sesh can be executed as long as its files are there. It loads the state as it stands then, if that has its own
+format, else the state that it wrote itself. If there is no way back, the error is noted and the loop goes on. A death
+of the process itself, as by `os._exit`, cannot be undone: the trial has to find that.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from sesh.daemon.server import Server
 
-ANSWERED = 0.05
-"""Seconds of turns after which the request is answered: what fails before is its answer."""
-STANDS = 5.0
-"""Seconds of turns after which the new sesh stands, and nothing leads back."""
-HANGS = 8.0
-"""Seconds that one turn may take, more than it ever waits."""
+ANSWER_AFTER = 0.05
+"""Seconds of turns after which the request is answered: an error before that is its answer."""
+END_AFTER = 5.0
+"""Seconds of turns after which the new sesh stays: a later error does not lead back."""
+TURN_TIMEOUT = 8.0
+"""Seconds that one turn may take: more than a turn ever waits."""
 
 
 class _Hangs(Exception):
@@ -32,7 +32,10 @@ class _Hangs(Exception):
 
 
 def damning(error: BaseException) -> bool:
-    """Whether an error is the fault of the code: what a peer or the machine is at fault for fails in any version."""
+    """Returns whether an error is the fault of the code: one of a peer or of the machine occurs in any version.
+
+    EBADF is such a fault: the code has lost a descriptor.
+    """
     return not isinstance(error, SeshError) and (not isinstance(error, OSError) or error.errno == errno.EBADF)
 
 
@@ -42,26 +45,26 @@ def reason(error: BaseException) -> str:
 
 
 class Probation:
-    """Runs the turns of a server's first seconds.
+    """Runs the first seconds of a server.
 
-    `answer` is called when the first ones have passed. `back` executes the sesh before with why, and returns only if
-    that is not possible.
+    `answer` is called when the first turns have passed. `back` takes the reason and executes the old sesh; it returns
+    only if that is impossible.
     """
 
     def __init__(self, server: Server, answer: Callable[[], None], back: Callable[[str], None]) -> None:
         self._server, self._answer, self._back = server, answer, back
         self._error: BaseException | None = None
-        self._stands = False
+        self._over = False
 
     def run(self) -> None:
-        """Returns when the new sesh stands, or the session has ended."""
+        """Returns when the probation is over, or the session has ended."""
         server, faults = self._server, self._server.session.faults
-        server.on_probation, faults.on_fault = True, self._fault
+        server.on_probation, faults.on_fault = True, self._on_fault
         try:
-            server.session.timers.set("probation", ANSWERED, self._answered)
-            signal.signal(signal.SIGALRM, self._hangs)
+            server.session.timers.set("probation", ANSWER_AFTER, self._send_answer)
+            signal.signal(signal.SIGALRM, self._on_alarm)
             self._step(server.begin)
-            while not (self._stands or server.over):
+            while not (self._over or server.over):
                 self._step(server.turn)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -70,7 +73,8 @@ class Probation:
             server.on_probation, faults.on_fault = False, None
 
     def _step(self, call: Callable[[], None]) -> None:
-        signal.setitimer(signal.ITIMER_REAL, HANGS, HANGS)
+        # The timer goes on: a guard within the turn may catch the first error of a turn that hangs.
+        signal.setitimer(signal.ITIMER_REAL, TURN_TIMEOUT, TURN_TIMEOUT)
         try:
             call()
         except BaseException as error:
@@ -78,18 +82,18 @@ class Probation:
         if self._error is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._back(reason(self._error))
-            self._stands = True  # there is no way back
+            self._over = True  # `_back` has returned: there is no way back
 
-    def _fault(self, error: BaseException) -> None:
+    def _on_fault(self, error: BaseException) -> None:
         if damning(error) and self._error is None:
             self._error = error
 
-    def _hangs(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         raise _Hangs("it hung")
 
-    def _answered(self) -> None:
+    def _send_answer(self) -> None:
         self._answer()
-        self._server.session.timers.set("probation", STANDS, self._stand)
+        self._server.session.timers.set("probation", END_AFTER, self._end)
 
-    def _stand(self) -> None:
-        self._stands = True
+    def _end(self) -> None:
+        self._over = True

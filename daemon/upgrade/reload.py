@@ -1,12 +1,13 @@
-"""`--reload`: the daemon executes itself as another sesh, and what runs in it notices nothing.
+"""`--reload`: the daemon executes itself as another sesh; its session, program and connections notice nothing.
 
-First a trial: the other sesh, in processes of its own, loads the daemon's whole state and serves a copy of the session
-(see `trial`). Then, with all signals blocked, the state goes into memory that outlives `exec`, as do the descriptors.
-Until its loop begins, the new image can execute the old one again, which loads its state from the same memory; in the
-first seconds of its loop it can do so with the state as it stands then (see `probation`). Meanwhile output, input and
-connections wait in the kernel.
+First a trial: the new sesh, in processes of its own, loads the daemon's whole state and serves a copy of the session
+(see `trial`). Then, with all signals blocked, the old sesh writes the state into memory that outlives `exec`, as the
+descriptors do, and executes the new one. Until the new sesh begins its loop, any error executes the old one again,
+which loads the same memory. In the first seconds of the loop the new sesh can still go back, with the state as it
+stands then (see `probation`). Meanwhile output, input and connections wait in the kernel.
 
-The image before, which may be of an older sesh, calls `trial` and `adopt`: their names and arguments stay as they are.
+The old sesh may be of an earlier version. It calls `trial` and `adopt` of the new one: their names and arguments must
+not change.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ if TYPE_CHECKING:
     from sesh.daemon.upgrade.shape import State
 
 POLL = 0.01
-"""Seconds between two looks at the trial."""
+"""Seconds between two checks of the trial."""
 TRIAL_TIMEOUT = 20.0
 """Seconds that the trial may take."""
 PASSED = b"sesh can take over"
-"""What the trial prints when the new version can load the state."""
+"""The output of a trial that has passed."""
 
-# These programs are text: they choose which sesh is imported, and must run where the files of this one are gone.
-_CALL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt, trial; {call}"
-_TRIAL = "trial()"
-_BACK = "adopt({memory}, sys.argv[1])()"
-"""Goes on as the sesh before; the argument says why."""
-_GO = """
+# Programs for `python -c`, as text: each chooses the sesh that it imports, and this one's files may be gone by then.
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt, trial; {call}"
+_TRY = "trial()"
+_GO_BACK = "adopt({memory}, sys.argv[1])()"
+"""Executed as the old sesh, to take the daemon back; the argument is the reason."""
+_TAKE_OVER = """
 import os, sys
 sys.path[:] = {path!r}
 try:
@@ -54,36 +55,36 @@ except BaseException as error:
     os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}, why])
 serve()
 """
-"""Goes on as the other sesh; `serve` leads back itself."""
+"""Executed as the new sesh. An error before its loop begins executes the old one again; later `serve` does that."""
 
 
 def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
-    """Reloads a daemon; the request is answered by the new image, or by this one. Raises Busy, Refused."""
+    """Reloads a daemon. The new sesh answers the request, or this one if the reload fails. Raises Busy, Refused."""
     _Reload(server, connection, number, python, path).begin()
 
 
 def load_begin() -> Reload:
-    """`begin`: what a server loads its reload with."""
+    """Returns `begin`: the function with which a server loads its reload."""
     return begin
 
 
 class _Reload:
-    """One reload: `python` is the interpreter to go on with, `path` where it finds sesh."""
+    """One reload: `python` is the new sesh's interpreter, `path` the `sys.path` on which that finds it."""
 
     def __init__(self, server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
         self._server, self._connection, self._number = server, connection, number
         self._python, self._path = python, path
         self._pid = self._output = -1
-        self._until = time.monotonic() + TRIAL_TIMEOUT
+        self._deadline = time.monotonic() + TRIAL_TIMEOUT
 
     def begin(self) -> None:
-        self._check()
+        self._check_not_ending()
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
         self._between_runs(self._start_trial)
 
-    def _soon(self, step: Callable[[], None]) -> None:
-        """Takes a step in a moment; what it raises is the answer to the request."""
+    def _call_soon(self, step: Callable[[], None]) -> None:
+        """Calls `step` after POLL seconds; an error that it raises is the answer to the request."""
 
         def guarded() -> None:
             try:
@@ -94,49 +95,49 @@ class _Reload:
         self._server.session.timers.set("reload", POLL, guarded)
 
     def _between_runs(self, step: Callable[[], None]) -> None:
-        """Takes a step when no shell is just beginning a command, which is soon over. Raises Busy if it is not."""
+        """Calls `step` once no shell is about to begin a command of `--run`. Raises Busy if one is at the deadline."""
         runs = self._server.session.runs
         if runs is None or not runs.holding:
             step()
-        elif time.monotonic() > self._until:
+        elif time.monotonic() > self._deadline:
             raise self._busy("is starting a command of --run")
         else:
-            self._soon(lambda: self._between_runs(step))
+            self._call_soon(lambda: self._between_runs(step))
 
     def _start_trial(self) -> None:
-        state = self._state()
-        held: list[int] = []
+        state = self._handover()
+        to_close: list[int] = []
         try:
-            held.append(_memory(state))
-            held += os.pipe()
-            memory, self._output, write_end = held
+            to_close.append(_write_memory(state))
+            to_close += os.pipe()
+            memory, self._output, write_end = to_close
             actions = [(os.POSIX_SPAWN_DUP2, memory, 0)]
             actions += [(os.POSIX_SPAWN_DUP2, write_end, descriptor) for descriptor in (1, 2)]
             self._pid = os.posix_spawn(
                 self._python,
-                [self._python, "-I", "-c", _CALL.format(path=self._path, call=_TRIAL)],
+                [self._python, "-I", "-c", _PROGRAM.format(path=self._path, call=_TRY)],
                 dict(os.environ),
                 file_actions=actions,
                 setsigmask=(),
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
             )
-            held.remove(self._output)
+            to_close.remove(self._output)  # read by `_check_trial`
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged()}") from error
         finally:
-            for descriptor in held:
+            for descriptor in to_close:
                 os.close(descriptor)
-        self._soon(self._check_trial)
+        self._call_soon(self._check_trial)
 
     def _check_trial(self) -> None:
-        """Goes on as the other sesh once the trial has passed. Raises Refused if it has failed."""
-        late = time.monotonic() > self._until
+        """Executes the new sesh once the trial has passed. Raises Refused if the trial has failed."""
+        late = time.monotonic() > self._deadline
         if late:
             os.kill(self._pid, signal.SIGKILL)
         pid, status = os.waitpid(self._pid, 0 if late else os.WNOHANG)
         if not pid:
-            self._soon(self._check_trial)
+            self._call_soon(self._check_trial)
             return
         os.set_blocking(self._output, False)
         try:
@@ -156,28 +157,29 @@ class _Reload:
     def _busy(self, state: str) -> Busy:
         return Busy(f"{self._server.session.name} {state}; try again later", exit_code=ExitCode.FAILED)
 
-    def _check(self) -> None:
+    def _check_not_ending(self) -> None:
         """Raises Busy if the session is ending."""
         ending = self._server.ending
         if ending.killed or (ending.done and not self._server.named):
             raise self._busy("is ending")
 
-    def _state(self) -> State:
+    def _handover(self) -> State:
+        """The state for the new sesh, with the way back to this one."""
         self._server.session.faults.guard(self._server.requests.flush, "a late answer")
         state = _dump(self._server, self._connection, self._number)
         return {**state, "back": {"python": sys.executable, "path": [folder for folder in sys.path if folder]}}
 
     def _execute(self) -> None:
-        """Becomes the other sesh. Raises Busy, and Refused if that is not possible."""
-        self._check()
+        """Executes the new sesh in this process. Raises Busy, and Refused if that is impossible."""
+        self._check_not_ending()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            state = self._state()
-            memory = _memory(state)
-            back = _CALL.format(path=state["back"]["path"], call=_BACK.format(memory=memory))
-            go = _GO.format(path=self._path, memory=memory, python=sys.executable, back=back)
+            state = self._handover()
+            memory = _write_memory(state)
+            back = _PROGRAM.format(path=state["back"]["path"], call=_GO_BACK.format(memory=memory))
+            program = _TAKE_OVER.format(path=self._path, memory=memory, python=sys.executable, back=back)
             try:
-                _become(self._python, [go], [memory, *states.descriptors(state)])
+                _exec_python(self._python, [program], [memory, *states.descriptors(state)])
             finally:
                 os.close(memory)
         except OSError as error:
@@ -187,15 +189,15 @@ class _Reload:
 
 
 def _dump(server: Server, asker: Connection | None, number: int) -> State:
-    """The state of a daemon, with the request for its reload."""
+    """The state of a daemon, with the connection and the number of the request for its reload."""
     state = states.dump(server)
     connections = list(server.connections.values())
     return {**state, "request": (connections.index(asker) if asker in connections else None, number)}
 
 
-def _become(python: str, program: list[str | bytes], descriptors: list[int]) -> None:
-    """Executes a program, and its arguments, with these descriptors. Raises OSError."""
-    signal.setitimer(signal.ITIMER_REAL, 0)  # of the probation, which this image may still be on
+def _exec_python(python: str, program: list[str | bytes], descriptors: list[int]) -> None:
+    """Executes a Python program, given with its arguments, which inherits these descriptors. Raises OSError."""
+    signal.setitimer(signal.ITIMER_REAL, 0)  # of a probation that this sesh is still on
     try:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
@@ -205,8 +207,8 @@ def _become(python: str, program: list[str | bytes], descriptors: list[int]) -> 
             os.set_inheritable(descriptor, False)
 
 
-def _memory(state: State) -> int:
-    """A descriptor of memory with the state in it; no file name leads to it."""
+def _write_memory(state: State) -> int:
+    """Writes the state into memory without a file name, and returns its descriptor. Raises OSError."""
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("sesh")
     else:
@@ -230,37 +232,40 @@ def _read_memory(memory: int) -> State:
 
 
 def trial() -> None:
-    """In the trial's process: tries this sesh with the state on fd 0, and reports on fd 1."""
-    from sesh.daemon.upgrade import trial as room
+    """The trial's process: tries this sesh with the state on descriptor 0, and reports on descriptor 1."""
+    from sesh.daemon.upgrade.trial import run
 
-    why = room.run(_read_memory(0), load_begin)
+    why = run(_read_memory(0), load_begin)
     os.write(1, f"{why}\n".encode("utf-8", "replace") if why else PASSED + b"\n")
     os._exit(1 if why else 0)
 
 
 def adopt(memory: int, failed: str = "") -> Callable[[], None]:
-    """In the new image: the daemon whose state `memory` holds, as a function that serves to the end.
+    """Takes over the daemon whose state is in `memory`, and returns the function that serves it to the end.
 
-    `failed`: why the sesh that was to take over could not, if this is the old one again. What this raises leads back
-    to the old image; later the function does so itself, for as long as the new sesh is on probation.
+    `failed`: the reason why the new sesh could not take over, if this is the old one again; empty otherwise. An error
+    of this function leads back to the old sesh (`_TAKE_OVER`); the returned function goes back itself, as long as the
+    new sesh is on probation.
     """
     return _Adopted(memory, failed).serve
 
 
 class _Adopted:
-    """The daemon in the image that takes over. It keeps nothing of the state, which is large, but for the way back."""
+    """A daemon that this process has taken over. Of the state, which is large, it keeps what the way back needs."""
 
     def __init__(self, memory: int, failed: str) -> None:
         from sesh.daemon.upgrade.probation import Probation
 
         state = _read_memory(memory)
         self._memory, self._failed = memory, failed
+        """The descriptor of the state as the old sesh wrote it, and the argument of `adopt`."""
         self._server, connections = states.load(state, load_begin)
-        self._format, self._back = state["format"], state.get("back")  # an older sesh does not say where it was
+        self._format, self._back = state["format"], state.get("back")  # an older sesh does not write `back`
+        """The old sesh's format, and what executes that sesh."""
         self._descriptors = states.descriptors(state)
         index, self._number = state["request"]
         self._asker = connections[index] if index is not None else None
-        """The connection that waits for the answer."""
+        """The connection that waits for the answer; None after the answer."""
         self._probation = Probation(self._server, self._answer, self._go_back)
         platform.set_process_title(f"{PROGRAM}: {self._server.session.name}")
         paths.hold_package()
@@ -293,7 +298,7 @@ class _Adopted:
             asker.respond(self._number, name=name, version=__version__)
 
     def _go_back(self, why: str) -> None:
-        """Becomes the sesh before again. Returns if that is not possible."""
+        """Executes the old sesh again. Returns if that is impossible."""
         if self._back is None:
             return
         faults = self._server.session.faults
@@ -301,14 +306,16 @@ class _Adopted:
         memory, descriptors = self._memory, self._descriptors
         try:
             # It can read the state as it stands only if that has its own format.
-            state = faults.guard(self._dump, "the way back") if self._format == states.FORMAT else None
+            state = None
+            if self._format == states.FORMAT:
+                state = faults.guard(lambda: _dump(self._server, self._asker, self._number), "the way back")
             if state is not None:
-                memory, descriptors = _memory(state), states.descriptors(state)
+                memory, descriptors = _write_memory(state), states.descriptors(state)
             for descriptor in descriptors:
-                _stand_in(descriptor)
-            program = _CALL.format(path=self._back["path"], call=_BACK.format(memory=memory))
+                _replace_if_closed(descriptor)
+            program = _PROGRAM.format(path=self._back["path"], call=_GO_BACK.format(memory=memory))
             argument = why[:1000].encode("utf-8", "backslashreplace").replace(b"\0", b"?")
-            _become(self._back["python"], [program, argument], [memory, *descriptors])
+            _exec_python(self._back["python"], [program, argument], [memory, *descriptors])
         except OSError as error:
             faults.note(f"the sesh before cannot be executed again after {why}", error)
         finally:
@@ -316,14 +323,12 @@ class _Adopted:
                 os.close(memory)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _dump(self) -> State:
-        return _dump(self._server, self._asker, self._number)
 
-
-def _stand_in(descriptor: int) -> None:
-    """Puts a socket whose other end is closed in the place of a descriptor that is no longer there."""
+def _replace_if_closed(descriptor: int) -> None:
+    """Puts a socket whose other end is closed in the place of a closed descriptor: the state may list connections that
+    have ended since, and the sesh that loads it sees their end."""
     try:
         os.fstat(descriptor)
     except OSError:
-        ours, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        os.dup2(ours.fileno(), descriptor)
+        closed, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        os.dup2(closed.fileno(), descriptor)

@@ -1,6 +1,6 @@
-"""The types of a daemon as plain data: what `state` dumps and loads, and `reload` hands over as JSON.
+"""The types of a daemon as plain data: `state` dumps and loads it, and `reload` hands it over as JSON.
 
-Bytes are base64. A connection is named by its place in `connections`. Keys that an older sesh does not write may be
+Bytes are base64. A connection is given by its index in `connections`. Keys that an older sesh does not write may be
 missing. Loaded under `TYPE_CHECKING` only.
 """
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     """The number of commands, the last answer, the commands with their output, the answers by their keys."""
 
 Done = tuple[str, int, int, int | None]
-"""The answer that is due when a unit of input is taken: `input` or `send`, the connection, its number, a count."""
+"""The answer that is due once a unit of input is taken: `input` or `send`, the connection, the request's number, and
+the input's size or the log's position."""
 
 
 Attributes = dict[str, Any]
-"""The attributes of an object, by their names: those of a newer sesh, or of an older one, may be others."""
+"""The attributes of an object by their names; those of a newer or an older sesh may differ."""
 
 
 class ReaderState(TypedDict):
-    """A place in the log."""
+    """A reader of the log: its position, and the bytes that it has skipped."""
 
     position: int
     skipped: int
@@ -55,7 +56,11 @@ class ConnectionState(TypedDict):
 
 
 class StdinState(TypedDict):
-    """The pipe that is a job's standard input. `waiting`: bytes, the number of their request, whether they end it."""
+    """The pipe that is a job's standard input.
+
+    `waiting`: bytes to be written, the number of the request that sent them, and true if they are the last. `left`:
+    seconds until the pipe is closed without its feeder.
+    """
 
     descriptor: int
     received: int
@@ -83,7 +88,10 @@ class RunState(TypedDict):
 
 
 class RunsState(TypedDict):
-    """The commands of `--run`: the one under way, if one is `active`, and those that wait."""
+    """The commands of `--run`: those that wait, and before them the one under way if `active` is true.
+
+    `between`: the prompt behind the last command. `outer`: the outer tokens. `part`: the beginning of a mark.
+    """
 
     secret: str
     prompted: bool
@@ -115,8 +123,8 @@ class SessionState(_SessionState, total=False):
     """A session without its descriptors, its clients and its input.
 
     `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
-    signal, time, whether it ran out of time, processor time, memory. `departed`: clients that may come back. `marks`:
-    the typed command that is under way.
+    signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
+    typed command that is under way.
     """
 
     titled_by: int
@@ -124,7 +132,7 @@ class SessionState(_SessionState, total=False):
 
 
 class Back(TypedDict):
-    """What executes the sesh that wrote the state: its interpreter, and where that finds it."""
+    """The interpreter and the `sys.path` that execute the sesh that wrote the state."""
 
     python: str
     path: list[str]
@@ -153,7 +161,8 @@ class _State(TypedDict):
 
 
 class State(_State, total=False):
-    """A daemon. `input`: units with their writers; `request`: who asked for the reload, and the request's number."""
+    """A daemon. `input`: units with their writers. `request`: the connection that requested the reload, and the
+    request's number."""
 
     titled: list[int]
     request: tuple[int | None, int]

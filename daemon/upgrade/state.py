@@ -1,8 +1,8 @@
-"""A daemon as plain data and back: its session, its descriptors, and everybody who is connected to it.
+"""A daemon as plain data and back: its session, its descriptors, and all its connections.
 
-`dump` writes what `load` reads in another process image of the same pid, maybe of a newer sesh. `FORMAT` changes with
-the shape of the data, and a newer sesh goes on reading older formats. Both directions load before they are needed:
-later the files may be those of the newer sesh already.
+`dump` writes what `load` reads in another process image of the same pid, perhaps of a newer sesh. `FORMAT` changes with
+the shape of the data, and `load` refuses any other. Both directions are imported before they are needed: later the
+files may already be those of the newer sesh.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from sesh.daemon.waits import Sought
 
-    Places = dict[Connection, int]
+    Indexes = dict[Connection, int]
 
 FORMAT = 2
 _REPLY_BYTES = ("_begun",)
@@ -51,29 +51,29 @@ _REPLY_BYTES = ("_begun",)
 
 
 def pack(data: bytes) -> str:
-    """Bytes as JSON can hold them."""
+    """Bytes as a text for JSON."""
     return b2a_base64(data, newline=False).decode("ascii")
 
 
 def unpack(text: str) -> bytes:
-    """The bytes that `pack` has made text of."""
+    """The bytes of a text that `pack` has made."""
     return a2b_base64(text)
 
 
-def _attributes(part: object, names: tuple[str, ...]) -> Attributes:
-    return {name: getattr(part, name) for name in names}
+def _attributes(instance: object, names: tuple[str, ...]) -> Attributes:
+    return {name: getattr(instance, name) for name in names}
 
 
-def _set_attributes(part: object, values: Mapping[str, object]) -> None:
+def _set_attributes(instance: object, values: Mapping[str, object]) -> None:
     for name, value in values.items():
-        setattr(part, name, value)
+        setattr(instance, name, value)
 
 
 # -- the daemon
 
 
 def dump(server: Server) -> State:
-    """All of a daemon that is not ending, and whose shell is not just beginning a command.
+    """The state of a daemon that is not ending, and whose shell is not just beginning a command.
 
     Drops the connections that have failed.
     """
@@ -83,25 +83,25 @@ def dump(server: Server) -> State:
             server.drop(connection)
     for client in session.clients.all:
         session.relay.uncover(client)
-    places = {connection: place for place, connection in enumerate(server.connections.values())}
+    indexes = {connection: index for index, connection in enumerate(server.connections.values())}
     last, events, followers = session.events.dump()
     return {
         "format": FORMAT,
         "session": dump_session(session),
-        "input": [(writer, pack(bytes(data)), _dump_done(done, places)) for writer, data, done in pump.input.units()],
+        "input": [(writer, pack(bytes(data)), _dump_done(done, indexes)) for writer, data, done in pump.input.units()],
         "listener": server.listener.dump(),
         "pty": pump.pty.dump() if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         "open": pump.open,
-        "stdin": _dump_stdin(session, places),
+        "stdin": _dump_stdin(session, indexes),
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
-        "clients": [places[client.connection] for client in session.clients.all],
-        "titled": [places[client.connection] for client in session.clients.all if client.person.titled],
+        "clients": [indexes[client.connection] for client in session.clients.all],
+        "titled": [indexes[client.connection] for client in session.clients.all if client.person.titled],
         "turn": (session.clients.turn, session.clients.last_number),
-        "followers": [places[reader.connection] for reader in session.relay.followers],
-        "events": (last, events, [(places[reader], seen) for reader, seen in followers.items() if reader in places]),
-        "waits": _dump_waits(session, places),
-        "runs": dump_runs(session.runs, places) if session.runs is not None else None,
+        "followers": [indexes[reader.connection] for reader in session.relay.followers],
+        "events": (last, events, [(indexes[reader], seen) for reader, seen in followers.items() if reader in indexes]),
+        "waits": _dump_waits(session, indexes),
+        "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
         "faults": session.faults.lines(),
@@ -112,7 +112,7 @@ def dump(server: Server) -> State:
 def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[Connection]]:
     """The daemon that `dump` described, on descriptors that this process has, and its connections in their order.
 
-    Raises ValueError for another format, KeyError and TypeError for data that makes no sense.
+    Raises ValueError for another format, KeyError and TypeError for invalid data.
     """
     check_format(state)
     session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
@@ -122,14 +122,14 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     for connection in connections:
         server.admit(connection)
     session.clients.turn, session.clients.last_number = state["turn"]
-    session.clients.all += [client for place in state["clients"] if (client := connections[place].client)]
-    for place in state.get("titled", ()):  # an older sesh does not know it
-        if client := connections[place].client:
+    session.clients.all += [client for index in state["clients"] if (client := connections[index].client)]
+    for index in state.get("titled", ()):  # an older sesh does not know it
+        if client := connections[index].client:
             client.person.titled = True
     session.watch_titles()
-    session.relay.followers += [reader for place in state["followers"] if (reader := connections[place].reader)]
+    session.relay.followers += [reader for index in state["followers"] if (reader := connections[index].reader)]
     last, events, followers = state["events"]
-    session.events.restore(last, events, {connections[place]: seen for place, seen in followers})
+    session.events.restore(last, events, {connections[index]: seen for index, seen in followers})
     session.faults.restore(state["faults"])
     for writer, data, done in state["input"]:
         writer = tuple(writer) if isinstance(writer, list) else writer
@@ -143,8 +143,8 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
         _set_attributes(session.pump.typed_line, state["typed_line"])
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
-    for place, request, seconds, conditions in state["waits"]:
-        session.get_waits().add(connections[place], request, conditions, seconds)
+    for index, request, seconds, conditions in state["waits"]:
+        session.get_waits().add(connections[index], request, conditions, seconds)
     _set_timers(server, state)
     return server, connections
 
@@ -156,7 +156,7 @@ def check_format(state: Mapping[str, object]) -> None:
 
 
 def descriptors(state: State) -> list[int]:
-    """The descriptors in what `dump` returned."""
+    """The descriptors in a state."""
     parts = [*state["connections"], state["listener"], state["stdin"], state["pty"]]
     numbers = [part["descriptor"] for part in parts if part is not None]
     numbers += [state["pty"]["slave"]] if state["pty"] is not None else []
@@ -244,41 +244,41 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
     return client
 
 
-def _dump_done(done: Callable[[bool], None] | None, places: Places) -> Done | None:
-    """The answer that is due when the program has taken a unit of input."""
-    if isinstance(done, InputTaken) and done.client.connection in places:
-        return "input", places[done.client.connection], done.number, done.size
-    if isinstance(done, SendTaken) and done.connection in places:
-        return "send", places[done.connection], done.number, done.position
+def _dump_done(done: Callable[[bool], None] | None, indexes: Indexes) -> Done | None:
+    """The answer that is due once the program has taken a unit of input; None if nobody waits for one."""
+    if isinstance(done, InputTaken) and done.client.connection in indexes:
+        return "input", indexes[done.client.connection], done.number, done.size
+    if isinstance(done, SendTaken) and done.connection in indexes:
+        return "send", indexes[done.connection], done.number, done.position
     return None
 
 
 def _load_done(server: Server, connections: list[Connection], done: Done | None) -> Callable[[bool], None] | None:
     if done is None:
         return None
-    kind, place, number, size_or_position = done
-    client = connections[place].client
+    kind, index, number, size_or_position = done
+    client = connections[index].client
     if kind == "input":
         return InputTaken(server.handler, client, number, size_or_position or 0) if client is not None else None
-    return SendTaken(server.session, connections[place], number, size_or_position)
+    return SendTaken(server.session, connections[index], number, size_or_position)
 
 
-def _dump_waits(session: Session, places: Places) -> list[tuple[int, int, float | None, Sought]]:
+def _dump_waits(session: Session, indexes: Indexes) -> list[tuple[int, int, float | None, Sought]]:
     if session.waits is None:
         return []
     return [
         (
-            places[wait.connection],
+            indexes[wait.connection],
             wait.request,
             session.timers.remaining(wait.key("wait")),
             wait.dump(),
         )
         for wait in session.waits.all
-        if wait.pending and wait.connection in places
+        if wait.pending and wait.connection in indexes
     ]
 
 
-def _dump_stdin(session: Session, places: Places) -> StdinState | None:
+def _dump_stdin(session: Session, indexes: Indexes) -> StdinState | None:
     stdin = session.pump.stdin
     if stdin is None:
         return None
@@ -287,7 +287,7 @@ def _dump_stdin(session: Session, places: Places) -> StdinState | None:
         "descriptor": stdin.descriptor,
         "received": stdin.received,
         "linger": stdin.linger,
-        "feeder": places.get(stdin.feeder) if isinstance(stdin.feeder, Connection) else None,
+        "feeder": indexes.get(stdin.feeder) if isinstance(stdin.feeder, Connection) else None,
         "waiting": (pack(waiting), request, ends),
         "left": session.timers.remaining("stdin"),
     }
@@ -368,23 +368,23 @@ def _dump_history(session: Session) -> History | None:
 # -- its runs
 
 
-def dump_runs(runs: RunQueue, places: Places) -> RunsState:
+def dump_runs(runs: RunQueue, indexes: Indexes) -> RunsState:
     """The run under way and those that wait."""
     return {
         "secret": runs.secret,
         "prompted": runs.prompted,
-        "between": pack(runs.between),
-        "outer": list(runs.outer),
-        "part": pack(runs.marks.part),
+        "between": pack(runs.prompt),
+        "outer": list(runs.outer_tokens),
+        "part": pack(runs.mark_filter.part),
         "active": runs.active is not None,
-        "runs": [_dump_run(run, places, runs.timers.remaining(("run", run.number))) for run in runs.every()],
+        "runs": [_dump_run(run, indexes, runs.timers.remaining(("run", run.number))) for run in runs.every()],
     }
 
 
 def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) -> None:
     """Gives a new queue the runs that `dump_runs` described."""
-    queue.prompted, queue.between = state["prompted"], unpack(state["between"])
-    queue.outer.extend(state["outer"])
+    queue.prompted, queue.prompt = state["prompted"], unpack(state["between"])
+    queue.outer_tokens.extend(state["outer"])
     runs = [_load_run(row, connections) for row in state["runs"]]
     queue.restore(state["secret"], unpack(state["part"]), runs, active=state["active"])
     for run, row in zip(runs, state["runs"], strict=True):
@@ -392,7 +392,7 @@ def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) 
             queue.set_timeout(run, row["left"])
 
 
-def _dump_run(run: Run, places: Places, left: float | None) -> RunState:
+def _dump_run(run: Run, indexes: Indexes, left: float | None) -> RunState:
     attributes, output = run.dump()
     shell, wrapper, live = run.shell, run.wrapper, run.live
     return {
@@ -401,7 +401,7 @@ def _dump_run(run: Run, places: Places, left: float | None) -> RunState:
         "key": run.key,
         "request": run.request,
         "wait": run.wait,
-        "connection": places.get(run.connection) if run.connection is not None else None,
+        "connection": indexes.get(run.connection) if run.connection is not None else None,
         "left": left,
         "attributes": attributes,
         "output": pack(output),

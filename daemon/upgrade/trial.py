@@ -1,9 +1,9 @@
-"""The trial of a sesh that is to take over a daemon: it loads the state, serves a copy of the session, and is used.
+"""The trial of a new sesh: it loads the daemon's state, serves a copy of the session, and is used as by a client.
 
-A child process loads the whole state on stand-ins for its descriptors. Then it serves the session alone, without those
-who are connected, on a terminal, a socket and in a directory of the trial's own: nothing reaches the real one. The
-trial attaches to that copy, types, resizes, asks, lets a timer run out and ends it. Whatever fails, dies or does not
-answer in time is why the other sesh cannot take over.
+A child process loads the whole state on stand-ins for its descriptors. Then it serves the session alone, without the
+daemon's connections, on a terminal, a socket and in a directory of the trial's own: nothing reaches the real session.
+The trial attaches to that copy, types, resizes, sends requests, lets a timer run out and ends it. The reason against
+the new sesh is whatever fails, dies or does not answer in time.
 """
 
 from __future__ import annotations
@@ -37,51 +37,51 @@ LIMIT = 10.0
 
 
 def run(state: State, load_reload: Callable[[], Reload]) -> str:
-    """Why this sesh cannot take over the daemon that `state` describes; empty if it can."""
+    """The reason why this sesh cannot take over the daemon that `state` describes; empty if it can."""
     states.check_format(state)
     deadline = time.monotonic() + LIMIT
     with tempfile.TemporaryDirectory(prefix="sesh-trial-") as folder:
         os.environ.update(SESH_DIR=folder, HOME=folder, XDG_CONFIG_HOME=folder, XDG_STATE_HOME=folder)
         listener = Listener.claim(str(state["session"]["facts"]["name"]))
-        report, reporting = os.pipe()
+        report, report_end = os.pipe()
         child = os.fork()
         if not child:
-            _serve(state, load_reload, listener, reporting)
-        os.close(reporting)
+            _serve(state, load_reload, listener, report_end)
+        os.close(report_end)
         listener.close()
-        problem = _use(listener.name, state, deadline)
-        # What failed in the copy says more than what its client saw of that.
-        patience = 0.2 if problem else max(0.0, deadline - time.monotonic())
+        client_error = _use(listener.name, state, deadline)
+        # The error that the copy reports says more than what its client saw of it: it gets a moment for its report.
+        patience = 0.2 if client_error else max(0.0, deadline - time.monotonic())
         ended, _, _ = select.select([report], [], [], patience)
         if not ended:
             os.kill(child, signal.SIGKILL)
-        failure = os.read(report, 4096).decode("utf-8", "replace")
+        copy_error = os.read(report, 4096).decode("utf-8", "replace")
         _, status = os.waitpid(child, 0)
         if not status:
-            return problem
-        return failure or problem or ("it died" if ended else "it did not end")
+            return client_error
+        return copy_error or client_error or ("it died" if ended else "it did not end")
 
 
 # -- the copy
 
 
-def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, reporting: int) -> None:
-    """Loads the state, and serves the copy until it is ended, or says why not; never returns."""
+def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, report_end: int) -> None:
+    """Loads the state and serves the copy to its end, or reports the error; never returns."""
 
     def fail(error: BaseException) -> None:
-        os.write(reporting, reason(error).encode("utf-8", "replace")[:4096])
+        os.write(report_end, reason(error).encode("utf-8", "replace")[:4096])
         os._exit(1)
 
     try:
         copy = _copy(state)
-        everything = states.load(copy, load_reload)  # held: its descriptors must not be closed
+        whole = states.load(copy, load_reload)  # kept until the end: its descriptors must not be closed
         pty = Pty(copy["pty"]) if copy["pty"] is not None else None
         server = Server(states.load_session(copy["session"], pty), listener, None, load_reload)
         server.ending.done = state["done"]
         server.session.faults.on_fault = lambda error: fail(error) if damning(error) else None
         server.begin()
         server.run()
-        del everything
+        del whole
     except BaseException as error:
         fail(error)
     os._exit(0)
@@ -89,21 +89,22 @@ def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, 
 
 def _copy(state: State) -> State:
     """The whole state, on descriptors that lead nowhere and a program that does nothing."""
-    pty, stdin = state["pty"] and _terminal(), state["stdin"]
+    pty = _new_terminal() if state["pty"] is not None else None
+    stdin = state["stdin"]
     facts: Facts = {**state["session"]["facts"], "deadline": None, "pid": pty["pid"] if pty is not None else 0}
-    nobody, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    closed, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     return {
         **state,
         "session": {**state["session"], "facts": facts},
-        "listener": {**state["listener"], "descriptor": os.dup(nobody.fileno())},
+        "listener": {**state["listener"], "descriptor": os.dup(closed.fileno())},
         "pty": pty,
-        "stdin": {**stdin, "descriptor": os.dup(nobody.fileno())} if stdin is not None else None,
-        "connections": [{**row, "descriptor": os.dup(nobody.fileno())} for row in state["connections"]],
+        "stdin": {**stdin, "descriptor": os.dup(closed.fileno())} if stdin is not None else None,
+        "connections": [{**row, "descriptor": os.dup(closed.fileno())} for row in state["connections"]],
     }
 
 
-def _terminal() -> PtyState:
-    """A pty that echoes what is typed, with a program that does nothing."""
+def _new_terminal() -> PtyState:
+    """A pty that echoes its input, with a program that does nothing."""
     pid, descriptor = os.forkpty()
     if not pid:
         try:
@@ -119,7 +120,7 @@ def _terminal() -> PtyState:
 
 
 def _use(name: str, state: State, deadline: float) -> str:
-    """Uses the copy as people use a session. Why it did not do what it was asked to; empty if it did."""
+    """Uses the copy as people use a session, and returns the step that failed and its error; empty if none did."""
     columns, rows = state["session"]["size"][:2]
     wider = columns + 1 if columns < 1000 else columns - 1
     redraw = protocol.frame(protocol.REDRAW)
@@ -133,13 +134,13 @@ def _use(name: str, state: State, deadline: float) -> str:
         ("a resize", resize + redraw, {protocol.SCREEN}),
         ("a client that detaches", leave, {protocol.PONG, protocol.DETACH}),
     )
-    runs = state["pty"] is not None
+    program_runs = state["pty"] is not None
     step = "a client that attaches"
     try:
         with wire.connect(name) as client:
             client.hello("attach", deadline, columns=columns, rows=rows, client="trial")
             _await(client, {protocol.SCREEN}, deadline)
-            for label, frames, answers in steps if runs else ():
+            for label, frames, answers in steps if program_runs else ():
                 step = label
                 client.send(frames, deadline)
                 _await(client, answers, deadline)
@@ -148,7 +149,7 @@ def _use(name: str, state: State, deadline: float) -> str:
             for verb in ("summary", "status", "screen", "logs", "history"):
                 step = f"the request {verb}"
                 asker.request(verb, deadline=deadline)
-            if runs:
+            if program_runs:
                 step = "a wait whose time runs out"
                 _await_timeout(asker, deadline)
             step = "the request kill"
@@ -171,6 +172,6 @@ def _await(client: wire.Connection, kinds: set[int], deadline: float) -> None:
 def _await_timeout(asker: wire.Connection, deadline: float) -> None:
     try:
         asker.request("wait", deadline=deadline, idle=1e6, timeout=0.02)
-    except TimedOut as late:
-        if not late.answered:
+    except TimedOut as error:
+        if not error.answered:
             raise

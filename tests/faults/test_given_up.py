@@ -30,7 +30,7 @@ import sesh.daemon.server as server
 
 HOME, NAME = os.environ["HOME"], []
 launch._ZYGOTE_FROM = 1000
-launch._START_TIMEOUT = launch._LEAST = float(os.environ["PATIENCE"])
+launch._START_TIMEOUT = launch._LEAST_TIMEOUT = float(os.environ["PATIENCE"])
 
 def stop_at(step):
     path = os.path.join(HOME, "stop-" + (NAME[0] if NAME else "newborn"))

@@ -142,7 +142,7 @@ def _scanned(data: bytes) -> None:
 
 def _marked(*, held: bool) -> Call:
     def run(data: bytes) -> None:
-        filtered = wrapper.MarkerFilter(_SECRET, lambda *_: b"", lambda _: None)
+        filtered = wrapper.MarkFilter(_SECRET, lambda *_: b"", lambda _: None)
         if held:
             filtered.hold()
         filtered.filter(data)

@@ -113,7 +113,7 @@ def test_what_fails_in_earnest_only_leads_back_to_the_old_version(sesh: Sesh, ho
 
     def reload() -> None:
         home.command = other(home, "late", path, UNTELLABLE + earnest(text))
-        impatient(home, "late", way, "probation", "HANGS")
+        impatient(home, "late", way, "probation", "TURN_TIMEOUT")
         answer = sesh("--reload", "work", timeout=60)
         home.command = mine
         if answer.code:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon.pty.pump import TypedLine
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
-from sesh.daemon.shell.wrapper import MarkerFilter, quoted, source
+from sesh.daemon.shell.wrapper import MarkFilter, quoted, source
 from sesh.ops.shell import plain
 from tests.support import need
 
@@ -41,7 +41,7 @@ def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tu
         marks.append((token, rest))
         return markers.drop() if hold else b""
 
-    markers = MarkerFilter("5ec", marked, lambda _: None)
+    markers = MarkFilter("5ec", marked, lambda _: None)
     if hold:
         markers.hold()
     out = b"".join(markers.filter(block) for block in blocks) + markers.release_part()

@@ -172,8 +172,8 @@ def test_a_client_that_was_too_small_gets_the_screen_raw_again_once_it_has_the_s
 def test_what_was_run_is_remembered(server: Server) -> None:
     session = server.session
     runs = session.get_runs()
-    runs.between, runs.marks.part = b"\xe2$ ", b"\x1b]7373;"
-    runs.outer.append("token")
+    runs.prompt, runs.mark_filter.part = b"\xe2$ ", b"\x1b]7373;"
+    runs.outer_tokens.append("token")
     history = session.get_history()
     history.add(3, ["a"], "/", 1.0, 0.5, None, b"\xff\x00")
     session.get_marks().found(b"C;cmdline_url=ls%20-l", 0)
