@@ -36,12 +36,13 @@ def attach(
 ) -> Outcome:
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
-    No HELLO was sent on `connection`, and it is closed in the end. `connect` makes a connection to another session by
-    name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`), and
-    raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
-    process becomes SystemExit with 128 and its number, after the terminal was restored.
+    HELLO must not have been sent on `connection`, which is closed at the end. `connect` makes a connection to another
+    session by name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`),
+    and raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
+    process becomes SystemExit with 128 plus its number, after the terminal was restored.
 
-    Raises Refused if there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error with which the daemon answers
+    HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
@@ -59,9 +60,9 @@ class _Client:
         self._attachment: Attachment
         self._backoff = Backoff()
         self._previous: Attachment | None = None
-        """While a switch is on its way: the attachment to leave when the next session has answered."""
+        """The attachment to leave once the next session has answered, while a switch is under way."""
         self._token = ""
-        """Identifies this client to the daemon of the session over any number of connections."""
+        """Random name of this client, the same over all connections to one session."""
         self._shown = Shown(display.terminal.path(), afresh=options.repeat)
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
@@ -118,7 +119,7 @@ class _Client:
                 return outcome
 
     def _reconnected(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
-        """Reconnect to a session whose link was lost: None if that worked, else the final outcome."""
+        """Replace a lost link; return the final outcome if that fails."""
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
@@ -141,7 +142,7 @@ class _Client:
         return None
 
     def _switch(self) -> None:
-        """Connect to the session that the daemon named; the present one is left when that has answered."""
+        """Connect to the session that the daemon named; leave the present one once that has answered."""
         old = self._attachment
         target = _checked_target(old)
         if target is None:
@@ -155,7 +156,7 @@ class _Client:
         self._attachment = self._attach(connection, *target)
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
-        """A connection to the next session; ssh may have to ask something, so it gets the terminal as it was."""
+        """Connect to the next session; on a host with the terminal as it was, since ssh may ask something."""
         if host is None:
             return self._connect(name, None)
         self.display.suspend()
@@ -166,7 +167,7 @@ class _Client:
             self.display.terminal.raw()
 
     def _welcomed(self) -> None:
-        """The session has answered: leave the one before it, and set off what is new on a terminal that knows it."""
+        """Leave the session before the one that has answered; set off output that is new to the terminal by a rule."""
         old, self._previous = self._previous, None
         if old is not None:
             self.display.suspend(_rows_below(old.farewell))
@@ -231,6 +232,6 @@ def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
 
 
 def _rows_below(farewell: Message) -> int | None:
-    """How many rows below the cursor are in use, as the daemon said last, within bounds; None for unknown."""
+    """Return the number of rows in use below the cursor, as the daemon said last, within bounds; None for unknown."""
     rows = farewell.get("rows_below")
     return min(max(rows, 0), 9999) if isinstance(rows, int) else None

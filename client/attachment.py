@@ -62,11 +62,11 @@ class Attachment:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._switch_target: tuple[str, str | None] | None = None
         self.position, self.session_id = 0, ""
-        """`position`: in the program's output, of the first byte that was not shown yet."""
+        """`position`: that of the first byte of the program's output that was not shown yet."""
         self.closing_lines: deque[str] = deque((), _MOST_LINES)
         self._lines_before = _MOST_LINES  # that may be printed before the screen comes
         self.ended = False
-        """Whether the session has ended."""
+        """True if the session has ended."""
         self.channel: Channel
         """The connection to the daemon, from the first call of `connect` on."""
         self._on_welcome = on_welcome
@@ -93,11 +93,11 @@ class Attachment:
     # -- its connections
 
     def connect(self, connection: Connection, hello: bytes) -> None:
-        """Begin on a connection; or go on over it in place of one that was lost, with the unacknowledged input."""
+        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
         self._timers = Timers()
         self._resuming = self.session_id != ""
         self._ending: Outcome | None = None
-        """How the attachment ends, as soon as all output is shown; at once if `_over`."""
+        """The outcome once the attachment is to end: when all output is shown, or at once if `_at_once`."""
         self._over = False
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
@@ -113,7 +113,7 @@ class Attachment:
         self.overlays, self._poller = Overlays(*own), Poller(*own)
 
     def watch_link(self, reconnect: Reconnect, backoff: Backoff) -> None:
-        """From now on ask the link at once if it may be dead, and open another beside it by `reconnect`."""
+        """Ask the link at once from now on if it may be dead, and open another beside it by `reconnect`."""
 
         def attempt(stop: Stop) -> Connection:
             heard_at = self.channel.keepalive.heard_at
@@ -137,24 +137,27 @@ class Attachment:
 
     @property
     def _link_lost(self) -> bool:
-        """Whether the link was lost, and output that had come over it is still being shown."""
+        """True if the link was lost, and output that had come over it is still being shown."""
         return self._ending is not None and self._ending.kind == "lost" and self.host is not None
 
     @property
     def _holding(self) -> bool:
-        """Whether input has to wait for another link, or for its daemon."""
+        """True if input has to wait for another link, or for its daemon."""
         return self._link_lost or (self._resuming and not self.channel.welcome)
 
     # -- while the link is lost
 
     def go_offline(self) -> None:
-        """The link is lost: send nothing until there is another one."""
+        """Send nothing until another link replaces the lost one."""
         self.overlays.take_back()
         self.channel.go_offline()
         self._ending, self._over = None, False
 
     def serve_offline(self, ready: Container[int], keys: Callable[[bytes], None]) -> Outcome | None:
-        """Handle keys and signals while the link is down: the user may leave, and `keys` gets what else is typed."""
+        """Handle keys and signals while the link is down; return the outcome if the person leaves.
+
+        `take` gets all other input.
+        """
         if self.terminal.signals in ready:
             self._handle_signals()
         if self.terminal.inbound in ready and not self._over:
@@ -177,7 +180,7 @@ class Attachment:
     # -- the loop
 
     def typed_ahead(self, key: bytes) -> None:
-        """A key was typed before the terminal was raw: the detach key leaves; any other was lost."""
+        """Leave if `key`, typed before the terminal was raw, is the detach key; any other was lost."""
         if ("detach",) in [event[:1] for event in self._keys.feed(key)]:
             self._detach()
 
@@ -223,7 +226,10 @@ class Attachment:
     # -- the end
 
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
-        """End the attachment when all output is shown, or at once if nobody can see it."""
+        """End the attachment when all output is shown, or `at_once` if nobody can see it or waits for it.
+
+        The first outcome counts, save that one at once replaces one that waits for output.
+        """
         if self._ending is None:
             self._ending = outcome
             self.channel.stop_reading()
@@ -236,7 +242,7 @@ class Attachment:
 
     @property
     def _leaving(self) -> bool:
-        """Whether the client has asked the daemon to let it go, or was told to go."""
+        """True if the client has asked the daemon to let it go, or was told to go."""
         return self._timers.is_set("leave")
 
     def _detach(self) -> None:
@@ -252,7 +258,7 @@ class Attachment:
             self._end(leaving, at_once=True)
 
     def _leave(self) -> None:
-        """Wait no longer, neither for the daemon nor for the terminal to take pending output."""
+        """Leave without waiting any longer for the daemon, or for the terminal to take pending output."""
         self._end(self._ending or self.outcome("detached"), at_once=True)
 
     # -- from the terminal

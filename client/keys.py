@@ -28,11 +28,11 @@ class KeyParser:
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key
         self._lead_as_escape = bytes.maketrans(key.lead if key else ESCAPE, ESCAPE)
-        """Makes an ESC of the other byte that the key may begin with, so that one search finds the next of both."""
+        """Translates the other byte that the key may begin with into ESC, so that one search finds the next of both."""
         self._pending = b""
         """An incomplete sequence."""
         self._passed = 0
-        """Bytes of it that were passed on, and are kept only to know the state."""
+        """The number of its bytes that were passed on, and are kept only to know the state."""
         self._pasting = False
         self._prefix = b""
         """The first of two keys, and what came with it."""
@@ -42,7 +42,7 @@ class KeyParser:
 
     @property
     def holding(self) -> bool:
-        """Return whether an incomplete sequence is held back."""
+        """True if an incomplete sequence is held back."""
         return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
@@ -53,7 +53,7 @@ class KeyParser:
         return [("input", data)] if data else []
 
     def flush(self) -> list[Event]:
-        """Take what is held back as it is, since nothing more came."""
+        """Take held bytes as they are, since nothing more came."""
         return self._take(self._key, b"", last=True) if self._key is not None else []
 
     def _take(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
@@ -96,7 +96,7 @@ class KeyParser:
         self._events.append(("detach",))
 
     def _paste(self, buffer: bytes, start: int, passed: int) -> int:
-        """Pass on a paste up to its end marker, which may be split over reads; the index behind it."""
+        """Pass on a paste up to its end marker, which may be split over reads; return the index behind it."""
         end, begun = typed.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
@@ -114,7 +114,7 @@ class KeyParser:
         self._pending, self._passed = unfinished, passed
 
     def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
-        """Whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
+        """Return whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
         if self._prefix:  # any key must stay behind the first one
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
@@ -123,7 +123,7 @@ class KeyParser:
 
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
-        """The end of the key or report at `start`, and whether it is whole."""
+        """Return the end of the key or report at `start`, and whether it is whole."""
         end, whole = typed.token(buffer, start)
         sequence = buffer[start:end]
         if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
@@ -159,5 +159,5 @@ class KeyParser:
 
 
 def _is(key: Key, sequence: bytes, chord: Chord | None) -> bool:
-    """Whether a token is `key`, at any event."""
+    """Return whether a token is `key`, at any event."""
     return sequence == key.legacy if chord is None else chord == key.chord

@@ -1,4 +1,4 @@
-"""How terminals show a person a line: OSC 9, 99 or 777, or a bell if they know none. Pure.
+"""Notifications on a terminal: by OSC 9, 99 or 777, or a bell if it knows none. Pure.
 
 Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
 rxvt-unicode that VTE and foot took over (OSC 777).
@@ -21,7 +21,7 @@ _BELL = b"\a"
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
-    """The bytes that show a line on the terminal of this environment."""
+    """Return the bytes that show a line on the terminal of this environment."""
     shown = plain(line)[:_MOST].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sesh.loop.timers import Timers
 
 _SECONDS = 3.0
-"""How long a notice stays, unless a key is pressed."""
+"""Seconds that a notice stays, unless a key is pressed."""
 _LONGEST = 4096
 """Characters of all notices that came while one is shown."""
 
@@ -39,7 +39,7 @@ class Overlays:
     # -- output
 
     def show_screen(self, position: int, data: bytes) -> None:
-        """Show a SCREEN; it takes the place of guesses and hint."""
+        """Show a SCREEN, which replaces guesses and hint."""
         guesses = b""
         if self._predictor is not None:
             self._predictor.measure()
@@ -70,24 +70,24 @@ class Overlays:
         self._display.show(data, before, after)
 
     def take_back(self) -> None:
-        """Take guesses and hint away: something else than output will change the screen, or nothing will."""
+        """Remove guesses and hint: something else than output will change the screen, or nothing will."""
         self.take_guesses_back()
         self._drop_hint()
 
     # -- guesses
 
     def take_guesses_back(self) -> None:
-        """Take guesses away: the screen will not be what they build upon."""
+        """Remove guesses: the screen they build upon will change."""
         if self._predictor is not None:
             self._display.draw(self._predictor.withdraw())
 
     def guess(self, number: int, data: bytes) -> None:
-        """Input was sent under this number."""
+        """Guess at the effect of input that was sent under this number."""
         if self._predictor is not None:
             self._display.draw(self._predictor.typed(number, data))
 
     def judge(self, kind: int, payload: bytes) -> None:
-        """ECHOED, MODEL or PONG came."""
+        """Have the predictor handle ECHOED, MODEL or PONG."""
         if self._predictor is not None:
             self._display.draw(self._predictor.handle(kind, payload))
 
@@ -99,7 +99,7 @@ class Overlays:
             self._hint_text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
 
     def end_hint(self) -> None:
-        """A key was pressed: take the hint away, and ask for the screen, as with a notice."""
+        """Remove the hint after a key, and ask for the screen, as with a notice."""
         if self._hint is not None:
             self._drop_hint()
             self._ask_for_screen()
@@ -125,7 +125,7 @@ class Overlays:
             self._lay(text, held=False)
 
     def held(self, text: str) -> None:
-        """The daemon sends nothing from here on: show its line."""
+        """Show the line of a daemon that sends nothing from here on."""
         self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_LONGEST], held=True)
 
     def _lay(self, text: str, *, held: bool) -> None:
@@ -135,7 +135,7 @@ class Overlays:
         self._timers.set("notice", _SECONDS, self._ask_for_screen)
 
     def clear_notice(self) -> None:
-        """Take the notice away, if there is one."""
+        """Remove the notice, if there is one."""
         if self._timers.is_set("notice"):
             self._timers.clear("notice")
             self._ask_for_screen()

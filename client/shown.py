@@ -1,4 +1,4 @@
-"""How far this terminal was shown each session, so that its scrollback never gets the same line twice.
+"""The positions up to which this terminal was shown sessions: its scrollback never gets the same line twice.
 
 A terminal is known by its tty together with the pid and the start time of its session leader: the shell in it, or the
 program that was started in place of one. It has a file in the directory of sessions, `.terminal.PID`.
@@ -17,13 +17,13 @@ from sesh.shapes import exact_natural, fits, moment
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
 _HERE = "-"
-"""The word in the file for this machine in the place of a host."""
+"""This machine in the file, in the place of a host."""
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
 """Sessions that are remembered of a terminal, and terminals: those that were left last."""
 
 
 class Shown:
-    """By host and id of each session that this terminal has left: the position in its output, and when that was.
+    """The sessions that this terminal has left: by host and id, the position in the output, and the time of leaving.
 
     A host never learns of the sessions of another one, and none can change what is remembered of them.
 
@@ -38,11 +38,11 @@ class Shown:
         self._left: dict[tuple[str, str], tuple[int, int]] = {} if afresh or not began else self._read()
 
     def positions(self, host: str | None) -> dict[str, int]:
-        """By the id of each session of a host (None: of this machine): the first byte's position that was not shown."""
+        """Return by id, for each session of a host (None: this machine), the position of the first byte not shown."""
         return {session: left for (there, session), (left, _) in self._left.items() if there == (host or _HERE)}
 
     def since(self, host: str | None, session: str) -> str:
-        """When the session was left, as a clock shows it today, else with the date; empty if it was not shown."""
+        """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
         if (host or _HERE, session) not in self._left:
             return ""
         return moments.on_a_clock(self._left[host or _HERE, session][1])
@@ -56,12 +56,12 @@ class Shown:
         self._write()
 
     def forget(self, host: str | None, session: str) -> None:
-        """The session has ended."""
+        """Forget a session that has ended."""
         if self._left.pop((host or _HERE, session), None) is not None:
             self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """The content of the file; nothing if it is of an earlier terminal, or damaged.
+        """Return the content of the file; nothing if it is of an earlier terminal, or damaged.
 
         Earlier versions name no host: such a session counts as one of this machine.
         """

@@ -48,7 +48,7 @@ class Key:
 
     @property
     def plain(self) -> bool:
-        """Return whether the key types text: a character without Ctrl or Alt."""
+        """True if the key types text: a character without Ctrl or Alt."""
         return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
 
     @classmethod
@@ -69,7 +69,7 @@ class Key:
 
 
 def _legacy(character: str, modifiers: int) -> bytes:
-    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; empty if it has no such form."""
+    """Return the bytes of a character with Ctrl or Alt without a keyboard protocol; empty if there are none."""
     code: int | None = ord(character)
     if modifiers & CTRL:
         code = {"6": 0x1E, "/": 0x1F}.get(character, _control(character))
@@ -79,7 +79,7 @@ def _legacy(character: str, modifiers: int) -> bytes:
 
 
 def _control(character: str) -> int | None:
-    """The control character of Ctrl and a character (ECMA-48's C0: its column less four, `?` is DEL)."""
+    """Return the control character of Ctrl and a character (ECMA-48's C0: its column less four, `?` is DEL)."""
     if character in (" ", "?"):
         return 0x7F if character == "?" else 0
     upper = character.upper()
@@ -168,7 +168,7 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
 
 
 def _split(name: str, *, any_case: bool = False) -> tuple[int, str]:
-    """The modifiers before a key, and the key."""
+    """Return the modifiers before a key, and the key."""
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
     modifiers = 0

@@ -1,4 +1,4 @@
-"""Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
+"""Guesses at the effect of the keys that are on their way on the row of the cursor. Pure: no I/O, no clock.
 
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
 an epoch, which begins after each key whose effect is unknown, and when the cursor, or the text before it, is not as the
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
         @property
         def columns(self) -> int:
-            """Its width."""
+            """Width of the screen."""
 
         @property
         def cursor(self) -> tuple[int, int]:
             """Row and column of the cursor, from 0."""
 
         def grapheme(self, row: int, column: int) -> str:
-            """The text of a cell; empty for the right half of a wide character."""
+            """Return the text of a cell; empty for the right half of a wide character."""
 
 
 MOST_IN_FLIGHT = 64
@@ -49,7 +49,7 @@ _BLANK = " "
 class Guess:
     """The effect of one key: `cells` that change in `row`, by column, and the `column` of the cursor after it.
 
-    `before`: the text of the cells when it was guessed, `cursor`: where the cursor was then.
+    `before`: the text of the cells when it was guessed, `cursor`: that of the view then.
     """
 
     __slots__ = ("before", "cells", "column", "cursor", "epoch", "key", "number", "row", "seen")
@@ -59,7 +59,7 @@ class Guess:
         self.before: dict[int, str] = {}
         self.cursor = (row, column)
         self.seen = False
-        """Whether its echo has come."""
+        """True if its echo has come."""
 
     @property
     def end(self) -> tuple[int, int]:
@@ -91,19 +91,19 @@ class Guesses:
         self._typed = self._acknowledged = 0
         self._line: Line | None = None
         self._place = self._standing()
-        """Where the last key that was judged has left the cursor, and what stood before it in its row."""
+        """The surroundings in which the last key that was judged has left the cursor."""
         self.hidden = False
-        """Whether the terminal shows nothing of what is typed (ICANON without ECHO)."""
+        """True if the terminal shows nothing of what is typed (ICANON without ECHO)."""
 
     @property
     def active(self) -> bool:
-        """Whether anything is guessed, or waits to be."""
+        """True if anything is guessed, or waits to be."""
         return bool(self._guesses or self._waiting)
 
     # -- what happens
 
     def typed(self, number: int, data: bytes) -> None:
-        """Input was sent under this number."""
+        """Guess at the input that was sent under this number."""
         self._typed = number
         for token, _ in tokens(data):
             if token in _EDITING:
@@ -116,13 +116,13 @@ class Guesses:
                 self._key(number, text if _NARROW.fullmatch(text) else "")
 
     def give_up(self, number: int) -> None:
-        """Input of unknown effect was sent: nothing is known until it has been acknowledged."""
+        """Forget all guesses until input of unknown effect has been acknowledged."""
         self._typed = number
         self._guesses.clear()
         self._unknown(number)
 
     def acknowledged(self, number: int) -> None:
-        """The view shows what the input up to `number` brought."""
+        """Judge the guesses for input up to `number`, the effect of which the view shows."""
         newly, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
         if judged:
@@ -141,7 +141,7 @@ class Guesses:
             self._place = self._standing()
 
     def output(self, *, scrolls: bool) -> None:
-        """The view has changed; `scrolls`: its rows may have moved."""
+        """Credit guesses after a change of the view; `scrolls`: its rows may have moved."""
         if not self._guesses:
             return
         row = self._view.cursor[0]
@@ -155,7 +155,7 @@ class Guesses:
                 self._moved = max(self._moved, self._confirmed)
 
     def hide(self, hidden: bool) -> None:
-        """The terminal begins, or ceases, to show nothing of what is typed."""
+        """Show no guesses while the terminal shows nothing of typed keys."""
         if hidden != self.hidden:
             self.hidden = hidden
             self._again_after_echo()
@@ -163,7 +163,7 @@ class Guesses:
     # -- what is shown
 
     def shown(self) -> tuple[int, dict[int, str], int] | None:
-        """Row, graphemes by column, and column of the cursor, as they differ from the view; None if nothing does."""
+        """Return row, graphemes by column and the cursor's column, if they differ from the view; None if not."""
         cells: dict[int, str] = {}
         last = None
         for guess in self._guesses:
@@ -200,24 +200,24 @@ class Guesses:
             self._unknown(number)
 
     def _standing(self) -> tuple[int, int, str]:
-        """The cursor's row and column, and what stands before it."""
+        """Return the cursor's row and column, and the text before it."""
         row, column = self._view.cursor
         return row, column, "".join(self._view.grapheme(row, x) for x in range(column))
 
     def _strayed(self) -> bool:
-        """Whether the cursor is where none of the keys on their way was typed, or leaves it."""
+        """Return whether the cursor is where none of the keys on their way was typed, or leaves it."""
         cursor = self._view.cursor
         return all(cursor not in (guess.cursor, guess.end) for guess in self._guesses)
 
     def _unknown(self, number: int) -> None:
-        """The effect of this key, and with it the place of those behind it, is unknown until it is acknowledged."""
+        """Guess no further until this key is acknowledged: its effect, and the place of those behind it, is unknown."""
         self._barrier = number
         self._epoch += 1
         self._waiting.clear()
         self._line = None
 
     def _guess(self, number: int, key: str) -> bool:
-        """Guess one key from where the last guess leaves the cursor; False if its effect is not known."""
+        """Guess one key from where the last guess leaves the cursor; return False if its effect is not known."""
         row, column = self._guesses[-1].end if self._guesses else self._view.cursor
         line = self._line
         if line is not None and (line.row != row or not line.start <= column <= line.end):
@@ -276,7 +276,7 @@ class Guesses:
         return column - 1, {}
 
     def _text(self, row: int, column: int) -> str:
-        """The text of a cell when all guesses have come true."""
+        """Return the text of a cell when all guesses have come true."""
         for guess in reversed(self._guesses):
             if column in guess.cells and guess.row == row:
                 return guess.cells[column]
@@ -288,15 +288,14 @@ class Guesses:
     # -- judging
 
     def _credit(self, guess: Guess) -> bool:
-        """Whether the view shows that the program echoes: it holds what was guessed, and did not before. A blank that
-        was typed shows nothing."""
+        """Return whether the view shows an echo: the guess stands there, and did not before. A blank shows nothing."""
         cells = guess.cells.items()
         if guess.key == _BLANK or guess.cells == guess.before:
             return False
         return all(self._view.grapheme(guess.row, column) == text for column, text in cells)
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
-        """Whether the view holds the acknowledged guesses, save in cells that later ones touch too."""
+        """Return whether the view holds the acknowledged guesses, save in cells that later ones touch too."""
         expected: dict[int, str] = {}
         for guess in judged:
             expected |= guess.cells
@@ -318,7 +317,7 @@ class Guesses:
             self._moved = max(self._moved, last.epoch)
 
     def _missed(self, number: int) -> None:
-        """A guess was wrong: the keys that are not acknowledged yet are guessed again, in an epoch of their own."""
+        """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""
         again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
         self._guesses.clear()
         if self._barrier:
@@ -329,6 +328,6 @@ class Guesses:
             self._key(later, key)
 
     def _again_after_echo(self) -> None:
-        """Nothing is known until all that was typed has been acknowledged."""
+        """Forget all guesses until everything typed has been acknowledged."""
         self._guesses.clear()
         self._unknown(self._typed if self._typed > self._acknowledged else 0)
