@@ -33,8 +33,15 @@ _NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
     ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
     ("u", 8): "bspace",
 }  # fmt: skip
-_SAME = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
-_TYPED = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
+_ALIASES = {
+    "IC": "Insert",
+    "DC": "Delete",
+    "PgUp": "PageUp",
+    "PPage": "PageUp",
+    "PgDn": "PageDown",
+    "NPage": "PageDown",
+}
+_SEND_ALIASES = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
 """Names that `--send` takes in addition; it takes all of them in any case."""
 
 
@@ -55,7 +62,7 @@ class Key:
     def parse(cls, name: str) -> Key:
         """Return the key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
         modifiers, key = _split(name)
-        kind, number = CHORDS.get(_SAME.get(key, key), ("", 0))
+        kind, number = CHORDS.get(_ALIASES.get(key, key), ("", 0))
         if kind == "~":
             return cls((kind, number, modifiers))
         if kind not in ("", "u"):
@@ -139,20 +146,19 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
     Raises UsageError for a name of no key.
     """
     modifiers, key = _split(name, any_case=True)
-    names = {each.lower(): each for each in (*CHORDS, *_SAME)} | _TYPED
+    names = {spelling.lower(): spelling for spelling in (*CHORDS, *_ALIASES)} | _SEND_ALIASES
     tmux_name = names.get(key.lower(), "")
-    kind, number = CHORDS.get(_SAME.get(tmux_name, tmux_name), ("", 0))
+    kind, number = CHORDS.get(_ALIASES.get(tmux_name, tmux_name), ("", 0))
     if kind == "~":
         return f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode()
-    code: int | None
+    if kind not in ("", "u", "Z"):
+        if modifiers:
+            return f"\x1b[1;{modifiers + 1}{kind}".encode()
+        return (b"\x1b[" if kind in CURSOR.values() and not application else b"\x1bO") + kind.encode()
     if kind == "Z" or (kind, number, modifiers & SHIFT) == ("u", 9, SHIFT):
         if kind == "Z" and modifiers & CTRL:
             raise _unknown(name)
         sent = b"\x1b[Z"
-    elif kind not in ("", "u"):
-        if modifiers:
-            return f"\x1b[1;{modifiers + 1}{kind}".encode()
-        return (b"\x1b[" if kind in CURSOR.values() and not application else b"\x1bO") + kind.encode()
     elif modifiers & CTRL:
         code = 0 if key == "2" else _control(" " if key.lower() == "space" else key)
         if code is None:

@@ -33,9 +33,9 @@ def token(data: bytes, start: int) -> tuple[int, bool]:
     if end > len(data):
         return len(data), False
     second = data[start + 1]
-    if second == 0x5B:
+    if second == 0x5B:  # CSI
         return _control_sequence(data, start)
-    if second == 0x4F:
+    if second == 0x4F:  # SS3
         if end == len(data):
             return end, False
         return (end + 1 if 0x40 <= data[end] <= 0x7E else end), True
@@ -68,7 +68,7 @@ def _control_sequence(data: bytes, start: int) -> tuple[int, bool]:
         return end, end == start + LONGEST
     if not 0x40 <= data[end] <= 0x7E:
         return end, True
-    if data[end] == 0x4D and end == start + 2:
+    if data[end] == 0x4D and end == start + 2:  # CSI M
         return _mouse(data, end + 1)
     return end + 1, True
 
