@@ -47,7 +47,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._carry = b""
-        self._in_string = False  # in one that is longer than what is kept of a sequence
+        self._in_string = False
+        """True within a string that is longer than the bytes kept of a sequence."""
         self._titles = _Titles()
         self.retitled = False
         """True if the stream has changed, pushed or popped the title since `own_title`."""
@@ -62,9 +63,12 @@ class Ledger:
         """Other changes, by the sequences that undo them."""
         self._colours: dict[int, set[bytes]] = {}
         self._keyboard = _Keyboard()
-        self._alternate_mode = 0  # 47, 1047 or 1049: the mode that switched the alternate screen on
-        self._cursor_saved = self._cursor_restored = False  # saved: on the main screen (DECSC)
-        self._saved_cursors = [_DEFAULT_CURSOR, _DEFAULT_CURSOR]  # of the main and the alternate screen
+        self._alternate_mode = 0
+        """The mode that switched the alternate screen on: 47, 1047 or 1049."""
+        self._cursor_saved = self._cursor_restored = False
+        """True if DECSC was used on the main screen; if DECRC was used on any."""
+        self._saved_cursors = [_DEFAULT_CURSOR, _DEFAULT_CURSOR]
+        """By screen: the main and the alternate one."""
         self._charsets: set[bytes] = set()
         self._shifted = False
         self._ever_coloured = self._pen = False
@@ -100,6 +104,7 @@ class Ledger:
     @property
     def default_pen(self) -> bool:
         """True if the pen (SGR) is the default one now."""
+        # DECRC and leaving the alternate screen bring back the pen that was saved, which may be any.
         return not (self._pen or (self._ever_coloured and (self.alternate or self._cursor_restored)))
 
     def own_title(self, text: bytes) -> bytes:
@@ -121,25 +126,29 @@ class Ledger:
         if self._in_string and (b"\x1b" in data or b"\x07" in data or b"\x18" in data or b"\x1a" in data):
             self._in_string = False
         if b"\x1b" not in data:
-            self._shift(data)
+            self._follow_shift(data)
             return
         change, pen, coloured, unfinished = _patterns()
-        cut = self._unfinished_at(data, unfinished)
-        if cut < len(data):
-            self._carry = data[cut:] if len(data) - cut <= _MAX_SEQUENCE else b""
-            self._in_string = not self._carry
-            data = data[:cut]
+        data = self._hold_unfinished(data, unfinished)
         followed = 0
         for match in change.finditer(data):
             single = _SINGLE.get(match[1])
-            if single is not None:
+            if single is not None:  # the most frequent change, which saves no charsets
                 mode, self._private[mode] = single
             else:
                 self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
                 followed = match.end()
                 self._change(match)
         self._follow_charsets(data[followed:])
-        self._follow_pen(data[max(data.rfind(b"\x1bc"), 0) :], pen, coloured)
+        self._follow_pen(data[max(data.rfind(b"\x1bc"), 0) :], pen, coloured)  # from the last RIS on, which resets it
+
+    def _hold_unfinished(self, data: bytes, unfinished: Pattern[bytes]) -> bytes:
+        """Keep an incomplete sequence at the end of the block for the next one; return the data before it."""
+        end = self._unfinished_at(data, unfinished)
+        if end < len(data):
+            self._carry = data[end:] if len(data) - end <= _MAX_SEQUENCE else b""
+            self._in_string = not self._carry
+        return data[:end]
 
     @staticmethod
     def _unfinished_at(data: bytes, unfinished: Pattern[bytes]) -> int:
@@ -160,9 +169,9 @@ class Ledger:
             if final >= b"0":  # else ESC, CAN or SUB has broken it off
                 self._designate(b"(", charset[: len(charset) - len(final) + 1])
                 break
-        self._shift(data)
+        self._follow_shift(data)
 
-    def _shift(self, data: bytes) -> None:
+    def _follow_shift(self, data: bytes) -> None:
         out, back = data.rfind(b"\x0e"), data.rfind(b"\x0f")
         if out != back:
             self._shifted = out > back
@@ -174,7 +183,7 @@ class Ledger:
             if not self._ever_coloured:
                 return
         start = len(data)
-        for _ in range(64):
+        for _ in range(64):  # behind so many other sequences the pen counts as changed: to reset it is harmless
             start = data.rfind(b"\x1b[", 0, start)
             if start < 0:
                 return
@@ -246,17 +255,19 @@ class Ledger:
                 self._private[number] = self._saved_modes[number]
 
     def _save_or_restore_cursor(self, save: bool) -> None:
-        """Follow DECSC or DECRC: auto-wrap, origin mode and charsets count as changed after DECRC if they were at
-        DECSC."""
-        here = int(self.alternate)
+        """Follow DECSC or DECRC; auto-wrap, origin mode and charsets count as changed if they were when saved."""
+        screen = int(self.alternate)
         if save:
-            off, origin = self._private.get(7) is False, self._private.get(6) is True
-            self._saved_cursors[here] = (off, origin, self._shifted, frozenset(self._charsets))
-            self._cursor_saved = self._cursor_saved or not here
+            no_wrap, origin = self._private.get(7) is False, self._private.get(6) is True
+            self._saved_cursors[screen] = (no_wrap, origin, self._shifted, frozenset(self._charsets))
+            self._cursor_saved = self._cursor_saved or screen == 0
             return
         self._cursor_restored = True
-        off, origin, shifted, charsets = self._saved_cursors[here]
-        self._private |= {number: on for number, on, was in ((7, False, off), (6, True, origin)) if was}
+        no_wrap, origin, shifted, charsets = self._saved_cursors[screen]
+        if no_wrap:
+            self._private[7] = False
+        if origin:
+            self._private[6] = True
         self._charsets |= charsets
         self._shifted = self._shifted or shifted
 
@@ -346,10 +357,10 @@ class Ledger:
         out += self._keyboard.undo(alternate)
         out += self._keyboard.undo_options()
         out += self._undo_changed(_KEYPAD)
-        if not alternate and (keys := self._keyboard.undo(1)):  # left there by a program
+        if not alternate and (keys := self._keyboard.undo(1)):  # a program has left them on the alternate screen
             out += [b"\x1b[?1049h", *keys, b"\x1b[?1049l"]
         for number, on in self._private.items():
-            if on != _ON.get(number, False) and number not in (6, 25, 69, 2026):
+            if on != _ON.get(number, False) and number not in (6, 25, 69, 2026):  # these have places of their own
                 out.append(b"\x1b[?%d%c" % (number, b"l" if on else b"h"))
         for number, on in self._ansi.items():
             if on != _ANSI[number]:
@@ -386,8 +397,8 @@ class Ledger:
         out.append(b"\x1b[?%dl" % self._alternate_mode)
         if self._alternate_mode != 1049:
             out.append(b"\x1b8" if self._cursor_saved else _LAST_ROW)
-        off, origin, _, _ = self._saved_cursors[0]
-        if off:
+        no_wrap, origin, _, _ = self._saved_cursors[0]
+        if no_wrap:
             out.append(b"\x1b[?7h")
         if origin:
             out.append(b"\x1b[?6l" + _LAST_ROW)
@@ -398,7 +409,6 @@ class Ledger:
         out = [b"\x0f"] if self._shifted or shifted else []
         out += [b"\x1b%sB" % slot for slot in sorted(self._charsets | charsets)]
         out += self._undo_changed(_UTF_8)
-        # A cursor comes back with the pen that it was saved with, which may be any.
         return out if self.default_pen else [*out, b"\x1b[m"]
 
 
@@ -440,7 +450,8 @@ class _Keyboard:
     """kitty's flags, on the main and the alternate screen; XTMODKEYS and XTFMTKEYS."""
 
     def __init__(self) -> None:
-        self._pushes, self._flags_set = [0, 0], [False, False]  # set: without a push
+        self._pushes, self._flags_set = [0, 0], [False, False]
+        """By screen: the number of pushes; true if flags were set without one."""
         self._options: set[tuple[bytes, bytes]] = set()
 
     def change(self, screen: int, prefix: bytes, numbers: bytes, kind: bytes) -> None:
@@ -481,8 +492,10 @@ class _Titles:
     """The icon's and the window's title: the OSC that changed them, and the stack of XTWINOPS 22 and 23."""
 
     def __init__(self) -> None:
-        self._changed = b""  # by which OSC: 2 the window's, 0 both; empty for neither
-        self._stack: list[tuple[int, bytes]] = []  # what was pushed (see `grammar.pop`), with `_changed` at that time
+        self._changed = b""
+        """The OSC that changed a title: 2 the window's, 0 both; empty for neither."""
+        self._stack: list[tuple[int, bytes]] = []
+        """The titles that were pushed (see `grammar.pop`), each with `_changed` at that time."""
 
     @property
     def pushed(self) -> bool:
