@@ -67,7 +67,7 @@ class Guess:
         return self.row, self.column
 
 
-class Line:
+class Span:
     """A part of a row that surely belongs to the line that is typed: columns from `start` up to `end`."""
 
     __slots__ = ("end", "row", "start")
@@ -89,9 +89,9 @@ class Guesses:
         self._epoch, self._confirmed, self._moved = 1, 0, 0
         """The epoch of the next guess; the newest in which the program has echoed, and in which it moved the cursor."""
         self._typed = self._acknowledged = 0
-        self._line: Line | None = None
-        self._place = self._standing()
-        """The surroundings in which the last key that was judged has left the cursor."""
+        self._line: Span | None = None
+        self._judged_context = self._context()
+        """The context in which the last key that was judged has left the cursor."""
         self.hidden = False
         """True if the terminal shows nothing of what is typed (ICANON without ECHO)."""
 
@@ -109,7 +109,7 @@ class Guesses:
             if token in _EDITING:
                 self._key(number, _EDITING[token])
             elif token[0] < 0x20:
-                self._unknown(number)
+                self._wait_for(number)
                 return  # a control or another sequence: all behind it belongs to what is unknown
             else:
                 text = token.decode("utf-8", "replace")
@@ -119,26 +119,26 @@ class Guesses:
         """Forget all guesses until input of unknown effect has been acknowledged."""
         self._typed = number
         self._guesses.clear()
-        self._unknown(number)
+        self._wait_for(number)
 
     def acknowledged(self, number: int) -> None:
         """Judge the guesses for input up to `number`, the effect of which the view shows."""
-        newly, self._acknowledged = number > self._acknowledged, number
+        is_new, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
         if judged:
             if self._came_true(judged, self._guesses[len(judged) :]):
                 self._confirm(judged)
                 self._guesses = self._guesses[len(judged) :]
             else:
-                self._missed(number)
+                self._guess_again(number)
         if self._barrier and number >= self._barrier:
             self._barrier = 0
             waiting, self._waiting = self._waiting, []
             for later, key in waiting:
                 if later > number:
                     self._key(later, key)
-        if newly and not self._guesses:
-            self._place = self._standing()
+        if is_new and not self._guesses:
+            self._judged_context = self._context()
 
     def output(self, *, scrolls: bool) -> None:
         """Credit guesses after a change of the view; `scrolls`: its rows may have moved."""
@@ -146,10 +146,10 @@ class Guesses:
             return
         row = self._view.cursor[0]
         if scrolls or any(guess.row != row for guess in self._guesses):
-            self._again_after_echo()
+            self._forget()
             return
         for guess in self._guesses:
-            if not guess.seen and self._credit(guess):
+            if not guess.seen and self._shows_echo(guess):
                 guess.seen = True
                 self._confirmed = max(self._confirmed, guess.epoch)
                 self._moved = max(self._moved, self._confirmed)
@@ -158,7 +158,7 @@ class Guesses:
         """Show no guesses while the terminal shows nothing of typed keys."""
         if hidden != self.hidden:
             self.hidden = hidden
-            self._again_after_echo()
+            self._forget()
 
     # -- what is shown
 
@@ -187,19 +187,19 @@ class Guesses:
 
     def _key(self, number: int, key: str) -> None:
         if self.hidden or not key or len(self._guesses) + len(self._waiting) >= MOST_IN_FLIGHT:
-            self._unknown(number)
+            self._wait_for(number)
             return
         if self._guesses and self._strayed():
-            self._again_after_echo()
-        elif not self._guesses and self._place != self._standing():
+            self._forget()
+        elif not self._guesses and self._judged_context != self._context():
             self._epoch += 1  # the program has asked for something else, maybe without echo
             self._line = None
         if self._barrier:
             self._waiting.append((number, key))
         elif not self._guess(number, key):
-            self._unknown(number)
+            self._wait_for(number)
 
-    def _standing(self) -> tuple[int, int, str]:
+    def _context(self) -> tuple[int, int, str]:
         """Return the cursor's row and column, and the text before it."""
         row, column = self._view.cursor
         return row, column, "".join(self._view.grapheme(row, x) for x in range(column))
@@ -209,7 +209,7 @@ class Guesses:
         cursor = self._view.cursor
         return all(cursor not in (guess.cursor, guess.end) for guess in self._guesses)
 
-    def _unknown(self, number: int) -> None:
+    def _wait_for(self, number: int) -> None:
         """Guess no further until this key is acknowledged: its effect, and the place of those behind it, is unknown."""
         self._barrier = number
         self._epoch += 1
@@ -240,10 +240,10 @@ class Guesses:
 
     # The effect of a key: the column of the cursor after it, and the cells that change; None if that is not known.
 
-    def _print(self, row: int, column: int, line: Line | None, key: str) -> Effect | None:
+    def _print(self, row: int, column: int, line: Span | None, key: str) -> Effect | None:
         """A character: what surely belongs to the line moves right; anything else is overwritten."""
         if line is None:
-            line = self._line = Line(row, column, column)
+            line = self._line = Span(row, column, column)
         end = line.end + 1
         if end >= self._view.columns:  # nothing is guessed in the last column: the line may wrap there
             return None
@@ -252,27 +252,27 @@ class Guesses:
         line.end = end
         return column + 1, cells
 
-    def _erase(self, row: int, column: int, line: Line | None) -> Effect | None:
+    def _erase(self, row: int, column: int, line: Span | None) -> Effect | None:
         """Backspace: within the line, or at the end of what stands in the row."""
         if line is not None and column > line.start:
             cells = {x - 1: self._text(row, x) for x in range(column, line.end)}
             line.end -= 1
             cells[line.end] = _BLANK
             return column - 1, cells
-        if not column or self._text(row, column - 1) == _BLANK or not self._ends(row, column):
+        if not column or self._text(row, column - 1) == _BLANK or not self._blank_from(row, column):
             return None
-        self._line = Line(row, column - 1, column - 1)
+        self._line = Span(row, column - 1, column - 1)
         return column - 1, {column - 1: _BLANK}
 
-    def _left(self, row: int, column: int, line: Line | None) -> Effect | None:
+    def _left(self, row: int, column: int, line: Span | None) -> Effect | None:
         if line is not None and column > line.start:
             return column - 1, {}
         if not column or self._text(row, column - 1) in (_BLANK, ""):
             return None
         if line is not None:
             line.start = column - 1
-        elif self._ends(row, column):
-            self._line = Line(row, column - 1, column)
+        elif self._blank_from(row, column):
+            self._line = Span(row, column - 1, column)
         return column - 1, {}
 
     def _text(self, row: int, column: int) -> str:
@@ -282,12 +282,12 @@ class Guesses:
                 return guess.cells[column]
         return self._view.grapheme(row, column)
 
-    def _ends(self, row: int, column: int) -> bool:
+    def _blank_from(self, row: int, column: int) -> bool:
         return all(self._text(row, x) == _BLANK for x in range(column, self._view.columns))
 
     # -- judging
 
-    def _credit(self, guess: Guess) -> bool:
+    def _shows_echo(self, guess: Guess) -> bool:
         """Return whether the view shows an echo: the guess stands there, and did not before. A blank shows nothing."""
         cells = guess.cells.items()
         if guess.key == _BLANK or guess.cells == guess.before:
@@ -295,7 +295,7 @@ class Guesses:
         return all(self._view.grapheme(guess.row, column) == text for column, text in cells)
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
-        """Return whether the view holds the acknowledged guesses, save in cells that later ones touch too."""
+        """Return whether the view holds the judged guesses, save in cells that later ones touch. All are in one row."""
         expected: dict[int, str] = {}
         for guess in judged:
             expected |= guess.cells
@@ -304,19 +304,20 @@ class Guesses:
                 expected.pop(column, None)
         if any(self._view.grapheme(judged[0].row, column) != text for column, text in expected.items()):
             return False
+        # A key of unknown effect behind them may have moved the cursor already.
         return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
 
     def _confirm(self, judged: list[Guess]) -> None:
         """Note in which epochs the program has echoed, and moved the cursor."""
         for guess in judged:
-            if self._credit(guess):
+            if self._shows_echo(guess):
                 self._confirmed = max(self._confirmed, guess.epoch)
-        last = judged[-1]
-        moved = last.key in _MOVES and last.end == self._view.cursor != last.cursor
-        if moved or self._confirmed == last.epoch:
+        last, cursor = judged[-1], self._view.cursor
+        moved = last.key in _MOVES and cursor == last.end and cursor != last.cursor
+        if moved or self._confirmed == last.epoch:  # a program that echoes moves the cursor too
             self._moved = max(self._moved, last.epoch)
 
-    def _missed(self, number: int) -> None:
+    def _guess_again(self, number: int) -> None:
         """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""
         again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
         self._guesses.clear()
@@ -327,7 +328,7 @@ class Guesses:
         for later, key in again:
             self._key(later, key)
 
-    def _again_after_echo(self) -> None:
+    def _forget(self) -> None:
         """Forget all guesses until everything typed has been acknowledged."""
         self._guesses.clear()
-        self._unknown(self._typed if self._typed > self._acknowledged else 0)
+        self._wait_for(self._typed if self._typed > self._acknowledged else 0)

@@ -82,7 +82,7 @@ class Predictor:
             return self.echoed(self._echoed + 1, self._shown, self._flags)
         if kind == protocol.PONG:
             return self._pong(payload)
-        self._modelled(*protocol.split_number(payload))
+        self._take_model(*protocol.split_number(payload))
         return b""
 
     # -- the round trip
@@ -119,7 +119,7 @@ class Predictor:
             self._send(protocol.frame(protocol.MODEL))
             from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
 
-    def _modelled(self, position: int, screen: bytes) -> None:
+    def _take_model(self, position: int, screen: bytes) -> None:
         """Take the model of the screen at `position`, as bytes; none if the daemon could not make it.
 
         One that was not asked for, or is larger than any that a daemon makes, is passed over.
@@ -294,12 +294,12 @@ class Predictor:
         if drawn == (row, cells, column, underlined):
             return b""
         out, changed = b"", cells
-        if drawn is not None and (drawn[0], drawn[3]) != (row, underlined):
+        drawn_row, drawn_cells, _, drawn_underlined = drawn or (-1, {}, 0, False)
+        if (drawn_row, drawn_underlined) != (row, underlined):
             out = self._take_back()
-        elif drawn is not None:
-            before = drawn[1]
-            stale = before.keys() - cells.keys()
-            changed = {x: text for x, text in cells.items() if before.get(x) != text}
+        else:
+            stale = drawn_cells.keys() - cells.keys()
+            changed = {x: text for x, text in cells.items() if drawn_cells.get(x) != text}
             if stale:
                 start, end = min(stale), max(stale) + 1
                 out = patch.restored(model.screen, row, start, end)

@@ -5,7 +5,9 @@ from __future__ import annotations
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
 _UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-_SHARE = 1 / 8  # of a new sample (RFC 6298, as SRTT)
+"""The same for underlining them."""
+_SHARE = 1 / 8
+"""Weight of a new sample (RFC 6298, as SRTT)."""
 _SETTLED = 8
 """Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
 
