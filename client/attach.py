@@ -85,12 +85,12 @@ class _Client:
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, _rows_below(farewell), open_queries=farewell.get("queries") is True)
-            for left in (self._previous, self._attachment):
-                if left is not None:
-                    self._left(left)
+            for remaining in (self._previous, self._attachment):
+                if remaining is not None:
+                    self._close(remaining)
         return outcome
 
-    def _left(self, attachment: Attachment) -> None:
+    def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         attachment.channel.close()
         if attachment.ended:
@@ -110,7 +110,7 @@ class _Client:
                 self._attachment.switch_failed(str(error))
                 continue
             if outcome.kind == "lost" and self._previous is None and self._reconnect is not None:
-                final = self._reconnected(outcome, self._reconnect)
+                final = self._replace_link(outcome, self._reconnect)
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
@@ -118,12 +118,12 @@ class _Client:
             else:
                 return outcome
 
-    def _reconnected(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
+    def _replace_link(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
         """Replace a lost link; return the final outcome if that fails."""
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        if attachment.channel.raced is None and not attachment.channel.connection.broken():
+        if attachment.channel.raced is None and not attachment.channel.connection.broken():  # the link stands
             return attachment.outcome("lost", reason="died")
         from sesh.client.reconnect import Reconnector
 
@@ -171,10 +171,10 @@ class _Client:
         old, self._previous = self._previous, None
         if old is not None:
             self.display.suspend(_rows_below(old.farewell))
-            self._left(old)
+            self._close(old)
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
-            self.display.rule(f"── {self._attachment.place}, since {since} ──")
+            self.display.rule(f"── {self._attachment.label}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         self._token = os.urandom(8).hex()

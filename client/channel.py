@@ -25,7 +25,8 @@ _ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
 """Seconds of silence before a key after which the link is asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
 """Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
-_LONGEST_PING = 64  # bytes of its payload
+_LONGEST_PING = 64
+"""Bytes of the payload."""
 LIMIT = 64 << 10
 """Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
@@ -51,9 +52,9 @@ class Channel:
         self._queue = bytearray(hello)
         self._read_size = _READ_SIZE
         self._acknowledged = 0
-        self._got = self._told_got = 0
+        self._got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
-        self._told_got_at = 0.0
+        self._got_sent_at = 0.0
         self._race: Race | None = None
         self._wake: Wake | None = None
         self._round_trip: Callable[[], float] = float
@@ -129,13 +130,14 @@ class Channel:
 
     def tell_got(self, *, idle: bool = False) -> None:
         """Tell the daemon how much has come over a link: much at a time, with a pause between; less if `idle`."""
-        untold = self._got - self._told_got
-        least = (_TELL_GOT >> 1 if self._told_got else 1) if idle else _TELL_GOT + 1
+        untold, least = self._got - self._got_sent, _TELL_GOT + 1
+        if idle:
+            least = _TELL_GOT // 2 if self._got_sent else 1
         if not self._on_link or untold < least:
             return
         now = time.monotonic()
-        if idle or untold >= 4 * _TELL_GOT or now >= self._told_got_at + _TELL_GOT_AFTER:
-            self._told_got, self._told_got_at = self._got, now
+        if idle or untold >= 4 * _TELL_GOT or now >= self._got_sent_at + _TELL_GOT_AFTER:
+            self._got_sent, self._got_sent_at = self._got, now
             self._answer(protocol.numbered(protocol.GOT, self._got, b""))
 
     def acknowledged(self, payload: bytes) -> int:
@@ -149,7 +151,7 @@ class Channel:
             raise gate.malformed("PING", f"has {len(payload)} bytes")
         self._answer(protocol.frame(protocol.PONG, payload))
 
-    # -- whether the link lives
+    # -- doubts of the link
 
     def _set_keepalive(self) -> None:
         self._timers.set("keepalive", self.keepalive.due - time.monotonic(), self._check_silence)

@@ -15,7 +15,7 @@ MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
 _MAX_UNREAD, _MAX_BLOCKS = 12 << 20, 4096
 """Bytes shown that the ledger may not have followed yet, and blocks: a burst is shown first and followed after."""
-_MAX_TOLD = 8 << 10
+_MAX_NOTIFICATIONS = 8 << 10
 """Bytes of notifications that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
 """Seconds for the terminal to take what is written when the client leaves."""
@@ -56,7 +56,7 @@ class Display:
         """True if a notice covers a row that is not known."""
         self._title_due = False
         """True if `show_own` has a title to write."""
-        self._told = b""
+        self._notifications = b""
         """Notifications that `show_own` has to write."""
         self._title = ""
         self._title_shown = False
@@ -72,7 +72,7 @@ class Display:
         first.
         """
         if self._uncover:
-            before = self._taken_away() + before
+            before = self._removal() + before
         if not data:
             self.draw(before + after)
             return
@@ -153,17 +153,17 @@ class Display:
     def uncover(self) -> None:
         """Remove the notice, if there is one."""
         if self._uncover:
-            self.draw(self._taken_away())
+            self.draw(self._removal())
 
-    def _taken_away(self, *, leaves: bool = False) -> bytes:
+    def _removal(self, *, leaving: bool = False) -> bytes:
         """Return the bytes that remove the notice. `leaving`: no SCREEN will come."""
         from sesh.vt.render.overlay import CLEAR
 
         uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
         columns, rows = self.terminal.size()[:2]
-        if (leaves and self._queue) or (columns or 80, rows or 24) != self._covered:
+        if (leaving and self._queue) or (columns or 80, rows or 24) != self._covered:
             return CLEAR
-        row = self._last_row(*self._covered) if leaves and lost else None
+        row = self._last_row(*self._covered) if leaving and lost else None
         return uncover if row is None else row.restored
 
     def _last_row(self, columns: int, rows: int) -> LastRow | None:
@@ -184,21 +184,21 @@ class Display:
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal show a notification to the person, between two sequences of the program."""
-        told = self._told + notification
-        self._told = told if len(told) <= _MAX_TOLD else notification
+        notifications = self._notifications + notification
+        self._notifications = notifications if len(notifications) <= _MAX_NOTIFICATIONS else notification
 
     def show_own(self) -> None:
         """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
-        if not (self._title_due or self._told):
+        if not (self._title_due or self._notifications):
             return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
         if self._title_due:
             self._title_due, self._title_shown = False, True
             self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-        if self._told:
-            told, self._told = self._told, b""
-            self._enqueue(told)
+        if self._notifications:
+            notifications, self._notifications = self._notifications, b""
+            self._enqueue(notifications)
         self.flush()
 
     def line(self, text: str) -> None:
@@ -236,7 +236,7 @@ class Display:
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
-            undo = self._taken_away(leaves=True) + undo
+            undo = self._removal(leaving=True) + undo
         if self._title_shown:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:

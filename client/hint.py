@@ -21,7 +21,9 @@ _HARMLESS = re.compile(
     """,
     re.VERBOSE,
 )
+"""Text, line feeds, and sequences that move the cursor in its row only, or not at all."""
 _SWITCH = re.compile(rb"\x1b\[\?[0-9;]*(?:3|47|1047|1048|1049|6|69)[hl]")
+"""Modes that clear or switch the screen, save the cursor, or change origin and margins."""
 _ERASED = re.compile(rb"\x1b\[0?J")
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 _RESET = (b"\x1b[m", b"\x1b[0m")

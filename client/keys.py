@@ -49,14 +49,15 @@ class KeyParser:
         """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
         key = self._key
         if key is not None and (self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data):
-            return self._take(key, data, last=False)
+            return self._parse(key, data, last=False)
         return [("input", data)] if data else []
 
     def flush(self) -> list[Event]:
         """Take held bytes as they are, since nothing more came."""
-        return self._take(self._key, b"", last=True) if self._key is not None else []
+        return self._parse(self._key, b"", last=True) if self._key is not None else []
 
-    def _take(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
+    def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
+        """Take held bytes and `data` apart. `last`: nothing more comes, so pass an incomplete sequence on."""
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
         marked = b""
@@ -144,13 +145,13 @@ class KeyParser:
                 self._input += rest  # mouse and other reports do not break up the two keys
             elif event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
-            elif second is not None and _is(second, sequence, chord):
+            elif second is not None and _matches(second, sequence, chord):
                 self._prefix = b""
                 self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
-                self._input += rest if _is(first, sequence, chord) else prefix + rest
-        elif not _is(first, sequence, chord) or (event == RELEASE and second is not None):
+                self._input += rest if _matches(first, sequence, chord) else prefix + rest
+        elif not _matches(first, sequence, chord) or (event == RELEASE and second is not None):
             self._input += rest
         elif second is not None:
             self._prefix = rest
@@ -158,6 +159,6 @@ class KeyParser:
             self._detach()
 
 
-def _is(key: Key, sequence: bytes, chord: Chord | None) -> bool:
+def _matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
     """Return whether a token is `key`, at any event."""
     return sequence == key.legacy if chord is None else chord == key.chord

@@ -38,27 +38,27 @@ def last_row(tail: bytes, columns: int, rows: int, *, whole: bool, default_pen: 
     """
     until = time.thread_time() + TIME
     for size in (_SHORT, len(tail)) if len(tail) > _SHORT else (len(tail),):
-        all_of_it = whole and size == len(tail)
-        part = tail if all_of_it else tail[-size:].partition(b"\n")[2]
-        plain = all_of_it or (default_pen and _SGR.search(part) is None)
-        row = _same(part, b"" if plain else _PEN, columns, rows, until)
+        complete = whole and size == len(tail)
+        part = tail if complete else tail[-size:].partition(b"\n")[2]
+        plain = complete or (default_pen and _SGR.search(part) is None)
+        row = _sure_row(part, b"" if plain else _PEN, columns, rows, until)
         if row is not None:
             return row
     return None
 
 
-def _same(tail: bytes, pen: bytes, columns: int, rows: int, until: float) -> LastRow | None:
+def _sure_row(tail: bytes, pen: bytes, columns: int, rows: int, until: float) -> LastRow | None:
     """Return the last row after `tail`, None if it depends on the screen before."""
     filled = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
-    last = _after(tail, b"", columns, rows, until)
+    last = _row_after(tail, b"", columns, rows, until)
     for cursor in (b"\x1b[H", b"\x1b[%d;%dH" % (rows, max(1, columns - 1))):
         start = b"%s%s\x1b7\x1b[m%s%s" % (_PEN, filled, pen, cursor)
-        if last is None or last != _after(tail, start, columns, rows, until):
+        if last is None or last != _row_after(tail, start, columns, rows, until):
             return None
     return last
 
 
-def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> LastRow | None:
+def _row_after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> LastRow | None:
     emulator = Emulator(columns, rows, max_lines=1)
     emulator.feed(start)
     fed = 0

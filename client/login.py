@@ -41,13 +41,13 @@ class Login:
             display.line("what was typed since then was dropped")
         reason: SeshError | OSError = refusal
         while True:
-            outcome = self._enter_awaited(reason)
+            outcome = self._wait_for_enter(reason)
             if outcome is not None:
                 return outcome
             try:
                 connection = self._lend_terminal()
             except KeyboardInterrupt as interrupt:
-                return self._left_by(interrupt.args[0])
+                return self._signal_outcome(interrupt.args[0])
             except (Unreachable, TimedOut, OSError) as error:
                 reason = error
             except SeshError as error:
@@ -56,7 +56,7 @@ class Login:
                 display.resume()
                 return connection
 
-    def _enter_awaited(self, reason: SeshError | OSError) -> Outcome | None:
+    def _wait_for_enter(self, reason: SeshError | OSError) -> Outcome | None:
         """Say why there is no connection, and wait until Enter is pressed; return the outcome if the person leaves."""
         terminal, display = self._attachment.terminal, self._display
         watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
@@ -101,7 +101,7 @@ class Login:
             terminal.raw(flush=True)
             terminal.take_signals()
 
-    def _left_by(self, number: int) -> Outcome:
+    def _signal_outcome(self, number: int) -> Outcome:
         """Return the outcome for a signal; the keys that leave (SIGQUIT) and give up (SIGINT) make two of them."""
         if number in (signal.SIGQUIT, signal.SIGINT):
             return self._attachment.outcome("detached" if number == signal.SIGQUIT else "lost")

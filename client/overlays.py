@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from sesh.client.predict.predictor import Predictor
     from sesh.loop.timers import Timers
 
-_SECONDS = 3.0
+_NOTICE_TIME = 3.0
 """Seconds that a notice stays, unless a key is pressed."""
-_LONGEST = 4096
+_MAX_NOTICE = 4096
 """Characters of all notices that came while one is shown."""
 
 
@@ -45,14 +45,14 @@ class Overlays:
             self._predictor.measure()
             guesses = self._predictor.withdraw()
         self._display.show(data, guesses)
-        hint, self._hint, self._hint_text = self._hint_text, None, ""
-        if hint and position == 0:
+        text, self._hint, self._hint_text = self._hint_text, None, ""
+        if text and position == 0:
             from sesh.client.hint import Hint
 
             columns, rows = self._display.terminal.size()[:2]
-            new = Hint(hint, columns or 80, rows or 24)
-            self._display.draw(new.begin())
-            self._hint = new if new.shown else None
+            hint = Hint(text, columns or 80, rows or 24)
+            self._display.draw(hint.begin())
+            self._hint = hint if hint.shown else None
         greeting, self._greeting = self._greeting, ""
         if greeting:
             self.show_notice(greeting)
@@ -63,8 +63,8 @@ class Overlays:
         if self._predictor is not None:
             before, after = self._predictor.output(position, data)
         if self._hint is not None:
-            own_before, own_after = self._hint.around(data)
-            before, after = before + own_before, own_after + after
+            hint_before, hint_after = self._hint.around(data)
+            before, after = before + hint_before, hint_after + after
             if not self._hint.shown:
                 self._hint = None
         self._display.show(data, before, after)
@@ -126,13 +126,13 @@ class Overlays:
 
     def held(self, text: str) -> None:
         """Show the line of a daemon that sends nothing from here on."""
-        self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_LONGEST], held=True)
+        self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE], held=True)
 
     def _lay(self, text: str, *, held: bool) -> None:
         self.take_guesses_back()
         self._notice = text
         self._display.notice(text, held=held)
-        self._timers.set("notice", _SECONDS, self._ask_for_screen)
+        self._timers.set("notice", _NOTICE_TIME, self._ask_for_screen)
 
     def clear_notice(self) -> None:
         """Remove the notice, if there is one."""

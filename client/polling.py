@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from sesh.client.predict.predictor import Predictor
     from sesh.loop.timers import Timers
 
-_IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
+_IDLE_MS = 10
+"""Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
 
 
-class Poller:
+class AttachmentPoller:
     """Waits while one connection of an attachment lasts, and catches up with output when there is nothing to do.
 
     A descriptor without interest is not registered: one that hung up would always be ready.
@@ -33,7 +34,8 @@ class Poller:
         self._poll, self._register, self._unregister = poll.poll, poll.register, poll.unregister
         self._interest: tuple[object, ...] = ()
         self._watched: dict[int, int] = {}
-        self._idle = False  # the last wait brought nothing
+        self._idle = False
+        """True if the last wait brought nothing."""
 
     def wait(self, *, read_keys: bool) -> dict[int, int]:
         """Block until there is something to do; return the descriptors that are ready, with their events."""

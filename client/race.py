@@ -82,7 +82,7 @@ class Attempts:
     def _run(self) -> None:
         result: wire.Connection | Exception
         try:
-            result = self._backoff.retry(self._tried, "", sleep=self._stop.sleep, at_once=self._at_once)
+            result = self._backoff.retry(self._try_once, "", sleep=self._stop.sleep, at_once=self._at_once)
         except Exception as error:
             result = error
         with self._lock:
@@ -96,7 +96,7 @@ class Attempts:
             pass  # nobody waits any more
         os.close(self._outbound)
 
-    def _tried(self) -> wire.Connection:
+    def _try_once(self) -> wire.Connection:
         """Make one attempt. A lack on this machine, as of disk space, descriptors or processes, may pass too."""
         reason = ""
         try:
