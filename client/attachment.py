@@ -112,8 +112,8 @@ class Attachment:
 
             measured = self._predictor.round_trip if self._predictor is not None else None
             self._predictor = Predictor(self.channel.send, self.terminal.size, measured, always=predict == "always")
-        own = self.display, self.channel, self._timers, self._predictor
-        self.overlays, self._poller = Overlays(*own), AttachmentPoller(*own)
+        parts = self.display, self.channel, self._timers, self._predictor
+        self.overlays, self._poller = Overlays(*parts), AttachmentPoller(*parts)
 
     def watch_link(self, reconnect: Reconnect, backoff: Backoff) -> None:
         """Ask the link at once from now on if it may be dead, and open another beside it by `reconnect`."""
@@ -176,7 +176,7 @@ class Attachment:
         return self._ending
 
     def hold(self, keys: bytes) -> None:
-        """Keep what is typed until there is another link."""
+        """Keep input until there is another link."""
         if not self.options.read_only:
             self.input.hold(keys, time.monotonic())
 

@@ -76,7 +76,7 @@ class Channel:
         return bool(self._queue)
 
     def send(self, data: bytes = b"") -> None:
-        """Send frames, or queue what the daemon does not take now."""
+        """Send frames, or queue the bytes that the daemon does not take now."""
         if data and not (self.closed or self._queue):
             data = data[self._write(data) :]
         if self.closed:

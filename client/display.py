@@ -18,7 +18,7 @@ _MAX_UNREAD, _MAX_BLOCKS = 12 << 20, 4096
 _MAX_NOTIFICATIONS = 8 << 10
 """Bytes of notifications that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
-"""Seconds for the terminal to take what is written when the client leaves."""
+"""Seconds for the terminal to take the last bytes when the client leaves."""
 _LATE_REPLIES = 0.1
 """Seconds in which the terminal may still answer a query that the program made."""
 _ABORT_SEQUENCE = b"\x18\x1b\\"
@@ -66,7 +66,7 @@ class Display:
     # -- output
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
-        """Show output, or queue what the terminal does not take now. Raises OSError if it has gone.
+        """Show output, or queue the bytes that the terminal does not take now. Raises OSError if it has gone.
 
         `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are. A notice is removed
         first.
@@ -91,7 +91,7 @@ class Display:
             self.update_ledger()
 
     def draw(self, data: bytes) -> None:
-        """Write what the ledger need not follow. Raises OSError if the terminal has gone."""
+        """Write bytes that the ledger need not follow. Raises OSError if the terminal has gone."""
         written = 0 if self._queue or not data else self.terminal.write(data)
         if written < len(data):
             self._enqueue(data, written)
@@ -206,7 +206,7 @@ class Display:
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
     def rule(self, text: str) -> None:
-        """Print a line that sets off what follows, on a terminal that does not show the session."""
+        """Print a line above the output that follows, on a terminal that does not show the session."""
         from sesh.vt.render.clean_screen import fresh_row
 
         columns = self.terminal.size()[0] or 80
@@ -264,7 +264,7 @@ class Display:
             self._undo(rows_below)
 
     def resume(self) -> None:
-        """Make room for the SCREEN that comes next: what the terminal shows goes to its scrollback."""
+        """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
         from sesh.vt.render.clean_screen import clean_screen
 
         columns, rows = self.terminal.size()[:2]

@@ -1,6 +1,6 @@
 """The line at the bottom of a new session's first screen: its name, and the key that leaves.
 
-It stands until a key is pressed, or until output may reach its row: lines, and what moves the cursor. Output that only
+It stands until a key is pressed, or until output may reach its row: by lines, or by moving the cursor. Output that only
 erases below the cursor (as zsh's prompt does) takes it away as well, and then it is drawn again.
 """
 

@@ -21,7 +21,7 @@ _MODIFIER_KEYS = range(57441, 57455)
 class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size. While `holding` is true it keeps the beginning of what may be the detach key: call
+    Pure: feed it reads of any size. While `holding` is true it keeps a sequence that may become the detach key: call
     `flush` after FLUSH_DELAY seconds without another read. It looks at nothing inside a bracketed paste.
     """
 
@@ -35,7 +35,7 @@ class KeyParser:
         """The number of its bytes that were passed on, and are kept only to know the state."""
         self._pasting = False
         self._prefix = b""
-        """The first of two keys, and what came with it."""
+        """The first of two keys, and the releases and modifiers typed with it."""
         self._events: list[Event] = []
         self._input = bytearray()
         """Input behind the events."""
@@ -67,7 +67,7 @@ class KeyParser:
                 end = self._paste(buffer, end, passed)
                 continue
             marked = marked or buffer.translate(self._lead_as_escape)
-            start = end if self._prefix else marked.find(ESCAPE, end)
+            start = end if self._prefix else marked.find(ESCAPE, end)  # every token counts behind the first of two
             if start < 0:
                 start = len(buffer)
             self._input += buffer[max(end, passed) : start]

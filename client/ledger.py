@@ -90,7 +90,7 @@ class Ledger:
 
     @property
     def draws_plainly(self) -> bool:
-        """True if the main screen shows, and no mode, margin, tab stop or charset changes what text does there."""
+        """True if the main screen shows, and no mode, margin, tab stop or charset changes the effect of text there."""
         private = self._private
         return not (
             self.alternate

@@ -1,8 +1,8 @@
 """Drawings of sesh's own over the program's output: guesses at the effect of keys, the hint of a new session, notices.
 
-A notice over what a program shows never meets output: the daemon is asked to send none (NOTICE), and sends the line
-back where its output ends. What it holds back comes with the screen that the client asks for (REDRAW), once a key was
-pressed or some seconds are over. An older daemon goes on sending, and the next output takes the line away.
+A notice over a program's screen never meets output: the daemon is asked to send none (NOTICE), and sends the line back
+where its output ends. Held output comes with the screen that the client asks for (REDRAW), once a key was pressed or
+some seconds are over. An older daemon goes on sending, and the next output takes the line away.
 """
 
 from __future__ import annotations

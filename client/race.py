@@ -46,7 +46,7 @@ ANSWER_TIME = 0.3
 ASK_EVERY = 1.0
 """Seconds between two questions that are not answered, at least."""
 _STALE = 0.05
-"""Seconds in which what was on its way before a question may still come."""
+"""Seconds in which bytes that were on their way before a question may still come."""
 
 
 class Attempts:

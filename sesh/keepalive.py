@@ -34,7 +34,7 @@ class Keepalive:
         self.heard_at = time.monotonic()
 
     def check(self, now: float) -> bool:
-        """Return whether the link may live, and is to be pinged; False if it is lost. Call when `due`."""
+        """Return True if the link is to be pinged, False if it is lost. Call when `due`."""
         if now - self.due > PING_AFTER:  # this process was stopped, or the machine slept: nothing could arrive
             self.heard_at = max(self.heard_at, now - LOST_AFTER + PING_AFTER)
         silent = now >= self.heard_at + LOST_AFTER

@@ -140,9 +140,9 @@ def is_cursor(name: str) -> bool:
 
 
 def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """Return what the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
+    """Return the bytes that a key sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
 
-    `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    `application`: the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
     Raises UsageError for a name of no key.
     """
     modifiers, key = _split(name, any_case=True)

@@ -66,7 +66,7 @@ class QuitKey:
     def _note(self, *_: object) -> None:
         self.typed = True
         if self._armed:
-            self._armed = False  # once: what cleans up is not to be stopped again
+            self._armed = False  # once: the clean-up is not to be stopped again
             raise KeyboardInterrupt
 
 

@@ -38,7 +38,7 @@ class Stop:
                 try:
                     way()
                 except SeshError:
-                    continue  # what was to be ended cannot be reached, and then neither can who waits for it
+                    continue  # the other side of the call cannot be reached, and the call itself neither
 
     def by(self, way: Way) -> _By:
         """Has `way` called by `stop` within a block. Raises Interrupted if that cut the block off, or came before."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 MOST_IN_FLIGHT = 64
-"""Keys that are guessed and not acknowledged; what is typed beyond them waits for its echo."""
+"""Keys that are guessed and not acknowledged; keys typed beyond them wait for their echo."""
 LEFT, RIGHT, ERASE = "left", "right", "erase"
 _MOVES = (LEFT, RIGHT)
 _EDITING = {
@@ -93,14 +93,14 @@ class Guesses:
         self._judged_context = self._context()
         """The context in which the last key that was judged has left the cursor."""
         self.hidden = False
-        """True if the terminal shows nothing of what is typed (ICANON without ECHO)."""
+        """True if the terminal shows nothing of typed keys (ICANON without ECHO)."""
 
     @property
     def active(self) -> bool:
         """True if anything is guessed, or waits to be."""
         return bool(self._guesses or self._waiting)
 
-    # -- what happens
+    # -- events
 
     def typed(self, number: int, data: bytes) -> None:
         """Guess at the input that was sent under this number."""
@@ -110,7 +110,7 @@ class Guesses:
                 self._key(number, _EDITING[token])
             elif token[0] < 0x20:
                 self._wait_for(number)
-                return  # a control or another sequence: all behind it belongs to what is unknown
+                return  # a control or another sequence: all behind it is of unknown effect too
             else:
                 text = token.decode("utf-8", "replace")
                 self._key(number, text if _NARROW.fullmatch(text) else "")
@@ -160,7 +160,7 @@ class Guesses:
             self.hidden = hidden
             self._forget()
 
-    # -- what is shown
+    # -- showing
 
     def shown(self) -> tuple[int, dict[int, str], int] | None:
         """Return row, graphemes by column and the cursor's column, if they differ from the view; None if not."""
@@ -241,7 +241,7 @@ class Guesses:
     # The effect of a key: the column of the cursor after it, and the cells that change; None if that is not known.
 
     def _print(self, row: int, column: int, line: Span | None, key: str) -> Effect | None:
-        """A character: what surely belongs to the line moves right; anything else is overwritten."""
+        """Print a character: cells that surely belong to the line move right; any other is overwritten."""
         if line is None:
             line = self._line = Span(row, column, column)
         end = line.end + 1
@@ -253,7 +253,7 @@ class Guesses:
         return column + 1, cells
 
     def _erase(self, row: int, column: int, line: Span | None) -> Effect | None:
-        """Backspace: within the line, or at the end of what stands in the row."""
+        """Erase the character before the cursor: within the line, or at the end of the text in the row."""
         if line is not None and column > line.start:
             cells = {x - 1: self._text(row, x) for x in range(column, line.end)}
             line.end -= 1

@@ -198,7 +198,7 @@ class Predictor:
         if self._model is not None and self._guesses is not None and self._model.position >= self._echoed_at:
             self._guesses.acknowledged(self._echoed)
 
-    # -- what happens
+    # -- events
 
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess at input that was sent under this number; return the bytes to draw."""

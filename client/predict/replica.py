@@ -1,4 +1,4 @@
-"""The client's own model of the screen, in step with what the terminal shows; it loads the emulator."""
+"""The client's own model of the screen, in step with the output that the terminal shows; it loads the emulator."""
 
 from __future__ import annotations
 
