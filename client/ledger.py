@@ -133,7 +133,7 @@ class Ledger:
         followed = 0
         for match in change.finditer(data):
             single = _SINGLE.get(match[1])
-            if single is not None:  # the most frequent change, which saves no charsets
+            if single is not None:  # a private mode alone, which saves no cursor
                 mode, self._private[mode] = single
             else:
                 self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
