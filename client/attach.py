@@ -41,8 +41,7 @@ def attach(
     and raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
     process becomes SystemExit with 128 plus its number, after the terminal was restored.
 
-    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error with which the daemon answers
-    HELLO.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:

@@ -157,10 +157,7 @@ class Attachment:
         self._ending, self._at_once = None, False
 
     def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
-        """Handle keys and signals while the link is down; return the outcome if the person leaves.
-
-        `take` gets all other input.
-        """
+        """Handle keys and signals without a link: return the outcome if the person leaves; `take` gets other input."""
         if self.terminal.signals in ready:
             self._handle_signals()
         if self.terminal.inbound in ready and not self._at_once:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
 _ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
-"""Seconds of silence before a key after which the link is asked at once; and after a key, beside a round trip."""
+"""Seconds of silence after which a key has the link asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
 """Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
 _LONGEST_PING = 64

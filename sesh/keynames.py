@@ -33,15 +33,8 @@ _NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
     ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
     ("u", 8): "bspace",
 }  # fmt: skip
-_ALIASES = {
-    "IC": "Insert",
-    "DC": "Delete",
-    "PgUp": "PageUp",
-    "PPage": "PageUp",
-    "PgDn": "PageDown",
-    "NPage": "PageDown",
-}
-_SEND_ALIASES = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
+_ALIAS = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
+_SEND_ALIAS = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
 """Names that `--send` takes in addition; it takes all of them in any case."""
 
 
@@ -62,7 +55,7 @@ class Key:
     def parse(cls, name: str) -> Key:
         """Return the key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
         modifiers, key = _split(name)
-        kind, number = CHORDS.get(_ALIASES.get(key, key), ("", 0))
+        kind, number = CHORDS.get(_ALIAS.get(key, key), ("", 0))
         if kind == "~":
             return cls((kind, number, modifiers))
         if kind not in ("", "u"):
@@ -146,9 +139,9 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
     Raises UsageError for a name of no key.
     """
     modifiers, key = _split(name, any_case=True)
-    names = {spelling.lower(): spelling for spelling in (*CHORDS, *_ALIASES)} | _SEND_ALIASES
+    names = {spelling.lower(): spelling for spelling in (*CHORDS, *_ALIAS)} | _SEND_ALIAS
     tmux_name = names.get(key.lower(), "")
-    kind, number = CHORDS.get(_ALIASES.get(tmux_name, tmux_name), ("", 0))
+    kind, number = CHORDS.get(_ALIAS.get(tmux_name, tmux_name), ("", 0))
     if kind == "~":
         return f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode()
     if kind not in ("", "u", "Z"):
