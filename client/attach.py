@@ -36,12 +36,12 @@ def attach(
 ) -> Outcome:
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
-    No HELLO was sent on `connection`, and it is closed in the end. `connect` makes a connection to another session by
-    name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`), and
-    raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
-    process becomes SystemExit with 128 and its number, after the terminal was restored.
+    HELLO must not have been sent on `connection`, which is closed at the end. `connect` makes a connection to another
+    session by name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`),
+    and raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
+    process becomes SystemExit with 128 plus its number, after the terminal was restored.
 
-    Raises Refused if there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
@@ -59,9 +59,9 @@ class _Client:
         self._attachment: Attachment
         self._backoff = Backoff()
         self._previous: Attachment | None = None
-        """While a switch is on its way: the attachment to leave when the next session has answered."""
+        """The attachment to leave once the next session has answered, while a switch is under way."""
         self._token = ""
-        """Identifies this client to the daemon of the session over any number of connections."""
+        """Random name of this client, the same over all connections to one session."""
         self._shown = Shown(display.terminal.path(), afresh=options.repeat)
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
@@ -84,12 +84,12 @@ class _Client:
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, _rows_below(farewell), open_queries=farewell.get("queries") is True)
-            for left in (self._previous, self._attachment):
-                if left is not None:
-                    self._left(left)
+            for remaining in (self._previous, self._attachment):
+                if remaining is not None:
+                    self._close(remaining)
         return outcome
 
-    def _left(self, attachment: Attachment) -> None:
+    def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         attachment.channel.close()
         if attachment.ended:
@@ -109,7 +109,7 @@ class _Client:
                 self._attachment.switch_failed(str(error))
                 continue
             if outcome.kind == "lost" and self._previous is None and self._reconnect is not None:
-                final = self._reconnected(outcome, self._reconnect)
+                final = self._replace_link(outcome, self._reconnect)
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
@@ -117,12 +117,12 @@ class _Client:
             else:
                 return outcome
 
-    def _reconnected(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
-        """Reconnect to a session whose link was lost: None if that worked, else the final outcome."""
+    def _replace_link(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
+        """Replace a lost link; return the final outcome if that fails."""
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        if attachment.channel.raced is None and not attachment.channel.connection.broken():
+        if attachment.channel.raced is None and not attachment.channel.connection.broken():  # the link stands
             return attachment.outcome("lost", reason="died")
         from sesh.client.reconnect import Reconnector
 
@@ -141,7 +141,7 @@ class _Client:
         return None
 
     def _switch(self) -> None:
-        """Connect to the session that the daemon named; the present one is left when that has answered."""
+        """Connect to the session that the daemon named; leave the present one once that has answered."""
         old = self._attachment
         target = _checked_target(old)
         if target is None:
@@ -155,7 +155,7 @@ class _Client:
         self._attachment = self._attach(connection, *target)
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
-        """A connection to the next session; ssh may have to ask something, so it gets the terminal as it was."""
+        """Connect to the next session; on a host with the terminal as it was, since ssh may ask something."""
         if host is None:
             return self._connect(name, None)
         self.display.suspend()
@@ -166,14 +166,14 @@ class _Client:
             self.display.terminal.raw()
 
     def _welcomed(self) -> None:
-        """The session has answered: leave the one before it, and set off what is new on a terminal that knows it."""
+        """Leave the session before the one that has answered; set off output that is new to the terminal by a rule."""
         old, self._previous = self._previous, None
         if old is not None:
             self.display.suspend(_rows_below(old.farewell))
-            self._left(old)
+            self._close(old)
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
-            self.display.rule(f"── {self._attachment.place}, since {since} ──")
+            self.display.rule(f"── {self._attachment.label}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         self._token = os.urandom(8).hex()
@@ -231,6 +231,6 @@ def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
 
 
 def _rows_below(farewell: Message) -> int | None:
-    """How many rows below the cursor are in use, as the daemon said last, within bounds; None for unknown."""
+    """Return the number of rows in use below the cursor, as the daemon said last, within bounds; None for unknown."""
     rows = farewell.get("rows_below")
     return min(max(rows, 0), 9999) if isinstance(rows, int) else None

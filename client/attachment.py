@@ -10,7 +10,7 @@ from sesh.client.channel import Channel
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
-from sesh.client.polling import Poller
+from sesh.client.polling import AttachmentPoller
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -38,8 +38,10 @@ _GOODBYE_TIMEOUT = 0.2
 """Seconds for the daemon to say how it left the screen, and for the terminal to take pending output."""
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
-_CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
-_MOST_LINES = 20  # of the other side's own, before the session shows and after it
+_CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
+"""The key in each form that terminals send."""
+_MAX_LINES = 20
+"""Lines of the daemon's own, before the session shows and after it."""
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
 
@@ -62,11 +64,12 @@ class Attachment:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._switch_target: tuple[str, str | None] | None = None
         self.position, self.session_id = 0, ""
-        """`position`: in the program's output, of the first byte that was not shown yet."""
-        self.closing_lines: deque[str] = deque((), _MOST_LINES)
-        self._lines_before = _MOST_LINES  # that may be printed before the screen comes
+        """`position`: that of the first byte of the program's output that was not shown yet."""
+        self.closing_lines: deque[str] = deque((), _MAX_LINES)
+        self._lines_before = _MAX_LINES
+        """Lines that may still be printed before the screen comes."""
         self.ended = False
-        """Whether the session has ended."""
+        """True if the session has ended."""
         self.channel: Channel
         """The connection to the daemon, from the first call of `connect` on."""
         self._on_welcome = on_welcome
@@ -74,7 +77,7 @@ class Attachment:
         self.input = UnacknowledgedInput()
         """Input that may not have reached the program."""
         self._predictor: Predictor | None = None
-        self._watching_said = False
+        self._read_only_notified = False
 
     @property
     def terminal(self) -> RawTerminal:
@@ -82,7 +85,7 @@ class Attachment:
         return self.display.terminal
 
     @property
-    def place(self) -> str:
+    def label(self) -> str:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
 
@@ -93,12 +96,12 @@ class Attachment:
     # -- its connections
 
     def connect(self, connection: Connection, hello: bytes) -> None:
-        """Begin on a connection; or go on over it in place of one that was lost, with the unacknowledged input."""
+        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
         self._timers = Timers()
         self._resuming = self.session_id != ""
         self._ending: Outcome | None = None
-        """How the attachment ends, as soon as all output is shown; at once if `_over`."""
-        self._over = False
+        """The outcome once the attachment is to end: when all output is shown, or at once if `_at_once`."""
+        self._at_once = False
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         self.channel = Channel(connection, hello, self._timers, self._lost, on_link=self.host is not None)
@@ -109,11 +112,11 @@ class Attachment:
 
             measured = self._predictor.round_trip if self._predictor is not None else None
             self._predictor = Predictor(self.channel.send, self.terminal.size, measured, always=predict == "always")
-        own = self.display, self.channel, self._timers, self._predictor
-        self.overlays, self._poller = Overlays(*own), Poller(*own)
+        parts = self.display, self.channel, self._timers, self._predictor
+        self.overlays, self._poller = Overlays(*parts), AttachmentPoller(*parts)
 
     def watch_link(self, reconnect: Reconnect, backoff: Backoff) -> None:
-        """From now on ask the link at once if it may be dead, and open another beside it by `reconnect`."""
+        """Ask the link at once from now on if it may be dead, and open another beside it by `reconnect`."""
 
         def attempt(stop: Stop) -> Connection:
             heard_at = self.channel.keepalive.heard_at
@@ -137,27 +140,27 @@ class Attachment:
 
     @property
     def _link_lost(self) -> bool:
-        """Whether the link was lost, and output that had come over it is still being shown."""
+        """True if the link was lost, and output that had come over it is still being shown."""
         return self._ending is not None and self._ending.kind == "lost" and self.host is not None
 
     @property
     def _holding(self) -> bool:
-        """Whether input has to wait for another link, or for its daemon."""
+        """True if input has to wait for another link, or for its daemon."""
         return self._link_lost or (self._resuming and not self.channel.welcome)
 
     # -- while the link is lost
 
     def go_offline(self) -> None:
-        """The link is lost: send nothing until there is another one."""
+        """Send nothing until another link replaces the lost one."""
         self.overlays.take_back()
         self.channel.go_offline()
-        self._ending, self._over = None, False
+        self._ending, self._at_once = None, False
 
-    def serve_offline(self, ready: Container[int], keys: Callable[[bytes], None]) -> Outcome | None:
-        """Handle keys and signals while the link is down: the user may leave, and `keys` gets what else is typed."""
+    def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
+        """Handle keys and signals without a link: return the outcome if the person leaves; `take` gets other input."""
         if self.terminal.signals in ready:
             self._handle_signals()
-        if self.terminal.inbound in ready and not self._over:
+        if self.terminal.inbound in ready and not self._at_once:
             data = self.terminal.read()
             if data == b"":
                 return self.outcome("detached", reason="hangup")
@@ -166,19 +169,19 @@ class Attachment:
                     return self.outcome("detached")
                 if event[1].endswith(_CTRL_C):
                     return self.outcome("lost")
-                keys(event[1])
+                take(event[1])
         return self._ending
 
     def hold(self, keys: bytes) -> None:
-        """Keep what is typed until there is another link."""
+        """Keep input until there is another link."""
         if not self.options.read_only:
             self.input.hold(keys, time.monotonic())
 
     # -- the loop
 
     def typed_ahead(self, key: bytes) -> None:
-        """A key was typed before the terminal was raw: the detach key leaves; any other was lost."""
-        if ("detach",) in [event[:1] for event in self._keys.feed(key)]:
+        """Leave if `key`, typed before the terminal was raw, is the detach key; any other was lost."""
+        if ("detach",) in self._keys.feed(key):
             self._detach()
 
     def run(self) -> Outcome:
@@ -189,7 +192,7 @@ class Attachment:
         self.channel.send()
         self._handle_frames(self.channel.connection.leftovers())
         while self._switch_target is None:
-            if self._ending is not None and (self._over or not self.display.pending):
+            if self._ending is not None and (self._at_once or not self.display.pending):
                 return self._ending
             try:
                 holds_up_keys = self._leaving or (self.input.full and not self._holding)
@@ -207,7 +210,7 @@ class Attachment:
         channel, terminal = self.channel, self.terminal
         if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
             self._handle_signals()
-        if terminal.inbound in ready and not self._over:
+        if terminal.inbound in ready and not self._at_once:
             self._read_keys()
         if self.display.pending and terminal.outbound in ready:
             self.display.flush()
@@ -215,7 +218,7 @@ class Attachment:
             self.channel.send()
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
             self._receive()
-        if not self._over and self._switch_target is None:
+        if not self._at_once and self._switch_target is None:
             if self.host is not None:
                 channel.watch(ready)
             self._timers.run()
@@ -223,26 +226,29 @@ class Attachment:
     # -- the end
 
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
-        """End the attachment when all output is shown, or at once if nobody can see it."""
+        """End the attachment when all output is shown, or `at_once` if nobody can see it or waits for it.
+
+        The first outcome counts, save that one at once replaces one that waits for output.
+        """
         if self._ending is None:
             self._ending = outcome
             self.channel.stop_reading()
             self.overlays.take_back()
-        if at_once and not self._over:
-            self._ending, self._over = outcome, True
+        if at_once and not self._at_once:
+            self._ending, self._at_once = outcome, True
 
     def _hang_up(self) -> None:
         self._end(self.outcome("detached", reason="hangup"), at_once=True)
 
     @property
     def _leaving(self) -> bool:
-        """Whether the client has asked the daemon to let it go, or was told to go."""
+        """True if the client has asked the daemon to let it go, or was told to go."""
         return self._timers.is_set("leave")
 
     def _detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
         leaving = self.outcome("detached")
-        if self._ending is not None:
+        if self._ending is not None:  # wait no longer for its output to be shown, and replace no lost link
             self._end(leaving if self._link_lost else self._ending, at_once=True)
             return
         self.overlays.take_guesses_back()
@@ -252,7 +258,7 @@ class Attachment:
             self._end(leaving, at_once=True)
 
     def _leave(self) -> None:
-        """Wait no longer, neither for the daemon nor for the terminal to take pending output."""
+        """Leave without waiting any longer for the daemon, or for the terminal to take pending output."""
         self._end(self._ending or self.outcome("detached"), at_once=True)
 
     # -- from the terminal
@@ -282,8 +288,8 @@ class Attachment:
                 return
             if not self.options.read_only:
                 self._handle_input(event[1])
-            elif not self._watching_said:
-                self._watching_said = True
+            elif not self._read_only_notified:
+                self._read_only_notified = True
                 self.overlays.show_notice("this client only watches: keys are not passed on")
             else:
                 self.overlays.clear_notice()
@@ -423,7 +429,7 @@ class Attachment:
 
     def _show_title(self, runs: str) -> None:
         if self.options.title:
-            self.display.title(f"{self.place} — {runs}" if runs else self.place)
+            self.display.title(f"{self.label} — {runs}" if runs else self.label)
 
     def _handle_notice(self, message: Message) -> None:
         text = str(message.get("text") or "")

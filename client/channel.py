@@ -1,4 +1,4 @@
-"""The connection of an attachment to a session's daemon: frames out and in without blocking, and whether it lives."""
+"""The connection of an attachment to a session's daemon: frames out and in without blocking, and doubts of a link."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 _READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
 _ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
-"""Seconds of silence on a link after which a key asks whether it lives; and, beside a round trip, after a key."""
+"""Seconds of silence after which a key has the link asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
-"""Bytes, and seconds, after which the daemon is told what has come over a link; four times as many at once."""
-_LONGEST_PING = 64  # bytes of its payload
+"""Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
+_LONGEST_PING = 64
+"""Bytes of the payload."""
 LIMIT = 64 << 10
-"""Bytes that wait, beyond which the other side's questions are not answered: it reads no answers."""
+"""Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
 
 class Channel:
@@ -42,18 +43,18 @@ class Channel:
         self.connection = connection
         self.keepalive = Keepalive(enabled=on_link)
         self.closed = False
-        """Whether the daemon is gone, or nothing is to be sent to it any more."""
+        """True if the daemon is gone, or nothing is to be sent to it any more."""
         self.reading = True
-        """Whether what comes is still read."""
+        """True if incoming frames are still read."""
         self.raced: Connection | Exception | None = None
-        """Another link that was opened beside this one, and was there first; or how the session has ended."""
+        """The connection over another link, which was ready before this one answered; or the Ended of the session."""
         self._timers, self._lost, self._on_link = timers, lost, on_link
         self._queue = bytearray(hello)
         self._read_size = _READ_SIZE
         self._acknowledged = 0
-        self._got = self._told_got = 0
-        """Bytes of OUTPUT and SCREEN, and those that the daemon was told of."""
-        self._told_got_at = 0.0
+        self._got = self._got_sent = 0
+        """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
+        self._got_sent_at = 0.0
         self._race: Race | None = None
         self._wake: Wake | None = None
         self._round_trip: Callable[[], float] = float
@@ -71,11 +72,11 @@ class Channel:
 
     @property
     def waiting(self) -> bool:
-        """Whether something waits to be sent."""
+        """True if frames wait to be sent."""
         return bool(self._queue)
 
     def send(self, data: bytes = b"") -> None:
-        """Send frames, or queue what the daemon does not take now."""
+        """Send frames, or queue the bytes that the daemon does not take now."""
         if data and not (self.closed or self._queue):
             data = data[self._write(data) :]
         if self.closed:
@@ -95,14 +96,14 @@ class Channel:
             return 0
 
     def _answer(self, data: bytes) -> None:
-        """Send what the other side can call for as often as it likes: not while much waits."""
+        """Send an answer, unless much waits: the other side can call for as many as it likes."""
         if len(self._queue) <= LIMIT:
             self.send(data)
 
     # -- in
 
     def read(self) -> list[tuple[int, bytes]] | None:
-        """The frames that have come; None if nothing will come any more."""
+        """Return the frames that have come; None if nothing will come any more."""
         try:
             data = os.read(self.connection.inbound, self._read_size)
         except BlockingIOError:
@@ -120,7 +121,7 @@ class Channel:
         return self.connection.decoder.feed(data)
 
     def stop_reading(self) -> None:
-        """Take no notice of what comes from now on."""
+        """Take no notice of incoming frames from now on."""
         self.reading = False
 
     def got(self, size: int) -> None:
@@ -128,18 +129,19 @@ class Channel:
         self._got += size
 
     def tell_got(self, *, idle: bool = False) -> None:
-        """Tell the daemon what has come over a link: much, some time after it was told last; if `idle`, also less."""
-        untold = self._got - self._told_got
-        least = (_TELL_GOT >> 1 if self._told_got else 1) if idle else _TELL_GOT + 1
+        """Tell the daemon how much has come over a link: much at a time, with a pause between; less if `idle`."""
+        untold, least = self._got - self._got_sent, _TELL_GOT + 1
+        if idle:
+            least = _TELL_GOT // 2 if self._got_sent else 1
         if not self._on_link or untold < least:
             return
         now = time.monotonic()
-        if idle or untold >= 4 * _TELL_GOT or now >= self._told_got_at + _TELL_GOT_AFTER:
-            self._told_got, self._told_got_at = self._got, now
+        if idle or untold >= 4 * _TELL_GOT or now >= self._got_sent_at + _TELL_GOT_AFTER:
+            self._got_sent, self._got_sent_at = self._got, now
             self._answer(protocol.numbered(protocol.GOT, self._got, b""))
 
     def acknowledged(self, payload: bytes) -> int:
-        """The number of the newest INPUT that has reached the program, by an ACK: without a number, it is the next."""
+        """Return the number of the newest INPUT that has reached the program; an ACK without one means the next."""
         self._acknowledged = protocol.split_number(payload)[0] if payload else self._acknowledged + 1
         return self._acknowledged
 
@@ -149,7 +151,7 @@ class Channel:
             raise gate.malformed("PING", f"has {len(payload)} bytes")
         self._answer(protocol.frame(protocol.PONG, payload))
 
-    # -- whether the link lives
+    # -- doubts of the link
 
     def _set_keepalive(self) -> None:
         self._timers.set("keepalive", self.keepalive.due - time.monotonic(), self._check_silence)
@@ -162,7 +164,7 @@ class Channel:
             self._lost("silent")
 
     def watch_link(self, attempt: Attempt, backoff: Backoff, round_trip: Callable[[], float]) -> None:
-        """From now on ask the link at once if it may be dead, and open another beside it by `attempt`."""
+        """Ask the link at once from now on if it may be dead, and open another beside it by `attempt`."""
         from sesh.client.race import Race
 
         self._round_trip = round_trip
@@ -172,32 +174,32 @@ class Channel:
         self.send(protocol.frame(protocol.PING, question))
 
     def doubt(self) -> None:
-        """Something says that the link may be dead."""
+        """Ask whether the link lives: something says that it may be dead."""
         if self._race is not None and self.welcome and self.reading:
             self._race.doubt(self._round_trip())
 
     def typed(self) -> None:
-        """A key was typed: doubt the link if it has been silent, or will be from now on."""
+        """Note a key, and doubt the link if it has been silent, or stays so."""
         if self._race is not None:
             if time.monotonic() > self.keepalive.heard_at + _ASK_AFTER:
                 self.doubt()
             self._timers.ensure("answer", _ANSWER_AFTER + self._round_trip(), self.doubt)
 
     def answered(self, payload: bytes) -> None:
-        """A PONG came."""
+        """Note a PONG."""
         if self._race is not None:
             self._race.answered(payload)
 
     @property
     def link_descriptors(self) -> tuple[int, ...]:
-        """Descriptors to wait for beside the connection's; `watch` handles what has come."""
+        """Descriptors to wait for beside the connection's; `watch` handles them."""
         if self._race is None or self._wake is None:
             return ()
         race = (self._race.descriptor,) if self._race.attempts is not None else ()
         return (*race, *self._wake.descriptors)
 
     def watch(self, ready: dict[int, int]) -> None:
-        """Handle what has come on the `link_descriptors`."""
+        """Handle those of the `link_descriptors` that are ready."""
         race = self._race
         if race is None or not self.welcome:
             return
@@ -214,18 +216,18 @@ class Channel:
                 self._lost("raced")
 
     def take_attempts(self) -> Attempts | LoginRefused | None:
-        """The result of `Race.take`."""
+        """Return the result of `Race.take`."""
         return self._race.take() if self._race is not None else None
 
     # -- the end
 
     def go_offline(self) -> None:
-        """The link is lost: close the connection, but leave the attempts to open another."""
+        """Close the connection over a lost link, but leave the attempts to open another."""
         self.closed = True
         self.connection.close()
 
     def close(self) -> None:
-        """Detach and close the connection, silently."""
+        """Detach, and close the connection."""
         for name in ("keepalive", "answer", "race"):
             self._timers.clear(name)
         if self._race is not None:

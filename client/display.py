@@ -15,10 +15,10 @@ MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
 _MAX_UNREAD, _MAX_BLOCKS = 12 << 20, 4096
 """Bytes shown that the ledger may not have followed yet, and blocks: a burst is shown first and followed after."""
-_MAX_TOLD = 8 << 10
-"""Bytes of tellings that wait for the end of a sequence; beyond it the last one counts."""
+_MAX_NOTIFICATIONS = 8 << 10
+"""Bytes of notifications that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
-"""Seconds for the terminal to take what is written when the client leaves."""
+"""Seconds for the terminal to take the last bytes when the client leaves."""
 _LATE_REPLIES = 0.1
 """Seconds in which the terminal may still answer a query that the program made."""
 _ABORT_SEQUENCE = b"\x18\x1b\\"
@@ -27,7 +27,7 @@ _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r")
 """Output that leaves the cursor on a fresh row: a shell that has taken a line in may turn bracketed paste off then."""
 _END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
-"""Bytes of what was shown last that are kept, to know the last row by."""
+"""Bytes of the newest output that are kept, to find the last row by."""
 
 
 class Display:
@@ -38,7 +38,7 @@ class Display:
         self.pending = 0
         """Bytes waiting for the terminal."""
         self.started = False
-        """Whether the terminal shows the session."""
+        """True if the terminal shows the session."""
         self.unread = 0
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
         self._queue = bytearray()
@@ -47,31 +47,32 @@ class Display:
         self._last_bytes = b""
         self._tail: deque[bytes] = deque()
         self._tail_size, self._tail_whole = 0, True
-        """The bytes that were shown last: how many, and whether these are all."""
+        """The size of `_tail`, and whether it is all that was shown."""
         self._uncover = b""
-        """The bytes that take the notice away which covers the last row."""
+        """Bytes that remove the notice from the last row; empty if there is none."""
         self._covered = (0, 0)
-        """The terminal's columns and rows when it was laid."""
+        """The terminal's columns and rows when the notice was drawn."""
         self.row_lost = False
-        """Whether a notice is there, and the row below it is not known."""
+        """True if a notice covers a row that is not known."""
         self._title_due = False
-        """Whether `show_own` has a title to write."""
-        self._told = b""
+        """True if `show_own` has a title to write."""
+        self._notifications = b""
         """Notifications that `show_own` has to write."""
         self._title = ""
         self._title_shown = False
         self._alternate = False
-        """Whether the alternate screen was on when the display was suspended last."""
+        """True if the alternate screen was on when the display was suspended last."""
 
     # -- output
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
-        """Show output, or queue what the terminal does not take now. Raises OSError if it has gone.
+        """Show output, or queue the bytes that the terminal does not take now. Raises OSError if it has gone.
 
-        `before`, `after`: bytes drawn along with it that leave no mode, pen or cursor changed. A notice goes first.
+        `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are. A notice is removed
+        first.
         """
         if self._uncover:
-            before = self._taken_away() + before
+            before = self._removal() + before
         if not data:
             self.draw(before + after)
             return
@@ -90,7 +91,7 @@ class Display:
             self.update_ledger()
 
     def draw(self, data: bytes) -> None:
-        """Write what the ledger need not follow. Raises OSError if the terminal has gone."""
+        """Write bytes that the ledger need not follow. Raises OSError if the terminal has gone."""
         written = 0 if self._queue or not data else self.terminal.write(data)
         if written < len(data):
             self._enqueue(data, written)
@@ -106,7 +107,8 @@ class Display:
             self.pending = len(self._queue)
 
     def unfinished(self) -> int:
-        """Length of the incomplete sequence at the end of the output, or character that a notice has interrupted.
+        """Return the length of the incomplete sequence at the end of the output, or of the character that a notice
+        interrupted.
 
         It has to be repeated over the next connection.
         """
@@ -114,7 +116,7 @@ class Display:
         return self._ledger.unfinished or (unfinished_character(self._last_bytes) if self._uncover else 0)
 
     def update_ledger(self) -> None:
-        """Have the ledger follow the oldest block that it has not seen."""
+        """Have the ledger follow the oldest block that it has not followed yet."""
         data = self._unread.pop(0)
         self.unread -= len(data)
         self._ledger.feed(data)
@@ -128,10 +130,10 @@ class Display:
     # -- notices, titles, lines
 
     def notice(self, text: str, *, held: bool = False) -> None:
-        """Lay a line over the last row, in reverse video; the next output takes it away.
+        """Lay a line over the last row, in reverse video; the next output removes it.
 
-        `held`: a SCREEN comes next. Otherwise the row comes back if the bytes that were shown last tell what it was;
-        else it stays blank until there is a SCREEN.
+        `held`: a SCREEN comes next. Otherwise the row is restored if it can be told from the newest output; else it
+        stays blank until there is a SCREEN.
         """
         from sesh.vt.render.overlay import CLEAR, overlay, own_row
 
@@ -149,19 +151,19 @@ class Display:
         self.flush()
 
     def uncover(self) -> None:
-        """Take the notice away, if there is one."""
+        """Remove the notice, if there is one."""
         if self._uncover:
-            self.draw(self._taken_away())
+            self.draw(self._removal())
 
-    def _taken_away(self, *, leaves: bool = False) -> bytes:
-        """The bytes that take the notice away. `leaves`: no SCREEN will come, though one was to."""
+    def _removal(self, *, leaving: bool = False) -> bytes:
+        """Return the bytes that remove the notice. `leaving`: no SCREEN will come."""
         from sesh.vt.render.overlay import CLEAR
 
         uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
         columns, rows = self.terminal.size()[:2]
-        if (leaves and self._queue) or (columns or 80, rows or 24) != self._covered:
+        if (leaving and self._queue) or (columns or 80, rows or 24) != self._covered:
             return CLEAR
-        row = self._last_row(*self._covered) if leaves and lost else None
+        row = self._last_row(*self._covered) if leaving and lost else None
         return uncover if row is None else row.restored
 
     def _last_row(self, columns: int, rows: int) -> LastRow | None:
@@ -181,22 +183,22 @@ class Display:
         self._title = text
 
     def tell(self, notification: bytes) -> None:
-        """Have the terminal tell the person something, between two sequences of the program."""
-        told = self._told + notification
-        self._told = told if len(told) <= _MAX_TOLD else notification
+        """Have the terminal show a notification to the person, between two sequences of the program."""
+        notifications = self._notifications + notification
+        self._notifications = notifications if len(notifications) <= _MAX_NOTIFICATIONS else notification
 
     def show_own(self) -> None:
         """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
-        if not (self._title_due or self._told):
+        if not (self._title_due or self._notifications):
             return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
         if self._title_due:
             self._title_due, self._title_shown = False, True
             self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-        if self._told:
-            told, self._told = self._told, b""
-            self._enqueue(told)
+        if self._notifications:
+            notifications, self._notifications = self._notifications, b""
+            self._enqueue(notifications)
         self.flush()
 
     def line(self, text: str) -> None:
@@ -204,7 +206,7 @@ class Display:
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
     def rule(self, text: str) -> None:
-        """Print a line that sets off what follows, on a terminal that does not show the session."""
+        """Print a line above the output that follows, on a terminal that does not show the session."""
         from sesh.vt.render.clean_screen import fresh_row
 
         columns = self.terminal.size()[0] or 80
@@ -216,8 +218,8 @@ class Display:
     def leave(self, lines: list[str], rows_below: int | None, *, open_queries: bool = False) -> None:
         """Restore the terminal and say why: undo the modes, go to a fresh row, print the lines.
 
-        `rows_below`: how many rows below the cursor are in use, None for unknown. `open_queries`: whether the terminal
-        may still answer a query of the program.
+        `rows_below`: the number of rows in use below the cursor, None for unknown. `open_queries`: the terminal may
+        still answer a query of the program.
         """
         if self.started and not self._undo(rows_below):
             return  # the terminal takes nothing
@@ -234,7 +236,7 @@ class Display:
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
-            undo = self._taken_away(leaves=True) + undo
+            undo = self._removal(leaving=True) + undo
         if self._title_shown:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
@@ -255,14 +257,14 @@ class Display:
         self._title_due = bool(self._title)
 
     def suspend(self, rows_below: int | None = None) -> None:
-        """Restore the terminal for a while, silently, if it shows the session."""
+        """Restore the terminal for a while, without a line, if it shows the session."""
         if self.started:
             self._finish_ledger()
             self._alternate = self._ledger.alternate
             self._undo(rows_below)
 
     def resume(self) -> None:
-        """Make room for the SCREEN that comes next: scroll away what the terminal shows, which keeps it."""
+        """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
         from sesh.vt.render.clean_screen import clean_screen
 
         columns, rows = self.terminal.size()[:2]
@@ -270,7 +272,7 @@ class Display:
 
 
 def unfinished_character(end: bytes) -> int:
-    """Length of a character of UTF-8 that the last bytes begin, and lack the end of; 0 without one."""
+    """Return the length of the UTF-8 character that the last bytes begin and do not finish; 0 without one."""
     for length, byte in enumerate(reversed(end), 1):
         if byte & 0xC0 != 0x80:
             return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0

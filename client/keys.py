@@ -21,42 +21,43 @@ _MODIFIER_KEYS = range(57441, 57455)
 class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size. While `holding` is true it keeps the beginning of what may be the detach key: call
+    Pure: feed it reads of any size. While `holding` is true it keeps a sequence that may become the detach key: call
     `flush` after FLUSH_DELAY seconds without another read. It looks at nothing inside a bracketed paste.
     """
 
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key
         self._lead_as_escape = bytes.maketrans(key.lead if key else ESCAPE, ESCAPE)
-        """Makes an ESC of the other byte that the key may begin with, so that one search finds the next of both."""
+        """Translates the other byte that the key may begin with into ESC, so that one search finds the next of both."""
         self._pending = b""
         """An incomplete sequence."""
         self._passed = 0
-        """Bytes of it that were passed on, and are kept only to know the state."""
+        """The number of its bytes that were passed on, and are kept only to know the state."""
         self._pasting = False
         self._prefix = b""
-        """The first of two keys, and what came with it."""
+        """The first of two keys, and the releases and modifiers typed with it."""
         self._events: list[Event] = []
         self._input = bytearray()
         """Input behind the events."""
 
     @property
     def holding(self) -> bool:
-        """Return whether an incomplete sequence is held back."""
+        """True if an incomplete sequence is held back."""
         return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
         key = self._key
         if key is not None and (self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data):
-            return self._take(key, data, last=False)
+            return self._parse(key, data, last=False)
         return [("input", data)] if data else []
 
     def flush(self) -> list[Event]:
-        """Take what is held back as it is, since nothing more came."""
-        return self._take(self._key, b"", last=True) if self._key is not None else []
+        """Take held bytes as they are, since nothing more came."""
+        return self._parse(self._key, b"", last=True) if self._key is not None else []
 
-    def _take(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
+    def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
+        """Take held bytes and `data` apart. `last`: nothing more comes, so pass an incomplete sequence on."""
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
         marked = b""
@@ -66,7 +67,7 @@ class KeyParser:
                 end = self._paste(buffer, end, passed)
                 continue
             marked = marked or buffer.translate(self._lead_as_escape)
-            start = end if self._prefix else marked.find(ESCAPE, end)
+            start = end if self._prefix else marked.find(ESCAPE, end)  # every token counts behind the first of two
             if start < 0:
                 start = len(buffer)
             self._input += buffer[max(end, passed) : start]
@@ -96,7 +97,7 @@ class KeyParser:
         self._events.append(("detach",))
 
     def _paste(self, buffer: bytes, start: int, passed: int) -> int:
-        """Pass on a paste up to its end marker, which may be split over reads; the index behind it."""
+        """Pass on a paste up to its end marker, which may be split over reads; return the index behind it."""
         end, begun = typed.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
@@ -114,7 +115,7 @@ class KeyParser:
         self._pending, self._passed = unfinished, passed
 
     def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
-        """Whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
+        """Return whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
         if self._prefix:  # any key must stay behind the first one
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
@@ -123,7 +124,7 @@ class KeyParser:
 
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
-        """The end of the key or report at `start`, and whether it is whole."""
+        """Return the end of the key or report at `start`, and whether it is whole."""
         end, whole = typed.token(buffer, start)
         sequence = buffer[start:end]
         if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
@@ -144,13 +145,13 @@ class KeyParser:
                 self._input += rest  # mouse and other reports do not break up the two keys
             elif event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
-            elif second is not None and _is(second, sequence, chord):
+            elif second is not None and _matches(second, sequence, chord):
                 self._prefix = b""
                 self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
-                self._input += rest if _is(first, sequence, chord) else prefix + rest
-        elif not _is(first, sequence, chord) or (event == RELEASE and second is not None):
+                self._input += rest if _matches(first, sequence, chord) else prefix + rest
+        elif not _matches(first, sequence, chord) or (event == RELEASE and second is not None):
             self._input += rest
         elif second is not None:
             self._prefix = rest
@@ -158,6 +159,6 @@ class KeyParser:
             self._detach()
 
 
-def _is(key: Key, sequence: bytes, chord: Chord | None) -> bool:
-    """Whether a token is `key`, at any event."""
+def _matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
+    """Return whether a token is `key`, at any event."""
     return sequence == key.legacy if chord is None else chord == key.chord

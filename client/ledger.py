@@ -47,10 +47,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self._carry = b""
-        self._in_string = False  # in one that is longer than what is kept of a sequence
+        self._in_string = False
+        """True within a string that is longer than the bytes kept of a sequence."""
         self._titles = _Titles()
         self.retitled = False
-        """Whether the stream has changed, pushed or popped the title since `own_title`."""
+        """True if the stream has changed, pushed or popped the title since `own_title`."""
         self._reset()
 
     def _reset(self) -> None:
@@ -62,16 +63,19 @@ class Ledger:
         """Other changes, by the sequences that undo them."""
         self._colours: dict[int, set[bytes]] = {}
         self._keyboard = _Keyboard()
-        self._alternate_mode = 0  # 47, 1047 or 1049: the mode that switched the alternate screen on
-        self._cursor_saved = self._cursor_restored = False  # saved: on the main screen (DECSC)
-        self._saved_cursors = [_DEFAULT_CURSOR, _DEFAULT_CURSOR]  # of the main and the alternate screen
+        self._alternate_mode = 0
+        """The mode that switched the alternate screen on: 47, 1047 or 1049."""
+        self._cursor_saved = self._cursor_restored = False
+        """True if DECSC was used on the main screen; if DECRC was used on any."""
+        self._saved_cursors = [_DEFAULT_CURSOR, _DEFAULT_CURSOR]
+        """By screen: the main and the alternate one."""
         self._charsets: set[bytes] = set()
         self._shifted = False
         self._ever_coloured = self._pen = False
 
     @property
     def alternate(self) -> bool:
-        """Whether the alternate screen is on."""
+        """True if the alternate screen is on."""
         return self._alternate_mode != 0
 
     @property
@@ -81,12 +85,12 @@ class Ledger:
 
     @property
     def at_rest(self) -> bool:
-        """Whether no sequence is unfinished."""
+        """True if no sequence is unfinished."""
         return not (self._carry or self._in_string)
 
     @property
     def draws_plainly(self) -> bool:
-        """Whether the main screen shows, and no mode, margin, tab stop or charset changes what text does there."""
+        """True if the main screen shows, and no mode, margin, tab stop or charset changes the effect of text there."""
         private = self._private
         return not (
             self.alternate
@@ -99,11 +103,12 @@ class Ledger:
 
     @property
     def default_pen(self) -> bool:
-        """Whether the pen (SGR) is the default one now."""
+        """True if the pen (SGR) is the default one now."""
+        # DECRC and leaving the alternate screen bring back the pen that was saved, which may be any.
         return not (self._pen or (self._ever_coloured and (self.alternate or self._cursor_restored)))
 
     def own_title(self, text: bytes) -> bytes:
-        """The bytes that show a title of sesh's own; `undo` gives back the one before. For a stream at rest."""
+        """Return the bytes that show a title of sesh's own; `undo` restores the one before. For a stream at rest."""
         shown = b"\x1b]2;%s\x1b\\" % text
         shown = shown if self._titles.pushed else b"\x1b[22;0t" + shown
         self.feed(shown)
@@ -121,29 +126,33 @@ class Ledger:
         if self._in_string and (b"\x1b" in data or b"\x07" in data or b"\x18" in data or b"\x1a" in data):
             self._in_string = False
         if b"\x1b" not in data:
-            self._shift(data)
+            self._follow_shift(data)
             return
         change, pen, coloured, unfinished = _patterns()
-        cut = self._unfinished_at(data, unfinished)
-        if cut < len(data):
-            self._carry = data[cut:] if len(data) - cut <= _MAX_SEQUENCE else b""
-            self._in_string = not self._carry
-            data = data[:cut]
+        data = self._hold_unfinished(data, unfinished)
         followed = 0
         for match in change.finditer(data):
             single = _SINGLE.get(match[1])
-            if single is not None:
+            if single is not None:  # a private mode alone, which saves no cursor
                 mode, self._private[mode] = single
             else:
                 self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
                 followed = match.end()
                 self._change(match)
         self._follow_charsets(data[followed:])
-        self._follow_pen(data[max(data.rfind(b"\x1bc"), 0) :], pen, coloured)
+        self._follow_pen(data[max(data.rfind(b"\x1bc"), 0) :], pen, coloured)  # from the last RIS on, which resets it
+
+    def _hold_unfinished(self, data: bytes, unfinished: Pattern[bytes]) -> bytes:
+        """Keep an incomplete sequence at the end of the block for the next one; return the data before it."""
+        end = self._unfinished_at(data, unfinished)
+        if end < len(data):
+            self._carry = data[end:] if len(data) - end <= _MAX_SEQUENCE else b""
+            self._in_string = not self._carry
+        return data[:end]
 
     @staticmethod
     def _unfinished_at(data: bytes, unfinished: Pattern[bytes]) -> int:
-        """The index of an incomplete sequence at the end of the block; the block's length without one."""
+        """Return the index of an incomplete sequence at the end of the block; the block's length without one."""
         last = data.rfind(b"\x1b")
         if last == len(data) - 1:  # maybe the first half of ST, which ends a string
             before = data.rfind(b"\x1b", 0, last)
@@ -160,21 +169,21 @@ class Ledger:
             if final >= b"0":  # else ESC, CAN or SUB has broken it off
                 self._designate(b"(", charset[: len(charset) - len(final) + 1])
                 break
-        self._shift(data)
+        self._follow_shift(data)
 
-    def _shift(self, data: bytes) -> None:
+    def _follow_shift(self, data: bytes) -> None:
         out, back = data.rfind(b"\x0e"), data.rfind(b"\x0f")
         if out != back:
             self._shifted = out > back
 
     def _follow_pen(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
-        """Note whether the pen (SGR) is not the default after `data`; it changes as often, so look from the end."""
+        """Note whether the pen (SGR) is not the default after `data`. It changes often, so look from the end."""
         if not self._ever_coloured:
             self._ever_coloured = coloured.search(data) is not None
             if not self._ever_coloured:
                 return
         start = len(data)
-        for _ in range(64):
+        for _ in range(64):  # behind so many other sequences the pen counts as changed: to reset it is harmless
             start = data.rfind(b"\x1b[", 0, start)
             if start < 0:
                 return
@@ -185,7 +194,7 @@ class Ledger:
         self._pen = True
 
     def _change(self, match: Match[bytes]) -> None:
-        """Note a change; the pattern has one group for each kind."""
+        """Note a change: a match of the pattern, which has one group for each kind."""
         kind = match.lastgroup or ""
         text = match[kind]
         if kind == "private":
@@ -220,7 +229,7 @@ class Ledger:
             self._charsets.add(slot)
 
     def _switch(self, numbers: list[int], switch: bytes) -> None:
-        """DECSET, DECRST, XTSAVE, XTRESTORE."""
+        """Follow DECSET, DECRST, XTSAVE or XTRESTORE."""
         if switch in b"rs":
             self._save_or_restore_modes(numbers, switch == b"s")
             return
@@ -246,16 +255,19 @@ class Ledger:
                 self._private[number] = self._saved_modes[number]
 
     def _save_or_restore_cursor(self, save: bool) -> None:
-        """DECSC saves auto-wrap, origin mode and charsets; after DECRC any that was changed then counts as changed."""
-        here = int(self.alternate)
+        """Follow DECSC or DECRC; auto-wrap, origin mode and charsets count as changed if they were when saved."""
+        screen = int(self.alternate)
         if save:
-            off, origin = self._private.get(7) is False, self._private.get(6) is True
-            self._saved_cursors[here] = (off, origin, self._shifted, frozenset(self._charsets))
-            self._cursor_saved = self._cursor_saved or not here
+            no_wrap, origin = self._private.get(7) is False, self._private.get(6) is True
+            self._saved_cursors[screen] = (no_wrap, origin, self._shifted, frozenset(self._charsets))
+            self._cursor_saved = self._cursor_saved or screen == 0
             return
         self._cursor_restored = True
-        off, origin, shifted, charsets = self._saved_cursors[here]
-        self._private |= {number: on for number, on, was in ((7, False, off), (6, True, origin)) if was}
+        no_wrap, origin, shifted, charsets = self._saved_cursors[screen]
+        if no_wrap:
+            self._private[7] = False
+        if origin:
+            self._private[6] = True
         self._charsets |= charsets
         self._shifted = self._shifted or shifted
 
@@ -287,7 +299,7 @@ class Ledger:
             self._shifted = True
 
     def _soft_reset(self) -> None:
-        """DECSTR: the modes that it resets by itself."""
+        """Forget the modes that DECSTR resets by itself."""
         for number in (1, 6, 7, 25, 66, 69):
             self._private.pop(number, None)
         self._ansi.pop(2, None)
@@ -295,7 +307,7 @@ class Ledger:
         self._changed -= {_MARGINS, _KEYPAD}
 
     def _command(self, number: int, body: bytes) -> None:
-        """An OSC: titles, colours, links, the pointer's shape, progress."""
+        """Follow an OSC: titles, colours, links, the pointer's shape, progress."""
         if number <= 2:
             self._titles.change(number, body)
             self.retitled = True
@@ -310,7 +322,7 @@ class Ledger:
             self._colour(number, body)
 
     def _colour(self, number: int, body: bytes) -> None:
-        """OSC 4 and 5 change numbered colours, 10 to 19 others; a hundred more takes them back."""
+        """Follow an OSC of colours: 4 and 5 change numbered ones, 10 to 19 others; a hundred more takes them back."""
         fields = body.split(b";")
         if number in (4, 5):
             pairs = zip(fields[::2], fields[1::2], strict=False)
@@ -331,10 +343,10 @@ class Ledger:
     # -- undoing the changes
 
     def undo(self, columns: int = 0) -> bytes:
-        """The bytes that put the terminal back as it was before the first block, changing nothing else.
+        """Return the bytes that put the terminal back as it was before the first block, changing nothing else.
 
-        `columns` is the terminal's width, 0 for unknown. They begin with CAN and ST, which end whatever sequence the
-        stream broke off in. If the cursor's position cannot be kept (origin mode on the main screen, an alternate
+        `columns` is the terminal's width, 0 for unknown. The bytes begin with CAN and ST, which end whatever sequence
+        the stream broke off in. If the cursor's position cannot be kept (origin mode on the main screen, an alternate
         screen switched on without saving it) it goes to the last row.
         """
         alternate = int(self.alternate)
@@ -345,10 +357,10 @@ class Ledger:
         out += self._keyboard.undo(alternate)
         out += self._keyboard.undo_options()
         out += self._undo_changed(_KEYPAD)
-        if not alternate and (keys := self._keyboard.undo(1)):  # left there by a program
+        if not alternate and (keys := self._keyboard.undo(1)):  # a program has left them on the alternate screen
             out += [b"\x1b[?1049h", *keys, b"\x1b[?1049l"]
         for number, on in self._private.items():
-            if on != _ON.get(number, False) and number not in (6, 25, 69, 2026):
+            if on != _ON.get(number, False) and number not in (6, 25, 69, 2026):  # these have places of their own
                 out.append(b"\x1b[?%d%c" % (number, b"l" if on else b"h"))
         for number, on in self._ansi.items():
             if on != _ANSI[number]:
@@ -369,7 +381,7 @@ class Ledger:
         return [undo for undo in undos if undo in self._changed]
 
     def _undo_screens(self, columns: int) -> list[bytes]:
-        """Margins, tab stops, origin mode and the alternate screen; the cursor stays in place if possible."""
+        """Undo margins, tab stops, origin mode and the alternate screen; the cursor stays in place if possible."""
         out = []
         if self._private.get(69):
             out.append(b"\x1b[?69l")
@@ -385,8 +397,8 @@ class Ledger:
         out.append(b"\x1b[?%dl" % self._alternate_mode)
         if self._alternate_mode != 1049:
             out.append(b"\x1b8" if self._cursor_saved else _LAST_ROW)
-        off, origin, _, _ = self._saved_cursors[0]
-        if off:
+        no_wrap, origin, _, _ = self._saved_cursors[0]
+        if no_wrap:
             out.append(b"\x1b[?7h")
         if origin:
             out.append(b"\x1b[?6l" + _LAST_ROW)
@@ -397,17 +409,16 @@ class Ledger:
         out = [b"\x0f"] if self._shifted or shifted else []
         out += [b"\x1b%sB" % slot for slot in sorted(self._charsets | charsets)]
         out += self._undo_changed(_UTF_8)
-        # A cursor comes back with the pen that it was saved with, which may be any.
         return out if self.default_pen else [*out, b"\x1b[m"]
 
 
 def _number(parameter: bytes) -> int:
-    """One parameter; 0 if it is empty or absurdly long."""
+    """Return one parameter; 0 if it is empty or absurdly long."""
     return int(parameter) if parameter.isdigit() and len(parameter) < 6 else 0
 
 
 def _numbers(parameters: bytes) -> list[int]:
-    """The parameters of a control sequence, without those that are empty or absurdly long."""
+    """Return the parameters of a control sequence, without those that are empty or absurdly long."""
     return [int(part) for part in parameters.split(b";") if part.isdigit() and len(part) < 6]
 
 
@@ -415,7 +426,7 @@ _compiled: list[Pattern[bytes]] = []
 
 
 def _patterns() -> list[Pattern[bytes]]:
-    """The patterns of a mode change, an SGR, an SGR that is not a reset, and an incomplete sequence at the end.
+    """Return the patterns of a mode change, an SGR, an SGR that is not a reset, and an incomplete sequence at the end.
 
     Compiled when the first sequence comes: loading `re` takes longer than anything else on the way to a session.
     """
@@ -439,11 +450,12 @@ class _Keyboard:
     """kitty's flags, on the main and the alternate screen; XTMODKEYS and XTFMTKEYS."""
 
     def __init__(self) -> None:
-        self._pushes, self._flags_set = [0, 0], [False, False]  # set: without a push
+        self._pushes, self._flags_set = [0, 0], [False, False]
+        """By screen: the number of pushes; true if flags were set without one."""
         self._options: set[tuple[bytes, bytes]] = set()
 
     def change(self, screen: int, prefix: bytes, numbers: bytes, kind: bytes) -> None:
-        """`CSI > u`, `CSI < u`, `CSI = u` change the flags of a screen; `CSI > m`, `CSI > n`, `CSI > f` options."""
+        """Follow `CSI > u`, `CSI < u`, `CSI = u` (flags of a screen) and `CSI > m`, `CSI > n`, `CSI > f` (options)."""
         first, _, second = numbers.partition(b";")
         if kind != b"u":
             if prefix == b">" and len(first) < 3:
@@ -463,12 +475,12 @@ class _Keyboard:
                 self._flags_set[screen] = True
 
     def undo(self, screen: int) -> list[bytes]:
-        """The bytes that undo the changes of flags while a screen shows."""
+        """Return the bytes that undo the changes of flags while a screen shows."""
         out = [b"\x1b[<%du" % self._pushes[screen]] if self._pushes[screen] else []
         return [*out, b"\x1b[=0;1u"] if self._flags_set[screen] else out
 
     def undo_options(self) -> list[bytes]:
-        """The bytes that undo the changes of options."""
+        """Return the bytes that undo the changes of options."""
         return [b"\x1b[>%s%s" % option for option in sorted(self._options)]
 
 
@@ -477,23 +489,25 @@ _MAX_PUSHES = 10
 
 
 class _Titles:
-    """The icon's and the window's title: what changed them, and what was pushed (XTWINOPS 22 and 23)."""
+    """The icon's and the window's title: the OSC that changed them, and the stack of XTWINOPS 22 and 23."""
 
     def __init__(self) -> None:
-        self._changed = b""  # by which OSC: 2 the window's, 0 both; empty for neither
-        self._stack: list[tuple[int, bytes]] = []  # what was pushed (see `grammar.pop`), with `_changed` at that time
+        self._changed = b""
+        """The OSC that changed a title: 2 the window's, 0 both; empty for neither."""
+        self._stack: list[tuple[int, bytes]] = []
+        """The titles that were pushed (see `grammar.pop`), each with `_changed` at that time."""
 
     @property
     def pushed(self) -> bool:
-        """Whether a title is pushed."""
+        """True if a title is pushed."""
         return bool(self._stack)
 
     def change(self, number: int, text: bytes) -> None:
-        """OSC 0, 1 and 2; an empty text undoes a change."""
+        """Follow OSC 0, 1 and 2; an empty text undoes a change."""
         self._changed = b"" if not text else b"0" if number < 2 or self._changed == b"0" else b"2"
 
     def operate(self, operation: int, which: int) -> None:
-        """CSI `operation` ; `which` t: 22 pushes, 23 pops, others do not matter here."""
+        """Follow CSI `operation` ; `which` t: 22 pushes, 23 pops, others do not matter here."""
         if operation == 22 and which <= 2:
             self._stack.append((which, self._changed))
             del self._stack[:-_MAX_PUSHES]
@@ -505,7 +519,7 @@ class _Titles:
                 self._changed = self._changed if saved is None else saved
 
     def undo(self) -> list[bytes]:
-        """The bytes that pop what is still pushed, and clear a title that no pop restores."""
+        """Return the bytes that pop the titles still pushed, and clear a title that no pop restores."""
         pushed = {which for which, _ in self._stack}
         restored = 0 in pushed or pushed == {1, 2} or (self._changed == b"2" and 2 in pushed)
         changed = self._stack[0][1] if restored else self._changed

@@ -21,7 +21,7 @@ _ENTER = (b"\r", b"\n")
 
 
 class Login:
-    """A login that the person at the terminal is asked for: nothing is tried before Enter, nothing typed is kept.
+    """A login that the person at the terminal is asked for: nothing is tried before Enter, and no input is kept.
 
     `attempt` makes the connection, and lets ssh prompt on the terminal.
     """
@@ -30,7 +30,7 @@ class Login:
         self._attachment, self._display, self._attempt = attachment, display, attempt
 
     def run(self, refusal: Unreachable) -> Outcome | wire.Connection | SeshError:
-        """The connection; how the person left instead; or the error that no login helps against.
+        """Return the connection, the outcome if the person leaves instead, or the error that no login helps against.
 
         The terminal shows the session no longer, and makes room for its SCREEN if there is a connection.
         """
@@ -41,13 +41,13 @@ class Login:
             display.line("what was typed since then was dropped")
         reason: SeshError | OSError = refusal
         while True:
-            outcome = self._enter_awaited(reason)
+            outcome = self._wait_for_enter(reason)
             if outcome is not None:
                 return outcome
             try:
                 connection = self._lend_terminal()
             except KeyboardInterrupt as interrupt:
-                return self._left_by(interrupt.args[0])
+                return self._signal_outcome(interrupt.args[0])
             except (Unreachable, TimedOut, OSError) as error:
                 reason = error
             except SeshError as error:
@@ -56,8 +56,8 @@ class Login:
                 display.resume()
                 return connection
 
-    def _enter_awaited(self, reason: SeshError | OSError) -> Outcome | None:
-        """Say why there is no connection, and wait until Enter is pressed; the outcome if the person leaves."""
+    def _wait_for_enter(self, reason: SeshError | OSError) -> Outcome | None:
+        """Say why there is no connection, and wait until Enter is pressed; return the outcome if the person leaves."""
         terminal, display = self._attachment.terminal, self._display
         watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
         typed: list[bytes] = []
@@ -83,7 +83,7 @@ class Login:
             self._display.line(f"Enter tries again, {leaves}")
 
     def _lend_terminal(self) -> wire.Connection:
-        """Make the attempt with the terminal as it was before it was raw; what is typed beside ssh's prompt is dropped.
+        """Make the attempt with the terminal as it was before it was raw; drop input beside ssh's prompt.
 
         Raises KeyboardInterrupt, with its number, at a signal that ends the client.
         """
@@ -101,8 +101,8 @@ class Login:
             terminal.raw(flush=True)
             terminal.take_signals()
 
-    def _left_by(self, number: int) -> Outcome:
-        """The outcome for a signal; two of them are made by the keys that leave and give up."""
+    def _signal_outcome(self, number: int) -> Outcome:
+        """Return the outcome for a signal; the keys that leave (SIGQUIT) and give up (SIGINT) make two of them."""
         if number in (signal.SIGQUIT, signal.SIGINT):
             return self._attachment.outcome("detached" if number == signal.SIGQUIT else "lost")
         return self._attachment.outcome("signal", number=number)

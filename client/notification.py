@@ -1,4 +1,4 @@
-"""How terminals show a person a line: OSC 9, 99 or 777, or a bell if they know none. Pure.
+"""Notifications on a terminal: by OSC 9, 99 or 777, or a bell if it knows none. Pure.
 
 Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
 rxvt-unicode that VTE and foot took over (OSC 777).
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 """Names in TERM_PROGRAM."""
-_MOST = 200
-"""Characters that are shown."""
+_MAX_LENGTH = 200
+"""Characters of the text that are shown."""
 _BELL = b"\a"
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
-    """The bytes that show a line on the terminal of this environment."""
-    shown = plain(line)[:_MOST].encode("utf-8", "replace")
+    """Return the bytes that show a line on the terminal of this environment."""
+    text = plain(line)[:_MAX_LENGTH].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):
         return _BELL
     if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
-        return b"\x1b]99;;%s\x1b\\" % shown
+        return b"\x1b]99;;%s\x1b\\" % text
     if environment.get("TERM_PROGRAM") in _OSC_9 or "ghostty" in term or "wezterm" in term:
-        return b"\x1b]9;%s\x1b\\" % shown
+        return b"\x1b]9;%s\x1b\\" % text
     if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
-        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), shown.replace(b";", b","))
+        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
     return _BELL

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class AttachOptions:
-    """How a client attaches.
+    """The options of a client that attaches.
 
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
-    (None leaves that to the daemon); `repeat`: also what this terminal was shown before. `detach_key`: None for none.
-    `first_notice`: shown over the first screen, which covers what was printed before. `title`: show what runs in the
-    title of the window. `predict`: show what keys will do before their echo comes, on a link to another host.
+    (None leaves that to the daemon); `repeat`: also lines that this terminal was shown before. `detach_key`: None for
+    none. `first_notice`: shown over the first screen, which covers lines printed before. `title`: show what runs in the
+    title of the window. `predict`: show the effect of keys before their echo comes, on a link to another host.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class AttachOptions:
 
 
 class Outcome:
-    """How an attachment ended.
+    """The end of an attachment.
 
     `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
@@ -56,14 +56,14 @@ class Outcome:
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
-        """The outcome if the program ended, from untrusted values of the daemon's EXIT or of a stored result."""
+        """Return the outcome if the program ended, from untrusted values of the daemon's EXIT or of a stored result."""
         outcome = cls("ended", name, host, reason=str(reason or ""))
         outcome.code = code if isinstance(code, int) else None
         outcome.signal = signal if isinstance(signal, int) else None
         return outcome
 
     def line(self) -> str:
-        """The closing line, without its brackets."""
+        """Return the closing line, without its brackets."""
         if self.kind == "lost":
             if self.host and self.reason != "died":
                 return f"lost the connection to @{self.host}; {self.name} may still run there"

@@ -1,8 +1,8 @@
 """Drawings of sesh's own over the program's output: guesses at the effect of keys, the hint of a new session, notices.
 
-A notice over what a program shows never meets output: the daemon is asked to send none (NOTICE), and sends the line
-back where its output ends. What it holds back comes with the screen that the client asks for (REDRAW), once a key was
-pressed or some seconds are over. An older daemon goes on sending, and the next output takes the line away.
+A notice over a program's screen never meets output: the daemon is asked to send none (NOTICE), and sends the line back
+where its output ends. Held output comes with the screen that the client asks for (REDRAW), once a key was pressed or
+some seconds are over. An older daemon goes on sending, and the next output takes the line away.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from sesh.client.predict.predictor import Predictor
     from sesh.loop.timers import Timers
 
-_SECONDS = 3.0
-"""How long a notice stays, unless a key is pressed."""
-_LONGEST = 4096
+_NOTICE_TIME = 3.0
+"""Seconds that a notice stays, unless a key is pressed."""
+_MAX_NOTICE = 4096
 """Characters of all notices that came while one is shown."""
 
 
@@ -39,20 +39,20 @@ class Overlays:
     # -- output
 
     def show_screen(self, position: int, data: bytes) -> None:
-        """Show a SCREEN; it takes the place of guesses and hint."""
+        """Show a SCREEN, which replaces guesses and hint."""
         guesses = b""
         if self._predictor is not None:
             self._predictor.measure()
             guesses = self._predictor.withdraw()
         self._display.show(data, guesses)
-        hint, self._hint, self._hint_text = self._hint_text, None, ""
-        if hint and position == 0:
+        text, self._hint, self._hint_text = self._hint_text, None, ""
+        if text and position == 0:
             from sesh.client.hint import Hint
 
             columns, rows = self._display.terminal.size()[:2]
-            new = Hint(hint, columns or 80, rows or 24)
-            self._display.draw(new.begin())
-            self._hint = new if new.shown else None
+            hint = Hint(text, columns or 80, rows or 24)
+            self._display.draw(hint.begin())
+            self._hint = hint if hint.shown else None
         greeting, self._greeting = self._greeting, ""
         if greeting:
             self.show_notice(greeting)
@@ -63,31 +63,31 @@ class Overlays:
         if self._predictor is not None:
             before, after = self._predictor.output(position, data)
         if self._hint is not None:
-            own_before, own_after = self._hint.around(data)
-            before, after = before + own_before, own_after + after
+            hint_before, hint_after = self._hint.around(data)
+            before, after = before + hint_before, hint_after + after
             if not self._hint.shown:
                 self._hint = None
         self._display.show(data, before, after)
 
     def take_back(self) -> None:
-        """Take guesses and hint away: something else than output will change the screen, or nothing will."""
+        """Remove guesses and hint: something else than output will change the screen, or nothing will."""
         self.take_guesses_back()
         self._drop_hint()
 
     # -- guesses
 
     def take_guesses_back(self) -> None:
-        """Take guesses away: the screen will not be what they build upon."""
+        """Remove guesses: the screen they build upon will change."""
         if self._predictor is not None:
             self._display.draw(self._predictor.withdraw())
 
     def guess(self, number: int, data: bytes) -> None:
-        """Input was sent under this number."""
+        """Guess at the effect of input that was sent under this number."""
         if self._predictor is not None:
             self._display.draw(self._predictor.typed(number, data))
 
     def judge(self, kind: int, payload: bytes) -> None:
-        """ECHOED, MODEL or PONG came."""
+        """Have the predictor handle ECHOED, MODEL or PONG."""
         if self._predictor is not None:
             self._display.draw(self._predictor.handle(kind, payload))
 
@@ -99,7 +99,7 @@ class Overlays:
             self._hint_text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
 
     def end_hint(self) -> None:
-        """A key was pressed: take the hint away, and ask for the screen, as with a notice."""
+        """Remove the hint after a key, and ask for the screen, as with a notice."""
         if self._hint is not None:
             self._drop_hint()
             self._ask_for_screen()
@@ -125,17 +125,17 @@ class Overlays:
             self._lay(text, held=False)
 
     def held(self, text: str) -> None:
-        """The daemon sends nothing from here on: show its line."""
-        self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_LONGEST], held=True)
+        """Show the line of a daemon that sends nothing from here on."""
+        self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE], held=True)
 
     def _lay(self, text: str, *, held: bool) -> None:
         self.take_guesses_back()
         self._notice = text
         self._display.notice(text, held=held)
-        self._timers.set("notice", _SECONDS, self._ask_for_screen)
+        self._timers.set("notice", _NOTICE_TIME, self._ask_for_screen)
 
     def clear_notice(self) -> None:
-        """Take the notice away, if there is one."""
+        """Remove the notice, if there is one."""
         if self._timers.is_set("notice"):
             self._timers.clear("notice")
             self._ask_for_screen()

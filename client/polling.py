@@ -1,4 +1,4 @@
-"""Waiting for the next thing that an attachment has to do.
+"""Waiting for the next event of an attachment.
 
 By poll(2) itself: `loop.poller`, made for the many descriptors of a daemon, would add a tenth to the cost of an echo.
 """
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from sesh.client.predict.predictor import Predictor
     from sesh.loop.timers import Timers
 
-_IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
+_IDLE_MS = 10
+"""Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
 
 
-class Poller:
+class AttachmentPoller:
     """Waits while one connection of an attachment lasts, and catches up with output when there is nothing to do.
 
     A descriptor without interest is not registered: one that hung up would always be ready.
@@ -28,15 +29,16 @@ class Poller:
     def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
         self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
         self.receives = False
-        """Whether the last wait was also for the daemon."""
+        """True if the last wait was also for the daemon."""
         poll = select.poll()
         self._poll, self._register, self._unregister = poll.poll, poll.register, poll.unregister
         self._interest: tuple[object, ...] = ()
         self._watched: dict[int, int] = {}
-        self._idle = False  # the last wait brought nothing
+        self._idle = False
+        """True if the last wait brought nothing."""
 
     def wait(self, *, read_keys: bool) -> dict[int, int]:
-        """Block until there is something to do; the descriptors that are ready."""
+        """Block until there is something to do; return the descriptors that are ready, with their events."""
         channel, display, predictor = self._channel, self._display, self._predictor
         self.receives = channel.reading and display.pending < MAX_PENDING
         interest = (self.receives, read_keys, display.pending > 0, channel.waiting, channel.link_descriptors)

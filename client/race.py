@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     class Reconnect(Protocol):
         """One attempt at a new connection to a session; it may block.
 
-        It gets name, host, session id, the position of the first missing byte and when the last byte came. `beside`:
-        the old link may still live and is left alone; that ends the attempt. `ask`: ssh may prompt, on the terminal as
-        it is.
+        It gets name, host, session id, the position of the first missing byte and the time of the last one. `beside`:
+        given while the old link may still live, which is then left alone; it ends the attempt. `ask`: ssh may prompt,
+        on the terminal as it is.
         """
 
         def __call__(
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
 ANSWER_TIME = 0.3
 """Seconds in which a link that was asked has to answer before another is opened beside it; at least a round trip."""
 ASK_EVERY = 1.0
-"""The least seconds between two questions that are not answered."""
+"""Seconds between two questions that are not answered, at least."""
 _STALE = 0.05
-"""Seconds in which what was on its way before a question may still come."""
+"""Seconds in which bytes that were on their way before a question may still come."""
 
 
 class Attempts:
-    """Attempts in a thread, until one works, or something other than the link is wrong. Raises OSError.
+    """Attempts in a thread, until one works, or fails for another reason than the link. Raises OSError.
 
-    `descriptor` becomes readable then, and `result` holds the connection or the error. `local_error`: what this machine
-    lacked at the last attempt.
+    `descriptor` becomes readable then, and `result` holds the connection or the error. `local_error`: the lack of this
+    machine that the last attempt met.
     """
 
     def __init__(self, attempt: Attempt, backoff: Backoff, *, at_once: bool = False) -> None:
@@ -65,7 +65,7 @@ class Attempts:
         threading.Thread(target=self._run, daemon=True).start()
 
     def give_up(self) -> None:
-        """Nobody waits any more: the attempt that runs is ended, and a connection that comes late is closed."""
+        """Stop: end the attempt that runs, and close a connection that comes late."""
         self._stop.stop()
         with self._lock:
             late, self.result = self.result, None
@@ -82,7 +82,7 @@ class Attempts:
     def _run(self) -> None:
         result: wire.Connection | Exception
         try:
-            result = self._backoff.retry(self._tried, "", sleep=self._stop.sleep, at_once=self._at_once)
+            result = self._backoff.retry(self._try_once, "", sleep=self._stop.sleep, at_once=self._at_once)
         except Exception as error:
             result = error
         with self._lock:
@@ -96,8 +96,8 @@ class Attempts:
             pass  # nobody waits any more
         os.close(self._outbound)
 
-    def _tried(self) -> wire.Connection:
-        """One attempt. A lack on this machine, as of disk space, descriptors or processes, may pass too."""
+    def _try_once(self) -> wire.Connection:
+        """Make one attempt. A lack on this machine, as of disk space, descriptors or processes, may pass too."""
         reason = ""
         try:
             return self._attempt(self._stop)
@@ -112,7 +112,7 @@ class Attempts:
 
 
 class Race:
-    """Whether the link of an attachment still lives: asked at once if that is in doubt, and raced by another.
+    """A question to a link that may be dead, and a race of that link against another if it does not answer.
 
     `ask` sends a PING with these bytes, `attempt` opens another link beside it.
     """
@@ -122,7 +122,7 @@ class Race:
         self.attempts: Attempts | None = None
         self._asked_at, self._question = 0.0, b""
         self._refused = False
-        """Whether somebody would be asked to log in, so that no other link is opened unasked."""
+        """True if the last attempts failed, mostly as a login is asked for: no other link is opened unasked."""
         self._refusal: LoginRefused | None = None
         """The refusal of ssh, as long as the link has not answered since."""
 
@@ -132,7 +132,7 @@ class Race:
         return self.attempts.descriptor if self.attempts is not None else -1
 
     def doubt(self, round_trip: float) -> None:
-        """The link may be dead: ask it now."""
+        """Ask a link that may be dead."""
         now = time.monotonic()
         if self.attempts is not None or now < self._asked_at + ASK_EVERY:
             return
@@ -142,12 +142,12 @@ class Race:
             self._timers.set("race", max(ANSWER_TIME, round_trip), self.run)
 
     def heard(self) -> None:
-        """Something came over the link: it lives, if that was not on its way before the question."""
+        """Note that bytes came over the link: it lives, unless they were on their way before the question."""
         if self._asked_at and time.monotonic() > self._asked_at + _STALE:
             self._lives()
 
     def answered(self, payload: bytes) -> None:
-        """A PONG came."""
+        """Note a PONG."""
         if payload and payload == self._question:
             self._lives()
 
@@ -157,14 +157,14 @@ class Race:
         self.close()
 
     def run(self) -> None:
-        """It has not answered in time: open another link beside it."""
+        """Open another link beside one that has not answered in time."""
         try:
             self.attempts = Attempts(self._attempt, self._backoff, at_once=True)
         except OSError:
             return  # no descriptor left: the link will be found silent, or lives
 
     def won(self) -> wire.Connection | Exception | None:
-        """The other link, once it stands; the error if the session has ended; else None."""
+        """Return the connection over the other link, once there is one; Ended if the session has ended; else None."""
         attempts = self.attempts
         if attempts is None or attempts.result is None:
             return None
@@ -178,7 +178,7 @@ class Race:
         return None
 
     def take(self) -> Attempts | LoginRefused | None:
-        """The attempts that are under way, which are the caller's now; or the refusal that they have ended with."""
+        """Return the attempts under way, which are the caller's now; or the refusal that they have ended with."""
         attempts, self.attempts = self.attempts, None
         return attempts or self._refusal
 

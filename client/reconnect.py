@@ -22,7 +22,7 @@ _NOTICE_AFTER = 1.0
 
 
 class Reconnector:
-    """Reconnects once: waits for attempts with back-off, until there is a connection or no reason to go on.
+    """One reconnection: waits for attempts with back-off, until there is a connection or no reason to go on.
 
     `since` is the position of the first missing byte. Attempts that the attachment has under way are continued.
     """
@@ -33,12 +33,12 @@ class Reconnector:
         self._attachment, self._display, self._reconnect, self._since = attachment, display, reconnect, since
         self._backoff = backoff
         self.notice_shown = False
-        """Whether the person was told of the lost link."""
+        """True if the person was told of the lost link."""
         self.logged_in = False
-        """Whether the person was asked to log in on the terminal, which then shows nothing of the session."""
+        """True if the person was asked to log in on the terminal, which then shows nothing of the session."""
 
     def run(self) -> Outcome | wire.Connection:
-        """Wait for the new connection; the outcome of the attachment if there is none."""
+        """Wait for the new connection; return the outcome of the attachment if there is none."""
         attachment = self._attachment
         attachment.go_offline()
         if attachment.channel.raced is not None:
@@ -61,7 +61,7 @@ class Reconnector:
         return self._outcome_or_connection(result)
 
     def _wait(self, attempts: Attempts) -> Outcome | wire.Connection | Exception:
-        """The attempts' result, or how the user left meanwhile."""
+        """Return the attempts' result, or the outcome if the person left meanwhile."""
         attachment = self._attachment
         descriptors = (attempts.descriptor, attachment.terminal.inbound, attachment.terminal.signals)
         watched = [(descriptor, select.POLLIN) for descriptor in descriptors]

@@ -1,4 +1,4 @@
-"""How far this terminal was shown each session, so that its scrollback never gets the same line twice.
+"""The positions up to which this terminal was shown sessions: its scrollback never gets the same line twice.
 
 A terminal is known by its tty together with the pid and the start time of its session leader: the shell in it, or the
 program that was started in place of one. It has a file in the directory of sessions, `.terminal.PID`.
@@ -17,13 +17,13 @@ from sesh.shapes import exact_natural, fits, moment
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
 _HERE = "-"
-"""The word in the file for this machine in the place of a host."""
+"""This machine in the file, in the place of a host."""
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
 """Sessions that are remembered of a terminal, and terminals: those that were left last."""
 
 
 class Shown:
-    """By host and id of each session that this terminal has left: the position in its output, and when that was.
+    """The sessions that this terminal has left: by host and id, the position in the output, and the time of leaving.
 
     A host never learns of the sessions of another one, and none can change what is remembered of them.
 
@@ -35,37 +35,38 @@ class Shown:
         began = platform.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{began}" if began else ""
         self._entry = f"{_PREFIX}{leader}"
-        self._left: dict[tuple[str, str], tuple[int, int]] = {} if afresh or not began else self._read()
+        self._sessions: dict[tuple[str, str], tuple[int, int]] = {} if afresh or not began else self._read()
 
     def positions(self, host: str | None) -> dict[str, int]:
-        """By the id of each session of a host (None: of this machine): the first byte's position that was not shown."""
-        return {session: left for (there, session), (left, _) in self._left.items() if there == (host or _HERE)}
+        """Return by id, for each session of a host (None: this machine), the position of the first byte not shown."""
+        sessions = self._sessions.items()
+        return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _HERE)}
 
     def since(self, host: str | None, session: str) -> str:
-        """When the session was left, as a clock shows it today, else with the date; empty if it was not shown."""
-        if (host or _HERE, session) not in self._left:
+        """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
+        if (host or _HERE, session) not in self._sessions:
             return ""
-        return moments.on_a_clock(self._left[host or _HERE, session][1])
+        return moments.on_a_clock(self._sessions[host or _HERE, session][1])
 
     def leave(self, host: str | None, session: str, position: int) -> None:
         """Remember that the terminal leaves a session, having shown its output up to `position`."""
         if not is_id(session):
             return
-        self._left.pop((host or _HERE, session), None)
-        self._left[host or _HERE, session] = (position, int(time.time()))
+        self._sessions.pop((host or _HERE, session), None)
+        self._sessions[host or _HERE, session] = (position, int(time.time()))
         self._write()
 
     def forget(self, host: str | None, session: str) -> None:
-        """The session has ended."""
-        if self._left.pop((host or _HERE, session), None) is not None:
+        """Forget a session that has ended."""
+        if self._sessions.pop((host or _HERE, session), None) is not None:
             self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """The content of the file; nothing if it is of an earlier terminal, or damaged.
+        """Return the content of the file; nothing if it is of an earlier terminal, or damaged.
 
         Earlier versions name no host: such a session counts as one of this machine.
         """
-        left = {}
+        sessions = {}
         try:
             content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
@@ -73,8 +74,8 @@ class Shown:
                 session, position, seconds, *host = line.split()
                 if not (is_id(session) and fits(exact_natural, int(position)) and fits(moment, int(seconds))):
                     return {}
-                left[host[0] if host else _HERE, session] = (int(position), int(seconds))
-            return left
+                sessions[host[0] if host else _HERE, session] = (int(position), int(seconds))
+            return sessions
         except (Refused, OSError, ValueError):
             return {}
 
@@ -82,13 +83,11 @@ class Shown:
         """Write the file. If that fails, lines are shown again, which keeps nobody from leaving."""
         if not self._terminal:
             return
-        for oldest in list(self._left)[:-MAX_SESSIONS]:
-            del self._left[oldest]
-        left = self._left.items()
-        lines = [
-            self._terminal,
-            *(f"{session} {position} {moment} {host}" for (host, session), (position, moment) in left),
-        ]
+        for oldest in list(self._sessions)[:-MAX_SESSIONS]:
+            del self._sessions[oldest]
+        lines = [self._terminal]
+        for (host, session), (position, seconds) in self._sessions.items():
+            lines.append(f"{session} {position} {seconds} {host}")
         try:
             folder = paths.ready_directory()
             path = os.path.join(folder, self._entry)

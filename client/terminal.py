@@ -25,7 +25,7 @@ EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
 _RESTORES = 3
-"""How often it is tried to restore the line discipline: a raw terminal is of no use to anybody."""
+"""Attempts to restore the line discipline: a raw terminal is of no use to anybody."""
 
 
 class RawTerminal:
@@ -44,7 +44,7 @@ class RawTerminal:
         self.outbound = self._given_outbound = outbound
         self.signals = -1
         self.signalled = False
-        """Whether a signal has come since the last `take_signals`; set before `signals` polls as readable."""
+        """True if a signal has come since the last `take_signals`; set before `signals` polls as readable."""
         self._attributes: list[Any] | None = None
         self._blocking: dict[int, bool] = {}
         self._handlers: dict[int, Handler] = {}
@@ -128,14 +128,14 @@ class RawTerminal:
         self.raw()
 
     def size(self) -> tuple[int, int, int, int]:
-        """Columns, rows, and width and height in pixels; 0 for unknown."""
+        """Return columns, rows, and width and height in pixels; 0 for unknown."""
         try:
             return platform.window_size(self._given_outbound)
         except OSError:
             return 0, 0, 0, 0
 
     def path(self) -> str:
-        """The path of the terminal's device, empty if it has none."""
+        """Return the path of the terminal's device, empty if it has none."""
         try:
             return os.ttyname(self.inbound)
         except OSError:
@@ -144,7 +144,7 @@ class RawTerminal:
     # -- bytes
 
     def read(self) -> bytes | None:
-        """Pending input; empty if the terminal has gone, None if another process read it first."""
+        """Return pending input; empty if the terminal has gone, None if another process read it first."""
         try:
             return os.read(self.inbound, _READ_SIZE)
         except BlockingIOError:
@@ -153,14 +153,14 @@ class RawTerminal:
             return b""
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write as much of `data` as the terminal takes now; how many bytes. Raises OSError if it has gone."""
+        """Write as much of `data` as the terminal takes now; return the size. Raises OSError if it has gone."""
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:
             return 0
 
     def write_all(self, data: bytes, seconds: float) -> bool:
-        """Write all of `data` within so many seconds; whether the terminal took it."""
+        """Write all of `data` within so many seconds; return whether the terminal took it."""
         deadline = time.monotonic() + seconds
         view = memoryview(data)
         try:
@@ -199,11 +199,11 @@ class RawTerminal:
             self.signals = self._wakeup = -1
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        """Python writes the signal's number to the wakeup descriptor only if a handler is set."""
+        """Note a signal; Python writes its number to the wakeup descriptor only if a handler is set."""
         self.signalled = True
 
     def take_signals(self) -> set[int]:
-        """The numbers of the signals that have come since the last call."""
+        """Return the numbers of the signals that have come since the last call."""
         self.signalled = False
         try:
             return set(os.read(self.signals, 4096))
@@ -220,7 +220,7 @@ def _close(descriptor: int) -> None:
 
 
 def _reopen(descriptor: int) -> int:
-    """The terminal opened again, non-blocking; `descriptor` itself if that fails."""
+    """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

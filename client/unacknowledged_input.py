@@ -9,7 +9,7 @@ WINDOW = 256 << 10
 LIMIT = 16 << 20
 """Bytes of unsent input before the terminal is not read any more, or input is dropped if nothing can be sent."""
 GAP = 1.0
-"""Seconds without a key after which typed bytes are no part any more of dropped input."""
+"""Seconds without a key after which typed bytes no longer belong to dropped input."""
 _MAX_FRAME = 64 << 10
 
 
@@ -24,18 +24,18 @@ class UnacknowledgedInput:
         self._in_flight: list[tuple[int, bytes]] = []
         self._bytes_in_flight = 0
         self.number = 0
-        """The newest frame's."""
+        """The number of the newest frame."""
         self.dropping = False
-        """Whether input was dropped, and all behind it is: it may mean something else without the lost bytes."""
+        """True if input was dropped, and so is all behind it: without the lost bytes it may mean something else."""
         self._dropped_at = 0.0
 
     @property
     def full(self) -> bool:
-        """Whether so much is unsent that the terminal is not to be read."""
+        """True if so much is unsent that the terminal is not to be read."""
         return len(self._unsent) >= LIMIT
 
     def add(self, data: bytes) -> list[bytes]:
-        """Take typed bytes; the frames to send now."""
+        """Take typed bytes; return the frames to send now."""
         if not self._unsent and 0 < len(data) <= _MAX_FRAME and self._bytes_in_flight + len(data) <= WINDOW:
             return [self._frame(data)]
         self._unsent += data
@@ -44,7 +44,7 @@ class UnacknowledgedInput:
     def hold(self, data: bytes, now: float) -> None:
         """Take typed bytes while nothing can be sent; `resume` sends them. Drop them, and all that follow, if full.
 
-        `now`: of time.monotonic.
+        `now`: that of time.monotonic.
         """
         self.dropping = self.dropping or self.full
         if self.dropping:
@@ -53,20 +53,20 @@ class UnacknowledgedInput:
             self._unsent += data
 
     def drops(self, now: float) -> bool:
-        """Whether bytes that are typed now follow dropped ones, and are dropped too: until `GAP` has passed without."""
+        """Return whether input typed now is dropped too, as it follows dropped input by less than `GAP`."""
         self.dropping = self.dropping and now < self._dropped_at + GAP
         self._dropped_at = now
         return self.dropping
 
     def drop(self) -> bool:
-        """Forget unsent input; whether there was any."""
+        """Forget unsent input; return whether there was any."""
         dropped = bool(self._unsent) or self.dropping
         self._unsent.clear()
         self.dropping = False
         return dropped
 
     def acknowledge(self, number: int) -> list[bytes]:
-        """Forget the frames up to `number`, which have reached the program; the frames to send now."""
+        """Forget the frames up to `number`, which have reached the program; return the frames to send now."""
         arrived = 0
         while arrived < len(self._in_flight) and self._in_flight[arrived][0] <= number:
             self._bytes_in_flight -= len(self._in_flight[arrived][1])
@@ -75,7 +75,7 @@ class UnacknowledgedInput:
         return self._frames() if self._unsent else []
 
     def resume(self, last: int, now: float) -> list[bytes]:
-        """The frames to send over a new connection, if the daemon received those up to number `last`."""
+        """Return the frames to send over a new connection, if the daemon received those up to number `last`."""
         self._dropped_at = now
         self._in_flight = [(number, data) for number, data in self._in_flight if number > last]
         self._bytes_in_flight = sum(len(data) for _, data in self._in_flight)

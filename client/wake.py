@@ -38,7 +38,7 @@ class Wake:
             self.descriptors.append(self._timer)
 
     def happened(self, descriptor: int) -> bool:
-        """Whether links are to be asked, if this descriptor was readable."""
+        """Take in the event of a readable descriptor; return whether links are to be asked."""
         if descriptor == self._timer:
             try:
                 os.read(descriptor, 8)
@@ -57,7 +57,7 @@ class Wake:
         return True
 
     def slept(self) -> bool:
-        """Whether the machine has slept since the last question."""
+        """Return whether the machine has slept since the last call."""
         before, self._slept = self._slept, _sleep_so_far()
         return self._slept - before > _SLEPT
 
@@ -90,7 +90,7 @@ def _routing_socket() -> socket.socket | None:
 
 
 def _clock_timer() -> tuple[int, Callable[[], None]]:
-    """A timer that is readable when the clock jumps, and the function that arms it again; -1 if there is none."""
+    """Return a timer that is readable when the clock jumps (-1 without one), and the function that arms it again."""
     try:
         if hasattr(os, "timerfd_create"):  # since Python 3.13
             timer: int = os.timerfd_create(time.CLOCK_REALTIME, flags=os.O_NONBLOCK | os.O_CLOEXEC)

@@ -63,7 +63,5 @@ if shopt -q promptvars; then PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_pree
 fi
 if [[ $- == *i* ]] && ! shopt -qo posix; then
 sesh-pick() { sesh --pick; }
-fi
-if [[ $- == *i* ]] && ! shopt -qo posix; then
 sesh-next() { sesh --next; }
 fi

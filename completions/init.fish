@@ -61,8 +61,6 @@ function sesh-pick
     sesh --pick
     commandline -f repaint
 end
-end
-if status is-interactive
 function sesh-next
     sesh --next
     commandline -f repaint

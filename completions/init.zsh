@@ -51,8 +51,6 @@ sesh-pick() {
   sesh --pick <$TTY
 }
 zle -N sesh-pick
-fi
-if [[ -o interactive ]]; then
 sesh-next() {
   zle -I
   sesh --next <$TTY

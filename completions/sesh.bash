@@ -23,17 +23,17 @@ _sesh_words() {
 }
 
 _sesh() {
-    local IFS=$' \t\n' program=sesh kind line word told current=${COMP_WORDS[COMP_CWORD]} cut width
-    local -a _sesh_typed words tolds
+    local IFS=$' \t\n' program=sesh kind line word description current=${COMP_WORDS[COMP_CWORD]} cut width
+    local -a _sesh_typed words descriptions
     case ${1-} in */* | sesh-mux) program=$1 ;; esac
     _sesh_words
     local whole=${_sesh_typed[${#_sesh_typed[@]}-1]}
-    COMPREPLY=() words=() tolds=()
+    COMPREPLY=() words=() descriptions=()
     {
         read -r kind
-        while IFS=$'\t' read -r word told; do
+        while IFS=$'\t' read -r word description; do
             words+=("$word")
-            tolds+=("$told")
+            descriptions+=("$description")
         done
     } < <(command "$program" --complete bash -- "${_sesh_typed[@]:1}" 2>/dev/null)
     case $kind in
@@ -45,11 +45,11 @@ _sesh() {
             local index=0 longest=0
             for word in "${words[@]}"; do [ ${#word} -gt $longest ] && longest=${#word}; done
             while [ $index -lt ${#words[@]} ]; do
-                word=${words[index]#"$cut"} told=${tolds[index]}
+                word=${words[index]#"$cut"} description=${descriptions[index]}
                 case $word in *[!A-Za-z0-9_./:=@%+,-]*) printf -v word '%q' "$word" ;; esac
-                if [ ${#words[@]} -gt 1 ] && [ "$width" -gt 0 ] && [ -n "$told" ]; then
+                if [ ${#words[@]} -gt 1 ] && [ "$width" -gt 0 ] && [ -n "$description" ]; then
                     # Only shown: several lines that differ are never inserted beyond what they share.
-                    printf -v word '%-*s  %s' "$longest" "$word" "($told)"
+                    printf -v word '%-*s  %s' "$longest" "$word" "($description)"
                     word=${word:0:width - 1}
                 fi
                 COMPREPLY+=("$word")

@@ -15,8 +15,8 @@ function __sesh_complete
         case files
             __fish_complete_path "$current"
         case 'command *'
-            set -l at (math (string replace 'command ' '' -- $kind) + 2)
-            complete -C (string join ' ' -- (string escape -- $typed[$at..-1]) "$current")
+            set -l command_index (math (string replace 'command ' '' -- $kind) + 2)
+            complete -C (string join ' ' -- (string escape -- $typed[$command_index..-1]) "$current")
     end
 end
 

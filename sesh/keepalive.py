@@ -27,14 +27,14 @@ class Keepalive:
     def __init__(self, *, enabled: bool) -> None:
         self.heard_at = time.monotonic()
         self.due = self.heard_at + PING_AFTER if enabled else 0.0
-        """When to call `check` (monotonic); 0 for never."""
+        """Time at which to call `check` (monotonic); 0 for never."""
 
     def heard(self) -> None:
         """Note that something arrived."""
         self.heard_at = time.monotonic()
 
     def check(self, now: float) -> bool:
-        """Call when `due`: True means send a ping, False that the link is lost."""
+        """Return True if the link is to be pinged, False if it is lost. Call when `due`."""
         if now - self.due > PING_AFTER:  # this process was stopped, or the machine slept: nothing could arrive
             self.heard_at = max(self.heard_at, now - LOST_AFTER + PING_AFTER)
         silent = now >= self.heard_at + LOST_AFTER
@@ -57,7 +57,7 @@ class Backoff:
         self._opened_at = time.monotonic()
 
     def pauses(self) -> Iterator[float]:
-        """Seconds to wait before each attempt, without end."""
+        """Yield the seconds to wait before each attempt, without end."""
         if time.monotonic() >= self._opened_at + STOOD:
             self._pause = _FIRST_PAUSE
         while True:
@@ -73,11 +73,11 @@ class Backoff:
         sleep: Callable[[float], None] = time.sleep,
         at_once: bool = False,
     ) -> Value:
-        """What `attempt` returns, which is made after one pause after the other until the host answers.
+        """Return the value of `attempt`, which is made after one pause after the other until the host answers.
 
-        `deadline`: for all of them (monotonic); `sleep`: what waits, which may raise what ends the waiting; `at_once`:
-        the first pause is none. Raises TimedOut past the deadline, LoginRefused if a person has to log in, and what
-        else the attempt raises.
+        `deadline`: for all of them (monotonic); `sleep`: waits, and may raise to end the waiting; `at_once`: no pause
+        before the first attempt. Raises TimedOut past the deadline, LoginRefused if a person has to log in, and any
+        other error of the attempt.
         """
         pauses = self.pauses()
         while True:

@@ -33,8 +33,8 @@ _NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
     ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
     ("u", 8): "bspace",
 }  # fmt: skip
-_SAME = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
-_TYPED = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
+_ALIAS = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
+_SEND_ALIAS = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
 """Names that `--send` takes in addition; it takes all of them in any case."""
 
 
@@ -48,14 +48,14 @@ class Key:
 
     @property
     def plain(self) -> bool:
-        """Return whether the key types text: a character without Ctrl or Alt."""
+        """True if the key types text: a character without Ctrl or Alt."""
         return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
 
     @classmethod
     def parse(cls, name: str) -> Key:
         """Return the key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
         modifiers, key = _split(name)
-        kind, number = CHORDS.get(_SAME.get(key, key), ("", 0))
+        kind, number = CHORDS.get(_ALIAS.get(key, key), ("", 0))
         if kind == "~":
             return cls((kind, number, modifiers))
         if kind not in ("", "u"):
@@ -69,7 +69,7 @@ class Key:
 
 
 def _legacy(character: str, modifiers: int) -> bytes:
-    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; empty if it has no such form."""
+    """Return the bytes of a character with Ctrl or Alt without a keyboard protocol; empty if there are none."""
     code: int | None = ord(character)
     if modifiers & CTRL:
         code = {"6": 0x1E, "/": 0x1F}.get(character, _control(character))
@@ -79,7 +79,7 @@ def _legacy(character: str, modifiers: int) -> bytes:
 
 
 def _control(character: str) -> int | None:
-    """The control character of Ctrl and a character (ECMA-48's C0: its column less four, `?` is DEL)."""
+    """Return the control character of Ctrl and a character (ECMA-48's C0: its column less four, `?` is DEL)."""
     if character in (" ", "?"):
         return 0x7F if character == "?" else 0
     upper = character.upper()
@@ -133,26 +133,25 @@ def is_cursor(name: str) -> bool:
 
 
 def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """Return what the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
+    """Return the bytes that a key sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
 
-    `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    `application`: the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
     Raises UsageError for a name of no key.
     """
     modifiers, key = _split(name, any_case=True)
-    names = {each.lower(): each for each in (*CHORDS, *_SAME)} | _TYPED
+    names = {spelling.lower(): spelling for spelling in (*CHORDS, *_ALIAS)} | _SEND_ALIAS
     tmux_name = names.get(key.lower(), "")
-    kind, number = CHORDS.get(_SAME.get(tmux_name, tmux_name), ("", 0))
+    kind, number = CHORDS.get(_ALIAS.get(tmux_name, tmux_name), ("", 0))
     if kind == "~":
         return f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode()
-    code: int | None
+    if kind not in ("", "u", "Z"):
+        if modifiers:
+            return f"\x1b[1;{modifiers + 1}{kind}".encode()
+        return (b"\x1b[" if kind in CURSOR.values() and not application else b"\x1bO") + kind.encode()
     if kind == "Z" or (kind, number, modifiers & SHIFT) == ("u", 9, SHIFT):
         if kind == "Z" and modifiers & CTRL:
             raise _unknown(name)
         sent = b"\x1b[Z"
-    elif kind not in ("", "u"):
-        if modifiers:
-            return f"\x1b[1;{modifiers + 1}{kind}".encode()
-        return (b"\x1b[" if kind in CURSOR.values() and not application else b"\x1bO") + kind.encode()
     elif modifiers & CTRL:
         code = 0 if key == "2" else _control(" " if key.lower() == "space" else key)
         if code is None:
@@ -168,7 +167,7 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
 
 
 def _split(name: str, *, any_case: bool = False) -> tuple[int, str]:
-    """The modifiers before a key, and the key."""
+    """Return the modifiers before a key, and the key."""
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
     modifiers = 0

@@ -19,9 +19,9 @@ KEY = b"\x1c"
 
 
 class QuitKey:
-    """Notes SIGQUIT within its block, in which other programs that are started get their own.
+    """Notes SIGQUIT within its block, in which programs that are started still get their own.
 
-    `typed`: whether it came.
+    `typed`: true if it came.
     """
 
     def __init__(self) -> None:
@@ -43,32 +43,32 @@ class QuitKey:
             self._before = None
 
     def release(self) -> None:
-        """Ends the block for a verb that attaches nothing: SIGQUIT is what it was, also one that came meanwhile."""
+        """Ends the block for a verb that attaches nothing; a SIGQUIT that came meanwhile acts as before the block."""
         self.__exit__()
         if self.typed:
             signal.raise_signal(signal.SIGQUIT)
 
     def arm(self) -> None:
-        """From now on the key raises KeyboardInterrupt; at once if it was typed before."""
+        """Makes the key raise KeyboardInterrupt from now on; at once if it was typed before."""
         self._armed = self._before is not None
         if self.typed:
             self._note()
 
     def disarm(self) -> None:
-        """From now on the key is noted only: there is a session, which is to be left properly."""
+        """Only notes the key from now on: there is a session, which is to be left properly."""
         self._armed = False
 
     def taken(self) -> bool:
-        """Whether the key was typed; it counts once."""
+        """Returns whether the key was typed, once for each time."""
         typed, self.typed = self.typed, False
         return typed
 
     def _note(self, *_: object) -> None:
         self.typed = True
         if self._armed:
-            self._armed = False  # once: what cleans up is not to be stopped again
+            self._armed = False  # once: the clean-up is not to be stopped again
             raise KeyboardInterrupt
 
 
 quit_key = QuitKey()
-"""That of this process."""
+"""The quit key of this process."""

@@ -1,4 +1,4 @@
-"""Stopping from outside what waits: calls of the API, attempts in a thread; Ctrl-C is `reach.cancelling`."""
+"""Stopping calls from another thread: those of the API that wait, attempts at a link. Ctrl-C is `reach.cancelling`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GOES_ON = "stopped waiting; the session goes on"
 
 
 class Stop:
-    """Given to a call that may wait for long; `stop()` in another thread ends that.
+    """A stop for a call that may wait for long: `stop()` in another thread ends the waiting.
 
     A command in a live shell, and a job, get what Ctrl-C would send them, and the call returns when they end. Any other
     waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
@@ -23,13 +23,13 @@ class Stop:
 
     def __init__(self) -> None:
         self.stopped = False
-        """Whether `stop` was called."""
+        """True if `stop` was called."""
         self._lock, self._asleep = Lock(), Lock()
         self._asleep.acquire()
         self._ways: list[Way] = []
 
     def stop(self) -> None:
-        """Ends the calls that it was given to."""
+        """Ends the calls that it was given to, each by its `way`."""
         with self._lock:
             if not self.stopped:
                 self.stopped = True
@@ -38,7 +38,7 @@ class Stop:
                 try:
                     way()
                 except SeshError:
-                    continue  # what was to be ended cannot be reached, and then neither can who waits for it
+                    continue  # the other side of the call cannot be reached, and the call itself neither
 
     def by(self, way: Way) -> _By:
         """Has `way` called by `stop` within a block. Raises Interrupted if that cut the block off, or came before."""

@@ -33,9 +33,9 @@ def token(data: bytes, start: int) -> tuple[int, bool]:
     if end > len(data):
         return len(data), False
     second = data[start + 1]
-    if second == 0x5B:
+    if second == 0x5B:  # CSI
         return _control_sequence(data, start)
-    if second == 0x4F:
+    if second == 0x4F:  # SS3
         if end == len(data):
             return end, False
         return (end + 1 if 0x40 <= data[end] <= 0x7E else end), True
@@ -68,7 +68,7 @@ def _control_sequence(data: bytes, start: int) -> tuple[int, bool]:
         return end, end == start + LONGEST
     if not 0x40 <= data[end] <= 0x7E:
         return end, True
-    if data[end] == 0x4D and end == start + 2:
+    if data[end] == 0x4D and end == start + 2:  # CSI M
         return _mouse(data, end + 1)
     return end + 1, True
 
@@ -98,9 +98,9 @@ def is_report(sequence: bytes) -> bool:
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:
-    """Return the index behind the paste within which `start` is, or -1 if it goes on.
+    """Return the index behind the paste that `start` is in, or -1 if it goes on.
 
-    Then, too, how many of the last bytes may be the beginning of its end.
+    If it goes on, also the number of last bytes that may be the beginning of its end marker; else 0.
     """
     end = data.find(PASTE_END, start)
     if end >= 0:
@@ -135,7 +135,7 @@ def chord(sequence: bytes) -> tuple[Chord, int] | None:
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """The chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
+    """Return the chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
         code = base  # not an ASCII letter: what counts is where the key is on the keyboard

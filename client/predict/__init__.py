@@ -1,1 +1,1 @@
-"""Predictive echo: what a key will do is shown before its echo has come over a slow link."""
+"""Predictive echo: the effect of a key is shown before its echo has come over a slow link."""

@@ -1,4 +1,4 @@
-"""Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
+"""Guesses at the effect of the keys that are on their way on the row of the cursor. Pure: no I/O, no clock.
 
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
 an epoch, which begins after each key whose effect is unknown, and when the cursor, or the text before it, is not as the
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
         @property
         def columns(self) -> int:
-            """Its width."""
+            """Width of the screen."""
 
         @property
         def cursor(self) -> tuple[int, int]:
             """Row and column of the cursor, from 0."""
 
         def grapheme(self, row: int, column: int) -> str:
-            """The text of a cell; empty for the right half of a wide character."""
+            """Return the text of a cell; empty for the right half of a wide character."""
 
 
 MOST_IN_FLIGHT = 64
-"""Keys that are guessed and not acknowledged; what is typed beyond them waits for its echo."""
+"""Keys that are guessed and not acknowledged; keys typed beyond them wait for their echo."""
 LEFT, RIGHT, ERASE = "left", "right", "erase"
 _MOVES = (LEFT, RIGHT)
 _EDITING = {
@@ -49,7 +49,7 @@ _BLANK = " "
 class Guess:
     """The effect of one key: `cells` that change in `row`, by column, and the `column` of the cursor after it.
 
-    `before`: the text of the cells when it was guessed, `cursor`: where the cursor was then.
+    `before`: the text of the cells when it was guessed, `cursor`: that of the view then.
     """
 
     __slots__ = ("before", "cells", "column", "cursor", "epoch", "key", "number", "row", "seen")
@@ -59,7 +59,7 @@ class Guess:
         self.before: dict[int, str] = {}
         self.cursor = (row, column)
         self.seen = False
-        """Whether its echo has come."""
+        """True if its echo has come."""
 
     @property
     def end(self) -> tuple[int, int]:
@@ -67,7 +67,7 @@ class Guess:
         return self.row, self.column
 
 
-class Line:
+class Span:
     """A part of a row that surely belongs to the line that is typed: columns from `start` up to `end`."""
 
     __slots__ = ("end", "row", "start")
@@ -89,81 +89,81 @@ class Guesses:
         self._epoch, self._confirmed, self._moved = 1, 0, 0
         """The epoch of the next guess; the newest in which the program has echoed, and in which it moved the cursor."""
         self._typed = self._acknowledged = 0
-        self._line: Line | None = None
-        self._place = self._standing()
-        """Where the last key that was judged has left the cursor, and what stood before it in its row."""
+        self._line: Span | None = None
+        self._judged_context = self._context()
+        """The context in which the last key that was judged has left the cursor."""
         self.hidden = False
-        """Whether the terminal shows nothing of what is typed (ICANON without ECHO)."""
+        """True if the terminal shows nothing of typed keys (ICANON without ECHO)."""
 
     @property
     def active(self) -> bool:
-        """Whether anything is guessed, or waits to be."""
+        """True if anything is guessed, or waits to be."""
         return bool(self._guesses or self._waiting)
 
-    # -- what happens
+    # -- events
 
     def typed(self, number: int, data: bytes) -> None:
-        """Input was sent under this number."""
+        """Guess at the input that was sent under this number."""
         self._typed = number
         for token, _ in tokens(data):
             if token in _EDITING:
                 self._key(number, _EDITING[token])
             elif token[0] < 0x20:
-                self._unknown(number)
-                return  # a control or another sequence: all behind it belongs to what is unknown
+                self._wait_for(number)
+                return  # a control or another sequence: all behind it is of unknown effect too
             else:
                 text = token.decode("utf-8", "replace")
                 self._key(number, text if _NARROW.fullmatch(text) else "")
 
     def give_up(self, number: int) -> None:
-        """Input of unknown effect was sent: nothing is known until it has been acknowledged."""
+        """Forget all guesses until input of unknown effect has been acknowledged."""
         self._typed = number
         self._guesses.clear()
-        self._unknown(number)
+        self._wait_for(number)
 
     def acknowledged(self, number: int) -> None:
-        """The view shows what the input up to `number` brought."""
-        newly, self._acknowledged = number > self._acknowledged, number
+        """Judge the guesses for input up to `number`, the effect of which the view shows."""
+        is_new, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
         if judged:
             if self._came_true(judged, self._guesses[len(judged) :]):
                 self._confirm(judged)
                 self._guesses = self._guesses[len(judged) :]
             else:
-                self._missed(number)
+                self._guess_again(number)
         if self._barrier and number >= self._barrier:
             self._barrier = 0
             waiting, self._waiting = self._waiting, []
             for later, key in waiting:
                 if later > number:
                     self._key(later, key)
-        if newly and not self._guesses:
-            self._place = self._standing()
+        if is_new and not self._guesses:
+            self._judged_context = self._context()
 
     def output(self, *, scrolls: bool) -> None:
-        """The view has changed; `scrolls`: its rows may have moved."""
+        """Credit guesses after a change of the view; `scrolls`: its rows may have moved."""
         if not self._guesses:
             return
         row = self._view.cursor[0]
         if scrolls or any(guess.row != row for guess in self._guesses):
-            self._again_after_echo()
+            self._forget()
             return
         for guess in self._guesses:
-            if not guess.seen and self._credit(guess):
+            if not guess.seen and self._shows_echo(guess):
                 guess.seen = True
                 self._confirmed = max(self._confirmed, guess.epoch)
                 self._moved = max(self._moved, self._confirmed)
 
     def hide(self, hidden: bool) -> None:
-        """The terminal begins, or ceases, to show nothing of what is typed."""
+        """Show no guesses while the terminal shows nothing of typed keys."""
         if hidden != self.hidden:
             self.hidden = hidden
-            self._again_after_echo()
+            self._forget()
 
-    # -- what is shown
+    # -- showing
 
     def shown(self) -> tuple[int, dict[int, str], int] | None:
-        """Row, graphemes by column, and column of the cursor, as they differ from the view; None if nothing does."""
+        """Return row, graphemes by column and the cursor's column, if they differ from the view; None if not."""
         cells: dict[int, str] = {}
         last = None
         for guess in self._guesses:
@@ -187,37 +187,37 @@ class Guesses:
 
     def _key(self, number: int, key: str) -> None:
         if self.hidden or not key or len(self._guesses) + len(self._waiting) >= MOST_IN_FLIGHT:
-            self._unknown(number)
+            self._wait_for(number)
             return
         if self._guesses and self._strayed():
-            self._again_after_echo()
-        elif not self._guesses and self._place != self._standing():
+            self._forget()
+        elif not self._guesses and self._judged_context != self._context():
             self._epoch += 1  # the program has asked for something else, maybe without echo
             self._line = None
         if self._barrier:
             self._waiting.append((number, key))
         elif not self._guess(number, key):
-            self._unknown(number)
+            self._wait_for(number)
 
-    def _standing(self) -> tuple[int, int, str]:
-        """The cursor's row and column, and what stands before it."""
+    def _context(self) -> tuple[int, int, str]:
+        """Return the cursor's row and column, and the text before it."""
         row, column = self._view.cursor
         return row, column, "".join(self._view.grapheme(row, x) for x in range(column))
 
     def _strayed(self) -> bool:
-        """Whether the cursor is where none of the keys on their way was typed, or leaves it."""
+        """Return whether the cursor is where none of the keys on their way was typed, or leaves it."""
         cursor = self._view.cursor
         return all(cursor not in (guess.cursor, guess.end) for guess in self._guesses)
 
-    def _unknown(self, number: int) -> None:
-        """The effect of this key, and with it the place of those behind it, is unknown until it is acknowledged."""
+    def _wait_for(self, number: int) -> None:
+        """Guess no further until this key is acknowledged: its effect, and the place of those behind it, is unknown."""
         self._barrier = number
         self._epoch += 1
         self._waiting.clear()
         self._line = None
 
     def _guess(self, number: int, key: str) -> bool:
-        """Guess one key from where the last guess leaves the cursor; False if its effect is not known."""
+        """Guess one key from where the last guess leaves the cursor; return False if its effect is not known."""
         row, column = self._guesses[-1].end if self._guesses else self._view.cursor
         line = self._line
         if line is not None and (line.row != row or not line.start <= column <= line.end):
@@ -240,10 +240,10 @@ class Guesses:
 
     # The effect of a key: the column of the cursor after it, and the cells that change; None if that is not known.
 
-    def _print(self, row: int, column: int, line: Line | None, key: str) -> Effect | None:
-        """A character: what surely belongs to the line moves right; anything else is overwritten."""
+    def _print(self, row: int, column: int, line: Span | None, key: str) -> Effect | None:
+        """Print a character: cells that surely belong to the line move right; any other is overwritten."""
         if line is None:
-            line = self._line = Line(row, column, column)
+            line = self._line = Span(row, column, column)
         end = line.end + 1
         if end >= self._view.columns:  # nothing is guessed in the last column: the line may wrap there
             return None
@@ -252,51 +252,50 @@ class Guesses:
         line.end = end
         return column + 1, cells
 
-    def _erase(self, row: int, column: int, line: Line | None) -> Effect | None:
-        """Backspace: within the line, or at the end of what stands in the row."""
+    def _erase(self, row: int, column: int, line: Span | None) -> Effect | None:
+        """Erase the character before the cursor: within the line, or at the end of the text in the row."""
         if line is not None and column > line.start:
             cells = {x - 1: self._text(row, x) for x in range(column, line.end)}
             line.end -= 1
             cells[line.end] = _BLANK
             return column - 1, cells
-        if not column or self._text(row, column - 1) == _BLANK or not self._ends(row, column):
+        if not column or self._text(row, column - 1) == _BLANK or not self._blank_from(row, column):
             return None
-        self._line = Line(row, column - 1, column - 1)
+        self._line = Span(row, column - 1, column - 1)
         return column - 1, {column - 1: _BLANK}
 
-    def _left(self, row: int, column: int, line: Line | None) -> Effect | None:
+    def _left(self, row: int, column: int, line: Span | None) -> Effect | None:
         if line is not None and column > line.start:
             return column - 1, {}
         if not column or self._text(row, column - 1) in (_BLANK, ""):
             return None
         if line is not None:
             line.start = column - 1
-        elif self._ends(row, column):
-            self._line = Line(row, column - 1, column)
+        elif self._blank_from(row, column):
+            self._line = Span(row, column - 1, column)
         return column - 1, {}
 
     def _text(self, row: int, column: int) -> str:
-        """The text of a cell when all guesses have come true."""
+        """Return the text of a cell when all guesses have come true."""
         for guess in reversed(self._guesses):
             if column in guess.cells and guess.row == row:
                 return guess.cells[column]
         return self._view.grapheme(row, column)
 
-    def _ends(self, row: int, column: int) -> bool:
+    def _blank_from(self, row: int, column: int) -> bool:
         return all(self._text(row, x) == _BLANK for x in range(column, self._view.columns))
 
     # -- judging
 
-    def _credit(self, guess: Guess) -> bool:
-        """Whether the view shows that the program echoes: it holds what was guessed, and did not before. A blank that
-        was typed shows nothing."""
+    def _shows_echo(self, guess: Guess) -> bool:
+        """Return whether the view shows an echo: the guess stands there, and did not before. A blank shows nothing."""
         cells = guess.cells.items()
         if guess.key == _BLANK or guess.cells == guess.before:
             return False
         return all(self._view.grapheme(guess.row, column) == text for column, text in cells)
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
-        """Whether the view holds the acknowledged guesses, save in cells that later ones touch too."""
+        """Return whether the view holds the judged guesses, save in cells that later ones touch. All are in one row."""
         expected: dict[int, str] = {}
         for guess in judged:
             expected |= guess.cells
@@ -305,20 +304,21 @@ class Guesses:
                 expected.pop(column, None)
         if any(self._view.grapheme(judged[0].row, column) != text for column, text in expected.items()):
             return False
+        # A key of unknown effect behind them may have moved the cursor already.
         return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
 
     def _confirm(self, judged: list[Guess]) -> None:
         """Note in which epochs the program has echoed, and moved the cursor."""
         for guess in judged:
-            if self._credit(guess):
+            if self._shows_echo(guess):
                 self._confirmed = max(self._confirmed, guess.epoch)
-        last = judged[-1]
-        moved = last.key in _MOVES and last.end == self._view.cursor != last.cursor
-        if moved or self._confirmed == last.epoch:
+        last, cursor = judged[-1], self._view.cursor
+        moved = last.key in _MOVES and cursor == last.end and cursor != last.cursor
+        if moved or self._confirmed == last.epoch:  # a program that echoes moves the cursor too
             self._moved = max(self._moved, last.epoch)
 
-    def _missed(self, number: int) -> None:
-        """A guess was wrong: the keys that are not acknowledged yet are guessed again, in an epoch of their own."""
+    def _guess_again(self, number: int) -> None:
+        """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""
         again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
         self._guesses.clear()
         if self._barrier:
@@ -328,7 +328,7 @@ class Guesses:
         for later, key in again:
             self._key(later, key)
 
-    def _again_after_echo(self) -> None:
-        """Nothing is known until all that was typed has been acknowledged."""
+    def _forget(self) -> None:
+        """Forget all guesses until everything typed has been acknowledged."""
         self._guesses.clear()
-        self._unknown(self._typed if self._typed > self._acknowledged else 0)
+        self._wait_for(self._typed if self._typed > self._acknowledged else 0)

@@ -1,6 +1,6 @@
 """Predictive echo for one attachment: keeps the model in step, and makes the bytes to draw before and after output.
 
-The attachment hands in keys and frames of the daemon, and shows the bytes that it gets. Guesses are taken back before
+The attachment hands in keys and frames of the daemon, and draws the bytes that it gets. Guesses are taken back before
 output passes, so that the terminal never gets output on top of one. While nothing is guessed the model is fed when the
 link is quiet; in a flood it is dropped, and asked for again.
 """
@@ -30,15 +30,16 @@ _MOST_BEHIND = 64 << 10
 _UNHEARD = 3.0
 """Seconds without an acknowledgement after which guesses are given up: the daemon may be another one."""
 _PASTE_TIME, _PASTE_SIZE = 0.010, 100
-"""So many bytes within so many seconds are a paste."""
+"""Bytes within seconds that count as a paste."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
 
 
 class Predictor:
-    """`send` sends a frame to the daemon; `size`: columns and rows of the terminal. `always`: on short links too.
+    """Predictive echo over one connection.
 
-    `round_trip`: as measured on the link before this one, if there was one.
+    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal; `round_trip` was measured on
+    the link before this one, if there was one. `always`: on short links too.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Predictor:
         self._ping = b""
         """The payload of the last ping, until it is answered."""
         self._asked = self._outdated = False
-        """Whether a model was asked for that has not come yet, and whether it will be too old."""
+        """`_asked`: a model was asked for that has not come yet; `_outdated`: it will be too old."""
         self._asked_at = 0.0
         self._model: Replica | None = None
         self._guesses: Guesses | None = None
@@ -67,21 +68,21 @@ class Predictor:
         self._typed = self._echoed = self._echoed_at = 0
         """The newest input; the newest one that the output up to position `_echoed_at` holds the echo of."""
         self._flags = 0
-        """Those of the session's terminal, as ECHOED carries them."""
+        """The flags of the session's terminal, as ECHOED carries them."""
         self._shown = 0
         """The position up to which output is shown."""
         self._heard_at = 0.0
         self._pasted_at, self._pasted = 0.0, 0
 
     def handle(self, kind: int, payload: bytes) -> bytes:
-        """Handle ECHOED, PONG or MODEL: the bytes to draw."""
+        """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
         if kind == protocol.ECHOED:
             if payload:
                 return self.echoed(*protocol.split_echoed(payload))
             return self.echoed(self._echoed + 1, self._shown, self._flags)
         if kind == protocol.PONG:
             return self._pong(payload)
-        self._modelled(*protocol.split_number(payload))
+        self._take_model(*protocol.split_number(payload))
         return b""
 
     # -- the round trip
@@ -110,7 +111,7 @@ class Predictor:
     # -- the model
 
     def quiet(self) -> None:
-        """Nothing has come for a moment: bring the model up to date, or ask for one."""
+        """Bring the model up to date, or ask for one, when nothing has come for a moment."""
         self._catch_up()
         now = time.monotonic()
         if self._model is None and self._wanted and not self._asked and now - self._asked_at >= _ASK_EVERY:
@@ -118,8 +119,8 @@ class Predictor:
             self._send(protocol.frame(protocol.MODEL))
             from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
 
-    def _modelled(self, position: int, screen: bytes) -> None:
-        """The daemon sent the bytes of a model of the screen at `position`; none if it could not.
+    def _take_model(self, position: int, screen: bytes) -> None:
+        """Take the model of the screen at `position`, as bytes; none if the daemon could not make it.
 
         One that was not asked for, or is larger than any that a daemon makes, is passed over.
         """
@@ -134,7 +135,7 @@ class Predictor:
 
     @property
     def building(self) -> bool:
-        """Whether `build` has something to do; call it when idle."""
+        """True if `build` has something to do; call it when idle."""
         return self._model is not None and self._guesses is None
 
     def build(self) -> None:
@@ -159,19 +160,19 @@ class Predictor:
         self._model = self._guesses = None
 
     def _give_up(self) -> None:
-        """A model takes too much time: go on without one for a while."""
+        """Go on without a model for a while, since it takes too much time."""
         self._drop()
         self._asked_at = time.monotonic() + _RECOVERY
 
     def withdraw(self) -> bytes:
-        """Drop the model: the screen will not be what it would become. The bytes that take guesses back."""
+        """Drop the model, as the screen will change otherwise; return the bytes that take guesses back."""
         back = self._take_back()
         self._drop()
         self._outdated = self._asked
         return _update(back)
 
     def _catch_up(self) -> Guesses | None:
-        """Feed the model what it was not fed yet; the guesses, if there is a model then."""
+        """Feed the model the output that it is behind; return the guesses, if there is a model then."""
         if self._behind and not self.building:
             behind = bytes(self._behind)
             self._behind.clear()
@@ -197,10 +198,10 @@ class Predictor:
         if self._model is not None and self._guesses is not None and self._model.position >= self._echoed_at:
             self._guesses.acknowledged(self._echoed)
 
-    # -- what happens
+    # -- events
 
     def typed(self, number: int, data: bytes) -> bytes:
-        """Input was sent under this number: the bytes to draw."""
+        """Guess at input that was sent under this number; return the bytes to draw."""
         self._typed = number
         self.measure()
         guesses = self._catch_up()
@@ -222,7 +223,7 @@ class Predictor:
         return self._redraw()
 
     def echoed(self, number: int, position: int, flags: int) -> bytes:
-        """The output up to `position` holds what the input up to `number` brought: the bytes to draw.
+        """Judge guesses: the output up to `position` holds the echo of input up to `number`. Return the bytes to draw.
 
         `flags`: the terminal's. Number 0: only they have changed.
         """
@@ -238,11 +239,11 @@ class Predictor:
 
     @property
     def _hidden(self) -> bool:
-        """Whether the terminal shows nothing of what is typed."""
+        """True if the terminal shows nothing of typed keys."""
         return self._flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
-        """Output is about to be shown: the bytes to draw before and after it."""
+        """Take output that is about to be shown; return the bytes to draw before and after it."""
         self._shown = position + len(data)
         too_much = len(self._behind) + len(data) > _MOST_BEHIND
         if self.building and too_much:
@@ -279,7 +280,7 @@ class Predictor:
         return restored(self._model.screen, row, min(cells, default=0), max(cells, default=-1) + 1)
 
     def _redraw(self) -> bytes:
-        """The bytes that bring the terminal from what is drawn to what is guessed now."""
+        """Return the bytes that bring the terminal from the drawn guesses to the present ones."""
         model, guesses, drawn = self._model, self._guesses, self._drawn
         shown = None
         if guesses is not None and model is not None and model.patchable and model.position == self._shown:
@@ -293,12 +294,12 @@ class Predictor:
         if drawn == (row, cells, column, underlined):
             return b""
         out, changed = b"", cells
-        if drawn is not None and (drawn[0], drawn[3]) != (row, underlined):
+        drawn_row, drawn_cells, _, drawn_underlined = drawn or (-1, {}, 0, False)
+        if (drawn_row, drawn_underlined) != (row, underlined):
             out = self._take_back()
-        elif drawn is not None:
-            before = drawn[1]
-            stale = before.keys() - cells.keys()
-            changed = {x: text for x, text in cells.items() if before.get(x) != text}
+        else:
+            stale = drawn_cells.keys() - cells.keys()
+            changed = {x: text for x, text in cells.items() if drawn_cells.get(x) != text}
             if stale:
                 start, end = min(stale), max(stale) + 1
                 out = patch.restored(model.screen, row, start, end)

@@ -1,4 +1,4 @@
-"""The client's own model of the screen, in step with what the terminal shows; it loads the emulator."""
+"""The client's own model of the screen, in step with the output that the terminal shows; it loads the emulator."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Replica:
         self.screen = self._emulator.screen
         self.position = position
         self.scrolls = False
-        """Whether the last output may have moved rows."""
+        """True if the last output may have moved rows."""
 
     def build(self) -> bool:
-        """Take in some of the MODEL; whether that was all. Raises TooSlow."""
+        """Take in some of the MODEL; return whether that was all. Raises TooSlow."""
         began = time.perf_counter()
         self._rest = self._rest[self._emulator.feed(self._rest, _STEP) :]
         self._left -= time.perf_counter() - began
@@ -55,7 +55,7 @@ class Replica:
 
     @property
     def columns(self) -> int:
-        """Its width."""
+        """Width of the screen."""
         return self._emulator.columns
 
     @property
@@ -64,10 +64,10 @@ class Replica:
         return self._emulator.cursor
 
     def grapheme(self, row: int, column: int) -> str:
-        """The text of a cell; empty for the right half of a wide character."""
+        """Return the text of a cell; empty for the right half of a wide character."""
         return self.screen.rows[row].grapheme(column)
 
     @property
     def patchable(self) -> bool:
-        """Whether cells can be drawn on the terminal now."""
+        """True if cells can be drawn on the terminal now."""
         return patchable(self._emulator)
