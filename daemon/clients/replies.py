@@ -22,7 +22,9 @@ QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
 
 _MAX_OPEN = 1024
+"""Open queries of one kind that are remembered."""
 _LONGEST_STRING = 4096
+"""Bytes of an unfinished string that may become a reply."""
 _KEY_GAP = 0.1
 """Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
 
@@ -33,7 +35,7 @@ _CLIPBOARD = b"\x1b]52;"
 class ReplyFilter:
     """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
-    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
+    __slots__ = ("_begun", "_begun_at", "_clipboard", "_given", "_open", "_pasting", "typed")
 
     def __init__(self) -> None:
         self.typed = False
@@ -41,12 +43,12 @@ class ReplyFilter:
         self._begun = b""
         """A sequence that has not come whole yet."""
         self._given = 0
-        """Bytes of it that have been passed on."""
-        self._at = 0.0
-        """When it came (monotonic)."""
+        """Bytes of `_begun` that have been passed on."""
+        self._begun_at = 0.0
+        """Time (monotonic) of the last call that kept or passed part of a sequence."""
         self._pasting = False
         self._clipboard: bool | None = None
-        """Whether a clipboard's content passes; None outside one."""
+        """True if a clipboard's content passes; None outside one."""
 
     @property
     def held(self) -> bytes:
@@ -60,7 +62,7 @@ class ReplyFilter:
         del times[:-_MAX_OPEN]
 
     def pending(self, now: float) -> bool:
-        """Whether any query is open."""
+        """Returns whether any query is open."""
         for kind, times in list(self._open.items()):
             if now - times[-1] > QUERY_TIMEOUT:
                 del self._open[kind]
@@ -75,17 +77,17 @@ class ReplyFilter:
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """The part of `data`, and of what was held, that the program may read. `now` as for `expect`."""
+        """Returns the part of `data`, and of the held input, that the program may read. `now` as for `expect`."""
         self.typed = False
         begun, given = self._begun, self._given
-        if begun and given == len(begun) and not self._pasting and now - self._at > _KEY_GAP:
+        if begun and given == len(begun) and not self._pasting and now - self._begun_at > _KEY_GAP:
             begun, given = b"", 0
         if not begun and self._clipboard is None and not self._pasting and b"\x1b" not in data:
             self._begun, self._given = b"", 0
             self.typed = bool(data)
             return data
         whole = begun + data
-        self._begun, self._given, self._at = b"", 0, now
+        self._begun, self._given, self._begun_at = b"", 0, now
         passed: list[bytes] = []
         end, passes = 0, True
         while end < len(whole):
@@ -161,7 +163,8 @@ class ReplyFilter:
         return end, True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
-        """Whether a control sequence that looks like a reply passes."""
+        """Returns whether a control sequence that looks like a reply passes: a query of its kind is open, or it is a
+        key."""
         from sesh.daemon.clients.reply_forms import KEY, KINDS
 
         kind = KINDS[reply.lastindex or 0]
