@@ -68,8 +68,7 @@ class Poller:
             pass  # it is closed already, and the kernel has forgotten it
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Returns the descriptors that are ready now or within `seconds` (a day at most; None: without end), with their
-        events."""
+        """Returns the descriptors ready now or within `seconds` (at most a day; None: no limit), with their events."""
         if seconds is not None and not seconds < _LONGEST:
             seconds = _LONGEST
         # Rounded up to whole milliseconds: rounded down, a deadline that is near would make the loop spin.

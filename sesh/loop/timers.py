@@ -43,11 +43,7 @@ class Timers:
         """Seconds until the next deadline, 0 if one has passed, None if none is set."""
         if not self._deadlines:
             return None
-        first = 0.0
-        for due, _ in self._deadlines.values():
-            if due < first or not first:
-                first = due
-        return max(0.0, first - time.monotonic())
+        return max(0.0, min(due for due, _ in self._deadlines.values()) - time.monotonic())
 
     def run(self) -> None:
         """Calls the callbacks that are due, each once."""
