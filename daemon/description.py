@@ -133,8 +133,7 @@ def write_record(session: Session, *, durable: bool = False) -> None:
 
 
 def change(session: Session, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
-    """Changes the name or the labels, and the record with them. Raises Refused, with nothing changed, if it cannot be
-    written."""
+    """Changes the name or the labels, and the record with them. Raises Refused, with nothing changed, if that fails."""
     name_before, labels_before = session.name, session.facts["labels"]
     session.change(name=name, labels=labels)
     try:

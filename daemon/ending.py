@@ -81,8 +81,7 @@ class Ending:
         session.faults.guard(self._hang_up, "the ending")
 
     def _hang_up(self) -> None:
-        """Sends SIGHUP and SIGCONT once. Raises OSError if the processes cannot be listed; `_check_processes` tries
-        again."""
+        """Sends SIGHUP and SIGCONT, once. Raises OSError if the processes cannot be listed; it is tried again."""
         pty = self.session.pty
         if pty is not None and not self._hung_up:
             pty.signal_session(signal.SIGHUP)
@@ -141,8 +140,7 @@ class Ending:
         self._finish()
 
     def _outlives(self) -> bool:
-        """Returns whether the session stays listed: nobody was attached, and its end was not asked for
-        (`Config.keep`)."""
+        """Returns whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`)."""
         session, facts = self.session, self.session.facts
         if facts["job"] or facts["keep"] or self.killed or session.clients:
             return False
@@ -155,7 +153,7 @@ class Ending:
         return "timed out" if self.session.end.timed_out else "killed" if self.killed else "exited"
 
     def _keep_result(self) -> None:
-        """Keeps the result for those who ask later than the session is there; a job's with its output."""
+        """Keeps the result for those who ask when the session is gone; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
         first = max(log.base, log.head - KEPT_OUTPUT)
         result: JobResult = {
@@ -198,8 +196,7 @@ class Ending:
                 session.clients.bring_back(client)
 
     def due(self) -> bool:
-        """Returns whether `tell` has somebody to tell. The loop asks each turn, as a finished screen does not wake
-        it."""
+        """Returns whether `tell` has anybody to tell. Asked each turn, as a finished screen does not wake the loop."""
         return self.done and (
             any(self._answerable(connection) for connection in self._connections.values())
             or any(self._dismissible(client) for client in self.session.clients.all)
@@ -258,7 +255,7 @@ class Ending:
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 
-    def over(self) -> bool:
+    def close_finished(self) -> bool:
         """Closes the connections that are done or stuck; returns whether the session is removed and none is left."""
         if not self.done or self.session.facts["keep"]:
             return False

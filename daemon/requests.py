@@ -42,8 +42,8 @@ MAX_TOLD = 1024
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
-"""Seconds that a request for the screen waits for the emulator: at most; and once the program has printed more, if the
-emulator is far behind."""
+"""Seconds that a request for the screen waits for the emulator: at most; and if the emulator is far behind, and the
+program has printed more since."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 
@@ -252,8 +252,7 @@ def send(daemon: Requests, request: Request) -> None:
 
 @_action
 def answer(daemon: Requests, request: Request) -> None:
-    """Types as `send` does, if the session waits for that (see `answering`); with `probe` it only returns the
-    question."""
+    """Types as `send` does, if the session waits for that (see `answering`); with `probe` only returns the question."""
     from sesh.daemon import answering
 
     session = daemon.session

@@ -76,8 +76,7 @@ class Server:
         self._screens_due = False
         """True if clients wait for the emulator."""
         self.on_probation = False
-        """True if the sesh before a reload can take over again: then a fault costs no connection, and its frame
-        waits."""
+        """True if the sesh before a reload can take over again: a fault then closes nothing, and its frame waits."""
         self._only_passed = False
         """True if the last turn only passed one descriptor's bytes on; see `turn`."""
         if creator is not None:
@@ -108,8 +107,8 @@ class Server:
 
     @property
     def over(self) -> bool:
-        """True if nothing is left to do. Asking closes connections that are done, see `Ending.over`."""
-        return self._stopping or (not self.requests.deferred and self.ending.over())
+        """True if nothing is left to do. Asking closes connections that are done (`Ending.close_finished`)."""
+        return self._stopping or (not self.requests.deferred and self.ending.close_finished())
 
     @property
     def named(self) -> bool:
@@ -244,8 +243,7 @@ class Server:
             self.files.restore()
 
     def _terminate(self) -> None:
-        """Ends the session. If the machine shuts down, leaves it lost instead, to be read and started again after
-        that."""
+        """Ends the session. If the machine shuts down, leaves it lost instead, to be read and started again later."""
         session = self.session
         if session.facts.get("persist") and session.running and platform.shutting_down():
             session.faults.guard(session.checkpointer().write_last, "the checkpoint")
@@ -256,8 +254,7 @@ class Server:
     # -- connections
 
     def _crowded(self) -> bool:
-        """Returns whether no connection can be accepted: descriptors ran out, or there are too many and none is
-        idle."""
+        """Returns whether no connection can be accepted: descriptors ran out, or all of too many are in use."""
         return self.session.timers.is_set("crowded") or (
             len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
         )
@@ -302,8 +299,7 @@ class Server:
             self.drop(connection)
 
     def _serve(self, connection: Connection, events: int) -> bool:
-        """Handles a connection's events; returns whether that only passed keys on (see `turn`). Its faults harm no
-        other."""
+        """Handles a connection's events; returns whether that only passed keys on (see `turn`)."""
         try:
             if events & WRITE:
                 if connection.client is not None:
@@ -327,8 +323,7 @@ class Server:
             raise
 
     def _bound_held(self) -> None:
-        """Closes the connections that have sent nothing for longest of those with unfinished requests, until all hold
-        no more than `MAX_HELD`."""
+        """Closes connections with unfinished requests, the longest silent first, until they hold few enough bytes."""
         holders = [connection for connection in self.connections.values() if connection.held > HELD_EACH]
         held = sum(connection.held for connection in holders)
         for connection in sorted(holders, key=lambda holder: holder.heard_at):

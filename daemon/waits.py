@@ -136,8 +136,7 @@ class Waits:
             self._pause = min(self._pause * 2, MAX_PAUSE)
 
     def _check_waiting(self) -> None:
-        """Answers those who wait until a person is needed; looks now and then, as a program may begin to wait in
-        silence."""
+        """Answers those who wait until a person is needed; looks again now and then, as no output may tell of that."""
         self._prune()
         question = self._activity.standing().question
         needed = self._activity.waits
@@ -156,8 +155,7 @@ class Waits:
             self._timers.set(wait.key("idle"), max(left, FED), lambda: self._check_idle(wait))
 
     def _answer(self, wait: Wait, condition: str, question: str | None = None) -> bool:
-        """Answers a wait; returns False if its client has not been sent all output yet, in which it may find its
-        text."""
+        """Answers a wait; False if its client has not been sent all output, in which it may find its text."""
         reader = wait.connection.reader
         if reader is not None and reader.position < self._pump.log.head:
             return False

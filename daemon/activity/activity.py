@@ -45,8 +45,7 @@ _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 
 
 class Activity:
-    """The standing of one session. `emit` reports an event; `looked` is called after each look and each word of the
-    program."""
+    """The standing of one session. `emit` reports an event; `looked` is called after each look or statement."""
 
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], looked: Callable[[], None]
@@ -87,8 +86,7 @@ class Activity:
             self._timers.set("activity", FIRST_LOOK, self._look)
 
     def typed(self, keys: bytes) -> None:
-        """Notes that a person or a script has typed: that answers the question of which the program said that it
-        waits."""
+        """Notes that a person or a script has typed: the question that the program said is answered."""
         self._keys, self._typed_at = self._keys + len(keys), self._pump.log.head
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if b"\r" in keys or b"\n" in keys:
@@ -125,7 +123,7 @@ class Activity:
         from sesh.daemon.activity.rules import MAX_QUESTION, Said, Seen, judge
 
         said = self._said = Said(state, time.time(), question[:MAX_QUESTION], group, progress)
-        self._take(judge(self._now(), said, Seen(0.0), time.time(), answered=self._answered))
+        self._take(judge(self._current(), said, Seen(0.0), time.time(), answered=self._answered))
 
     def marked(self, body: bytes) -> None:
         """Takes a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
@@ -152,15 +150,15 @@ class Activity:
     def standing(self) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look."""
         resting = not self._due and not self._timers.is_set("activity")
-        if resting and self._now().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
+        if resting and self._current().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
             self._look(again=True)
-        return self._now()
+        return self._current()
 
     def at_this_moment(self) -> Standing:
         """Returns the standing, looked at anew, unless a look is due after recent output or typing."""
         if not self._due:
             self._look(again=True)
-        return self._now()
+        return self._current()
 
     @property
     def line_begun(self) -> bool:
@@ -174,7 +172,7 @@ class Activity:
     def dump(self) -> tuple[StandingState, SaidState | None, int, int]:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
-        return self._now().dump(), said, self._begun, self._prompted
+        return self._current().dump(), said, self._begun, self._prompted
 
     def restore(self, standing: StandingState, said: SaidState | None, begun: int, prompted: int) -> None:
         """Goes on from what `dump` returned."""
@@ -182,9 +180,9 @@ class Activity:
 
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
-        self._asked, self._keys = self._standing.question, 2
+        self._asked, self._keys = self._standing.question, 2  # neither no key nor a single one, see `_question`
 
-    def _now(self) -> Standing:
+    def _current(self) -> Standing:
         if self._standing is None:
             from sesh.daemon.activity.rules import OUTPUT, WORKING, Standing
 
@@ -205,7 +203,7 @@ class Activity:
         """
         from sesh.daemon.activity import rules
 
-        before, said = self._now(), self._said
+        before, said = self._current(), self._said
         silent = time.monotonic() - self._stirred_at
         if rules.streams(before, said, silent):
             self._timers.set("activity", max(FIRST_LOOK - silent, _SOON), self._look)
@@ -222,13 +220,13 @@ class Activity:
             self._said = said = None
         self._due = silent < FIRST_LOOK
         self._take(rules.judge(before, said, seen, time.time(), answered=self._answered))
-        after = rules.next_look(self._now(), silent)
+        after = rules.next_look(self._current(), silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""
-        before, self._standing, self._answered = self._now(), standing, False
+        before, self._standing, self._answered = self._current(), standing, False
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
             self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)

@@ -144,7 +144,7 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
         if message is not None:
             now = time.localtime()
             quiet = config.in_quiet_hours(settings.quiet, now.tm_hour * 60 + now.tm_min)
-            if quiet or (kind != "on_done" and _shown(message)):
+            if quiet or (kind != "on_done" and _tell_on_terminal(message)):
                 source = None
         if source is None:
             os._exit(0)
@@ -152,15 +152,14 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
             os.chdir(directory)
         except OSError:
             pass  # it was removed: the root directory will do
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may end while `_shown` asks it
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may end while `_tell_on_terminal` asks it
         os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})
     finally:
         os._exit(_NOT_STARTED)
 
 
-def _shown(message: Words) -> bool:
-    """Has the client in which somebody typed last, of all sessions of this machine, tell the person; returns whether it
-    does."""
+def _tell_on_terminal(message: Words) -> bool:
+    """Has the client of this machine that was typed in last tell the person; returns whether it does."""
     from sesh import wire
 
     typed: list[tuple[float, str]] = []

@@ -92,8 +92,7 @@ class Seen:
 
 
 def holds(said: Said, seen: Seen) -> bool:
-    """Returns whether the program's own word still holds: that it works, only for its job and until that asks for a
-    line."""
+    """Returns whether the program's own word holds: that it works, only for its job and until that asks for a line."""
     return said.state != WORKING or (said.group in (0, seen.group) and not seen.asks)
 
 

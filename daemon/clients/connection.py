@@ -93,8 +93,7 @@ class Connection:
         self.blocked = False
         """True if its socket takes no more for now."""
         self.progress_at = self.heard_at = time.monotonic()
-        """Times (monotonic) at which the other side last took bytes, or told that some came over a link; and last sent
-        some."""
+        """Times (monotonic) when the other side last took bytes, or told that a link's came; and last sent any."""
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
@@ -160,8 +159,7 @@ class Connection:
                 self.unsent += len(part)
 
     def flush(self) -> bool:
-        """Sends what the socket takes; returns whether nothing is left to send. A connection that fails counts as
-        closed."""
+        """Sends what the socket takes; returns whether nothing is left to send. A connection that fails is closed."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(
@@ -241,8 +239,7 @@ class Connection:
             self.flush()
 
     def _take_prefix(self, reader: Reader, size: int) -> bytes:
-        """Takes the bytes that go before `size` bytes of output: the ACK that is due, the frames that have waited, the
-        header."""
+        """Takes the bytes before so much output: the ACK that is due, the frames that have waited, the header."""
         position, waiting = reader.position, self.before_output
         if reader.brief and position == self._follows:
             header = protocol.header(protocol.MORE, size)
@@ -285,8 +282,7 @@ class Connection:
         return b"".join(self._out), self._due_ack
 
     def fail(self) -> None:
-        """Gives the connection up. Its descriptor stays open until `drop`: no new connection may get its number
-        before."""
+        """Gives the connection up. Its descriptor stays open until `drop`: no new connection gets its number before."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()
@@ -392,8 +388,7 @@ class Client(Reader):
         self.lines = 0
         """Lines of scrollback that come before its next screen."""
         self.shown: tuple[bool, Stacks] | None = None
-        """State of the terminal of a drawn client that was raw: whether it is on the alternate screen, and what is
-        pushed."""
+        """Terminal of a drawn client that was raw: whether it is on the alternate screen, and what is pushed."""
         self.left_at = -1
         """The position up to which it had been fed when it was set aside, or its terminal left; -1 while it is fed."""
         self.notice = ""

@@ -1,5 +1,4 @@
-"""Facts for clients that predict the echo of keys: a model of the screen, and which output holds the echo of which
-input.
+"""Echoes for clients that predict them: a model of the screen, and which output holds the echo of which input.
 
 A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it. The flags of
 the terminal go before the output that they hold for: what is typed without echo is not to be shown.
@@ -26,7 +25,7 @@ ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
 RIDE_TIME = 0.1
 """Seconds more for which an ECHOED that is not urgent may wait for output to go along with."""
-_LOOKED_AT = 4 << 10
+_SEARCHED = 4 << 10
 """Bytes of output in which an echo is looked for."""
 
 
@@ -41,8 +40,7 @@ class Echoes:
         self._told: dict[Client, int] = {}
         """Number of the last INPUT that each client was told of."""
         self._taken: dict[Client, deque[tuple[float, int, bytes, int]]] = {}
-        """Every INPUT of each client that predicts: when it was taken, its number, its keys, and the log's head
-        then."""
+        """Every INPUT of each client that predicts: when it was taken, its number, its keys, the log's head then."""
 
     def model(self, client: Client) -> None:
         """Sends a model of the screen to a client that predicts from now on; an empty one if that cannot be had now."""
@@ -100,7 +98,7 @@ class Echoes:
         log = self._log
         if keys.isspace():  # its echo may be no more than a move of the cursor
             return log.head == head
-        if keys in log.bytes(head, min(log.head, head + _LOOKED_AT)):
+        if keys in log.bytes(head, min(log.head, head + _SEARCHED)):
             self._unechoed.discard(client)
             return False
         if client in self._unechoed:
@@ -109,8 +107,7 @@ class Echoes:
         return True
 
     def tell_flags(self) -> None:
-        """Tells the clients that predict if the terminal's flags have changed; called before new output is passed
-        on."""
+        """Tells the clients that predict of changed flags of the terminal; called before output is passed on."""
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags

@@ -26,8 +26,7 @@ FRAME_TIME = 1 / 30
 TRIM_FROM = RETAINED + (64 << 10)
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
 ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
-"""Seconds that a client waits for the emulator before it gets the emulator's present screen; and for each further
-one."""
+"""Seconds that a client waits for the emulator before it gets its present screen; and for each further one."""
 _AFTER_IMAGE = float("inf")
 """Value of `needed_at`: the client was painted in the middle of an image, and is painted again when that ends."""
 FOLLOWER_LAG = 16 << 20
@@ -95,8 +94,7 @@ class Relay:
         return self.echoes
 
     def paused(self) -> bool:
-        """Returns whether the program has to wait: for the emulator, for a client that needs a screen, or for the
-        leader."""
+        """Returns whether the program has to wait: for the emulator, a client that needs a screen, or the leader."""
         lag = self.model.lag
         if lag and (lag >= EMULATOR_LAG or any(client.needs for client in self.clients.all)):
             return True
@@ -154,7 +152,7 @@ class Relay:
         model = self.model
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
         model.skip_ahead()
-        for turn in range(4):
+        for turn in range(4):  # one step at least, the others only while no client has waited too long
             if model.lag and (not turn or time.monotonic() < until):
                 model.step()
         if not model.lag:
@@ -162,7 +160,7 @@ class Relay:
         behind = model.lag > 0
         now = time.monotonic()
         for client in waiting:
-            if behind:
+            if behind:  # the screen that the emulator has come to, after a long wait
                 due = client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image

@@ -152,7 +152,7 @@ class ReplyFilter:
         sequence = data[start:end]
         if not complete:
             hold = self.pending(now) if len(sequence) == 2 else forms.BEGUN_REPLY.match(sequence) is not None
-            return self._unfinished(data, start, hold=hold, typed=sequence[2:3] not in (b"<", b"M"))
+            return self._unfinished(data, start, hold=hold, by_person=sequence[2:3] not in (b"<", b"M"))
         if sequence == PASTE:
             self._pasting = True
         elif forms.REPORT.match(sequence):
@@ -163,8 +163,7 @@ class ReplyFilter:
         return end, True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
-        """Returns whether a control sequence that looks like a reply passes: a query of its kind is open, or it is a
-        key."""
+        """Returns whether a control sequence that looks like a reply passes: it was asked for, or is a key."""
         from sesh.daemon.clients.reply_forms import KEY, KINDS
 
         kind = KINDS[reply.lastindex or 0]
@@ -192,16 +191,16 @@ class ReplyFilter:
             return reply.end(), self._close(kind, now)
         size = len(data) - start
         if size <= 2:
-            return self._unfinished(data, start, hold=self.pending(now), typed=True)
+            return self._unfinished(data, start, hold=self.pending(now), by_person=True)
         if size <= _LONGEST_STRING and forms.BEGUN_STRING.match(data, start):
-            return self._unfinished(data, start, hold=True, typed=False)
+            return self._unfinished(data, start, hold=True, by_person=False)
         self.typed = True
         return start + 2, True
 
-    def _unfinished(self, data: bytes, start: int, *, hold: bool, typed: bool) -> tuple[int, bool]:
+    def _unfinished(self, data: bytes, start: int, *, hold: bool, by_person: bool) -> tuple[int, bool]:
         """Remembers the unfinished sequence at the end of `data`, which is held back or passed on."""
         self._begun = data[start:]
-        self.typed = self.typed or (typed and not hold)
+        self.typed = self.typed or (by_person and not hold)
         return len(data), not hold
 
     def _close(self, kind: str, now: float) -> bool:

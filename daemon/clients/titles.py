@@ -35,8 +35,7 @@ class Titles:
         self._told: dict[Client, tuple[str, str]] = {}
 
     def watch(self) -> None:
-        """Notes whether output counts, which it does while a client wants to know; called after one has come or
-        gone."""
+        """Notes whether any client wants to know what runs; called after one has come or gone."""
         self._told = {client: title for client, title in self._told.items() if client in self._clients.all}
         self._wanted = any(client.person.titled for client in self._clients.all)
 
