@@ -180,7 +180,7 @@ class Ending:
         if session.facts["keep"] or self.unseen:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
             if session.facts.get("persist"):
-                session.faults.guard(lambda: session.checkpointer().write_last(), "the checkpoint")
+                session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
         if self.unseen:
             session.faults.guard(self._files.leave, "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")

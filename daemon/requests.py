@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sesh.messages import Message
     from sesh.schema import Answer
 
-    Handler = Callable[["Requests", "Request"], None]
+    RequestFunction = Callable[["Requests", "Request"], None]
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
@@ -47,8 +47,8 @@ program has printed more since."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 
-REQUESTS: dict[str, Handler] = {}
-ACTIONS: set[Handler] = set()
+REQUESTS: dict[str, RequestFunction] = {}
+ACTIONS: set[RequestFunction] = set()
 """Requests that change something: they are dropped if the asker has given up before. `run` begins at its turn."""
 
 
@@ -107,8 +107,8 @@ class Requests:
         reload: Callable[[Connection, int, str, list[str]], None],
     ) -> None:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
-        self.deferred: list[tuple[int, float, Handler, Request]] = []
-        """Requests that wait for the emulator: for which position, since when (monotonic), the handler, the request."""
+        self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
+        """Requests that wait for the emulator: for which position, since when (monotonic), the function, the request."""
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
@@ -177,12 +177,12 @@ class Requests:
             request.connection.refuse(request.number, failure)
 
 
-def _request(function: Handler) -> Handler:
+def _request(function: RequestFunction) -> RequestFunction:
     REQUESTS[function.__name__] = function
     return function
 
 
-def _action(function: Handler) -> Handler:
+def _action(function: RequestFunction) -> RequestFunction:
     ACTIONS.add(function)
     return _request(function)
 

@@ -246,7 +246,7 @@ class Server:
         """Ends the session. If the machine shuts down, leaves it lost instead, to be read and started again later."""
         session = self.session
         if session.facts.get("persist") and session.running and platform.shutting_down():
-            session.faults.guard(session.checkpointer().write_last, "the checkpoint")
+            session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
             self._stopping = True
         else:
             self.ending.begin()
@@ -299,7 +299,7 @@ class Server:
             self.drop(connection)
 
     def _serve(self, connection: Connection, events: int) -> bool:
-        """Handles a connection's events; returns whether that only passed keys on (see `turn`)."""
+        """Handles a connection's events; returns whether that only passed keys on (see `turn`). Faults end it alone."""
         try:
             if events & WRITE:
                 if connection.client is not None:
@@ -336,14 +336,14 @@ class Server:
     def _handle_frames(self, connection: Connection) -> bool:
         """Handles a connection's frames, for `TURN` at most; returns whether that only passed keys on (see `turn`)."""
         backlog = connection.backlog
-        until = 0.0  # until the first frame is handled: only a turn with one INPUT and nothing else is short
+        until: float | None = None
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
             try:
                 if kind == protocol.INPUT and connection.client is not None:
                     passed = self.handler.input(connection.client, payload)
                     if not backlog:
-                        return passed and not until
+                        return passed and until is None  # no other frame came before
                 else:
                     self._handle_frame(connection, kind, payload)
             except Exception:
@@ -353,8 +353,9 @@ class Server:
                     backlog.appendleft((kind, payload))
                 raise
             now = time.monotonic()
-            until = until or now + TURN
-            if now >= until:
+            if until is None:
+                until = now + TURN
+            elif now >= until:
                 break
         if not connection.listening:
             backlog.clear()

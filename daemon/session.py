@@ -197,7 +197,7 @@ class Session:
         """Writes a checkpoint if one is due; called some time after output came."""
         self.preload()
         if self.facts.get("persist"):
-            self.checkpointer().write_if_due()
+            self.get_checkpointer().write_if_due()
 
     def _found(self, finding: Finding, position: int) -> None:
         """Handles a finding of the query scanner; `position`: behind it in the log."""
@@ -376,7 +376,7 @@ class Session:
 
         return self.name, what_runs(self.title, self.titled_by, self.foreground())
 
-    def checkpointer(self) -> Checkpointer:
+    def get_checkpointer(self) -> Checkpointer:
         """The part that writes the session's checkpoints."""
         if self._checkpointer is None:
             from sesh.daemon.screen.checkpoint import Checkpointer

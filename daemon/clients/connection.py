@@ -61,7 +61,7 @@ class Reader:
 
     def room(self) -> int:
         """Bytes of OUTPUT that it may be sent at once; 0 for none now."""
-        return protocol.CHUNK if self.fed() else 0
+        return protocol.CHUNK
 
     def was_sent(self, size: int) -> None:
         """Notes that so many bytes of OUTPUT or SCREEN were sent."""
