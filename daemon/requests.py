@@ -108,7 +108,7 @@ class Requests:
     ) -> None:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
-        """Requests that wait for the emulator: for which position, since when (monotonic), the function, the request."""
+        """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
