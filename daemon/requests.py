@@ -94,8 +94,7 @@ class Request:
 class Requests:
     """Carries out requests, at once or when the emulator has caught up.
 
-    `reload` goes on as another sesh; its arguments are a request's connection and number, Python's path, and the module
-    search path.
+    `reload` goes on as another sesh, by a request's connection and number, Python's path and its module search path.
     """
 
     def __init__(

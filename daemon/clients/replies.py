@@ -35,7 +35,7 @@ _CLIPBOARD = b"\x1b]52;"
 class ReplyFilter:
     """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
-    __slots__ = ("_begun", "_begun_at", "_clipboard", "_given", "_open", "_pasting", "typed")
+    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")  # names in a reload's state
 
     def __init__(self) -> None:
         self.typed = False
@@ -44,7 +44,7 @@ class ReplyFilter:
         """A sequence that has not come whole yet."""
         self._given = 0
         """Bytes of `_begun` that have been passed on."""
-        self._begun_at = 0.0
+        self._at = 0.0
         """Time (monotonic) of the last call that kept or passed part of a sequence."""
         self._pasting = False
         self._clipboard: bool | None = None
@@ -80,14 +80,14 @@ class ReplyFilter:
         """Returns the part of `data`, and of the held input, that the program may read. `now` as for `expect`."""
         self.typed = False
         begun, given = self._begun, self._given
-        if begun and given == len(begun) and not self._pasting and now - self._begun_at > _KEY_GAP:
+        if begun and given == len(begun) and not self._pasting and now - self._at > _KEY_GAP:
             begun, given = b"", 0
         if not begun and self._clipboard is None and not self._pasting and b"\x1b" not in data:
             self._begun, self._given = b"", 0
             self.typed = bool(data)
             return data
         whole = begun + data
-        self._begun, self._given, self._begun_at = b"", 0, now
+        self._begun, self._given, self._at = b"", 0, now
         passed: list[bytes] = []
         end, passes = 0, True
         while end < len(whole):
