@@ -78,7 +78,7 @@ class Server:
         self.on_probation = False
         """True if the sesh before a reload can take over again: a fault then closes nothing, and its frame waits."""
         self._only_passed = False
-        """True if the last turn only passed one descriptor's bytes on; see `turn`."""
+        """True if the last turn only passed one descriptor's bytes on: the next one waits for the same, see `turn`."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)

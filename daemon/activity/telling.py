@@ -1,7 +1,7 @@
 """Tells the person, once, that the session needs one: on the terminal that was typed in last, else by the user's hooks.
 
-Silent while somebody may look: while an attached terminal has the focus, or does not say so. A child process asks
-the daemons of this machine which terminal that is, so that nothing here waits.
+Silent while an attached terminal has the focus, or may have it. A child process asks the daemons of this machine which
+terminal was typed in last, so that nothing here waits.
 """
 
 from __future__ import annotations

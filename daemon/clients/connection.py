@@ -353,7 +353,10 @@ _MADE_ANEW = ("flow", "origin", "person", "replies", "titled", "uncover", "viewp
 
 
 class Client(Reader):
-    """An attached client, made from its HELLO: its terminal, its feed, and its input."""
+    """An attached client, made from its HELLO: its terminal, its feed, and its input.
+
+    It gets OUTPUT while its mode is RAW and it needs nothing, or REPAINT; else a screen is due, or it gets nothing.
+    """
 
     __slots__ = (
         "brief", "creator", "flow", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode", "needed_at",

@@ -240,7 +240,8 @@ class Relay:
         """Sends the screen that a client needs, and feeds it from there on.
 
         The need says how much the terminal lacks: ATTACH replays the scrollback, ENTER and RESYNC repaint from the
-        screen that the terminal is known to show, REPAINT leaves an alternate screen to the program.
+        screen that the terminal is known to show, REPAINT leaves an alternate screen to the program. A raw client needs
+        nothing then, unless the emulator is behind or in an image: a RESYNC from the new position follows.
         """
         from sesh.vt.render.overlay import overlay
         from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
