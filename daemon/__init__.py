@@ -12,5 +12,5 @@ shell/     `--run` in the live shell, and the history of commands
 clients/   connections, attached clients, and the relay to them
 screen/    the emulator behind the output log, and checkpoints
 pty/       the program: its pty, its output as a log, its queries and their answers, what is typed into it
-loop/      poller, timers
+sesh/loop  poller, timers
 """

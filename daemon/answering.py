@@ -1,7 +1,7 @@
-"""Answers to what a session asks: typed only while it waits for one, and still asks what the answer was meant for.
+"""Answers to a session's question, typed only while the session waits and still asks what the answer was meant for.
 
-All of it is one step of the daemon. What the program has printed until then is read first, how it stands is looked at
-anew, and nothing else happens until the answer is typed.
+The daemon does it in one step: it reads the program's output so far, looks anew how the session stands, and types the
+answer before anything else can happen.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from sesh.schema import Answer
 
 _MOST_READS = 16
-"""How often the terminal is read before an answer; a program that prints more than that at once does not wait."""
+"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
 
 
 def check(session: Session, *, since: str, question: str | None) -> Answer:
-    """What the session asks, since when, and whether it `hides` what is typed.
+    """Returns the session's question, since when it asks, and whether it `hides` what is typed.
 
-    `since`, `question`: what the answer is meant for, as `activity` says them; empty and None if anything will do.
-    Raises Refused, with what was seen instead, if the session waits for nothing or asks something else.
+    `since`, `question`: the question that the answer is meant for, as `activity` names it; empty and None if any will
+    do. Raises Refused, with the present state or question, if the session waits for nothing or asks something else.
     """
     name, pump = session.name, session.pump
     if not session.running:
@@ -44,11 +44,11 @@ def check(session: Session, *, since: str, question: str | None) -> Answer:
 
 
 def answer(session: Session, text: bytes, *, whole: bool, single: bool) -> bytes:
-    """The bytes of an answer that `check` has let pass.
+    """Returns the bytes to type for an answer that `check` has let pass.
 
-    `whole`: `text` is all of the answer, and gets its Enter if the program reads lines, or if it is more than a key.
-    `single`: it is one key that was pressed alone, which may be the first of a secret. Raises Refused for that, and if
-    somebody has begun a line, which the answer would enter with itself.
+    `whole`: `text` is the complete answer, and gets its Enter if the program reads lines, or if it is more than a key.
+    `single`: one key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the
+    session hides it, and if a line that somebody has begun stands there, which the answer would enter with itself.
     """
     if single and session.hides:
         raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
@@ -58,5 +58,5 @@ def answer(session: Session, text: bytes, *, whole: bool, single: bool) -> bytes
             hint=f"enter or erase it: $sesh {session.name}",
         )
     pty = session.pty
-    by_line = len(text.decode("utf-8", "replace")) != 1 or pty is None or not pty.raw()
-    return text + b"\r" * (whole and by_line)
+    needs_enter = whole and (len(text.decode("utf-8", "replace")) != 1 or pty is None or not pty.raw())
+    return text + b"\r" if needs_enter else text

@@ -1,4 +1,4 @@
-"""A session as others see it: what lists and `--status` show, how its program ended, and its record on disk."""
+"""A session as others see it: its summary in lists, its `--status`, its program's end, and its record on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sesh.schema import Outcome, Record, Status
 
 _identities: dict[int, Record] = {}
-"""By this process's pid: read once, as it may not be readable when the session ends. A fork is another process."""
+"""Identities by pid, as a fork is another process. Read once: at the session's end they may not be readable."""
 
 
 def summary(session: Session) -> Status:
@@ -45,7 +45,7 @@ def summary(session: Session) -> Status:
         "rows": session.clients.size[1],
         "labels": facts["labels"],
         "foreground": session.foreground(),
-        "unseen": (Missed() if session.clients else session.missed).unseen(),
+        "unseen": (Missed() if session.clients else session.missed).unseen(),  # who is attached sees all of it
         "activity": session.activity.standing().as_json(),
     }
 
@@ -67,7 +67,7 @@ def status(session: Session) -> Status:
 
 
 def outcome(session: Session) -> Outcome:
-    """How the program ended, for those who wait for it."""
+    """The program's end, for those who wait for it."""
     end = session.end
     return {
         "exit_code": end.code,
@@ -111,7 +111,7 @@ def record(session: Session) -> Record:
 
 
 def _identity() -> Record:
-    """Which process of which machine this is. Raises OSError if that cannot be read."""
+    """The machine, its boot, and this process. Raises OSError if they cannot be read."""
     if os.getpid() not in _identities:
         began = platform.start_time(os.getpid())
         if not began:
@@ -133,7 +133,7 @@ def write_record(session: Session, *, durable: bool = False) -> None:
 
 
 def change(session: Session, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
-    """Changes facts and their record, or neither. Raises Refused if the record cannot be written."""
+    """Changes the name or the labels, and the record with them. Raises Refused, with nothing changed, if that fails."""
     name_before, labels_before = session.name, session.facts["labels"]
     session.change(name=name, labels=labels)
     try:

@@ -1,4 +1,4 @@
-"""How a session ends, by itself or on request, and how its clients learn of it."""
+"""The end of a session, by itself or on request, and the answers to those who wait for it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ KILL_AFTER = 2.0
 KEPT_OUTPUT = 1 << 20
 """Bytes of a job's output that outlive its session."""
 POLL = 0.02
-"""Seconds between two looks at processes that are not our children, and so do not report their end."""
+"""Seconds between two looks at the session's processes: most are not our children, and so do not report their end."""
 _FINAL_READS = 64
-"""How often the terminal is read for what the program left in it."""
+"""Reads of the terminal for the output that the program left in it."""
 
 
 class Ending:
@@ -46,27 +46,27 @@ class Ending:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._drop = drop
         self.killed = False
-        """Whether the session was asked to end: then every process of it is ended, not only the program."""
+        """True if the session was asked to end: then every process of it is ended, not only the program."""
         self.done = False
-        """Whether the program has ended, and the session's files are removed or it is kept."""
+        """True if the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
-        """Whether it ended while nobody was attached, so that its files stay when the daemon is gone."""
+        """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
         self._timed_out = False
         self._requests: list[tuple[Connection, int]] = []
         self._hung_up = False
-        """Whether they have been sent SIGHUP."""
+        """True if the session's processes have been sent SIGHUP."""
         self._since = 0.0
-        """When the session was asked to end; then, when it had ended."""
+        """Time (monotonic) at which the session was asked to end; then, at which it had ended."""
 
     def kill(self, connection: Connection, request: int) -> None:
-        """Ends the session as `begin` does; the request is answered when nothing of it is left."""
+        """Ends the session as `begin` does, and answers the request when nothing of it is left."""
         self._requests.append((connection, request))
         self.begin()
 
     def begin(self, *, keep: bool = False) -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
 
-        With `keep`, a session that was to be kept stays readable.
+        `keep`: a session that was to be kept stays readable. A session that has ended already is only finished.
         """
         session, pty = self.session, self.session.pty
         session.keep(keep and session.facts["keep"])
@@ -81,7 +81,7 @@ class Ending:
         session.faults.guard(self._hang_up, "the ending")
 
     def _hang_up(self) -> None:
-        """Sends SIGHUP and SIGCONT. Raises OSError if the processes cannot be listed now; then it is tried again."""
+        """Sends SIGHUP and SIGCONT, once. Raises OSError if the processes cannot be listed; it is tried again."""
         pty = self.session.pty
         if pty is not None and not self._hung_up:
             pty.signal_session(signal.SIGHUP)
@@ -94,7 +94,7 @@ class Ending:
         self.begin(keep=True)
 
     def _check_processes(self) -> None:
-        """Whether any process of the session is still alive.
+        """Ends the session once none of its processes is alive; sends them SIGKILL after `KILL_AFTER`.
 
         The program is reaped last: until then, the kernel gives its number to no other process.
         """
@@ -112,13 +112,13 @@ class Ending:
             pty.signal_session(signal.SIGKILL)
 
     def child_ended(self) -> None:
-        """After SIGCHLD: whether it was the program that ended by itself."""
+        """Ends the session if its program has ended by itself; called after SIGCHLD."""
         pty = self.session.pty
         if pty is not None and not self.killed and self.session.running and pty.reap():
             self._program_ended()
 
     def _program_ended(self) -> None:
-        """Takes the program's last output, keeps its result, and closes its pty."""
+        """Takes the program's last output, reports its end, keeps its result, and closes its pty."""
         session, pump = self.session, self.session.pump
         if pump.pty is None or not session.running:
             return
@@ -128,24 +128,26 @@ class Ending:
             pump.reopen()
         session.program_ended(pump.pty.status or 0, killed=self.killed, timed_out=self._timed_out)
         code, runs = session.end.code, session.runs
-        told = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
+        answered = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:
             runs.program_ended(code)
         session.emit("exited", exit_code=code, signal=session.end.signal, reason=self._reason())
         session.faults.guard(self._files.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
-        if not told and self._outlives():
+        if not answered and self._outlives():
             self.unseen = bool(session.facts.get("persist"))
             session.keep(not self.unseen)
         self._finish()
 
     def _outlives(self) -> bool:
-        """Whether the session stays listed: nobody was attached, and its end was not asked for (see `Config.keep`)."""
+        """Returns whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`)."""
         session, facts = self.session, self.session.facts
         if facts["job"] or facts["keep"] or self.killed or session.clients:
             return False
-        left_by_itself = bool(facts.get("shell")) and not session.end.code
-        return {"never": False, "always": not left_by_itself}.get(str(facts.get("outlive")), bool(session.end.code))
+        failed, outlive = bool(session.end.code), facts.get("outlive")
+        if outlive == "always":
+            return failed or not facts.get("shell")
+        return failed and outlive != "never"
 
     def _reason(self) -> str:
         return "timed out" if self.session.end.timed_out else "killed" if self.killed else "exited"
@@ -178,7 +180,7 @@ class Ending:
         if session.facts["keep"] or self.unseen:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
             if session.facts.get("persist"):
-                session.faults.guard(lambda: session.checkpointer().write_last(), "the checkpoint")
+                session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
         if self.unseen:
             session.faults.guard(self._files.leave, "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
@@ -194,7 +196,7 @@ class Ending:
                 session.clients.bring_back(client)
 
     def due(self) -> bool:
-        """Whether anyone can be notified now. Finishing a screen does not wake the loop, so it asks each turn."""
+        """Returns whether `tell` has anybody to tell. Asked each turn, as a finished screen does not wake the loop."""
         return self.done and (
             any(self._answerable(connection) for connection in self._connections.values())
             or any(self._dismissible(client) for client in self.session.clients.all)
@@ -208,7 +210,7 @@ class Ending:
         return not (client.needs or undrawn or self._has_more(client.connection))
 
     def tell(self) -> None:
-        """Answers those who wait for the end, and sends EXIT to the clients that have all of the output."""
+        """Answers those who wait for the end, and sends EXIT to the clients; each once it has all of the output."""
         session = self.session
         for connection in list(self._connections.values()):
             if self._answerable(connection):
@@ -224,7 +226,7 @@ class Ending:
                 self._send_exit(client)
 
     def _has_more(self, connection: Connection) -> bool:
-        """Whether a connection that follows the output or the events has not been sent all of it."""
+        """Returns whether a connection has not been sent all of the output or events that it follows."""
         reader = connection.reader
         if self.session.events.pending(connection):
             return True
@@ -253,8 +255,8 @@ class Ending:
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 
-    def over(self) -> bool:
-        """Whether the daemon has nothing left to do: the session is removed, and everybody has all of it."""
+    def close_finished(self) -> bool:
+        """Closes the connections that are done or stuck; returns whether the session is removed and none is left."""
         if not self.done or self.session.facts["keep"]:
             return False
         now = time.monotonic()

@@ -1,9 +1,9 @@
-"""What has happened to a session, numbered; the newest events are kept, and each follower reads at its own pace.
+"""The events of a session, numbered: the newest are kept, and each follower reads them at its own pace.
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
-resized exited activity`, and `missed` (`count`), which is made for one follower, of what went by while it did not read.
-Nothing that somebody typed is among them.
+resized exited activity`, and `missed` (`count`), made for one follower: so many went by while it did not read. Nothing
+that somebody typed is among them.
 
 `Missed` counts the events while no client is attached, and shows them to the next client in one line.
 """
@@ -30,6 +30,8 @@ MAX_UNREAD = 64 << 10
 """Bytes that a follower may leave unread before it is sent no more."""
 MAX_TEXT = 1024
 """Characters of a text that a program chose."""
+MAX_NOTIFICATION = 160
+"""Characters of a notification that are shown."""
 
 
 class Events:
@@ -64,17 +66,17 @@ class Events:
         """The newest event's number, the events kept, and the last number that each follower was sent."""
         return self.last, list(self._kept), dict(self._followers)
 
-    def restore(self, last: int, kept: list[Event], followers: dict[Connection, int]) -> None:
+    def restore(self, last: int, events: list[Event], followers: dict[Connection, int]) -> None:
         """Goes on from what `dump` returned."""
         self.last, self._followers = last, followers
-        self._kept = deque(kept, maxlen=KEPT)
+        self._kept = deque(events, maxlen=KEPT)
 
     def forget(self, connection: Connection) -> None:
         """Forgets a follower; a connection that is not one is ignored."""
         self._followers.pop(connection, None)
 
     def pending(self, connection: Connection) -> bool:
-        """Whether there are events that a follower has not been sent."""
+        """Returns whether there are events that a follower has not been sent."""
         return self._followers.get(connection, self.last) < self.last
 
     def feed(self) -> None:
@@ -88,18 +90,18 @@ class Events:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: Connection, seen: int) -> int:
-        """Queues events for a follower; the number of the last one."""
-        first = self._kept[0]
-        if seen < first["seq"] - 1:
+        """Queues events for a follower; returns the number of the last one."""
+        oldest = self._kept[0]
+        if seen < oldest["seq"] - 1:
             missed: Event = {
-                "seq": first["seq"] - 1,
+                "seq": oldest["seq"] - 1,
                 "ts": moments.exact_stamp(time.time()),
                 "event": "missed",
-                "session": first["session"],
-                "count": first["seq"] - 1 - seen,
+                "session": oldest["session"],
+                "count": oldest["seq"] - 1 - seen,
             }
             connection.queue(_frame(missed))
-            seen = first["seq"] - 1
+            seen = oldest["seq"] - 1
         for event in list(self._kept)[seen - self.last :]:
             if connection.unsent >= MAX_UNREAD:
                 break
@@ -114,10 +116,6 @@ def _frame(event: Event) -> bytes:
 
 def _plain(text: str) -> str:
     return wording.plain(text[: 4 * MAX_TEXT])[:MAX_TEXT]
-
-
-MAX_NOTIFICATION = 160
-"""Characters of a notification that are shown."""
 
 
 class Missed:
@@ -153,11 +151,11 @@ class Missed:
 
     @property
     def any(self) -> bool:
-        """Whether something has happened that a person wants to know. Output alone is on the screen."""
+        """True if something has happened that a person wants to know. Output does not count: it is on the screen."""
         return bool(self.bells or self.notifications or self.commands)
 
     def line(self, lines: int) -> str:
-        """The missed events in a line that fits most terminals; `lines`: how many have scrolled by."""
+        """The missed events in a line that fits most terminals; `lines`: the number of lines that have scrolled by."""
         counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
         if self.failed:
             counts[-1] += f" ({self.failed:,} failed)"
@@ -171,7 +169,7 @@ class Missed:
         return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
 
     def dump(self) -> list[object]:
-        """All of it as plain data."""
+        """All of it as plain data, in the order of `__slots__`, in which another sesh reads it."""
         return [getattr(self, name) for name in self.__slots__]
 
     def restore(self, values: Sequence[object]) -> None:

@@ -1,4 +1,4 @@
-"""Attached clients: how they come, what their frames do, and how they leave."""
+"""Attached clients: their arrival, their frames, and their leaving."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
 _FOCUS = (b"\x1b[I", b"\x1b[O")
+"""Reports of a terminal that it has got the focus, or lost it."""
 ACK_FROM = WINDOW >> 3
-"""Bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
+"""Unacknowledged bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
 
 
 class ClientHandler:
@@ -38,7 +39,7 @@ class ClientHandler:
         self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
-        """Answers a HELLO; one with the role `attach` attaches a client."""
+        """Answers a connection's first HELLO; one with the role `attach` attaches a client."""
         if connection.role:
             return
         connection.role = "attach" if hello.get("role") == "attach" else "request"
@@ -84,27 +85,27 @@ class ClientHandler:
             variables.update(self._session.facts["id"], self._session.name, displays)
 
     def creator_served(self, connection: Connection) -> None:
-        """The creator has said what it wants: a session that is over no longer has to wait for it."""
+        """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
         connection.creator = False
         self._timers.clear(("hello", connection.descriptor))
 
-    def _resume(self, client: Client, hello: Mapping[str, object], session: str, *, was_raw: bool) -> None:
-        """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own.
+    def _resume(self, client: Client, hello: Mapping[str, object], session_id: str, *, was_raw: bool) -> None:
+        """Feeds a client from its last position, if it comes back to the same session, else from a screen of its own.
 
-        `since`: the position at which a client that reconnects was cut off. `seen`: by session id, how far its terminal
-        has shown it already.
+        In `hello`, `since` is the position at which a client that reconnects was cut off; `seen` has, by session id,
+        the position up to which its terminal has shown the output already.
         """
         log, seen = self._log, hello.get("seen")
-        since = hello.get("since") if hello.get("id") == session else None
+        since = hello.get("since") if hello.get("id") == session_id else None
         if hello.get("redraw") is True:  # as earlier versions say that they come back by a switch
-            since, seen = None, {session: since}
+            since, seen = None, {session_id: since}
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
         if not (resumes or client.creator or self._clients) and self._pump.running:
             client.notice = self._missed()
         self._clients.add(client)
         if not resumes or not isinstance(since, int):
-            left_at = seen.get(session) if isinstance(seen, dict) else None
+            left_at = seen.get(session_id) if isinstance(seen, dict) else None
             if isinstance(left_at, int) and bounds.is_integer(left_at, 0, log.head):
                 client.left_at = left_at
             return
@@ -115,7 +116,7 @@ class ClientHandler:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
 
     def _missed(self) -> str:
-        """What happened while no client was attached, in one line; empty if nothing did."""
+        """The events while no client was attached, in one line; empty if there were none."""
         missed = self._session.missed
         if not missed.any:
             return ""
@@ -125,8 +126,8 @@ class ClientHandler:
     def input(self, client: Client, payload: bytes) -> bool:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
 
-        Whether the program has taken it, and nothing else is to be done about it. A frame that came before, over an
-        earlier connection, is ignored.
+        Returns whether that only passed keys on (see `Server.turn`). A frame that came before, over an earlier
+        connection, is ignored.
         """
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
@@ -162,11 +163,10 @@ class ClientHandler:
         return passed and not client.connection.unsent
 
     def release_later(self, client: Client) -> None:
-        """Holds an unfinished reply back for a moment."""
+        """Types an unfinished reply after `HOLD`, unless its rest comes."""
         self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
 
     def _release(self, client: Client) -> None:
-        """Types an unfinished reply: nothing came that made it one."""
         data = client.replies.release()
         if data and client in self._clients.all:
             self._pump.type(client.number, data)
@@ -174,7 +174,7 @@ class ClientHandler:
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool, keys: bytes = b"") -> None:
         """Tells a client that the program has its INPUT: with the next output, or at once if it is much.
 
-        `keys`: what the program has just got.
+        `keys`: those that the program has just got.
         """
         if self._relay.echoes is not None:
             self._relay.echoes.taken(client, number, keys)
@@ -188,7 +188,7 @@ class ClientHandler:
             client.connection.flush()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
-        """Handles the other frames of an attached client."""
+        """Handles any other frame of an attached client."""
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
@@ -223,7 +223,7 @@ class ClientHandler:
             client.need(REPAINT)
 
     def detach(self, client: Client, reason: str) -> None:
-        """Detaches a client: tells it why, and what it needs to leave its terminal tidy."""
+        """Detaches a client: tells it the reason, and the facts by which it leaves its terminal tidy."""
         rows_below = self.rows_below(client)
         pending = client.replies.pending(time.monotonic())
         message: Message = {"reason": reason, "rows_below": rows_below, "queries": pending}
@@ -231,7 +231,7 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Shows a client what there is, and how many rows are in use below its cursor then; None if unknown."""
+        """Sends a client the output so far; returns how many rows are in use below its cursor then, None if unknown."""
         self._relay.reveal(client)
         if client.mode != RAW or client.connection.blocked:
             return None
@@ -247,7 +247,7 @@ class ClientHandler:
         self.forget(client)
 
     def forget(self, client: Client) -> None:
-        """Forgets a client now, save for what it needs to return to its place."""
+        """Forgets a client now, save for the facts by which it returns to its place."""
         if client not in self._clients.all:
             return
         client.connection.client = None
@@ -263,16 +263,16 @@ class ClientHandler:
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:
-        """A client has come or gone: the shells' ssh agent is that of the newest one that has any."""
+        """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
         session.emit(event, **client.as_event())
-        newest = sorted(self._clients.all, key=lambda other: -other.number)
-        variables.use_agent(session.facts["id"], [other.origin.auth_sock for other in newest])
+        newest_first = sorted(self._clients.all, key=lambda other: -other.number)
+        variables.use_agent(session.facts["id"], [other.origin.auth_sock for other in newest_first])
         session.watch_titles()
 
 
 class InputTaken:
-    """Called when the program has taken one INPUT of a client that could not be written at once."""
+    """Acknowledges an INPUT that could not be written at once, when the program has taken it."""
 
     __slots__ = ("_handler", "client", "number", "size")
 

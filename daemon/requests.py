@@ -27,26 +27,29 @@ if TYPE_CHECKING:
     from sesh.messages import Message
     from sesh.schema import Answer
 
-    Handler = Callable[["Requests", "Request"], None]
+    RequestFunction = Callable[["Requests", "Request"], None]
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
 MAX_LINES = 1_000_000
+"""Lines of one answer to `logs`."""
 MAX_LABELS = 64
+"""Labels of a session."""
 MAX_WAITS = 16
+"""`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
-"""Characters of what a person is told."""
+"""Characters of each text that a person is told."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
-"""Seconds that a request for the screen waits for the emulator: at most; while the program goes on printing, and the
-emulator is far behind."""
+"""Seconds that a request for the screen waits for the emulator: at most; and if the emulator is far behind, and the
+program has printed more since."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
-"""Requests that show what the emulator has seen: it may catch up before they are carried out."""
+"""Requests for the emulator's state: it may catch up before they are carried out."""
 
-REQUESTS: dict[str, Handler] = {}
-ACTIONS: set[Handler] = set()
-"""Those that change something: they are dropped if the asker has given up before. `run` begins at its turn."""
+REQUESTS: dict[str, RequestFunction] = {}
+ACTIONS: set[RequestFunction] = set()
+"""Requests that change something: they are dropped if the asker has given up before. `run` begins at its turn."""
 
 
 class Request:
@@ -62,7 +65,7 @@ class Request:
         self.connection.respond(self.number, data, **values)
 
     def flag(self, key: str) -> bool:
-        """Whether a value is true."""
+        """Returns whether a value is true."""
         return self.words.get(key) is True
 
     def text(self, key: str) -> str:
@@ -91,7 +94,7 @@ class Request:
 class Requests:
     """Carries out requests, at once or when the emulator has caught up.
 
-    `reload` goes on as another sesh, for a request's connection and number, with a path of Python and a search path.
+    `reload` goes on as another sesh, by a request's connection and number, Python's path and its module search path.
     """
 
     def __init__(
@@ -103,8 +106,8 @@ class Requests:
         reload: Callable[[Connection, int, str, list[str]], None],
     ) -> None:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
-        self.deferred: list[tuple[int, float, Handler, Request]] = []
-        """Requests that wait for the emulator: for which position, since when, and what is to be done."""
+        self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
+        """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
@@ -136,7 +139,7 @@ class Requests:
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
-        while self.deferred and self._ready(*self.deferred[0][:2]):
+        while self.deferred and self._due(*self.deferred[0][:2]):
             self._carry_out_first()
 
     def flush(self) -> None:
@@ -148,8 +151,8 @@ class Requests:
         _, _, function, request = self.deferred.pop(0)
         self._guard(lambda request: function(self, request), request)
 
-    def _ready(self, position: int, since: float) -> bool:
-        """Whether the emulator has come to `position`; while the program goes on printing, that may take too long."""
+    def _due(self, position: int, since: float) -> bool:
+        """Returns whether the emulator has come to `position`, or takes too long."""
         log, model = self.session.log, self.session.model
         waited = time.monotonic() - since
         if model.position >= position or waited > CATCH_UP:
@@ -162,7 +165,7 @@ class Requests:
         return model.position >= position
 
     def _guard(self, step: Callable[[Request], None], request: Request) -> None:
-        """Takes a step of a request; an error is its answer."""
+        """Calls `step` with a request, and answers with the error that it raises."""
         try:
             step(request)
         except SeshError as error:
@@ -173,12 +176,12 @@ class Requests:
             request.connection.refuse(request.number, failure)
 
 
-def _request(function: Handler) -> Handler:
+def _request(function: RequestFunction) -> RequestFunction:
     REQUESTS[function.__name__] = function
     return function
 
 
-def _action(function: Handler) -> Handler:
+def _action(function: RequestFunction) -> RequestFunction:
     ACTIONS.add(function)
     return _request(function)
 
@@ -197,7 +200,7 @@ def status(daemon: Requests, request: Request) -> None:
 
 @_action
 def detach(daemon: Requests, request: Request) -> None:
-    """Detaches the client that typed last, all others, or all of them."""
+    """Detaches the client that typed last (`which`: last), all others (others), or all of them."""
     leader, which = daemon.session.clients.leader, request.words.get("which")
     chosen = [
         client
@@ -248,7 +251,7 @@ def send(daemon: Requests, request: Request) -> None:
 
 @_action
 def answer(daemon: Requests, request: Request) -> None:
-    """Types as `send` does, if the session waits for that (`answering`); with `probe` it only says what is asked."""
+    """Types as `send` does, if the session waits for that (see `answering`); with `probe` only returns the question."""
     from sesh.daemon import answering
 
     session = daemon.session
@@ -279,7 +282,7 @@ class SendTaken:
 
 @_request
 def screen(daemon: Requests, request: Request) -> None:
-    """What the screen shows now."""
+    """The screen's content."""
     form = request.words.get("format") or "text"
     if form not in ("text", "ansi", "json"):
         raise UsageError(f"unknown format {names.printable(str(form))}; use text, ansi or json")
@@ -302,9 +305,11 @@ def screen(daemon: Requests, request: Request) -> None:
 
 @_request
 def modes(daemon: Requests, request: Request) -> None:
-    """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM); `line`,
-    whether the terminal reads lines (ICANON); `hides`, whether it shows nothing of them (without ECHO). And `waits`:
-    whether the program waits for a person, and nobody has answered."""
+    """The modes that decide what keys send, as booleans.
+
+    `cursor`: cursor keys are the application's (DECCKM). `line`: the terminal reads lines (ICANON). `hides`: it shows
+    nothing of them (no ECHO). `waits`: the program waits for a person, and nobody has answered.
+    """
     session, model, pty = daemon.session, daemon.session.model, daemon.session.pty
     model.catch_up(0)
     request.respond(
@@ -361,7 +366,7 @@ def label(daemon: Requests, request: Request) -> None:
 
 @_action
 def state(daemon: Requests, request: Request) -> None:
-    """The program says how it stands. `bound`: that it works holds for its job alone."""
+    """Takes the program's own word for its state. `bound`: that it works holds for its job alone."""
     session, state = daemon.session, request.text("state")
     if state not in protocol.STATES:
         raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
@@ -373,7 +378,7 @@ def state(daemon: Requests, request: Request) -> None:
 
 @_action
 def switch(daemon: Requests, request: Request) -> None:
-    """Sends the client that typed last to another session; with `probe` only says whether that is possible."""
+    """Sends the client that typed last to another session; with `probe` it only says whether that is possible."""
     client = daemon.session.clients.leader
     host = request.words.get("host")
     name = names.check_name(request.text("to"))
@@ -388,7 +393,7 @@ def switch(daemon: Requests, request: Request) -> None:
 
 @_request
 def typed(daemon: Requests, request: Request) -> None:
-    """When somebody typed last on a terminal that can tell a person something; None for never."""
+    """The time at which somebody last typed on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
     request.respond(at=client.person.typed_at if client is not None else None)
 
@@ -404,7 +409,7 @@ def tell(daemon: Requests, request: Request) -> None:
 
 
 def _teller(daemon: Requests) -> Client | None:
-    """The client that typed last, if it can tell a person something: none does once it has been told of the end."""
+    """The client that typed last, if it can tell a person something; after the program's end there is none."""
     client = daemon.session.clients.leader
     return client if client is not None and client.person.tells and daemon.session.running else None
 
@@ -436,7 +441,7 @@ def wait(daemon: Requests, request: Request) -> None:
 
 
 def sought(session: Session, request: Request) -> Sought:
-    """What a request waits for beside the end. Raises UsageError."""
+    """The conditions of a `wait` beside the session's end. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at

@@ -70,15 +70,15 @@ class Server:
         self._packer = Packer(session.log, session.model, session.timers)
         self._load_reload = session.preload = load_reload
         self._stopping = False
-        """Whether the machine shuts down; then the session is left behind as lost."""
+        """True if the machine shuts down; then the session is left behind as lost."""
         self._frames_left = False
-        """Whether frames wait for the next turn."""
+        """True if frames wait for the next turn."""
         self._screens_due = False
-        """Whether clients wait for the emulator."""
+        """True if clients wait for the emulator."""
         self.on_probation = False
-        """Whether the image before can take over again: then a fault costs no connection, and its frame waits."""
+        """True if the sesh before a reload can take over again: a fault then closes nothing, and its frame waits."""
         self._only_passed = False
-        """Whether the last turn passed one descriptor's bytes on and did nothing else; see `turn`."""
+        """True if the last turn only passed one descriptor's bytes on: the next one waits for the same, see `turn`."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
@@ -93,7 +93,7 @@ class Server:
             results.sync(self.session.facts["id"])
 
     def begin(self) -> None:
-        """Hears signals from now on; called before the first turn."""
+        """Sets signals and a job's deadline up; called before the first turn."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -107,12 +107,12 @@ class Server:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to do."""
-        return self._stopping or (not self.requests.deferred and self.ending.over())
+        """True if nothing is left to do. Asking closes connections that are done (`Ending.close_finished`)."""
+        return self._stopping or (not self.requests.deferred and self.ending.close_finished())
 
     @property
     def named(self) -> bool:
-        """Whether the session still has its name: it runs, or is kept."""
+        """True if the session still has its name: it runs, or is kept."""
         return not self.ending.done or bool(self.session.facts["keep"])
 
     # -- the loop
@@ -120,9 +120,9 @@ class Server:
     def turn(self) -> None:
         """Waits for something to happen and handles it; the emulator gets the moments in between.
 
-        Most turns only pass output or keys on. Such a turn ends there, and the next one waits for the same: nobody
-        needs a screen, and no connection, request or event has anything to do. Only time and the emulator go on, so a
-        turn that need not have waited at all (0 seconds) is a whole one.
+        Most turns only pass output or keys on: the handlers return whether that is all, and no screen, request, event
+        or other connection has anything to do. Such a turn ends at once, and the next one waits for the same. But time
+        and the emulator go on: if one of them was due already (0 seconds to wait), the turn is a whole one.
         """
         session = self.session
         guard, log, model = session.faults.guard, session.log, session.model
@@ -143,7 +143,8 @@ class Server:
             self._only_passed = True
             return
         # The emulator waits while anything happens, unless that goes on for too long.
-        if (model.has_work and model.overdue()) if ready else (model.has_work or self._screens_due):
+        has_work = model.has_work
+        if (has_work and (not ready or model.overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
         if self.requests.deferred:
@@ -159,7 +160,7 @@ class Server:
             self._packer.arm()
 
     def _tried(self, step: Callable[[], object], name: str) -> bool:
-        """Whether a step of the loop returned True. One that fails is noted, and the loop soon comes back to it."""
+        """Takes a step of the loop; returns whether it returned True. One that fails is noted, and soon tried again."""
         try:
             return step() is True
         except Exception as error:
@@ -168,7 +169,7 @@ class Server:
             return False
 
     def _wait_time(self) -> float | None:
-        """Seconds for which the turn may wait for something to happen, None for ever."""
+        """Seconds for which the turn may wait for something to happen, None for no limit."""
         if self._screens_due or self.requests.deferred or self._frames_left or self.ending.due():
             return 0.0
         seconds = self.session.timers.wait_time()
@@ -178,7 +179,7 @@ class Server:
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
     def _work(self, connection: Connection) -> None:
-        """Handles a connection's frames, sends what it is to get, and closes it if that was all."""
+        """Handles a connection's frames, sends its output, and closes it if it is done."""
         if connection.backlog:
             self._serve(connection, 0)
         if not connection.blocked:
@@ -200,7 +201,7 @@ class Server:
         self._poller.watch({descriptor: events for descriptor, events in watched.items() if events})
 
     def _reads(self, connection: Connection) -> bool:
-        """Whether a connection is read from: not while the program takes no input and too much of its own waits."""
+        """Returns whether a connection is read from: not while too much of its input waits for the program."""
         client = connection.client
         return (
             connection.listening
@@ -209,7 +210,7 @@ class Server:
         )
 
     def _ready(self, descriptor: int, events: int) -> bool:
-        """Handles a descriptor that is ready; whether that only passed bytes on, and left nothing to be done."""
+        """Handles a descriptor that is ready; returns whether that only passed bytes on (see `turn`)."""
         connection = self.connections.get(descriptor)
         if connection is not None:
             return self._serve(connection, events) and events == READ and not self._frames_left
@@ -242,10 +243,10 @@ class Server:
             self.files.restore()
 
     def _terminate(self) -> None:
-        """Ends the session. If the machine shuts down, it is left lost, to be read and started again after that."""
+        """Ends the session. If the machine shuts down, leaves it lost instead, to be read and started again later."""
         session = self.session
         if session.facts.get("persist") and session.running and platform.shutting_down():
-            session.faults.guard(session.checkpointer().write_last, "the checkpoint")
+            session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
             self._stopping = True
         else:
             self.ending.begin()
@@ -253,19 +254,19 @@ class Server:
     # -- connections
 
     def _crowded(self) -> bool:
-        """Whether no other connection can be accepted; an idle one makes room for a new one."""
+        """Returns whether no connection can be accepted: descriptors ran out, or all of too many are in use."""
         return self.session.timers.is_set("crowded") or (
             len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
         )
 
     def _idlest(self) -> Connection | None:
-        """The oldest connection without a HELLO, else the oldest that waits for nothing."""
+        """The oldest connection without a HELLO, else the oldest idle one."""
         connections = self.connections.values()
         silent = next((connection for connection in connections if not (connection.role or connection.creator)), None)
         return silent or next((connection for connection in connections if connection.idle), None)
 
     def _accept(self) -> None:
-        """Accepts a connection. Out of descriptors, the listening socket is ignored for a while: it stays ready."""
+        """Accepts a connection. Out of descriptors, ignores the listening socket for a while, as it stays ready."""
         try:
             opened = self.listener.accept()
         except Refused as error:
@@ -298,10 +299,7 @@ class Server:
             self.drop(connection)
 
     def _serve(self, connection: Connection, events: int) -> bool:
-        """Handles what a connection sent, and the room that it made. Its faults cost no other connection anything.
-
-        Whether that only passed keys on, and left nothing to be done.
-        """
+        """Handles a connection's events; returns whether that only passed keys on (see `turn`). Faults end it alone."""
         try:
             if events & WRITE:
                 if connection.client is not None:
@@ -325,7 +323,7 @@ class Server:
             raise
 
     def _bound_held(self) -> None:
-        """Closes connections that have sent no rest for longest, until all together hold no more than they may."""
+        """Closes connections with unfinished requests, the longest silent first, until they hold few enough bytes."""
         holders = [connection for connection in self.connections.values() if connection.held > HELD_EACH]
         held = sum(connection.held for connection in holders)
         for connection in sorted(holders, key=lambda holder: holder.heard_at):
@@ -336,19 +334,16 @@ class Server:
             self.drop(connection)
 
     def _handle_frames(self, connection: Connection) -> bool:
-        """Handles the frames that a connection has sent, for a limited time.
-
-        Whether that only passed keys on, and left nothing to be done.
-        """
+        """Handles a connection's frames, for `TURN` at most; returns whether that only passed keys on (see `turn`)."""
         backlog = connection.backlog
-        until, passed = 0.0, False
+        until: float | None = None
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
             try:
                 if kind == protocol.INPUT and connection.client is not None:
                     passed = self.handler.input(connection.client, payload)
                     if not backlog:
-                        return passed and not until
+                        return passed and until is None  # no other frame came before
                 else:
                     self._handle_frame(connection, kind, payload)
             except Exception:
@@ -358,8 +353,9 @@ class Server:
                     backlog.appendleft((kind, payload))
                 raise
             now = time.monotonic()
-            until = until or now + TURN
-            if now >= until:
+            if until is None:
+                until = now + TURN
+            elif now >= until:
                 break
         if not connection.listening:
             backlog.clear()

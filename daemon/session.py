@@ -40,21 +40,25 @@ if TYPE_CHECKING:
     from sesh.schema import CheckpointHeader, Event, Facts, Foreground
 
 MAX_TITLE = 1024
+"""Characters of a title or a notification."""
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
 MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
 _MOST_PARTS = 8
-"""Of a notification in parts (OSC 99)."""
+"""Parts of a notification (OSC 99)."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
+"""Events that may have a hook: those of `hooks.KINDS`, a module that is loaded only then."""
 _TOLD = ("activity", "bell", "exited")
+"""Events that a person may be told of."""
 _MAX_COMMAND = 32 << 10
+"""Characters of a command in a list."""
 MAX_HISTORY = 32 << 10
 """Characters of the commands that a checkpoint keeps."""
 
 
 class ProgramEnd:
-    """How the program ended: code, signal, time, processor seconds and bytes of memory, each None until it is known."""
+    """The program's end: code, signal, time, processor seconds and bytes of memory, each None until it is known."""
 
     __slots__ = ("at", "by_request", "code", "cpu", "memory", "signal", "timed_out")
 
@@ -66,7 +70,7 @@ class ProgramEnd:
         self.cpu: float | None = None
         self.memory: int | None = None
         self.by_request = False
-        """Whether a person had it end, by `--kill` or Ctrl-C, which is no failure."""
+        """True if a person ended it, by `--kill` or Ctrl-C, which is no failure."""
 
     def take(self, status: int, pty: Pty | None) -> None:
         """Takes the kernel's wait status, and what the program on this pty used."""
@@ -79,7 +83,7 @@ class ProgramEnd:
             self.signal, self.code = -self.code, SIGNAL_BASE - self.code
 
     def dump(self) -> tuple[int | None, int | None, float | None, bool, float | None, int | None]:
-        """All of it as plain data, save by whose request it was, which counts only when it ends."""
+        """All of it as plain data, save `by_request`, which counts only at the moment of the end."""
         return self.code, self.signal, self.at, self.timed_out, self.cpu, self.memory
 
     def restore(self, state: tuple[int | None, int | None, float | None, bool, float | None, int | None]) -> None:
@@ -117,11 +121,11 @@ class Session:
         self.titled_by = 0
         """The foreground process group when the program set its title."""
         self._notice_parts: list[bytes] = []
-        """Of a notification that is not complete yet."""
+        """Parts of a notification that is not complete yet."""
         self._unanswered: deque[tuple[Finding, int]] = deque()
-        """Queries that wait for the emulator, with the positions behind them."""
+        """Queries that wait for the emulator, each with the position behind it."""
         self.preload: Callable[[], object] = lambda: None
-        """Called some time after output came, to load what must be loaded before its files may be replaced."""
+        """Loads modules whose files may be replaced later; called some time after output came."""
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
@@ -137,12 +141,12 @@ class Session:
 
     @property
     def name(self) -> str:
-        """Its name as it is now."""
+        """The session's present name."""
         return self.facts["name"]
 
     @property
     def running(self) -> bool:
-        """Whether the program has not ended yet."""
+        """True if the program has not ended yet."""
         return self.end.at is None
 
     @property
@@ -152,17 +156,17 @@ class Session:
 
     @property
     def hides(self) -> bool:
-        """Whether the terminal reads lines and shows nothing of them, as for a password."""
+        """True if the terminal reads lines and shows nothing of them, as for a password."""
         return self.pty is not None and not self.pty.raw() and not self.pty.echoes()
 
     def change(self, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
-        """Gives it another name, other labels; its record is not written."""
+        """Changes the name or the labels; the record is not written."""
         self.facts["name"] = self.name if name is None else name
         self.facts["labels"] = self.facts["labels"] if labels is None else labels
 
-    def keep(self, kept: bool) -> None:
-        """Whether it stays readable after its end."""
-        self.facts["keep"] = kept
+    def keep(self, keep: bool) -> None:
+        """Sets whether the session stays readable after its end."""
+        self.facts["keep"] = keep
 
     # -- the program's bytes, by the pump
 
@@ -170,7 +174,7 @@ class Session:
         return self.runs.filter(block) if self.runs is not None else block
 
     def _deliver(self, block: bytes) -> bool:
-        """Passes a block on to the clients. Whether all have it, and nobody else has to do with it this turn."""
+        """Passes a block on to the clients; returns whether nothing else is to be done with it (see `Server.turn`)."""
         delivered = self.relay.deliver(block)
         if self.titles is not None:
             self.titles.look_soon()
@@ -180,21 +184,20 @@ class Session:
         return self.pty.flags() if self.pty is not None else 0
 
     def _stirred(self) -> None:
-        """The program has written, or something was typed."""
         self.activity.stirred()
         if self.waits is not None:
             self.waits.stirred()
 
     def sent(self, keys: bytes) -> None:
-        """A person or a script has sent the program keys."""
+        """Notes that a person or a script has sent the program keys."""
         self.pump.last_activity = time.time()
         self.activity.typed(keys)
 
     def output_settled(self) -> None:
-        """Called some time after output came."""
+        """Writes a checkpoint if one is due; called some time after output came."""
         self.preload()
         if self.facts.get("persist"):
-            self.checkpointer().write_if_due()
+            self.get_checkpointer().write_if_due()
 
     def _found(self, finding: Finding, position: int) -> None:
         """Handles a finding of the query scanner; `position`: behind it in the log."""
@@ -269,7 +272,6 @@ class Session:
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
     def _looked(self) -> None:
-        """The activity was looked at, or the program has said how it stands."""
         if self.waits is not None:
             self.waits.looked()
 
@@ -281,7 +283,7 @@ class Session:
         self.emit("resized", columns=size[0], rows=size[1])
 
     def program_ended(self, status: int, *, killed: bool, timed_out: bool = False) -> None:
-        """Notes how the program ended, from the kernel's wait status. `killed`: by sesh, for whatever reason."""
+        """Notes the program's end, from the kernel's wait status. `killed`: sesh ended it, for whatever reason."""
         self.pump.running = False
         self.end.take(status, self.pty)
         self.end.timed_out = timed_out
@@ -348,7 +350,7 @@ class Session:
         return self.hooks
 
     def get_telling(self) -> Telling:
-        """Tells a person that the session needs one."""
+        """The part that tells a person that the session needs one."""
         if self.telling is None:
             from sesh.daemon.activity.telling import Telling
 
@@ -356,7 +358,7 @@ class Session:
         return self.telling
 
     def watch_titles(self) -> None:
-        """After a client has come or gone: what runs is looked at while one shows it."""
+        """Follows the running program while a client shows it; called after a client has come or gone."""
         if self.titles is None and any(client.person.titled for client in self.clients.all):
             from sesh.daemon.clients.titles import Titles
 
@@ -365,18 +367,17 @@ class Session:
             self.titles.watch()
 
     def tell_titles(self) -> None:
-        """Tells the clients that show it what runs, behind the output that came so far."""
+        """Tells the clients that show it which program runs, behind the output that came so far."""
         if self.titles is not None:
             self.titles.tell_soon()
 
     def _shown_title(self) -> tuple[str, str]:
-        """The session's name, and what runs in it."""
         from sesh.daemon.clients.titles import what_runs
 
         return self.name, what_runs(self.title, self.titled_by, self.foreground())
 
-    def checkpointer(self) -> Checkpointer:
-        """Writes the session's checkpoints."""
+    def get_checkpointer(self) -> Checkpointer:
+        """The part that writes the session's checkpoints."""
         if self._checkpointer is None:
             from sesh.daemon.screen.checkpoint import Checkpointer
 
@@ -386,7 +387,7 @@ class Session:
         return self._checkpointer
 
     def remove_checkpoint(self) -> None:
-        """Removes its checkpoint, even if somebody else has removed the record that leads to it."""
+        """Removes the checkpoint, even if somebody else has removed the record that leads to it."""
         if self._checkpointer is not None:
             self._checkpointer.remove()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SessionFiles:
-    """Renames, restores and removes them. The poller forgets a descriptor before it is closed."""
+    """Renames, restores and removes a session's files. The poller forgets a descriptor before it is closed."""
 
     def __init__(self, session: Session, listener: Listener, poller: Poller) -> None:
         self._session, self._listener, self._poller = session, listener, poller
@@ -46,7 +46,7 @@ class SessionFiles:
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def _remove_old_record(self, old: str) -> None:
-        """The directory's lock is held, so nobody takes the name before yet."""
+        """Removes the record under the old name. The directory's lock is held: nobody takes that name yet."""
         try:
             os.unlink(paths.record_path(old))
         except FileNotFoundError:
@@ -73,7 +73,7 @@ class SessionFiles:
             stdin.close()
 
     def close_pump(self) -> None:
-        """Closes the pty after the program's end."""
+        """Closes the pty, and a job's standard input, after the program's end."""
         self.close_stdin()
         if self._session.pty is not None:
             self._poller.forget(self._session.pty.descriptor)

@@ -1,8 +1,8 @@
 """Requests that wait for something before the session's end: a shell at its prompt, a program that is silent or asks.
 
-They are `wait` requests, which are answered at the session's end at the latest (see `ending`). While none is there,
-nothing of this costs anything. A client that waits for text follows the output and searches it itself: a pattern that
-somebody else chose must not block the daemon's loop.
+They are `wait` requests, which are answered at the session's end at the latest (see `ending`). A session without any
+pays nothing for them. A client that waits for text follows the output and searches it itself: a pattern that somebody
+else chose must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sesh.schema import Answer
 
     class Sought(TypedDict):
-        """Conditions of a request beside the session's end; `idle` in seconds."""
+        """Conditions of a request beside the session's end; `idle` in seconds, `since` as in `Wait`."""
 
         prompt: bool
         waiting: bool
@@ -35,11 +35,11 @@ QUIET = 0.1
 MAX_PAUSE = 1.0
 """Seconds between two checks of a shell that is silent and not at its prompt; nothing reports when it gets there."""
 FED = 0.05
-"""Seconds until a client that does not have all output yet is checked again: it may find its text in it."""
+"""Seconds until the next check for a client that has not been sent all output: it may find its text in it."""
 
 
 class Wait:
-    """One request, and what it waits for. `since`: the position that output must have passed before a prompt counts."""
+    """One request and its conditions. `since`: the position that output must have passed before a prompt counts."""
 
     __slots__ = ("connection", "idle", "prompt", "request", "since", "waiting")
 
@@ -54,7 +54,7 @@ class Wait:
 
     @property
     def pending(self) -> bool:
-        """Whether it has not been answered, and its client is still there."""
+        """True if it has not been answered, and its client is still there."""
         return not self.connection.closed and self.request in self.connection.waits
 
     def dump(self) -> Sought:
@@ -69,8 +69,9 @@ class Waits:
         self._pump, self._timers, self._activity = pump, timers, activity
         self.all: list[Wait] = []
         self._active_at = 0.0
-        """When the program last wrote, or was last sent something (monotonic)."""
+        """Time (monotonic) at which the program last printed, or was sent something."""
         self._pause = QUIET
+        """Seconds until the next check of a shell; doubled with each, up to `MAX_PAUSE`."""
 
     def add(self, connection: Connection, request: int, sought: Sought, timeout: float | None) -> None:
         """Adds a request that is in `connection.waits` already; `timeout` in seconds."""
@@ -90,7 +91,7 @@ class Waits:
             self._timers.set("waiting", 0, self._check_waiting)
 
     def stirred(self) -> None:
-        """The program has written, or was sent something."""
+        """Notes that the program has printed, or was sent something."""
         if not self.all:
             return
         self._active_at = time.monotonic()
@@ -99,7 +100,7 @@ class Waits:
             self._timers.set("prompt", QUIET, self._check_prompt)
 
     def looked(self) -> None:
-        """It was looked how the session stands."""
+        """Answers those who wait until a person is needed, if one is; called after each look at the session."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
             self._timers.set("waiting", 0, self._check_waiting)
 
@@ -135,7 +136,7 @@ class Waits:
             self._pause = min(self._pause * 2, MAX_PAUSE)
 
     def _check_waiting(self) -> None:
-        """Answers those who wait until a person is needed; what a program does in silence is looked at now and then."""
+        """Answers those who wait until a person is needed; looks again now and then, as no output may tell of that."""
         self._prune()
         question = self._activity.standing().question
         needed = self._activity.waits
@@ -153,13 +154,13 @@ class Waits:
         if left > 0 or not self._answer(wait, "idle"):
             self._timers.set(wait.key("idle"), max(left, FED), lambda: self._check_idle(wait))
 
-    def _answer(self, wait: Wait, met: str, question: str | None = None) -> bool:
-        """Answers a wait, once all output is on its way to its client, who may find its text there; whether it did."""
+    def _answer(self, wait: Wait, condition: str, question: str | None = None) -> bool:
+        """Answers a wait; False if its client has not been sent all output, in which it may find its text."""
         reader = wait.connection.reader
         if reader is not None and reader.position < self._pump.log.head:
             return False
         del wait.connection.waits[wait.request]
-        answer: Answer = {"met": met, "position": self._pump.log.head}
+        answer: Answer = {"met": condition, "position": self._pump.log.head}
         if question is not None:
             answer["question"] = question
         wait.connection.respond(wait.request, **answer)

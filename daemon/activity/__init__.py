@@ -1,1 +1,1 @@
-"""How the session's program stands: whether it works, waits for a person, or is idle."""
+"""The session's standing: it works, waits for a person, or is idle; and who learns of that."""

@@ -1,4 +1,4 @@
-"""How the session stands, kept up to date: looked at some times after output stopped, and never while it rests.
+"""The session's standing, kept up to date: looked at several times after output stopped, and never while it rests.
 
 The program, or its shell, says how it stands (`say`, `progressed`, `marked`); for all else the kernel is asked who
 reads the terminal. Whoever asks for a list gets a fresh answer if the last one may be old.
@@ -32,7 +32,7 @@ _TAIL = 1024
 _COMPUTES = 0.01
 """The share of a processor from which on a program computes."""
 _UNSEEN = ("output", "busy", "quiet")
-"""Reasons that may be gone without any output: what a program does in silence."""
+"""Reasons that may cease to hold without any output."""
 _PASSED_ON = 0.02
 """Seconds within which the kernel passes on what a program printed before it began to read."""
 _SOON = 0.01
@@ -45,8 +45,7 @@ _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 
 
 class Activity:
-    """How one session stands. `emit` reports an event; `looked` is called after each look and each word of the
-    program."""
+    """The standing of one session. `emit` reports an event; `looked` is called after each look or statement."""
 
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], looked: Callable[[], None]
@@ -55,8 +54,9 @@ class Activity:
         self._standing: Standing | None = None
         self._said: Said | None = None
         self._stirred_at = self._looked_at = time.monotonic()
+        """Times (monotonic) of the last output or typing, and of the last look."""
         self._due = False
-        """Whether the first look after output is still to come."""
+        """True if the first look after output is still to come."""
         self._begun = 0
         """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
         self._prompted = 0
@@ -64,13 +64,13 @@ class Activity:
         self._asked = ""
         """The words before the cursor when nobody had typed behind them yet; empty once a line was entered."""
         self._by_line = True
-        """Whether a program that reads lines asked them."""
+        """True if a program that reads lines asked them."""
         self._keys, self._typed_at = 0, 0
-        """Bytes that were typed behind these words, and where the output was at the last of them."""
+        """Bytes that were typed behind these words, and the log's head at the last of them."""
         self._answered = False
-        """Whether somebody has typed an answer since the last look: what is asked then is asked anew."""
+        """True if somebody has typed an answer since the last look: what is asked then is asked anew."""
         self._interrupted_at: float | None = None
-        """When the program was interrupted, if that was the last that somebody did to it (monotonic)."""
+        """Time (monotonic) of an interrupt, if nobody has done anything to the program since."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
         if pump.pty is not None:
@@ -79,14 +79,14 @@ class Activity:
     # -- what happens
 
     def stirred(self) -> None:
-        """The program has printed, or something was typed."""
+        """Notes that the program has printed, or that something was typed."""
         self._stirred_at = time.monotonic()
         if not self._due:
             self._due = True
             self._timers.set("activity", FIRST_LOOK, self._look)
 
     def typed(self, keys: bytes) -> None:
-        """A person or a script has typed: what the program said it waits for is answered."""
+        """Notes that a person or a script has typed: the question that the program said is answered."""
         self._keys, self._typed_at = self._keys + len(keys), self._pump.log.head
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if b"\r" in keys or b"\n" in keys:
@@ -96,43 +96,43 @@ class Activity:
         self.stirred()
 
     def interrupted(self) -> None:
-        """A person has sent SIGINT by sesh."""
+        """Notes that a person has sent SIGINT by sesh."""
         self._interrupted_at = time.monotonic()
 
     @property
     def ends_by_interrupt(self) -> bool:
-        """Whether an end that comes now is a person's wish."""
+        """True if an end that comes now is a person's wish."""
         return self._interrupted_at is not None and time.monotonic() - self._interrupted_at < _INTERRUPTED
 
     def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
-        """The program says how it stands. `bound`: that it works holds for its job alone."""
+        """Takes the program's own word for its state. `bound`: that it works holds for its job alone."""
         from sesh.wording import one_line
 
-        self._take_word(state, one_line(question), self._group() if bound else 0)
+        self._take_statement(state, one_line(question), self._group() if bound else 0)
 
     def progressed(self, body: bytes) -> None:
-        """The program has shown its progress: the text behind `9;4;` of an OSC."""
+        """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
         digit = body.partition(b";")[0]
         state, said = _PROGRESS.get(digit), self._said
         if state is not None and (said is None or said.state != state):
-            self._take_word(state, "", self._group(), progress=True)
+            self._take_statement(state, "", self._group(), progress=True)
         elif digit == b"0" and said is not None and said.progress:
             self._said = None
 
-    def _take_word(self, state: str, question: str, group: int, *, progress: bool = False) -> None:
+    def _take_statement(self, state: str, question: str, group: int, *, progress: bool = False) -> None:
         from sesh.daemon.activity.rules import MAX_QUESTION, Said, Seen, judge
 
         said = self._said = Said(state, time.time(), question[:MAX_QUESTION], group, progress)
-        self._take(judge(self._now(), said, Seen(0.0), time.time(), answered=self._answered))
+        self._take(judge(self._current(), said, Seen(0.0), time.time(), answered=self._answered))
 
     def marked(self, body: bytes) -> None:
-        """The shell has printed a mark: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
+        """Takes a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
         if not body.endswith(REPLAYED):
             group = self._group()
             self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
 
     def ended(self, *, failed: bool) -> None:
-        """The program has ended; the event `exited` tells of it."""
+        """Notes that the program has ended; the event `exited` tells of it."""
         from sesh.daemon.activity.rules import DONE, EXIT, FAILED, Standing
 
         self._timers.clear("activity")
@@ -143,26 +143,26 @@ class Activity:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for a person, and nobody has answered meanwhile."""
+        """True if it waits for a person, and nobody has answered meanwhile."""
         said = self._said is not None and self._said.state == "waiting"
         return said or (not self._due and self._standing is not None and self._standing.state == "waiting")
 
     def standing(self) -> Standing:
-        """How it stands, looked at again if that may have changed unseen since the last look."""
+        """Returns the standing, looked at again if it may have changed unseen since the last look."""
         resting = not self._due and not self._timers.is_set("activity")
-        if resting and self._now().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
+        if resting and self._current().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
             self._look(again=True)
-        return self._now()
+        return self._current()
 
     def at_this_moment(self) -> Standing:
-        """How it stands, looked at anew, unless it has printed or was typed to so lately that a look is due."""
+        """Returns the standing, looked at anew, unless a look is due after recent output or typing."""
         if not self._due:
             self._look(again=True)
-        return self._now()
+        return self._current()
 
     @property
     def line_begun(self) -> bool:
-        """Whether a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
+        """True if a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
         pump = self._pump
         if pump.pty is None or not pump.line_begun:
             return False
@@ -172,7 +172,7 @@ class Activity:
     def dump(self) -> tuple[StandingState, SaidState | None, int, int]:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
-        return self._now().dump(), said, self._begun, self._prompted
+        return self._current().dump(), said, self._begun, self._prompted
 
     def restore(self, standing: StandingState, said: SaidState | None, begun: int, prompted: int) -> None:
         """Goes on from what `dump` returned."""
@@ -180,9 +180,9 @@ class Activity:
 
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
-        self._asked, self._keys = self._standing.question, 2
+        self._asked, self._keys = self._standing.question, 2  # neither no key nor a single one, see `_question`
 
-    def _now(self) -> Standing:
+    def _current(self) -> Standing:
         if self._standing is None:
             from sesh.daemon.activity.rules import OUTPUT, WORKING, Standing
 
@@ -196,14 +196,14 @@ class Activity:
     # -- looking
 
     def _look(self, *, again: bool = False) -> None:
-        """Looks how it stands, and says when to look again.
+        """Looks at the session, and sets the time of the next look.
 
-        A program that has just begun to read may have printed what it asks, and that has not come yet: it is looked
-        `again` in a moment.
+        A program that has just begun to read may have printed a question that has not come yet: it is looked at `again`
+        in a moment.
         """
         from sesh.daemon.activity import rules
 
-        before, said = self._now(), self._said
+        before, said = self._current(), self._said
         silent = time.monotonic() - self._stirred_at
         if rules.streams(before, said, silent):
             self._timers.set("activity", max(FIRST_LOOK - silent, _SOON), self._look)
@@ -220,13 +220,13 @@ class Activity:
             self._said = said = None
         self._due = silent < FIRST_LOOK
         self._take(rules.judge(before, said, seen, time.time(), answered=self._answered))
-        after = rules.next_look(self._now(), silent)
+        after = rules.next_look(self._current(), silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
-        """Keeps how it stands now; an event, if it is something else than before."""
-        before, self._standing, self._answered = self._now(), standing, False
+        """Keeps a standing; reports one that differs from the last."""
+        before, self._standing, self._answered = self._current(), standing, False
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
             self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
@@ -262,7 +262,7 @@ class Activity:
         )
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
-        """Whether the foreground is a shell at its prompt, by its own word or the kernel's."""
+        """Returns whether the foreground is a shell at its prompt, by its own word or the kernel's."""
         if group == self._prompted:
             return True
         if not platform.LINUX:  # without /proc only the session's own shell is known to be one
@@ -272,15 +272,15 @@ class Activity:
         return at_prompt(pty)
 
     def _computed(self, program: Foreground, elapsed: float) -> bool:
-        """Whether the foreground has used the processor since the last look, or is made up of others now."""
+        """Returns whether the foreground has used the processor since the last look, or is made up of others now."""
         (ticks, members), self._used = self._used, (program.ticks, program.members)
         seconds = (program.ticks - ticks) / os.sysconf("SC_CLK_TCK")
         return program.runs or program.members != members or seconds > _COMPUTES * elapsed
 
     def _question(self, *, line: bool) -> str:
-        """The words before the cursor; while somebody types behind them, those before that: no event tells of keys.
+        """The words before the cursor, without keys that somebody types behind them: no event tells of keys.
 
-        One key that is followed by a new line was an answer by itself, and so were all before it reads lines again.
+        A key that a new line follows was an answer by itself; so were all keys, once the program reads lines again.
         """
         from sesh.daemon.activity.rules import question
 

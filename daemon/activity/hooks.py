@@ -35,6 +35,7 @@ MAX_RUNNING = 8
 BURST, PER_SECOND = 10, 1.0
 """Hooks that may start at once, and how many a second after that."""
 _NOT_STARTED = 120
+"""Exit code of a child that could not start its hook."""
 _LONGEST = 1024
 """Characters of what a hook gets of a question."""
 
@@ -46,6 +47,7 @@ class Hooks:
         self._facts, self._faults, self._attached = facts, faults, attached
         self._running: dict[int, str] = {}
         self._left, self._counted_at = float(BURST), time.monotonic()
+        """Hooks that could start at the last count, and the time of that (monotonic)."""
 
     def run(self, event: Event) -> None:
         """Starts the hook for an event, if the user has one."""
@@ -55,7 +57,7 @@ class Hooks:
         self._fork(kind, self._variables(kind, event), None)
 
     def tell(self, kind: str, event: Event) -> None:
-        """Tells the person on a terminal; if there is none, or it cannot, starts the hook (empty: there is none)."""
+        """Has a terminal tell the person; if none can, starts the hook (empty: there is none)."""
         kind = kind or "telling"
         variables = self._variables(kind, event)
         for key in ("state", "why", "question"):
@@ -82,7 +84,7 @@ class Hooks:
         self._running[pid] = kind
 
     def dump(self) -> dict[int, str]:
-        """Those that run: the hook of each pid."""
+        """The hooks that run, by pid."""
         return dict(self._running)
 
     def restore(self, running: dict[int, str]) -> None:
@@ -90,7 +92,7 @@ class Hooks:
         self._running.update(running)
 
     def reap(self) -> None:
-        """After SIGCHLD: notes which of them have ended, and how."""
+        """Notes which hooks have ended, and how; called after SIGCHLD."""
         for pid, kind in list(self._running.items()):
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -123,7 +125,7 @@ class Hooks:
 
 
 def _mentioned(kind: str) -> bool:
-    """Whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
+    """Returns whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
     try:
         return kind.encode() in paths.read_regular(paths.settings_file(), config.LARGEST)
     except OSError:
@@ -131,7 +133,7 @@ def _mentioned(kind: str) -> bool:
 
 
 def _become(kind: str, variables: dict[str, str], directory: str, message: Words | None) -> NoReturn:
-    """In the child: becomes the shell that runs the hook; exits with 0 if there is none.
+    """Becomes, in a child, the shell that runs the hook; exits with 0 if there is none.
 
     A `message` is shown on a terminal instead, if one can do that; in the settings' quiet hours nothing is done.
     """
@@ -142,7 +144,7 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
         if message is not None:
             now = time.localtime()
             quiet = config.in_quiet_hours(settings.quiet, now.tm_hour * 60 + now.tm_min)
-            if quiet or (kind != "on_done" and _shown(message)):
+            if quiet or (kind != "on_done" and _tell_on_terminal(message)):
                 source = None
         if source is None:
             os._exit(0)
@@ -150,14 +152,14 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
             os.chdir(directory)
         except OSError:
             pass  # it was removed: the root directory will do
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may end while `_shown` asks it
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may end while `_tell_on_terminal` asks it
         os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})
     finally:
         os._exit(_NOT_STARTED)
 
 
-def _shown(message: Words) -> bool:
-    """Has the client that was typed in last, of all sessions of this machine, tell the person; whether it does."""
+def _tell_on_terminal(message: Words) -> bool:
+    """Has the client of this machine that was typed in last tell the person; returns whether it does."""
     from sesh import wire
 
     typed: list[tuple[float, str]] = []

@@ -1,4 +1,4 @@
-"""The rules by which a session stands as it does: from what was seen and said, a state with its reason. Pure.
+"""The rules for a session's standing: from a look and the program's word, a state with its reason. Pure.
 
 The order of trust: the word of the program itself; the kernel, which knows who reads the terminal; silence. Nothing
 here knows a program, and nothing is read from the screen but the words of a question.
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
-"""Why: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
+"""Reasons: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
 printed just now; it computes; it has ended."""
 
 SETTLED = 0.2
 """Seconds without output after which it has stopped."""
 LOOKS = (SETTLED, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
-"""Seconds after output stopped at which is looked, until it is known how the session stands."""
+"""Seconds after output stopped at which the session is looked at, until its standing is known."""
 QUIET_AFTER = LOOKS[-1]
 MAX_QUESTION = 200
 """Characters of a question."""
 
 
 class Standing:
-    """How a session stands: one of STATES, why, since when (seconds since the epoch), and what it asks."""
+    """A session's standing: one of STATES, the reason, since when (seconds since the epoch), and the question."""
 
     __slots__ = ("question", "since", "state", "why")
 
@@ -42,7 +42,7 @@ class Standing:
         return self.state, self.why, self.since, self.question
 
     def as_json(self) -> StandingFacts:
-        """As lists and `--status` show it."""
+        """The standing as lists and `--status` show it."""
         since = moments.exact_stamp(self.since)
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
 
@@ -92,12 +92,12 @@ class Seen:
 
 
 def holds(said: Said, seen: Seen) -> bool:
-    """Whether the program's own word still holds. That it works ends with its job, and when it asks for a line."""
+    """Returns whether the program's own word holds: that it works, only for its job and until that asks for a line."""
     return said.state != WORKING or (said.group in (0, seen.group) and not seen.asks)
 
 
 def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answered: bool = False) -> Standing:
-    """How the session stands. `said` must hold; `now`: seconds since the epoch.
+    """Returns the standing after a look. `said` must hold; `now`: seconds since the epoch.
 
     `since` goes on if it stood so before, with the same question, and nobody has answered that meanwhile.
     """
@@ -118,7 +118,7 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
 
 
 def streams(before: Standing, said: Said | None, silent: float) -> bool:
-    """Whether it goes on as before without a look: it works, and prints."""
+    """Returns whether no look is needed: the session works, and prints."""
     return silent < SETTLED and before.state == WORKING and (said is None or said.state == WORKING)
 
 

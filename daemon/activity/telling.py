@@ -1,7 +1,7 @@
 """Tells the person, once, that the session needs one: on the terminal that was typed in last, else by the user's hooks.
 
-Silent while somebody may look: while an attached terminal has the focus, or does not say so. A child process asks
-the daemons of this machine which terminal that is, so that nothing here waits.
+Silent while an attached terminal has the focus, or may have it. A child process asks the daemons of this machine which
+terminal was typed in last, so that nothing here waits.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _STATES = {"waiting": "on_waiting", "failed": "on_failed", "done": "on_done"}
 
 
 class Telling:
-    """What one session has to tell. `hooks` returns those of the user."""
+    """The tellings of one session. `hooks` returns those of the user."""
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, hooks: Callable[[], Hooks]) -> None:
         self._facts, self._clients, self._timers, self._hooks = facts, clients, timers, hooks
         self._told_at = -BETWEEN
         self._later: Event | None = None
-        """To be told once the last telling is long enough ago."""
+        """Event to be told once the last telling is long enough ago."""
 
     def event(self, event: Event) -> None:
         """Tells of an event, if it says that a person is needed, or is good to know."""
@@ -50,7 +50,7 @@ class Telling:
 
     @property
     def _watched(self) -> bool:
-        """Whether somebody looks at the session."""
+        """True if somebody looks at the session."""
         return any(client.person.focused is not False for client in self._clients.all)
 
     def _tell(self, event: Event) -> None:

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from sesh.vt.screen import Stacks
 
     class Wanted(TypedDict):
-        """What belongs into the answer to a request at the session's end."""
+        """Contents of the answer to a request at the session's end."""
 
         output: bool
 
 
 _READ = 1 << 16
+"""Bytes that are read at once."""
 _SMALL = 2 << 10
 """A block up to this size is copied behind its header, which is faster than sending both with `sendmsg`."""
 
@@ -43,7 +44,7 @@ class Reader:
     __slots__ = ("connection", "position", "skipped")
 
     brief = False
-    """Whether it knows the frames that leave out what follows from the last one."""
+    """True if it knows the short frames, which leave out what follows from the frame before."""
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
@@ -55,26 +56,26 @@ class Reader:
         return log.head - self.position + self.connection.unsent
 
     def fed(self) -> bool:
-        """Whether the reader gets OUTPUT, by what it is."""
+        """Returns whether the reader gets OUTPUT at all, be there room or not."""
         return True
 
     def room(self) -> int:
-        """Bytes of OUTPUT that it is to be sent at once; 0 for none now."""
-        return protocol.CHUNK if self.fed() else 0
+        """Bytes of OUTPUT that it may be sent at once; 0 for none now."""
+        return protocol.CHUNK
 
     def was_sent(self, size: int) -> None:
         """Notes that so many bytes of OUTPUT or SCREEN were sent."""
 
 
 class Connection:
-    """A non-blocking socket that speaks the protocol, and what it has requested."""
+    """A non-blocking socket that speaks the protocol, and its requests."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
         self.creator = creator
-        """Whether it is the session's creator, who has not said yet what it wants."""
+        """True if it is that of the session's creator, who has not said yet what it wants."""
         self.role = ""
         self.decoder = protocol.Decoder()
         self.data = bytearray()
@@ -86,38 +87,41 @@ class Connection:
         self.waits: dict[int, Wanted] = {}
         """The requests that are answered at the session's end, by number."""
         self.closing = False
+        """True if it is to be closed once all is sent."""
         self.closed = False
+        """True if it has failed, or is closed."""
         self.blocked = False
+        """True if its socket takes no more for now."""
         self.progress_at = self.heard_at = time.monotonic()
-        """When the other side last took bytes, or told that some have come over a link; and when it last sent some."""
+        """Times (monotonic) when the other side last took bytes, or told that a link's came; and last sent any."""
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
         self.before_output = b""
         """Frames that may wait for the next OUTPUT, and go before it in the same packet."""
-        self._acknowledged = self._told = 0
-        """The newest INPUT that the program has, and that the other side was told of."""
+        self._due_ack = self._last_ack = 0
+        """Numbers of INPUT: the newest whose ACK is due, 0 for none; and of the last ACK."""
         self._follows = -1
         """End position of the last OUTPUT or MORE, behind which MORE may follow; -1: it must not."""
         self._out: deque[memoryview] = deque()
 
     @property
     def listening(self) -> bool:
-        """Whether its frames are still handled."""
+        """True if its frames are still handled."""
         return not (self.closed or self.closing)
 
     @property
     def held(self) -> int:
-        """Bytes that it has sent of a frame, or of a request, whose rest is yet to come."""
+        """Bytes that it has sent of an unfinished frame or request."""
         return len(self.data) + self.decoder.held
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for nothing."""
+        """True if it waits for nothing, and is sent nothing."""
         return not (self.client or self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
 
     def has_work(self, log: OutputLog) -> bool:
-        """Whether there are frames to handle, bytes to send, or a connection to close."""
+        """Returns whether there are frames to handle, bytes to send, or a connection to close."""
         if self.backlog or self.closed or self.closing:
             return True
         reader = self.reader
@@ -136,10 +140,10 @@ class Connection:
         return bool(data)
 
     def begin(self, request: int) -> bool:
-        """Says that a request is going to be carried out, and then whether it still is to be.
+        """Tells the asker that a request is going to be carried out, then returns whether it still is to be.
 
-        Who gives up shuts its end down first, and looks for BEGUN then (`wire.Connection.give_up`): either it is seen
-        here to have gone, or it sees that the request has begun.
+        An asker that gives up shuts its end down first, and then looks for BEGUN (`wire.Connection.give_up`): either it
+        is seen here to have gone, or it sees that the request has begun.
         """
         self.queue(protocol.numbered(protocol.BEGUN, request, b""))
         self.flush()
@@ -155,7 +159,7 @@ class Connection:
                 self.unsent += len(part)
 
     def flush(self) -> bool:
-        """Sends what the socket takes; whether all of it went out. A connection that fails counts as closed."""
+        """Sends what the socket takes; returns whether nothing is left to send. A connection that fails is closed."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(
@@ -200,7 +204,7 @@ class Connection:
     def _queue_output(self, reader: Reader, log: OutputLog, most: int) -> None:
         views = log.read(reader.position, most)
         size = sum(map(len, views))
-        self.queue(self._before(reader, size), *views)
+        self.queue(self._take_prefix(reader, size), *views)
         reader.position += size
         reader.was_sent(size)
 
@@ -218,48 +222,48 @@ class Connection:
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
             self.feed(log)
             return
-        before = self._before(reader, size)
+        prefix = self._take_prefix(reader, size)
         try:
             if size <= _SMALL:
-                sent = self.socket.send(before + block)
+                sent = self.socket.send(prefix + block)
             else:
-                sent = self.socket.sendmsg((before, block))
+                sent = self.socket.sendmsg((prefix, block))
         except OSError:  # `flush` finds out which
             sent = 0
         reader.position += size
         reader.was_sent(size)
         if sent:
             self.progress_at = time.monotonic()
-        if sent < len(before) + size:
-            self.queue(before[sent:], memoryview(block)[max(0, sent - len(before)) :])
+        if sent < len(prefix) + size:
+            self.queue(prefix[sent:], memoryview(block)[max(0, sent - len(prefix)) :])
             self.flush()
 
-    def _before(self, reader: Reader, size: int) -> bytes:
-        """What goes before so many bytes of output: the ACK that is due, the frames that have waited, the header."""
+    def _take_prefix(self, reader: Reader, size: int) -> bytes:
+        """Takes the bytes before so much output: the ACK that is due, the frames that have waited, the header."""
         position, waiting = reader.position, self.before_output
         if reader.brief and position == self._follows:
             header = protocol.header(protocol.MORE, size)
         else:
             header = protocol.numbered_header(protocol.OUTPUT, position, size)
         self._follows, self.before_output = position + size, b""
-        return self._ack() + waiting + header
+        return self._take_ack() + waiting + header
 
     def acknowledge(self, number: int) -> None:
         """Notes that the program has INPUT up to `number`; the next output, or `queue_ack`, carries the ACK."""
-        self._acknowledged = number
+        self._due_ack = number
 
     def queue_ack(self) -> None:
         """Queues the ACK that is due."""
-        self.queue(self._ack())
+        self.queue(self._take_ack())
 
-    def _ack(self) -> bytes:
-        """The ACK that is due, empty if none is. It says no number if that is one more than the last one's."""
-        if not self._acknowledged:
+    def _take_ack(self) -> bytes:
+        """Takes the ACK that is due, empty if none is. It says no number if that is one more than the last one's."""
+        if not self._due_ack:
             return b""
-        before, self._told, self._acknowledged = self._told, self._acknowledged, 0
-        if self._told == before + 1 and self.reader is not None and self.reader.brief:
+        before, self._last_ack, self._due_ack = self._last_ack, self._due_ack, 0
+        if self._last_ack == before + 1 and self.reader is not None and self.reader.brief:
             return protocol.frame(protocol.ACK)
-        return protocol.numbered(protocol.ACK, self._told, b"")
+        return protocol.numbered(protocol.ACK, self._last_ack, b"")
 
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers a request, with bytes if it has any."""
@@ -275,10 +279,10 @@ class Connection:
 
     def dump(self) -> tuple[bytes, int]:
         """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
-        return b"".join(self._out), self._acknowledged
+        return b"".join(self._out), self._due_ack
 
     def fail(self) -> None:
-        """Gives the connection up. Its descriptor stays open until `drop`, or a new connection could get its number."""
+        """Gives the connection up. Its descriptor stays open until `drop`: no new connection gets its number before."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()
@@ -291,31 +295,32 @@ class Connection:
 
 
 RAW = "raw"
-"""Its terminal has the session's size: it gets the program's own bytes."""
+"""Mode of a client whose terminal has the session's size: it gets the program's own bytes."""
 DRAWN = "drawn"
-"""Its terminal has another size: it gets screens drawn from the model."""
+"""Mode of a client whose terminal has another size: it gets screens drawn from the model."""
 ASIDE = "aside"
-"""It did not read: it gets nothing until it reads again, then what it missed and the screen."""
+"""Mode of a client that did not read: it gets nothing until it reads again, then the lines it missed and the screen."""
 HELD = "held"
-"""It shows a message: it gets nothing until it asks for the screen."""
+"""Mode of a client that shows a message: it gets nothing until it asks for the screen."""
 
 ATTACH = "attach"
-"""Needs scrollback and screen on a terminal that shows something else."""
+"""Need of scrollback and screen, on a terminal that shows something else."""
 REPAINT = "repaint"
-"""Is fed raw, and needs the visible rows again: the session's size has changed."""
+"""Need of the visible rows again: the session's size has changed, or the client has asked."""
 ENTER = "enter"
-"""Was not fed raw, and needs the visible rows to be fed raw from there on."""
+"""Need of the visible rows after a change between raw and drawn."""
 RESYNC = "resync"
-"""Needs the lines that it missed, then the visible rows."""
+"""Need of the missed lines, then the visible rows."""
 
 _NEEDS = ("", REPAINT, ENTER, RESYNC, ATTACH)
+"""Needs from the least to the greatest; empty for none."""
 
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
-class Origin:
-    """Where a client comes from: its process, its terminal, its ssh agent; and `token`, by which it comes back."""
+class ClientOrigin:
+    """Origin of a client: its process, its terminal, its ssh agent; and `token`, by which it comes back."""
 
     __slots__ = ("auth_sock", "pid", "since", "token", "tty")
 
@@ -327,28 +332,31 @@ class Origin:
         self.since = time.time()
 
 
-class Person:
+class ClientPerson:
     """The person at a client."""
 
     __slots__ = ("focused", "tells", "titled", "typed_at")
 
     def __init__(self, hello: Mapping[str, object]) -> None:
         self.tells = hello.get("tells") is True
-        """Whether the terminal can tell them something."""
+        """True if the terminal can tell them something."""
         self.titled = hello.get("title") is True
-        """Whether they see what runs in the title of its window."""
+        """True if the title of its window shows them which program runs."""
         self.typed_at = time.time()
-        """When they last typed; attaching counts."""
+        """Time at which they last typed; attaching counts."""
         self.focused: bool | None = None
-        """Whether the terminal has the focus; None for unknown."""
+        """True if the terminal has the focus; None for unknown."""
 
 
 _MADE_ANEW = ("flow", "origin", "person", "replies", "titled", "uncover", "viewport")
-"""Attributes of a client that another process image does not get by their names."""
+"""Attributes that `dump` leaves out: another process image makes them anew, or gets them otherwise."""
 
 
 class Client(Reader):
-    """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
+    """An attached client, made from its HELLO: its terminal, its feed, and its input.
+
+    It gets OUTPUT while its mode is RAW and it needs nothing, or REPAINT; else a screen is due, or it gets nothing.
+    """
 
     __slots__ = (
         "brief", "creator", "flow", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode", "needed_at",
@@ -359,39 +367,39 @@ class Client(Reader):
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, 0)
         self.number = number
-        self.origin, self.person = Origin(hello), Person(hello)
+        self.origin, self.person = ClientOrigin(hello), ClientPerson(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
         self.flow: Flow | None = None
-        """How much may be on its way over its link, if it says what it has got."""
+        """Bytes that may be on their way over its link, if it says how many it has got."""
         if self.remote and hello.get("got") is True:
             from sesh.daemon.clients.flow import Flow
 
             self.flow = Flow()
         self.brief = self.remote and hello.get("brief") is True
         self.creator = connection.creator
-        """Whether the session was just made for it."""
+        """True if the session was just made for it."""
         self.last_typed = 0
-        """When it last typed, as a number that grows with each typing of any client; 0 for never."""
+        """The turn (`Clients.turn`) in which it last typed; 0 for never."""
         self.mode = RAW
         self.needs = ATTACH
         self.needed_at = time.monotonic()
-        """Since when it needs what it `needs`."""
+        """Time (monotonic) since which it needs what it `needs`."""
         self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
         """Lines of scrollback that it gets at most."""
         self.lines = 0
         """Lines of scrollback that come before its next screen."""
         self.shown: tuple[bool, Stacks] | None = None
-        """Of a drawn client that was raw: whether its terminal is on the alternate screen, and what is pushed."""
+        """Terminal of a drawn client that was raw: whether it is on the alternate screen, and what is pushed."""
         self.left_at = -1
         """The position up to which it had been fed when it was set aside, or its terminal left; -1 while it is fed."""
         self.notice = ""
         """A line of sesh's own, to be laid over the last row of its next screen."""
         self.uncover = b""
-        """While such a line lies there: the bytes that draw the screen without it."""
+        """Bytes that draw the screen without such a line, while one lies there."""
         self.wants_screen = False
-        """Whether it asked for the screen itself, and so gets the alternate screen too."""
+        """True if it asked for the screen itself, and so gets the alternate screen too."""
         self.viewport: Viewport | None = None
         self.replies = ReplyFilter()
         self.last_input = 0
@@ -421,7 +429,7 @@ class Client(Reader):
 
     @property
     def link_full(self) -> bool:
-        """Whether as much is on its way over its link as may be."""
+        """True if as much is on its way over its link as may be."""
         return self.flow is not None and not self.flow.room
 
     def was_sent(self, size: int) -> None:

@@ -1,7 +1,7 @@
-"""For clients that predict the echo of keys: a model of the screen, and which output holds the echo of which input.
+"""Echoes for clients that predict them: a model of the screen, and which output holds the echo of which input.
 
-A program echoes some time after it got a key, so INPUT is acknowledged for this purpose some time after the pty took
-it. The flags of the terminal go before the output that they hold for: what is typed without echo is not to be shown.
+A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it. The flags of
+the terminal go before the output that they hold for: what is typed without echo is not to be shown.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
 RIDE_TIME = 0.1
 """Seconds more for which an ECHOED that is not urgent may wait for output to go along with."""
-_LOOKED_AT = 4 << 10
+_SEARCHED = 4 << 10
 """Bytes of output in which an echo is looked for."""
 
 
 class Echoes:
-    """Made for the first client that predicts. `flags` returns those of the terminal."""
+    """The echoes of one session, made for the first client that predicts. `flags` returns those of the terminal."""
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
@@ -38,16 +38,16 @@ class Echoes:
         self._unechoed: set[Client] = set()
         """Clients whose last text was not echoed."""
         self._told: dict[Client, int] = {}
-        """By client: the number of the last INPUT that it was told of."""
+        """Number of the last INPUT that each client was told of."""
         self._taken: dict[Client, deque[tuple[float, int, bytes, int]]] = {}
-        """By client that predicts, of each INPUT: when it was taken, its number, its keys, and the log's head then."""
+        """Every INPUT of each client that predicts: when it was taken, its number, its keys, the log's head then."""
 
     def model(self, client: Client) -> None:
-        """Sends a client that predicts from now on a model of the screen; empty if that cannot be had now."""
+        """Sends a model of the screen to a client that predicts from now on; an empty one if that cannot be had now."""
         from sesh.vt.render.replay import replay
 
         model = self._model
-        self._taken.setdefault(client, deque())
+        taken = self._taken.setdefault(client, deque())
         screen = b""
         raw = client.mode == RAW and not client.needs
         if raw and model.catch_up() and not model.emulator.in_image:
@@ -57,12 +57,12 @@ class Echoes:
             screen = b""
         self.tell_flags()
         self._told.pop(client, None)
-        self._tell(client, client.last_input if not self._taken[client] else self._taken[client][0][1] - 1)
+        self._tell(client, taken[0][1] - 1 if taken else client.last_input)  # `_tell_echoed` tells of the rest
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
     def taken(self, client: Client, number: int, keys: bytes) -> None:
-        """The program has this INPUT of a client."""
+        """Notes that the program has this INPUT of a client."""
         taken = self._taken.get(client)
         if taken is not None:
             taken.append((time.monotonic(), number, keys, self._log.head))
@@ -88,7 +88,8 @@ class Echoes:
             self._timers.set(("echo", client.number), taken[0][0] + ECHO_TIME - now, lambda: self._tell_echoed(client))
 
     def _urgent(self, client: Client, keys: bytes, head: int) -> bool:
-        """Whether the client may have shown a wrong guess of these keys, or guesses nothing before it is told of them.
+        """Returns whether a client has to know at once: it may show a wrong guess of these keys, or guesses nothing
+        until then.
 
         No if the output since contains the text, or if earlier text was not echoed: then the client draws no guess.
         """
@@ -97,7 +98,7 @@ class Echoes:
         log = self._log
         if keys.isspace():  # its echo may be no more than a move of the cursor
             return log.head == head
-        if keys in log.bytes(head, min(log.head, head + _LOOKED_AT)):
+        if keys in log.bytes(head, min(log.head, head + _SEARCHED)):
             self._unechoed.discard(client)
             return False
         if client in self._unechoed:
@@ -106,7 +107,7 @@ class Echoes:
         return True
 
     def tell_flags(self) -> None:
-        """Output has come, and is not passed on yet: tells whether it is still the same terminal."""
+        """Tells the clients that predict of changed flags of the terminal; called before output is passed on."""
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
@@ -118,14 +119,14 @@ class Echoes:
         self._send(client)
 
     def _send(self, client: Client) -> None:
-        """Sends what waits for output to go along with."""
+        """Sends the frames that waited for output to go along with."""
         connection = client.connection
         connection.queue(connection.before_output)
         connection.before_output = b""
         connection.flush()
 
     def _echoed(self, client: Client, number: int) -> bytes:
-        """The frame: empty if its content follows from the last one."""
+        """Makes the frame, empty if its content follows from the last one."""
         before, head = self._told.get(client), self._log.head
         if number:
             self._told[client] = number
@@ -134,7 +135,7 @@ class Echoes:
         return protocol.echoed(number, head, self._flags)
 
     def forget(self, client: Client) -> None:
-        """A client has left."""
+        """Forgets a client that has left."""
         self._taken.pop(client, None)
         self._told.pop(client, None)
         self._unechoed.discard(client)

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 BACKLOG = 128
 _STALE_AFTER = 60.0
+"""Seconds after which a file of `--run` is stale."""
 _RELEASES = 3
-"""How often it is tried to remove a session's files."""
+"""Attempts to remove a session's files."""
 
 
 class Listener:
@@ -59,12 +60,12 @@ class Listener:
     @classmethod
     def adopt(cls, state: ListenerState) -> Listener:
         """The listener that `dump` described, whose descriptor this process has."""
-        own = cls.__new__(cls)
-        own.name, own.folder = state["name"], state["folder"]
-        own.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
+        listener = cls.__new__(cls)
+        listener.name, listener.folder = state["name"], state["folder"]
+        listener.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
         device, inode = state["identity"]
-        own._identity = (device, inode)
-        return own
+        listener._identity = (device, inode)
+        return listener
 
     def dump(self) -> ListenerState:
         """The listener, for a process that has its descriptor."""
@@ -92,10 +93,9 @@ class Listener:
     def rename(
         self, name: str, record: Callable[[], None] | None = None, done: Callable[[], None] | None = None
     ) -> None:
-        """Moves the socket to another name, after `record` has written what belongs to it; `done` removes the old one.
+        """Moves the socket to another name, after `record` has written the new record; `done` removes the old one.
 
-        Raises Exists if that name is a session's, a lost one's too, and what `record` raises; then nothing has
-        changed.
+        Raises Exists if that name is a session's, a lost one's too, and what `record` raises; then nothing has changed.
         """
         with paths.locked(self.folder):
             if os.path.lexists(paths.record_path(name)):
@@ -113,7 +113,7 @@ class Listener:
                 done()
 
     def restore(self) -> bool:
-        """Makes the socket again if something removed it. Whether it did: then `socket` is a new one."""
+        """Makes the socket again if something removed it; returns whether it did: then `socket` is a new one."""
         with paths.locked(self.folder):
             if self._ours():
                 return False
@@ -123,23 +123,23 @@ class Listener:
             before.close()  # only now: the new one must not get its number
             return True
 
-    def release(self, number: str = "") -> None:
-        """Removes the session's files, if they are still its own, and closes the socket. `number`: its id.
+    def release(self, session_id: str = "") -> None:
+        """Removes the session's files, if they are still its own, and closes the socket.
 
-        Files that stayed would look like a session that was lost: what fails is tried again. Raises OSError, Refused.
+        Files that stayed would look like a lost session: so a failure is tried again. Raises OSError, Refused.
         """
         if self.socket.fileno() < 0:
             return
-        for left in reversed(range(_RELEASES)):
+        for attempts_left in reversed(range(_RELEASES)):
             try:
                 with paths.locked(self.folder):
                     if self._ours():
-                        records.remove(self.name, number)
+                        records.remove(self.name, session_id)
                 break
             except FileNotFoundError:
                 break  # the whole directory is gone, and the files with it
             except (OSError, Refused):
-                if not left:
+                if not attempts_left:
                     raise
         self.close()
 
@@ -158,7 +158,6 @@ class Listener:
         return os.path.join(self.folder, name + paths.SOCKET)
 
     def _ours(self) -> bool:
-        """Whether the file of the session's name is the socket that this listener made."""
         try:
             status = os.lstat(self._path(self.name))
         except FileNotFoundError:
@@ -170,19 +169,19 @@ class Listener:
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         opened.setblocking(False)
         temporary = f".{os.getpid()}{paths.SOCKET}"
-        whole = os.path.join(self.folder, temporary)
-        if os.path.lexists(whole):
-            os.unlink(whole)  # left by a dead process of the same pid
+        path = os.path.join(self.folder, temporary)
+        if os.path.lexists(path):
+            os.unlink(path)  # left by a dead process of the same pid
         try:
             with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
                 opened.bind(address)
                 opened.listen(BACKLOG)
-            status = os.lstat(whole)
-            os.rename(whole, self._path(self.name))
+            status = os.lstat(path)
+            os.rename(path, self._path(self.name))
         except OSError:
             opened.close()
             try:
-                os.unlink(whole)
+                os.unlink(path)
             except FileNotFoundError:
                 pass  # it was not even made
             raise
@@ -197,7 +196,7 @@ def _forget_record(name: str) -> None:
 
 
 def clear(name: str) -> None:
-    """Removes what a lost session of this name left, and nothing of this process's own session. The caller holds the
+    """Removes the files of a lost session of this name, and none of this process's own session. The caller holds the
     directory's lock.
 
     Raises Exists if it runs, Refused if the files are another machine's or not sesh's.
@@ -214,8 +213,8 @@ def clear(name: str) -> None:
             raise paths.taken(name)
     if record is not None and record.get("daemon_pid") == os.getpid() and records.alive(record):
         return  # who looks must not miss it while its socket is made again
-    left = record is not None and record.get("exit_code") is not None and record.get("keep") is not True
-    if record is not None and not left and _wakes(record):
+    ended_unseen = record is not None and record.get("exit_code") is not None and record.get("keep") is not True
+    if record is not None and not ended_unseen and _wakes(record):
         raise paths.taken(name)
     records.remove(name)
 
@@ -238,7 +237,7 @@ def _remove_stale(folder: str) -> None:
 
 
 def _wakes(record: Record) -> bool:
-    """Whether another daemon, which lost its socket, still holds the name; it is asked to make the socket again."""
+    """Asks a daemon that lost its socket to make it again; returns whether there is one, which still holds the name."""
     try:
         return records.wake(record)
     except SeshError:

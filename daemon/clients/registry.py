@@ -31,10 +31,10 @@ class Clients:
         self.size = size
         self._resize = resize
         self.turn = 0
-        """How often another client has begun to type."""
+        """Number of times that another client has begun to type."""
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
-        """By the token of a client that has left: its newest INPUT's number, its position, whether it was fed raw."""
+        """Clients that have left, by token: the newest INPUT's number, the position, whether it was fed raw."""
 
     def __len__(self) -> int:
         return len(self.all)
@@ -69,7 +69,7 @@ class Clients:
         self.fit()
 
     def typed(self, client: Client) -> bool:
-        """Notes that a client typed, and so leads. Whether it did not lead before."""
+        """Notes that a client typed, and so leads; returns whether it did not lead before."""
         if client.last_typed == self.turn and self.turn:
             return False
         self.turn += 1
@@ -92,7 +92,7 @@ class Clients:
             self._choose_mode(client)
 
     def _choose_mode(self, client: Client) -> None:
-        """Raw for a terminal of the session's size, else drawn; one that is set aside or held stays so."""
+        """Sets raw for a terminal of the session's size, else drawn; a client that is set aside or held stays so."""
         if client.mode in (ASIDE, HELD):
             return
         mode = RAW if client.size[:2] == self.size[:2] else DRAWN

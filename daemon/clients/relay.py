@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = RETAINED + (64 << 10)
-"""Bytes in the log from which on it is trimmed: a few are dropped at once."""
+"""Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
 ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
-"""Seconds that a client waits for the emulator before it gets the screen that this has come to; and for each further
-one."""
+"""Seconds that a client waits for the emulator before it gets its present screen; and for each further one."""
 _AFTER_IMAGE = float("inf")
-"""The client was painted in the middle of an image, and is to be painted again when it ends."""
+"""Value of `needed_at`: the client was painted in the middle of an image, and is painted again when that ends."""
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
@@ -49,7 +48,7 @@ class Relay:
         self.log, self.model, self.clients, self.timers, self._flags = log, model, clients, timers, flags
         self.followers: list[Reader] = []
         self.seen = False
-        """Whether any client was ever shown the session."""
+        """True if any client was ever shown the session."""
         self.echoes: Echoes | None = None
         """Made for the first client that predicts."""
         self._drawn_at = 0.0
@@ -57,7 +56,7 @@ class Relay:
     def deliver(self, block: bytes = b"") -> bool:
         """Passes on what was appended to the log, raw clients and followers first. `block`: the last of it.
 
-        Whether all readers have all of it, and the log need not be trimmed yet.
+        Returns whether all readers have all of it, and the log need not be trimmed yet.
         """
         log = self.log
         drawn = late = False
@@ -95,7 +94,7 @@ class Relay:
         return self.echoes
 
     def paused(self) -> bool:
-        """Whether the program has to wait: for the emulator, for a screen that a client needs, or for the leader."""
+        """Returns whether the program has to wait: for the emulator, a client that needs a screen, or the leader."""
         lag = self.model.lag
         if lag and (lag >= EMULATOR_LAG or any(client.needs for client in self.clients.all)):
             return True
@@ -112,7 +111,7 @@ class Relay:
         return time.monotonic() - reader.connection.progress_at > STALLED
 
     def _set_slow_aside(self) -> None:
-        """Some time after the program began to wait for a client, or output for its socket: if it does not read."""
+        """Sets clients aside that do not read; called some time after the program, or output, began to wait for one."""
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
 
@@ -140,8 +139,8 @@ class Relay:
     def serve(self) -> bool:
         """Sends screens to the clients that need one, once the emulator has come far enough.
 
-        True while some still wait: then the emulator is to be fed, and the program not to be read from. What the
-        emulator has not seen when a client attaches reaches it as screens: the bytes would act again.
+        Returns whether some still wait: then the emulator is to be fed, and the program not to be read from. Output
+        that the emulator has not seen when a client attaches reaches that client as screens: the bytes would act again.
         """
         waiting = [client for client in self.clients.all if client.needs and client.mode in (RAW, DRAWN)]
         if not waiting:
@@ -153,7 +152,7 @@ class Relay:
         model = self.model
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
         model.skip_ahead()
-        for turn in range(4):
+        for turn in range(4):  # one step at least, the others only while no client has waited too long
             if model.lag and (not turn or time.monotonic() < until):
                 model.step()
         if not model.lag:
@@ -161,7 +160,7 @@ class Relay:
         behind = model.lag > 0
         now = time.monotonic()
         for client in waiting:
-            if behind:
+            if behind:  # the screen that the emulator has come to, after a long wait
                 due = client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image
@@ -172,7 +171,7 @@ class Relay:
         return behind
 
     def uncover(self, client: Client) -> None:
-        """Takes the line away that lies over a client's last row; `flush` or the next output sends that."""
+        """Takes a line of sesh's own off a client's last row; `flush` or the next output sends that."""
         if client.mode == DRAWN and client.viewport is not None and client.viewport.covered:
             self.timers.ensure("draw", 0, self.draw)
         screen, client.uncover = client.uncover, b""
@@ -188,7 +187,7 @@ class Relay:
             self._send_screen(client)
 
     def hold(self, client: Client, text: str) -> None:
-        """Shows a client a line of sesh's own; it gets what the program prints meanwhile afterwards.
+        """Shows a client a line of sesh's own, after which it gets what the program printed meanwhile.
 
         One that waits for a screen gets the line with it.
         """
@@ -204,7 +203,7 @@ class Relay:
         self.model.catch_up()  # the screen is wanted soon, and at once if the client leaves
 
     def _from_start(self, client: Client) -> bool:
-        """Whether a client gets the session's bytes from the first one on, which needs no emulator.
+        """Returns whether a client gets the session's bytes from the first one on, which needs no emulator.
 
         The creator does; a later client does if those bytes do no more than a screen made from them would.
         """
@@ -227,7 +226,7 @@ class Relay:
         return self.log.head <= REPLAY_SAFE_LIMIT and replay_safe(self.log.bytes(0), columns, rows + client.lines)
 
     def _send_from_start(self, client: Client) -> None:
-        """A clean screen, then the log from its first byte on."""
+        """Sends a clean screen, then the log from its first byte on."""
         from sesh.vt.render.clean_screen import clean_screen
 
         self.seen = True
@@ -238,7 +237,12 @@ class Relay:
         client.connection.feed(self.log)
 
     def _send_screen(self, client: Client) -> None:
-        """Sends the screen that a client needs, and feeds it from there on."""
+        """Sends the screen that a client needs, and feeds it from there on.
+
+        The need says how much the terminal lacks: ATTACH replays the scrollback, ENTER and RESYNC repaint from the
+        screen that the terminal is known to show, REPAINT leaves an alternate screen to the program. A raw client needs
+        nothing then, unless the emulator is behind or in an image: a RESYNC from the new position follows.
+        """
         from sesh.vt.render.overlay import overlay
         from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
 
@@ -259,8 +263,8 @@ class Relay:
             self._draw(client, clear=need == ATTACH)
             return
         if need == ATTACH:
-            new = client.lines if left_at < 0 else min(model.scrolled_since(left_at), client.lines)
-            screen = replay(emulator, lines=new)
+            lines = client.lines if left_at < 0 else min(model.scrolled_since(left_at), client.lines)
+            screen = replay(emulator, lines=lines)
         elif need == ENTER:
             alternate, pushed = client.shown or (False, NOTHING_PUSHED)
             screen = repaint(emulator, was_alternate=alternate, pushed=pushed)

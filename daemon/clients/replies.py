@@ -22,7 +22,9 @@ QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
 
 _MAX_OPEN = 1024
+"""Open queries of one kind that are remembered."""
 _LONGEST_STRING = 4096
+"""Bytes of an unfinished string that may become a reply."""
 _KEY_GAP = 0.1
 """Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
 
@@ -33,7 +35,7 @@ _CLIPBOARD = b"\x1b]52;"
 class ReplyFilter:
     """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
-    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
+    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")  # names in a reload's state
 
     def __init__(self) -> None:
         self.typed = False
@@ -41,12 +43,12 @@ class ReplyFilter:
         self._begun = b""
         """A sequence that has not come whole yet."""
         self._given = 0
-        """Bytes of it that have been passed on."""
+        """Bytes of `_begun` that have been passed on."""
         self._at = 0.0
-        """When it came (monotonic)."""
+        """Time (monotonic) of the last call that kept or passed part of a sequence."""
         self._pasting = False
         self._clipboard: bool | None = None
-        """Whether a clipboard's content passes; None outside one."""
+        """True if a clipboard's content passes; None outside one."""
 
     @property
     def held(self) -> bytes:
@@ -60,7 +62,7 @@ class ReplyFilter:
         del times[:-_MAX_OPEN]
 
     def pending(self, now: float) -> bool:
-        """Whether any query is open."""
+        """Returns whether any query is open."""
         for kind, times in list(self._open.items()):
             if now - times[-1] > QUERY_TIMEOUT:
                 del self._open[kind]
@@ -75,7 +77,7 @@ class ReplyFilter:
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """The part of `data`, and of what was held, that the program may read. `now` as for `expect`."""
+        """Returns the part of `data`, and of the held input, that the program may read. `now` as for `expect`."""
         self.typed = False
         begun, given = self._begun, self._given
         if begun and given == len(begun) and not self._pasting and now - self._at > _KEY_GAP:
@@ -150,7 +152,7 @@ class ReplyFilter:
         sequence = data[start:end]
         if not complete:
             hold = self.pending(now) if len(sequence) == 2 else forms.BEGUN_REPLY.match(sequence) is not None
-            return self._unfinished(data, start, hold=hold, typed=sequence[2:3] not in (b"<", b"M"))
+            return self._unfinished(data, start, hold=hold, by_person=sequence[2:3] not in (b"<", b"M"))
         if sequence == PASTE:
             self._pasting = True
         elif forms.REPORT.match(sequence):
@@ -161,7 +163,7 @@ class ReplyFilter:
         return end, True
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
-        """Whether a control sequence that looks like a reply passes."""
+        """Returns whether a control sequence that looks like a reply passes: it was asked for, or is a key."""
         from sesh.daemon.clients.reply_forms import KEY, KINDS
 
         kind = KINDS[reply.lastindex or 0]
@@ -189,16 +191,16 @@ class ReplyFilter:
             return reply.end(), self._close(kind, now)
         size = len(data) - start
         if size <= 2:
-            return self._unfinished(data, start, hold=self.pending(now), typed=True)
+            return self._unfinished(data, start, hold=self.pending(now), by_person=True)
         if size <= _LONGEST_STRING and forms.BEGUN_STRING.match(data, start):
-            return self._unfinished(data, start, hold=True, typed=False)
+            return self._unfinished(data, start, hold=True, by_person=False)
         self.typed = True
         return start + 2, True
 
-    def _unfinished(self, data: bytes, start: int, *, hold: bool, typed: bool) -> tuple[int, bool]:
+    def _unfinished(self, data: bytes, start: int, *, hold: bool, by_person: bool) -> tuple[int, bool]:
         """Remembers the unfinished sequence at the end of `data`, which is held back or passed on."""
         self._begun = data[start:]
-        self.typed = self.typed or (typed and not hold)
+        self.typed = self.typed or (by_person and not hold)
         return len(data), not hold
 
     def _close(self, kind: str, now: float) -> bool:

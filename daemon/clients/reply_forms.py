@@ -15,6 +15,7 @@ STRING_KINDS = {
 }  # fmt: skip
 
 BEGUN_REPLY = re.compile(rb"\x1b\[(?:[?>=].*|[0-9;]+|[0-9]+;[0-9]+\$|[0-9]*\*)\Z")
+"""The start of a control sequence that may become a reply."""
 REPLY = re.compile(
     rb"""\x1b\[(?:
     \?[0-9;]*c() | >[0-9;]*c() | [0-9;]+n() | [0-9]+;[0-9]+R() | \?[0-9;]+R() | (?: \?[0-9;]*n | [0-9]*\*\{ )()
@@ -22,10 +23,12 @@ REPLY = re.compile(
   | [?>=][0-?]*[ -/]*[@-~]() )\Z""",
     re.VERBOSE,
 )
+"""Replies that are control sequences; each group is one of `KINDS`, the last one is for all others."""
 REPORT = re.compile(
     rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | M[ -\xff]{3,6} | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )\Z",
     re.VERBOSE,
 )
+"""Reports without a query: mouse, focus, size, colour scheme."""
 KEY = re.compile(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
 """F3 with Shift, Alt, Ctrl or Meta, which looks like a position of the cursor."""
 STRING = re.compile(
@@ -33,6 +36,7 @@ STRING = re.compile(
               | (?: P[0-9;]*([$+!>][@-~]) | _(G) )[^\x00-\x1f\x7f]*\x1b\\ )""",
     re.VERBOSE,
 )
+"""Replies that are strings: OSC with a number or a window's title, DCS, APC."""
 BEGUN_STRING = re.compile(
     rb"""\x1b(?: \](?: [0-9]{1,4}(?: ;[^\x00-\x1f\x7f]* )? | [lL][^\x00-\x1f\x7f]* )
               | P(?: [0-9;]+ | [0-9;]*[$+!>](?: [@-~][^\x00-\x1f\x7f]* )? )
@@ -40,6 +44,7 @@ BEGUN_STRING = re.compile(
     re.VERBOSE,
 )
 CUT = re.compile(rb"[\x00-\x1f\x7f]")
+"""A control, which ends the content of a clipboard."""
 
 
 def command_kind(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The title of a client's window tells what runs in the session: the program's own title, or its command.
+"""Titles of clients' windows, which tell what runs in the session: the program's own title, or its command.
 
 Nothing is polled: the foreground can only have changed unseen when output came, as an echo or a prompt does, so it is
 looked at once some time after that.
@@ -24,7 +24,7 @@ LONGEST, MOST_WORDS = 200, 50
 
 
 class Titles:
-    """Tells the clients that want it what runs, whenever that is something else than they were told.
+    """Tells the clients that want it which program runs, whenever that has changed.
 
     `current` returns the session's name, and what runs.
     """
@@ -35,8 +35,8 @@ class Titles:
         self._told: dict[Client, tuple[str, str]] = {}
 
     def watch(self) -> None:
-        """After a client has come or gone: output counts while any of them wants to know."""
-        self._told = {client: told for client, told in self._told.items() if client in self._clients.all}
+        """Notes whether any client wants to know what runs; called after one has come or gone."""
+        self._told = {client: title for client, title in self._told.items() if client in self._clients.all}
         self._wanted = any(client.person.titled for client in self._clients.all)
 
     def tell_soon(self) -> None:
@@ -44,12 +44,12 @@ class Titles:
         self._timers.ensure("title", 0, self.tell)
 
     def look_soon(self) -> None:
-        """Output has come."""
+        """Has `tell` called some time after output came."""
         if self._wanted:
             self._timers.ensure("foreground", SETTLED, self.tell)
 
     def tell(self) -> None:
-        """Tells those that do not know it what runs."""
+        """Tells the clients that do not know it yet which program runs."""
         name, text = shown = self._current()
         for client in self._clients.all:
             if client.person.titled and self._told.get(client) != shown:

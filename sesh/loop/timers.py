@@ -1,4 +1,4 @@
-"""Deadlines by name. None is set while nothing is waited for, so an idle session never wakes up."""
+"""Deadlines by name. An idle session has none, and so never wakes up."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Timers:
         self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
 
     def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
-        """Calls `call` in `seconds`. What is no number, or infinite, means `FOREVER`."""
-        self._deadlines[name] = (time.monotonic() + (min(FOREVER, seconds)), call)
+        """Calls `call` in `seconds`; infinite ones, and NaN, count as `FOREVER`."""
+        self._deadlines[name] = (time.monotonic() + min(FOREVER, seconds), call)
 
     def ensure(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
-        """As `set`, but leaves a deadline that is set already alone."""
+        """Calls `call` as `set` does, but leaves a deadline of this name alone if there is one."""
         if name not in self._deadlines:
             self.set(name, seconds, call)
 
     def is_set(self, name: Hashable) -> bool:
-        """Whether a deadline of this name is set."""
+        """Returns whether a deadline of this name is set."""
         return name in self._deadlines
 
     def remaining(self, name: Hashable) -> float | None:
-        """Seconds until a deadline, None where none of this name is set."""
+        """Seconds until a deadline, None if none of this name is set."""
         return max(0.0, self._deadlines[name][0] - time.monotonic()) if name in self._deadlines else None
 
     def clear(self, name: Hashable) -> None:
@@ -40,14 +40,10 @@ class Timers:
         self._deadlines.pop(name, None)
 
     def wait_time(self) -> float | None:
-        """Seconds until the next deadline, 0 where one has passed, None where none is set."""
+        """Seconds until the next deadline, 0 if one has passed, None if none is set."""
         if not self._deadlines:
             return None
-        first = 0.0
-        for due, _ in self._deadlines.values():
-            if due < first or not first:
-                first = due
-        return max(0.0, first - time.monotonic())
+        return max(0.0, min(due for due, _ in self._deadlines.values()) - time.monotonic())
 
     def run(self) -> None:
         """Calls the callbacks that are due, each once."""

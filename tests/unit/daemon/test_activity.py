@@ -321,7 +321,7 @@ def test_it_works_for_as_long_as_output_streams_whatever_else_is_seen(steps: lis
             here.found.reads, here.prompt = reads, prompt
             here.passes(gap)
             here.activity.stirred()
-            assert here.activity._now().state == "working"
+            assert here.activity._current().state == "working"
         assert here.seen == []
         assert here.looks == 0
 

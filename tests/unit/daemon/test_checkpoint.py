@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shown(own: Session) -> tuple[list[str], list[str]]:
     """The screen and the log that its checkpoint gives."""
-    own.checkpointer().write()
+    own.get_checkpointer().write()
     found = checkpoints.read("00ff")
     assert found is not None
     again = checkpoints.emulator(*found)
@@ -100,7 +100,7 @@ def test_it_waits_for_silence_but_not_for_ever(folder: Path, monkeypatch: pytest
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = session()
-    own_checkpoint = own.checkpointer()
+    own_checkpoint = own.get_checkpointer()
     path = folder / ".checkpoint.00ff"
     while not path.exists():
         own.log.append(b"x")

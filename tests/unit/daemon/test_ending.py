@@ -69,9 +69,9 @@ def test_one_that_is_set_aside_is_told_of_the_end_when_it_is_back_and_has_all(ho
 @pytest.mark.parametrize("mode", [RAW, ASIDE])
 def test_one_that_takes_nothing_is_given_up(host: Host, mode: str) -> None:
     host.client.mode = mode
-    assert not host.ending.over()
+    assert not host.ending.close_finished()
     stall(host)
-    assert host.ending.over()
+    assert host.ending.close_finished()
 
 
 def test_one_that_tells_that_more_has_come_is_waited_for_and_no_other(host: Host) -> None:
@@ -79,8 +79,8 @@ def test_one_that_tells_that_more_has_come_is_waited_for_and_no_other(host: Host
     stall(host)
     host.handler.frame(host.client, protocol.GOT, (5).to_bytes(8, "big"))
     host.client.mode = ASIDE
-    assert not host.ending.over()
+    assert not host.ending.close_finished()
     stall(host)
     host.handler.frame(host.client, protocol.GOT, (5).to_bytes(8, "big"))
     host.client.mode = ASIDE
-    assert host.ending.over()
+    assert host.ending.close_finished()

@@ -52,7 +52,7 @@ def test_a_fork_that_fails_in_a_hook_leaves_no_session_half_dead(
     monkeypatch.setattr(os, "fork", no_process)
     server.ending.child_ended()
     assert server.ending.done
-    assert server.ending.over()
+    assert server.ending.close_finished()
     assert (session.end.code, session.pump.pty.descriptor) == (3, -1)
     assert not os.path.exists(os.path.join(os.environ["SESH_DIR"], "work.sock"))
     assert "the hook on_exit was not started: BlockingIOError" in session.faults.lines()[-1]

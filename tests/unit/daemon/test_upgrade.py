@@ -229,9 +229,9 @@ KNOWN = {
         _checkpointer _notice_parts _unanswered preload telling timers titles""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
         _checkpoint _deliver _found _passing _stirred delivered timers""",
-    Connection: """_acknowledged _out backlog client closing creator data decoder descriptor progress_at reader role
+    Connection: """_due_ack _out backlog client closing creator data decoder descriptor progress_at reader role
         unanswered waits
-        _follows _told before_output blocked closed heard_at socket unsent""",
+        _follows _last_ack before_output blocked closed heard_at socket unsent""",
 }
 """What is handed over, and in the last line what is made anew."""
 
