@@ -1,4 +1,4 @@
-"""`sesh` and `python -m sesh`: the one place where an error becomes a line on stderr and an exit code."""
+"""`sesh` and `python -m sesh`. Here alone an error becomes a line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGPIPE = 128 + 13
 
 
 def main() -> int:
-    """Carry out the command line of this process; the exit code."""
+    """Carry out the command line of this process; return the exit code."""
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
@@ -57,9 +57,9 @@ def _exit(code: int) -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Open /dev/null in the place of a closed stdin, stdout or stderr, so that no socket of ours takes its number.
+    """Open /dev/null for a closed stdin, stdout or stderr, so that no socket of ours gets its number.
 
-    Reading gives the end of input; writing fails, as it does on what is closed.
+    Reading gives the end of input; writing fails, as it does on a closed descriptor.
     """
     import os
 
@@ -71,7 +71,7 @@ def _fill_standard_streams() -> None:
 
 
 def _report(cause: BaseException, argv: list[str]) -> int:
-    """Print what went wrong, once; the exit code."""
+    """Print an error, once; return the exit code."""
     import os
 
     from sesh.cli import parser, printing
@@ -104,10 +104,10 @@ def _report(cause: BaseException, argv: list[str]) -> int:
 
 
 def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
-    """The error for an exception that no verb expects.
+    """Return the error for an exception that no verb expects.
 
-    `waits`: for a command whose exit code that of sesh could be taken for; 125 says that it did not run, 255 that it
-    may.
+    `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
+    have.
     """
     from sesh.errors import ExitCode, InternalError, Refused
 

@@ -1,4 +1,5 @@
-"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: a session found or created, and this terminal led into it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: a session found or created, and this terminal attached to
+it."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     class ViewWords(TypedDict, total=False):
-        """The attach options of the command line. With `join` no files are pushed to a host before."""
+        """The attach options of the command line. `join` also keeps the user's files from being pushed to a host
+        before."""
 
         join: bool
         replace: bool
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 _DETACH_KEY = "C-\\"
 _WITHOUT_TITLE = ("", "dumb", "linux")
-"""Terminals that have no window."""
+"""Values of TERM for terminals without a window title."""
 
 
 def check(view: ViewWords) -> None:
@@ -57,7 +59,7 @@ def check(view: ViewWords) -> None:
 
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
-    """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
+    """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
     from sesh.client.outcome import AttachOptions  # a daemon that is forked now would carry the rest of the client
 
     key = None if view.get("no_detach_key") else detach_key(cli)
@@ -75,7 +77,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
 
 
 def detach_key(cli: Invocation) -> DetachKey | None:
-    r"""The key that leaves a session: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
+    r"""Return the key that detaches: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
 
     Raises UsageError for a `SESH_DETACH_KEY` that is not a key. An invalid one in the settings is noted and ignored.
     """
@@ -101,7 +103,7 @@ def go(
     label: Sequence[str] = (),
     **view: Unpack[ViewWords],
 ) -> int:
-    """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
+    """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: list the sessions; or attach to one, created if missing."""
     if not places:
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
@@ -132,7 +134,7 @@ def go(
 
 
 def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
-    """`sesh NAME` on this machine; what is wrong with the words is raised before anything else."""
+    """`sesh NAME` on this machine. The words are checked before the terminal: a wrong DIR is named without one too."""
     entry = enter.Entry(cli.caller, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
@@ -160,7 +162,10 @@ def _list(cli: Invocation) -> int:
 
 
 def _suggested(name: str, directory: str | None) -> tuple[str, str]:
-    """The lines that were probably meant by a session that is named like a verb: with the directory, and without."""
+    """Return the lines that were probably meant by a NAME that looks like a verb, empty for any other.
+
+    The first takes DIR as the verb's argument, empty without a DIR; the second is for NAME alone.
+    """
     if is_name(name) and name.isalpha():
         from sesh.cli import suggestions
 
@@ -169,7 +174,7 @@ def _suggested(name: str, directory: str | None) -> tuple[str, str]:
 
 
 def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
-    """`--attach NAME`: attach to what is there. Raises NotFound."""
+    """`--attach NAME`: attach to a session that must be there. Raises NotFound."""
     check(view)
     if name == "-":
         return _back(cli, view)
@@ -178,7 +183,7 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
 
 
 def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
-    """Attach to a session that must be there; the exit code."""
+    """Attach to a session that must be there; return the exit code."""
     return _lead(
         cli,
         name,
@@ -189,9 +194,9 @@ def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
 
 
 def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
-    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound.
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it.
 
-    `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
+    Raises NotFound, and UsageError if a DIR or a command was written.
     """
     if not plain or cli.tail is not None:
         raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
@@ -227,9 +232,9 @@ def new(
     label: Sequence[str] = (),
     **view: Unpack[ViewWords],
 ) -> int:
-    """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach.
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. With `--json` it does not attach.
 
-    `asks`: whether the person is asked what to do if the name is taken here; if not, Exists is raised.
+    `asks`: if the name is taken here, ask the person what to do; else Exists is raised.
     """
     check(view)
     replace = view.pop("replace", False)  # the old session is gone then, and with it its clients
@@ -264,7 +269,7 @@ def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords
 
 
 def into_directory(cli: Invocation, directory: str, **view: Unpack[ViewWords]) -> int:
-    """Attach to the session of a directory, created there if missing; the exit code."""
+    """Attach to the session of a directory, created there if missing; return the exit code."""
     from sesh.ops import places
 
     while True:
@@ -286,9 +291,10 @@ def _lead(
     exists: Callable[[Target], bool],
     creates: bool = False,
 ) -> int:
-    """Lead this terminal into the session that `entered` answers, here or on a host; the exit code.
+    """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
 
-    `exists`: whether there is a session NAME, for the hint if there is no terminal. `creates`: NAME is not there yet.
+    Typed in a session, its client is switched to the other one instead. `exists`: asked for the hint if there is no
+    terminal. `creates`: for `--new`, which wants another session even if the current one is called NAME.
     """
     target = cli.target
     if not printing.on_terminal():
@@ -314,7 +320,7 @@ def _lead(
 
 
 def _without_terminal(name: str, *, exists: bool) -> Refused:
-    """The error if there is no terminal to attach; the hint names what works without one."""
+    """Return the error without a terminal; its hint names commands that need none."""
     from sesh.cli import suggestions
 
     instead = f"`$sesh --open {name}` creates a session without attaching"
@@ -326,7 +332,7 @@ def _without_terminal(name: str, *, exists: bool) -> Refused:
 
 
 def _exists(target: Target, name: str, *, required: bool = False) -> bool:
-    """True if a session runs, or is kept. Raises NotFound if it is `required`."""
+    """Return whether a session runs, or is kept. Raises NotFound if it is `required`."""
     from sesh.ops import sessions
 
     return target.call(sessions.there, name=name, required=required)
@@ -338,7 +344,7 @@ def _already(cli: Invocation, name: str) -> int:
 
 
 def _check_switch(current: Record, view: ViewWords, host: str | None, name: str) -> None:
-    """Raise Refused if the session that this is typed in cannot switch its client to `name` (on `host`)."""
+    """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
     if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value and key != "join"]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
     to = name if is_name(name) and host is not None else "NAME"
@@ -347,13 +353,13 @@ def _check_switch(current: Record, view: ViewWords, host: str | None, name: str)
 
 
 def _switched(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Have the client that types here attach to another session; with `probe` only ask whether it could."""
+    """Switch the client of the current session to another; return whether it could. `probe`: only ask."""
     answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
     return bool(answer.get("switched"))
 
 
 def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
-    """Attach this terminal until it leaves; the exit code."""
+    """Run the client until it leaves; return the exit code."""
     from sesh.client.attach import attach as run
 
     def connect(name: str, host: str | None) -> Connection:
@@ -375,7 +381,7 @@ def _attached(cli: Invocation, target: Target, name: str, connection: Connection
 
 
 def code(outcome: Outcome) -> int:
-    """The exit code for the way in which an attachment ended."""
+    """Return the exit code for the outcome of an attachment."""
     if outcome.kind == "ended":
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
     if outcome.early:

@@ -2,10 +2,10 @@
 
 `sesh --complete SHELL -- WORDS…` gets the words behind `sesh` up to the cursor, the last one unfinished or empty. The
 first line of the answer says what the shell is to offer: `words` (those that follow), `directories`, `files`, or
-`command N` (a command that begins with word N, from 0). Each other line is a word and, behind a tab, what it is.
+`command N` (a command that begins with word N, from 0). Each other line is a word and, behind a tab, its description.
 
-Verbs, options and what they do come from the verb table. Sessions of a host come from what was last known of it; if
-that is old, a child asks the host, and the next Tab shows the answer.
+Verbs, options and their descriptions come from the verb table. Sessions of a host come from a cache; if that is old, a
+child asks the host, and the next Tab shows the answer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 
 
 def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
-    """`--complete SHELL -- WORDS…`; with `--refresh` what a host has is asked for the next time."""
+    """`--complete SHELL -- WORDS…`: the answer for a script; with `--refresh` ask a host for its sessions instead."""
     words = cli.tail or [""]
     if refresh:
         return ask(words[0])
@@ -59,7 +59,7 @@ def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = Fals
 
 
 def answer(words: list[str]) -> Answer:
-    """The words that may replace the last one, each with a description; `Answer` has their kind before them."""
+    """Return the kind of the answer, and the words that may replace the last one, each with a description."""
     *before, current = words
     own, tail = parser.divided(before)
     try:
@@ -90,7 +90,7 @@ def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
 
 
 def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
-    """The plain words, the keys of the options that were given, and the option that waits for its value."""
+    """Return the plain words, the keys of the given options, and the option that waits for its value."""
     plain: list[str] = []
     keys: set[str] = set()
     for option, word, value in parser.pieces(line):
@@ -121,7 +121,7 @@ def _value(option: Option) -> Answer:
 
 
 def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
-    """The options of the verb that were not given yet; before any verb and name the verbs too."""
+    """Return the options of the verb that were not given yet; before any verb and name the verbs too."""
     offers: Offers = {}
     if not line.verb and not plain:
         offers |= {verb.name: verb.summary for verb in VERBS if verb.name}
@@ -137,7 +137,7 @@ def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
 
 
 def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
-    """The words for the next plain word, by the key that the verb gets it by."""
+    """Return the offers for the next plain word, by its key in the verb table."""
     keys = line.row.words
     key = keys[min(len(plain), len(keys) - 1)] if keys else ""
     if len(plain) >= len(keys) and key[-1:] not in ("*", "+"):
@@ -157,7 +157,7 @@ def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
 
 
 def _names(line: Line, plain: list[str], current: str) -> Offers:
-    """The sessions that the line may mean, and the hosts that may stand before a name."""
+    """Return the sessions that the line may mean, and the hosts that may stand before a name."""
     names: Offers = {}
     if line.hosts:
         for host in config.load().hosts_of(line.hosts):
@@ -170,15 +170,15 @@ def _names(line: Line, plain: list[str], current: str) -> Offers:
 
 
 PATIENCE = 0.1
-"""Seconds for the daemons here, and for a host of which nothing is known yet."""
+"""Seconds for the daemons here, and for the first answer of a host."""
 FRESH = 5.0
-"""Seconds for which what a host said last is taken for what it would say."""
+"""Seconds for which the cached sessions of a host are not asked for again."""
 _LONGEST = 60
 _TICK = 0.01
 
 
 def sessions(*, elsewhere: bool = True) -> Offers:
-    """The sessions of this machine with what tells them apart; with `elsewhere` those of known remotes after them."""
+    """Return the sessions of this machine with descriptions; with `elsewhere` those of known remotes after them."""
     names = {session["name"]: _described(wording.state(session), session["cwd"]) for session in _here()}
     if elsewhere:
         for host in remotes():
@@ -188,7 +188,7 @@ def sessions(*, elsewhere: bool = True) -> Offers:
 
 
 def sessions_on(host: str) -> Offers:
-    """The sessions of one host, by what it said last; one that has said nothing yet is waited for a moment."""
+    """Return the cached sessions of a host, which a child renews if they are old; the first answer is waited for."""
     from sesh.ops import child
     from sesh.remote import known
 
@@ -210,7 +210,8 @@ def sessions_on(host: str) -> Offers:
 
 
 def hosts() -> Offers:
-    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with its source."""
+    """Return known remotes, the groups and remotes of the settings, and the hosts of ssh_config, each with its
+    source."""
     from sesh.remote.ssh import destination
 
     settings = config.load()
@@ -223,7 +224,7 @@ def hosts() -> Offers:
 
 
 def labels() -> Offers:
-    """The labels that sessions here bear."""
+    """Return the labels of the sessions here, each with the sessions that have it."""
     bearers: dict[str, list[str]] = {}
     for session in _here():
         for key, value in (session.get("labels") or {}).items():
@@ -232,7 +233,7 @@ def labels() -> Offers:
 
 
 def remotes() -> list[str]:
-    """The known remotes, the one used last first; none if their files are not to be trusted."""
+    """Return the known remotes, the one used last first; none if their files are not to be trusted."""
     from sesh.remote import known
 
     try:
@@ -242,7 +243,7 @@ def remotes() -> list[str]:
 
 
 def ask(host: str) -> int:
-    """Asks a host for its sessions, for the next Tab; nothing is said. The exit code."""
+    """Ask a host for its sessions, for the next Tab; print nothing. Return the exit code."""
     from sesh.ops import lookup
 
     return 1 if any(isinstance(answer, SeshError) for _, answer in lookup.summaries(Caller(), [host])) else 0
@@ -267,7 +268,7 @@ def _described(state: str, directory: str | None, host: str = "") -> str:
 
 
 def _modified(host: str) -> float | None:
-    """When a host's names were written, None if they never were."""
+    """Return the time at which a host's names were cached, in seconds since the epoch; None if they never were."""
     from sesh.remote import known
 
     try:

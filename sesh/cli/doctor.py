@@ -53,7 +53,7 @@ def _report(cli: Invocation) -> int:
 
 
 def _check_host(cli: Invocation, host: str) -> list[Finding]:
-    """Whether a host can be reached, and what the sesh there finds."""
+    """Return a finding about the link to a host, and the findings of the sesh there."""
     try:
         found = HostTarget(cli.caller, host).call(all_)
     except SeshError as error:
@@ -63,7 +63,7 @@ def _check_host(cli: Invocation, host: str) -> list[Finding]:
 
 
 def _skew(host: str) -> list[Finding]:
-    """Whether the sesh there has another version than this one, as the link has just reported."""
+    """Return a warning if the sesh there has another version than this one, as the link has just reported."""
     from sesh.remote import known
 
     version = next((each.version for each in known.all() if each.host == host), "")
@@ -100,7 +100,7 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> i
 
 
 def _line(row: Finding, *, coloured: bool) -> str:
-    """A finding as a person reads it, its remedy below it."""
+    """Return a finding as a person reads it, its remedy below it."""
     state = wording.plain(row["state"])
     shown = f"{state:<8}"
     if coloured and state in _COLOURS:

@@ -1,4 +1,4 @@
-"""One job, or one command for live shells, on several hosts: each host's lines under its name, then a summary."""
+"""`--exec` or `--run` on several hosts: the lines of each host under its name, then a summary."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HostRun:
             self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
 
     def interrupt(self) -> None:
-        """Pass a Ctrl-C on that was pressed before this child was there to hear it."""
+        """Pass on a Ctrl-C that was pressed before this child could hear it."""
         os.kill(self._pid, signal.SIGINT)
 
     def take(self, data: bytes, *, prefixed: bool) -> None:
@@ -61,7 +61,7 @@ class HostRun:
             del self.output[:_LONGEST]
 
     def value(self, code: int) -> dict[str, object]:
-        """The JSON that it printed, with the host; an error if it printed none."""
+        """Return the JSON that it printed, with the host; an error if it printed none."""
         import json
 
         try:
@@ -78,13 +78,13 @@ class HostRun:
         return child.code(status)
 
     def reason(self) -> str:
-        """The last line of its stderr."""
+        """Return the last line of its stderr."""
         lines = self.notes.decode("utf-8", "replace").strip().splitlines()
         return lines[-1].removeprefix(f"{CALLED}: ") if lines else ""
 
 
 def _carry_out(cli: Invocation, options: Options, host: str) -> int:
-    """The line on one host; the exit code. An error is printed as the command line does it."""
+    """Carry out the line on one host; return the exit code. An error is printed as the command line prints it."""
     cli.at(host)
     try:
         return cli.line.row.function()(cli, **options)
@@ -94,7 +94,7 @@ def _carry_out(cli: Invocation, options: Options, host: str) -> int:
 
 
 def run(cli: Invocation, options: Options) -> int:
-    """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
+    """`sesh @a @b --exec NAME … -- CMD`, or `--run`: return the exit code. Raises UsageError for any other verb."""
     if cli.verb not in VERBS:
         raise UsageError(f"only --exec and --run take several hosts: {CALLED} @a @b --exec NAME -- CMD")
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)

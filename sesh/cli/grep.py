@@ -41,7 +41,7 @@ def grep(
 def _search(
     cli: Invocation, pattern: str, names: list[str], context: int, *, ignore_case: bool
 ) -> tuple[list[Hit], list[str]]:
-    """The hits of all machines that the line is for, and the errors in words. Raises that of a single machine."""
+    """Return the hits of all machines of the line, and the errors in words. Raises the error of a single machine."""
     hits: list[Hit] = []
     failed: list[str] = []
     hosts: list[str | None] = [*cli.hosts] or [None]
@@ -61,7 +61,7 @@ def _search(
 
 
 def _print(hits: Sequence[Hit]) -> None:
-    """As grep prints: `session:line:text`, and `session-line-text` for what stands around it, `--` between groups."""
+    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
     follows: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
@@ -78,7 +78,7 @@ def _print(hits: Sequence[Hit]) -> None:
 
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
-    """The hits as a list: Enter opens the session's whole text in the pager, at the line."""
+    """Show the hits as a list: Enter opens the session's whole text in the pager, at the line."""
     shown = List({**STEPS, "k": -1, "j": 1}, range(len(hits)))
     with RawTerminal() as terminal, console.Stage(terminal) as stage:
         while True:

@@ -1,4 +1,4 @@
-"""`--exec`: a command as a fresh session's program, its output as it is wanted, its exit code as sesh's own."""
+"""`--exec`: a command as a fresh session's program, its output as wanted, its exit code as sesh's own."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> int:
-    """`--exec [NAME] … -- CMD…`: start the job and wait for it; the job's exit code, 124 if its time ran out.
+    """`--exec [NAME] … -- CMD…`: start the job and wait for it; return its exit code, 124 if its time ran out.
 
-    Whatever keeps sesh from doing that is 125, save a bad word (2), a missing DIR (1) and a command that cannot start.
+    Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
     shown = [printable(word) for word in places]
     if not cli.tail:
@@ -74,7 +74,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
-    """`-d`: the job's session, which nobody waits for."""
+    """`-d`: start the job and print its name."""
     from sesh.cli.open import made
     from sesh.ops import sessions
 
@@ -92,7 +92,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Print the output of a job that has ended, if it is wanted, and its result; the exit code."""
+    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]

@@ -56,7 +56,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
 
 
 def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], table: Table | None) -> list[Summary]:
-    """The sessions of the remotes that answer; they are printed as they come if there is a table."""
+    """Return the sessions of the remotes that answer; with a table print them as they come."""
     from sesh.ops import lookup
 
     if table is not None:
@@ -77,7 +77,7 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
 
 
 def _table() -> Table:
-    """The table for stdout: fitted and coloured on a terminal."""
+    """Return the table for stdout: fitted and coloured on a terminal."""
     from sesh.cli.table import Table
 
     columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
@@ -85,7 +85,7 @@ def _table() -> Table:
 
 
 def _at_home(session: Summary, home: str) -> Summary:
-    """A session of a host, its directory written with `~` for the home there."""
+    """Return a session of a host, its directory written with `~` for the home there."""
     directory = session.get("cwd") or ""
     if home and (directory == home or directory.startswith(home.rstrip("/") + "/")):
         return {**session, "cwd": f"~{directory[len(home.rstrip('/')) :]}"}

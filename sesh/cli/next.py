@@ -1,4 +1,4 @@
-"""`--next`: this terminal goes to the session that has waited longest for a person, again to the next."""
+"""`--next`: this terminal attached to the session that has waited longest for a person; once more, to the next."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """The session to visit: the one after `last` in the order in which they began to wait, else the longest waiting."""
+    """Return the next session to attach to, in the order in which they began to wait: the one after `last`, else the
+    first."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
@@ -61,9 +62,9 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 
 def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str]]:
-    """The sessions that wait, here and on hosts, by since when; and the sessions and hosts that do not say.
+    """Return the sessions that wait with the time since when, and the sessions and hosts that do not answer.
 
-    Raises what `--list` does if the only host that was named cannot be reached.
+    Raises the error of the host if a single one is named and cannot be reached.
     """
     unreachable: list[str] = []
     if cli.host is not None:
@@ -88,11 +89,11 @@ def _called(key: Key) -> str:
 
 
 def _is_silent(session: Summary) -> bool:
-    """Whether a session runs here and its daemon does not answer; one of another machine is asked there."""
+    """Return whether the daemon of a session here does not answer; one of another machine is asked there."""
     return session["state"] == "running" and session.get("responding") is False and not session.get("machine")
 
 
 def _waits_since(session: Summary) -> float | None:
-    """Since when a session waits for a person, 0 if that is not known; None if it does not wait."""
+    """Return the time since when a session waits for a person, 0 if that is not known; None if it does not wait."""
     state, since, _ = standing(session)
     return (moments.seconds(since) or 0.0) if state == "waiting" else None

@@ -1,4 +1,4 @@
-"""`--pick`: this terminal goes to a session that is chosen from a list."""
+"""`--pick`: this terminal attached to a session that is chosen from a list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
-    """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
+    """`--pick [--label K=V]… [OPTIONS]`: attach to the chosen session; return the exit code of attaching.
 
     1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """

@@ -1,4 +1,4 @@
-"""`--send` and `--state`: what is typed into a session, and what a program in one says of itself."""
+"""`--send` and `--state`: text typed into a session, and the state that a program in one reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STDIN = "-"
 
 
 def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: types, in the order of the words.
+    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: type, in the order of the words.
 
     An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
     """
@@ -43,7 +43,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
 
 
 def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
-    """NAME, the keys before the text, the text's words, the keys after it. Raises UsageError if there is no NAME."""
+    """Return NAME, the keys before the text, its words, the keys after it. Raises UsageError without a NAME."""
     plain: list[str] = []
     before: list[str | None] = []
     after: list[str | None] = []
@@ -68,7 +68,7 @@ def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
 
 
 def _named(keys: Sequence[str | None]) -> list[str]:
-    """The names of keys; None stands for the Enter of `--enter`, which is another one than that of `--key Enter`."""
+    """Return the names of keys. None is `--enter`, which moves behind the text; `--key Enter` stays in its place."""
     return ["Enter" if key is None else key for key in keys]
 
 
@@ -78,7 +78,7 @@ def _stdin() -> Iterator[bytes]:
 
 
 def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
-    """`--state STATE [TEXT]`: how the program that types it stands; 1 outside of any session."""
+    """`--state STATE [TEXT]`: report the state of the program that types it; 1 outside of any session."""
     if cli.hosts:
         raise UsageError("--state is typed inside a session, also one of a host", hint="write: $sesh --state STATE")
     from sesh.ops import inside

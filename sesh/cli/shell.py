@@ -1,4 +1,4 @@
-"""`--run` and `--history`: a command in a session's live shell, and the commands that were run there before."""
+"""`--run` and `--history`: a command in a session's live shell, and the commands run there before."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
-    """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 if it timed out.
+    """`--run NAME … -- CMD…`: run CMD in the session's shell; return its exit code, 124 if it timed out.
 
-    What keeps sesh from doing that is 125, save a bad word (2).
+    Any other failure is 125, save a bad word (2).
     """
     find.checked(name, "--run")
     if not cli.tail:

@@ -26,7 +26,7 @@ _REASONS = {
 
 
 def status(cli: Invocation, name: str | None = None) -> int:
-    """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
+    """`--status [NAME]`: print all facts about a session, also one that is lost or does not answer."""
     name = cli.session(name)
     session = cli.target.call(views.status, name=name)
     if cli.json:
@@ -66,7 +66,7 @@ def _described(session: Status) -> list[str]:
 
 
 def _stands(standing: StandingFacts | None, now: float) -> str:
-    """How a session stands, why, and since when; what it asks."""
+    """Return the state of a session, the reason, since when, and the question it asks; empty if not known."""
     if not standing:
         return ""
     age = moments.age(standing.get("since"), now)

@@ -30,9 +30,9 @@ def sweep(
 ) -> int:
     """`--sweep [--older 168h] [--all] [--dry-run]`: 1 if something could not be cleared.
 
-    Processes that live are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
-    person is also asked before sessions are forgotten that could be read or started again. Where nobody can be asked,
-    only what is older than a week is cleared, or older than `--older`.
+    Living processes are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
+    person is also asked before sessions are forgotten that could be read or started again. If nobody can be asked, only
+    what is older than a week is cleared, or older than `--older`.
     """
     asks = cli.caller.can_ask and not cli.json
     least = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
@@ -65,7 +65,8 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
 
 
 def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
-    """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
+    """Return whether the person agrees to what cannot be undone; no question is asked if there is nothing of that
+    kind."""
     living = sum(1 for row in rows if row["pid"] is not None)
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
     ended = [str(row["what"]) for row in rows if row["kind"] == "ended"]

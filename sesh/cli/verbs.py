@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FLAG, VALUE, MANY, MAYBE = range(4)
-"""How an option is given: alone, with a value, with a value any number of times, with one or alone."""
+"""Kinds of options: without a value; with one; with one, any number of times; with one or without."""
 
 
 class Option:

@@ -14,7 +14,7 @@ _LINES = 300
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
-    """`--screen [NAME] [--format F]`: the visible rows."""
+    """`--screen [NAME] [--format F]`: print the visible rows."""
     name = cli.session(name)
     views.check_format(form)
     target = cli.target
@@ -37,7 +37,7 @@ def logs(
     ansi: bool = False,
     pager: bool = False,
 ) -> int:
-    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
+    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
     name = cli.session(name)
     if pager:
         return _paged(cli, name)
@@ -60,7 +60,7 @@ def logs(
 
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
+    """`-f`: print the last lines, then new ones until the session ends; of a lost session only the last lines."""
     write = _print_objects if cli.json else _print_lines
 
     def skipped(count: int) -> None:
@@ -78,7 +78,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
 
 
 def _paged(cli: Invocation, name: str) -> int:
-    """`--pager`: all lines that are kept, in the pager, at the end."""
+    """`--pager`: show all lines in the pager, at the end."""
     from sesh.cli.tui.pager import page
     from sesh.ops.search import MOST_LINES
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
-    """`--watch [--label K=V]…`: on a terminal redrawn as something changes; with `--json` a list a line each time.
+    """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
 
     Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
     Refused without a terminal.
@@ -45,7 +45,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
 
 
 def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) -> int:
-    """The sessions as `--list --json` shows them, a line whenever they are others than before."""
+    """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     from sesh.reach.cancelling import Interrupts
 
     before: list[Summary] | None = None

@@ -1,4 +1,4 @@
-"""The list, kept up to date on a terminal; who waits stands above, to be answered."""
+"""The list, kept up to date on a terminal; sessions that need a person stand above, to be answered."""
 
 from __future__ import annotations
 
