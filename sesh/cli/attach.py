@@ -206,7 +206,7 @@ def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
     for host, name in enter.recent():
         if not host and current is not None and name == current["name"]:
             continue
-        cli.at(host or None)
+        cli.set_host(host or None)
         try:
             if host:
                 return attach_to(cli, name, view)
@@ -216,7 +216,7 @@ def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
         if connection is not None:
             connection.close()
             return attach_to(cli, name, view)
-    cli.at(None)
+    cli.set_host(None)
     raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import Line
+    from sesh.cli.parser import CommandLine
     from sesh.cli.verbs import Option
     from sesh.schema import Summary
 
-    Answer = tuple[str, dict[str, str]]
+    Completion = tuple[str, dict[str, str]]
     Offers = dict[str, str]
 
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
@@ -58,7 +58,7 @@ def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = Fals
     return 0
 
 
-def answer(words: list[str]) -> Answer:
+def answer(words: list[str]) -> Completion:
     """Return the kind of the answer, and the words that may replace the last one, each with a description."""
     *before, current = words
     own, tail = parser.divided(before)
@@ -72,7 +72,7 @@ def answer(words: list[str]) -> Answer:
     return kind, {word: about for word, about in offers.items() if word.startswith(current)}
 
 
-def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
+def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completion:
     plain, given, waiting = _given(line)
     if tail is not None:
         return _plain_word(line, [*plain, *tail], current)
@@ -89,7 +89,7 @@ def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
     return _plain_word(line, plain, current)
 
 
-def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
+def _given(line: CommandLine) -> tuple[list[str], set[str], Option | None]:
     """Return the plain words, the keys of the given options, and the option that waits for its value."""
     plain: list[str] = []
     keys: set[str] = set()
@@ -103,7 +103,7 @@ def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
     return plain, keys, None
 
 
-def _value(option: Option) -> Answer:
+def _value(option: Option) -> Completion:
     words: Offers = {}
     if option.key == "directory":
         return "directories", {}
@@ -120,7 +120,7 @@ def _value(option: Option) -> Answer:
     return "words", words
 
 
-def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
+def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
     """Return the options of the verb that were not given yet; before any verb and name the verbs too."""
     offers: Offers = {}
     if not line.verb and not plain:
@@ -136,7 +136,7 @@ def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
     return offers
 
 
-def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
+def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion:
     """Return the offers for the next plain word, by its key in the verb table."""
     keys = line.row.words
     key = keys[min(len(plain), len(keys) - 1)] if keys else ""
@@ -156,7 +156,7 @@ def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
     return "words", {}
 
 
-def _names(line: Line, plain: list[str], current: str) -> Offers:
+def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
     """Return the sessions that the line may mean, and the hosts that may stand before a name."""
     names: Offers = {}
     if line.hosts:

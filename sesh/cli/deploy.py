@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.printed import DeployedHost, DeployError
+    from sesh.cli.printed import DeployedHost, PrintedDeployError
     from sesh.remote.deploy.fleet import HostResult
 
 
@@ -81,7 +81,7 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
 def _row(result: HostResult) -> DeployedHost:
     host, made, error = result.destination.host, result.deployment, result.error
     if made is None:
-        facts: DeployError = {
+        facts: PrintedDeployError = {
             "code": getattr(error, "code", "internal"),
             "message": str(error),
             "step": getattr(error, "step", None),

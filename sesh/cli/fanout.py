@@ -85,7 +85,7 @@ class HostRun:
 
 def _carry_out(cli: Invocation, options: Options, host: str) -> int:
     """Carry out the line on one host; return the exit code. An error is printed as the command line prints it."""
-    cli.at(host)
+    cli.set_host(host)
     try:
         return cli.line.row.function()(cli, **options)
     except SeshError as error:

@@ -6,7 +6,7 @@ from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
 from sesh.cli.tui.live import target, title
-from sesh.cli.tui.rows import LEAVING, STEPS, List
+from sesh.cli.tui.rows import LEAVING, STEPS, MarkedList
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
@@ -79,7 +79,7 @@ def _print(hits: Sequence[Hit]) -> None:
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
     """Show the hits as a list: Enter opens the session's whole text in the pager, at the line."""
-    shown = List({**STEPS, "k": -1, "j": 1}, range(len(hits)))
+    shown = MarkedList({**STEPS, "k": -1, "j": 1}, range(len(hits)))
     with RawTerminal() as terminal, console.Stage(terminal) as stage:
         while True:
             width, height = stage.size

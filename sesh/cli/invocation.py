@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.cli.parser import Line
+    from sesh.cli.parser import CommandLine
     from sesh.reach.caller import Answers
     from sesh.reach.target import Target
     from sesh.schema import Spec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 3
 
 
-class Person(Caller):
+class CliCaller(Caller):
     """The caller at this command line: notes go to stderr, questions to the terminal.
 
     `host`: the one that commands in notes are to name.
@@ -73,10 +73,10 @@ class Invocation:
     `hosts`: the named ones, groups resolved.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CommandLine) -> None:
         self.line = line
         self.json, self.tail, self.verb = line.json, line.tail, line.verb
-        self.caller = Person(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
+        self.caller = CliCaller(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
         self.hosts = self.caller.settings().hosts_of(line.hosts) if line.hosts else []
         self.caller.host = self.host
         self.sought: str | None = None
@@ -87,7 +87,7 @@ class Invocation:
         """The only host of the line; None for this machine, and for several hosts."""
         return self.hosts[0] if len(self.hosts) == 1 else None
 
-    def at(self, host: str | None) -> None:
+    def set_host(self, host: str | None) -> None:
         """Set the target of the line: a host, None for this machine."""
         self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
 
@@ -111,7 +111,7 @@ class Invocation:
         if host is not None:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.caller.remember(f"{name} on @{host}")
-            self.at(host)
+            self.set_host(host)
 
     @property
     def target(self) -> Target:

@@ -63,7 +63,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         return _detached(cli, data)
     begun = "the job may have started; check with: $sesh"
     left = begun if cli.host is None else "the job may or may not have started; check with: $sesh"
-    sink = Followed(lines=cli.json) if follow else None
+    sink = FollowedOutput(lines=cli.json) if follow else None
     with Interrupts(tie=tie, left=left) as interrupts:
         name, result, retained = jobs.run(
             cli.target, data, interrupts, sink=sink, wanted=printed or cli.json, stdin=stdin
@@ -110,7 +110,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     return int(result["exit_code"] or 0)
 
 
-class Followed:
+class FollowedOutput:
     """The program's output on its way to stdout: `\\r\\n` becomes `\\n`, or each line an object of JSON."""
 
     descriptor = printing.STDOUT

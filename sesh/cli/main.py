@@ -56,7 +56,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
         raise
 
 
-def _help(line: parser.Line) -> int:
+def _help(line: parser.CommandLine) -> int:
     from sesh.cli import typer_app
 
     text = typer_app.help_of(line)

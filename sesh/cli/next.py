@@ -48,7 +48,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
         alone += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(alone, hint="`$sesh` shows how each one stands")
     host, name = chosen
-    cli.at(host)
+    cli.set_host(host)
     return attach.attach(cli, name, **view)
 
 

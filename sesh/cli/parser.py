@@ -28,7 +28,7 @@ _SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.nam
 _SPELLINGS["-v"] = "--version"
 
 
-class Line:
+class CommandLine:
     """One command line, taken apart.
 
     `verb`: the long form, "" for none. `hosts`: checked, without their `@`. `words`: sesh's own words of that verb, in
@@ -64,12 +64,12 @@ def wants_json(argv: list[str]) -> bool:
     return "--json" in divided(argv)[0] or os.environ.get("SESH_JSON", "") not in ("", "0")
 
 
-def split(argv: list[str]) -> Line:
+def split(argv: list[str]) -> CommandLine:
     """Take a command line apart.
 
     Raises InvalidHost for a word after `@` that cannot be a host, UsageError for a verb that stands behind the name.
     """
-    line = Line()
+    line = CommandLine()
     line.json = wants_json(argv)
     own, line.tail = divided(argv)
     verb: str | None = None
@@ -138,7 +138,7 @@ def takes_value(verb: str | None, word: str) -> bool:
     return False
 
 
-def pieces(line: Line) -> Iterator[Piece]:
+def pieces(line: CommandLine) -> Iterator[Piece]:
     """Yield the pieces of a line in their order.
 
     A plain word: no option, and the word as its value. An option: its value, None for a flag and if the value is
@@ -172,7 +172,7 @@ def pieces(line: Line) -> Iterator[Piece]:
             yield option, word, rest.pop()
 
 
-def parse(line: Line) -> Options | None:
+def parse(line: CommandLine) -> Options | None:
     """Return the options and plain words of a line; None if the verb does not take them (see `typer_app.error`)."""
     row = line.row
     options: Options = {}

@@ -35,7 +35,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
         return attach.into_directory(cli, name, **view)
     if host == picker.NEW:
         host = hosts[0] if hosts else None
-    cli.at(host)
+    cli.set_host(host)
     if host is None and name in running:
         return attach.attach_to(cli, name, view)
     return attach.go(cli, [name], **view)

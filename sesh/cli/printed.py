@@ -154,7 +154,7 @@ class PrintedReport(Done, Report):
     """The report of `--doctor --report`."""
 
 
-class DeployError(PrintedError):
+class PrintedDeployError(PrintedError):
     """The reason why a host has no sesh now. `step`: of the deployment; `foreign`: another sesh is there, which
     stays."""
 
@@ -177,7 +177,7 @@ class DeployedHost(_DeployedHost, total=False):
     bytes: int
     seconds: float
     changed: bool
-    error: DeployError
+    error: PrintedDeployError
 
 
 class PrintedHosts(Done):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import Line
+    from sesh.cli.parser import CommandLine
 
 _STDIN = "-"
 
@@ -42,7 +42,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
     return cli.done(name=name, bytes=sent, position=position)
 
 
-def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
+def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[str]]:
     """Return NAME, the keys before the text, its words, the keys after it. Raises UsageError without a NAME."""
     plain: list[str] = []
     before: list[str | None] = []

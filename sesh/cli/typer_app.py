@@ -132,7 +132,7 @@ def _signed(verb: Verb) -> Callable[..., None]:
     return signed
 
 
-def error(line: parser.Line) -> UsageError:
+def error(line: parser.CommandLine) -> UsageError:
     """Return the error for a line that `parser.parse` refuses, in words of typer's."""
     tail = [] if line.tail is None or line.row.command else ["--", *line.tail]
     # Typer takes `--` for a value that is missing, and any word for one that may be missing.
@@ -145,7 +145,7 @@ def error(line: parser.Line) -> UsageError:
     return UsageError("the words make no sense together", hint=_read_on(line.verb))
 
 
-def _one_line(refusal: TyperException, line: parser.Line) -> UsageError:
+def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
     """Return typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
     message = refusal.format_message().strip().rstrip(".")
     verb = line.verb
@@ -168,7 +168,7 @@ def _read_on(verb: str) -> str:
     return f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
 
 
-def _commanded(line: parser.Line) -> str:
+def _commanded(line: parser.CommandLine) -> str:
     """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
     index = 0
     while index < len(line.words) and parser.kind_of(line.verb, line.words[index]) is not None:
@@ -179,7 +179,7 @@ def _commanded(line: parser.Line) -> str:
     return " ".join(["$sesh", line.verb, *map(printable, own), "--", *map(printable, command)])
 
 
-def help_of(line: parser.Line) -> str:
+def help_of(line: parser.CommandLine) -> str:
     """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
     verb = line.verb or suggestions.verb_like(line.words[0] if line.words else "")
     if verb in _SHOWN and (verb or line.create or line.words):

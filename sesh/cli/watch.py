@@ -40,7 +40,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
         return 0
     from sesh.cli import attach
 
-    cli.at(chosen[0])
+    cli.set_host(chosen[0])
     return attach.attach(cli, chosen[1])
 
 

@@ -12,7 +12,7 @@ import time
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.cli.tui.rows import List
+from sesh.cli.tui.rows import MarkedList
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
@@ -225,7 +225,7 @@ def ask(question: str, answers: Answers, default: str) -> str:
         return _numbered(question, answers, default)
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with terminals.RawTerminal(0, outbound) as terminal:
-        return _Question(terminal, question, answers, default).chosen()
+        return _AnswerMenu(terminal, question, answers, default).chosen()
 
 
 def dumb() -> bool:
@@ -251,13 +251,13 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
             return letter
 
 
-class _Question:
+class _AnswerMenu:
     """The question and its answers on a raw terminal; stacked if they do not fit beside each other."""
 
     def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
         self._terminal, self._labels = terminal, dict(answers)
         self._console = Console(terminal, single=True)
-        self._list = List(_STEPS, list(self._labels), around=True)
+        self._list = MarkedList(_STEPS, list(self._labels), around=True)
         self._list.mark = default
         self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
         letters = "/".join(letter.upper() if letter == default else letter for letter in self._labels)

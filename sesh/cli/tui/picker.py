@@ -15,7 +15,7 @@ from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.live import LiveSessions, await_change, entries, target, title
 from sesh.cli.tui.preview import Previews, drawn
-from sesh.cli.tui.rows import STEPS, List, edited, hint
+from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
@@ -118,7 +118,7 @@ class _Picker:
         self._ranks: dict[Key, tuple[int, float]] = {}
         self._query = ""
         self._shown: dict[Key, Summary] = {}
-        self._list = List(STEPS, around=True)
+        self._list = MarkedList(STEPS, around=True)
         self._question: tuple[str, Callable[[], None]] | None = None
         """The question of the last line, and the action after a yes."""
         self._new_name: tuple[Key, str] | None = None
@@ -220,7 +220,7 @@ class _Picker:
         if mark is not None and key in ("C-x", "C-r", "C-e", "C-o", "C-l"):
             self._begin(key, mark)
         elif (query := edited(self._query, key)) != self._query or key in ("C-u", "C-w", "bspace"):
-            self._query, self._list = query, List(STEPS, around=True)
+            self._query, self._list = query, MarkedList(STEPS, around=True)
             self._sift()
 
     def _begin(self, key: str, mark: Key) -> None:

@@ -15,7 +15,7 @@ STEPS = {"up": -1, "C-p": -1, "C-k": -1, "btab": -1, "down": 1, "C-n": 1, "C-j":
 """Keys that move the mark, by so many rows."""
 
 
-class List:
+class MarkedList:
     """Rows of which one is marked, and the part of them that fits the screen; any values that can be compared.
 
     `steps`: the keys that move the mark by one row; `around`: they lead from the last row to the first.

@@ -10,7 +10,7 @@ from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.live import LiveSessions, standing
-from sesh.cli.tui.rows import LEAVING, List, edited, hint
+from sesh.cli.tui.rows import LEAVING, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
 from sesh.ops.index import SessionIndex
@@ -71,7 +71,7 @@ class _Watcher:
         self._coloured = printing.coloured(printing.STDOUT)
         self._shown: dict[Key, Summary] = {}
         """Those that need a person, as they were drawn last: keys are meant for these."""
-        self._list = List({"up": -1, "down": 1}, list(self._needing()), around=True)
+        self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
         self._deaf_until = 0.0
         """Until when keys answer nothing, as the mark was not put there by the person (monotonic)."""
         self._line: tuple[Asked, str] | None = None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.exceptions import TyperException
 
 from sesh.cli import parser, typer_app
-from sesh.cli.parser import Line, parse, split, wants_json
+from sesh.cli.parser import CommandLine, parse, split, wants_json
 from sesh.cli.verbs import BY_NAME, FLAG, MAYBE, VERBS, Verb
 from sesh.errors import InvalidHost, SeshError, UsageError
 
@@ -195,7 +195,7 @@ def own_words(verb: Verb) -> st.SearchStrategy[list[str]]:
 @given(st.sampled_from(VERBS).flatmap(lambda verb: st.tuples(st.just(verb), own_words(verb))), st.booleans())
 def test_the_parser_takes_what_typer_takes(pair: tuple[Verb, list[str]], dashes: bool) -> None:
     verb, words = pair
-    line = Line()
+    line = CommandLine()
     line.verb, line.words, line.tail = verb.name, words, ["-x"] if dashes else None
     if any(parser.kind_of(verb.name, word.partition("=")[0]) == MAYBE for word in words):
         return  # typer takes any word for its value
