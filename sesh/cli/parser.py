@@ -72,7 +72,7 @@ def split(argv: list[str]) -> CommandLine:
     line = CommandLine()
     line.json = wants_json(argv)
     own, line.tail = divided(argv)
-    verb: str | None = None
+    verb: str | None = None  # None until it is read; "" is the form without one, which -A stands for
     named = False
     rest = list(reversed(own))
     while rest:
@@ -89,13 +89,14 @@ def split(argv: list[str]) -> CommandLine:
             else:
                 named = True
                 line.words.append(word)
-        elif verb is None and (spelled := _verb(word, rest))[0]:
+        elif verb is None and (spelled := _verb(word, rest)) is not None:
             name, flags = spelled
             if named:
                 raise UsageError(f"write the verb before the name: {' '.join([CALLED, name, *line.words])}")
             line.create = name == "-A"
             verb = line.verb = "" if line.create else name
-            line.words += [flags] if flags else []
+            if flags:
+                line.words.append(flags)
         else:
             line.words.append(word)
             if rest and takes_value(verb, word):
@@ -107,11 +108,11 @@ def _is_plain(word: str) -> bool:
     return word[:1] != "-" or len(word) == 1
 
 
-def _verb(word: str, rest: list[str]) -> tuple[str, str]:
+def _verb(word: str, rest: list[str]) -> tuple[str, str] | None:
     """Return the verb that a word spells, and its flags in the same word (`-nd`: `--new` and `-d`); None for no
     verb."""
     if word == "--label" and rest and "=" in rest[-1]:
-        return "", ""  # the option of a creating verb: no name holds a "="
+        return None  # the option of a creating verb: no name holds a "="
     if word == "-A":
         return word, ""
     if word in _SPELLINGS:
@@ -119,7 +120,7 @@ def _verb(word: str, rest: list[str]) -> tuple[str, str]:
     verb = _SPELLINGS.get(word[:2], "")
     if verb and word[1] != "-" and all(kind_of(verb, f"-{letter}") == FLAG for letter in word[2:]):
         return verb, f"-{word[2:]}"
-    return "", ""
+    return None
 
 
 def kind_of(verb: str | None, spelling: str) -> int | None:
@@ -150,26 +151,27 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
     rest = list(reversed(line.words))
     while rest:
         word = rest.pop()
-        if word[:2] == "--":
-            spelling, given, value = word.partition("=")
-        else:  # -dC/tmp is -d -C /tmp
-            spelling, given, value = word[:2], word[2:], word[2:]
+        long = word[:2] == "--"
+        spelling, joined, value = word.partition("=") if long else (word[:2], word[2:], word[2:])
         option = spelled.get(spelling)
+        if option is not None and option.kind == FLAG and joined and (long or value[0] == "-"):
+            option = None  # neither --flag=value nor -f-x
         # Agents take the exit code 2 of a hook for a veto: behind STATE each word is text.
         if _is_plain(word) or (option is None and begun and row.name == "--state"):
             begun = True
             yield None, word, word
-        elif option is None or (option.kind == FLAG and given and "-" in (word[1], given[0])):
+        elif option is None:
             yield None, word, None
         elif option.kind == FLAG:
-            rest += [f"-{value}"] if given else []
+            if joined:
+                rest.append(f"-{value}")  # -dC/tmp is -d -C/tmp
             yield option, word, None
-        elif given:
+        elif joined:
             yield option, word, value
-        elif not rest or (option.kind == MAYBE and rest[-1][:1] == "-"):
-            yield option, word, None
-        else:
+        elif rest and (option.kind != MAYBE or rest[-1][:1] != "-"):
             yield option, word, rest.pop()
+        else:
+            yield option, word, None
 
 
 def parse(line: CommandLine) -> Options | None:

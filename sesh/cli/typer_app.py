@@ -94,17 +94,17 @@ def command(verb: Verb) -> TyperCommand:
         epilog=examples,
         context_settings=_CONTEXT,
     )
-    declare(_signed(verb))
-    made = get_command(app)
-    if not isinstance(made, TyperCommand):
+    declare(_stub(verb))
+    result = get_command(app)
+    if not isinstance(result, TyperCommand):
         raise TypeError("typer made no command of the verb")
-    return made
+    return result
 
 
-def _signed(verb: Verb) -> Callable[..., None]:
+def _stub(verb: Verb) -> Callable[..., None]:
     """Return a function for typer, which reads the words of the verb from its signature and never calls it."""
 
-    def signed(**_values: object) -> None:
+    def stub(**_values: object) -> None:
         return None
 
     parameters: dict[str, object] = {}
@@ -127,33 +127,34 @@ def _signed(verb: Verb) -> Callable[..., None]:
         )
         for key, kind in parameters.items()
     ]
-    signed.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
-    signed.__annotations__ = parameters
-    return signed
+    stub.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    stub.__annotations__ = parameters
+    return stub
 
 
 def error(line: parser.CommandLine) -> UsageError:
     """Return the error for a line that `parser.parse` refuses, in words of typer's."""
     tail = [] if line.tail is None or line.row.command else ["--", *line.tail]
-    # Typer takes `--` for a value that is missing, and any word for one that may be missing.
+    # Read again until typer finds the fault: it takes `--` for the value of an option that lacks one, and any word for
+    # a value that may be missing.
     certain = [word for word in line.words if parser.kind_of(line.verb, word) != MAYBE]
     for words in ([*line.words, *tail], line.words, certain):
         try:
             command(line.row).make_context(line.verb, list(words))
         except TyperException as refusal:
             return _one_line(refusal, line)
-    return UsageError("the words make no sense together", hint=_read_on(line.verb))
+    return UsageError("the words make no sense together", hint=_help_hint(line.verb))
 
 
 def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
     """Return typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
     message = refusal.format_message().strip().rstrip(".")
     verb = line.verb
-    more = _read_on(verb)
+    more = _help_hint(verb)
     unknown = message.startswith("No such option")
     if verb in ("--send", "--message") and unknown:
         more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
-    elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
+    elif (unknown or "extra arg" in message) and (meant := _run_with_dashes(line)):
         return UsageError(f"write the command after --: {meant}")
     elif unknown and getattr(refusal, "option_name", "") == "-C":
         row = f"{verb} NAME" if verb else "NAME"
@@ -164,11 +165,11 @@ def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)
 
 
-def _read_on(verb: str) -> str:
+def _help_hint(verb: str) -> str:
     return f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
 
 
-def _commanded(line: parser.CommandLine) -> str:
+def _run_with_dashes(line: parser.CommandLine) -> str:
     """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
     index = 0
     while index < len(line.words) and parser.kind_of(line.verb, line.words[index]) is not None:
@@ -183,8 +184,8 @@ def help_of(line: parser.CommandLine) -> str:
     """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
     verb = line.verb or suggestions.verb_like(line.words[0] if line.words else "")
     if verb in _SHOWN and (verb or line.create or line.words):
-        made, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
+        shown, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
     else:
-        made, name = _WHOLE, CALLED
-    context = made.context_class(made, info_name=name, **made.context_settings)
-    return _COMMAND.sub(CALLED, made.get_help(context))
+        shown, name = _WHOLE, CALLED
+    context = shown.context_class(shown, info_name=name, **shown.context_settings)
+    return _COMMAND.sub(CALLED, shown.get_help(context))
