@@ -97,26 +97,26 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 def go(
     cli: Invocation,
-    places: Sequence[str] = (),
+    words: Sequence[str] = (),
     *,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
     **view: Unpack[ViewWords],
 ) -> int:
     """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: list the sessions; or attach to one, created if missing."""
-    if not places:
+    if not words:
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
         return _list(cli)
-    name, directory = places[0], places[1] if len(places) > 1 else None
-    if len(places) > 2:
+    name, directory = words[0], words[1] if len(words) > 1 else None
+    if len(words) > 2:
         from sesh.cli import suggestions
 
-        suggestions.check_words(places)
+        raise suggestions.too_many(words)
     check(view)
     if name == "-":
-        return _back(cli, view, plain=directory is None)
+        return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
     meant, other = _suggested(name, directory)
@@ -124,7 +124,7 @@ def go(
         cli.look_for(name, creates=True)
     if cli.host is None:
         return _go_here(cli, name, view, spec, meant, other)
-    return _lead(
+    return _attach_terminal(
         cli,
         name,
         view,
@@ -139,11 +139,12 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
     entry.check()
     runs = entry.connection is not None
     try:
-        return _lead(cli, name, view, lambda _: entry.enter(), exists=lambda _: runs)
+        return _attach_terminal(cli, name, view, lambda _: entry.enter(), exists=lambda _: runs)
     except Unreachable:
         if not runs or find.running(name) is not None:
             raise
-    return _go_here(cli, name, view, spec, meant, other)  # it ended between our connection and its answer
+    # The session ended between our connection and its answer: begin again, which creates it.
+    return _go_here(cli, name, view, spec, meant, other)
 
 
 def _list(cli: Invocation) -> int:
@@ -184,7 +185,7 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
 
 def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
     """Attach to a session that must be there; return the exit code."""
-    return _lead(
+    return _attach_terminal(
         cli,
         name,
         view,
@@ -193,12 +194,12 @@ def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
     )
 
 
-def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
+def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
     """`sesh -`: the session attached last that is still there; typed inside one, the one before it.
 
     Raises NotFound, and UsageError if a DIR or a command was written.
     """
-    if not plain or cli.tail is not None:
+    if directory is not None or cli.tail is not None:
         raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
     if cli.host is not None:
         return attach_to(cli, "-", view)
@@ -250,7 +251,7 @@ def new(
         return new_detached(cli, name, spec, choice)
     from sesh.ops.new import new as new_session
 
-    def entered(target: Target) -> Entered:
+    def create_it(target: Target) -> Entered:
         if asks or target.host is not None:  # an older sesh there does not know the word
             return target.enter(new_session, name=name, spec=spec, choice=choice)
         return target.enter(new_session, name=name, spec=spec, choice=choice, asks=False)
@@ -258,7 +259,7 @@ def new(
     def exists(target: Target) -> bool:
         return target.host is not None and _exists(target, name or "NAME")
 
-    return _lead(cli, name or "NAME", view, entered, exists=exists, creates=True)
+    return _attach_terminal(cli, name or "NAME", view, create_it, exists=exists, creates=True)
 
 
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
@@ -282,11 +283,11 @@ def into_directory(cli: Invocation, directory: str, **view: Unpack[ViewWords]) -
             continue  # another process has taken the name since, perhaps for the same directory
 
 
-def _lead(
+def _attach_terminal(
     cli: Invocation,
     name: str,
     view: ViewWords,
-    entered: Callable[[Target], Entered],
+    obtain: Callable[[Target], Entered],
     *,
     exists: Callable[[Target], bool],
     creates: bool = False,
@@ -307,14 +308,14 @@ def _lead(
         _check_switch(current, view, cli.host, name)
     if not view.get("join"):
         target.sync()
-    name, connection = entered(target)
+    name, connection = obtain(target)
     quit_key.disarm()
     if current is None:
-        return _attached(cli, target, name, connection, options)
+        return _run_client(cli, target, name, connection, options)
     connection.close()
     if cli.host is None and current["name"] == name:
         return _already(cli, name)
-    if not _switched(current, name, cli.host):
+    if not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
 
@@ -348,19 +349,19 @@ def _check_switch(current: Record, view: ViewWords, host: str | None, name: str)
     if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value and key != "join"]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
     to = name if is_name(name) and host is not None else "NAME"
-    if not _switched(current, to, host, probe=True):
+    if not _switch(current, to, host, probe=True):
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switched(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
+def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
     """Switch the client of the current session to another; return whether it could. `probe`: only ask."""
     answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
     return bool(answer.get("switched"))
 
 
-def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
+def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
     """Run the client until it leaves; return the exit code."""
-    from sesh.client.attach import attach as run
+    from sesh.client.attach import attach as run_client
 
     def connect(name: str, host: str | None) -> Connection:
         connection = cli.target_of(host).connect(name, passing=False)
@@ -375,7 +376,7 @@ def _attached(cli: Invocation, target: Target, name: str, connection: Connection
     paths.remember(name, target.host)
     options.first_notice = cli.caller.greeting
     target.log_attached(name)
-    outcome = run(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
+    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
     target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
     return code(outcome)
 

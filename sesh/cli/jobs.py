@@ -23,7 +23,7 @@ _PIECE = 4096
 
 def exec_(  # noqa: PLR0913 (a job has that many options)
     cli: Invocation,
-    places: Sequence[str] = (),
+    words: Sequence[str] = (),
     *,
     printed: bool = False,
     follow: bool = False,
@@ -40,11 +40,11 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
     Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
-    shown = [printable(word) for word in places]
+    shown = [printable(word) for word in words]
     if not cli.tail:
         named = f"$sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
         raise UsageError(f"write the command after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
-    if len(places) > 1:
+    if len(words) > 1:
         raise UsageError(
             "too many arguments before --",
             hint=f"give the directory with -C: $sesh --exec {shown[0]} -C {shown[1]} -- …",
@@ -54,7 +54,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     if detached and (printed or follow or tie or stdin):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     data: JobSpec = {
-        "name": find.checked(places[0], "--exec") if places else None,
+        "name": find.checked(words[0], "--exec") if words else None,
         "spec": cli.spec(directory, env, label),
         "keep": keep,
         "timeout": bounds.parse_seconds(timeout),

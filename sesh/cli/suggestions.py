@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OTHERWISE = {
+_FOREIGN = {
     "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",
     "connect": "--attach", "last": "-",
 }  # fmt: skip
@@ -23,14 +23,16 @@ _NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 def verb_like(name: str) -> str:
     """Return the verb that a name looks like, empty for none."""
     verb = f"--{name}"
-    return verb if name and verb in BY_NAME else _OTHERWISE.get(name, "")
+    return verb if name and verb in BY_NAME else _FOREIGN.get(name, "")
 
 
-def check_words(words: Sequence[str]) -> None:
+def too_many(words: Sequence[str]) -> UsageError:
     """Return the error for more plain words than NAME and DIR."""
     if meant := verb_line(words[0], words[1:]):
-        raise UsageError(f"too many arguments; did you mean {meant}?")
-    raise UsageError("too many arguments", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
+        return UsageError(f"too many arguments; did you mean {meant}?")
+    return UsageError(
+        "too many arguments", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}"
+    )
 
 
 def verb_line(name: str, words: Sequence[str]) -> str:

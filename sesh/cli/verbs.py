@@ -100,7 +100,7 @@ VERBS = (
         "", "", "attach.go", "[DIR] [OPTIONS] [-- CMD…]",
         "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
-        words=("name?", "directory?"), gather="places", options=(*_ATTACHING, _ENV, _LABEL), command=True,
+        words=("name?", "directory?"), gather="words", options=(*_ATTACHING, _ENV, _LABEL), command=True,
         attaches=True,
     ),
     Verb(
@@ -200,7 +200,7 @@ VERBS = (
         "--exec", "-e", "jobs.exec_", "[NAME] [OPTIONS] -- CMD…",
         "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.",
         "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
-        words=("name?",), gather="places",
+        words=("name?",), gather="words",
         options=(
             Option("-C", "directory", "The directory that it runs in.", "DIR"),
             Option("--print", "printed", "Print its output when it ends."),
