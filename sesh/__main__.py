@@ -38,7 +38,7 @@ def start() -> None:
             code = main()
             signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
             _exit(code)
-    except OSError as error:  # what words errors cannot be loaded either
+    except OSError as error:  # the modules that word errors cannot be loaded either
         sys.exit(f"{CALLED}: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
 
 
@@ -51,7 +51,7 @@ def _exit(code: int) -> None:
             try:
                 stream.flush()
             except (AttributeError, OSError, ValueError):
-                continue  # closed, or nobody reads it: what is lost with it was reported where it could be
+                continue  # closed, or nobody reads it: a lost result was reported before, if it could be
         os._exit(code)
     sys.exit(code)
 

@@ -6,7 +6,8 @@ from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.ops.events import follow, follow_all, log
+from sesh.ops.events import follow, follow_all
+from sesh.ops.events import log as read_log
 from sesh.reach import find
 from sesh.reach.stream import DaemonDied
 
@@ -81,7 +82,7 @@ def _facts(facts: dict[str, Any]) -> str:
 def _log(cli: Invocation, name: str | None) -> int:
     """Print the log of remotes, only the sessions called NAME if one is given."""
     cli.sought = None  # this machine's log names sessions of others
-    remote_log = cli.target.call(log, name=name)
+    remote_log = cli.target.call(read_log, name=name)
     if cli.json:
         for event in remote_log["events"]:
             cli.value(event)

@@ -61,8 +61,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     }
     if detached:
         return _detached(cli, data)
-    begun = "the job may have started; check with: $sesh"
-    left = begun if cli.host is None else "the job may or may not have started; check with: $sesh"
+    started = "may have started" if cli.host is None else "may or may not have started"
+    left = f"the job {started}; check with: $sesh"
     sink = FollowedOutput(lines=cli.json) if follow else None
     with Interrupts(tie=tie, left=left) as interrupts:
         name, result, retained = jobs.run(
@@ -75,7 +75,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
     """`-d`: start the job and print its name."""
-    from sesh.cli.open import made
+    from sesh.cli.open import report as report_session
     from sesh.ops import sessions
 
     target = cli.target
@@ -88,7 +88,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.json:
         printing.text(name)
-    return made(cli, name, created=True)
+    return report_session(cli, name, created=True)
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
@@ -111,7 +111,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 
 class FollowedOutput:
-    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`, or each line an object of JSON."""
+    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`; with `lines` each line an object of JSON."""
 
     descriptor = printing.STDOUT
 
@@ -121,7 +121,7 @@ class FollowedOutput:
         self._held = b""
 
     def take(self, data: bytes) -> None:
-        """More output; a last `\\r` waits for what follows it, and so does an unfinished line of JSON."""
+        """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
         data = self._held + data
         self._held = b""
         if not self._lines:
@@ -134,7 +134,7 @@ class FollowedOutput:
             self.pending += b"".join(_object(row) for row in whole.split(b"\n"))
 
     def end(self) -> None:
-        """There is no more: what was held goes out too."""
+        """Release the held output: no more comes."""
         held, self._held = self._held, b""
         self.pending += _object(held) if self._lines and held else held
 

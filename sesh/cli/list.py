@@ -1,4 +1,4 @@
-"""`--list`, printed."""
+"""`--list`: the sessions here and on known remotes, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -49,9 +49,11 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if cli.json:
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
-        where = f" on @{cli.host}" if cli.host is not None else ""
-        none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
-        printing.text(for_host(none, cli.host))
+        machine = f" on @{cli.host}" if cli.host is not None else ""
+        missing = (
+            f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
+        )
+        printing.text(for_host(missing, cli.host))
     return 0
 
 

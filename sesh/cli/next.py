@@ -44,9 +44,9 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     waiting, silent = _waiting(cli, wanted)
     chosen = following(waiting, here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
-        alone = "no other session waits for you" if chosen is not None else "no session waits for you"
-        alone += f", but {', '.join(silent)} could not be asked" if silent else ""
-        raise NotFound(alone, hint="`$sesh` shows how each one stands")
+        message = "no other session waits for you" if chosen is not None else "no session waits for you"
+        message += f", but {', '.join(silent)} could not be asked" if silent else ""
+        raise NotFound(message, hint="`$sesh` shows how each one stands")
     host, name = chosen
     cli.set_host(host)
     return attach.attach(cli, name, **view)
@@ -69,21 +69,21 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
     unreachable: list[str] = []
     if cli.host is not None:
         rows = cli.target.call(sessions.summaries)
-        every: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
+        summaries: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
     else:
         with SessionIndex(cli.caller, cli.hosts or None) as index:
             until = time.monotonic() + _PATIENCE
             while index.pending and (left := until - time.monotonic()) > 0:
                 await_change(index, left)
-            index.take(set())  # which gives up those that are late
+            index.take(set())  # gives up the hosts that are late
             unreachable = [f"@{host}" for host, answer in index.there.items() if isinstance(answer, str)]
-            every = entries(index, wanted)
-    silent = [_called(key) for key, session in every.items() if _is_silent(session)]
-    waiting = {key: since for key, session in every.items() if (since := _waits_since(session)) is not None}
+            summaries = entries(index, wanted)
+    silent = [_described(key) for key, session in summaries.items() if _is_silent(session)]
+    waiting = {key: since for key, session in summaries.items() if (since := _waits_since(session)) is not None}
     return waiting, silent + unreachable
 
 
-def _called(key: Key) -> str:
+def _described(key: Key) -> str:
     host, name = key
     return f"{name} on @{host}" if host is not None else name
 

@@ -22,7 +22,7 @@ def open_(
     target = cli.target
     target.sync()
     created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label))
-    return made(cli, name, created=created)
+    return report(cli, name, created=created)
 
 
 def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
@@ -32,10 +32,10 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
     answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
     if not cli.json:
         printing.text(answer["name"])
-    return made(cli, answer["name"], created=answer["created"])
+    return report(cli, answer["name"], created=answer["created"])
 
 
-def made(cli: Invocation, name: str, *, created: bool) -> int:
+def report(cli: Invocation, name: str, *, created: bool) -> int:
     """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
     if created and name.isalpha():
         from sesh.cli import suggestions

@@ -61,14 +61,14 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
     return int(code) if isinstance(code, int) else 0
 
 
-def history(cli: Invocation, name: str | None = None, count: str | None = None, *, ansi: bool = False) -> int:
+def history(cli: Invocation, name: str | None = None, number: str | None = None, *, ansi: bool = False) -> int:
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
     name = cli.session(name)
-    if count is None:
+    if number is None:
         return _print_history(cli, cli.target.call(shell.history, name=name))
-    if not bounds.is_decimal(count):
-        raise UsageError(f"{printable(count)} is not the number of a command", hint=f"see: $sesh --history {name}")
-    facts = cli.target.call(shell.history_output, name=name, number=int(count))
+    if not bounds.is_decimal(number):
+        raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: $sesh --history {name}")
+    facts = cli.target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.json:
         return cli.value({**facts, "output": output.decode("utf-8", "replace")})

@@ -16,7 +16,10 @@ HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAN
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
 _DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
 """The columns that are left out on a narrow terminal, in this order."""
-_NARROWEST, _SHORTEST = 12, 4
+_NARROWEST = 12
+"""The least columns of a directory or a command."""
+_SHORTEST = 4
+"""The least columns of a name or a state."""
 SIGNALS = {"waiting": "1;33", "failed": "31"}
 """The SGR parameters of the activities that want a person's attention."""
 
@@ -103,8 +106,9 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
     widths = list(wanted)
     if limit is None:
         return widths
-    for spared in range(len(_DISPENSABLE) + 1):
-        widths = [-1 if index in _DISPENSABLE[:spared] else width for index, width in enumerate(wanted)]
+    for hidden in range(len(_DISPENSABLE) + 1):
+        widths = [-1 if index in _DISPENSABLE[:hidden] else width for index, width in enumerate(wanted)]
+        # Two blanks between columns, one behind the mark, none at the end.
         over = sum(width + 2 for width in widths if width >= 0) - 3 - limit
         for index in (_COMMAND, _DIRECTORY):
             less = max(0, min(over, widths[index] - _NARROWEST))

@@ -310,7 +310,7 @@ VERBS = (
         "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output. "
         "Without NAME those of the session it is typed in.",
         "sesh --history work", "sesh --history work 3",
-        words=("name?", "count?"), options=(_ANSI,), session=True,
+        words=("name?", "number?"), options=(_ANSI,), session=True,
     ),
     Verb(
         "--status", "", "status.status", "[NAME]",

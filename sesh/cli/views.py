@@ -11,6 +11,7 @@ from sesh.names import printable
 from sesh.ops import views
 
 _LINES = 300
+"""Lines of `--logs` without N."""
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
@@ -41,21 +42,21 @@ def logs(
     name = cli.session(name)
     if pager:
         return _paged(cli, name)
-    lines = _LINES
+    limit = _LINES
     if count is not None:
         if not bounds.is_decimal(count):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
-        lines = int(count)
+        limit = int(count)
     if follow:
         try:
-            _follow(cli, name, lines, ansi=ansi)
+            _follow(cli, name, limit, ansi=ansi)
         except KeyboardInterrupt:
             return printing.interrupted()
         return 0
-    kept = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
+    lines = cli.target.call(views.logs, name=name, lines=limit, ansi=ansi)
     if cli.json:
-        return cli.value({"session": name, "host": cli.host, "lines": kept})
-    _print_lines(kept)
+        return cli.value({"session": name, "host": cli.host, "lines": lines})
+    _print_lines(lines)
     return 0
 
 

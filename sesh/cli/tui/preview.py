@@ -97,5 +97,5 @@ def _colour(kind: int, value: int | str) -> str:
     """Return the SGR parameters of a colour: one of the 256, or `#rrggbb`."""
     if isinstance(value, int):
         return f"{kind};5;{value}"
-    parts = (str(int(value[at : at + 2], 16)) for at in (1, 3, 5))
+    parts = (str(int(value[index : index + 2], 16)) for index in (1, 3, 5))
     return f"{kind};2;{';'.join(parts)}"
