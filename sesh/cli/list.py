@@ -50,10 +50,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
         machine = f" on @{cli.host}" if cli.host is not None else ""
-        missing = (
-            f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
-        )
-        printing.text(for_host(missing, cli.host))
+        none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
+        printing.text(for_host(none, cli.host))
     return 0
 
 

@@ -35,28 +35,28 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._begun = b""
+        self._partial = b""
 
     @property
     def holding(self) -> bool:
         """True if the beginning of a longer key is held."""
-        return bool(self._begun)
+        return bool(self._partial)
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""
-        data, self._begun = self._begun + data, b""
+        data, self._partial = self._partial + data, b""
         keys = []
         for token, whole in typed.tokens(data):
             if not whole:
-                self._begun = token
+                self._partial = token
             elif name := _name(token):
                 keys.append(name)
         return keys
 
     def flush(self) -> list[str]:
         """Return the held key, since nothing more came."""
-        begun, self._begun = self._begun, b""
-        return ["escape"] if begun == typed.ESCAPE else []
+        partial, self._partial = self._partial, b""
+        return ["escape"] if partial == typed.ESCAPE else []
 
 
 def _name(token: bytes) -> str:
@@ -76,10 +76,10 @@ def _name(token: bytes) -> str:
 _BLOCK = 1 << 12
 _PATIENCE = 2.0
 """Seconds to wait for a terminal that takes nothing."""
-# The other screen, no cursor, no wrapping; and back.
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
-# A picture at once, if the terminal knows how (synchronized output, mode 2026).
-_AT_ONCE, _SHOWN = b"\x1b[?2026h", b"\x1b[?2026l"
+"""The alternate screen, without cursor and wrapping; and back."""
+_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
+"""Synchronized output (mode 2026): a terminal that knows it draws all rows at once."""
 
 
 class Console:
@@ -93,7 +93,7 @@ class Console:
 
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
         self.terminal = terminal
-        self._most = 1 if single else _BLOCK
+        self._block = 1 if single else _BLOCK
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
@@ -127,7 +127,7 @@ class Console:
 
     def _read(self) -> list[str]:
         try:
-            data = os.read(self.terminal.inbound, self._most)
+            data = os.read(self.terminal.inbound, self._block)
         except BlockingIOError:
             return []
         except OSError:
@@ -193,7 +193,7 @@ class Stage(Console):
             out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         if out:
             data = "".join(out).encode("utf-8", "replace")
-            whole = self.terminal.write_all(_AT_ONCE + data + _SHOWN, _PATIENCE)
+            whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _PATIENCE)
             self._drawn = lines if whole else []
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:

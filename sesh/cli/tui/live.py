@@ -33,12 +33,12 @@ class LiveSessions:
         self._ready: set[int] = set()
 
     def __enter__(self) -> LiveSessions:
-        self._answered, self._answers = os.pipe()
-        """Readable once something that was asked is answered; its other end."""
+        self._inbound, self._outbound = os.pipe()
+        """A byte comes for each answer. The writing end is never closed: a thread may answer after the list is left."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._answered)
+        os.close(self._inbound)
 
     def all(self) -> dict[Key, Summary]:
         """Return the sessions by host and name, those of this machine first."""
@@ -46,14 +46,14 @@ class LiveSessions:
 
     def wait(self, stage: Stage, seconds: float = float("inf")) -> list[str]:
         """Return the keys that are typed until something has happened; call `take` once they are dealt with."""
-        keys, self._ready = stage.wait([self._answered, *self.index.descriptors], min(self.index.due, seconds))
+        keys, self._ready = stage.wait([self._inbound, *self.index.descriptors], min(self.index.due, seconds))
         return keys
 
     def take(self) -> None:
         """Take in the changes that ended `wait`."""
-        if self._answered in self._ready:
-            os.read(self._answered, 64)
-        self.index.take(self._ready - {self._answered})
+        if self._inbound in self._ready:
+            os.read(self._inbound, 64)
+        self.index.take(self._ready - {self._inbound})
 
     def ask(self, key: Key, question: Callable[[Target], Any], tell: Callable[[Any, str], None]) -> None:
         """Call `question` in a thread, with the machine that has the session.
@@ -70,7 +70,7 @@ class LiveSessions:
                 problem = wording.one_line(str(error))
             tell(answer, problem)
             try:
-                os.write(self._answers, b".")
+                os.write(self._outbound, b".")
             except BrokenPipeError:
                 return  # nobody waits for it any more
 

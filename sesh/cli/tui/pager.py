@@ -38,9 +38,9 @@ def page(lines: Sequence[str], start: str) -> None:
     import signal
     import subprocess
 
-    named = os.environ.get("PAGER") or _PAGER
+    command = os.environ.get("PAGER") or _PAGER
     try:
-        words = shlex.split(named)
+        words = shlex.split(command)
     except ValueError as error:
         raise UsageError(f"PAGER cannot be read: {error}") from None
     if not words or (program := programs.find(words[0])) is None:

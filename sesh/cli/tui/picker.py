@@ -41,6 +41,9 @@ _TALL = 10
 """The least rows for a line about the marked row."""
 _NARROW = 8
 """The least columns of a directory or a command in the list."""
+_NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
+_GAP = 2
+"""Blanks between columns."""
 _HINTS = (
     "Enter attach  ↑↓ choose  ^X kill  ^E rename  ^R restart  ^O detach  ^L logs  Esc quit",
     "Enter attach ^X kill ^E rename ^R restart ^O detach ^L logs Esc quit",
@@ -200,8 +203,8 @@ class _Picker:
         if key not in self._ranks:
             attached = (key[0] or "", key[1])
             last = moments.seconds(session.get("last_activity")) or 0.0
-            place = self._recent.index(attached) if attached in self._recent else len(self._recent)
-            self._ranks[key] = (place, -last)
+            position = self._recent.index(attached) if attached in self._recent else len(self._recent)
+            self._ranks[key] = (position, -last)
         return self._ranks[key]
 
     def _name_for(self, directory: str) -> str:
@@ -262,10 +265,10 @@ class _Picker:
             if key.lower() == "y":
                 act()
         elif self._new_name is not None:
-            of, name = self._new_name
-            self._new_name = None if key in ("escape", "C-c", "C-d", "enter") else (of, edited(name, key))
+            session, name = self._new_name
+            self._new_name = None if key in ("escape", "C-c", "C-d", "enter") else (session, edited(name, key))
             if key == "enter":
-                self._rename(of, name)
+                self._rename(session, name)
 
     def _rename(self, key: Key, name: str) -> None:
         try:
@@ -385,10 +388,6 @@ class _Picker:
 
 def _is_session(key: Key) -> bool:
     return key[0] not in (DIRECTORY, NEW)
-
-
-_NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
-_GAP = 2
 
 
 def _widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:

@@ -142,19 +142,19 @@ def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("argv", "found"),
     [
-        ("--exec --print build -- make", {"printed": True, "places": ["build"]}),
+        ("--exec --print build -- make", {"printed": True, "words": ["build"]}),
         (
             "--exec build --timeout 5 -C d --keep -- make",
-            {"timeout": "5", "directory": "d", "keep": True, "places": ["build"]},
+            {"timeout": "5", "directory": "d", "keep": True, "words": ["build"]},
         ),
-        ("--exec --timeout=5 --env A=1 --env=B=2 -- make", {"timeout": "5", "env": ["A=1", "B=2"], "places": []}),
+        ("--exec --timeout=5 --env A=1 --env=B=2 -- make", {"timeout": "5", "env": ["A=1", "B=2"], "words": []}),
         ("--new -d", {"detached": True}),
         ("--new web d", {"name": "web", "directory": "d"}),
         ("--open web -- make", {"name": "web"}),
         ("--kill a b", {"names": ["a", "b"]}),
         ("--kill -- a", {"names": ["a"]}),
-        ("web d -r --no-detach-key", {"places": ["web", "d"], "read_only": True, "no_detach_key": True}),
-        ("", {"places": []}),
+        ("web d -r --no-detach-key", {"words": ["web", "d"], "read_only": True, "no_detach_key": True}),
+        ("", {"words": []}),
         ("--list", {}),
     ],
 )
