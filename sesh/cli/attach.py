@@ -1,5 +1,4 @@
-"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: a session found or created, and this terminal attached to
-it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: find or create a session, and attach this terminal to it."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     class ViewWords(TypedDict, total=False):
-        """The attach options of the command line. `join` also keeps the user's files from being pushed to a host
-        before."""
+        """The attach options of the command line. With `join` the user's files are not pushed to a host before."""
 
         join: bool
         replace: bool

@@ -53,7 +53,7 @@ def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = Fals
     if refresh:
         return ask(words[0])
     kind, offers = answer(words)
-    lines = [f"{word}\t{about}" if about else word for word, about in offers.items()]
+    lines = [f"{word}\t{description}" if description else word for word, description in offers.items()]
     printing.text("\n".join([kind, *lines]))
     return 0
 
@@ -69,7 +69,7 @@ def answer(words: list[str]) -> Completion:
     if tail is not None and line.row.command:
         return f"command {len(own) + 1}", {}
     kind, offers = _offers(line, tail, current)
-    return kind, {word: about for word, about in offers.items() if word.startswith(current)}
+    return kind, {word: description for word, description in offers.items() if word.startswith(current)}
 
 
 def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completion:
@@ -81,7 +81,7 @@ def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completi
     option, equals, _ = current.partition("=")
     if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
         kind, values = _value(line.row.spelled[option])
-        return kind, {f"{option}={word}": about for word, about in values.items()}
+        return kind, {f"{option}={word}": description for word, description in values.items()}
     if current[:1] == "@" and not plain:
         return "words", hosts()
     if current[:1] == "-":
@@ -166,7 +166,7 @@ def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
         names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
         if not current and not plain:
             names |= hosts()
-    return {name: about for name, about in names.items() if name not in plain}
+    return {name: description for name, description in names.items() if name not in plain}
 
 
 PATIENCE = 0.1
@@ -174,7 +174,9 @@ PATIENCE = 0.1
 FRESH = 5.0
 """Seconds for which the cached sessions of a host are not asked for again."""
 _LONGEST = 60
+"""Columns of each part of a description."""
 _TICK = 0.01
+"""Seconds between two looks at the cache."""
 
 
 def sessions(*, elsewhere: bool = True) -> Offers:
@@ -182,8 +184,8 @@ def sessions(*, elsewhere: bool = True) -> Offers:
     names = {session["name"]: _described(wording.state(session), session["cwd"]) for session in _here()}
     if elsewhere:
         for host in remotes():
-            for name, about in _cached(host).items():
-                names.setdefault(name, about)
+            for name, description in _cached(host).items():
+                names.setdefault(name, description)
     return names
 
 
@@ -195,6 +197,7 @@ def sessions_on(host: str) -> Offers:
     try:
         before = _modified(host)
         if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.failed_recently(host):
+            # The cache counts as fresh from now on: a host that does not answer is not asked at every Tab.
             if before is None:
                 known.record_names(host, [])
             else:
@@ -210,8 +213,7 @@ def sessions_on(host: str) -> Offers:
 
 
 def hosts() -> Offers:
-    """Return known remotes, the groups and remotes of the settings, and the hosts of ssh_config, each with its
-    source."""
+    """Return the groups, the known remotes and the hosts of ssh_config, each with its source."""
     from sesh.remote.ssh import destination
 
     settings = config.load()
@@ -220,16 +222,16 @@ def hosts() -> Offers:
     for names, source in sources:
         for name in names:
             offers.setdefault(name, source)
-    return {f"@{name}": about for name, about in offers.items()}
+    return {f"@{name}": description for name, description in offers.items()}
 
 
 def labels() -> Offers:
     """Return the labels of the sessions here, each with the sessions that have it."""
-    bearers: dict[str, list[str]] = {}
+    names_by_label: dict[str, list[str]] = {}
     for session in _here():
         for key, value in (session.get("labels") or {}).items():
-            bearers.setdefault(f"{plain(key)}={plain(value)}", []).append(session["name"])
-    return {label: " ".join(names)[:_LONGEST] for label, names in bearers.items()}
+            names_by_label.setdefault(f"{plain(key)}={plain(value)}", []).append(session["name"])
+    return {label: " ".join(names)[:_LONGEST] for label, names in names_by_label.items()}
 
 
 def remotes() -> list[str]:

@@ -92,8 +92,7 @@ class Invocation:
         self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
 
     def look_for(self, name: str, *, creates: bool = False) -> None:
-        """Set the target to the known remote that has the session, unless it is here; print a line that names the
-        remote.
+        """Set the target to the known remote that has the session, unless it is here; print the remote's name.
 
         `creates`: the session is created if there is none. Raises NotFound, and Refused if that cannot be known.
         """
@@ -125,8 +124,7 @@ class Invocation:
         return self.target_of(self.host, offer=not self.json)
 
     def target_of(self, host: str | None, *, offer: bool = False) -> Target:
-        """Return the target for a host, None for this machine. `offer`: the person may be asked to install sesh
-        there."""
+        """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
         if host is None:
             from sesh.reach.target import Target
 

@@ -53,8 +53,8 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the next session to attach to, in the order in which they began to wait: the one after `last`, else the
-    first."""
+    """Return the session after `last` in the order in which they began to wait, else the one that has waited
+    longest."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]

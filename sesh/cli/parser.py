@@ -109,8 +109,7 @@ def _is_plain(word: str) -> bool:
 
 
 def _verb(word: str, rest: list[str]) -> tuple[str, str] | None:
-    """Return the verb that a word spells, and its flags in the same word (`-nd`: `--new` and `-d`); None for no
-    verb."""
+    """Return the verb that a word spells, and flags in the same word (`-nd`: `--new`, `-d`); None for no verb."""
     if word == "--label" and rest and "=" in rest[-1]:
         return None  # the option of a creating verb: no name holds a "="
     if word == "-A":

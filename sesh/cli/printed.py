@@ -155,8 +155,10 @@ class PrintedReport(Done, Report):
 
 
 class PrintedDeployError(PrintedError):
-    """The reason why a host has no sesh now. `step`: of the deployment; `foreign`: another sesh is there, which
-    stays."""
+    """The reason why a host has no sesh now.
+
+    `step`: of the deployment; `foreign`: another sesh is there, which stays.
+    """
 
     step: str | None
     foreign: bool

@@ -65,8 +65,7 @@ def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, end
 
 
 def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
-    """Return whether the person agrees to what cannot be undone; no question is asked if there is nothing of that
-    kind."""
+    """Return whether the person agrees to what cannot be undone; without anything of that kind nobody is asked."""
     living = sum(1 for row in rows if row["pid"] is not None)
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
     ended = [str(row["what"]) for row in rows if row["kind"] == "ended"]

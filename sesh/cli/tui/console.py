@@ -197,8 +197,7 @@ class Stage(Console):
             self._drawn = lines if whole else []
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
-        """Wait as `Console.wait` does, without the keys `resize` and `resume`: a new size has everything drawn
-        again."""
+        """Wait as `Console.wait` does, without the keys `resize` and `resume`. A new size has all rows drawn again."""
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
             self._drawn = []

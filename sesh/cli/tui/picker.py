@@ -78,7 +78,7 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
         return chosen, {str(session["name"]) for session in index.here if session["state"] == "running"}
 
 
-def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
+def match_cost(query: str, name: str, host: str | None, *more: str) -> int | None:
     """Return the cost of a session for a query, the smaller the better; None if it does not match.
 
     The letters of each word of `query` must be in their order in the name or in the host before it (`@gpu`), or the
@@ -86,7 +86,7 @@ def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
     """
     total = 0
     for word in query.lower().split():
-        costs = [_cost(word, name.lower()), _cost(word, f"@{host} {name}".lower()) if host else None]
+        costs = [_word_cost(word, name.lower()), _word_cost(word, f"@{host} {name}".lower()) if host else None]
         costs += [100 + min(text.lower().index(word), 9) for text in more if word in text.lower()]
         fitting = [cost for cost in costs if cost is not None]
         if not fitting:
@@ -95,9 +95,8 @@ def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
     return total
 
 
-def _cost(word: str, text: str) -> int | None:
-    """Return the cost of `word` in `text`: the characters before it, or those between its letters; None for no
-    match."""
+def _word_cost(word: str, text: str) -> int | None:
+    """Return the characters before `word` in `text`, or between its letters there; None for no match."""
     if word in text:
         return min(text.index(word), 9)
     start = end = text.find(word[0])
@@ -168,20 +167,19 @@ class _Picker:
     # -- what there is
 
     def _sift(self) -> None:
-        """Show the sessions that match the query, the best first, then the one attached last; directories below
-        them."""
+        """Show the sessions that match the query, the best first, then the one attached last; then directories."""
         sessions = self._sessions()
         fitting = []
         for key, session in sessions.items():
             directory = wording.at_home(session.get("cwd") or "")
-            cost = matching(self._query, key[1], key[0], directory, wording.runs(session))
+            cost = match_cost(self._query, key[1], key[0], directory, wording.runs(session))
             if cost is not None:
                 fitting.append((cost, self._rank(key, session), key))
         self._shown = {key: sessions[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
         used = {session.get("cwd") for key, session in sessions.items() if key[0] is None}
         costs = []
         for directory in self._directories:
-            cost = matching(self._query, os.path.basename(directory), None, wording.at_home(directory))
+            cost = match_cost(self._query, os.path.basename(directory), None, wording.at_home(directory))
             if cost is not None and directory not in used:
                 costs.append((cost, (DIRECTORY, directory)))
         others = [key for _, key in sorted(costs, key=lambda row: row[0])]
@@ -314,8 +312,7 @@ class _Picker:
         self._stage.draw([head, *lines, *about, self._last(columns)][:rows])
 
     def _about(self, columns: int) -> str:
-        """Return the line about the marked row: its question, whole directory and command, which the list has no room
-        for."""
+        """Return the line about the marked row: what its list row has no room for."""
         if self._mark is None or self._mark[0] == NEW:
             return ""
         *_, directory, runs = self._cells(self._mark, 0)

@@ -25,8 +25,7 @@ _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "
 
 
 class Previews:
-    """The screens of sessions by (host, name); a line with the reason if there is none. `ask`: that of
-    `LiveSessions`."""
+    """The screens of sessions by (host, name), or the reason why there is none. `ask`: that of `LiveSessions`."""
 
     def __init__(self, ask: Callable[[Key, Callable[[Target], Screen], Callable[[Any, str], None]], None]) -> None:
         self.screens: dict[Key, Screen | str] = {}

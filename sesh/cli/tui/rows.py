@@ -35,8 +35,7 @@ class MarkedList:
             self.mark = next(iter(instead), next(iter(rows), None))
 
     def press(self, key: str, page: int = 0) -> bool:
-        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page, 0 for no paging
-        keys."""
+        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page, 0 for no paging."""
         paging = {"pageup": -page, "pagedown": page, "home": -len(self.rows), "end": len(self.rows)} if page else {}
         if (key not in self._steps and key not in paging) or not self.rows:
             return False

@@ -118,7 +118,7 @@ class _Watcher:
             if self._held and key not in ("C-c", "hangup"):
                 self._held.append(key)
             elif self._line is not None:
-                self._write(*self._line, key)
+                self._edit(*self._line, key)
             elif key in LEAVING:
                 self._leaving = True
             else:
@@ -178,7 +178,7 @@ class _Watcher:
 
         self._live.ask(key, echo_is_off, tell)
 
-    def _write(self, asked: Asked, typed: str, key: str) -> None:
+    def _edit(self, asked: Asked, typed: str, key: str) -> None:
         """Take a key of the line that is typed in answer."""
         ends = key in ("escape", "C-c", "C-d", "hangup", "enter")
         self._line = None if ends else (asked, edited(typed, key))
