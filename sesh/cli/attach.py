@@ -58,7 +58,7 @@ def check(view: ViewWords) -> None:
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
     """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-    from sesh.client.outcome import AttachOptions  # a daemon that is forked now would carry the rest of the client
+    from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
 
     key = None if view.get("no_detach_key") else detach_key(cli)
     settings = cli.caller.settings()

@@ -37,9 +37,9 @@ def shell_init(cli: Invocation, shell: str) -> int:
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
     if shell not in SHELLS:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(SHELLS)}")
-    from sesh import completions as room
+    from sesh import completions as package
 
-    with open(os.path.join(os.path.dirname(room.__file__), name), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
     for widget in ("--pick", "--next"):
         script = script.replace(f"{PROGRAM} {widget}", f"{CALLED} {widget}")

@@ -28,6 +28,7 @@ def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
     absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
     if cli.host is None and absent:
         _kill_elsewhere(cli, absent, failed)
+    # Without names the current session; with names those of other machines too, which the answer does not have.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 

@@ -108,7 +108,9 @@ class Console:
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            pause = left if not self._keys.holding else FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
+            pause = left
+            if self._keys.holding:
+                pause = FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
             ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:

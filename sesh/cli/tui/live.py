@@ -65,7 +65,7 @@ class LiveSessions:
         def carry_out() -> None:
             answer, problem = None, ""
             try:
-                answer = question(target(key[0]))
+                answer = question(target_of(key[0]))
             except (SeshError, OSError) as error:
                 problem = wording.one_line(str(error))
             tell(answer, problem)
@@ -77,7 +77,7 @@ class LiveSessions:
         threading.Thread(target=carry_out, daemon=True).start()
 
 
-def target(host: str | None, caller: Caller | None = None) -> Target:
+def target_of(host: str | None, caller: Caller | None = None) -> Target:
     """Return the machine that has a session of a list; without a `caller` no person is asked there."""
     caller = caller or Caller()
     return Target(caller) if host is None else HostTarget(caller, host)

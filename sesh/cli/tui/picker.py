@@ -13,7 +13,7 @@ from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
-from sesh.cli.tui.live import LiveSessions, await_change, entries, target, title
+from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of, title
 from sesh.cli.tui.preview import Previews, drawn
 from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
@@ -134,7 +134,7 @@ class _Picker:
     def chosen(self) -> Key | None:
         """Return the choice: a session, a directory, a name to create; None for nothing. Raises Interrupted."""
         while True:
-            self._sift()
+            self._filter()
             due = float("inf")
             if (mark := self._marked_session()) and not self._shown[mark].get("current"):
                 due = self._previews.want(mark)
@@ -149,7 +149,7 @@ class _Picker:
                 if key == "escape" or (key == "C-d" and not self._query):
                     return None
                 if key == "enter":
-                    self._sift()  # what was typed in the same moment counts
+                    self._filter()  # what was typed in the same moment counts
                     if self._list.mark is not None:
                         return self._mark
                 self._pressed(key)
@@ -166,17 +166,17 @@ class _Picker:
 
     # -- what there is
 
-    def _sift(self) -> None:
+    def _filter(self) -> None:
         """Show the sessions that match the query, the best first, then the one attached last; then directories."""
-        sessions = self._sessions()
+        summaries = self._sessions()
         fitting = []
-        for key, session in sessions.items():
+        for key, session in summaries.items():
             directory = wording.at_home(session.get("cwd") or "")
             cost = match_cost(self._query, key[1], key[0], directory, wording.runs(session))
             if cost is not None:
                 fitting.append((cost, self._rank(key, session), key))
-        self._shown = {key: sessions[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
-        used = {session.get("cwd") for key, session in sessions.items() if key[0] is None}
+        self._shown = {key: summaries[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
+        used = {session.get("cwd") for key, session in summaries.items() if key[0] is None}
         costs = []
         for directory in self._directories:
             cost = match_cost(self._query, os.path.basename(directory), None, wording.at_home(directory))
@@ -222,7 +222,7 @@ class _Picker:
             self._begin(key, mark)
         elif (query := edited(self._query, key)) != self._query or key in ("C-u", "C-w", "bspace"):
             self._query, self._list = query, MarkedList(STEPS, around=True)
-            self._sift()
+            self._filter()
 
     def _begin(self, key: str, mark: Key) -> None:
         """Carry out a key for the marked session, or ask before it."""
@@ -252,7 +252,7 @@ class _Picker:
         from sesh.cli.tui import pager
 
         try:
-            pager.read(self._stage, target(key[0]), key[1], "+G")
+            pager.read(self._stage, target_of(key[0]), key[1], "+G")
         except (SeshError, OSError) as error:
             self._message = wording.one_line(str(error))
 

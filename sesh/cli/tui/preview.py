@@ -20,7 +20,7 @@ FRESH = (1.0, 4.0)
 """Seconds after which the screen of a session here, and of one on a host, is fetched again while it is shown."""
 _MOST = 8
 """Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
-_ON = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
+_ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
 _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
 
 
@@ -83,7 +83,7 @@ def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
 
 def _codes(run: Run, *, coloured: bool) -> str:
     """Return the SGR parameters of a run of cells."""
-    codes = [code for key, code in _ON.items() if run.get(key)]
+    codes = [code for key, code in _ATTRIBUTES.items() if run.get(key)]
     codes += ["8"] if run.get("conceal") else []
     codes += [_UNDERLINES[run["underline"]]] if run.get("underline") in _UNDERLINES else []
     if coloured:

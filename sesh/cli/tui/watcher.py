@@ -167,10 +167,10 @@ class _Watcher:
         self._probe = asked, _ASKING
         key, since, question = asked
 
-        def echo_is_off(machine: Target) -> bool:
+        def echo_is_off(target: Target) -> bool:
             from sesh.ops import send
 
-            return send.hides(machine, key[1], since, question)
+            return send.hides(target, key[1], since, question)
 
         def tell(hidden: bool, problem: str) -> None:
             if self._probe == (asked, _ASKING):  # if something went wrong, the answer will say what
@@ -189,10 +189,10 @@ class _Watcher:
         """Type an answer, in a thread."""
         key, since, question = asked
 
-        def answer(machine: Target) -> None:
+        def answer(target: Target) -> None:
             from sesh.ops import send
 
-            send.answer(machine, key[1], text, since, question, single=single)
+            send.answer(target, key[1], text, since, question, single=single)
             self._answered[key] = since, time.monotonic() + _SETTLING
 
         def tell(_: object, problem: str) -> None:
