@@ -77,7 +77,7 @@ class HostRun:
         return {**value, "host": self.host, "exit_code": value.get("exit_code", code)}
 
     def finish(self, *, prefixed: bool) -> int:
-        """Print what is left of the last line; the exit code."""
+        """Print the rest of the last line; return the exit code."""
         if prefixed and self.output:
             printing.write(self._prefix + self.output + b"\n")
         _, status = os.waitpid(self._pid, 0)

@@ -1,4 +1,4 @@
-"""`--grep`: what sessions have shown, searched."""
+"""`--grep`: the text of sessions, searched."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class PrintedLogs(TypedDict):
 
 
 class PrintedOutput(Command):
-    """A command of a session's history with what it wrote, as `--history NAME N` prints it."""
+    """A command of a session's history with its output, as `--history NAME N` prints it."""
 
     output: str
 

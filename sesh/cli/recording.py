@@ -33,7 +33,7 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
         except KeyboardInterrupt:
             printing.fresh_line()
         except BrokenPipeError:
-            pass  # what came so far is a recording
+            pass  # all output until now is a recording
         if stream.skipped:
             cli.note(f"{stream.skipped} bytes were skipped: they came faster than they could be read")
         if file == _STDOUT:

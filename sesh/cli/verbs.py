@@ -15,9 +15,9 @@ FLAG, VALUE, MANY, MAYBE = range(4)
 
 
 class Option:
-    """One option: how it is spelled (long form first), the key its function gets it by, its help.
+    """One option: its spellings (long form first), the keyword argument of its function, its help.
 
-    `metavar`: what its value is called; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
+    `metavar`: the name of its value; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
     """
 
     def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
@@ -32,7 +32,7 @@ class Verb:
     `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
     all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `session`: it names
-    one existing session, which is looked for on known remotes too. `command`: what stands after `--` is a command.
+    one existing session, which is looked for on known remotes too. `command`: all after `--` is a command.
     `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
     """
 

@@ -230,7 +230,7 @@ def ask(question: str, answers: Answers, default: str) -> str:
 
 
 def dumb() -> bool:
-    """Return whether the terminal, by its kind, cannot move its cursor."""
+    """Return whether TERM is of a terminal that cannot move its cursor."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DIRECTORY, NEW = "/", "+"
 """Keys in the place of a host, for a directory and for a typed name. No host is spelled like that."""
-_NO_SESSION: Summary = {}  # type: ignore[typeddict-item]  # what is known of a directory, and of a new name
+_NO_SESSION: Summary = {}  # type: ignore[typeddict-item]  # of a directory, and of a new name
 _BESIDE = 64
 """The least columns for a screen beside the list."""
 _TALL = 10
@@ -96,7 +96,7 @@ def match_cost(query: str, name: str, host: str | None, *more: str) -> int | Non
 
 
 def _word_cost(word: str, text: str) -> int | None:
-    """Return the characters before `word` in `text`, or between its letters there; None for no match."""
+    """Return the characters before `word` in `text`, 9 at most; or 10 and those between its letters; None for neither."""
     if word in text:
         return min(text.index(word), 9)
     start = end = text.find(word[0])
@@ -164,7 +164,7 @@ class _Picker:
         """Return the marked row if it is a session."""
         return self._mark if self._mark is not None and _is_session(self._mark) else None
 
-    # -- what there is
+    # -- the rows
 
     def _filter(self) -> None:
         """Show the sessions that match the query, the best first, then the one attached last; then directories."""
