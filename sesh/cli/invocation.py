@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sesh.schema import Spec
 
 _REMEMBERED = 3
+"""Lines of a greeting."""
 
 
 class CliCaller(Caller):
@@ -49,7 +50,7 @@ class CliCaller(Caller):
         printing.note(line, self.host)
 
     def remember(self, line: str) -> None:
-        """Keep a line for `greeting`, which shows the last three."""
+        """Keep a line for `greeting`; only the last ones are kept."""
         line = for_host(line, None)
         self._remembered = [*(other for other in self._remembered if other != line), line][-_REMEMBERED:]
 

@@ -154,7 +154,7 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
         spelling, joined, value = word.partition("=") if long else (word[:2], word[2:], word[2:])
         option = spelled.get(spelling)
         if option is not None and option.kind == FLAG and joined and (long or value[0] == "-"):
-            option = None  # neither --flag=value nor -f-x
+            option = None  # a flag has no value (--flag=x), nor a dash among its letters (-f-x)
         # Agents take the exit code 2 of a hook for a veto: behind STATE each word is text.
         if _is_plain(word) or (option is None and begun and row.name == "--state"):
             begun = True

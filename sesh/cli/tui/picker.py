@@ -96,7 +96,7 @@ def match_cost(query: str, name: str, host: str | None, *more: str) -> int | Non
 
 
 def _word_cost(word: str, text: str) -> int | None:
-    """Return the characters before `word` in `text`, 9 at most; or 10 and those between its letters; None for neither."""
+    """Return 0 to 9, the characters before `word` in `text`; 10 and those between its letters; None for no match."""
     if word in text:
         return min(text.index(word), 9)
     start = end = text.find(word[0])
