@@ -71,7 +71,6 @@ def _fill_standard_streams() -> None:
 
 
 def _report(cause: BaseException, argv: list[str]) -> int:
-    """Print an error, once; return the exit code."""
     import os
 
     from sesh.cli import parser, printing

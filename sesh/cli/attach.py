@@ -358,7 +358,6 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
 
 
 def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
-    """Run the client until it leaves; return the exit code."""
     from sesh.client.attach import attach as run_client
 
     def connect(name: str, host: str | None) -> Connection:

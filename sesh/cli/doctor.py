@@ -100,7 +100,6 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> i
 
 
 def _line(finding: Finding, *, coloured: bool) -> str:
-    """Return a finding as a person reads it, its remedy below it."""
     state = wording.plain(finding["state"])
     shown = f"{state:<8}"
     if coloured and state in _COLOURS:

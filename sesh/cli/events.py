@@ -58,7 +58,6 @@ def _follow_all(cli: Invocation) -> None:
 
 
 def _print(cli: Invocation, event: Event) -> None:
-    """Print an event: its time, session and name, and its facts as key=value."""
     if cli.json:
         cli.value({**event, "host": cli.host})
         return

@@ -74,7 +74,6 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
-    """`-d`: start the job and print its name."""
     from sesh.cli.open import report as report_session
     from sesh.ops import sessions
 

@@ -26,7 +26,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     overview = cli.target.call(views.overview)
     sessions = [session for session in overview["sessions"] if bears(session, wanted)]
     for reason in overview["refusals"]:
@@ -77,7 +77,6 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
 
 
 def _table() -> Table:
-    """Return the table for stdout: fitted and coloured on a terminal."""
     from sesh.cli.table import Table
 
     columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None

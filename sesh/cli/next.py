@@ -34,7 +34,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
 
     Raises Refused without a terminal, NotFound if no session waits.
     """
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     attach.check(view)
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint="`$sesh --list --json` has the activity of each session")

@@ -22,7 +22,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
 
     1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     attach.check(view)
     if not printing.on_terminal():
         raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")

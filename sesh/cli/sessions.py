@@ -71,7 +71,7 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     find.checked(name, "--label")
     if not labels:
         raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE")
-    changes = dict(check_label(word) for word in labels)
+    changes = dict(map(check_label, labels))
     return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 
 

@@ -79,7 +79,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
 
 
 def _paged(cli: Invocation, name: str) -> int:
-    """`--pager`: show all lines in the pager, at the end."""
     from sesh.cli.tui.pager import page
     from sesh.ops.search import MOST_LINES
 

@@ -26,7 +26,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
     Refused without a terminal.
     """
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     hosts = cli.hosts or None
     if cli.json:
         return _follow(cli, hosts, wanted)

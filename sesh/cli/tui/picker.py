@@ -161,7 +161,6 @@ class _Picker:
         return mark
 
     def _marked_session(self) -> Key | None:
-        """Return the marked row if it is a session."""
         return self._mark if self._mark is not None and _is_session(self._mark) else None
 
     # -- the rows
@@ -225,7 +224,6 @@ class _Picker:
             self._filter()
 
     def _begin(self, key: str, mark: Key) -> None:
-        """Carry out a key for the marked session, or ask before it."""
         name = mark[1]
         if key == "C-x":
             self._confirm("kill", mark, "ended", lambda target: target.call(sessions.kill, names=[name]))
@@ -244,11 +242,9 @@ class _Picker:
             self._read(mark)
 
     def _confirm(self, verb: str, key: Key, done: str, ask: Callable[[Target], object]) -> None:
-        """Ask before an action that cannot be undone."""
         self._question = f"{verb} {title(key)}? [y/N]", lambda: self._act(key, ask, f"{title(key)} was {done}")
 
     def _read(self, key: Key) -> None:
-        """Show all lines of a session in the pager; the list comes back after it."""
         from sesh.cli.tui import pager
 
         try:
@@ -338,7 +334,6 @@ class _Picker:
         return f"\x1b[2m{hint(hints, columns)}"
 
     def _screen(self) -> Screen | str | None:
-        """Return the screen of the marked session, or a line instead."""
         mark = self._marked_session()
         if mark is None:
             return None
@@ -367,7 +362,6 @@ class _Picker:
         return mark, title(key), state.partition(" (")[0], activity, idle, directory, runs
 
     def _row(self, key: Key, cells: Sequence[str], widths: Sequence[int], width: int) -> str:
-        """Return one row, its state coloured, or all of it inverse if it is marked."""
         marked = key == self._mark
         codes = {_STATE: table.colour(self._shown[key]) if _is_session(key) else "2"}
         codes[_ACTIVITY] = table.SIGNALS.get(cells[_ACTIVITY], "")

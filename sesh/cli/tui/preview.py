@@ -68,7 +68,6 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
 
 
 def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
-    """Return a row of cells as text with SGR, cut at its right."""
     row, end = "", 0
     for run in runs:
         start = int(run["column"])
@@ -82,7 +81,6 @@ def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
 
 
 def _codes(run: Run, *, coloured: bool) -> str:
-    """Return the SGR parameters of a run of cells."""
     codes = [code for key, code in _ATTRIBUTES.items() if run.get(key)]
     codes += ["8"] if run.get("conceal") else []
     codes += [_UNDERLINES[run["underline"]]] if run.get("underline") in _UNDERLINES else []

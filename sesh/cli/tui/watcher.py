@@ -111,7 +111,6 @@ class _Watcher:
         return held if self._asked() == self._probe[0] else []
 
     def _take(self, keys: Sequence[str]) -> None:
-        """Take keys, until the person leaves."""
         for key in keys:
             if self._leaving:
                 return
@@ -179,14 +178,12 @@ class _Watcher:
         self._live.ask(key, echo_is_off, tell)
 
     def _edit(self, asked: Asked, typed: str, key: str) -> None:
-        """Take a key of the line that is typed in answer."""
         ends = key in ("escape", "C-c", "C-d", "hangup", "enter")
         self._line = None if ends else (asked, edited(typed, key))
         if key == "enter":
             self._answer(asked, typed)
 
     def _answer(self, asked: Asked, text: str, *, single: bool = False) -> None:
-        """Type an answer, in a thread."""
         key, since, question = asked
 
         def answer(target: Target) -> None:
