@@ -139,10 +139,11 @@ def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
 def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion:
     """Return the offers for the next plain word, by its key in the verb table."""
     keys = line.row.words
-    key = keys[min(len(plain), len(keys) - 1)] if keys else ""
-    if len(plain) >= len(keys) and key[-1:] not in ("*", "+"):
-        key = ""
-    key = key.rstrip("?*+")
+    key = ""
+    if len(plain) < len(keys):
+        key = keys[len(plain)].rstrip("?*+")
+    elif keys and keys[-1][-1] in "*+":
+        key = keys[-1][:-1]
     if key in ("name", "names"):
         return "words", _names(line, plain, current)
     if key in _KINDS:

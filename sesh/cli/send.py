@@ -31,7 +31,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
     for key in (*before, *after):
-        bytes_of(key)
+        bytes_of(key)  # raises for an unknown key before anything is typed
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
     from sesh.ops.send import type_if_waiting, type_into
 
@@ -54,7 +54,7 @@ def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[s
         elif option.key in ("enter", "key"):
             (after if len(plain) > 1 else before).append(value)
         elif value is not None and "=" not in word and (number < len(pieces) or line.tail):
-            raise UsageError(
+            raise UsageError(  # the next word was taken for the value of --if-waiting
                 f"{printable(value)} may be TEXT or the REGEX of --if-waiting",
                 hint="write REGEX as the last word, or --if-waiting=REGEX",
             )

@@ -100,11 +100,13 @@ def _word_cost(word: str, text: str) -> int | None:
     if word in text:
         return min(text.index(word), 9)
     start = end = text.find(word[0])
-    for letter in word[1:] if start >= 0 else "":
+    if start < 0:
+        return None
+    for letter in word[1:]:
         end = text.find(letter, end + 1)
         if end < 0:
             return None
-    return 10 + end - start - len(word) + 1 if start >= 0 else None
+    return 10 + end - start - len(word) + 1
 
 
 class _Picker:
@@ -392,7 +394,7 @@ def _widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:
         room = left - _GAP
         both = wanted[_DIRECTORY] + _GAP + wanted[_RUNS] + _GAP
         if column == _DIRECTORY and both > left >= 2 * (_NARROW + _GAP):
-            room = max(left // 2, left - wanted[_RUNS] - _GAP) - _GAP  # what runs gets its part too
+            room = max(left // 2, left - wanted[_RUNS] - _GAP) - _GAP  # the command gets its part too
         if wanted[column] and room >= least[column]:
             widths[column] = min(wanted[column], room)
             left -= widths[column] + _GAP
