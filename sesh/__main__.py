@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def start() -> None:
-    """Run the program."""
+    """Run the program, and end the process with its exit code."""
     try:
         from sesh.lean import signal
         from sesh.quitkey import quit_key

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sesh.schema import Layout, LayoutEntry, Made
 
 LARGEST = 1 << 20
-"""Bytes of a layout."""
+"""The most bytes of a layout."""
 _STDIN = "-"
 
 

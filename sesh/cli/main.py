@@ -1,4 +1,4 @@
-"""One command line carried out: parsed, its machine found, its verb's function called."""
+"""One command line carried out: parsed, then its verb's function called."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def help_(cli: Invocation) -> int:
 
 
 def version(cli: Invocation) -> int:
-    """`--version`."""
+    """`--version`: print the version, as JSON that of the protocol too."""
     if cli.json:
         return cli.value({"version": __version__, "protocol": protocol.PROTOCOL})
     printing.text(f"{PROGRAM} {__version__}")
@@ -81,7 +81,7 @@ def version(cli: Invocation) -> int:
 
 
 def bridge(cli: Invocation) -> int:
-    """`--bridge`: the far end of a link."""
+    """`--bridge`: serve the far end of a link."""
     from sesh import bridge as far_end
 
     if os.isatty(0) or os.isatty(1):

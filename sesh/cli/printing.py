@@ -1,4 +1,4 @@
-"""Output: results on stdout, sesh's own lines on stderr, JSON if wanted; no control characters."""
+"""Output: results on stdout, sesh's own lines on stderr, JSON if wanted."""
 
 from __future__ import annotations
 

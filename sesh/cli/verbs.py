@@ -67,7 +67,7 @@ class Verb:
         return self.help.partition("\n")[0].partition(". ")[0].rstrip(".")
 
     def function(self) -> Callable[..., int]:
-        """The function that carries the verb out; only its module is loaded."""
+        """Return the function that carries the verb out; only its module is loaded."""
         module, _, name = self.run.rpartition(".")
         function: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
         return function

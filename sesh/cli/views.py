@@ -1,4 +1,4 @@
-"""`--screen` and `--logs`, printed."""
+"""`--screen` and `--logs`: the screen and the lines of a session."""
 
 from __future__ import annotations
 

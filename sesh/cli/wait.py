@@ -1,4 +1,4 @@
-"""`--wait`: until a condition holds for a session."""
+"""`--wait`: wait until a condition holds for a session."""
 
 from __future__ import annotations
 
