@@ -122,12 +122,10 @@ def go(
         cli.look_for(name, creates=True)
     if cli.host is None:
         return _go_here(cli, name, view, spec, meant, other)
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=_exists(cli.target, name))
     return _attach_terminal(
-        cli,
-        name,
-        view,
-        lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
-        exists=lambda target: _exists(target, name),
+        cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other)
     )
 
 
@@ -136,8 +134,10 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
     entry = enter.Entry(cli.caller, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=runs)
     try:
-        return _attach_terminal(cli, name, view, lambda _: entry.enter(), exists=lambda _: runs)
+        return _attach_terminal(cli, name, view, lambda _: entry.enter())
     except Unreachable:
         if not runs or find.running(name) is not None:
             raise
@@ -183,13 +183,9 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
 
 def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
     """Attach to a session that must be there; return the exit code."""
-    return _attach_terminal(
-        cli,
-        name,
-        view,
-        lambda target: target.enter(enter.attach, name=name),
-        exists=lambda target: _exists(target, name, required=True),
-    )
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=_exists(cli.target, name, required=True))
+    return _attach_terminal(cli, name, view, lambda target: target.enter(enter.attach, name=name))
 
 
 def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
@@ -247,6 +243,8 @@ def new(
         from sesh.cli.open import new_detached
 
         return new_detached(cli, name, spec, choice)
+    if not printing.on_terminal():
+        raise _without_terminal(name or "NAME", exists=cli.host is not None and _exists(cli.target, name or "NAME"))
     from sesh.ops.new import new as new_session
 
     def create_it(target: Target) -> Entered:
@@ -254,10 +252,7 @@ def new(
             return target.enter(new_session, name=name, spec=spec, choice=choice)
         return target.enter(new_session, name=name, spec=spec, choice=choice, asks=False)
 
-    def exists(target: Target) -> bool:
-        return target.host is not None and _exists(target, name or "NAME")
-
-    return _attach_terminal(cli, name or "NAME", view, create_it, exists=exists, creates=True)
+    return _attach_terminal(cli, name or "NAME", view, create_it, creates=True)
 
 
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
@@ -287,17 +282,14 @@ def _attach_terminal(
     view: ViewWords,
     obtain: Callable[[Target], Entered],
     *,
-    exists: Callable[[Target], bool],
     creates: bool = False,
 ) -> int:
     """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
 
-    Typed in a session, its client is switched to the other one instead. `exists`: asked for the hint if there is no
-    terminal. `creates`: for `--new`, which wants another session even if the current one is called NAME.
+    Typed in a session, its client is switched to the other one instead. `creates`: for `--new`, which wants another
+    session even if the current one is called NAME.
     """
     target = cli.target
-    if not printing.on_terminal():
-        raise _without_terminal(name, exists=exists(target))
     options = _options(cli, view)
     current = listing.current()
     if not creates and cli.host is None and current is not None and current["name"] == name:
