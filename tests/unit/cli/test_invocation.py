@@ -15,7 +15,7 @@ def test_the_name_is_said_of_a_session_that_is_on_a_host(
 ) -> None:
     """It was the first word of the line, which may be an option."""
     monkeypatch.setattr(find, "is_here", lambda *_, **__: False)
-    monkeypatch.setattr(lookup, "find", lambda *_, **__: "gpu")
+    monkeypatch.setattr(lookup, "host_of", lambda *_, **__: "gpu")
     cli = Invocation(split(["--wait", "--exit", "work"]))
     cli.look_for("work")
     assert (cli.host, cli.caller.host, cli.caller.greeting) == ("gpu", "gpu", "work on @gpu")
