@@ -13,7 +13,7 @@ __all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "exec
 
 
 def __getattr__(name: str) -> object:
-    """The API, loaded on first use: attaching does not need it."""
+    """Load the API on first use: attaching does not need it."""
     if name in __all__:
         from sesh import api
 

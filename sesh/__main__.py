@@ -1,4 +1,4 @@
-"""`sesh` and `python -m sesh`: the one place where an error becomes a line on stderr and an exit code."""
+"""`sesh` and `python -m sesh`. Here alone an error becomes a line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGPIPE = 128 + 13
 
 
 def main() -> int:
-    """Carry out the command line of this process; the exit code."""
+    """Carry out the command line of this process; return the exit code."""
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def start() -> None:
-    """Run the program."""
+    """Run the program, and end the process with its exit code."""
     try:
         from sesh.lean import signal
         from sesh.quitkey import quit_key
@@ -38,7 +38,7 @@ def start() -> None:
             code = main()
             signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
             _exit(code)
-    except OSError as error:  # what words errors cannot be loaded either
+    except OSError as error:  # the modules that word errors cannot be loaded either
         sys.exit(f"{CALLED}: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
 
 
@@ -51,15 +51,15 @@ def _exit(code: int) -> None:
             try:
                 stream.flush()
             except (AttributeError, OSError, ValueError):
-                continue  # closed, or nobody reads it: what is lost with it was reported where it could be
+                continue  # closed, or nobody reads it: a lost result was reported before, if it could be
         os._exit(code)
     sys.exit(code)
 
 
 def _fill_standard_streams() -> None:
-    """Open /dev/null in the place of a closed stdin, stdout or stderr, so that no socket of ours takes its number.
+    """Open /dev/null for a closed stdin, stdout or stderr, so that no socket of ours gets its number.
 
-    Reading gives the end of input; writing fails, as it does on what is closed.
+    Reading gives the end of input; writing fails, as it does on a closed descriptor.
     """
     import os
 
@@ -71,7 +71,6 @@ def _fill_standard_streams() -> None:
 
 
 def _report(cause: BaseException, argv: list[str]) -> int:
-    """Print what went wrong, once; the exit code."""
     import os
 
     from sesh.cli import parser, printing
@@ -104,10 +103,10 @@ def _report(cause: BaseException, argv: list[str]) -> int:
 
 
 def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
-    """The error for an exception that no verb expects.
+    """Return the error for an exception that no verb expects.
 
-    `waits`: for a command whose exit code that of sesh could be taken for; 125 says that it did not run, 255 that it
-    may.
+    `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
+    have.
     """
     from sesh.errors import ExitCode, InternalError, Refused
 

@@ -1,4 +1,4 @@
-"""What this program is called, and its version."""
+"""The names of this program, and its version."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 
 __version__ = "0.1.0"
 PROGRAM = "sesh"
-"""The program's name: of the command, and of its launcher on other hosts."""
+"""The name of the command, and of its launcher on other hosts."""
 DISTRIBUTION = "sesh-mux"
-"""The name to install it by, and the program's second name: other projects are called `sesh` too."""
+"""The name to install it by, and a second name of the command: other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
-"""What this process was called by, so that the commands in its messages and in its help can be typed as they stand."""
+"""The name that this process was started by, so that commands in messages and in help can be typed as they stand."""

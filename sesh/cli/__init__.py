@@ -1,1 +1,1 @@
-"""The command line: one module a family of verbs, and typer for help and for wrong lines."""
+"""The command line: a module for each family of verbs, and typer for help and the errors of wrong lines."""

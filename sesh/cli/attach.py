@@ -1,4 +1,4 @@
-"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: a session found or created, and this terminal led into it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--here`: find or create a session, and attach this terminal to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     class ViewWords(TypedDict, total=False):
-        """The attach options of the command line. With `join` no files are pushed to a host before."""
+        """The attach options of the command line. With `join` the user's files are not pushed to a host before."""
 
         join: bool
         replace: bool
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _DETACH_KEY = "C-\\"
 _WITHOUT_TITLE = ("", "dumb", "linux")
-"""Terminals that have no window."""
+"""Values of TERM for terminals without a window title."""
 
 
 def check(view: ViewWords) -> None:
@@ -57,8 +57,8 @@ def check(view: ViewWords) -> None:
 
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
-    """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-    from sesh.client.outcome import AttachOptions  # a daemon that is forked now would carry the rest of the client
+    """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
+    from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
 
     key = None if view.get("no_detach_key") else detach_key(cli)
     settings = cli.caller.settings()
@@ -75,7 +75,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
 
 
 def detach_key(cli: Invocation) -> DetachKey | None:
-    r"""The key that leaves a session: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
+    r"""Return the key that detaches: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
 
     Raises UsageError for a `SESH_DETACH_KEY` that is not a key. An invalid one in the settings is noted and ignored.
     """
@@ -95,26 +95,26 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 def go(
     cli: Invocation,
-    places: Sequence[str] = (),
+    words: Sequence[str] = (),
     *,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
     **view: Unpack[ViewWords],
 ) -> int:
-    """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
-    if not places:
+    """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: list the sessions; or attach to one, created if missing."""
+    if not words:
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
         return _list(cli)
-    name, directory = places[0], places[1] if len(places) > 1 else None
-    if len(places) > 2:
+    name, directory = words[0], words[1] if len(words) > 1 else None
+    if len(words) > 2:
         from sesh.cli import suggestions
 
-        suggestions.check_words(places)
+        raise suggestions.too_many(words)
     check(view)
     if name == "-":
-        return _back(cli, view, plain=directory is None)
+        return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
     meant, other = _suggested(name, directory)
@@ -122,26 +122,27 @@ def go(
         cli.look_for(name, creates=True)
     if cli.host is None:
         return _go_here(cli, name, view, spec, meant, other)
-    return _lead(
-        cli,
-        name,
-        view,
-        lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
-        exists=lambda target: _exists(target, name),
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=_exists(cli.target, name))
+    return _attach_terminal(
+        cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other)
     )
 
 
 def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
-    """`sesh NAME` on this machine; what is wrong with the words is raised before anything else."""
+    """`sesh NAME` on this machine. The words are checked before the terminal: a wrong DIR is named without one too."""
     entry = enter.Entry(cli.caller, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=runs)
     try:
-        return _lead(cli, name, view, lambda _: entry.enter(), exists=lambda _: runs)
+        return _attach_terminal(cli, name, view, lambda _: entry.enter())
     except Unreachable:
         if not runs or find.running(name) is not None:
             raise
-    return _go_here(cli, name, view, spec, meant, other)  # it ended between our connection and its answer
+    # The session ended between our connection and its answer: begin again, which creates it.
+    return _go_here(cli, name, view, spec, meant, other)
 
 
 def _list(cli: Invocation) -> int:
@@ -160,7 +161,10 @@ def _list(cli: Invocation) -> int:
 
 
 def _suggested(name: str, directory: str | None) -> tuple[str, str]:
-    """The lines that were probably meant by a session that is named like a verb: with the directory, and without."""
+    """Return the lines that were probably meant by a NAME that looks like a verb, empty for any other.
+
+    The first takes DIR as the verb's argument, empty without a DIR; the second is for NAME alone.
+    """
     if is_name(name) and name.isalpha():
         from sesh.cli import suggestions
 
@@ -169,7 +173,7 @@ def _suggested(name: str, directory: str | None) -> tuple[str, str]:
 
 
 def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
-    """`--attach NAME`: attach to what is there. Raises NotFound."""
+    """`--attach NAME`: attach to a session that must be there. Raises NotFound."""
     check(view)
     if name == "-":
         return _back(cli, view)
@@ -178,22 +182,18 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
 
 
 def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
-    """Attach to a session that must be there; the exit code."""
-    return _lead(
-        cli,
-        name,
-        view,
-        lambda target: target.enter(enter.attach, name=name),
-        exists=lambda target: _exists(target, name, required=True),
-    )
+    """Attach to a session that must be there; return the exit code."""
+    if not printing.on_terminal():
+        raise _without_terminal(name, exists=_exists(cli.target, name, required=True))
+    return _attach_terminal(cli, name, view, lambda target: target.enter(enter.attach, name=name))
 
 
-def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
-    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound.
+def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it.
 
-    `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
+    Raises NotFound, and UsageError if a DIR or a command was written.
     """
-    if not plain or cli.tail is not None:
+    if directory is not None or cli.tail is not None:
         raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
     if cli.host is not None:
         return attach_to(cli, "-", view)
@@ -201,7 +201,7 @@ def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
     for host, name in enter.recent():
         if not host and current is not None and name == current["name"]:
             continue
-        cli.at(host or None)
+        cli.set_host(host or None)
         try:
             if host:
                 return attach_to(cli, name, view)
@@ -211,7 +211,7 @@ def _back(cli: Invocation, view: ViewWords, *, plain: bool = True) -> int:
         if connection is not None:
             connection.close()
             return attach_to(cli, name, view)
-    cli.at(None)
+    cli.set_host(None)
     raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
@@ -227,9 +227,9 @@ def new(
     label: Sequence[str] = (),
     **view: Unpack[ViewWords],
 ) -> int:
-    """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach.
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. With `--json` it does not attach.
 
-    `asks`: whether the person is asked what to do if the name is taken here; if not, Exists is raised.
+    `asks`: if the name is taken here, ask the person what to do; else Exists is raised.
     """
     check(view)
     replace = view.pop("replace", False)  # the old session is gone then, and with it its clients
@@ -243,17 +243,16 @@ def new(
         from sesh.cli.open import new_detached
 
         return new_detached(cli, name, spec, choice)
+    if not printing.on_terminal():
+        raise _without_terminal(name or "NAME", exists=cli.host is not None and _exists(cli.target, name or "NAME"))
     from sesh.ops.new import new as new_session
 
-    def entered(target: Target) -> Entered:
+    def create_it(target: Target) -> Entered:
         if asks or target.host is not None:  # an older sesh there does not know the word
             return target.enter(new_session, name=name, spec=spec, choice=choice)
         return target.enter(new_session, name=name, spec=spec, choice=choice, asks=False)
 
-    def exists(target: Target) -> bool:
-        return target.host is not None and _exists(target, name or "NAME")
-
-    return _lead(cli, name or "NAME", view, entered, exists=exists, creates=True)
+    return _attach_terminal(cli, name or "NAME", view, create_it, creates=True)
 
 
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
@@ -264,7 +263,7 @@ def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords
 
 
 def into_directory(cli: Invocation, directory: str, **view: Unpack[ViewWords]) -> int:
-    """Attach to the session of a directory, created there if missing; the exit code."""
+    """Attach to the session of a directory, created there if missing; return the exit code."""
     from sesh.ops import places
 
     while True:
@@ -277,22 +276,20 @@ def into_directory(cli: Invocation, directory: str, **view: Unpack[ViewWords]) -
             continue  # another process has taken the name since, perhaps for the same directory
 
 
-def _lead(
+def _attach_terminal(
     cli: Invocation,
     name: str,
     view: ViewWords,
-    entered: Callable[[Target], Entered],
+    obtain: Callable[[Target], Entered],
     *,
-    exists: Callable[[Target], bool],
     creates: bool = False,
 ) -> int:
-    """Lead this terminal into the session that `entered` answers, here or on a host; the exit code.
+    """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
 
-    `exists`: whether there is a session NAME, for the hint if there is no terminal. `creates`: NAME is not there yet.
+    Typed in a session, its client is switched to the other one instead. `creates`: for `--new`, which wants another
+    session even if the current one is called NAME.
     """
     target = cli.target
-    if not printing.on_terminal():
-        raise _without_terminal(name, exists=exists(target))
     options = _options(cli, view)
     current = listing.current()
     if not creates and cli.host is None and current is not None and current["name"] == name:
@@ -301,20 +298,20 @@ def _lead(
         _check_switch(current, view, cli.host, name)
     if not view.get("join"):
         target.sync()
-    name, connection = entered(target)
+    name, connection = obtain(target)
     quit_key.disarm()
     if current is None:
-        return _attached(cli, target, name, connection, options)
+        return _run_client(cli, target, name, connection, options)
     connection.close()
     if cli.host is None and current["name"] == name:
         return _already(cli, name)
-    if not _switched(current, name, cli.host):
+    if not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
 
 
 def _without_terminal(name: str, *, exists: bool) -> Refused:
-    """The error if there is no terminal to attach; the hint names what works without one."""
+    """Return the error without a terminal; its hint names commands that need none."""
     from sesh.cli import suggestions
 
     instead = f"`$sesh --open {name}` creates a session without attaching"
@@ -326,7 +323,7 @@ def _without_terminal(name: str, *, exists: bool) -> Refused:
 
 
 def _exists(target: Target, name: str, *, required: bool = False) -> bool:
-    """True if a session runs, or is kept. Raises NotFound if it is `required`."""
+    """Return whether a session runs, or is kept. Raises NotFound if it is `required`."""
     from sesh.ops import sessions
 
     return target.call(sessions.there, name=name, required=required)
@@ -338,23 +335,22 @@ def _already(cli: Invocation, name: str) -> int:
 
 
 def _check_switch(current: Record, view: ViewWords, host: str | None, name: str) -> None:
-    """Raise Refused if the session that this is typed in cannot switch its client to `name` (on `host`)."""
+    """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
     if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value and key != "join"]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
     to = name if is_name(name) and host is not None else "NAME"
-    if not _switched(current, to, host, probe=True):
+    if not _switch(current, to, host, probe=True):
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switched(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Have the client that types here attach to another session; with `probe` only ask whether it could."""
+def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
+    """Switch the client of the current session to another; return whether it could. `probe`: only ask."""
     answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
     return bool(answer.get("switched"))
 
 
-def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
-    """Attach this terminal until it leaves; the exit code."""
-    from sesh.client.attach import attach as run
+def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
+    from sesh.client.attach import attach as run_client
 
     def connect(name: str, host: str | None) -> Connection:
         connection = cli.target_of(host).connect(name, passing=False)
@@ -369,13 +365,13 @@ def _attached(cli: Invocation, target: Target, name: str, connection: Connection
     paths.remember(name, target.host)
     options.first_notice = cli.caller.greeting
     target.log_attached(name)
-    outcome = run(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
+    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
     target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
     return code(outcome)
 
 
 def code(outcome: Outcome) -> int:
-    """The exit code for the way in which an attachment ended."""
+    """Return the exit code for the outcome of an attachment."""
     if outcome.kind == "ended":
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
     if outcome.early:

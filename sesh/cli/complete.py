@@ -2,10 +2,10 @@
 
 `sesh --complete SHELL -- WORDS…` gets the words behind `sesh` up to the cursor, the last one unfinished or empty. The
 first line of the answer says what the shell is to offer: `words` (those that follow), `directories`, `files`, or
-`command N` (a command that begins with word N, from 0). Each other line is a word and, behind a tab, what it is.
+`command N` (a command that begins with word N, from 0). Each other line is a word and, behind a tab, its description.
 
-Verbs, options and what they do come from the verb table. Sessions of a host come from what was last known of it; if
-that is old, a child asks the host, and the next Tab shows the answer.
+Verbs, options and their descriptions come from the verb table. Sessions of a host come from a cache; if that is old, a
+child asks the host, and the next Tab shows the answer.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import Line
+    from sesh.cli.parser import CommandLine
     from sesh.cli.verbs import Option
     from sesh.schema import Summary
 
-    Answer = tuple[str, dict[str, str]]
+    Completion = tuple[str, dict[str, str]]
     Offers = dict[str, str]
 
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
@@ -48,18 +48,18 @@ _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 
 
 def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
-    """`--complete SHELL -- WORDS…`; with `--refresh` what a host has is asked for the next time."""
+    """`--complete SHELL -- WORDS…`: the answer for a script; with `--refresh` ask a host for its sessions instead."""
     words = cli.tail or [""]
     if refresh:
         return ask(words[0])
     kind, offers = answer(words)
-    lines = [f"{word}\t{about}" if about else word for word, about in offers.items()]
+    lines = [f"{word}\t{description}" if description else word for word, description in offers.items()]
     printing.text("\n".join([kind, *lines]))
     return 0
 
 
-def answer(words: list[str]) -> Answer:
-    """The words that may replace the last one, each with a description; `Answer` has their kind before them."""
+def answer(words: list[str]) -> Completion:
+    """Return the kind of the answer, and the words that may replace the last one, each with a description."""
     *before, current = words
     own, tail = parser.divided(before)
     try:
@@ -69,10 +69,10 @@ def answer(words: list[str]) -> Answer:
     if tail is not None and line.row.command:
         return f"command {len(own) + 1}", {}
     kind, offers = _offers(line, tail, current)
-    return kind, {word: about for word, about in offers.items() if word.startswith(current)}
+    return kind, {word: description for word, description in offers.items() if word.startswith(current)}
 
 
-def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
+def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completion:
     plain, given, waiting = _given(line)
     if tail is not None:
         return _plain_word(line, [*plain, *tail], current)
@@ -81,7 +81,7 @@ def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
     option, equals, _ = current.partition("=")
     if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
         kind, values = _value(line.row.spelled[option])
-        return kind, {f"{option}={word}": about for word, about in values.items()}
+        return kind, {f"{option}={word}": description for word, description in values.items()}
     if current[:1] == "@" and not plain:
         return "words", hosts()
     if current[:1] == "-":
@@ -89,8 +89,8 @@ def _offers(line: Line, tail: list[str] | None, current: str) -> Answer:
     return _plain_word(line, plain, current)
 
 
-def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
-    """The plain words, the keys of the options that were given, and the option that waits for its value."""
+def _given(line: CommandLine) -> tuple[list[str], set[str], Option | None]:
+    """Return the plain words, the keys of the given options, and the option that waits for its value."""
     plain: list[str] = []
     keys: set[str] = set()
     for option, word, value in parser.pieces(line):
@@ -103,7 +103,7 @@ def _given(line: Line) -> tuple[list[str], set[str], Option | None]:
     return plain, keys, None
 
 
-def _value(option: Option) -> Answer:
+def _value(option: Option) -> Completion:
     words: Offers = {}
     if option.key == "directory":
         return "directories", {}
@@ -120,8 +120,8 @@ def _value(option: Option) -> Answer:
     return "words", words
 
 
-def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
-    """The options of the verb that were not given yet; before any verb and name the verbs too."""
+def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
+    """Return the options of the verb that were not given yet; before any verb and name the verbs too."""
     offers: Offers = {}
     if not line.verb and not plain:
         offers |= {verb.name: verb.summary for verb in VERBS if verb.name}
@@ -136,13 +136,14 @@ def _options(line: Line, plain: list[str], given: set[str]) -> Offers:
     return offers
 
 
-def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
-    """The words for the next plain word, by the key that the verb gets it by."""
+def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion:
+    """Return the offers for the next plain word, by its key in the verb table."""
     keys = line.row.words
-    key = keys[min(len(plain), len(keys) - 1)] if keys else ""
-    if len(plain) >= len(keys) and key[-1:] not in ("*", "+"):
-        key = ""
-    key = key.rstrip("?*+")
+    key = ""
+    if len(plain) < len(keys):
+        key = keys[len(plain)].rstrip("?*+")
+    elif keys and keys[-1][-1] in "*+":
+        key = keys[-1][:-1]
     if key in ("name", "names"):
         return "words", _names(line, plain, current)
     if key in _KINDS:
@@ -156,8 +157,8 @@ def _plain_word(line: Line, plain: list[str], current: str) -> Answer:
     return "words", {}
 
 
-def _names(line: Line, plain: list[str], current: str) -> Offers:
-    """The sessions that the line may mean, and the hosts that may stand before a name."""
+def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
+    """Return the sessions that the line may mean, and the hosts that may stand before a name."""
     names: Offers = {}
     if line.hosts:
         for host in config.load().hosts_of(line.hosts):
@@ -166,35 +167,38 @@ def _names(line: Line, plain: list[str], current: str) -> Offers:
         names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
         if not current and not plain:
             names |= hosts()
-    return {name: about for name, about in names.items() if name not in plain}
+    return {name: description for name, description in names.items() if name not in plain}
 
 
 PATIENCE = 0.1
-"""Seconds for the daemons here, and for a host of which nothing is known yet."""
+"""Seconds for the daemons here, and for the first answer of a host."""
 FRESH = 5.0
-"""Seconds for which what a host said last is taken for what it would say."""
+"""Seconds for which the cached sessions of a host are not asked for again."""
 _LONGEST = 60
+"""Columns of each part of a description."""
 _TICK = 0.01
+"""Seconds between two looks at the cache."""
 
 
 def sessions(*, elsewhere: bool = True) -> Offers:
-    """The sessions of this machine with what tells them apart; with `elsewhere` those of known remotes after them."""
+    """Return the sessions of this machine with descriptions; with `elsewhere` those of known remotes after them."""
     names = {session["name"]: _described(wording.state(session), session["cwd"]) for session in _here()}
     if elsewhere:
         for host in remotes():
-            for name, about in _cached(host).items():
-                names.setdefault(name, about)
+            for name, description in _cached(host).items():
+                names.setdefault(name, description)
     return names
 
 
 def sessions_on(host: str) -> Offers:
-    """The sessions of one host, by what it said last; one that has said nothing yet is waited for a moment."""
+    """Return the cached sessions of a host, which a child renews if they are old; the first answer is waited for."""
     from sesh.ops import child
     from sesh.remote import known
 
     try:
         before = _modified(host)
         if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.failed_recently(host):
+            # The cache counts as fresh from now on: a host that does not answer is not asked at every Tab.
             if before is None:
                 known.record_names(host, [])
             else:
@@ -210,7 +214,7 @@ def sessions_on(host: str) -> Offers:
 
 
 def hosts() -> Offers:
-    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with its source."""
+    """Return the groups, the known remotes and the hosts of ssh_config, each with its source."""
     from sesh.remote.ssh import destination
 
     settings = config.load()
@@ -219,20 +223,20 @@ def hosts() -> Offers:
     for names, source in sources:
         for name in names:
             offers.setdefault(name, source)
-    return {f"@{name}": about for name, about in offers.items()}
+    return {f"@{name}": description for name, description in offers.items()}
 
 
 def labels() -> Offers:
-    """The labels that sessions here bear."""
-    bearers: dict[str, list[str]] = {}
+    """Return the labels of the sessions here, each with the sessions that have it."""
+    names_by_label: dict[str, list[str]] = {}
     for session in _here():
         for key, value in (session.get("labels") or {}).items():
-            bearers.setdefault(f"{plain(key)}={plain(value)}", []).append(session["name"])
-    return {label: " ".join(names)[:_LONGEST] for label, names in bearers.items()}
+            names_by_label.setdefault(f"{plain(key)}={plain(value)}", []).append(session["name"])
+    return {label: " ".join(names)[:_LONGEST] for label, names in names_by_label.items()}
 
 
 def remotes() -> list[str]:
-    """The known remotes, the one used last first; none if their files are not to be trusted."""
+    """Return the known remotes, the one used last first; none if their files are not to be trusted."""
     from sesh.remote import known
 
     try:
@@ -242,7 +246,7 @@ def remotes() -> list[str]:
 
 
 def ask(host: str) -> int:
-    """Asks a host for its sessions, for the next Tab; nothing is said. The exit code."""
+    """Ask a host for its sessions, for the next Tab; print nothing. Return the exit code."""
     from sesh.ops import lookup
 
     return 1 if any(isinstance(answer, SeshError) for _, answer in lookup.summaries(Caller(), [host])) else 0
@@ -267,7 +271,7 @@ def _described(state: str, directory: str | None, host: str = "") -> str:
 
 
 def _modified(host: str) -> float | None:
-    """When a host's names were written, None if they never were."""
+    """Return the time at which a host's names were cached, in seconds since the epoch; None if they never were."""
     from sesh.remote import known
 
     try:

@@ -1,4 +1,4 @@
-"""`--deploy`, `--upgrade` and `--forget`: the hosts that have sesh from here."""
+"""`--deploy`, `--upgrade` and `--forget`: sesh on other hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.printed import DeployedHost, DeployError
+    from sesh.cli.printed import DeployedHost, PrintedDeployError
     from sesh.remote.deploy.fleet import HostResult
 
 
@@ -23,7 +23,7 @@ def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -
 
 
 def upgrade(cli: Invocation) -> int:
-    """`--upgrade`: deploys to every known remote; one whose sesh is not ours is passed over, and that is said."""
+    """`--upgrade`: deploy to every known remote; one whose sesh is not ours is passed over, with a line about it."""
     from sesh.remote import known
 
     if cli.line.hosts:
@@ -40,7 +40,7 @@ def upgrade(cli: Invocation) -> int:
 
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
-    """`--forget @HOST…`: known remotes that are asked no more; each is tried, 1 if any was not known."""
+    """`--forget @HOST…`: stop asking known remotes. Each is tried; 1 if any was not known."""
     from sesh.remote import known
 
     _check_hosts(cli, hosts)
@@ -68,7 +68,7 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostR
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
-    """Say what became of each host in JSON (a person has seen it already); the exit code."""
+    """Print the result of each host as JSON (a person has seen it already); return the exit code."""
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     if cli.json:
@@ -81,7 +81,7 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
 def _row(result: HostResult) -> DeployedHost:
     host, made, error = result.destination.host, result.deployment, result.error
     if made is None:
-        facts: DeployError = {
+        facts: PrintedDeployError = {
             "code": getattr(error, "code", "internal"),
             "message": str(error),
             "step": getattr(error, "step", None),

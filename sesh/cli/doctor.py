@@ -53,20 +53,20 @@ def _report(cli: Invocation) -> int:
 
 
 def _check_host(cli: Invocation, host: str) -> list[Finding]:
-    """Whether a host can be reached, and what the sesh there finds."""
+    """Return a finding about the link to a host, and the findings of the sesh there."""
     try:
-        found = HostTarget(cli.caller, host).call(all_)
+        findings = HostTarget(cli.caller, host).call(all_)
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
-    return [row("link", OK, f"@{host} is reachable and has sesh"), *_skew(host), *found]
+    return [row("link", OK, f"@{host} is reachable and has sesh"), *_skew(host), *findings]
 
 
 def _skew(host: str) -> list[Finding]:
-    """Whether the sesh there has another version than this one, as the link has just reported."""
+    """Return a warning if the sesh there has another version than this one, as the link has just reported."""
     from sesh.remote import known
 
-    version = next((each.version for each in known.all() if each.host == host), "")
+    version = next((remote.version for remote in known.all() if remote.host == host), "")
     if version in ("", __version__):
         return []
     message = f"@{host} has sesh {version}, this is {__version__}; newer features may be missing"
@@ -99,11 +99,10 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> i
     return int(errors > 0)
 
 
-def _line(row: Finding, *, coloured: bool) -> str:
-    """A finding as a person reads it, its remedy below it."""
-    state = wording.plain(row["state"])
+def _line(finding: Finding, *, coloured: bool) -> str:
+    state = wording.plain(finding["state"])
     shown = f"{state:<8}"
     if coloured and state in _COLOURS:
         shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
-    text = f"{shown} {wording.plain(row['check']):<12} {wording.plain(row['message'])}"
-    return f"{text}\n{'':<21} -> {wording.plain(row['remedy'])}" if row["remedy"] else text
+    text = f"{shown} {wording.plain(finding['check']):<12} {wording.plain(finding['message'])}"
+    return f"{text}\n{'':<21} -> {wording.plain(finding['remedy'])}" if finding["remedy"] else text

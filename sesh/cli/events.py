@@ -1,4 +1,4 @@
-"""`--events`: what happens to a session or to all, printed as it happens; and the log of remotes."""
+"""`--events`: the events of a session or of all, printed as they happen; and the log of remotes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.ops.events import follow, follow_all, log
+from sesh.ops.events import follow, follow_all
+from sesh.ops.events import log as read_log
 from sesh.reach import find
 from sesh.reach.stream import DaemonDied
 
@@ -57,7 +58,6 @@ def _follow_all(cli: Invocation) -> None:
 
 
 def _print(cli: Invocation, event: Event) -> None:
-    """Print an event: the time, the session, what happened, and its facts as key=value."""
     if cli.json:
         cli.value({**event, "host": cli.host})
         return
@@ -69,7 +69,7 @@ def _print(cli: Invocation, event: Event) -> None:
 
 
 def _facts(facts: dict[str, Any]) -> str:
-    """Facts as key=value, a value in quotes if it holds blanks; those that are None are left out."""
+    """Return facts as key=value, a value in quotes if it holds blanks; those that are None are left out."""
     words = []
     for key, value in facts.items():
         text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -79,9 +79,9 @@ def _facts(facts: dict[str, Any]) -> str:
 
 
 def _log(cli: Invocation, name: str | None) -> int:
-    """Print the log of what happened with remotes, with the sessions of NAME alone if one is given."""
+    """Print the log of remotes, only the sessions called NAME if one is given."""
     cli.sought = None  # this machine's log names sessions of others
-    remote_log = cli.target.call(log, name=name)
+    remote_log = cli.target.call(read_log, name=name)
     if cli.json:
         for event in remote_log["events"]:
             cli.value(event)
@@ -93,7 +93,7 @@ def _log(cli: Invocation, name: str | None) -> int:
 
 
 def _cells(event: dict[str, Any]) -> list[str]:
-    """The cells of an event of the log; the moment in this machine's time."""
+    """Return the cells of an event of the log, its time in this machine's zone."""
     stamp = str(event.get("ts") or "")
     moment = moments.seconds(stamp)
     facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host")}

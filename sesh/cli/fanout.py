@@ -1,4 +1,4 @@
-"""One job, or one command for live shells, on several hosts: each host's lines under its name, then a summary."""
+"""`--exec` or `--run` on several hosts: the lines of each host under its name, then a summary."""
 
 from __future__ import annotations
 
@@ -30,38 +30,44 @@ class HostRun:
 
     def __init__(self, cli: Invocation, options: Options, host: str, colour: int | None) -> None:
         self.host = host
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        self.stdout, printed = os.pipe()
-        self.stderr, noted = os.pipe()
-        self._pid = child.fork(lambda: _carry_out(cli, options, host), stdio=(nothing, printed, noted))
-        for descriptor in (nothing, printed, noted):
+        stdin = os.open(os.devnull, os.O_RDONLY)
+        self.stdout, stdout = os.pipe()
+        self.stderr, stderr = os.pipe()
+        self._pid = child.fork(lambda: _carry_out(cli, options, host), stdio=(stdin, stdout, stderr))
+        for descriptor in (stdin, stdout, stderr):
             os.close(descriptor)
         self.output = bytearray()
-        """The line that has not ended yet; if nothing is printed, the last line."""
+        """The unfinished line, with `print_lines`; the last line, with `keep_last_line`."""
         self.notes = b""
         self._prefix = f"{host}: ".encode()
         if colour is not None:
             self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
 
     def interrupt(self) -> None:
-        """Pass a Ctrl-C on that was pressed before this child was there to hear it."""
+        """Pass on a Ctrl-C that was pressed before this child could hear it."""
         os.kill(self._pid, signal.SIGINT)
 
-    def take(self, data: bytes, *, prefixed: bool) -> None:
-        """Take output; `prefixed`: print whole lines under the host's name."""
-        last = data.rfind(b"\n") + 1 if prefixed else data.rfind(b"\n", 0, -1) + 1
-        if prefixed and last:
-            lines = (self.output + data[: last - 1]).split(b"\n")
+    def print_lines(self, data: bytes) -> None:
+        """Print the whole lines of its output under the host's name."""
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            lines = (self.output + whole).split(b"\n")
             printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
-        if last or (not prefixed and self.output.endswith(b"\n")):
             self.output.clear()
-        self.output += data[last:]
-        while prefixed and len(self.output) > _LONGEST:
+        self.output += rest
+        while len(self.output) > _LONGEST:
             printing.write(self._prefix + self.output[:_LONGEST] + b"\n")
             del self.output[:_LONGEST]
 
+    def keep_last_line(self, data: bytes) -> None:
+        """Drop its output except for the last line, which is JSON."""
+        start = data.rfind(b"\n", 0, -1) + 1
+        if start or self.output.endswith(b"\n"):
+            self.output.clear()
+        self.output += data[start:]
+
     def value(self, code: int) -> dict[str, object]:
-        """The JSON that it printed, with the host; an error if it printed none."""
+        """Return the JSON that it printed, with the host; an error if it printed none."""
         import json
 
         try:
@@ -71,21 +77,21 @@ class HostRun:
         return {**value, "host": self.host, "exit_code": value.get("exit_code", code)}
 
     def finish(self, *, prefixed: bool) -> int:
-        """Print what is left of the last line; the exit code."""
+        """Print the rest of the last line; return the exit code."""
         if prefixed and self.output:
             printing.write(self._prefix + self.output + b"\n")
         _, status = os.waitpid(self._pid, 0)
         return child.code(status)
 
     def reason(self) -> str:
-        """The last line of its stderr."""
+        """Return the last line of its stderr."""
         lines = self.notes.decode("utf-8", "replace").strip().splitlines()
         return lines[-1].removeprefix(f"{CALLED}: ") if lines else ""
 
 
 def _carry_out(cli: Invocation, options: Options, host: str) -> int:
-    """The line on one host; the exit code. An error is printed as the command line does it."""
-    cli.at(host)
+    """Carry out the line on one host; return the exit code. An error is printed as the command line prints it."""
+    cli.set_host(host)
     try:
         return cli.line.row.function()(cli, **options)
     except SeshError as error:
@@ -94,29 +100,29 @@ def _carry_out(cli: Invocation, options: Options, host: str) -> int:
 
 
 def run(cli: Invocation, options: Options) -> int:
-    """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
+    """`sesh @a @b --exec NAME … -- CMD`, or `--run`: return the exit code. Raises UsageError for any other verb."""
     if cli.verb not in VERBS:
         raise UsageError(f"only --exec and --run take several hosts: {CALLED} @a @b --exec NAME -- CMD")
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
     prefixed = printed and not cli.json
     coloured = printing.coloured(printing.STDOUT)
-    # Each child hears Ctrl-C and knows what it means; one that comes while they are made reaches all of them.
+    # Each child hears Ctrl-C itself; one that comes while they are made is passed on to all of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     runs = [
         HostRun(cli, options, host, colour if coloured else None)
         for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
     ]
     if signal.SIGINT in signal.sigpending():
-        for run in runs:
-            run.interrupt()
+        for host_run in runs:
+            host_run.interrupt()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
     _pump(runs, prefixed=prefixed)
-    codes = [run.finish(prefixed=prefixed) for run in runs]
+    codes = [host_run.finish(prefixed=prefixed) for host_run in runs]
     if cli.json:
-        cli.value([run.value(code) for run, code in zip(runs, codes, strict=True)])
+        cli.value([host_run.value(code) for host_run, code in zip(runs, codes, strict=True)])
     else:
-        rows = [_row(run, code) for run, code in zip(runs, codes, strict=True)]
+        rows = [_row(host_run, code) for host_run, code in zip(runs, codes, strict=True)]
         printing.write(printing.encoded("\n".join([*printing.aligned(rows), ""])), printing.STDERR)
     return 0 if not any(codes) else 1
 
@@ -134,10 +140,12 @@ def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
                 poll.unregister(descriptor)
                 os.close(descriptor)
                 del ends[descriptor]
-            elif descriptor == run.stdout:
-                run.take(data, prefixed=prefixed)
-            else:
+            elif descriptor == run.stderr:
                 run.notes = (run.notes + data)[-_BLOCK:]
+            elif prefixed:
+                run.print_lines(data)
+            else:
+                run.keep_last_line(data)
 
 
 def _row(run: HostRun, code: int) -> tuple[str, str, str]:

@@ -1,12 +1,12 @@
-"""`--grep`: what sessions have shown, searched."""
+"""`--grep`: the text of sessions, searched."""
 
 from __future__ import annotations
 
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
-from sesh.cli.tui.live import target, title
-from sesh.cli.tui.rows import LEAVING, STEPS, List
+from sesh.cli.tui.live import target_of, title
+from sesh.cli.tui.rows import LEAVING, STEPS, MarkedList
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
@@ -41,13 +41,13 @@ def grep(
 def _search(
     cli: Invocation, pattern: str, names: list[str], context: int, *, ignore_case: bool
 ) -> tuple[list[Hit], list[str]]:
-    """The hits of all machines that the line is for, and the errors in words. Raises that of a single machine."""
+    """Return the hits of all machines of the line, and the errors in words. Raises the error of a single machine."""
     hits: list[Hit] = []
     failed: list[str] = []
     hosts: list[str | None] = [*cli.hosts] or [None]
     for host in hosts:
         try:
-            answer = target(host, cli.caller).call(
+            answer = target_of(host, cli.caller).call(
                 search.grep, pattern=pattern, names=names, context=context, ignore_case=ignore_case
             )
         except SeshError as error:
@@ -61,7 +61,7 @@ def _search(
 
 
 def _print(hits: Sequence[Hit]) -> None:
-    """As grep prints: `session:line:text`, and `session-line-text` for what stands around it, `--` between groups."""
+    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
     follows: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
@@ -78,8 +78,8 @@ def _print(hits: Sequence[Hit]) -> None:
 
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
-    """The hits as a list: Enter opens the session's whole text in the pager, at the line."""
-    shown = List({**STEPS, "k": -1, "j": 1}, range(len(hits)))
+    """Show the hits as a list: Enter opens the session's whole text in the pager, at the line."""
+    shown = MarkedList({**STEPS, "k": -1, "j": 1}, range(len(hits)))
     with RawTerminal() as terminal, console.Stage(terminal) as stage:
         while True:
             width, height = stage.size
@@ -92,7 +92,7 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
                 if key in LEAVING:
                     return
                 if key == "enter":
-                    pager.read(stage, target(hit["host"], cli.caller), hit["session"], f"+{hit['line']}")
+                    pager.read(stage, target_of(hit["host"], cli.caller), hit["session"], f"+{hit['line']}")
                 shown.press(key, page)
 
 

@@ -1,4 +1,4 @@
-"""One command line being carried out: its words, its caller, and the machine that it is for."""
+"""One command line being carried out: its words, its caller, and its target."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.cli.parser import Line
+    from sesh.cli.parser import CommandLine
     from sesh.reach.caller import Answers
     from sesh.reach.target import Target
     from sesh.schema import Spec
 
 _REMEMBERED = 3
+"""Lines of a greeting."""
 
 
-class Person(Caller):
+class CliCaller(Caller):
     """The caller at this command line: notes go to stderr, questions to the terminal.
 
     `host`: the one that commands in notes are to name.
@@ -36,12 +37,12 @@ class Person(Caller):
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
-        """Whether stdin and stdout are terminals."""
+        """True if stdin and stdout are terminals."""
         return printing.on_terminal()
 
     @property
     def watched(self) -> bool:  # type: ignore[override]
-        """Whether stderr is a terminal."""
+        """True if stderr is a terminal."""
         return os.isatty(printing.STDERR)
 
     def note(self, line: str) -> None:
@@ -49,17 +50,17 @@ class Person(Caller):
         printing.note(line, self.host)
 
     def remember(self, line: str) -> None:
-        """Keep a line for `greeting`."""
+        """Keep a line for `greeting`; only the last ones are kept."""
         line = for_host(line, None)
         self._remembered = [*(other for other in self._remembered if other != line), line][-_REMEMBERED:]
 
     @property
     def greeting(self) -> str:
-        """The text over the first screen of an attachment, empty for none."""
+        """The text over the first screen of an attachment; empty for none."""
         return "; ".join(self._remembered)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """The letter that the person chooses; empty for none."""
+        """Ask the person; return the letter of the answer, empty for none."""
         from sesh.cli.tui import console
 
         if above:
@@ -70,31 +71,31 @@ class Person(Caller):
 class Invocation:
     """The first argument of a verb's function, before its options.
 
-    `hosts`: those that were named, groups resolved; `host`: the only one, None for this machine.
+    `hosts`: the named ones, groups resolved.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CommandLine) -> None:
         self.line = line
         self.json, self.tail, self.verb = line.json, line.tail, line.verb
-        self.caller = Person(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
+        self.caller = CliCaller(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
         self.hosts = self.caller.settings().hosts_of(line.hosts) if line.hosts else []
         self.caller.host = self.host
         self.sought: str | None = None
-        """The one session that the line names, until its machine is known."""
+        """The one session that the line names, until `target` has looked for it."""
 
     @property
     def host(self) -> str | None:
-        """The host that the line is for; None for this machine, and for several."""
+        """The only host of the line; None for this machine, and for several hosts."""
         return self.hosts[0] if len(self.hosts) == 1 else None
 
-    def at(self, host: str | None) -> None:
-        """Make the line be for a host, or for this machine."""
+    def set_host(self, host: str | None) -> None:
+        """Set the target of the line: a host, None for this machine."""
         self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
 
     def look_for(self, name: str, *, creates: bool = False) -> None:
-        """Make the line be for the known remote that has a session which is not here, and say so in a line.
+        """Set the target to the known remote that has the session, unless it is here; print the remote's name.
 
-        `creates`: the session is created if there is none. Raises NotFound, Refused if that cannot be known.
+        `creates`: the session is created if there is none. Raises NotFound, and Refused if that cannot be known.
         """
         from sesh.reach import find
 
@@ -110,13 +111,13 @@ class Invocation:
         if host is not None:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.caller.remember(f"{name} on @{host}")
-            self.at(host)
+            self.set_host(host)
 
     @property
     def target(self) -> Target:
-        """The machine that the line is for; a known remote if that has the session which the line names.
+        """The target of the line. The first use looks for the session of the line, on known remotes too.
 
-        Raises NotFound, Refused if it may be on a host, and that cannot be known.
+        Raises NotFound, and Refused if the session may be on a host that cannot be asked.
         """
         if self.sought is not None:
             name, self.sought = self.sought, None
@@ -124,7 +125,7 @@ class Invocation:
         return self.target_of(self.host, offer=not self.json)
 
     def target_of(self, host: str | None, *, offer: bool = False) -> Target:
-        """This machine or a host. `offer`: the person may be asked to install sesh there."""
+        """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
         if host is None:
             from sesh.reach.target import Target
 
@@ -134,20 +135,20 @@ class Invocation:
         return HostTarget(self.caller, host, offer=offer)
 
     def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
-        """The description of a new session; its command stands behind `--`, None for the user's shell."""
+        """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
         return {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
 
     def note(self, line: str) -> None:
-        """One line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
+        """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
         self.caller.note(line)
 
     def value(self, thing: object) -> int:
-        """Print one JSON value; 0."""
+        """Print one JSON value; return 0."""
         printing.value(thing)
         return 0
 
     def session(self, name: str | None) -> str:
-        """The session that a line means: NAME, else the one that it is typed in. Raises UsageError, InvalidName."""
+        """Return the session that the line means: NAME, else the one it is typed in. Raises UsageError, InvalidName."""
         from sesh.reach import find
         from sesh.store import listing
 
@@ -158,7 +159,7 @@ class Invocation:
         return listing.required(self.verb)
 
     def done(self, **facts: object) -> int:
-        """The end of a verb that only acts: `{"ok": true, …}` if JSON is wanted, else silence; 0."""
+        """End a verb that only acts: print `{"ok": true, …}` if JSON is wanted, else nothing; return 0."""
         if self.json:
             printing.value({"ok": True, **facts})
         return 0

@@ -1,4 +1,4 @@
-"""`--exec`: a command as a fresh session's program, its output as it is wanted, its exit code as sesh's own."""
+"""`--exec`: a command as a fresh session's program, its output as wanted, its exit code as sesh's own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PIECE = 4096
 
 def exec_(  # noqa: PLR0913 (a job has that many options)
     cli: Invocation,
-    places: Sequence[str] = (),
+    words: Sequence[str] = (),
     *,
     printed: bool = False,
     follow: bool = False,
@@ -36,15 +36,15 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     env: Sequence[str] = (),
     label: Sequence[str] = (),
 ) -> int:
-    """`--exec [NAME] … -- CMD…`: start the job and wait for it; the job's exit code, 124 if its time ran out.
+    """`--exec [NAME] … -- CMD…`: start the job and wait for it; return its exit code, 124 if its time ran out.
 
-    Whatever keeps sesh from doing that is 125, save a bad word (2), a missing DIR (1) and a command that cannot start.
+    Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
-    shown = [printable(word) for word in places]
+    shown = [printable(word) for word in words]
     if not cli.tail:
         named = f"$sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
         raise UsageError(f"write the command after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
-    if len(places) > 1:
+    if len(words) > 1:
         raise UsageError(
             "too many arguments before --",
             hint=f"give the directory with -C: $sesh --exec {shown[0]} -C {shown[1]} -- …",
@@ -54,16 +54,16 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     if detached and (printed or follow or tie or stdin):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     data: JobSpec = {
-        "name": find.checked(places[0], "--exec") if places else None,
+        "name": find.checked(words[0], "--exec") if words else None,
         "spec": cli.spec(directory, env, label),
         "keep": keep,
         "timeout": bounds.parse_seconds(timeout),
     }
     if detached:
         return _detached(cli, data)
-    begun = "the job may have started; check with: $sesh"
-    left = begun if cli.host is None else "the job may or may not have started; check with: $sesh"
-    sink = Followed(lines=cli.json) if follow else None
+    started = "may have started" if cli.host is None else "may or may not have started"
+    left = f"the job {started}; check with: $sesh"
+    sink = FollowedOutput(lines=cli.json) if follow else None
     with Interrupts(tie=tie, left=left) as interrupts:
         name, result, retained = jobs.run(
             cli.target, data, interrupts, sink=sink, wanted=printed or cli.json, stdin=stdin
@@ -74,8 +74,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
-    """`-d`: the job's session, which nobody waits for."""
-    from sesh.cli.open import made
+    from sesh.cli.open import report as report_session
     from sesh.ops import sessions
 
     target = cli.target
@@ -88,11 +87,11 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.json:
         printing.text(name)
-    return made(cli, name, created=True)
+    return report_session(cli, name, created=True)
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Print the output of a job that has ended, if it is wanted, and its result; the exit code."""
+    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
@@ -110,8 +109,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     return int(result["exit_code"] or 0)
 
 
-class Followed:
-    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`, or each line an object of JSON."""
+class FollowedOutput:
+    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`; with `lines` each line an object of JSON."""
 
     descriptor = printing.STDOUT
 
@@ -121,7 +120,7 @@ class Followed:
         self._held = b""
 
     def take(self, data: bytes) -> None:
-        """More output; a last `\\r` waits for what follows it, and so does an unfinished line of JSON."""
+        """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
         data = self._held + data
         self._held = b""
         if not self._lines:
@@ -134,7 +133,7 @@ class Followed:
             self.pending += b"".join(_object(row) for row in whole.split(b"\n"))
 
     def end(self) -> None:
-        """There is no more: what was held goes out too."""
+        """Release the held output: no more comes."""
         held, self._held = self._held, b""
         self.pending += _object(held) if self._lines and held else held
 

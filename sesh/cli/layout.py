@@ -1,4 +1,4 @@
-"""`--export` and `--import`: which sessions there are, as JSON, and the same created again."""
+"""`--export` and `--import`: the sessions as JSON, and sessions created from it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sesh.schema import Layout, LayoutEntry, Made
 
 LARGEST = 1 << 20
-"""Bytes of a layout."""
+"""The most bytes of a layout."""
 _STDIN = "-"
 
 
 def export(cli: Invocation) -> int:
-    """`--export`: the sessions of this machine and of known remotes, or those of the host of the line."""
+    """`--export`: print the sessions of this machine and of known remotes, or those of the host of the line."""
     entries = cli.target.call(layout.sessions)
     for entry in entries:
         entry["host"] = entry["host"] or cli.host
@@ -36,7 +36,7 @@ def export(cli: Invocation) -> int:
 
 
 def import_(cli: Invocation, file: str | None = None) -> int:
-    """`--import [FILE]`: creates what is missing; 1 if any of it could not be. `-` or nothing is stdin."""
+    """`--import [FILE]`: create the missing sessions; 1 if any of them failed. `-` or no FILE is stdin."""
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
     if len(cli.hosts) > 1:
@@ -54,7 +54,7 @@ def import_(cli: Invocation, file: str | None = None) -> int:
 
 
 def _read(file: str | None) -> bytes:
-    """The bytes of a layout. Raises Refused, UsageError."""
+    """Return the bytes of a layout. Raises Refused, UsageError."""
     if file is None and os.isatty(0):
         raise UsageError("no layout given; write: $sesh --import FILE (create it with $sesh --export > FILE)")
     data = bytearray()
@@ -71,7 +71,7 @@ def _read(file: str | None) -> bytes:
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:
-    """Create sessions on this machine or a host; a row for each, as JSON shows it."""
+    """Create sessions on this machine or a host; return a row for each, as JSON shows it."""
     try:
         rows = cli.target_of(host).call(layout.make, entries=entries)
     except SeshError as error:

@@ -1,4 +1,4 @@
-"""`--list`, printed."""
+"""`--list`: the sessions here and on known remotes, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     overview = cli.target.call(views.overview)
     sessions = [session for session in overview["sessions"] if bears(session, wanted)]
     for reason in overview["refusals"]:
@@ -49,14 +49,14 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if cli.json:
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
-        where = f" on @{cli.host}" if cli.host is not None else ""
-        none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
+        machine = f" on @{cli.host}" if cli.host is not None else ""
+        none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
 
 
 def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], table: Table | None) -> list[Summary]:
-    """The sessions of the remotes that answer; they are printed as they come if there is a table."""
+    """Return the sessions of the remotes that answer; with a table print them as they come."""
     from sesh.ops import lookup
 
     if table is not None:
@@ -77,7 +77,6 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
 
 
 def _table() -> Table:
-    """The table for stdout: fitted and coloured on a terminal."""
     from sesh.cli.table import Table
 
     columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
@@ -85,7 +84,7 @@ def _table() -> Table:
 
 
 def _at_home(session: Summary, home: str) -> Summary:
-    """A session of a host, its directory written with `~` for the home there."""
+    """Return a session of a host, its directory written with `~` for the home there."""
     directory = session.get("cwd") or ""
     if home and (directory == home or directory.startswith(home.rstrip("/") + "/")):
         return {**session, "cwd": f"~{directory[len(home.rstrip('/')) :]}"}

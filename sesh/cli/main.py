@@ -1,4 +1,4 @@
-"""One command line carried out: parsed, led to the machine that it is for, its verb's function called."""
+"""One command line carried out: parsed, then its verb's function called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(argv: list[str]) -> int:
-    """Carry out the command line of this process; the exit code. Raises SeshError."""
+    """Carry out the command line of this process; return the exit code. Raises SeshError."""
     line = parser.split(argv)
     if line.row.attaches:
         quit_key.arm()
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
 
 
 def carry_out(cli: Invocation, options: Options) -> int:
-    """Call the verb's function; the exit code. A line for several hosts is carried out on each."""
+    """Call the verb's function, on each host if several are named; return the exit code."""
     verb = cli.line.row
     if len(cli.hosts) > 1 and not verb.hosts:
         from sesh.cli import fanout
@@ -56,7 +56,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
         raise
 
 
-def _help(line: parser.Line) -> int:
+def _help(line: parser.CommandLine) -> int:
     from sesh.cli import typer_app
 
     text = typer_app.help_of(line)
@@ -68,12 +68,12 @@ def _help(line: parser.Line) -> int:
 
 
 def help_(cli: Invocation) -> int:
-    """`--help`: help is shown before any verb is parsed, so this is for a line that only looks like one."""
+    """`--help`, never called: `run` prints help before it calls a verb, but each row of the table names a function."""
     return _help(cli.line)
 
 
 def version(cli: Invocation) -> int:
-    """`--version`."""
+    """`--version`: print the version, as JSON that of the protocol too."""
     if cli.json:
         return cli.value({"version": __version__, "protocol": protocol.PROTOCOL})
     printing.text(f"{PROGRAM} {__version__}")
@@ -81,7 +81,7 @@ def version(cli: Invocation) -> int:
 
 
 def bridge(cli: Invocation) -> int:
-    """`--bridge`: the far end of a link."""
+    """`--bridge`: serve the far end of a link."""
     from sesh import bridge as far_end
 
     if os.isatty(0) or os.isatty(1):

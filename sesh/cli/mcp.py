@@ -11,7 +11,7 @@ from sesh.errors import Refused, UsageError
 
 
 def mcp(cli: Invocation) -> int:
-    """`--mcp`: serves the Model Context Protocol on stdin and stdout until stdin ends."""
+    """`--mcp`: serve the Model Context Protocol on stdin and stdout until stdin ends."""
     from importlib.util import find_spec
 
     pip = f"{sys.executable} -m pip install" if find_spec("pip") else f"uv pip install --python {sys.executable}"

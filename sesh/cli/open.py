@@ -1,4 +1,4 @@
-"""`--open`, and `--new` without attaching: sessions are created, and this terminal stays where it is."""
+"""`--open`, and `--new` without attaching: sessions created, nothing attached."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 def open_(
     cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
 ) -> int:
-    """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
+    """`--open NAME [DIR] [-- CMD…]`: make sure that the session runs."""
     find.checked(name, "--open")
     target = cli.target
     target.sync()
     created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label))
-    return made(cli, name, created=created)
+    return report(cli, name, created=created)
 
 
 def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
-    """`--new -d`, and `--new --json`: print the name of the new session."""
+    """`--new -d`, and `--new --json`: create a session and print its name."""
     target = cli.target
     target.sync()
     answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
     if not cli.json:
         printing.text(answer["name"])
-    return made(cli, answer["name"], created=answer["created"])
+    return report(cli, answer["name"], created=answer["created"])
 
 
-def made(cli: Invocation, name: str, *, created: bool) -> int:
-    """Say which session there is now, in JSON; 0. A name that looks like a verb is remarked on."""
+def report(cli: Invocation, name: str, *, created: bool) -> int:
+    """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
     if created and name.isalpha():
         from sesh.cli import suggestions
 

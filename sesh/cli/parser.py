@@ -1,7 +1,7 @@
-"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`. Pure, and lean.
+"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`.
 
-A host, a name and an option's value are never taken for one another. `typer_app` says what is wrong with a line that
-`parse` refuses.
+Pure, and lean. A host, a name and an option's value are never taken for one another. `typer_app` words the error for a
+line that `parse` refuses.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from sesh.cli.verbs import Option
 
     Options = dict[str, str | bool | list[str]]
-    """The options and plain words of a verb by their keys, as its function takes them."""
+    """The options and plain words of a verb by their keys: the arguments of its function."""
     Piece = tuple[Option | None, str, str | None]
-    """One piece of a line: the option, the word as it was typed, the value."""
+    """One piece of a line: its option, the word as it was typed, its value."""
 
 _SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
 _SPELLINGS["-v"] = "--version"
 
 
-class Line:
+class CommandLine:
     """One command line, taken apart.
 
     `verb`: the long form, "" for none. `hosts`: checked, without their `@`. `words`: sesh's own words of that verb, in
-    their order. `tail`: all after `--`, untouched, None without a `--`. `create`: whether `-A` was written. `help`:
-    whether help is wanted, of this verb or of the whole.
+    their order. `tail`: all after `--`, untouched, None without a `--`. `create`: True if `-A` was written. `help`:
+    True if help is wanted, of this verb or of the whole.
     """
 
     __slots__ = ("create", "help", "hosts", "json", "local", "tail", "verb", "words")
@@ -52,7 +52,7 @@ class Line:
 
 
 def divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
-    """The words before `--` and those behind it, None without a `--`."""
+    """Return the words before `--` and those behind it, None without a `--`."""
     if "--" not in argv:
         return argv, None
     dashes = argv.index("--")
@@ -60,19 +60,19 @@ def divided(argv: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def wants_json(argv: list[str]) -> bool:
-    """Whether errors too are to be JSON; known before anything else is."""
+    """Return whether JSON is wanted, for errors too: any line will do, also one that cannot be parsed."""
     return "--json" in divided(argv)[0] or os.environ.get("SESH_JSON", "") not in ("", "0")
 
 
-def split(argv: list[str]) -> Line:
+def split(argv: list[str]) -> CommandLine:
     """Take a command line apart.
 
     Raises InvalidHost for a word after `@` that cannot be a host, UsageError for a verb that stands behind the name.
     """
-    line = Line()
+    line = CommandLine()
     line.json = wants_json(argv)
     own, line.tail = divided(argv)
-    verb: str | None = None
+    verb: str | None = None  # None until it is read; "" is the form without one, which -A stands for
     named = False
     rest = list(reversed(own))
     while rest:
@@ -89,13 +89,14 @@ def split(argv: list[str]) -> Line:
             else:
                 named = True
                 line.words.append(word)
-        elif verb is None and (spelled := _verb(word, rest))[0]:
+        elif verb is None and (spelled := _verb(word, rest)) is not None:
             name, flags = spelled
             if named:
                 raise UsageError(f"write the verb before the name: {' '.join([CALLED, name, *line.words])}")
             line.create = name == "-A"
             verb = line.verb = "" if line.create else name
-            line.words += [flags] if flags else []
+            if flags:
+                line.words.append(flags)
         else:
             line.words.append(word)
             if rest and takes_value(verb, word):
@@ -107,10 +108,10 @@ def _is_plain(word: str) -> bool:
     return word[:1] != "-" or len(word) == 1
 
 
-def _verb(word: str, rest: list[str]) -> tuple[str, str]:
-    """The verb that a word spells, and its flags in the same word (`-nd` is `-n` and `-d`); empty words for none."""
+def _verb(word: str, rest: list[str]) -> tuple[str, str] | None:
+    """Return the verb that a word spells, and flags in the same word (`-nd`: `--new`, `-d`); None for no verb."""
     if word == "--label" and rest and "=" in rest[-1]:
-        return "", ""  # the option of a creating verb: no name holds a "="
+        return None  # the option of a creating verb: no name holds a "="
     if word == "-A":
         return word, ""
     if word in _SPELLINGS:
@@ -118,17 +119,17 @@ def _verb(word: str, rest: list[str]) -> tuple[str, str]:
     verb = _SPELLINGS.get(word[:2], "")
     if verb and word[1] != "-" and all(kind_of(verb, f"-{letter}") == FLAG for letter in word[2:]):
         return verb, f"-{word[2:]}"
-    return "", ""
+    return None
 
 
 def kind_of(verb: str | None, spelling: str) -> int | None:
-    """How an option of a verb is given, None if the verb has none such. None for the verb: an option of any verb."""
+    """Return the kind of an option of a verb, None if it has no such option. None for the verb: of any verb."""
     rows = BY_NAME.values() if verb is None else (BY_NAME[verb],)
     return next((row.spelled[spelling].kind for row in rows if spelling in row.spelled), None)
 
 
 def takes_value(verb: str | None, word: str) -> bool:
-    """Whether the word after `word` is its value."""
+    """Return whether the word behind `word` is its value."""
     if word[:2] == "--":
         return kind_of(verb, word) in (VALUE, MANY)
     for length, letter in enumerate(word[1:], 2):
@@ -137,11 +138,11 @@ def takes_value(verb: str | None, word: str) -> bool:
     return False
 
 
-def pieces(line: Line) -> Iterator[Piece]:
-    """The words of a line in their order.
+def pieces(line: CommandLine) -> Iterator[Piece]:
+    """Yield the pieces of a line in their order.
 
-    A plain word has no option, and is its own value. Flags have no value, nor has an option whose value is missing; a
-    word that only looks like an option has neither.
+    A plain word: no option, and the word as its value. An option: its value, None for a flag and if the value is
+    missing. A word that only looks like an option: no option and no value.
     """
     row = line.row
     spelled = row.spelled
@@ -149,30 +150,31 @@ def pieces(line: Line) -> Iterator[Piece]:
     rest = list(reversed(line.words))
     while rest:
         word = rest.pop()
-        if word[:2] == "--":
-            spelling, given, value = word.partition("=")
-        else:  # -dC/tmp is -d -C /tmp
-            spelling, given, value = word[:2], word[2:], word[2:]
+        long = word[:2] == "--"
+        spelling, joined, value = word.partition("=") if long else (word[:2], word[2:], word[2:])
         option = spelled.get(spelling)
+        if option is not None and option.kind == FLAG and joined and (long or value[0] == "-"):
+            option = None  # a flag has no value (--flag=x), nor a dash among its letters (-f-x)
         # Agents take the exit code 2 of a hook for a veto: behind STATE each word is text.
         if _is_plain(word) or (option is None and begun and row.name == "--state"):
             begun = True
             yield None, word, word
-        elif option is None or (option.kind == FLAG and given and "-" in (word[1], given[0])):
+        elif option is None:
             yield None, word, None
         elif option.kind == FLAG:
-            rest += [f"-{value}"] if given else []
+            if joined:
+                rest.append(f"-{value}")  # -dC/tmp is -d -C/tmp
             yield option, word, None
-        elif given:
+        elif joined:
             yield option, word, value
-        elif not rest or (option.kind == MAYBE and rest[-1][:1] == "-"):
-            yield option, word, None
-        else:
+        elif rest and (option.kind != MAYBE or rest[-1][:1] != "-"):
             yield option, word, rest.pop()
+        else:
+            yield option, word, None
 
 
-def parse(line: Line) -> Options | None:
-    """The options and plain words of a line; None if they are not what the verb takes (see `typer_app.error`)."""
+def parse(line: CommandLine) -> Options | None:
+    """Return the options and plain words of a line; None if the verb does not take them (see `typer_app.error`)."""
     row = line.row
     options: Options = {}
     many: dict[str, list[str]] = {}
@@ -196,7 +198,7 @@ def parse(line: Line) -> Options | None:
 
 
 def _placed(options: Options, plain: list[str], keys: tuple[str, ...]) -> Options | None:
-    """The options with the plain words under their keys, None if there are too few words or too many."""
+    """Return the options with the plain words under their keys; None if there are too few words or too many."""
     for key in keys:
         if key[-1] in "*+":
             if key[-1] == "+" and not plain:

@@ -1,4 +1,4 @@
-"""`--pick`: this terminal goes to a session that is chosen from a list."""
+"""`--pick`: this terminal attached to a session that is chosen from a list."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
-    """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
+    """`--pick [--label K=V]… [OPTIONS]`: attach to the chosen session; return the exit code of attaching.
 
     1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     attach.check(view)
     if not printing.on_terminal():
         raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
@@ -35,7 +35,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
         return attach.into_directory(cli, name, **view)
     if host == picker.NEW:
         host = hosts[0] if hosts else None
-    cli.at(host)
+    cli.set_host(host)
     if host is None and name in running:
         return attach.attach_to(cli, name, view)
     return attach.go(cli, [name], **view)

@@ -1,4 +1,4 @@
-"""The types of what `--json` prints that no op answers as it is; docs/JSON.md is made from them and from `sesh.schema`.
+"""The types that `--json` prints and no op answers as they are; docs/JSON.md is made from them and from `sesh.schema`.
 
 Nothing loads this module while sesh runs. A class named `_X` holds the keys that are always there, `X` adds those that
 may be missing.
@@ -13,13 +13,13 @@ from sesh.vt.render.screen_data import Screen
 
 
 class Done(TypedDict):
-    """A verb that only acts has acted."""
+    """The result of a verb that only acts."""
 
     ok: bool
 
 
 class PrintedSession(Done):
-    """A session that is there now, and whether it was created for this. `session`: its name too."""
+    """A session that is there now. `session`: its name too; `created`: true if this verb created it."""
 
     name: str
     session: str
@@ -28,7 +28,7 @@ class PrintedSession(Done):
 
 
 class PrintedDetached(Done, Detached):
-    """How many clients of a session were detached."""
+    """The number of clients that were detached from a session."""
 
 
 class PrintedRenamed(Done, Renamed):
@@ -40,7 +40,7 @@ class _PrintedKilled(Done):
 
 
 class PrintedKilled(_PrintedKilled, total=False):
-    """The sessions that were ended; what kept others from it."""
+    """The sessions that were ended; `error`: the reason why others were not."""
 
     error: PrintedError
 
@@ -50,13 +50,13 @@ class _PrintedReloaded(Done):
 
 
 class PrintedReloaded(_PrintedReloaded, total=False):
-    """The sessions whose daemons took this version over; what kept others from it."""
+    """The sessions whose daemons adopted this version; `error`: the reason why others did not."""
 
     error: PrintedError
 
 
 class PrintedSent(Done):
-    """What was typed: its `bytes`, and the `position` in the output from which `--wait --from` counts."""
+    """The typed `bytes`, and the `position` in the output from which `--wait --from` counts."""
 
     name: str
     bytes: int
@@ -64,14 +64,14 @@ class PrintedSent(Done):
 
 
 class PrintedState(Done):
-    """How a session stands now by its own word."""
+    """The state of a session as its program has just reported it."""
 
     name: str
     state: str
 
 
 class PrintedMessage(Done):
-    """How many clients a message was shown to."""
+    """The number of clients that a message was shown to."""
 
     name: str
     clients: int
@@ -85,7 +85,7 @@ class PrintedLabels(Done):
 
 
 class PrintedCondition(Condition):
-    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked."""
+    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or the question."""
 
     session: str
     host: str | None
@@ -121,13 +121,13 @@ class PrintedLogs(TypedDict):
 
 
 class PrintedOutput(Command):
-    """A command of a session's history with what it wrote, as `--history NAME N` prints it."""
+    """A command of a session's history with its output, as `--history NAME N` prints it."""
 
     output: str
 
 
 class PrintedRecording(Done):
-    """A recording that has ended. `duration`: seconds; `exit_code`: the session's, None where it goes on."""
+    """A recording that has ended. `duration`: seconds; `exit_code`: the session's, None if it goes on."""
 
     name: str
     host: str | None
@@ -138,24 +138,27 @@ class PrintedRecording(Done):
 
 
 class PrintedImport(Done):
-    """What became of each session of a layout."""
+    """The outcome for each session of a layout."""
 
     sessions: list[Made]
 
 
 class PrintedFindings(Done):
-    """What `--doctor` found on a machine; several machines are a list."""
+    """The findings of `--doctor` on a machine; several machines are a list."""
 
     host: str | None
     checks: list[Finding]
 
 
 class PrintedReport(Done, Report):
-    """What `--doctor --report` prints."""
+    """The report of `--doctor --report`."""
 
 
-class DeployError(PrintedError):
-    """Why a host has no sesh now. `step`: of the deployment; `foreign`: another sesh is there, which stays."""
+class PrintedDeployError(PrintedError):
+    """The reason why a host has no sesh now.
+
+    `step`: of the deployment; `foreign`: another sesh is there, which stays.
+    """
 
     step: str | None
     foreign: bool
@@ -167,7 +170,7 @@ class _DeployedHost(TypedDict):
 
 
 class DeployedHost(_DeployedHost, total=False):
-    """What became of a host: what was installed there, or the error."""
+    """The outcome for a host: the facts of the installed sesh, or the error."""
 
     version: str
     python: str
@@ -176,17 +179,17 @@ class DeployedHost(_DeployedHost, total=False):
     bytes: int
     seconds: float
     changed: bool
-    error: DeployError
+    error: PrintedDeployError
 
 
 class PrintedHosts(Done):
-    """What became of each host."""
+    """The outcome for each host."""
 
     hosts: list[DeployedHost]
 
 
 class PrintedForgotten(Done):
-    """The hosts that are asked no more."""
+    """The hosts that are not asked any more."""
 
     hosts: list[str]
 

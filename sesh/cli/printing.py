@@ -1,4 +1,4 @@
-"""Output: results on stdout, its own lines on stderr, JSON where wanted, nothing that steers a terminal."""
+"""Output: results on stdout, sesh's own lines on stderr, JSON if wanted."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
 
 
 def text(line: str) -> None:
-    """One line, or several, on stdout."""
+    """Print one line, or several, on stdout."""
     write(encoded(line) + b"\n")
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of as many cells as lines, each cell as wide as the widest of its column."""
+    """Return rows of as many cells as lines, each cell as wide as the widest of its column."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def note(line: str, host: str | None = None) -> None:
-    """One line of sesh's own on stderr, its commands for `host`; lost if stderr is closed."""
+    """Print one line of sesh's own on stderr, its commands for `host`; it is lost if stderr is closed."""
     from sesh import wording
 
     try:
@@ -61,7 +61,7 @@ def note(line: str, host: str | None = None) -> None:
 
 
 def interrupted() -> int:
-    """The exit code after Ctrl-C; the prompt shall not stand behind the `^C` that the terminal has printed."""
+    """Return the exit code after Ctrl-C, with the prompt on a line of its own: the terminal has printed `^C`."""
     fresh_line()
     return ExitCode.INTERRUPTED
 
@@ -73,12 +73,12 @@ def fresh_line() -> None:
 
 
 def value(thing: object) -> None:
-    """One JSON value on stdout, in one line."""
+    """Print one JSON value on stdout, in one line."""
     write(json_line(thing))
 
 
 def json_line(thing: object) -> bytes:
-    """JSON in UTF-8 with a newline; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
+    """Return a line of JSON in UTF-8; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
     import json
 
     from sesh import wording
@@ -87,7 +87,7 @@ def json_line(thing: object) -> bytes:
 
 
 def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
-    """An error, as the line or the object that it is; `host`: the one that the command line is for."""
+    """Print an error as a line or as JSON; `host`: the one that the command line is for."""
     if json:
         value({"error": error_facts(error, host)})
     else:
@@ -95,14 +95,14 @@ def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
 
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
-    """An error as JSON shows it."""
+    """Return an error as JSON shows it."""
     from sesh import wording
 
     return {"code": error.code, "message": wording.one_line(error.line(host))}
 
 
 def encoded(line: str) -> bytes:
-    """Text as bytes; file names that are no UTF-8 keep their bytes."""
+    """Return text as bytes; file names that are no UTF-8 keep their bytes."""
     try:
         return line.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a pair, from JSON's own escapes
@@ -112,18 +112,18 @@ def encoded(line: str) -> bytes:
 
 
 def on_terminal() -> bool:
-    """Whether a person can be asked, and a session be attached: stdin and stdout are terminals."""
+    """Return whether stdin and stdout are terminals: then a person can be asked, and a session be attached."""
     return os.isatty(0) and os.isatty(1)
 
 
 def coloured(descriptor: int) -> bool:
-    """Whether output to a descriptor may have colours: it is a terminal that has them, and `NO_COLOR` is not set."""
+    """Return whether a descriptor may get colours: it is a terminal that has them, and `NO_COLOR` is not set."""
     has_colours = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
     return has_colours and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
 
 
 def width(terminal: int) -> int:
-    """The columns of a terminal, COLUMNS first. By hand: shutil loads the compressors with it."""
+    """Return the columns of a terminal, COLUMNS first. Not by shutil, which also loads the compressors."""
     wanted = os.environ.get("COLUMNS", "")
     if bounds.is_decimal(wanted) and int(wanted) > 0:
         return min(int(wanted), 10_000)

@@ -17,7 +17,7 @@ _STDOUT = "-"
 
 
 def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, force: bool = False) -> int:
-    """`--record NAME FILE`: until the session ends, or Ctrl-C. FILE `-` is stdout."""
+    """`--record NAME FILE`: record until the session ends, or Ctrl-C. FILE `-` is stdout."""
     find.checked(name, "--record")
     target = cli.target
     with target.open_stream(name) as stream, Recording(target, stream) as recording:
@@ -33,7 +33,7 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
         except KeyboardInterrupt:
             printing.fresh_line()
         except BrokenPipeError:
-            pass  # what came so far is a recording
+            pass  # all output until now is a recording
         if stream.skipped:
             cli.note(f"{stream.skipped} bytes were skipped: they came faster than they could be read")
         if file == _STDOUT:
@@ -43,7 +43,7 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
 
 
 def _open(file: str, *, force: bool) -> int:
-    """A descriptor of the file: 0600, and never in the place of another file unless `force`."""
+    """Open the file with mode 0600 and return its descriptor; another file is only overwritten with `force`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if force else os.O_EXCL)
     try:
         descriptor = os.open(file, flags, 0o600)

@@ -1,12 +1,12 @@
 """`--completions` and `--shell-init`: scripts that the user's shell evaluates when it starts.
 
-With the integration a shell takes over before each prompt what has changed (the display of the newest client, the
-session's name in `SESH_SESSION`), and marks prompts and commands (FinalTerm's OSC 133), so that `--history` knows what
-was typed and terminals can jump from prompt to prompt. Outside of a session it does nothing of that; evaluated twice,
-it acts once; what the user's own prompt functions find in `$?` stays as it was.
+Inside a session the integration updates DISPLAY and the like for the newest client, and `SESH_SESSION`, before each
+prompt. It marks prompts and commands (FinalTerm's OSC 133), so that `--history` has the commands that were typed, and
+terminals can jump from prompt to prompt. Evaluated twice, it acts once; the user's own prompt functions find their `$?`
+unchanged.
 
-Everywhere it defines widgets, functions for a key of the user's choice, and binds none. What is typed at the prompt is
-there again afterwards. In bash they are left out in POSIX mode, where a function's name with a dash is an error; in zsh
+Outside too, it defines widgets, functions for a key of the user's choice, and binds none. The text at the prompt is
+restored after them. In bash they are left out in POSIX mode, in which a function's name with a dash is an error; in zsh
 they read `$TTY`, as a widget's standard input is /dev/null, and begin with `zle -I`, as the key has put the terminal
 into a mode of zsh's.
 """
@@ -25,21 +25,21 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def completions(cli: Invocation, shell: str) -> int:
-    """`--completions SHELL`: the script; with `--json` as `{"shell", "script"}`."""
+    """`--completions SHELL`: print the script; with `--json` as `{"shell", "script"}`."""
     return _print(cli, "completion", shell, "_sesh" if shell == "zsh" else f"sesh.{shell}")
 
 
 def shell_init(cli: Invocation, shell: str) -> int:
-    """`--shell-init SHELL`: the script; with `--json` as `{"shell", "script"}`."""
+    """`--shell-init SHELL`: print the script; with `--json` as `{"shell", "script"}`."""
     return _print(cli, "integration", shell, f"init.{shell}")
 
 
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
     if shell not in SHELLS:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(SHELLS)}")
-    from sesh import completions as room
+    from sesh import completions as package
 
-    with open(os.path.join(os.path.dirname(room.__file__), name), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
     for widget in ("--pick", "--next"):
         script = script.replace(f"{PROGRAM} {widget}", f"{CALLED} {widget}")

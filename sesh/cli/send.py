@@ -1,4 +1,4 @@
-"""`--send` and `--state`: what is typed into a session, and what a program in one says of itself."""
+"""`--send` and `--state`: text typed into a session, and the state that a program in one reports."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import Line
+    from sesh.cli.parser import CommandLine
 
 _STDIN = "-"
 
 
 def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: types, in the order of the words.
+    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: type, in the order of the words.
 
     An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
     """
@@ -31,7 +31,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
     for key in (*before, *after):
-        bytes_of(key)
+        bytes_of(key)  # raises for an unknown key before anything is typed
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
     from sesh.ops.send import type_if_waiting, type_into
 
@@ -42,8 +42,8 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
     return cli.done(name=name, bytes=sent, position=position)
 
 
-def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
-    """NAME, the keys before the text, the text's words, the keys after it. Raises UsageError if there is no NAME."""
+def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[str]]:
+    """Return NAME, the keys before the text, its words, the keys after it. Raises UsageError without a NAME."""
     plain: list[str] = []
     before: list[str | None] = []
     after: list[str | None] = []
@@ -54,7 +54,7 @@ def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
         elif option.key in ("enter", "key"):
             (after if len(plain) > 1 else before).append(value)
         elif value is not None and "=" not in word and (number < len(pieces) or line.tail):
-            raise UsageError(
+            raise UsageError(  # the next word was taken for the value of --if-waiting
                 f"{printable(value)} may be TEXT or the REGEX of --if-waiting",
                 hint="write REGEX as the last word, or --if-waiting=REGEX",
             )
@@ -68,7 +68,7 @@ def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
 
 
 def _named(keys: Sequence[str | None]) -> list[str]:
-    """The names of keys; None stands for the Enter of `--enter`, which is another one than that of `--key Enter`."""
+    """Return the names of keys. None is `--enter`, which moves behind the text; `--key Enter` stays in its place."""
     return ["Enter" if key is None else key for key in keys]
 
 
@@ -78,7 +78,7 @@ def _stdin() -> Iterator[bytes]:
 
 
 def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
-    """`--state STATE [TEXT]`: how the program that types it stands; 1 outside of any session."""
+    """`--state STATE [TEXT]`: report the state of the program that types it; 1 outside of any session."""
     if cli.hosts:
         raise UsageError("--state is typed inside a session, also one of a host", hint="write: $sesh --state STATE")
     from sesh.ops import inside

@@ -28,12 +28,13 @@ def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
     absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
     if cli.host is None and absent:
         _kill_elsewhere(cli, absent, failed)
+    # Without names the current session; with names those of other machines too, which the answer does not have.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 
 def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshError]) -> None:
-    """End sessions on the known remotes that have them, and take them out of `failed`."""
+    """End sessions on the known remotes that have them, and remove them from `failed`."""
     from sesh.ops import lookup
 
     for name, whereabouts in lookup.located(cli.caller, absent).items():
@@ -51,7 +52,7 @@ def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshEr
 
 
 def kill_all(cli: Invocation, *, yes: bool = False) -> int:
-    """`--kill-all`: every session of the machine, another machine's left alone; asks on a terminal unless `yes`."""
+    """`--kill-all`: end every session of this machine, none of another; ask on a terminal unless `yes`."""
     answer = cli.target.call(sessions.kill_all, ask=not yes and not cli.json)
     return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
 
@@ -66,16 +67,16 @@ def rename(cli: Invocation, name: str, new: str | None = None) -> int:
 
 
 def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
-    """`--label NAME K=V…`: sets labels, `K=` removes one."""
+    """`--label NAME K=V…`: set labels; `K=` removes one."""
     find.checked(name, "--label")
     if not labels:
         raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE")
-    changes = dict(check_label(word) for word in labels)
+    changes = dict(map(check_label, labels))
     return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 
 
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
-    """`--reload [NAME…]`: without names all that run here; each is tried, 1 if any could not."""
+    """`--reload [NAME…]`: without names all sessions that run here; each is tried, 1 if any failed."""
     answer = cli.target.call(sessions.reload, names=list(names))
     if not cli.json:
         for name in answer["reloaded"]:
@@ -90,7 +91,7 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Say what became of several sessions; the exit code. `key`: the word in JSON for those that it worked for."""
+    """Print the outcome for several sessions; return the exit code. `key`: the key in JSON of those that succeeded."""
     if not failed:
         return cli.done(**{key: list(done)})
     errors = list(failed.values())
@@ -106,7 +107,7 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
 
 
 def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
-    """`--message NAME TEXT`: a line for the attached clients."""
+    """`--message NAME TEXT`: show a line to the attached clients."""
     find.checked(name, "--message")
     from sesh import wording
 

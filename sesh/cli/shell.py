@@ -1,4 +1,4 @@
-"""`--run` and `--history`: a command in a session's live shell, and the commands that were run there before."""
+"""`--run` and `--history`: a command in a session's live shell, and the commands run there before."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
-    """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 if it timed out.
+    """`--run NAME … -- CMD…`: run CMD in the session's shell; return its exit code, 124 if it timed out.
 
-    What keeps sesh from doing that is 125, save a bad word (2).
+    Any other failure is 125, save a bad word (2).
     """
     find.checked(name, "--run")
     if not cli.tail:
@@ -61,14 +61,14 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
     return int(code) if isinstance(code, int) else 0
 
 
-def history(cli: Invocation, name: str | None = None, count: str | None = None, *, ansi: bool = False) -> int:
+def history(cli: Invocation, name: str | None = None, number: str | None = None, *, ansi: bool = False) -> int:
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
     name = cli.session(name)
-    if count is None:
+    if number is None:
         return _print_history(cli, cli.target.call(shell.history, name=name))
-    if not bounds.is_decimal(count):
-        raise UsageError(f"{printable(count)} is not the number of a command", hint=f"see: $sesh --history {name}")
-    facts = cli.target.call(shell.history_output, name=name, number=int(count))
+    if not bounds.is_decimal(number):
+        raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: $sesh --history {name}")
+    facts = cli.target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.json:
         return cli.value({**facts, "output": output.decode("utf-8", "replace")})

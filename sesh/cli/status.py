@@ -1,4 +1,4 @@
-"""`--status`, printed."""
+"""`--status`: the facts about a session, line by line or as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REASONS = {
 
 
 def status(cli: Invocation, name: str | None = None) -> int:
-    """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
+    """`--status [NAME]`: print all facts about a session, also one that is lost or does not answer."""
     name = cli.session(name)
     session = cli.target.call(views.status, name=name)
     if cli.json:
@@ -43,14 +43,14 @@ def _described(session: Status) -> list[str]:
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
-        "activity": _stands(session.get("activity"), now) or None,
+        "activity": _standing_text(session.get("activity"), now) or None,
         "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
-        "foreground": f"{foreground.get('pid')}: {_words(foreground['command'])}" if foreground else None,
+        "foreground": f"{foreground.get('pid')}: {_command_text(foreground['command'])}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
         "unseen": wording.unseen(session) or None,
-        "created": _moment(session.get("created"), now),
-        "last activity": _moment(session.get("last_activity"), now),
+        "created": _moment_text(session.get("created"), now),
+        "last activity": _moment_text(session.get("last_activity"), now),
         "size": f"{session.get('columns')}x{session.get('rows')}",
         "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
@@ -65,8 +65,8 @@ def _described(session: Status) -> list[str]:
     return lines
 
 
-def _stands(standing: StandingFacts | None, now: float) -> str:
-    """How a session stands, why, and since when; what it asks."""
+def _standing_text(standing: StandingFacts | None, now: float) -> str:
+    """Return the state of a session, the reason, since when, and the question it asks; empty if not known."""
     if not standing:
         return ""
     age = moments.age(standing.get("since"), now)
@@ -75,7 +75,7 @@ def _stands(standing: StandingFacts | None, now: float) -> str:
     return f"{reason}: {question}" if (question := standing.get("question")) else reason
 
 
-def _moment(moment: object, now: float) -> str:
+def _moment_text(moment: object, now: float) -> str:
     return f"{moment} ({moments.age(moment, now) or '?'} ago)"
 
 
@@ -86,5 +86,5 @@ def _lost(session: Summary) -> str:
     return f"{how}; {left}"
 
 
-def _words(command: list[str] | str) -> str:
+def _command_text(command: list[str] | str) -> str:
     return wording.command_line(command) if isinstance(command, list) else command

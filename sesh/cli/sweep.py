@@ -30,23 +30,23 @@ def sweep(
 ) -> int:
     """`--sweep [--older 168h] [--all] [--dry-run]`: 1 if something could not be cleared.
 
-    Processes that live are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
-    person is also asked before sessions are forgotten that could be read or started again. Where nobody can be asked,
-    only what is older than a week is cleared, or older than `--older`.
+    Living processes are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
+    person is also asked before sessions are forgotten that could be read or started again. If nobody can be asked, only
+    what is older than a week is cleared, or older than `--older`.
     """
     asks = cli.caller.can_ask and not cli.json
-    least = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
+    seconds = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
     hosts: list[str | None] = [*cli.hosts] or [None]
-    answers = [_sweep(cli, host, least, asks=asks, ends=all_ or yes, dry_run=dry_run) for host in hosts]
+    answers = [_sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run) for host in hosts]
     if cli.json:
         cli.value(answers[0] if len(answers) == 1 else answers)
     return 0 if all(answer["ok"] for answer in answers) else 1
 
 
-def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
+def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
     target = cli.target_of(host)
     # An older sesh does not know `surely`.
-    rows = target.call(leftovers, older=older) if asks else target.call(leftovers, older=older, surely=True)
+    rows = target.call(leftovers, older=seconds) if asks else target.call(leftovers, older=seconds, surely=True)
     forgets = True
     if not cli.json:
         _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")
@@ -60,12 +60,12 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
     if not cli.json:
-        _show_result(cli, rows, dry_run=dry_run, older=older)
+        _show_result(cli, rows, dry_run=dry_run, seconds=seconds)
     return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
 
 
 def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
-    """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
+    """Return whether the person agrees to what cannot be undone; without anything of that kind nobody is asked."""
     living = sum(1 for row in rows if row["pid"] is not None)
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
     ended = [str(row["what"]) for row in rows if row["kind"] == "ended"]
@@ -87,12 +87,12 @@ def _show(rows: list[LeftoverFacts], prefix: str) -> None:
         printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
 
 
-def _show_result(cli: Invocation, rows: list[LeftoverFacts], *, dry_run: bool, older: float) -> None:
+def _show_result(cli: Invocation, rows: list[LeftoverFacts], *, dry_run: bool, seconds: float) -> None:
     for row in rows:
         if "error" in row:
             cli.note(f"{row['what']} stays: {row['error']['message']}")
     if not rows:
-        printing.text(f"no leftovers older than {older / 3600:g}h" if older else "no leftovers")
+        printing.text(f"no leftovers older than {seconds / 3600:g}h" if seconds else "no leftovers")
         return
     cleared = sum(1 for row in rows if row["cleared"])
     living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
 _DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
-"""The columns that a narrow terminal is spared, in this order."""
-_NARROWEST, _SHORTEST = 12, 4
+"""The columns that are left out on a narrow terminal, in this order."""
+_NARROWEST = 12
+"""The least columns of a directory or a command."""
+_SHORTEST = 4
+"""The least columns of a name or a state."""
 SIGNALS = {"waiting": "1;33", "failed": "31"}
 """The SGR parameters of the activities that want a person's attention."""
 
 
 def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
-    """The cells of each session, in the order of HEADINGS; `now`: seconds since the epoch."""
+    """Return the cells of each session, in the order of HEADINGS; `now`: seconds since the epoch."""
     return [
         (
             mark(session),
@@ -39,14 +42,14 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
 
 
 def mark(session: Summary) -> str:
-    """The mark before a session's name: `*` for the current one, `!` if something happened unseen."""
+    """Return the mark before a session's name: `*` for the current one, `!` if something happened unseen."""
     return "*" if session.get("current") else "!" if wording.unseen(session) else ""
 
 
 class Table:
-    """The list on a terminal of `limit` columns, or without a limit elsewhere; rows that come later keep its columns.
+    """The list for a terminal of `limit` columns, None for any width; rows that come later keep its columns.
 
-    `coloured`: whether states have colours.
+    `coloured`: True if states have colours.
     """
 
     def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
@@ -55,7 +58,7 @@ class Table:
         self._headed = False
 
     def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
-        """A line a session, the first time under the headings; none wider than the limit."""
+        """Return a line for each session, the first time with the headings above; none is wider than the limit."""
         cells = rows(sessions, now)
         self._widen(cells)
         widths = _fitted(self._widths, self._limit)
@@ -78,7 +81,7 @@ class Table:
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
     def remark(self, host: str, reason: str = "") -> str:
-        """The line above a host's rows, or instead of them."""
+        """Return the line above a host's rows; with a `reason` it stands instead of them."""
         head = self._coloured_text(f"@{plain(host)}", "36")
         return f"{head}  {self._coloured_text(plain(reason), '33')}" if reason else head
 
@@ -99,12 +102,13 @@ class Table:
 
 
 def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
-    """The width of each column, -1 for one that is left out since there is no room for it."""
+    """Return the width of each column, -1 for one that is left out for lack of room."""
     widths = list(wanted)
     if limit is None:
         return widths
-    for spared in range(len(_DISPENSABLE) + 1):
-        widths = [-1 if index in _DISPENSABLE[:spared] else width for index, width in enumerate(wanted)]
+    for hidden in range(len(_DISPENSABLE) + 1):
+        widths = [-1 if index in _DISPENSABLE[:hidden] else width for index, width in enumerate(wanted)]
+        # Two blanks between columns, one behind the mark, none at the end.
         over = sum(width + 2 for width in widths if width >= 0) - 3 - limit
         for index in (_COMMAND, _DIRECTORY):
             less = max(0, min(over, widths[index] - _NARROWEST))
@@ -121,7 +125,7 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
 
 
 def colour(session: Summary) -> str:
-    """The SGR parameters of a session's state."""
+    """Return the SGR parameters of a session's state."""
     if session.get("machine"):
         return "36"
     if session["state"] == "exited":

@@ -1,4 +1,4 @@
-"""The verb table as typer sees it: all help, and one line for what is wrong with the words of a verb."""
+"""The verb table as typer sees it: all help, and the errors for the words of a verb."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typer import _click
 
 VERBLESS = "NAME"
-"""The name of the form without a verb in help."""
+"""The name in help of the form without a verb."""
 _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
 """A command of sesh in a text of help."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -43,11 +43,11 @@ class VerbCommand(TyperCommand):
     """One verb; its `options_metavar` is the whole usage."""
 
     def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
-        """The words of the usage line."""
+        """Return the usage line, in one piece."""
         return [self.options_metavar or ""]
 
     def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """The verb's options, and those that every verb has."""
+        """Write the verb's options, and those of every verb."""
         records = [param.get_help_record(ctx) for param in self.get_params(ctx) if param.param_type_name == "option"]
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record is not None])
@@ -60,7 +60,7 @@ class WholeCommand(VerbCommand):
     """The help of sesh as a whole."""
 
     def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """The verbs with their short forms, and what goes with all of them."""
+        """Write the verbs with their short forms, and the options of every verb."""
         rows = [("(nothing)", "List the sessions.")]
         for verb in VERBS:
             spelled = verb.name or "NAME [DIR] [-- CMD…]"
@@ -82,7 +82,7 @@ _WHOLE = WholeCommand(
 
 
 def command(verb: Verb) -> TyperCommand:
-    """A verb as a command of typer's."""
+    """Return a verb as a command of typer's."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     # \b keeps typer from joining the lines.
     examples = "\n".join(["\b", "Examples:", *(f"  {line}" for line in verb.examples)])
@@ -94,17 +94,17 @@ def command(verb: Verb) -> TyperCommand:
         epilog=examples,
         context_settings=_CONTEXT,
     )
-    declare(_signed(verb))
-    made = get_command(app)
-    if not isinstance(made, TyperCommand):
+    declare(_stub(verb))
+    result = get_command(app)
+    if not isinstance(result, TyperCommand):
         raise TypeError("typer made no command of the verb")
-    return made
+    return result
 
 
-def _signed(verb: Verb) -> Callable[..., None]:
-    """A function with the signature that typer reads the words of a verb from; it is never called."""
+def _stub(verb: Verb) -> Callable[..., None]:
+    """Return a function for typer, which reads the words of the verb from its signature and never calls it."""
 
-    def signed(**_values: object) -> None:
+    def stub(**_values: object) -> None:
         return None
 
     parameters: dict[str, object] = {}
@@ -127,33 +127,34 @@ def _signed(verb: Verb) -> Callable[..., None]:
         )
         for key, kind in parameters.items()
     ]
-    signed.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
-    signed.__annotations__ = parameters
-    return signed
+    stub.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    stub.__annotations__ = parameters
+    return stub
 
 
-def error(line: parser.Line) -> UsageError:
-    """The error for a line that `parser.parse` refuses, in words of typer's."""
+def error(line: parser.CommandLine) -> UsageError:
+    """Return the error for a line that `parser.parse` refuses, in words of typer's."""
     tail = [] if line.tail is None or line.row.command else ["--", *line.tail]
-    # Typer takes `--` for a value that is missing, and any word for one that may be missing.
+    # Read again until typer finds the fault: it takes `--` for the value of an option that lacks one, and any word for
+    # a value that may be missing.
     certain = [word for word in line.words if parser.kind_of(line.verb, word) != MAYBE]
     for words in ([*line.words, *tail], line.words, certain):
         try:
             command(line.row).make_context(line.verb, list(words))
         except TyperException as refusal:
             return _one_line(refusal, line)
-    return UsageError("the words make no sense together", hint=_read_on(line.verb))
+    return UsageError("the words make no sense together", hint=_help_hint(line.verb))
 
 
-def _one_line(refusal: TyperException, line: parser.Line) -> UsageError:
-    """Typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
+def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
+    """Return typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
     message = refusal.format_message().strip().rstrip(".")
     verb = line.verb
-    more = _read_on(verb)
+    more = _help_hint(verb)
     unknown = message.startswith("No such option")
     if verb in ("--send", "--message") and unknown:
         more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
-    elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
+    elif (unknown or "extra arg" in message) and (meant := _run_with_dashes(line)):
         return UsageError(f"write the command after --: {meant}")
     elif unknown and getattr(refusal, "option_name", "") == "-C":
         row = f"{verb} NAME" if verb else "NAME"
@@ -164,12 +165,12 @@ def _one_line(refusal: TyperException, line: parser.Line) -> UsageError:
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)
 
 
-def _read_on(verb: str) -> str:
+def _help_hint(verb: str) -> str:
     return f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
 
 
-def _commanded(line: parser.Line) -> str:
-    """The line of a `--run` whose command was written without `--`, as it was meant; empty for any other."""
+def _run_with_dashes(line: parser.CommandLine) -> str:
+    """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
     index = 0
     while index < len(line.words) and parser.kind_of(line.verb, line.words[index]) is not None:
         index += 2 if parser.takes_value(line.verb, line.words[index]) else 1
@@ -179,12 +180,12 @@ def _commanded(line: parser.Line) -> str:
     return " ".join(["$sesh", line.verb, *map(printable, own), "--", *map(printable, command)])
 
 
-def help_of(line: parser.Line) -> str:
-    """The text of help: of the line's verb, of one that is named without its dashes, of NAME, else of the whole."""
+def help_of(line: parser.CommandLine) -> str:
+    """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
     verb = line.verb or suggestions.verb_like(line.words[0] if line.words else "")
     if verb in _SHOWN and (verb or line.create or line.words):
-        made, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
+        shown, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
     else:
-        made, name = _WHOLE, CALLED
-    context = made.context_class(made, info_name=name, **made.context_settings)
-    return _COMMAND.sub(CALLED, made.get_help(context))
+        shown, name = _WHOLE, CALLED
+    context = shown.context_class(shown, info_name=name, **shown.context_settings)
+    return _COMMAND.sub(CALLED, shown.get_help(context))

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FLAG, VALUE, MANY, MAYBE = range(4)
-"""How an option is given: alone, with a value, with a value any number of times, with one or alone."""
+"""Kinds of options: without a value; with one; with one, any number of times; with one or without."""
 
 
 class Option:
-    """One option: how it is spelled (long form first), the key its function gets it by, its help.
+    """One option: its spellings (long form first), the keyword argument of its function, its help.
 
-    `metavar`: what its value is called; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
+    `metavar`: the name of its value; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
     """
 
     def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
@@ -32,7 +32,7 @@ class Verb:
     `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
     all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `session`: it names
-    one existing session, which is looked for on known remotes too. `command`: what stands after `--` is a command.
+    one existing session, which is looked for on known remotes too. `command`: all after `--` is a command.
     `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
     """
 
@@ -67,7 +67,7 @@ class Verb:
         return self.help.partition("\n")[0].partition(". ")[0].rstrip(".")
 
     def function(self) -> Callable[..., int]:
-        """The function that carries the verb out; only its module is loaded."""
+        """Return the function that carries the verb out; only its module is loaded."""
         module, _, name = self.run.rpartition(".")
         function: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
         return function
@@ -100,7 +100,7 @@ VERBS = (
         "", "", "attach.go", "[DIR] [OPTIONS] [-- CMD…]",
         "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
-        words=("name?", "directory?"), gather="places", options=(*_ATTACHING, _ENV, _LABEL), command=True,
+        words=("name?", "directory?"), gather="words", options=(*_ATTACHING, _ENV, _LABEL), command=True,
         attaches=True,
     ),
     Verb(
@@ -200,7 +200,7 @@ VERBS = (
         "--exec", "-e", "jobs.exec_", "[NAME] [OPTIONS] -- CMD…",
         "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.",
         "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
-        words=("name?",), gather="places",
+        words=("name?",), gather="words",
         options=(
             Option("-C", "directory", "The directory that it runs in.", "DIR"),
             Option("--print", "printed", "Print its output when it ends."),
@@ -310,7 +310,7 @@ VERBS = (
         "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output. "
         "Without NAME those of the session it is typed in.",
         "sesh --history work", "sesh --history work 3",
-        words=("name?", "count?"), options=(_ANSI,), session=True,
+        words=("name?", "number?"), options=(_ANSI,), session=True,
     ),
     Verb(
         "--status", "", "status.status", "[NAME]",

@@ -1,4 +1,4 @@
-"""`--screen` and `--logs`, printed."""
+"""`--screen` and `--logs`: the screen and the lines of a session."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from sesh.names import printable
 from sesh.ops import views
 
 _LINES = 300
+"""Lines of `--logs` without N."""
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
-    """`--screen [NAME] [--format F]`: the visible rows."""
+    """`--screen [NAME] [--format F]`: print the visible rows."""
     name = cli.session(name)
     views.check_format(form)
     target = cli.target
@@ -37,30 +38,30 @@ def logs(
     ansi: bool = False,
     pager: bool = False,
 ) -> int:
-    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
+    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
     name = cli.session(name)
     if pager:
         return _paged(cli, name)
-    lines = _LINES
+    limit = _LINES
     if count is not None:
         if not bounds.is_decimal(count):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
-        lines = int(count)
+        limit = int(count)
     if follow:
         try:
-            _follow(cli, name, lines, ansi=ansi)
+            _follow(cli, name, limit, ansi=ansi)
         except KeyboardInterrupt:
             return printing.interrupted()
         return 0
-    kept = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
+    lines = cli.target.call(views.logs, name=name, lines=limit, ansi=ansi)
     if cli.json:
-        return cli.value({"session": name, "host": cli.host, "lines": kept})
-    _print_lines(kept)
+        return cli.value({"session": name, "host": cli.host, "lines": lines})
+    _print_lines(lines)
     return 0
 
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
+    """`-f`: print the last lines, then new ones until the session ends; of a lost session only the last lines."""
     write = _print_objects if cli.json else _print_lines
 
     def skipped(count: int) -> None:
@@ -78,7 +79,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
 
 
 def _paged(cli: Invocation, name: str) -> int:
-    """`--pager`: all lines that are kept, in the pager, at the end."""
     from sesh.cli.tui.pager import page
     from sesh.ops.search import MOST_LINES
 

@@ -1,4 +1,4 @@
-"""`--wait`: until a condition holds for a session."""
+"""`--wait`: wait until a condition holds for a session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     since_start: bool = False,
     timeout: str | None = None,
 ) -> int:
-    """`--wait NAME …`: the session's code if it has ended, else 0. Without a condition it waits for the end."""
+    """`--wait NAME …`: wait for a condition, else for the end; return the session's code if it has ended, else 0."""
     find.checked(name, "--wait")
     if start is not None and not bounds.is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
-    """`--watch [--label K=V]…`: on a terminal redrawn as something changes; with `--json` a list a line each time.
+    """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
 
     Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
     Refused without a terminal.
     """
-    wanted = dict(check_label(word) for word in label)
+    wanted = dict(map(check_label, label))
     hosts = cli.hosts or None
     if cli.json:
         return _follow(cli, hosts, wanted)
@@ -40,12 +40,12 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
         return 0
     from sesh.cli import attach
 
-    cli.at(chosen[0])
+    cli.set_host(chosen[0])
     return attach.attach(cli, chosen[1])
 
 
 def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) -> int:
-    """The sessions as `--list --json` shows them, a line whenever they are others than before."""
+    """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     from sesh.reach.cancelling import Interrupts
 
     before: list[Summary] | None = None

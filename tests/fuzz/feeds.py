@@ -167,7 +167,7 @@ def _read_lines(data: bytes) -> None:
 
 def _followed(data: bytes) -> None:
     for lines in (False, True):
-        followed = jobs.Followed(lines=lines)
+        followed = jobs.FollowedOutput(lines=lines)
         in_pieces(followed.take, data)
         followed.end()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.cli.tui.picker import matching
+from sesh.cli.tui.picker import match_cost
 from tests.support import PROMPT, Home, Result, Terminal
 
 Open = Callable[..., Terminal]
@@ -174,11 +174,11 @@ def test_a_dumb_terminal_gets_a_numbered_question(home: Home) -> None:
 def test_what_was_typed_fits_names_hosts_and_places(
     query: str, name: str, host: str | None, more: str, fits: bool
 ) -> None:
-    assert (matching(query, name, host, more) is not None) == fits
+    assert (match_cost(query, name, host, more) is not None) == fits
 
 
 def test_what_begins_so_comes_before_what_only_holds_it() -> None:
-    costs = [matching("we", name, None) for name in ("web", "a-web", "wide-eyes")]
+    costs = [match_cost("we", name, None) for name in ("web", "a-web", "wide-eyes")]
     assert costs == sorted(costs, key=lambda cost: cost or 0)
 
 

@@ -1,8 +1,7 @@
-r"""The terminal while sesh itself is spoken to: keys by name, a screen drawn row by row, questions answered by a key.
+r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, answers by a key.
 
-On a terminal the answers of a question stand beside each other, and the letter of one, or the arrow keys and Enter,
-choose it; Escape declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered
-question.
+The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape
+declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered question.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import time
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.cli.tui.rows import List
+from sesh.cli.tui.rows import MarkedList
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
@@ -32,37 +31,36 @@ if TYPE_CHECKING:
 class Keys:
     """Bytes of the terminal into keys: printable characters as they are, all others by name (`up`, `enter`, `C-c`).
 
-    Pure: feed it reads of any size. Keys that have no name here, mouse and other reports, and the letting go of a key
-    are left out.
+    Pure: feed it reads of any size. Keys without a name here, key releases, mouse and other reports are dropped.
     """
 
     def __init__(self) -> None:
-        self._begun = b""
+        self._partial = b""
 
     @property
     def holding(self) -> bool:
-        """Return whether the beginning of a longer key is kept back."""
-        return bool(self._begun)
+        """True if the beginning of a longer key is held."""
+        return bool(self._partial)
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""
-        data, self._begun = self._begun + data, b""
+        data, self._partial = self._partial + data, b""
         keys = []
         for token, whole in typed.tokens(data):
             if not whole:
-                self._begun = token
+                self._partial = token
             elif name := _name(token):
                 keys.append(name)
         return keys
 
     def flush(self) -> list[str]:
-        """Return the key that is kept back, since nothing more came."""
-        begun, self._begun = self._begun, b""
-        return ["escape"] if begun == typed.ESCAPE else []
+        """Return the held key, since nothing more came."""
+        partial, self._partial = self._partial, b""
+        return ["escape"] if partial == typed.ESCAPE else []
 
 
 def _name(token: bytes) -> str:
-    """The name of a key, empty for one that has none."""
+    """Return the name of a key, empty for none."""
     code = token[0]
     if code == 0x1B and len(token) > 1:
         if token[1:2] == b"O":
@@ -77,29 +75,29 @@ def _name(token: bytes) -> str:
 
 _BLOCK = 1 << 12
 _PATIENCE = 2.0
-"""Seconds for which a terminal that takes nothing is waited for."""
-# The other screen, no cursor, no wrapping; and back.
+"""Seconds to wait for a terminal that takes nothing."""
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
-# A picture at once, if the terminal knows how (synchronized output, mode 2026).
-_AT_ONCE, _SHOWN = b"\x1b[?2026h", b"\x1b[?2026l"
+"""The alternate screen, without cursor and wrapping; and back."""
+_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
+"""Synchronized output (mode 2026): a terminal that knows it draws all rows at once."""
 
 
 class Console:
     """Keys of a raw terminal.
 
-    `single`: whether the terminal is read byte by byte, so that what is typed behind a key stays for the next reader.
+    `single`: read the terminal byte by byte, so that whatever is typed behind a key stays for the next reader.
     """
 
     _stops = False
-    """Whether Ctrl-Z stops the process."""
+    """True if Ctrl-Z stops the process."""
 
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
         self.terminal = terminal
-        self._most = 1 if single else _BLOCK
+        self._block = 1 if single else _BLOCK
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
-        """Wait for keys, for one of the other descriptors to be readable, or for so long.
+        """Wait for keys, for one of the other descriptors to be readable, or for so many seconds; return both.
 
         Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
         and `C-c` for SIGINT. A signal that ends sesh raises SystemExit.
@@ -110,7 +108,9 @@ class Console:
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            pause = left if not self._keys.holding else FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
+            pause = left
+            if self._keys.holding:
+                pause = FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
             ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
@@ -122,14 +122,14 @@ class Console:
                 return keys, ready
 
     def typed(self) -> list[str]:
-        """Return the keys that are there already."""
+        """Return the keys that are there already, without waiting."""
         poll = select.poll()
         poll.register(self.terminal.inbound, select.POLLIN)
         return self._read() if poll.poll(0) else []
 
     def _read(self) -> list[str]:
         try:
-            data = os.read(self.terminal.inbound, self._most)
+            data = os.read(self.terminal.inbound, self._block)
         except BlockingIOError:
             return []
         except OSError:
@@ -157,12 +157,12 @@ class Console:
         return keys
 
     def stop(self) -> None:
-        """Stop this process, the terminal as it was; return when it is continued."""
+        """Stop this process, the terminal restored; return once it is continued."""
         self.terminal.suspend()
 
 
 class Stage(Console):
-    """A console with the terminal's other screen, as a context manager; what was on the terminal comes back."""
+    """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
 
     _stops = True
 
@@ -185,7 +185,7 @@ class Stage(Console):
         return columns or 80, rows or 24
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these rows, of which each fits; those that stand there already are not written again."""
+        """Show these rows, each of which fits; only those that have changed are written."""
         lines = list(lines[: self.size[1]])
         out = []
         for number, line in enumerate(lines):
@@ -195,11 +195,11 @@ class Stage(Console):
             out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         if out:
             data = "".join(out).encode("utf-8", "replace")
-            whole = self.terminal.write_all(_AT_ONCE + data + _SHOWN, _PATIENCE)
+            whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _PATIENCE)
             self._drawn = lines if whole else []
 
     def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
-        """Wait as `Console.wait` does. After another size of the terminal all is drawn again; it is no key here."""
+        """Wait as `Console.wait` does, without the keys `resize` and `resume`. A new size has all rows drawn again."""
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
             self._drawn = []
@@ -207,7 +207,7 @@ class Stage(Console):
         return [key for key in keys if key not in ("resize", "resume")], ready
 
     def stop(self) -> None:
-        """Stop this process, the terminal as it was; the other screen comes back with it."""
+        """Stop this process, the terminal restored; once it is continued, enter the alternate screen again."""
         self.__exit__()
         super().stop()
         self.__enter__()
@@ -217,25 +217,25 @@ _STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
-    r"""Return the letter of the answer that a person chooses, empty if they choose none (Escape, end of input).
+    r"""Return the letter of the chosen answer, empty for none (Escape, end of input).
 
-    `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
+    `answers`: a small letter or digit and its meaning, each; `default`: the letter that Enter takes. Whatever is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
     if dumb():
         return _numbered(question, answers, default)
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with terminals.RawTerminal(0, outbound) as terminal:
-        return _Question(terminal, question, answers, default).chosen()
+        return _AnswerMenu(terminal, question, answers, default).chosen()
 
 
 def dumb() -> bool:
-    """Return whether the terminal, by its kind, cannot move its cursor."""
+    """Return whether TERM is of a terminal that cannot move its cursor."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:
-    """Lines, and a line in answer: a number, or a letter; asked again for anything else."""
+    """Print numbered answers and read a line: a number, or a letter; ask again for anything else."""
     by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
     lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
     printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
@@ -252,13 +252,13 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
             return letter
 
 
-class _Question:
-    """The question and its answers on a raw terminal; below each other if they do not fit beside each other."""
+class _AnswerMenu:
+    """The question and its answers on a raw terminal; stacked if they do not fit beside each other."""
 
     def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
         self._terminal, self._labels = terminal, dict(answers)
         self._console = Console(terminal, single=True)
-        self._list = List(_STEPS, list(self._labels), around=True)
+        self._list = MarkedList(_STEPS, list(self._labels), around=True)
         self._list.mark = default
         self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
         letters = "/".join(letter.upper() if letter == default else letter for letter in self._labels)
@@ -286,7 +286,7 @@ class _Question:
             self._write("\r\n")
 
     def _key(self) -> str:
-        """The next key; no byte behind it is taken."""
+        """Return the next key; no byte behind it is read."""
         keys: list[str] = []
         while not keys:
             keys, _ = self._console.wait()

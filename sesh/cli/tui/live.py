@@ -1,4 +1,4 @@
-"""The sessions of a list as they change, and what is done to them while it is shown."""
+"""The sessions of a list as they change, and the requests to them while it is shown."""
 
 from __future__ import annotations
 
@@ -26,62 +26,59 @@ if TYPE_CHECKING:
 
 
 class LiveSessions:
-    """The sessions with the `wanted` labels while a list of them is shown, and what is asked of them meanwhile.
-
-    A context manager.
-    """
+    """The sessions with the `wanted` labels while a list of them is shown, and requests to them; a context manager."""
 
     def __init__(self, index: SessionIndex, wanted: dict[str, str]) -> None:
         self.index, self.wanted = index, wanted
         self._ready: set[int] = set()
 
     def __enter__(self) -> LiveSessions:
-        self._answered, self._answers = os.pipe()
-        """Readable once something that was asked is answered; its other end."""
+        self._inbound, self._outbound = os.pipe()
+        """A byte comes for each answer. The writing end is never closed: a thread may answer after the list is left."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._answered)
+        os.close(self._inbound)
 
     def all(self) -> dict[Key, Summary]:
         """Return the sessions by host and name, those of this machine first."""
         return entries(self.index, self.wanted)
 
     def wait(self, stage: Stage, seconds: float = float("inf")) -> list[str]:
-        """Return the keys that are typed until something has happened; call `take` once they were dealt with."""
-        keys, self._ready = stage.wait([self._answered, *self.index.descriptors], min(self.index.due, seconds))
+        """Return the keys that are typed until something has happened; call `take` once they are dealt with."""
+        keys, self._ready = stage.wait([self._inbound, *self.index.descriptors], min(self.index.due, seconds))
         return keys
 
     def take(self) -> None:
-        """Take in what has happened."""
-        if self._answered in self._ready:
-            os.read(self._answered, 64)
-        self.index.take(self._ready - {self._answered})
+        """Take in the changes that ended `wait`."""
+        if self._inbound in self._ready:
+            os.read(self._inbound, 64)
+        self.index.take(self._ready - {self._inbound})
 
     def ask(self, key: Key, question: Callable[[Target], Any], tell: Callable[[Any, str], None]) -> None:
-        """Ask the machine that has a session, or have it do something, in a thread.
+        """Call `question` in a thread, with the machine that has the session.
 
-        `tell` is called there with the answer, and what went wrong, empty if nothing did.
+        `tell` is called there with its answer and an error in one line, empty for none.
         """
         import threading
 
         def carry_out() -> None:
             answer, problem = None, ""
             try:
-                answer = question(target(key[0]))
+                answer = question(target_of(key[0]))
             except (SeshError, OSError) as error:
                 problem = wording.one_line(str(error))
             tell(answer, problem)
             try:
-                os.write(self._answers, b".")
+                os.write(self._outbound, b".")
             except BrokenPipeError:
                 return  # nobody waits for it any more
 
         threading.Thread(target=carry_out, daemon=True).start()
 
 
-def target(host: str | None, caller: Caller | None = None) -> Target:
-    """Return the machine that has a session of a list; without a `caller` nobody is asked anything there."""
+def target_of(host: str | None, caller: Caller | None = None) -> Target:
+    """Return the machine that has a session of a list; without a `caller` no person is asked there."""
     caller = caller or Caller()
     return Target(caller) if host is None else HostTarget(caller, host)
 
@@ -98,9 +95,9 @@ def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
 def await_change(
     index: SessionIndex, seconds: float = float("inf"), others: Mapping[int, int] | None = None
 ) -> set[int]:
-    """Wait until something has happened to the sessions, so many seconds at the most, and take it in.
+    """Wait for a change of the sessions, so many seconds at the most, and take it in.
 
-    `others`: descriptors that end the wait too, with the events of `poll`. Return those that are ready.
+    `others`: descriptors that end the wait too, with the events of `poll`. Return the ready ones.
     """
     poll = select.poll()
     for descriptor, events in {**dict.fromkeys(index.descriptors, select.POLLIN), **(others or {})}.items():
@@ -111,7 +108,7 @@ def await_change(
 
 
 def standing(session: Summary) -> tuple[str, str, str]:
-    """Return how a session stands that runs, since when, and what it asks; empty for what is not known."""
+    """Return the activity of a running session, since when, and its question; empty strings if not known."""
     activity = session.get("activity")
     if not activity or session["state"] != "running":
         return "", "", ""

@@ -22,7 +22,7 @@ _PAGER = "less"
 
 
 def read(stage: Stage, target: Target, name: str, start: str) -> None:
-    """Show all lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
+    """Show all lines of a session in the pager, outside of the list, which then comes back. Raises as `page` does."""
     lines = target.call(views.logs, name=name, lines=MOST_LINES, ansi=True)
     stage.__exit__()
     stage.terminal.cooked()
@@ -34,13 +34,13 @@ def read(stage: Stage, target: Target, name: str, start: str) -> None:
 
 
 def page(lines: Sequence[str], start: str) -> None:
-    """Show lines in `$PAGER`, else in less; `start`: where less begins (`+G`: at the end). Raises UsageError."""
+    """Show lines in `$PAGER`, else in less. `start`: the position in less (`+G`: the end). Raises UsageError."""
     import signal
     import subprocess
 
-    named = os.environ.get("PAGER") or _PAGER
+    command = os.environ.get("PAGER") or _PAGER
     try:
-        words = shlex.split(named)
+        words = shlex.split(command)
     except ValueError as error:
         raise UsageError(f"PAGER cannot be read: {error}") from None
     if not words or (program := programs.find(words[0])) is None:

@@ -13,9 +13,9 @@ from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
-from sesh.cli.tui.live import LiveSessions, await_change, entries, target, title
+from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of, title
 from sesh.cli.tui.preview import Previews, drawn
-from sesh.cli.tui.rows import STEPS, List, edited, hint
+from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
@@ -33,14 +33,17 @@ if TYPE_CHECKING:
     from sesh.vt.render.screen_data import Screen
 
 DIRECTORY, NEW = "/", "+"
-"""In the place of a host: the key of a directory, and of a name that was typed. No host is spelled like that."""
-_NO_SESSION: Summary = {}  # type: ignore[typeddict-item]  # what is known of a directory, and of a new name
+"""Keys in the place of a host, for a directory and for a typed name. No host is spelled like that."""
+_NO_SESSION: Summary = {}  # type: ignore[typeddict-item]  # of a directory, and of a new name
 _BESIDE = 64
-"""The columns from which on there is room for a screen beside the list."""
+"""The least columns for a screen beside the list."""
 _TALL = 10
-"""The rows from which on there is room for a line about what is marked."""
+"""The least rows for a line about the marked row."""
 _NARROW = 8
-"""Columns below which a directory or a command is not shown in the list."""
+"""The least columns of a directory or a command in the list."""
+_NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
+_GAP = 2
+"""Blanks between columns."""
 _HINTS = (
     "Enter attach  ↑↓ choose  ^X kill  ^E rename  ^R restart  ^O detach  ^L logs  Esc quit",
     "Enter attach ^X kill ^E rename ^R restart ^O detach ^L logs Esc quit",
@@ -52,7 +55,7 @@ _HINTS = (
 
 
 def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> tuple[Key | None, set[str]]:
-    """Return what a person chooses of the sessions with the `wanted` labels, and the names of those that run here.
+    """Return the person's choice among the sessions with the `wanted` labels, and the names of those that run here.
 
     The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
     NotFound if there is nothing to choose from, Interrupted.
@@ -75,15 +78,15 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
         return chosen, {str(session["name"]) for session in index.here if session["state"] == "running"}
 
 
-def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
-    """Return how well a session fits what was typed, the smaller the better; None if it does not.
+def match_cost(query: str, name: str, host: str | None, *more: str) -> int | None:
+    """Return the cost of a session for a query, the smaller the better; None if it does not match.
 
     The letters of each word of `query` must be in their order in the name or in the host before it (`@gpu`), or the
-    word in one of `more`, which are long: its directory, what runs in it.
+    word in one of `more`, which are long: its directory, its command.
     """
     total = 0
     for word in query.lower().split():
-        costs = [_cost(word, name.lower()), _cost(word, f"@{host} {name}".lower()) if host else None]
+        costs = [_word_cost(word, name.lower()), _word_cost(word, f"@{host} {name}".lower()) if host else None]
         costs += [100 + min(text.lower().index(word), 9) for text in more if word in text.lower()]
         fitting = [cost for cost in costs if cost is not None]
         if not fitting:
@@ -92,49 +95,48 @@ def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
     return total
 
 
-def _cost(word: str, text: str) -> int | None:
-    """The characters before and between the letters of `word` in `text`; None if they are not there in that order."""
+def _word_cost(word: str, text: str) -> int | None:
+    """Return 0 to 9, the characters before `word` in `text`; 10 and those between its letters; None for no match."""
     if word in text:
         return min(text.index(word), 9)
     start = end = text.find(word[0])
-    for letter in word[1:] if start >= 0 else "":
+    if start < 0:
+        return None
+    for letter in word[1:]:
         end = text.find(letter, end + 1)
         if end < 0:
             return None
-    return 10 + end - start - len(word) + 1 if start >= 0 else None
+    return 10 + end - start - len(word) + 1
 
 
 class _Picker:
-    """The list, the letters that it is searched for, and the question that the last line asks."""
+    """The list, the query that filters it, and the question of the last line."""
 
     def __init__(self, stage: Stage, live: LiveSessions, hosts: list[str] | None, directories: list[str]) -> None:
         self._stage, self._live, self._hosts = stage, live, hosts
         self._previews = Previews(live.ask)
         self._directories = directories
         self._names: dict[str, str] = {}
-        """The name that a directory's session gets."""
+        """The name for the session of a directory, by directory."""
         self._recent: list[tuple[str, str]] = enter.recent()
         self._ranks: dict[Key, tuple[int, float]] = {}
         self._query = ""
         self._shown: dict[Key, Summary] = {}
-        self._list = List(STEPS, around=True)
+        self._list = MarkedList(STEPS, around=True)
         self._question: tuple[str, Callable[[], None]] | None = None
-        """The question of the last line, and the act after a yes."""
+        """The question of the last line, and the action after a yes."""
         self._new_name: tuple[Key, str] | None = None
         """The session that is renamed, and its name as far as it is typed."""
         self._renamed: dict[Key, Key] = {}
-        """Sessions that were renamed: by their keys now the ones that they had before."""
+        """Renamed sessions: new key to old key."""
         self._message = ""
-        """The outcome of the last act, `…` while it goes on."""
+        """The outcome of the last action, `…` while it goes on."""
         self._coloured = printing.coloured(printing.STDOUT)
 
     def chosen(self) -> Key | None:
-        """Return what a person chooses: a session, a directory, a name to create; None for nothing.
-
-        Raises Interrupted.
-        """
+        """Return the choice: a session, a directory, a name to create; None for nothing. Raises Interrupted."""
         while True:
-            self._sift()
+            self._filter()
             due = float("inf")
             if (mark := self._marked_session()) and not self._shown[mark].get("current"):
                 due = self._previews.want(mark)
@@ -149,7 +151,7 @@ class _Picker:
                 if key == "escape" or (key == "C-d" and not self._query):
                     return None
                 if key == "enter":
-                    self._sift()  # what was typed in the same moment counts
+                    self._filter()  # what was typed in the same moment counts
                     if self._list.mark is not None:
                         return self._mark
                 self._pressed(key)
@@ -161,25 +163,24 @@ class _Picker:
         return mark
 
     def _marked_session(self) -> Key | None:
-        """The marked row if it is a session."""
         return self._mark if self._mark is not None and _is_session(self._mark) else None
 
-    # -- what there is
+    # -- the rows
 
-    def _sift(self) -> None:
-        """Show the sessions that fit the query, the best first, else the one attached last; directories below them."""
-        sessions = self._sessions()
+    def _filter(self) -> None:
+        """Show the sessions that match the query, the best first, then the one attached last; then directories."""
+        summaries = self._sessions()
         fitting = []
-        for key, session in sessions.items():
+        for key, session in summaries.items():
             directory = wording.at_home(session.get("cwd") or "")
-            cost = matching(self._query, key[1], key[0], directory, wording.runs(session))
+            cost = match_cost(self._query, key[1], key[0], directory, wording.runs(session))
             if cost is not None:
                 fitting.append((cost, self._rank(key, session), key))
-        self._shown = {key: sessions[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
-        used = {session.get("cwd") for key, session in sessions.items() if key[0] is None}
+        self._shown = {key: summaries[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
+        used = {session.get("cwd") for key, session in summaries.items() if key[0] is None}
         costs = []
         for directory in self._directories:
-            cost = matching(self._query, os.path.basename(directory), None, wording.at_home(directory))
+            cost = match_cost(self._query, os.path.basename(directory), None, wording.at_home(directory))
             if cost is not None and directory not in used:
                 costs.append((cost, (DIRECTORY, directory)))
         others = [key for _, key in sorted(costs, key=lambda row: row[0])]
@@ -189,7 +190,7 @@ class _Picker:
         self._list.show(list(self._shown), (key for key, row in self._shown.items() if not row.get("current")))
 
     def _sessions(self) -> dict[Key, Summary]:
-        """The sessions; one that was renamed has its new name before the list of all is asked for again."""
+        """Return the sessions; a renamed one has its new name even before the index knows it."""
         sessions = self._live.all()
         for new, old in self._renamed.items():
             if old in sessions and new not in sessions:
@@ -197,16 +198,16 @@ class _Picker:
         return sessions
 
     def _rank(self, key: Key, session: Summary) -> tuple[int, float]:
-        """The place of a session among all, from when it was first seen: the list does not move under the mark."""
+        """Return the sort key of a session, set when it is first seen: the list does not move under the mark."""
         if key not in self._ranks:
             attached = (key[0] or "", key[1])
             last = moments.seconds(session.get("last_activity")) or 0.0
-            place = self._recent.index(attached) if attached in self._recent else len(self._recent)
-            self._ranks[key] = (place, -last)
+            position = self._recent.index(attached) if attached in self._recent else len(self._recent)
+            self._ranks[key] = (position, -last)
         return self._ranks[key]
 
     def _name_for(self, directory: str) -> str:
-        """The name that the session of a directory gets, if no other one has it."""
+        """Return the name for the session of a directory, if no other one has it."""
         if directory not in self._names:
             self._names[directory] = places.repository(directory)[1]
         return self._names[directory]
@@ -221,11 +222,10 @@ class _Picker:
         if mark is not None and key in ("C-x", "C-r", "C-e", "C-o", "C-l"):
             self._begin(key, mark)
         elif (query := edited(self._query, key)) != self._query or key in ("C-u", "C-w", "bspace"):
-            self._query, self._list = query, List(STEPS, around=True)
-            self._sift()
+            self._query, self._list = query, MarkedList(STEPS, around=True)
+            self._filter()
 
     def _begin(self, key: str, mark: Key) -> None:
-        """Do what a key says to the marked session, or ask before it."""
         name = mark[1]
         if key == "C-x":
             self._confirm("kill", mark, "ended", lambda target: target.call(sessions.kill, names=[name]))
@@ -244,29 +244,27 @@ class _Picker:
             self._read(mark)
 
     def _confirm(self, verb: str, key: Key, done: str, ask: Callable[[Target], object]) -> None:
-        """Ask whether something is to be done to a session."""
         self._question = f"{verb} {title(key)}? [y/N]", lambda: self._act(key, ask, f"{title(key)} was {done}")
 
     def _read(self, key: Key) -> None:
-        """Show all lines of a session in the pager; the list comes back after it."""
         from sesh.cli.tui import pager
 
         try:
-            pager.read(self._stage, target(key[0]), key[1], "+G")
+            pager.read(self._stage, target_of(key[0]), key[1], "+G")
         except (SeshError, OSError) as error:
             self._message = wording.one_line(str(error))
 
     def _answered(self, key: str) -> None:
-        """Take a key in answer to the question of the last line."""
+        """Take a key of the answer to the question of the last line, or of the new name."""
         if self._question is not None:
             (_, act), self._question = self._question, None
             if key.lower() == "y":
                 act()
         elif self._new_name is not None:
-            of, name = self._new_name
-            self._new_name = None if key in ("escape", "C-c", "C-d", "enter") else (of, edited(name, key))
+            session, name = self._new_name
+            self._new_name = None if key in ("escape", "C-c", "C-d", "enter") else (session, edited(name, key))
             if key == "enter":
-                self._rename(of, name)
+                self._rename(session, name)
 
     def _rename(self, key: Key, name: str) -> None:
         try:
@@ -284,7 +282,7 @@ class _Picker:
             self._act(key, rename, f"{title(key)} is {name} now")
 
     def _act(self, key: Key, ask: Callable[[Target], object], done: str) -> None:
-        """Have something done to a session; the last line tells what became of it."""
+        """Carry out an action on a session in a thread; the last line shows its outcome."""
 
         def tell(_: object, problem: str) -> None:
             self._message = problem or done
@@ -312,7 +310,7 @@ class _Picker:
         self._stage.draw([head, *lines, *about, self._last(columns)][:rows])
 
     def _about(self, columns: int) -> str:
-        """The question, the whole directory and the command of the marked row, which the list has no room for."""
+        """Return the line about the marked row: what its list row has no room for."""
         if self._mark is None or self._mark[0] == NEW:
             return ""
         *_, directory, runs = self._cells(self._mark, 0)
@@ -320,7 +318,7 @@ class _Picker:
         return f"\x1b[2m{wording.cut('  '.join(filter(None, (asked, directory, runs))), columns)}"
 
     def _last(self, columns: int) -> str:
-        """The last line: a question, what became of the last act, or what the keys do."""
+        """Return the last line: a question, the outcome of the last action, or the keys."""
         question = self._question[0] if self._question is not None else ""
         if self._new_name is not None:
             question = f"rename {title(self._new_name[0])} to: {self._new_name[1]}"
@@ -338,7 +336,6 @@ class _Picker:
         return f"\x1b[2m{hint(hints, columns)}"
 
     def _screen(self) -> Screen | str | None:
-        """The screen of the marked session, or a line about it."""
         mark = self._marked_session()
         if mark is None:
             return None
@@ -357,7 +354,7 @@ class _Picker:
         return lines + [" " * width] * (height - len(lines))
 
     def _cells(self, key: Key, now: float) -> tuple[str, ...]:
-        """A row: a mark, name and host, state, activity, how long it is idle, its directory, what runs."""
+        """Return the cells of a row: a mark, name and host, state, activity, idle time, directory, command."""
         if key[0] == DIRECTORY:
             return "+", self._name_for(key[1]), "new", "", "", wording.at_home(wording.plain(key[1])), ""
         if key[0] == NEW:
@@ -367,7 +364,6 @@ class _Picker:
         return mark, title(key), state.partition(" (")[0], activity, idle, directory, runs
 
     def _row(self, key: Key, cells: Sequence[str], widths: Sequence[int], width: int) -> str:
-        """One row, its state coloured, or all of it inverse if it is marked."""
         marked = key == self._mark
         codes = {_STATE: table.colour(self._shown[key]) if _is_session(key) else "2"}
         codes[_ACTIVITY] = table.SIGNALS.get(cells[_ACTIVITY], "")
@@ -387,12 +383,8 @@ def _is_session(key: Key) -> bool:
     return key[0] not in (DIRECTORY, NEW)
 
 
-_NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
-_GAP = 2
-
-
 def _widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:
-    """The width of each cell of the rows, 0 for one that has no room; with gaps they are not wider than `width`."""
+    """Return the width of each cell of the rows, 0 for one without room; with gaps they are not wider than `width`."""
     wanted = [max((wording.columns(row[column]) for row in cells), default=0) for column in range(7)]
     name = min(wanted[_NAME], max(_NARROW, width // 3), width - 1 - _GAP)
     widths = [1, name, 0, 0, 0, 0, 0]
@@ -402,7 +394,7 @@ def _widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:
         room = left - _GAP
         both = wanted[_DIRECTORY] + _GAP + wanted[_RUNS] + _GAP
         if column == _DIRECTORY and both > left >= 2 * (_NARROW + _GAP):
-            room = max(left // 2, left - wanted[_RUNS] - _GAP) - _GAP  # what runs gets its part too
+            room = max(left // 2, left - wanted[_RUNS] - _GAP) - _GAP  # the command gets its part too
         if wanted[column] and room >= least[column]:
             widths[column] = min(wanted[column], room)
             left -= widths[column] + _GAP

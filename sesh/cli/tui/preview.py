@@ -1,4 +1,4 @@
-"""The screen of a session beside a list: fetched in a thread, clipped to the room that there is."""
+"""The screen of a session beside a list: fetched in a thread, clipped to the room there."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from sesh.vt.render.screen_data import Run, Screen
 
 FRESH = (1.0, 4.0)
-"""Seconds after which the screen of a session here, and of one elsewhere, is fetched again while it is looked at."""
+"""Seconds after which the screen of a session here, and of one on a host, is fetched again while it is shown."""
 _MOST = 8
 """Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
-_ON = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
+_ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
 _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
 
 
 class Previews:
-    """The screens of sessions by (host, name), or in a line why there is none. `ask`: that of `LiveSessions`."""
+    """The screens of sessions by (host, name), or the reason why there is none. `ask`: that of `LiveSessions`."""
 
     def __init__(self, ask: Callable[[Key, Callable[[Target], Screen], Callable[[Any, str], None]], None]) -> None:
         self.screens: dict[Key, Screen | str] = {}
@@ -34,7 +34,7 @@ class Previews:
         self._asked: set[Key] = set()
 
     def want(self, key: Key) -> float:
-        """Fetch a screen that is not known, or not any more; return seconds until it is to be wanted again."""
+        """Fetch a screen that is missing or old; return the seconds until this is to be called again."""
         now = time.monotonic()
         due = self._times.get(key, 0.0) + FRESH[key[0] is not None]
         if now < due:
@@ -51,7 +51,7 @@ class Previews:
         return FRESH[0]
 
     def forget(self, key: Key) -> None:
-        """Have a screen fetched again as soon as it is wanted."""
+        """Have a screen fetched again upon the next `want`."""
         self._times.pop(key, None)
 
 
@@ -68,7 +68,6 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
 
 
 def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
-    """One row of cells as text with SGR, cut at its right."""
     row, end = "", 0
     for run in runs:
         start = int(run["column"])
@@ -82,8 +81,7 @@ def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
 
 
 def _codes(run: Run, *, coloured: bool) -> str:
-    """The SGR parameters of a run of cells."""
-    codes = [code for key, code in _ON.items() if run.get(key)]
+    codes = [code for key, code in _ATTRIBUTES.items() if run.get(key)]
     codes += ["8"] if run.get("conceal") else []
     codes += [_UNDERLINES[run["underline"]]] if run.get("underline") in _UNDERLINES else []
     if coloured:
@@ -93,8 +91,8 @@ def _codes(run: Run, *, coloured: bool) -> str:
 
 
 def _colour(kind: int, value: int | str) -> str:
-    """SGR for a colour: one of the 256, or `#rrggbb`."""
+    """Return the SGR parameters of a colour: one of the 256, or `#rrggbb`."""
     if isinstance(value, int):
         return f"{kind};5;{value}"
-    parts = (str(int(value[at : at + 2], 16)) for at in (1, 3, 5))
+    parts = (str(int(value[index : index + 2], 16)) for index in (1, 3, 5))
     return f"{kind};2;{';'.join(parts)}"

@@ -15,27 +15,27 @@ STEPS = {"up": -1, "C-p": -1, "C-k": -1, "btab": -1, "down": 1, "C-n": 1, "C-j":
 """Keys that move the mark, by so many rows."""
 
 
-class List:
-    """Rows of which one is marked, and which of them there is room for; any values that can be compared.
+class MarkedList:
+    """Rows of which one is marked, and the part of them that fits the screen; any values that can be compared.
 
-    `steps`: the keys that move the mark by one row; `around`: whether they lead from the last row to the first.
+    `steps`: the keys that move the mark by one row; `around`: they lead from the last row to the first.
     """
 
     def __init__(self, steps: Mapping[str, int], rows: Sequence[Any] = (), *, around: bool = False) -> None:
         self._steps, self._around = steps, around
         self._first = 0
-        """The row at the top, as it was drawn last."""
+        """The index of the top row, as it was drawn last."""
         self.rows = rows
         self.mark: Any = next(iter(rows), None)
 
     def show(self, rows: Sequence[Any], instead: Iterable[Any] = ()) -> None:
-        """Take the rows as they are now. If the marked one is gone, mark the first of `instead`, else the first row."""
+        """Set the rows. If the marked one is gone, mark the first of `instead`, else the first row."""
         self.rows = rows
         if self.mark not in rows:
             self.mark = next(iter(instead), next(iter(rows), None))
 
     def press(self, key: str, page: int = 0) -> bool:
-        """Move the mark if the key says so; return whether it does. `page`: rows of a page, 0 if there are none."""
+        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page, 0 for no paging."""
         paging = {"pageup": -page, "pagedown": page, "home": -len(self.rows), "end": len(self.rows)} if page else {}
         if (key not in self._steps and key not in paging) or not self.rows:
             return False
@@ -46,7 +46,7 @@ class List:
         return True
 
     def fitting(self, height: int) -> Sequence[Any]:
-        """Return as many rows as there is room for, the marked one among them; they move no more than they must."""
+        """Return as many rows as fit, the marked one among them; they scroll no more than they must."""
         self._first = min(max(self._first, self._index() - height + 1), self._index())
         return self.rows[self._first : self._first + height]
 
@@ -55,7 +55,7 @@ class List:
 
 
 def edited(text: str, key: str) -> str:
-    """Return a text as a key leaves it that is typed behind its end."""
+    """Return the text after a key that is typed at its end."""
     if key == "bspace":
         return text[:-1]
     if key in ("C-u", "C-w"):
@@ -64,5 +64,5 @@ def edited(text: str, key: str) -> str:
 
 
 def hint(hints: Sequence[str], width: int) -> str:
-    """Return the first hint that fits, else as much of the last as does."""
+    """Return the first hint that fits, else as much of the last one as fits."""
     return wording.cut(next((text for text in hints if wording.columns(text) <= width), hints[-1]), width)

@@ -1,4 +1,4 @@
-"""The list, kept up to date on a terminal; who waits stands above, to be answered."""
+"""The list, kept up to date on a terminal; sessions that need a person stand above, to be answered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.live import LiveSessions, standing
-from sesh.cli.tui.rows import LEAVING, List, edited, hint
+from sesh.cli.tui.rows import LEAVING, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
 from sesh.ops.index import SessionIndex
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from sesh.schema import Summary
 
     Asked = tuple[Key, str, str]
-    """A question: whose it is, since when it is asked, its words."""
+    """A question: its session, the time since when it is asked, its text."""
 
-_AT_ONCE = ("y", "n", *"123456789")
+_ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
 _HINTS = (
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
@@ -36,23 +36,25 @@ _HINTS = (
     "y n / answer  a attach  q quit",
 )
 _OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
-"""If the marked session waits for no answer."""
-_GOES_ON = 3.0
-"""Seconds after an answer for which it is not shown that a session still waits for it."""
-_SAID = 2.0
+"""The keys while the marked session waits for no answer."""
+_SETTLING = 3.0
+"""Seconds after an answer for which its session is not shown as waiting."""
+_SHOWN_FOR = 2.0
 """Seconds for which the outcome of an answer is shown."""
-_MOVED = 1.0
-"""Seconds for which keys answer nothing after another session was marked, unless the person chooses one."""
+_DEAF_FOR = 1.0
+"""Seconds for which keys answer nothing after the mark has moved by itself, unless the person moves it."""
 _BURST = 0.4
-"""Seconds between two keys of one line, at the most: the end of one that began in that time answers nothing either."""
+"""The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
+_BUSY = "…"
+"""The message while an answer is typed."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
 """The states that stand above the list, with their headings."""
-_ASKING, _HIDDEN, _SHOWN, _UNKNOWN = "asking", "hidden", "shown", "unknown"
-"""Whether a session's terminal shows what is typed in answer, or does not, as for a password."""
+_ASKING, _ECHO_OFF, _ECHO_ON, _UNKNOWN = "asking", "off", "on", "unknown"
+"""The echo of a session's terminal, off as for a password: a typed answer is shown as dots unless it is on."""
 
 
 def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Key | None:
-    """Show the sessions with the `wanted` labels until the person leaves; return the one that is to be attached."""
+    """Show the sessions with the `wanted` labels until the person leaves; return the one to attach to."""
     with RawTerminal() as terminal, SessionIndex(caller, hosts) as index, LiveSessions(index, wanted) as live:
         watcher = _Watcher(live)
         with Stage(terminal) as stage:
@@ -64,59 +66,60 @@ def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Ke
 
 
 class _Watcher:
-    """The sessions, the one that is marked of those that need a person, and the answer as far as it is typed."""
+    """The sessions, the marked one of those that need a person, and the answer as far as it is typed."""
 
     def __init__(self, sessions: LiveSessions) -> None:
         self._live = sessions
         self._coloured = printing.coloured(printing.STDOUT)
         self._shown: dict[Key, Summary] = {}
-        """Those that need a person, as they were drawn last: keys are meant for these."""
-        self._list = List({"up": -1, "down": 1}, list(self._needing()), around=True)
+        """The sessions that need a person, as they were drawn last: keys are meant for these."""
+        self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
         self._deaf_until = 0.0
-        """Until when keys answer nothing, as the mark was not put there by the person (monotonic)."""
+        """The end of the time in which keys answer nothing, as the mark has moved by itself (monotonic)."""
         self._line: tuple[Asked, str] | None = None
-        """The line that is typed in answer, and to what; None while there is none."""
+        """A question, and the line that is typed in answer to it; None while there is none."""
         self._probe: tuple[Asked, str] | None = None
-        """The question whose session was asked last whether it shows what is typed, and its answer."""
+        """The question for which the echo was asked last, and the echo."""
         self._held: list[str] = []
-        """Keys that wait until that is known: the first may be an answer, or the beginning of a secret."""
+        """Keys that wait for the echo: the first may be an answer, or the beginning of a secret."""
         self._answered: dict[Key, tuple[str, float]] = {}
-        """By session: since when it had waited that was answered, and until when it need not have gone on yet."""
+        """The last answer by session: the time since when it had waited, and the end of its `_SETTLING` (monotonic)."""
         self._message, self._message_until = "", 0.0
-        """The outcome of the last answer, and until when it is shown at the least (monotonic)."""
-        self._leaves: tuple[Key | None] | None = None
-        """Once the person leaves: the session to attach to, None for none."""
+        """The outcome of the last answer, and the time until which it is shown (monotonic)."""
+        self._leaving = False
+        self._chosen: Key | None = None
+        """The session to attach to once the person leaves, None for none."""
 
     def run(self, stage: Stage) -> Key | None:
         """Show the list until the person leaves; return the session to attach to, None for none."""
-        while self._leaves is None:
+        while not self._leaving:
             self._take(stage.typed())  # they came before the picture that is drawn now
+            self._update()
             stage.draw(self._picture(*stage.size))
             keys = self._live.wait(stage)
             self._live.take()
             self._take([*self._released(), *keys])
-        return self._leaves[0]
+        return self._chosen
 
     # -- keys
 
     def _released(self) -> list[str]:
-        """The keys that were held, once it is known what to do with them; none if something else is asked by now."""
+        """Return the held keys once the echo is known; none if another question is marked by now."""
         if self._probe is None or self._probe[1] == _ASKING:
             return []
         held, self._held = self._held, []
         return held if self._asked() == self._probe[0] else []
 
     def _take(self, keys: Sequence[str]) -> None:
-        """Take in what was typed, until the person leaves."""
         for key in keys:
-            if self._leaves is not None:
+            if self._leaving:
                 return
             if self._held and key not in ("C-c", "hangup"):
                 self._held.append(key)
             elif self._line is not None:
-                self._write(*self._line, key)
+                self._edit(*self._line, key)
             elif key in LEAVING:
-                self._leaves = (None,)
+                self._leaving = True
             else:
                 self._pressed(key)
 
@@ -124,14 +127,15 @@ class _Watcher:
         if self._shown and self._list.press(key):
             self._deaf_until = 0.0
         elif key == "a" and self._list.mark in self._shown:
-            self._leaves = None if self._deaf() else (self._list.mark,)
-        elif key in ("/", "enter", *_AT_ONCE):
+            if not self._drop_early():
+                self._leaving, self._chosen = True, self._list.mark
+        elif key in ("/", "enter", *_ANSWER_KEYS):
             asked = self._asked()
-            if asked is not None and (key == "/" or not self._deaf()):
+            if asked is not None and (key == "/" or not self._drop_early()):
                 self._begin(asked, key)
 
-    def _deaf(self) -> bool:
-        """Whether a key comes too soon after another session was marked to be meant for that."""
+    def _drop_early(self) -> bool:
+        """Drop a key that comes too soon after the mark has moved by itself, with a message; return whether it did."""
         now = time.monotonic()
         if now >= self._deaf_until:
             return False
@@ -141,7 +145,7 @@ class _Watcher:
         return True
 
     def _asked(self) -> Asked | None:
-        """The question of the marked session, as it was shown; None if it waits for no answer."""
+        """Return the question of the marked session, as it was shown; None if it waits for no answer."""
         mark: Key | None = self._list.mark
         if mark is None or not self._waits(mark):
             return None
@@ -149,78 +153,78 @@ class _Watcher:
         return mark, since, question
 
     def _begin(self, asked: Asked, key: str) -> None:
-        """Answer by a key, or begin a line with it if it may be the first of a secret."""
+        """Answer by a key; begin a line with it if it may be the first of a secret, hold it while that is not known."""
         text = "" if key in ("/", "enter") else key
-        if key == "/" or self._probe == (asked, _HIDDEN):
+        if key == "/" or self._probe == (asked, _ECHO_OFF):
             self._line = asked, text
         elif self._probe == (asked, _ASKING):
             self._held = [key]
         else:
             self._answer(asked, text, single=True)
 
-    def _find_out(self, asked: Asked) -> None:
-        """Find out whether what is typed in answer is shown."""
+    def _ask_echo(self, asked: Asked) -> None:
         self._probe = asked, _ASKING
         key, since, question = asked
 
-        def hides(machine: Target) -> bool:
+        def echo_is_off(target: Target) -> bool:
             from sesh.ops import send
 
-            return send.hides(machine, key[1], since, question)
+            return send.hides(target, key[1], since, question)
 
         def tell(hidden: bool, problem: str) -> None:
             if self._probe == (asked, _ASKING):  # if something went wrong, the answer will say what
-                self._probe = asked, _UNKNOWN if problem else _HIDDEN if hidden else _SHOWN
+                self._probe = asked, _UNKNOWN if problem else _ECHO_OFF if hidden else _ECHO_ON
 
-        self._live.ask(key, hides, tell)
+        self._live.ask(key, echo_is_off, tell)
 
-    def _write(self, asked: Asked, typed: str, key: str) -> None:
-        """Take a key of the line that is typed in answer."""
+    def _edit(self, asked: Asked, typed: str, key: str) -> None:
         ends = key in ("escape", "C-c", "C-d", "hangup", "enter")
         self._line = None if ends else (asked, edited(typed, key))
         if key == "enter":
             self._answer(asked, typed)
 
     def _answer(self, asked: Asked, text: str, *, single: bool = False) -> None:
-        """Type an answer, in a thread."""
         key, since, question = asked
 
-        def answer(machine: Target) -> None:
+        def answer(target: Target) -> None:
             from sesh.ops import send
 
-            send.answer(machine, key[1], text, since, question, single=single)
-            self._answered[key] = since, time.monotonic() + _GOES_ON
+            send.answer(target, key[1], text, since, question, single=single)
+            self._answered[key] = since, time.monotonic() + _SETTLING
 
         def tell(_: object, problem: str) -> None:
             self._say(problem or f"{_title(key)} was answered")
             self._live.index.refresh()
 
-        self._say("…")
+        self._say(_BUSY)
         self._live.ask(key, answer, tell)
 
     def _say(self, message: str) -> None:
-        self._message, self._message_until = message, time.monotonic() + _SAID
+        self._message, self._message_until = message, time.monotonic() + _SHOWN_FOR
 
     # -- the picture
 
-    def _picture(self, width: int, height: int) -> list[str]:
+    def _update(self) -> None:
+        """Bring the mark and the message up to date, and ask for the echo of a question that is marked anew."""
         self._shown = self._needing()
         before = self._list.mark
         if self._line is None or before in self._shown:
             self._list.show(list(self._shown))
         if self._list.mark != before:
-            self._deaf_until = time.monotonic() + _MOVED
+            self._deaf_until = time.monotonic() + _DEAF_FOR
         asked = self._asked()
         probed = self._probe[0] if self._probe is not None else None
         if asked is not None and asked != probed and self._line is None and not self._held:
-            self._find_out(asked)
-        if self._message != "…" and time.monotonic() >= self._message_until:
+            self._ask_echo(asked)
+        if self._message != _BUSY and time.monotonic() >= self._message_until:
             self._message = ""
+
+    def _picture(self, width: int, height: int) -> list[str]:
         above, below = self.needing(width, marked=self._list.mark), self.rest(width)
         foot = [self._foot(width)] if self._shown or self._message else []
         room = max(0, height - len(foot))
         rows = [*above, *below]
-        if len(rows) > room > 0:
+        if len(rows) > room > 0:  # the last row of room says how many more there are, the marked one stays above it
             marked = next((number for number, row in enumerate(above) if row.startswith(">")), 0)
             start = max(0, marked - max(0, room - 2))
             more = cut(f" … {len(rows) - room + 1} more", width)
@@ -230,14 +234,14 @@ class _Watcher:
     def _foot(self, width: int) -> str:
         if self._line is not None:
             asked, typed = self._line
-            shown = typed if self._probe == (asked, _SHOWN) else "•" * len(typed)
+            shown = typed if self._probe == (asked, _ECHO_ON) else "•" * len(typed)
             return cut(f"answer {_title(asked[0])}: {shown}_", width)
         if self._message:
             return cut(self._message, width)
         return self._coloured_text(hint(_HINTS if self._waits(self._list.mark) else _OTHER_HINTS, width), "2")
 
     def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
-        """Return the lines of those that need a person, with what they ask, by how they stand; the longest first."""
+        """Return the lines of the sessions that need a person, with their questions, under a heading for each state."""
         now, lines, state = time.time(), [], ""
         sessions = self._needing()
         names = min(max((wording.columns(_title(key)) for key in sessions), default=0), width // 2)
@@ -245,14 +249,14 @@ class _Watcher:
             before, (state, since, question) = state, standing(session)
             if state != before:
                 lines.append(self._coloured_text(_HEADS[state], SIGNALS.get(state, "")))
-            asks = "answered" if self._goes_on(key, session) else plain(question) or wording.runs(session)
+            asks = "answered" if self._settling(key, session) else plain(question) or wording.runs(session)
             mark, name = ">" if key == marked else " ", cut(_title(key), names)
             gap = " " * (names - wording.columns(name))
             lines.append(cut(f"{mark} {name}{gap}  {age(since, now):>4}  {asks}", width))
         return [*lines, ""] if lines else []
 
     def rest(self, width: int) -> list[str]:
-        """Return the lines of all others as `--list` prints them, those that work before those that rest."""
+        """Return the lines of all others as `--list` prints them, the working ones of each host first."""
         now, needing, index = time.time(), self._needing(), self._live.index
         drawn = Table(width, coloured=self._coloured)
         by_host: dict[str | None, list[Summary]] = {}
@@ -272,17 +276,17 @@ class _Watcher:
     # -- the sessions
 
     def _needing(self) -> dict[Key, Summary]:
-        """The sessions that wait or have failed, in the order of their groups, the longest first."""
+        """Return the sessions that wait, then those that have failed, the longest first."""
         order = list(_HEADS)
         sessions = [row for row in self._live.all().items() if standing(row[1])[0] in order]
         return dict(sorted(sessions, key=lambda row: (order.index(standing(row[1])[0]), standing(row[1])[1])))
 
     def _waits(self, key: Key | None) -> bool:
         session = self._shown.get(key) if key is not None else None
-        return session is not None and standing(session)[0] == "waiting" and not self._goes_on(key, session)
+        return session is not None and standing(session)[0] == "waiting" and not self._settling(key, session)
 
-    def _goes_on(self, key: Key | None, session: Summary) -> bool:
-        """Whether it was answered just now, and nothing has come of that yet."""
+    def _settling(self, key: Key | None, session: Summary) -> bool:
+        """Return whether a session was answered just now, and its state has not changed since."""
         since, until = self._answered.get(key, ("", 0.0)) if key is not None else ("", 0.0)
         return since == standing(session)[1] and time.monotonic() < until
 

@@ -29,7 +29,7 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
         one = run("box")
         one._pid = 1
         for piece in pieces:
-            one.take(piece, prefixed=True)
+            one.print_lines(piece)
         assert one.finish(prefixed=True) == 0
     whole = b"".join(pieces)
     lines = whole.split(b"\n")
@@ -45,9 +45,9 @@ def test_output_without_a_line_feed_is_printed_in_pieces_and_not_kept() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(printing, "write", lambda data: written.append(bytes(data)))
         for _ in range(64):
-            one.take(b"x" * 65_000, prefixed=True)
+            one.print_lines(b"x" * 65_000)
             assert len(one.output) <= fanout._LONGEST
-        one.take(b"y\nend", prefixed=True)
+        one.print_lines(b"y\nend")
     assert one.output == b"end"
     lines = b"".join(written).splitlines()
     assert {len(line) for line in lines[:-1]} == {len(b"box: ") + fanout._LONGEST}
@@ -58,7 +58,7 @@ def test_output_without_a_line_feed_is_printed_in_pieces_and_not_kept() -> None:
 def test_of_what_is_not_printed_the_last_line_is_kept(pieces: list[bytes]) -> None:
     one = run("box")
     for piece in pieces:
-        one.take(piece, prefixed=False)
+        one.keep_last_line(piece)
     assert bytes(one.output) == b"".join(pieces).splitlines(keepends=True)[-1]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol, wire
 from sesh.cli.invocation import Invocation
-from sesh.cli.jobs import Followed, report
+from sesh.cli.jobs import FollowedOutput, report
 from sesh.cli.parser import split
 from sesh.errors import InternalError, Interrupted, NotFound
 from sesh.reach.cancelling import Interrupts
@@ -176,7 +176,7 @@ def test_followed_output_reaches_stdout_before_the_end(
 
     thread = played(daemon, part)
     with waiting(connection, interrupts(tie=False)) as waiter:
-        waiter.result(Followed(lines=False), wanted=False)
+        waiter.result(FollowedOutput(lines=False), wanted=False)
     thread.join(10)
     assert capfdbinary.readouterr().out == whole.replace(b"\r\n", b"\n")
 
@@ -202,7 +202,7 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
 
         played(daemon, part)
         with waiting(connection, interrupts(tie=False)) as waiter, pytest.raises(Interrupted):
-            waiter.result(Followed(lines=False), wanted=False)
+            waiter.result(FollowedOutput(lines=False), wanted=False)
     finally:
         os.dup2(saved, 1)
         for descriptor in (saved, inbound, outbound):
@@ -212,7 +212,7 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\xff", b"bc"])), st.data())
 def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(parts)
-    output, lines = Followed(lines=False), Followed(lines=True)
+    output, lines = FollowedOutput(lines=False), FollowedOutput(lines=True)
     while whole:
         size = data.draw(st.integers(1, len(whole)))
         output.take(whole[:size])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.exceptions import TyperException
 
 from sesh.cli import parser, typer_app
-from sesh.cli.parser import Line, parse, split, wants_json
+from sesh.cli.parser import CommandLine, parse, split, wants_json
 from sesh.cli.verbs import BY_NAME, FLAG, MAYBE, VERBS, Verb
 from sesh.errors import InvalidHost, SeshError, UsageError
 
@@ -142,19 +142,19 @@ def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("argv", "found"),
     [
-        ("--exec --print build -- make", {"printed": True, "places": ["build"]}),
+        ("--exec --print build -- make", {"printed": True, "words": ["build"]}),
         (
             "--exec build --timeout 5 -C d --keep -- make",
-            {"timeout": "5", "directory": "d", "keep": True, "places": ["build"]},
+            {"timeout": "5", "directory": "d", "keep": True, "words": ["build"]},
         ),
-        ("--exec --timeout=5 --env A=1 --env=B=2 -- make", {"timeout": "5", "env": ["A=1", "B=2"], "places": []}),
+        ("--exec --timeout=5 --env A=1 --env=B=2 -- make", {"timeout": "5", "env": ["A=1", "B=2"], "words": []}),
         ("--new -d", {"detached": True}),
         ("--new web d", {"name": "web", "directory": "d"}),
         ("--open web -- make", {"name": "web"}),
         ("--kill a b", {"names": ["a", "b"]}),
         ("--kill -- a", {"names": ["a"]}),
-        ("web d -r --no-detach-key", {"places": ["web", "d"], "read_only": True, "no_detach_key": True}),
-        ("", {"places": []}),
+        ("web d -r --no-detach-key", {"words": ["web", "d"], "read_only": True, "no_detach_key": True}),
+        ("", {"words": []}),
         ("--list", {}),
     ],
 )
@@ -195,7 +195,7 @@ def own_words(verb: Verb) -> st.SearchStrategy[list[str]]:
 @given(st.sampled_from(VERBS).flatmap(lambda verb: st.tuples(st.just(verb), own_words(verb))), st.booleans())
 def test_the_parser_takes_what_typer_takes(pair: tuple[Verb, list[str]], dashes: bool) -> None:
     verb, words = pair
-    line = Line()
+    line = CommandLine()
     line.verb, line.words, line.tail = verb.name, words, ["-x"] if dashes else None
     if any(parser.kind_of(verb.name, word.partition("=")[0]) == MAYBE for word in words):
         return  # typer takes any word for its value

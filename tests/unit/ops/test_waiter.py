@@ -15,7 +15,7 @@ import pytest
 
 from sesh import keepalive, protocol, wire
 from sesh.cli import printing
-from sesh.cli.jobs import Followed
+from sesh.cli.jobs import FollowedOutput
 from sesh.errors import Ended, InternalError, Interrupted, Unreachable
 from sesh.reach.stream import Stream
 from tests.support.data import job_result
@@ -59,7 +59,7 @@ def test_a_followed_job_goes_on_where_it_broke(links: list[Daemon], written: lis
 
     thread = beside(story)
     with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
-        result, _ = waiter.result(Followed(lines=False), wanted=False)
+        result, _ = waiter.result(FollowedOutput(lines=False), wanted=False)
     thread.join(10)
     assert result["exit_code"] == 3
     assert b"".join(written) == b"one\ntwo\n"
@@ -80,7 +80,7 @@ def test_a_job_that_ended_meanwhile_gives_what_was_missed_of_its_output(
 
     beside(story)
     with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
-        result, _ = waiter.result(Followed(lines=False), wanted=False)
+        result, _ = waiter.result(FollowedOutput(lines=False), wanted=False)
     assert (result["exit_code"], b"".join(written)) == (255, b"one\ntwo\n!")
 
 
@@ -173,7 +173,7 @@ def test_a_job_that_ends_just_before_it_is_asked_over_another_link_gives_its_cod
     ended = Ended("job", job_result(exit_code=3, position=5), b"one\r\n")
     over = link(descriptor, descriptor, "true")
     with waiting(over, interrupts(tie=False), stuck(threading.Event(), threading.Event()), ended) as waiter:
-        assert waiter.result(Followed(lines=False), wanted=False)[0]["exit_code"] == 3
+        assert waiter.result(FollowedOutput(lines=False), wanted=False)[0]["exit_code"] == 3
     assert b"".join(written) == b"one\n"
     daemon.close()
 

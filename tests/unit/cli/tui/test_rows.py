@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.tui.rows import STEPS, List, edited, hint
+from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
 
 
 def test_the_mark_stays_on_its_row_while_others_come_and_go() -> None:
-    rows = List(STEPS, ["a", "b", "c"])
+    rows = MarkedList(STEPS, ["a", "b", "c"])
     assert rows.press("down")
     rows.show(["0", "a", "b"])
     assert rows.mark == "b"
@@ -24,7 +24,7 @@ def test_the_mark_stays_on_its_row_while_others_come_and_go() -> None:
 
 def test_steps_lead_around_only_where_they_are_to_and_pages_never_do() -> None:
     for around, expected in ((True, 0), (False, 2)):
-        rows = List(STEPS, range(3), around=around)
+        rows = MarkedList(STEPS, range(3), around=around)
         for key in ("down", "tab", "C-n"):
             rows.press(key)
         assert rows.mark == expected
@@ -41,7 +41,7 @@ def test_steps_lead_around_only_where_they_are_to_and_pages_never_do() -> None:
 def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
     count: int, presses: list[tuple[str, int]]
 ) -> None:
-    rows = List(STEPS, range(count), around=True)
+    rows = MarkedList(STEPS, range(count), around=True)
     before = list(rows.fitting(3))
     for key, height in presses:
         rows.press(key, 3)
