@@ -57,7 +57,7 @@ MODULES = {
     "shell": "shell",
     "views": "views",
 }
-"""The module of sesh.ops that a family of ops, or a single one, stands in: only that one is loaded to carry it out."""
+"""The module of sesh.ops for a family of ops, or for a single one: only that one is loaded to carry it out."""
 _BLOCK = 1 << 16
 _MOST = 1 << 20
 _LOOKS = 5
@@ -77,19 +77,20 @@ class LinkCaller(Caller):
         self.notes.append((line, False))
 
     def remember(self, line: str) -> None:
-        """Marks the line for the first screen."""
+        """Marks the line noted last: the first screen shows it again."""
         if self.notes and self.notes[-1][0] == line:
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """The next answer. Raises Question, which leads to it, if there is none yet."""
+        """Returns the next answer. Raises Question if there is none yet: the near side then asks the person, and sends
+        the request again with one answer more."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
 
 
 def serve() -> int:
-    """Serves one link until the other side closes it; the exit code."""
+    """Serves one link until the other side closes it; returns the exit code."""
     inbound, outbound = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -117,7 +118,7 @@ def serve() -> int:
 
 
 def _welcome(near: wire.Connection) -> Origin:
-    """Answers HELLO; the machine that it came from."""
+    """Answers HELLO; returns the machine that it came from."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
@@ -131,7 +132,7 @@ def _welcome(near: wire.Connection) -> Origin:
 
 
 def _request(near: wire.Connection, origin: Origin, asked: Mapping[str, object]) -> wire.Connection | None:
-    """Answers one request; a connection whose bytes are to pass from now on, if it led to one."""
+    """Answers one request; returns the connection whose bytes are to pass from now on, if it led to one."""
     given, answers = asked.get("id"), asked.get("answers")
     number = given if bounds.is_integer(given) else 0
     data, near.carried = bytes(near.carried), bytearray()
@@ -154,7 +155,7 @@ def _request(near: wire.Connection, origin: Origin, asked: Mapping[str, object])
 
 
 def _led(caller: LinkCaller, asked: Mapping[str, object]) -> Led:
-    """The answer to a request that leads to a session, bytes that go with it, and a connection to the session."""
+    """The answer to `enter` or `connect`."""
     verb, op, arguments = asked.get("verb"), str(asked.get("op")), asked.get("arguments", {})
     if verb == "connect":
         name, session_id = str(asked.get("name") or ""), _checked_id(asked.get("session_id"))
@@ -214,7 +215,7 @@ def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[
 
 
 def _arguments(op: str, data: bytes) -> dict[str, object]:
-    """The arguments of an op. Raises UsageError if they are none, and for an op that leads to a session."""
+    """The arguments of an op, from DATA. Raises UsageError if they are no JSON object, and for an op of `enter`."""
     if _leads(op):
         raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
     try:
@@ -227,7 +228,7 @@ def _arguments(op: str, data: bytes) -> dict[str, object]:
 
 
 def _leads(op: str) -> bool:
-    """Whether an op leads to a session: it is asked for by `enter`, and all others by `op`."""
+    """Returns whether an op leads to a session: it is asked for by `enter`, all others by `op`."""
     return op.partition(".")[0] == "enter"
 
 
@@ -252,7 +253,7 @@ def _begun(session_id: str) -> Led | None:
 
 
 def _ended(session_id: str) -> Led | None:
-    """How the session with this id has ended, and its output; None if that is not known."""
+    """The result of the session with this id, and its output; None if none is kept."""
     result = results.by_id(session_id)
     if not result:
         return None
@@ -263,9 +264,9 @@ def _ended(session_id: str) -> Led | None:
 
 
 def _by_id(session_id: str, called: str = "") -> tuple[str, wire.Connection] | None:
-    """The name that the session with this id has now, and a connection to it; None if none runs.
+    """The current name of the session with this id, and a connection to it; None if none runs.
 
-    `called`: its name as far as the other side knows.
+    `name`: the one that the other side knows, which is tried first.
     """
     for name in [called, *paths.names()]:
         if name and _session_id(name) == session_id and (connection := find.running(name)) is not None:
@@ -274,7 +275,7 @@ def _by_id(session_id: str, called: str = "") -> tuple[str, wire.Connection] | N
 
 
 def _checked_id(value: object) -> str:
-    """The id of a session in a request, empty if there is none. Raises UsageError for what is none."""
+    """The session id of a request, empty if it has none. Raises UsageError for a malformed one."""
     session_id = str(value or "")
     if session_id and not is_id(session_id):
         raise UsageError(f"the id of a session is letters and digits, {LONGEST_ID} at the most")
@@ -282,12 +283,12 @@ def _checked_id(value: object) -> str:
 
 
 def _session_id(name: str) -> str:
-    """The id by a session's record; empty if it has just ended."""
+    """The id in a session's record; empty if the session has just ended."""
     return str((records.readable(name) or {}).get("id") or "")
 
 
 def _connected(name: str, session_id: str, *, passing: bool) -> Led:
-    """A connection to a session by its name, or by its id and whatever its name is now; else how it has ended."""
+    """A connection to a session by its name, or by its id, whatever its name is now; else its result."""
     if not session_id:
         connection = find.required(find.checked(name))
         if not passing:

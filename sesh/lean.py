@@ -55,7 +55,7 @@ _WHITESPACE = " \t\n\r"
 
 
 class _ScannerOptions:
-    """What the C scanner reads from a decoder: the settings of `json.loads`."""
+    """The settings that the C scanner reads from a decoder: those of `json.loads`."""
 
     strict = True
     array_hook = object_hook = object_pairs_hook = None
@@ -119,7 +119,7 @@ def sha1(data: bytes) -> str:
 
 
 def system_call(number: int, *words: int) -> int:
-    """What syscall(2) returns; -1 also if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
+    """The result of syscall(2); also -1 if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
     try:
         import _ctypes
     except ImportError:

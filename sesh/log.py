@@ -1,7 +1,7 @@
-"""What goes wrong: lines in the file that `SESH_LOG` names, and the last ones of a daemon in memory, for `--status`.
+"""Faults: lines in the file that `SESH_LOG` names, and the last ones of a daemon in memory, for `--status`.
 
-A line of the file has the moment, the process and its part (daemon, link, command), and what went wrong. Nothing that
-was typed, or that a program printed, stands in it. Daemons inherit the variable from who starts them.
+A line of the file has the moment, the process and its part (daemon, link, command), and the fault; nothing that was
+typed, or that a program printed. Daemons inherit the variable from the process that starts them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LARGEST = 4 << 20
 _LONGEST = 1000
 """Characters of a line."""
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
-"""Errors that tell of what the user asked for, and of nothing wrong with sesh."""
+"""Errors in the user's request, none of sesh."""
 
 
 def path() -> str:
@@ -62,7 +62,7 @@ def write(part: str, text: str) -> None:
 def write_error(part: str, error: BaseException) -> None:
     """Adds a line about an error, if it says that something is wrong. Never raises.
 
-    The messages of links alone are taken over: others may repeat a question, or what was typed.
+    Only the messages of links are written out: others may repeat a question, or typed text.
     """
     if isinstance(error, _EXPECTED):
         return
@@ -108,7 +108,7 @@ class FaultLog:
 
 
 def _place(error: BaseException) -> str:
-    """An exception in one line, without its own words, which may be the user's; those of the system are not."""
+    """An exception in one line, without its message, which may have the user's data; the system's message stays."""
     system = f": {error.strerror}" if isinstance(error, OSError) else ""
     return f"{type(error).__name__}{system}{_innermost(error)}"
 

@@ -22,20 +22,18 @@ _ADDRESS = frozenset("0123456789abcdefABCDEF:.%") | _ALPHANUMERIC
 
 
 def is_name(word: str) -> bool:
-    """Whether `word` may name a session: letters, digits, `. _ + -`, first a letter, digit or `_`, 64 at most."""
+    """Returns whether a session may have this name: 1 to 64 letters, digits, `. _ + -`, first a letter, digit or
+    `_`."""
     return 0 < len(word) <= LONGEST_NAME and word[0] in _FIRST and _REST.issuperset(word)
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Whether `value` may be the id of a session, which is part of file names: letters and digits, not many."""
+    """Returns whether `value` may be a session's id, which is part of file names: 1 to 64 ASCII letters and digits."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 
 def check_name(word: str) -> str:
-    """`word` itself if it may name a session.
-
-    Raises InvalidName, with the rule, if it may not.
-    """
+    """`name` itself. Raises InvalidName, with the rule, if no session may have it."""
     if is_name(word):
         return word
     if not word:
@@ -48,7 +46,7 @@ def check_name(word: str) -> str:
 
 
 def check_host(word: str) -> str:
-    """`word` itself if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
+    """`text` itself if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
 
     Raises InvalidHost for anything that ssh or a shell could read as something else.
     """
@@ -68,15 +66,12 @@ def check_host(word: str) -> str:
 
 
 def _is_port(word: str) -> bool:
-    """Whether `word` is a TCP port, 1 to 65535."""
+    """Returns whether `text` is a TCP port, 1 to 65535."""
     return word.isdecimal() and word.isascii() and len(word) < 6 and 0 < int(word) < 65536
 
 
 def check_label(word: str) -> tuple[str, str]:
-    """The key and value of `K=V`; keys follow the rule of names, values hold no control characters.
-
-    Raises UsageError.
-    """
+    """The key and value of `K=V`; a key is like a name, a value holds no control characters. Raises UsageError."""
     key, equals, value = word.partition("=")
     if not equals or not is_name(key):
         raise UsageError(f"{printable(word)} is not a label: write KEY=VALUE (KEY= removes it)")
@@ -86,10 +81,7 @@ def check_label(word: str) -> tuple[str, str]:
 
 
 def check_variable(word: str) -> tuple[str, str]:
-    """The name and value of `K=V` for a program's environment.
-
-    Raises UsageError.
-    """
+    """The name and value of `K=V` for a program's environment. Raises UsageError."""
     key, equals, value = word.partition("=")
     if not equals or not key or "\0" in word:
         raise UsageError(f"{printable(word)} is not a variable: write --env NAME=VALUE")
@@ -97,7 +89,8 @@ def check_variable(word: str) -> tuple[str, str]:
 
 
 def differ_by_one(one: str, other: str) -> bool:
-    """Whether two names differ by one letter, digits apart: inserted, left out, replaced, or two neighbours swapped."""
+    """Returns whether two names differ by one character, no digit: inserted, left out, replaced, or swapped with the
+    next."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
     if len(one) > len(other):
@@ -113,7 +106,7 @@ def differ_by_one(one: str, other: str) -> bool:
 
 
 def printable(word: str, limit: int = 80) -> str:
-    """`word` in a form that is safe in one line of a terminal: quoted where needed, controls escaped, cut short."""
+    """`text` in a form that is safe in one line of a terminal: quoted if needed, controls escaped, cut short."""
     shown = word if len(word) <= limit else word[: limit - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown

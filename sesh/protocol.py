@@ -54,14 +54,14 @@ PROTOCOL = 1
 """The major version: another one is refused in one line, and harms nothing."""
 
 BRIDGE = b"\0sesh-bridge-1\0\n"
-"""What the far end of a link says before its first frame: login files may print anything, and it comes before this."""
+"""The bytes that the far end of a link sends first; what login files print comes before them."""
 
 LARGEST_PAYLOAD = 1 << 20
 HEADER = 5
 CHUNK = 256 << 10
-"""The most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+"""Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
 STATES = ("working", "waiting", "idle", "done", "failed")
-"""How a session stands, in words of requests and events."""
+"""The states of a session's activity, in requests and events."""
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04
@@ -74,7 +74,7 @@ ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
 BEGUN = 0x18
 
 ECHOES, BY_LINE = 1, 2
-"""Flags of ECHOED: whether the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
+"""Flags of ECHOED: the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
 
 
 def header(kind: int, size: int) -> bytes:
@@ -98,7 +98,7 @@ def numbered(kind: int, number: int, data: bytes) -> bytes:
 
 
 def numbered_header(kind: int, number: int, size: int) -> bytes:
-    """What stands before the `size` bytes of a numbered frame."""
+    """The header and the number of a numbered frame with `size` bytes of data."""
     return ((kind << 32 | 8 + size) << 64 | number).to_bytes(HEADER + 8, "big")
 
 
@@ -186,12 +186,12 @@ class Decoder:
 
     @property
     def unfinished(self) -> bytes:
-        """The bytes of a frame that has not come whole yet."""
+        """The bytes of an unfinished frame."""
         return bytes(self._buffer)
 
     @property
     def held(self) -> int:
-        """How many these are."""
+        """The number of bytes of an unfinished frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:

@@ -1,6 +1,8 @@
-"""Shapes: what data from outside may be, said once for frames, answers, files and arguments of ops.
+"""Shapes: descriptions of data from outside, one for frames, answers, files and arguments of ops alike.
 
-A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`.
+A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`. Text from a host
+(`Check.far`) is returned cut, and without what a terminal could act upon. Shapes with parts are made of other shapes:
+`items(line)` is a list of lines.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ MOST_ROWS = 10_000
 LONGEST_LINE, LONGEST_TEXT = 4096, 1 << 20
 """Characters of a line of the other side's, and of text that may be longer, such as a word of a command."""
 DEEPEST = 16
-"""Levels of what this sesh has no shape for."""
+"""Levels of data that this sesh has no shape for."""
 _MOST_EXACT = (1 << 53) - 1
-"""Beyond it a number is no exact one for all readers of JSON."""
+"""The largest number that all readers of JSON take exactly."""
 _LARGEST_PID = (1 << 31) - 1
 _LATEST = 253402300800.0
 """Seconds from 1970 to the year 10000, which no calendar of the C library has."""
@@ -36,11 +38,11 @@ _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff
 
 
 class Malformed(Exception):
-    """A value is not of its shape; the text says where and why."""
+    """A value is not of its shape; the text says which part, and why."""
 
 
 class Check:
-    """One pass over a value. `far`: it comes from a host. `left_out`: rows that were malformed."""
+    """One pass over a value. `far`: True if it comes from a host. `left_out`: the number of malformed rows."""
 
     __slots__ = ("far", "left_out")
 
@@ -49,7 +51,7 @@ class Check:
 
 
 def fits(shape: Shape, value: object) -> bool:
-    """Whether a value from this machine is of a shape."""
+    """Returns whether a value from this machine is of a shape."""
     try:
         shape(Check(far=False), value)
     except Malformed:
@@ -81,7 +83,7 @@ def whole(least: int, most: int) -> Shape:
 natural = whole(0, bounds.MOST)
 integer = whole(-bounds.MOST, bounds.MOST)
 exact = whole(-_MOST_EXACT, _MOST_EXACT)
-"""A whole number of a file."""
+"""A whole number of a file, exact for all readers of JSON."""
 exact_natural = whole(0, _MOST_EXACT)
 process = whole(0, _LARGEST_PID)
 """A process id, as far as the system takes it for one."""
@@ -161,7 +163,7 @@ def latin(_check: Check, value: object) -> str:
 
 
 def system_text(_check: Check, value: object) -> str:
-    """Text that the system takes: without NUL, and such as surrogateescape can encode."""
+    """Text that the system takes: without NUL, and encodable with surrogateescape."""
     text = _text(value)
     if "\0" in text:
         raise Malformed("contains a NUL")
@@ -173,7 +175,7 @@ def system_text(_check: Check, value: object) -> str:
 
 
 def system_line(check: Check, value: object) -> str:
-    """Such text of a bounded length: a path, a title, a time."""
+    """`system_text` of a bounded length: a path, a title, a time."""
     text = system_text(check, value)
     if len(text) > LONGEST_LINE:
         raise Malformed("is too long")
@@ -215,7 +217,7 @@ def optional(shape: Shape) -> Shape:
 
 
 def either(*shapes: Shape) -> Shape:
-    """The first of these that fits."""
+    """A value of one of several shapes: the first that fits is taken."""
 
     def shape(check: Check, value: object) -> Any:
         for first in shapes[:-1]:
@@ -229,7 +231,7 @@ def either(*shapes: Shape) -> Shape:
 
 
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
-    """A list of values of one shape; a host's is cut to so many."""
+    """A list of values of one shape; a host's is cut to `most`."""
 
     def shapes(check: Check, value: object) -> list[object]:
         values = _list(value)[: most if check.far else None]
@@ -239,7 +241,7 @@ def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
 
 
 def several(*shapes: Shape) -> Shape:
-    """A list of so many values, each of its own shape."""
+    """A list of exactly as many values as there are shapes, each of its own."""
 
     def shape(check: Check, value: object) -> tuple[object, ...]:
         values = _list(value)
@@ -251,7 +253,7 @@ def several(*shapes: Shape) -> Shape:
 
 
 def rows(shape: Shape) -> Shape:
-    """A list from which malformed rows are left out."""
+    """A list without its malformed rows, and those beyond `MOST_ROWS`; the check counts them."""
 
     def shapes(check: Check, value: object) -> list[object]:
         values = _list(value)
@@ -268,7 +270,7 @@ def rows(shape: Shape) -> Shape:
 
 
 def keys(names: str, shape: Shape) -> dict[str, Shape]:
-    """The same shape for several keys."""
+    """One shape for several keys, separated by blanks in `names`."""
     return dict.fromkeys(names.split(), shape)
 
 
@@ -297,7 +299,7 @@ def complete(required: Fields, **more: Shape) -> Shape:
 
 
 def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Shape:
-    """An object of this machine's. The values under these keys fit, or are null; others are not looked at.
+    """An object of this machine's: the values of these keys fit or are null, those of other keys are not looked at.
 
     `complete`: all of these keys are there; `closed`: no others are.
     """
@@ -322,7 +324,7 @@ def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
 
 
 def mapping(key: Shape, shape: Shape) -> Shape:
-    """An object with any keys of one shape."""
+    """An object with any keys of one shape, and values of another."""
 
     def shapes(check: Check, value: object) -> dict[str, object]:
         checked = {}
@@ -334,7 +336,7 @@ def mapping(key: Shape, shape: Shape) -> Shape:
 
 
 def anything(check: Check, value: object) -> Any:
-    """What this sesh has no shape for, as from a newer one: plain data, not too deep."""
+    """Data that this sesh has no shape for, as from a newer one: plain, and not too deep."""
     return _anything(check, value, DEEPEST)
 
 
@@ -371,7 +373,7 @@ def _dict(value: object) -> dict[str, object]:
 
 
 def _within(place: str, shape: Shape, check: Check, value: object) -> Any:
-    """The value, `place` added to what is wrong with it."""
+    """The checked value; `part` is put before the reason of a Malformed."""
     try:
         return shape(check, value)
     except Malformed as error:
@@ -379,7 +381,7 @@ def _within(place: str, shape: Shape, check: Check, value: object) -> Any:
 
 
 def gap(reason: str) -> str:
-    """What stands between a name and what is wrong with it: nothing before the path of a part."""
+    """The gap between a name and the reason why its value is malformed: none before the path of a part."""
     return "" if reason[:1] in ".[" else " "
 
 
@@ -387,7 +389,7 @@ def gap(reason: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """As `wording.plain`, which is loaded only if there is something to take out."""
+    """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
     if text.isprintable():
         return text
     from sesh.wording import plain
@@ -396,20 +398,20 @@ def _plain(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of several lines without what a terminal could act upon; the bytes of odd file names stay."""
+    """Text of several lines without characters that a terminal could act upon; bytes that are no UTF-8 stay."""
     if text.isprintable():
         return text
     return "".join(character for character in text if character in _KEPT_CONTROLS or not _is_control(character))
 
 
 def _is_control(character: str) -> bool:
-    """A control, or a character that sets the direction of those around it."""
+    """Returns whether a character is a control, or sets the direction of those around it."""
     point = ord(character)
     return point < 0x20 or 0x7F <= point < 0xA0 or 0x2028 <= point <= 0x202E or 0x2066 <= point <= 0x2069
 
 
 def without_controls(text: str) -> str:
-    """Text of which nothing but the characters, SGR and links are left."""
+    """Text with nothing but characters, SGR and links."""
     if text.isprintable():
         return text
     import re

@@ -1,6 +1,6 @@
-"""TOML with the place of every key, which the interpreter's own reader does not tell.
+"""TOML with the place (line and column) of every key, which the interpreter's own reader does not tell.
 
-The reader decides what is TOML and what it means; only then is the text walked once more, for the places alone.
+The reader decides what is TOML and what it means; then the text is walked once more, for the places alone.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
 
 
 def _reader() -> Callable[[str], dict[str, object]]:
-    """`tomllib.loads`, or the same of the package that it was taken from."""
+    """`tomllib.loads`, or that of the package tomli, from which tomllib was taken."""
     try:
         import tomllib as reader
     except ImportError:
@@ -79,10 +79,10 @@ def _places(text: str) -> dict[Path, Place]:
     places: dict[Path, Place] = {}
     table: Path = ()
     key: Path = ()
-    """The key that is read, or whose value is."""
+    """The key that is being read, or whose value is."""
     in_key = True
     opened: list[tuple[str, Path]] = []
-    """The brackets around a value, with the key that they are the value of."""
+    """The open brackets around a value, each with the key of its array or table."""
     line, line_start = 1, 0
     for match in _TOKEN.finditer(text):
         mark = match[0]

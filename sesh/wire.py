@@ -41,27 +41,28 @@ class Connection:
     """
 
     far = False
-    """Whether a host is at the other end, whose text is not to be trusted."""
+    """True if a host is at the other end, whose text is not to be trusted."""
     says_begun = True
-    """Whether BEGUN reaches this side even if the asker has given up."""
+    """True if BEGUN reaches this side even if the asker has given up."""
     given_up = False
-    """Whether nothing more is asked for over it (`give_up`)."""
+    """True once nothing more is asked for over it (`give_up`)."""
     led = True
-    """Whether a session's daemon is at the other end; False for a bridge that has not led to one yet."""
+    """True if a session's daemon is at the other end; False for a bridge that has not led to one yet."""
     keepalive: Keepalive | None = None
-    """With one, a link pings the other side, and raises Lost if it broke, as against the session's end."""
+    """The keepalive of a link: it pings the other side, and raises Lost if the link broke, as against the session's
+    end."""
     session_id = session_name = ""
-    """Of the session that a link was led to, as far as they are known."""
+    """Id and name of the session that a link was led to, as far as they are known."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
         self.welcome: Welcome = {}
         self.carried = bytearray()
-        """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
+        """DATA that has come before its REQUEST, for the side that answers requests."""
         self.begun = -1
         """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
         self.decoder = protocol.Decoder()
-        """It holds what has come of an unfinished frame."""
+        """The decoder of all that comes; it holds an unfinished frame."""
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
         self._overdue: float | None = None
@@ -94,7 +95,7 @@ class Connection:
                 continue  # it is closed even so, and nothing that was sent depends on it
 
     def broken(self) -> bool:
-        """Whether the link ended, which may be opened again, and not the daemon."""
+        """Returns whether the link broke, which may be opened again, and not the daemon's end."""
         return False
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
@@ -147,14 +148,14 @@ class Connection:
         return True
 
     def gone(self) -> bool:
-        """Whether the other side has closed its end, or gives up what it asked for."""
+        """Returns whether the other side has closed its end, or gives up its requests."""
         return hung_up(self.inbound)
 
     def begin(self, request: int) -> bool:
-        """Sends BEGUN for a request; whether to carry it out, that is, whether the asker is still there.
+        """Sends BEGUN for a request; returns whether to carry it out, that is, whether the asker is still there.
 
-        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees
-        the other. Raises Unreachable.
+        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees the
+        other. Raises Unreachable.
         """
         if self.gone():
             return False
@@ -187,7 +188,7 @@ class Connection:
         self._frames = [*frames, *self._frames]
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """What a frame of the other side's says, of the type that its kind has in `schema`. Raises ProtocolError."""
+        """The JSON of a frame from the other side, of the type that its kind has in `schema`. Raises ProtocolError."""
         return gate.message(kind, payload, far=self.far)
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
@@ -202,7 +203,7 @@ class Connection:
         return self.welcome
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Whether a frame is the WELCOME that answers a HELLO. Raises the error if it is a refusal instead."""
+        """Returns whether a frame is the WELCOME that answers a HELLO. Raises the error of a refusal."""
         if kind == protocol.RESPONSE:
             raise rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
@@ -317,7 +318,7 @@ def data_frames(data: bytes) -> bytes:
 
 
 def checked(answer: Answer) -> Answer:
-    """An answer, unless it is an error, which is raised."""
+    """`answer` itself. Raises its error if it is one."""
     if "error" in answer:
         raise rebuild(answer["error"])
     return answer
@@ -351,7 +352,8 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def most_connections() -> int:
-    """How many daemons may be connected to at once, by this process's limit (`ulimit -n`); others are asked later."""
+    """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`); others are asked
+    later."""
     limit = os.sysconf("SC_OPEN_MAX")
     return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
 
@@ -376,7 +378,7 @@ def begin(name: str) -> socket.socket | None:
 
 
 def finish(opened: socket.socket, deadline: float) -> bool:
-    """Whether a connection that `begin` started stands; False if the listener's backlog is full.
+    """Returns whether a connection that `begin` started stands; False if the listener's backlog is full.
 
     Raises TimedOut, and Refused if another user listens: the directory may have been exchanged since it was checked.
     """
@@ -412,14 +414,16 @@ def ask(
 
 
 def hung_up(descriptor: int) -> bool:
-    """Whether the other side has closed its end for writing, also while what it wrote before still waits: poll(2)."""
+    """Returns whether the other side has closed its end for writing, even if bytes that it wrote before still wait:
+    poll(2)."""
     poll = select.poll()
     poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
     return bool(poll.poll(0))
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Waits until one of the descriptors is ready, each watched for its events; none past the deadline (monotonic)."""
+    """Waits until one of the descriptors is ready, each watched for its events. Returns the ready ones; none past the
+    deadline (monotonic)."""
     poll = select.poll()
     for descriptor, events in watched:
         poll.register(descriptor, events)
@@ -443,7 +447,6 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
 
 
 def _shut(descriptor: int, how: int) -> None:
-    """Ends one direction of a socket, or both."""
     try:
         opened = socket.socket(fileno=os.dup(descriptor))
     except OSError:

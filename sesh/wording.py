@@ -1,4 +1,4 @@
-"""Sessions and other people's text in words, as a terminal may be shown them."""
+"""Texts about sessions for people, and the text of others as a terminal may be shown it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_TEXT = 4096
 
 
 def plain(chosen: object, keep: str = "") -> str:
-    """Text that a program chose, without anything that a terminal could act upon, except the controls in `keep`."""
+    """Text that a program chose, without characters that a terminal could act upon, except the controls in `keep`."""
     return "".join(character for character in str(chosen) if character.isprintable() or character in keep)
 
 
@@ -55,7 +55,7 @@ def _encodable(text: str) -> str:
 
 
 def state(session: Summary) -> str:
-    """One word or two: attached, detached, exited with its code, lost, or the machine that it runs on."""
+    """The state of a session: attached, detached, exited with its code, lost, or the machine that it runs on."""
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
@@ -71,22 +71,23 @@ def state(session: Summary) -> str:
 
 
 def activity(session: Summary) -> str:
-    """How a session stands in a word: working, waiting, idle, done, failed; quiet if that is all that is known."""
+    """The activity of a session in a word: working, waiting, idle, done, failed; quiet if no more is known."""
     standing = session.get("activity")
     return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
 
 
 def asks(session: Summary) -> str:
-    """What the program in a session asks a person, empty if it does not wait or its words are not known."""
+    """The question that the program in a session asks a person; empty if it does not wait, or its words are not
+    known."""
     standing = session.get("activity")
     return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
 
 
 def runs(session: Summary) -> str:
-    """What runs in a session: the command in the foreground, as it may be typed, and the title that it has set.
+    """The program in a session: the command in the foreground, as it may be typed, and the title that it has set.
 
-    Before it in brackets what has happened unseen. Where nothing is known of a foreground (the session has ended, its
-    sesh is an older one), the command that it was started with.
+    Before it in brackets what has happened unseen. If no foreground is known (the session has ended, its sesh is an
+    older one), the command that it was started with.
     """
     foreground = session.get("foreground")
     command = (foreground.get("command") if foreground else None) or session.get("command") or []
@@ -131,7 +132,7 @@ def _escaped(character: str) -> str:
 
 
 def unseen(session: Summary) -> str:
-    """What has happened in a session since somebody was attached, in words; empty if nothing did."""
+    """The changes in a session since somebody was attached, in words; empty if there are none."""
     missed = session.get("unseen")
     if not missed:
         return ""
@@ -151,7 +152,7 @@ def at_home(path: str) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """The number of columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth
@@ -193,6 +194,6 @@ _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "ri
 
 
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
-    """What a person is told of a session that needs one, in one line."""
+    """The line that tells a person of a session that needs one."""
     place = f"{name}@{host}" if host else name
     return f"{place} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")

@@ -52,7 +52,7 @@ def tool(hints: ToolAnnotations) -> Callable[[_Method], _Method]:
 
 
 class Tools:
-    """The tools of one server, with what that server has heard of."""
+    """The tools of one server, and the sessions that it has heard of."""
 
     def __init__(self) -> None:
         self.ledger = Ledger()
@@ -286,7 +286,7 @@ class Tools:
             return _closed(dict(zip(ends, pool.map(_failure, ends.values()), strict=True)))
 
     def _standings(self, host: str | None) -> list[dict[str, object]]:
-        """How the sessions of a host stand, or those of all hosts, which are asked at once."""
+        """Rows of the used sessions of a host, or of all hosts, which are asked at once."""
         entries = [entry for entry in self.ledger.all() if _on(entry, host)]
         hosts = list(dict.fromkeys(entry.session.host for entry in entries))
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
@@ -303,7 +303,7 @@ class Tools:
 
 
 def _failure(end: Callable[[], None]) -> SeshError | None:
-    """Ends a session; the error if that fails."""
+    """Ends a session. Returns the error if that fails."""
     try:
         end()
     except SeshError as error:
@@ -312,7 +312,7 @@ def _failure(end: Callable[[], None]) -> SeshError | None:
 
 
 def _closed(ends: dict[Entry, SeshError | None]) -> Closed:
-    """The answer for sessions that were to be ended, each with what kept it from that; one that is gone is left out."""
+    """The answer for sessions that were to be ended, each with its error; those that are gone are left out."""
     closed, failed = [], []
     for entry, error in ends.items():
         if error is None:
@@ -329,7 +329,7 @@ def _named(entry: Entry) -> dict[str, Any]:
 
 
 def _asked(host: str | None) -> Sequence[Summary] | SeshError:
-    """The sessions of a host, or why there is no answer."""
+    """The sessions of a host, or its error."""
     try:
         return sessions(host)
     except SeshError as error:
@@ -337,7 +337,7 @@ def _asked(host: str | None) -> Sequence[Summary] | SeshError:
 
 
 def _row(entry: Entry, known: Summary | SeshError | None) -> dict[str, object]:
-    """A session's name and how it stands, by what its host says of it, or by the error that came instead."""
+    """The row of a session, by its host's row for it, or by the error that came instead."""
     row = {**_named(entry), "log": entry.log, "connection": entry.standing(known)}
     return {**row, "reason": str(known)} if isinstance(known, SeshError) else row
 

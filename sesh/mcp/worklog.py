@@ -1,10 +1,9 @@
-"""The sessions that a server was asked about, how each of them stands, and the log of the work in it.
+"""The sessions that a server was asked about, their standing, and the log of the work in them.
 
 The log is a file for each session: the commands, when they were run, their exit codes, and the ends of their output.
-
 The files are Markdown, `~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), readable by their owner
-alone. `SESH_WORK_LOG` names another directory, or is `none`. Of what is sent only the length is kept, since it may be a
-password. A file ends at 8 MiB; what nothing was added to for 30 days is removed when a server starts.
+alone. `SESH_WORK_LOG` names another directory, or is `none`. Of text that is sent only the length is kept, since it may
+be a password. A file ends at 8 MiB; one that nothing was added to for 30 days is removed when a server starts.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _MOST = 500
 
 @dataclass(eq=False)
 class Entry:
-    """One session. `ours`: its id if this server created it. `tried`: calls under way. `reached`: it has answered."""
+    """A session. `ours`: its id if this server created it. `calls`: those under way. `reached`: it has answered."""
 
     session: Session
     log: str | None
@@ -50,7 +49,8 @@ class Entry:
         self.session.kill()
 
     def standing(self, known: Summary | SeshError | None) -> str:
-        """How it stands, by its row in its host's list, None if it is not there, or by the error that came instead.
+        """The standing of the session, by its row in its host's list, None if it is not there, or by the error that
+        came instead.
 
         `connecting`: nothing has come of the first call yet. `connected`; `idle`: nothing happened in it for five
         minutes. `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has
@@ -116,9 +116,9 @@ FOLDER = "SESH_WORK_LOG"
 LOCAL = "local"
 MOST = 8 << 20
 OLDEST = 30 * 24 * 3600.0
-"""Seconds."""
+"""Seconds for which a file stays that nothing is added to."""
 LINES = 40
-"""Of an output, the last ones."""
+"""Last lines of an output that are logged."""
 
 
 def directory() -> str | None:

@@ -1,9 +1,9 @@
-"""What a session looked like not long ago, in a file beside its record: read when its daemon has died.
+"""Checkpoints: the screen of a session not long ago, in a file beside its record, read when its daemon has died.
 
 A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON, then bytes as a terminal takes
 them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, `history` (the newest commands), and
-`model`, the sizes at which the bytes are to be shown. It holds what the screen and the scrollback held, and the
-commands of its shell.
+`model`, the sizes at which the bytes are to be shown. It holds the screen, the scrollback, and the commands of its
+shell.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FIELDS = {
 
 
 def write(number: str, header: CheckpointHeader, data: bytes) -> None:
-    """Puts the checkpoint of session `number` (its id) in place, in one step. Raises OSError."""
+    """Puts the checkpoint of a session in place, in one step. Raises OSError."""
     paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
 
 
@@ -54,7 +54,7 @@ def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] 
 
 
 def header(number: object) -> CheckpointHeader:
-    """What a checkpoint says of itself; empty if there is none that can be read."""
+    """The header of a checkpoint; empty if there is none that can be read."""
     try:
         checkpoint = read(number, 0)
     except Refused:

@@ -56,7 +56,7 @@ def summaries(patience: float | None = None) -> list[Summary]:
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Each daemon's answer as it comes, None if there is none; as many are asked at once as can be connected."""
+    """Yields each daemon's answer as it comes, None if there is none; asks as many at once as can be connected."""
     waiting = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     most = wire.most_connections()
@@ -92,7 +92,7 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
 
 
 def refusals() -> list[str]:
-    """Why files that bear names of sessions are not believed, with the fix."""
+    """The errors of files that bear names of sessions and are not believed, with the fix."""
     errors = []
     for name in paths.names():
         try:
@@ -107,7 +107,7 @@ def refusals() -> list[str]:
 
 
 def _ask(name: str) -> wire.Connection | None:
-    """A connection on which the question has been put; None if nobody listens."""
+    """A connection on which the summary has been asked for; None if nobody listens."""
     try:
         connection = wire.connect(name, timeout=0.2)
     except SeshError:
@@ -136,7 +136,8 @@ def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
 
 
 def unanswered(name: str) -> Summary | None:
-    """What the record tells of a session whose daemon did not answer. Raises Refused if it is not to be believed.
+    """The summary of a session whose daemon did not answer, by its record. Raises Refused if that is not to be
+    believed.
 
     None if the session ended, or was renamed, meanwhile.
     """
@@ -183,7 +184,7 @@ def _recorded(name: str, record: Record, state: str) -> Summary:
 
 
 def _recovered(name: str, record: Record) -> bool:
-    """Whether a live daemon whose socket was removed has made it again, asked by SIGUSR1."""
+    """Returns whether a live daemon whose socket was removed has made it again; SIGUSR1 asks it to."""
     if os.path.exists(paths.socket_path(name)) or not records.wake(record):
         return False
     deadline = time.monotonic() + 0.5
@@ -207,7 +208,7 @@ def current() -> Record | None:
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Whether a session's terminal is this one (see `platform.controlling_tty`), and its daemon lives."""
+    """Returns whether a session's terminal is this one (see `platform.controlling_tty`), and its daemon lives."""
     return (
         tty != 0
         and record.get("tty_number") == tty

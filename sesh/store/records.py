@@ -1,4 +1,4 @@
-"""The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
+"""The record of a session, NAME.json: facts that need no daemon. No secret stands in it.
 
 Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command,
 labels, columns, rows, tty, tty_number, terminals, keep, shell, job, exit_code, signal, ended, version. One with an
@@ -49,12 +49,12 @@ def write(record: Record, *, durable: bool = False) -> None:
 
 
 def here(record: Record) -> bool:
-    """Whether the session belongs to this machine; another's is shown and never touched."""
+    """Returns whether the session belongs to this machine; another's is shown and never touched."""
     return bool(record.get("machine") == platform.machine())
 
 
 def alive(record: Record) -> bool:
-    """Whether the daemon that wrote the record lives: the same pid, begun at the same time, since the same boot."""
+    """Returns whether the daemon that wrote the record lives: its pid, begun at the same time, since the same boot."""
     pid = record.get("daemon_pid")
     return (
         isinstance(pid, int)
@@ -65,7 +65,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Has a live daemon make its socket and record again if they are gone. False if it does not live."""
+    """Has a live daemon make its socket and record again if they are gone. Returns False if it does not live."""
     if not (here(record) and alive(record)):
         return False
     import signal
@@ -78,17 +78,17 @@ def wake(record: Record) -> bool:
 
 
 def agent_path(number: str) -> str:
-    """The link of session `number` (its id) that leads to the newest live client's ssh agent."""
+    """The link that leads to the ssh agent of a session's newest live client."""
     return os.path.join(paths.directory(), f".agent.{number}")
 
 
 def checkpoint_path(number: str) -> str:
-    """The file that keeps what session `number` looked like."""
+    """The file of a session's checkpoint."""
     return os.path.join(paths.directory(), f".checkpoint.{number}")
 
 
 def environment_path(number: str) -> str:
-    """The file with what the shells of session `number` are to take over."""
+    """The file of variables for the shells of a session."""
     return os.path.join(paths.directory(), f".env.{number}")
 
 
@@ -101,7 +101,7 @@ def readable(name: str) -> Record | None:
 
 
 def _number(name: str) -> str:
-    """The id in a session's record; a word that no link has if there is none."""
+    """The id in a session's record; if there is none, a text that no file has for an id."""
     number = (readable(name) or {}).get("id")
     return number if isinstance(number, str) else "none"
 
@@ -109,8 +109,8 @@ def _number(name: str) -> str:
 def remove(name: str, number: str = "") -> None:
     """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more.
 
-    `number`: its id, if the caller knows it; else the record does. The socket goes last: by it a daemon knows the
-    files as its own when a removal that failed is tried again.
+    `session_id`: as in the record, if the caller knows it. The socket goes last: by it a daemon knows the files as its
+    own when a removal that failed is tried again.
     """
     number = number or _number(name)
     own = (agent_path(number), checkpoint_path(number), environment_path(number))
@@ -122,7 +122,7 @@ def remove(name: str, number: str = "") -> None:
 
 
 def forget(name: str, number: str) -> None:
-    """Removes the files of session `number` (its id), if they still bear this name and have no daemon to remove them.
+    """Removes the files of a session, if they still bear this name and have no daemon to remove them.
 
     Raises OSError, Refused.
     """

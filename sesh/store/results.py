@@ -1,6 +1,6 @@
-"""How sessions ended: kept for a week, the newest hundred, so that a code is never lost with who waited for it.
+"""Results of sessions: kept for a week, the newest hundred, so that no exit code is lost with whoever waited for it.
 
-A result is `.results/ID.json` in the directory of sessions: what the daemon says of the end (`exit_code`, `signal`,
+A result is `.results/ID.json` in the directory of sessions: the daemon's account of the end (`exit_code`, `signal`,
 `duration`, `timed_out`, `truncated`, `cpu`, `memory`) with `name`, `id`, `command`, `directory`, `ended` (seconds since
 1970) and `job`; a job's retained output lies beside it as `ID.out`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NEWEST = 100
 OLDEST = 7 * 24 * 3600.0
-"""Seconds."""
+"""Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _FIELDS = {
@@ -33,12 +33,12 @@ _FIELDS = {
 
 
 def directory() -> str:
-    """Where results are kept; it is neither made nor checked here."""
+    """The directory of results; it is neither made nor checked here."""
     return os.path.join(paths.directory(), ".results")
 
 
 def keep(result: JobResult, output: bytes | None) -> None:
-    """Keeps a result under its `id`; the oldest ones go. A disk that is full keeps no session from ending."""
+    """Keeps a result under its `id`; the oldest ones go. A full disk keeps no session from ending."""
     folder = directory()
     try:
         try:
@@ -65,7 +65,7 @@ def sync(session_id: str) -> None:
 
 
 def rename(session_id: str, name: str) -> None:
-    """Gives a result the name that its session has got since it ended. Raises OSError, Refused."""
+    """Gives a result the new name of its session, renamed since it ended. Raises OSError, Refused."""
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
@@ -95,7 +95,7 @@ def every() -> list[JobResult]:
 
 
 def damage() -> list[str]:
-    """Why files among the results are not believed, with the fix."""
+    """The errors of result files that are not believed, with the fix."""
     errors = []
     for path in _all():
         try:
@@ -130,7 +130,7 @@ def _read(path: str) -> JobResult | None:
 
 
 def _prune(folder: str) -> None:
-    """Removes what is too old, what is beyond the newest ones, and what a killed process did not finish."""
+    """Removes results that are too old or beyond the newest ones, and unfinished files of killed processes."""
     ages = []
     for entry in os.scandir(folder):
         try:
@@ -156,7 +156,7 @@ def command_json(
 ) -> RunResult:
     """A command that has ended as the JSON of `--run` and `--exec` shows it.
 
-    `facts`: the daemon's account of it. `output`: what it wrote; if that is not UTF-8, `output_base64` has it too.
+    `facts`: the daemon's account of it. `output`: its output; if that is not UTF-8, `output_base64` has it too.
     """
     decoded = output.decode("utf-8", "replace")
     whole: RunResult = {
