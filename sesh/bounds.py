@@ -58,9 +58,9 @@ def is_seconds(value: object) -> TypeGuard[float]:
     return is_number(value) and 0 <= value < LONGEST
 
 
-def is_decimal(word: str) -> bool:
+def is_decimal(text: str) -> bool:
     """Returns whether a text is an integer, 0 or more, of at most 18 digits."""
-    return word.isdecimal() and word.isascii() and len(word) <= 18
+    return text.isdecimal() and text.isascii() and len(text) <= 18
 
 
 def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
@@ -76,15 +76,15 @@ def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
     return number
 
 
-def integer(value: object, what: str, low: int = 0, high: int = MOST) -> int:
+def integer(value: object, name: str, low: int = 0, high: int = MOST) -> int:
     """`value` itself. Raises UsageError, which names it `name`, if it is no integer within bounds."""
     if not is_integer(value, low, high):
-        raise UsageError(f"{what} must be an integer, {low} or more")
+        raise UsageError(f"{name} must be an integer, {low} or more")
     return value
 
 
-def seconds(value: object, what: str) -> float:
+def seconds(value: object, name: str) -> float:
     """`value` as seconds. Raises UsageError, which names it `name`, if it is no time."""
     if not is_seconds(value):
-        raise UsageError(f"{what} must be a number of seconds")
+        raise UsageError(f"{name} must be a number of seconds")
     return float(value)

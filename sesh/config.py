@@ -148,8 +148,8 @@ class Config:
                 self.warn(f"{key} must be a table: write [{key}]", key)
         self.warnings.sort(key=lambda warning: (warning.line, warning.column))
 
-    def _unknown(self, known: tuple[str, ...], *key: str) -> None:
-        self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(known)}", *key)
+    def _unknown(self, names: tuple[str, ...], *key: str) -> None:
+        self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(names)}", *key)
 
     def _take_groups(self, value: dict[str, object]) -> None:
         for name, members in value.items():
@@ -159,8 +159,7 @@ class Config:
                 self.warn(f'the group {name} must be a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
                 continue
             hosts = [member.removeprefix("@") for member in members]
-            good = [host for host in hosts if self._is_host(host, "groups", name)]
-            self.groups[name] = list(dict.fromkeys(good))
+            self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, "groups", name)))
 
     def _take_remotes(self, value: dict[str, object]) -> None:
         for name, facts in value.items():
@@ -188,9 +187,9 @@ class Config:
             else:
                 self.warn(f"{name} must be a shell command in quotes", "hooks", name)
 
-    def _is_host(self, word: str, *key: str) -> bool:
+    def _is_host(self, host: str, *key: str) -> bool:
         try:
-            check_host(word)
+            check_host(host)
         except InvalidHost as error:
             self.warn(str(error), *key)
             return False
@@ -221,7 +220,7 @@ def load(path: str | None = None) -> Config:
 
     try:
         tables, places = toml_positions.read(text)
-    except toml_positions.Malformed as error:
+    except toml_positions.InvalidToml as error:
         reason = wording.one_line(str(error)).rstrip(".")
         config.warnings.append(ConfigWarning(config.path, error.place, f"{reason}; using the defaults"))
     except ImportError:
@@ -234,8 +233,8 @@ def load(path: str | None = None) -> Config:
 def quiet_span(text: str) -> tuple[int, int] | None:
     """The minutes of the day at which a span like `22:00-07:00` begins and ends; None for any other text."""
     edges = []
-    for part in text.split("-"):
-        hours, colon, minutes = part.strip().partition(":")
+    for edge in text.split("-"):
+        hours, colon, minutes = edge.strip().partition(":")
         if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
             return None
         edges.append(int(hours) * 60 + int(minutes))

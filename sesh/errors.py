@@ -270,24 +270,27 @@ def rebuild(facts: object) -> SeshError:
     if not isinstance(facts, dict):
         error: SeshError = ProtocolError("the other side refused without giving a reason")
     else:
-        error = _kind(str(facts.get("code")), facts.get("exit"))
-        error.message = str(facts.get("what") or facts.get("message"))
-        error.args = (error.message,)
-        error.hint = str(facts.get("hint") or "")
+        code, number = str(facts.get("code")), facts.get("exit")
+        exit_code = number if isinstance(number, int) else None
+        kind = _kind(code, exit_code)
+        error = kind(
+            str(facts.get("what") or facts.get("message")),
+            hint=str(facts.get("hint") or ""),
+            exit_code=exit_code,
+            code=None if kind is InternalError else code,  # a newer sesh may have more codes
+        )
     error.answered = True
     return error
 
 
-def _kind(code: str, exit_code: object) -> SeshError:
-    number = exit_code if isinstance(exit_code, int) else None
-    if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-        return CannotStart("", exit_code=number, code=code)
-    if number == ExitCode.UNKNOWN:
-        return Unknown("", code=code)
-    for kind in (
+def _kind(code: str, exit_code: int | None) -> type[SeshError]:
+    """The class of an error: by its exit code if another class has the same `code`."""
+    if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+        return CannotStart
+    if exit_code == ExitCode.UNKNOWN:
+        return Unknown
+    kinds = (
         UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted, Unreachable,
         NotDeployed, ProtocolError,
-    ):  # fmt: skip
-        if kind.code == code:
-            return kind("", exit_code=number)
-    return InternalError("", exit_code=number)
+    )  # fmt: skip
+    return {kind.code: kind for kind in kinds}.get(code, InternalError)

@@ -53,16 +53,17 @@ error = table({"code": word(40), "exit": whole(1, 255), **keys("message what hin
 _date = word(64)
 _moment = optional(either(_date, number))
 _signal = optional(whole(0, 127))
-_state, _why = word(20), optional(word(20))
+_tag, _optional_tag = word(20), optional(word(20))
+"""One of few words: a state, a cause."""
 _reason = optional(word(100))
 _question = optional(word(1024))
 _size = whole(0, 0xFFFF)
-activity = table({"state": _state, "why": _why, "since": optional(_date), "question": _question}, ("state",))
+activity = table({"state": _tag, "why": _optional_tag, "since": optional(_date), "question": _question}, ("state",))
 """The activity of a session."""
 _client = table(
     {
         **keys("id pid", natural), **keys("columns rows", _size),
-        "tty": line, "since": _date, "read_only": flag, "mode": word(20),
+        "tty": line, "since": _date, "read_only": flag, "mode": _tag,
     }
 )  # fmt: skip
 session = table(
@@ -72,9 +73,9 @@ session = table(
         **keys("created last_activity ended", optional(_date)),
         **keys("host title machine", optional(line)), "cwd": optional(text), "command": optional(command),
         **keys("current shell responding", flag),
-        "name": session_name, "id": word(64), "version": optional(word(64)), "state": _state, "link": _why,
+        "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),
-        "lost": table({"reason": word(20), "saved": optional(_date)}, ("reason", "saved")),
+        "lost": table({"reason": _tag, "saved": optional(_date)}, ("reason", "saved")),
         "clients": items(_client),
         "scrollback": optional(table(keys("lines bytes", natural))),
         "foreground": optional(table({"pid": natural, "command": any_command, "title": optional(line)})),
@@ -90,7 +91,7 @@ FACTS: dict[str, Shape] = {
     **keys("timed_out truncated output_lost", optional(flag)),
     **keys("match question", optional(line)),
     **keys("started ended", _moment), "duration": optional(number),
-    "name": optional(session_name), "session_id": word(64), "key": optional(word(64)), "met": _why,
+    "name": optional(session_name), "session_id": word(64), "key": optional(word(64)), "met": _optional_tag,
     "command": any_command, "cwd": optional(text),
     "exit_code": optional(code), "signal": _signal, "reason": _reason,
 }  # fmt: skip
@@ -105,7 +106,7 @@ ended = table(ENDED, ("exit_code",))
 LOGGED: dict[str, Shape] = {
     "seq": natural, "ts": word(64), "event": word(100), "session": optional(line), "id": optional(word(64)),
     "begun": word(64), "exit_code": optional(marked_code), "signal": _signal, **keys("columns rows", _size),
-    "note": line, "state": _state, "why": _why, "question": _question,
+    "note": line, "state": _tag, "why": _optional_tag, "question": _question,
 }  # fmt: skip
 """An event, also of the log of remotes, which has keys of its own."""
 event = table(
@@ -180,17 +181,21 @@ def carry(held: bytearray, payload: bytes) -> None:
 
 def value(data: bytes | bytearray) -> Any:
     """The value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
-    most = shapes.MOST_VALUES
-    if sum(data.count(mark) for mark in b",[{") > most:
+    if _marks(data) > shapes.MOST_VALUES:
         import re
 
-        bare = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
-        if sum(bare.count(mark) for mark in b",[{") > most:
-            raise ProtocolError(f"the other side sent more than {most} values in one answer")
+        without_texts = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
+        if _marks(without_texts) > shapes.MOST_VALUES:
+            raise ProtocolError(f"the other side sent more than {shapes.MOST_VALUES} values in one answer")
     try:
         return lean.parse_json(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError("the other side sent an answer that is not JSON") from error
+
+
+def _marks(data: bytes | bytearray) -> int:
+    """The marks before the values of some JSON, about as many as these are; those in texts are counted too."""
+    return sum(data.count(mark) for mark in b",[{")
 
 
 def checked(shape: Shape, value: object, name: str, check: Check) -> Any:

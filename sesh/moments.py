@@ -8,6 +8,7 @@ from sesh.errors import UsageError
 from sesh.names import printable
 
 _DAYS_TO_EPOCH = 719468
+"""From March 1st of the year 0 to 1970."""
 _END_OF_TIME = 1 << 50
 """Seconds since the epoch that no clock shows."""
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
@@ -34,7 +35,7 @@ def seconds(moment: object) -> float | None:
         date, _, time = str(moment).rstrip("Z").removesuffix("+00:00").partition("T")
         year, month, day = (int(part) for part in date.split("-"))
         hour, minute, second = time.split(":")
-        year -= month <= 2
+        year -= month <= 2  # counted from March, so that a leap day is the last of its year
         of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
         days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
         total = days * _DAY + int(hour) * _HOUR + int(minute) * _MINUTE + float(second)
@@ -50,9 +51,9 @@ def local(moment: float) -> str:
 
 def on_a_clock(moment: float) -> str:
     """Seconds since the epoch as the time of day here, with the date unless it is today's."""
-    there = clock.localtime(moment)
-    today = there[:3] == clock.localtime()[:3]
-    return clock.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", there)
+    then = clock.localtime(moment)
+    today = then[:3] == clock.localtime()[:3]
+    return clock.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
 
 
 def age(moment: object, now: float) -> str:
@@ -88,9 +89,9 @@ def _largest(passed: float, *units: str) -> tuple[int, str]:
     return int(passed), units[-1]
 
 
-def parse_span(word: str) -> float:
+def parse_span(text: str) -> float:
     """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a number without a unit is seconds. Raises UsageError."""
-    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     if not (number.isdecimal() and number.isascii() and len(number) < 10):
-        raise UsageError(f"{printable(word)} is not a time: --older takes 168h, 7d, 90m or 30s")
+        raise UsageError(f"{printable(text)} is not a time: --older takes 168h, 7d, 90m or 30s")
     return float(number) * _UNITS[unit]

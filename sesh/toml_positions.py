@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     Path = tuple[str, ...]
     Place = tuple[int, int]
 
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _END = " (at end of document)"
 _TOKEN = re.compile(
     r"""
     \#[^\n]*                          # a comment
-    | (?P<word>
-        \"{3}(?:\\?.)*?(?:\"{3,5}|\Z)    # it ends: a text without an end would be looked through again and again
+    | (?P<text>
+        \"{3}(?:\\?.)*?(?:\"{3,5}|\Z)    # also one without an end, which would be looked through again and again
         | '{3}.*?(?:'{3,5}|\Z)
         | "(?:\\.|[^"\\\n])*"?
         | '[^'\n]*'?
@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 )
 
 
-class Malformed(ValueError):
+class InvalidToml(ValueError):
     """The text is not TOML: `str(error)` says why, `place` where."""
 
     def __init__(self, reason: str, place: Place) -> None:
@@ -43,16 +43,16 @@ class Malformed(ValueError):
 def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     """The tables of a TOML text, and the place of each key by its path: line and column, both from 1, in characters.
 
-    A table that several lines open has the place of the first. Raises Malformed; ImportError on Python 3.10 without
+    A table that several lines open has the place of the first. Raises InvalidToml; ImportError on Python 3.10 without
     the package tomli.
     """
     loads = _reader()
     try:
         tables = loads(text)
     except RecursionError as error:
-        raise Malformed("nested too deeply", (1, 1)) from error
+        raise InvalidToml("nested too deeply", (1, 1)) from error
     except ValueError as error:
-        raise _malformed(str(error), text) from error
+        raise _invalid(str(error), text) from error
     return tables, _places(text)
 
 
@@ -66,12 +66,12 @@ def _reader() -> Callable[[str], dict[str, object]]:
     return loads
 
 
-def _malformed(message: str, text: str) -> Malformed:
-    if place := _AT.search(message):
-        return Malformed(message[: place.start()].rstrip(), (int(place[1]), int(place[2])))
+def _invalid(message: str, text: str) -> InvalidToml:
+    if match := _PLACE.search(message):
+        return InvalidToml(message[: match.start()].rstrip(), (int(match[1]), int(match[2])))
     lines = text.split("\n")
     reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
-    return Malformed(reason, (len(lines), len(lines[-1]) + 1))
+    return InvalidToml(reason, (len(lines), len(lines[-1]) + 1))
 
 
 def _places(text: str) -> dict[Path, Place]:
@@ -86,8 +86,8 @@ def _places(text: str) -> dict[Path, Place]:
     line, line_start = 1, 0
     for match in _TOKEN.finditer(text):
         mark = match[0]
-        if in_key and match["word"]:
-            key = (*key, _word(mark))
+        if in_key and match["text"]:
+            key = (*key, _key(mark))
             places.setdefault(key, (line, match.start() - line_start + 1))
         elif mark == "\n" and not opened:
             key, in_key = table, True
@@ -111,7 +111,7 @@ def _places(text: str) -> dict[Path, Place]:
     return places
 
 
-def _word(spelled: str) -> str:
-    if spelled[:1] == '"' and "\\" in spelled:
-        return str(_reader()(f"key = {spelled}")["key"])
-    return spelled.strip("\"'") if spelled[:1] in "\"'" else spelled
+def _key(token: str) -> str:
+    if token[:1] == '"' and "\\" in token:
+        return str(_reader()(f"key = {token}")["key"])
+    return token.strip("\"'") if token[:1] in "\"'" else token

@@ -220,7 +220,7 @@ def test_places_are_those_of_the_keys_and_of_nothing_else() -> None:
 def test_any_text_is_read_or_refused(parts: list[str]) -> None:
     try:
         tables, places = toml_positions.read("".join(parts))
-    except toml_positions.Malformed as malformed:
+    except toml_positions.InvalidToml as malformed:
         tables, places = {}, {(): malformed.place}
     assert {path[0] for path in places if path} == {*tables}
     assert min(min(place) for place in [*places.values(), (1, 1)]) == 1
