@@ -118,7 +118,7 @@ def sha1(data: bytes) -> str:
     return str(new(data, usedforsecurity=False).hexdigest())
 
 
-def system_call(number: int, *words: int) -> int:
+def system_call(number: int, *arguments: int) -> int:
     """The result of syscall(2); also -1 if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
     try:
         import _ctypes
@@ -133,4 +133,4 @@ def system_call(number: int, *words: int) -> int:
         _restype_ = Long
 
     function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
-    return int(function(number, *words))
+    return int(function(number, *arguments))

@@ -45,9 +45,9 @@ def home() -> str:
         return "/"
 
 
-def expanded(word: str) -> str:
+def expanded(path: str) -> str:
     """`~` and `~/…` as paths in the home directory; `~user` as a shell takes it."""
-    return home() + word[1:] if word == "~" or word[:2] == "~/" else os.path.expanduser(word)
+    return home() + path[1:] if path == "~" or path[:2] == "~/" else os.path.expanduser(path)
 
 
 def directory() -> str:
@@ -124,25 +124,25 @@ def check_safe_path(path: str, variable: str) -> None:
     another user's files. Once a part has passed, no other user can change the next one. A missing part passes.
     `variable`: the environment variable that names the path.
     """
-    here, links = "/", 0
-    left = path.split("/")[::-1]
+    reached, links = "/", 0
+    left = path.split("/")[::-1]  # the next entry is the last
     try:
         while left:
             entry = left.pop()
             if entry == "..":
-                here = os.path.dirname(here)
+                reached = os.path.dirname(reached)
                 continue
-            step = here if entry in ("", ".") else os.path.join(here, entry)
+            step = reached if entry in ("", ".") else os.path.join(reached, entry)
             status = os.lstat(step)
             _check_writers(step, status, variable)
             if not stat.S_ISLNK(status.st_mode):
-                here = step
+                reached = step
                 continue
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             target = os.readlink(step)
-            here = "/" if target[:1] == "/" else here
+            reached = "/" if target[:1] == "/" else reached
             left += reversed(target.split("/"))
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -217,9 +217,9 @@ def check_file(path: str, kind: int) -> bool:
 
 
 def _check(path: str, status: os.stat_result, kind: int) -> None:
-    what = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
     if stat.S_IFMT(status.st_mode) != kind:
-        raise Refused(f"{path} is not {what} created by sesh; check it and move it away")
+        expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
+        raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
@@ -254,7 +254,7 @@ def read_regular(path: str, largest: int) -> bytes:
 
     Raises OSError, also for a larger file, and for one that is not regular: a FIFO would block.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # opening is an act: a device may begin something
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened, which may make a device act
         raise OSError(errno.EINVAL, "not a regular file", path)
     descriptor = os.open(path, _TO_READ)
     try:
@@ -528,9 +528,9 @@ def remember(name: str, host: str | None = None) -> None:
     if host is not None:
         check_host(host)
     entry = name if host is None else f"@{host} {name}"
-    kept = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
+    lines = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
     try:
-        write_whole(recent_path(), "".join(f"{entry}\n" for entry in kept).encode())
+        write_whole(recent_path(), "".join(f"{line}\n" for line in lines).encode())
     except OSError:
         return
 

@@ -19,9 +19,12 @@ LONGEST_SOCKET_PATH = 107 if LINUX else 103
 
 _LOCAL_PEERCRED = 0x001
 _SO_ACCEPTCON = 1 << 16
+"""The flag of listening sockets in /proc/net/unix."""
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
+"""Beginnings of the names of network file systems."""
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _LONGEST_COMMAND = 64 << 10
+"""Bytes."""
 _MOST_CHILDREN = 1000
 _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
@@ -215,10 +218,10 @@ def _argument_memory() -> tuple[int, int]:
         library._NSGetArgv.restype = ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p))
         words = library._NSGetArgv()[0]
         start = end = words[0] or 0
-        for at in range(library._NSGetArgc()[0]):
-            if words[at] != end:
+        for index in range(library._NSGetArgc()[0]):
+            if words[index] != end:
                 break  # it lies elsewhere
-            end += len(ctypes.string_at(words[at])) + 1
+            end += len(ctypes.string_at(words[index])) + 1
     if not start or end <= start:
         raise ValueError("unknown")
     return start, end - start
@@ -281,10 +284,10 @@ def network_filesystem(path: str) -> str:
         parted = [line.partition(" on ")[2].rpartition(" (") for line in _printed("mount").splitlines()]
         mounts = [(point, options.rstrip(")").split(",")[0]) for point, _, options in parted if point[:1] == "/"]
     real = os.path.realpath(path)
-    for point, of in mounts:
+    for point, mounted in mounts:
         point = point.replace("\\040", " ")
         if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
-            best, kind = point, of
+            best, kind = point, mounted
     return kind if kind.startswith(_NETWORK) else ""
 
 
@@ -305,23 +308,21 @@ def groups_of_session(leader: int) -> list[int]:
                     continue  # it has ended, or is hidden: another user's
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
                     groups.add(int(fields[2]))
-        return sorted(groups, key=lambda group: (group != leader, group))
-    for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
-        pid, group, state = line.split()[:3]
-        if state[0] == "Z":
-            continue
-        try:
-            if os.getsid(int(pid)) == leader:
-                groups.add(int(group))
-        except OSError:
-            continue
+    else:
+        for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
+            pid, group, state = line.split()[:3]
+            try:
+                if state[0] != "Z" and os.getsid(int(pid)) == leader:
+                    groups.add(int(group))
+            except OSError:
+                continue  # it has ended
     return sorted(groups, key=lambda group: (group != leader, group))
 
 
 def boot_id() -> str:
     """A text that changes with each start of the machine. Raises OSError if no descriptor is left to read it."""
     if LINUX:
-        return _known("/proc/sys/kernel/random/boot_id")
+        return _read_text("/proc/sys/kernel/random/boot_id")
     return _printed("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
@@ -344,10 +345,10 @@ def machine() -> str:
 
     Raises OSError if no descriptor is left to read it: with another name, its sessions would be another machine's.
     """
-    return _known("/etc/machine-id") or os.uname().nodename
+    return _read_text("/etc/machine-id") or os.uname().nodename
 
 
-def _known(path: str) -> str:
+def _read_text(path: str) -> str:
     """The stripped text of a system's file, empty if it is missing or hidden. Raises OSError."""
     try:
         return read_proc(path).decode("ascii", "replace").strip()

@@ -143,11 +143,11 @@ def encode(values: Mapping[str, object]) -> bytes:
         pass
     # Half a pair, or halves that look like the bytes of a character: JSON's own escapes let a peer send them, and only
     # they give them back. But the escapes of two halves in a row would be read as one character.
-    parts, first = [], False
+    parts, after_first_half = [], False
     for char in text:
-        escaped = "\ud800" <= char <= "\udfff" and not (first and "\udc80" <= char <= "\udcff")
+        escaped = "\ud800" <= char <= "\udfff" and not (after_first_half and "\udc80" <= char <= "\udcff")
         parts.append(f"\\u{ord(char):04x}" if escaped else char)
-        first = "\ud800" <= char <= "\udbff"
+        after_first_half = "\ud800" <= char <= "\udbff"
     return "".join(parts).encode("utf-8", "surrogateescape")
 
 
@@ -171,7 +171,7 @@ def split_size(payload: bytes) -> tuple[int, int, int, int]:
     """Columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
         raise ProtocolError("the other side sent a truncated size")
-    columns, rows, width, height = (int.from_bytes(payload[at : at + 2], "big") for at in (0, 2, 4, 6))
+    columns, rows, width, height = (int.from_bytes(payload[start : start + 2], "big") for start in (0, 2, 4, 6))
     return columns, rows, width, height
 
 
@@ -206,11 +206,11 @@ class Decoder:
             data = bytes(self._buffer)
             self._buffer.clear()
         frames: list[tuple[int, bytes]] = []
-        at, end = 0, len(data)
+        start, end = 0, len(data)
         self._wanted = HEADER
-        while end - at >= HEADER:
-            body = at + HEADER
-            size = int.from_bytes(data[at + 1 : body], "big")
+        while end - start >= HEADER:
+            body = start + HEADER
+            size = int.from_bytes(data[start + 1 : body], "big")
             if size > LARGEST_PAYLOAD:
                 raise ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
@@ -218,8 +218,8 @@ class Decoder:
             if end - body < size:
                 self._wanted = HEADER + size
                 break
-            frames.append((data[at], data[body : body + size]))
-            at = body + size
-        if at < end:
-            self._buffer += data[at:]
+            frames.append((data[start], data[body : body + size]))
+            start = body + size
+        if start < end:
+            self._buffer += data[start:]
         return frames

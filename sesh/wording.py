@@ -36,18 +36,18 @@ def one_line(message: str) -> str:
     return plain(" ".join(message.split()))
 
 
-def encodable(thing: Any) -> Any:
+def encodable(value: Any) -> Any:
     """A value whose strings can all be encoded as UTF-8."""
-    if isinstance(thing, str):
-        return thing if thing.isascii() else _encodable(thing)
-    if isinstance(thing, dict):
-        return {encodable(key): encodable(item) for key, item in thing.items()}
-    if isinstance(thing, (list, tuple)):
-        return [encodable(item) for item in thing]
-    return thing
+    if isinstance(value, str):
+        return value if value.isascii() else _encodable_text(value)
+    if isinstance(value, dict):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encodable(item) for item in value]
+    return value
 
 
-def _encodable(text: str) -> str:
+def _encodable_text(text: str) -> str:
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:  # half a pair, from JSON's own escapes
@@ -137,10 +137,10 @@ def unseen(session: Summary) -> str:
     if not missed:
         return ""
     failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
-    words = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
-    words += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    words += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
-    return ", ".join(words)
+    parts = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
+    parts += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
+    parts += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
+    return ", ".join(parts)
 
 
 def at_home(path: str) -> str:
@@ -158,7 +158,7 @@ def columns(text: str) -> int:
     from wcwidth import wcswidth
 
     width: int = wcswidth(text)
-    return width if width >= 0 else sum(_each(text))
+    return width if width >= 0 else sum(_widths(text))
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
@@ -169,21 +169,21 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
         return text
     if limit < 1:
         return ""
-    kept, room = 0, limit - len(mark)
-    for size in _each(reversed(text) if keeps_end else text):
+    count, room = 0, limit - len(mark)
+    for size in _widths(reversed(text) if keeps_end else text):
         if size > room:
             break
         room -= size
-        kept += 1
+        count += 1
     while True:  # marks can make the character before them wider
-        part = f"{mark}{text[len(text) - kept :]}" if keeps_end else f"{text[:kept]}{mark}"
+        part = f"{mark}{text[len(text) - count :]}" if keeps_end else f"{text[:count]}{mark}"
         excess = columns(part) - limit
-        if not kept or excess <= 0:
+        if not count or excess <= 0:
             return part
-        kept = max(0, kept - max(1, excess // 2))
+        count = max(0, count - max(1, excess // 2))
 
 
-def _each(text: Iterable[str]) -> list[int]:
+def _widths(text: Iterable[str]) -> list[int]:
     """The columns of each character by itself; U+FE0F counts, for what it makes wide."""
     from wcwidth import wcwidth
 
@@ -195,5 +195,5 @@ _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "ri
 
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
     """The line that tells a person of a session that needs one."""
-    place = f"{name}@{host}" if host else name
-    return f"{place} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")
+    session = f"{name}@{host}" if host else name
+    return f"{session} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")
