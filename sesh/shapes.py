@@ -72,12 +72,12 @@ def flag(_check: Check, value: object) -> bool:
 def whole(least: int, most: int) -> Shape:
     """A whole number within bounds."""
 
-    def shape(_check: Check, value: object) -> int:
+    def apply(_check: Check, value: object) -> int:
         if bounds.is_integer(value, least, most):
             return value
         raise Malformed(f"is not a whole number from {least} to {most}")
 
-    return shape
+    return apply
 
 
 natural = whole(0, bounds.MOST)
@@ -111,22 +111,22 @@ def moment(check: Check, value: object) -> float:
 def choice(*words: str) -> Shape:
     """One of some words."""
 
-    def shape(_check: Check, value: object) -> str:
+    def apply(_check: Check, value: object) -> str:
         if value in words:
             return value
         raise Malformed(f"is none of {', '.join(words)}")
 
-    return shape
+    return apply
 
 
 def word(longest: int = LONGEST_LINE) -> Shape:
     """Text on one line."""
 
-    def shape(check: Check, value: object) -> str:
+    def apply(check: Check, value: object) -> str:
         text = _text(value)
         return _plain(text[:longest]) if check.far else text
 
-    return shape
+    return apply
 
 
 line = word()
@@ -134,10 +134,10 @@ line = word()
 
 def text(check: Check, value: object) -> str:
     """Text of one line or several, such as a word of a command; file names that are no UTF-8 keep their bytes."""
-    text = _text(value)
-    if len(text) > LONGEST_TEXT and check.far:
+    string = _text(value)
+    if len(string) > LONGEST_TEXT and check.far:
         raise Malformed("is too long")
-    return printable(text) if check.far else text
+    return printable(string) if check.far else string
 
 
 def styled(check: Check, value: object) -> str:
@@ -219,43 +219,43 @@ def optional(shape: Shape) -> Shape:
 def either(*shapes: Shape) -> Shape:
     """A value of one of several shapes: the first that fits is taken."""
 
-    def shape(check: Check, value: object) -> Any:
-        for first in shapes[:-1]:
+    def apply(check: Check, value: object) -> Any:
+        for shape in shapes[:-1]:
             try:
-                return first(check, value)
+                return shape(check, value)
             except Malformed:
                 continue
-        return shapes[-1](check, value)
+        return shapes[-1](check, value)  # whose reason is the one that is given
 
-    return shape
+    return apply
 
 
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
     """A list of values of one shape; a host's is cut to `most`."""
 
-    def shapes(check: Check, value: object) -> list[object]:
+    def apply(check: Check, value: object) -> list[object]:
         values = _list(value)[: most if check.far else None]
         return [_within(f"[{index}]", shape, check, item) for index, item in enumerate(values)]
 
-    return shapes
+    return apply
 
 
 def several(*shapes: Shape) -> Shape:
     """A list of exactly as many values as there are shapes, each of its own."""
 
-    def shape(check: Check, value: object) -> tuple[object, ...]:
+    def apply(check: Check, value: object) -> tuple[object, ...]:
         values = _list(value)
         if len(values) != len(shapes):
             raise Malformed(f"is not a list of {len(shapes)}")
         return tuple(_within(f"[{index}]", shapes[index], check, item) for index, item in enumerate(values))
 
-    return shape
+    return apply
 
 
 def rows(shape: Shape) -> Shape:
     """A list without its malformed rows, and those beyond `MOST_ROWS`; the check counts them."""
 
-    def shapes(check: Check, value: object) -> list[object]:
+    def apply(check: Check, value: object) -> list[object]:
         values = _list(value)
         passed = []
         for row in values[:MOST_ROWS]:
@@ -266,7 +266,7 @@ def rows(shape: Shape) -> Shape:
         check.left_out += max(0, len(values) - MOST_ROWS)
         return passed
 
-    return shapes
+    return apply
 
 
 def keys(names: str, shape: Shape) -> dict[str, Shape]:
@@ -277,7 +277,7 @@ def keys(names: str, shape: Shape) -> dict[str, Shape]:
 def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
     """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
 
-    def shape(check: Check, value: object) -> dict[str, object]:
+    def apply(check: Check, value: object) -> dict[str, object]:
         values = _dict(value)
         for key in required:
             if key not in values:
@@ -290,7 +290,7 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
                 checked[line(check, key)] = _within("", anything, check, item)
         return checked
 
-    return shape
+    return apply
 
 
 def complete(required: Fields, **more: Shape) -> Shape:
@@ -304,7 +304,7 @@ def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Sh
     `complete`: all of these keys are there; `closed`: no others are.
     """
 
-    def shape(_check: Check, value: object) -> dict[str, object]:
+    def apply(_check: Check, value: object) -> dict[str, object]:
         values = _dict(value)
         if (key := misfit(values, shapes)) is not None:
             raise Malformed(f".{key} is not of its type")
@@ -312,7 +312,7 @@ def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Sh
             raise Malformed("has other keys")
         return values
 
-    return shape
+    return apply
 
 
 def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
@@ -326,13 +326,13 @@ def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
 def mapping(key: Shape, shape: Shape) -> Shape:
     """An object with any keys of one shape, and values of another."""
 
-    def shapes(check: Check, value: object) -> dict[str, object]:
+    def apply(check: Check, value: object) -> dict[str, object]:
         checked = {}
         for name, item in _dict(value).items():
             checked[_within("", key, check, name)] = _within(f".{_plain(name[:40])}", shape, check, item)
         return checked
 
-    return shapes
+    return apply
 
 
 def anything(check: Check, value: object) -> Any:
@@ -372,12 +372,12 @@ def _dict(value: object) -> dict[str, object]:
     raise Malformed("is not an object")
 
 
-def _within(place: str, shape: Shape, check: Check, value: object) -> Any:
+def _within(part: str, shape: Shape, check: Check, value: object) -> Any:
     """The checked value; `part` is put before the reason of a Malformed."""
     try:
         return shape(check, value)
     except Malformed as error:
-        raise Malformed(f"{place}{gap(str(error))}{error}") from None
+        raise Malformed(f"{part}{gap(str(error))}{error}") from None
 
 
 def gap(reason: str) -> str:

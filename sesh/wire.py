@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from sesh.schema import Answer, Welcome
 
 _READ = 1 << 18
+"""Bytes of one read."""
 LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
 _KEPT_FREE = 40
 """Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
 _MOST_AT_ONCE = 256
+"""Connections."""
 _ORDERLY = 1.0
 """Seconds for a link to end in order, once its user has given up."""
 
@@ -229,48 +231,48 @@ class Connection:
         not say how that ended.
         """
         self._requests += 1
-        asked = self._requests
-        self.send(asking(verb, asked, data, **words), deadline)
-        return self._outcome(verb, asked, deadline)
+        number = self._requests
+        self.send(asking(verb, number, data, **words), deadline)
+        return self._outcome(verb, number, deadline)
 
-    def _outcome(self, verb: str, asked: int, deadline: float | None) -> tuple[Answer, bytes]:
+    def _outcome(self, verb: str, number: int, deadline: float | None) -> tuple[Answer, bytes]:
         try:
-            return self.answer(asked, deadline)
+            return self.answer(number, deadline)
         except (TimedOut, Unreachable) as error:
-            if error.answered or self.begun != asked:
+            if error.answered or self.begun != number:
                 raise
             name = self.welcome.get("name")
             message = f"the daemon of {name} began to {verb} and does not say whether it is done"
             raise Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
-        self, asked: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
+        self, number: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
     ) -> tuple[Answer, bytes]:
-        """The answer to request number `asked`; `output` gets OUTPUT before it, other frames are passed over.
+        """The answer to request `number`; `output` gets OUTPUT before it, other frames are passed over.
 
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
         carried out. Daemons that can do so say `begun` in WELCOME.
         """
         carried = bytearray()
         try:
-            return self._awaited(asked, deadline, output, carried)
+            return self._awaited(number, deadline, output, carried)
         except TimedOut as error:
-            if error.answered or not self.led or self.begun == asked:
-                raise
+            if error.answered or not self.led or self.begun == number:
+                raise  # nothing is left to give up: it is answered, not led to a daemon yet, or carried out
         self.give_up()
         try:
-            return self._awaited(asked, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
+            return self._awaited(number, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
             if isinstance(error, Unreachable) and not isinstance(error, Lost) and self.says_begun and not self.broken():
                 raise _too_late() from None  # an orderly end
             if self.far:
-                self.begun = asked  # as far as anybody knows
+                self.begun = number  # as far as anybody knows
             raise
 
     def _awaited(
-        self, asked: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
+        self, number: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
     ) -> tuple[Answer, bytes]:
         while True:
             kind, payload = self.receive(deadline)
@@ -284,7 +286,7 @@ class Connection:
                 self.begun = protocol.split_number(payload)[0]
             elif kind == protocol.RESPONSE:
                 response: Answer = self.message(kind, payload)
-                if response.get("id") == asked:
+                if response.get("id") == number:
                     return checked(response), bytes(carried)
                 carried.clear()
 
@@ -391,11 +393,9 @@ def finish(opened: socket.socket, deadline: float) -> bool:
     _wait(opened.fileno(), select.POLLOUT, deadline)
     if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         return False
-    listens = platform.peer_uid(opened)
-    if listens != os.geteuid():
-        raise Refused(
-            f"another user (uid {listens}) listens in {paths.directory()}; set SESH_DIR to a directory of yours"
-        )
+    uid = platform.peer_uid(opened)
+    if uid != os.geteuid():
+        raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
     return True
 
 

@@ -32,19 +32,19 @@ _FIELDS = {
 }
 
 
-def write(number: str, header: CheckpointHeader, data: bytes) -> None:
+def write(session_id: str, header: CheckpointHeader, data: bytes) -> None:
     """Puts the checkpoint of a session in place, in one step. Raises OSError."""
-    paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
+    paths.write_whole(records.checkpoint_path(session_id), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
 
 
-def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
+def read(session_id: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
     """The checkpoint of a session with at least its first `most` bytes, None if there is none.
 
     Raises Refused for a foreign file, and a damaged one.
     """
-    if not is_id(number):
+    if not is_id(session_id):
         return None
-    path = records.checkpoint_path(number)
+    path = records.checkpoint_path(session_id)
     content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
@@ -53,19 +53,19 @@ def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] 
     return (header, data) if header.get("format") == FORMAT else None
 
 
-def header(number: object) -> CheckpointHeader:
+def header(session_id: object) -> CheckpointHeader:
     """The header of a checkpoint; empty if there is none that can be read."""
     try:
-        checkpoint = read(number, 0)
+        checkpoint = read(session_id, 0)
     except Refused:
         return {}
     return checkpoint[0] if checkpoint is not None else {}
 
 
-def remove(number: str) -> None:
+def remove(session_id: str) -> None:
     """Removes a checkpoint; one that is not there is ignored."""
     try:
-        os.unlink(records.checkpoint_path(number))
+        os.unlink(records.checkpoint_path(session_id))
     except FileNotFoundError:
         return
 

@@ -131,20 +131,20 @@ def _read(path: str) -> JobResult | None:
 
 def _prune(folder: str) -> None:
     """Removes results that are too old or beyond the newest ones, and unfinished files of killed processes."""
-    ages = []
+    files: list[tuple[float, str]] = []
     for entry in os.scandir(folder):
         try:
             if paths.is_abandoned(entry.path):
                 os.unlink(entry.path)
                 continue
-            ages.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
+            files.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones
-    records = sorted((age for age in ages if age[1].endswith(".json")), reverse=True)
+    results = sorted((file for file in files if file[1].endswith(".json")), reverse=True)
     old = time.time() - OLDEST
-    gone = {name[:-5] for place, (age, name) in enumerate(records) if place >= NEWEST or age < old}
-    for _, name in ages:
-        if name.rpartition(".")[0] in gone:
+    surplus = {name[:-5] for index, (written, name) in enumerate(results) if index >= NEWEST or written < old}
+    for _, name in files:
+        if name.rpartition(".")[0] in surplus:
             try:
                 os.unlink(os.path.join(folder, name))
             except FileNotFoundError:
@@ -159,7 +159,7 @@ def command_json(
     `facts`: the daemon's account of it. `output`: its output; if that is not UTF-8, `output_base64` has it too.
     """
     decoded = output.decode("utf-8", "replace")
-    whole: RunResult = {
+    result: RunResult = {
         "session": session,
         "host": host,
         "command": command,
@@ -172,5 +172,5 @@ def command_json(
     if decoded.encode() != output:
         from base64 import b64encode
 
-        whole["output_base64"] = b64encode(output).decode()
-    return whole
+        result["output_base64"] = b64encode(output).decode()
+    return result
