@@ -54,10 +54,8 @@ def _spelled_out(words: type) -> Callable[[_Function], _Function]:
         parameters = list(signature.parameters.values())[:-1]
         for name, annotation in words.__annotations__.items():
             default = False if name == "keep" else None
-            function.__annotations__[name] = shown = annotation.__forward_arg__
-            parameters.append(
-                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown)
-            )
+            function.__annotations__[name] = text = annotation.__forward_arg__
+            parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=text))
         function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return function
 
@@ -369,8 +367,8 @@ class Session:
 
     def label(self, **labels: str) -> dict[str, str]:
         """Sets labels, an empty value removes one. Returns all that it has then."""
-        given = dict(check_label(pair) for pair in _pairs(labels))
-        return self._target.call(session_ops.label, name=self.name, labels=given)
+        checked = dict(map(check_label, _pairs(labels)))
+        return self._target.call(session_ops.label, name=self.name, labels=checked)
 
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:
         """A stream of the session's daemon; after a lost link it reconnects for `timeout` seconds, or until `stop`."""

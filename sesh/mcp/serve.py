@@ -83,8 +83,8 @@ def build(calls: Calls) -> MCPServer[Any]:
     for name, function in vars(Tools).items():
         if hints := getattr(function, "hints", None):
             method = getattr(tools, name)
-            described = inspect.cleandoc(method.__doc__ or "")
-            server.add_tool(_threaded(calls, method), name=name.rstrip("_"), description=described, annotations=hints)
+            text = inspect.cleandoc(method.__doc__ or "")
+            server.add_tool(_threaded(calls, method), name=name.rstrip("_"), description=text, annotations=hints)
     return server
 
 

@@ -23,6 +23,7 @@ from sesh.schema import Summary
 IDLE = 300.0
 """Seconds without activity after which a session counts as idle."""
 _MOST = 500
+"""Sessions that are remembered."""
 
 
 @dataclass(eq=False)
@@ -32,7 +33,7 @@ class Entry:
     session: Session
     log: str | None
     ours: str | None = None
-    tried: int = 0
+    calls: int = 0
     reached: bool = False
 
     def created(self) -> None:
@@ -48,7 +49,7 @@ class Entry:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
-    def standing(self, known: Summary | SeshError | None) -> str:
+    def standing(self, answer: Summary | SeshError | None) -> str:
         """The standing of the session, by its row in its host's list, None if it is not there, or by the error that
         came instead.
 
@@ -56,18 +57,18 @@ class Entry:
         minutes. `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has
         ended.
         """
-        if self.tried and not self.reached:
+        if self.calls and not self.reached:
             return "connecting"
-        if isinstance(known, SeshError) or (known is not None and known.get("state") == "lost"):
+        if isinstance(answer, SeshError) or (answer is not None and answer.get("state") == "lost"):
             return "expired"
-        if known is None or known.get("state") == "exited":
+        if answer is None or answer.get("state") == "exited":
             return "closed"
-        last = moments.seconds(known.get("last_activity"))
+        last = moments.seconds(answer.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 
-class Ledger:
-    """The entries, in the order in which they were heard of; safe for threads."""
+class UsedSessions:
+    """The sessions that a server was asked about, in that order; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -88,17 +89,17 @@ class Ledger:
             return list(self._entries.values())
 
     @contextmanager
-    def used(self, session: Session) -> Iterator[Entry]:
+    def during_call(self, session: Session) -> Iterator[Entry]:
         """The entry of a session during a call; a session that does not exist is forgotten then."""
         entry = self.entry(session)
         with self._lock:
-            entry.tried += 1
+            entry.calls += 1
         exists = True
         try:
             yield entry
             with self._lock:
                 if not entry.reached:
-                    opened(entry.log, session.name, session.host, "created" if entry.ours else "found again")
+                    log_opening(entry.log, session.name, session.host, "created" if entry.ours else "found again")
                 entry.reached = True
         except (Unreachable, NotDeployed, Interrupted):
             raise
@@ -107,14 +108,15 @@ class Ledger:
             raise
         finally:
             with self._lock:
-                entry.tried -= 1
-                if not exists and not entry.tried:
+                entry.calls -= 1
+                if not exists and not entry.calls:
                     self._entries.pop(session, None)
 
 
 FOLDER = "SESH_WORK_LOG"
 LOCAL = "local"
 MOST = 8 << 20
+"""Bytes of a file."""
 OLDEST = 30 * 24 * 3600.0
 """Seconds for which a file stays that nothing is added to."""
 LINES = 40
@@ -138,13 +140,13 @@ def path(name: str, host: str | None) -> str | None:
     return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
-def opened(file: str | None, name: str, host: str | None, reason: str) -> None:
+def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
     """Notes that a session was opened, or is used for the first time."""
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
     _add(file, f"# {session}: {reason}, {moments.stamp()}\n\n")
 
 
-def did(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
+def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
     """Notes one action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
     shown = lines[-LINES:]
