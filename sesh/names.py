@@ -68,7 +68,6 @@ def check_host(text: str) -> str:
 
 
 def _is_port(text: str) -> bool:
-    """Returns whether `text` is a TCP port, 1 to 65535."""
     return text.isdecimal() and text.isascii() and len(text) < 6 and 0 < int(text) < 65536
 
 

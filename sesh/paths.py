@@ -374,7 +374,7 @@ class locked:  # noqa: N801
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
         except FileNotFoundError:
-            raise
+            raise  # the whole directory is gone, and the files with it: most callers have nothing left to do
         except OSError as error:
             message = f"cannot lock {self._path}: {error.strerror}"
             hint = remedy(error)

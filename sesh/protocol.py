@@ -14,7 +14,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 |          |        | HELLO has `brief`                                                                       |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
 | NOTICE   | both   | JSON: text (a line of sesh's own, which counts for no position), hold (nothing follows  |
-|          |        | until REDRAW); from the client text: hold me (where WELCOME's `can` has `hold`)         |
+|          |        | until REDRAW); from the client text: hold me (if WELCOME's `can` has `hold`)            |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | nothing: send me a SCREEN                                                               |
 | DETACH   | both   | JSON: from the client nothing; from the daemon reason, and what leaves the terminal     |
@@ -28,7 +28,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
 | ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1);   |
 |          |        | nothing: the next INPUT, all output so far, the same flags                              |
-| MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
+| MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the screen's model there          |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
 |          |        | on its way that no key waits                                                            |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
@@ -36,8 +36,8 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
 A broken frame costs its sender the connection. At the far end of a link a bridge answers first, in the daemon's place,
-to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then carries what a command prints, with
-1 for stdout or 2 for stderr where the position stands.
+to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then carries the output of a command, with
+1 for stdout or 2 for stderr in place of the position.
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
     `size`: columns and rows; `born`: those at the log's first byte. `resizes`: position, columns and rows of each.
-    `marks`: what was seen at positions to which clients were fed. `emulator`: see `vt.emulator`, None for a fresh one.
+    `marks`: positions to which clients were fed, with the state there, None for one still ahead. `emulator`: see
+    `vt.emulator`, None for a fresh one.
     """
 
     position: int

@@ -24,7 +24,7 @@ MOST_VALUES = 500_000
 MOST_ROWS = 10_000
 """Rows of one list; those beyond it are left out."""
 LONGEST_LINE, LONGEST_TEXT = 4096, 1 << 20
-"""Characters of a line of the other side's, and of text that may be longer, such as a word of a command."""
+"""Characters of a line from the other side, and of text that may be longer, such as a word of a command."""
 DEEPEST = 16
 """Levels of data that this sesh has no shape for."""
 _MOST_EXACT = (1 << 53) - 1
@@ -33,7 +33,8 @@ _LARGEST_PID = (1 << 31) - 1
 _LATEST = 253402300800.0
 """Seconds from 1970 to the year 10000, which no calendar of the C library has."""
 _KEPT_CONTROLS = "\t\n"
-_STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)|"
+_STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
+"""SGR and links (OSC 8)."""
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
@@ -416,4 +417,4 @@ def without_controls(text: str) -> str:
         return text
     import re
 
-    return re.sub(_STYLES + _CONTROLS, r"\1", text)
+    return re.sub(f"{_STYLES}|{_CONTROLS}", r"\1", text)

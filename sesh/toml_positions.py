@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 
 
 class InvalidToml(ValueError):
-    """The text is not TOML: `str(error)` says why, `place` where."""
+    """The text is not TOML: `str(error)` says why; `place`: its line and column."""
 
     def __init__(self, reason: str, place: Place) -> None:
         super().__init__(reason)

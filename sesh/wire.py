@@ -68,7 +68,7 @@ class Connection:
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
         self._overdue: float | None = None
-        """A deadline that has passed once: one more read is allowed, for what came in time."""
+        """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
 
     def __enter__(self) -> Connection:
         return self
@@ -78,7 +78,7 @@ class Connection:
 
     @property
     def agent(self) -> str | None:
-        """The socket of the user's ssh agent, by its path where the daemon runs."""
+        """The path of the user's ssh agent on the machine of the daemon; None if there is none."""
         return os.environ.get("SSH_AUTH_SOCK")
 
     @property
@@ -134,7 +134,7 @@ class Connection:
         return self._frames.pop(0)
 
     def read(self) -> bool:
-        """Takes in what comes next, whole frames or not, for `leftovers`; False if nothing is there.
+        """Reads the next bytes, whole frames or not, for `leftovers`; returns False if none are there.
 
         Raises Unreachable if the other side closed, ProtocolError.
         """
@@ -181,7 +181,7 @@ class Connection:
         """Asks a link for a sign of life, if that is due. Raises Lost after too long a silence."""
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Frames that have come and were not taken yet; who reads the descriptor itself begins with them."""
+        """Frames that have come and were not taken yet; a reader of the descriptor itself begins with them."""
         frames, self._frames = self._frames, []
         return frames
 

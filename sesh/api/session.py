@@ -106,9 +106,8 @@ def _piped(output: bytes) -> bytes:
 class Met:
     """The condition that ended a wait.
 
-    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or what is asked.
-    `exit_code`: of a session that has ended. `position`: where in the session's output that was, for the next wait's
-    `since`.
+    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or the question.
+    `exit_code`: of a session that has ended. `position`: in the session's output, for the next wait's `since`.
     """
 
     met: str
@@ -186,7 +185,7 @@ class Session:
         return {**self._target.call(views.status, name=self.name), "host": self.host}
 
     def kill(self) -> None:
-        """Ends it and what runs in it: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
+        """Ends it and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
         for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
             raise rebuild(error)
 

@@ -165,9 +165,8 @@ class Tools:
         """
         with self.used.during_call(Session(name, host)) as entry:
             position = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
-        log_action(
-            entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent"
-        )
+        pressed = [*(["Enter"] if enter else []), *keys]
+        log_action(entry.log, "send", " ".join([f"{len(text)} characters", *pressed]), "sent")
         return Sent(**_named(entry), position=position)
 
     @tool(READING)
@@ -283,13 +282,13 @@ class Tools:
                 entry = self.used.entry(Session(name, host))
                 ends[entry] = entry.session.kill
         else:
-            ends = {entry: entry.close for entry in self.used.all() if entry.ours and _on(entry, host)}
+            ends = {entry: entry.close for entry in self.used.all() if entry.ours and _is_on(entry, host)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return _closed(dict(zip(ends, pool.map(_failure, ends.values()), strict=True)))
 
     def _standings(self, host: str | None) -> list[dict[str, object]]:
         """Rows of the used sessions of a host, or of all hosts, which are asked at once."""
-        entries = [entry for entry in self.used.all() if _on(entry, host)]
+        entries = [entry for entry in self.used.all() if _is_on(entry, host)]
         hosts = list(dict.fromkeys(entry.session.host for entry in entries))
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
             answers = dict(zip(hosts, pool.map(_asked, hosts), strict=True))
@@ -331,7 +330,6 @@ def _named(entry: Entry) -> dict[str, Any]:
 
 
 def _asked(host: str | None) -> Sequence[Summary] | SeshError:
-    """The sessions of a host, or its error."""
     try:
         return sessions(host)
     except SeshError as error:
@@ -344,7 +342,7 @@ def _row(entry: Entry, answer: Summary | SeshError | None) -> dict[str, object]:
     return {**row, "reason": str(answer)} if isinstance(answer, SeshError) else row
 
 
-def _on(entry: Entry, host: str | None) -> bool:
+def _is_on(entry: Entry, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
 

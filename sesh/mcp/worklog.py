@@ -22,7 +22,7 @@ from sesh.schema import Summary
 
 IDLE = 300.0
 """Seconds without activity after which a session counts as idle."""
-_MOST = 500
+_MOST_SESSIONS = 500
 """Sessions that are remembered."""
 
 
@@ -79,7 +79,7 @@ class UsedSessions:
         with self._lock:
             if session not in self._entries:
                 self._entries[session] = Entry(session, path(session.name, session.host))
-                for old in list(self._entries)[:-_MOST]:
+                for old in list(self._entries)[:-_MOST_SESSIONS]:
                     del self._entries[old]
             return self._entries[session]
 
@@ -113,19 +113,19 @@ class UsedSessions:
                     self._entries.pop(session, None)
 
 
-FOLDER = "SESH_WORK_LOG"
-LOCAL = "local"
-MOST = 8 << 20
+_VARIABLE = "SESH_WORK_LOG"
+_LOCAL = "local"
+LARGEST = 8 << 20
 """Bytes of a file."""
 OLDEST = 30 * 24 * 3600.0
 """Seconds for which a file stays that nothing is added to."""
-LINES = 40
+_LAST_LINES = 40
 """Last lines of an output that are logged."""
 
 
 def directory() -> str | None:
     """The folder of the files; None if none are wanted."""
-    named = os.environ.get(FOLDER, "")
+    named = os.environ.get(_VARIABLE, "")
     if named in ("none", "0"):
         return None
     if named:
@@ -136,7 +136,7 @@ def directory() -> str | None:
 def path(name: str, host: str | None) -> str | None:
     """The file of a session from today on; None if none are wanted."""
     folder = directory()
-    machine = (host or LOCAL).replace("/", "_")
+    machine = (host or _LOCAL).replace("/", "_")
     return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
@@ -149,7 +149,7 @@ def log_opening(file: str | None, name: str, host: str | None, reason: str) -> N
 def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
     """Notes one action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
-    shown = lines[-LINES:]
+    shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
     text = f"## {verb}, {moments.stamp()}\n\n{_block(command)}{ending}\n\n"
     _add(file, text + (f"{left_out}{_block(chr(10).join(shown))}" if shown else ""))
@@ -181,7 +181,7 @@ def _add(file: str | None, text: str) -> None:
     if file is None:
         return
     try:
-        paths.make_private(os.path.dirname(file), FOLDER)
-        paths.append(file, text.encode("utf-8", "replace"), MOST)
+        paths.make_private(os.path.dirname(file), _VARIABLE)
+        paths.append(file, text.encode("utf-8", "replace"), LARGEST)
     except (OSError, Refused):
         return

@@ -86,7 +86,7 @@ def newest(name: str) -> JobResult | None:
 def every() -> list[JobResult]:
     """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
     results = []
-    for path in _all():
+    for path in _paths():
         try:
             results.append(_read(path))
         except Refused:
@@ -97,7 +97,7 @@ def every() -> list[JobResult]:
 def damage() -> list[str]:
     """The errors of result files that are not believed, with the fix."""
     errors = []
-    for path in _all():
+    for path in _paths():
         try:
             _read(path)
         except Refused as error:
@@ -105,7 +105,7 @@ def damage() -> list[str]:
     return errors
 
 
-def _all() -> list[str]:
+def _paths() -> list[str]:
     """The paths of all results. Raises Refused if their directory is not to be trusted."""
     folder = directory()
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):

@@ -50,7 +50,7 @@ def test_none_is_kept_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worklog, "MOST", 100)
+    monkeypatch.setattr(worklog, "LARGEST", 100)
     path = worklog.path("work", None) or ""
     for _ in range(10):
         worklog.log_action(path, "run", "x" * 60, "exit code 0")
