@@ -261,6 +261,7 @@ class Connection:
                 raise  # nothing is left to give up: it is answered, not led to a daemon yet, or carried out
         self.give_up()
         try:
+            # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
             return self._awaited(number, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
         except (TimedOut, Unreachable) as error:
             if error.answered:
@@ -414,8 +415,7 @@ def ask(
 
 
 def hung_up(descriptor: int) -> bool:
-    """Returns whether the other side has closed its end for writing, even if bytes that it wrote before still wait:
-    poll(2)."""
+    """Returns whether the other side has closed its end for writing, even if it can still be read from: poll(2)."""
     poll = select.poll()
     poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
     return bool(poll.poll(0))
@@ -430,7 +430,7 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
     while True:
         left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_POLL)
         ready = [descriptor for descriptor, _ in poll.poll(left)]
-        if ready or not (deadline is None or time.monotonic() < deadline):
+        if ready or (deadline is not None and time.monotonic() >= deadline):
             return ready
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
-from sesh.mcp.worklog import Entry, UsedSessions, log_action
+from sesh.mcp.worklog import SessionTable, UsedSession, log_action
 from sesh.schema import Summary
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
@@ -55,7 +55,7 @@ class Tools:
     """The tools of one server, and the sessions that it has heard of."""
 
     def __init__(self) -> None:
-        self.used = UsedSessions()
+        self.table = SessionTable()
 
     @tool(READING)
     def list_(self, host: Host = None, remotes: bool = False) -> Rows:
@@ -81,7 +81,7 @@ class Tools:
         Where it runs already it is taken up as it is, with `labels` set. An expired session is opened again with this:
         where only the link was lost, everything in it is still there (created=false).
         """
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels)
             if created:
                 entry.created()
@@ -106,7 +106,7 @@ class Tools:
         busy: another program is in the foreground; use send and wait, or send the key C-c. Cancelling this call
         interrupts the command.
         """
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=stop)
         return _ran(entry, "run", command, result, output_limit)
 
@@ -136,7 +136,7 @@ class Tools:
             result = Result(begun.name, begun.host, [], None, b"")
         else:
             result = execute(command, name, host, directory=directory, env=env, timeout=timeout, stop=stop)
-        with self.used.during_call(Session(result.session, result.host)) as entry:
+        with self.table.during_call(Session(result.session, result.host)) as entry:
             if background:
                 entry.created()
         return _ran(entry, "exec", command, result, output_limit)
@@ -163,7 +163,7 @@ class Tools:
 
         For a shell command use run, which gives its output and exit code.
         """
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             position = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
         pressed = [*(["Enter"] if enter else []), *keys]
         log_action(entry.log, "send", " ".join([f"{len(text)} characters", *pressed]), "sent")
@@ -193,7 +193,7 @@ class Tools:
         stop: Stop,
     ) -> Waited:
         """Wait until the first of the conditions holds; without any, for the end. Nothing is lost by waiting again."""
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             try:
                 met = entry.session.wait(
                     exit="exit" in until,
@@ -220,7 +220,7 @@ class Tools:
         output_limit: Limit = CHARACTERS,
     ) -> Text:
         """Read the last lines that a session has printed, without escape sequences; of a job also when it has ended."""
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             try:
                 last = entry.session.logs(lines)
             except NotFound as missing:
@@ -233,7 +233,7 @@ class Tools:
     @tool(READING)
     def screen(self, name: Name, host: Host = None) -> Text:
         """See what a session's screen shows now, as a person would: for full-screen programs."""
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
         return Text(**_named(entry), text=text.rstrip())
 
@@ -246,7 +246,7 @@ class Tools:
         """
         if name is None:
             return Standing(sessions=wording.encodable(self._standings(host)))
-        entry = self.used.entry(Session(name, host))
+        entry = self.table.entry(Session(name, host))
         try:
             facts = entry.session.status()
         except NotFound as error:
@@ -260,7 +260,7 @@ class Tools:
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
         """End a session and what runs in it."""
-        with self.used.during_call(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
         return _closed({entry: None})
 
@@ -276,19 +276,19 @@ class Tools:
         ] = False,
     ) -> Closed:
         """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
-        ends: dict[Entry, Callable[[], None]] = {}
+        ends: dict[UsedSession, Callable[[], None]] = {}
         if others:
             for name in sorted({str(row["name"]) for row in sessions(host)}):
-                entry = self.used.entry(Session(name, host))
+                entry = self.table.entry(Session(name, host))
                 ends[entry] = entry.session.kill
         else:
-            ends = {entry: entry.close for entry in self.used.all() if entry.ours and _is_on(entry, host)}
+            ends = {entry: entry.close for entry in self.table.all() if entry.ours and _is_on(entry, host)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return _closed(dict(zip(ends, pool.map(_failure, ends.values()), strict=True)))
 
     def _standings(self, host: str | None) -> list[dict[str, object]]:
         """Rows of the used sessions of a host, or of all hosts, which are asked at once."""
-        entries = [entry for entry in self.used.all() if _is_on(entry, host)]
+        entries = [entry for entry in self.table.all() if _is_on(entry, host)]
         hosts = list(dict.fromkeys(entry.session.host for entry in entries))
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
             answers = dict(zip(hosts, pool.map(_asked, hosts), strict=True))
@@ -312,7 +312,7 @@ def _failure(end: Callable[[], None]) -> SeshError | None:
     return None
 
 
-def _closed(ends: dict[Entry, SeshError | None]) -> Closed:
+def _closed(ends: dict[UsedSession, SeshError | None]) -> Closed:
     """The answer for sessions that were to be ended, each with its error; those that are gone are left out."""
     closed, failed = [], []
     for entry, error in ends.items():
@@ -325,7 +325,7 @@ def _closed(ends: dict[Entry, SeshError | None]) -> Closed:
     return Closed(closed=closed, failed=failed)
 
 
-def _named(entry: Entry) -> dict[str, Any]:
+def _named(entry: UsedSession) -> dict[str, Any]:
     return {"session": entry.session.name, "host": entry.session.host}
 
 
@@ -336,17 +336,17 @@ def _asked(host: str | None) -> Sequence[Summary] | SeshError:
         return error
 
 
-def _row(entry: Entry, answer: Summary | SeshError | None) -> dict[str, object]:
+def _row(entry: UsedSession, answer: Summary | SeshError | None) -> dict[str, object]:
     """The row of a session, by its host's row for it, or by the error that came instead."""
     row = {**_named(entry), "log": entry.log, "connection": entry.standing(answer)}
     return {**row, "reason": str(answer)} if isinstance(answer, SeshError) else row
 
 
-def _is_on(entry: Entry, host: str | None) -> bool:
+def _is_on(entry: UsedSession, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
 
-def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) -> Ran:
+def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> Ran:
     """The answer for a command, which is logged first."""
     output, left_out = _end(result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"

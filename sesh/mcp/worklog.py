@@ -27,7 +27,7 @@ _MOST_SESSIONS = 500
 
 
 @dataclass(eq=False)
-class Entry:
+class UsedSession:
     """A session. `ours`: its id if this server created it. `calls`: those under way. `reached`: it has answered."""
 
     session: Session
@@ -67,29 +67,29 @@ class Entry:
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 
-class UsedSessions:
+class SessionTable:
     """The sessions that a server was asked about, in that order; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._entries: dict[Session, Entry] = {}
+        self._entries: dict[Session, UsedSession] = {}
 
-    def entry(self, session: Session) -> Entry:
+    def entry(self, session: Session) -> UsedSession:
         """The entry of a session; a new one if there is none, for which the oldest may have to go."""
         with self._lock:
             if session not in self._entries:
-                self._entries[session] = Entry(session, path(session.name, session.host))
+                self._entries[session] = UsedSession(session, path(session.name, session.host))
                 for old in list(self._entries)[:-_MOST_SESSIONS]:
                     del self._entries[old]
             return self._entries[session]
 
-    def all(self) -> list[Entry]:
+    def all(self) -> list[UsedSession]:
         """All entries."""
         with self._lock:
             return list(self._entries.values())
 
     @contextmanager
-    def during_call(self, session: Session) -> Iterator[Entry]:
+    def during_call(self, session: Session) -> Iterator[UsedSession]:
         """The entry of a session during a call; a session that does not exist is forgotten then."""
         entry = self.entry(session)
         with self._lock:

@@ -56,7 +56,7 @@ def summaries(patience: float | None = None) -> list[Summary]:
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Yields each daemon's answer as it comes, None if there is none; asks as many at once as can be connected."""
+    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
     unasked = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     most = wire.most_connections()
@@ -81,6 +81,7 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         ready = poll.poll(max(0.0, first - time.monotonic()) * 1000) if asked else []
         now = time.monotonic()
         overdue = [descriptor for descriptor, (_, _, deadline) in asked.items() if deadline <= now]
+        # Answers that have come are taken before anybody is given up.
         for descriptor in [descriptor for descriptor, _ in ready] or overdue:
             name, connection, deadline = asked.pop(descriptor)
             poll.unregister(descriptor)
