@@ -86,8 +86,7 @@ class LinkCaller(Caller):
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Returns the next answer. Raises Question if there is none yet: the near side then asks the person, and sends
-        the request again with one answer more."""
+        """Returns the next answer. Raises Question if there is none: the request comes again with one more."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)

@@ -217,8 +217,7 @@ class LoginRefused(Unreachable):
 
 
 class LocalFault(Unreachable):
-    """This machine lacks something that a link takes: a descriptor, a process, room on a disk. `reason`: the system's
-    words."""
+    """This machine lacks a descriptor, a process or room on a disk for a link. `reason`: the system's words."""
 
     reason = ""
 

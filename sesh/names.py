@@ -24,8 +24,7 @@ _ADDRESS = _ALPHANUMERIC | set(":.%")
 
 
 def is_name(name: str) -> bool:
-    """Returns whether a session may have this name: 1 to 64 letters, digits, `. _ + -`, first a letter, digit or
-    `_`."""
+    """Returns whether a session may have this name: 1 to 64 of letters, digits, `. _ + -`, none of `. + -` first."""
     return 0 < len(name) <= LONGEST_NAME and name[0] in _FIRST and _REST.issuperset(name)
 
 
@@ -90,8 +89,7 @@ def check_variable(text: str) -> tuple[str, str]:
 
 
 def differ_by_one(one: str, other: str) -> bool:
-    """Returns whether two names differ by one character, no digit: inserted, left out, replaced, or swapped with the
-    next."""
+    """Returns whether two names differ by one character, no digit: inserted, left out, replaced, or two swapped."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
     if len(one) > len(other):

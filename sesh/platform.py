@@ -327,8 +327,7 @@ def boot_id() -> str:
 
 
 def shutting_down() -> bool:
-    """Returns whether the machine is being shut down or restarted, as far as systemd tells. It waits a second at
-    most."""
+    """Returns whether systemd is shutting the machine down or restarting it; waits a second at most."""
     if not (LINUX and os.path.isdir(_SYSTEMD)):
         return False
     import subprocess

@@ -23,8 +23,7 @@ def search_path() -> str:
 
 
 def environment() -> dict[str, str]:
-    """This environment with `search_path` as its PATH: `subprocess` looks up a program in it, and so does the
-    program."""
+    """This environment with `search_path` as PATH, in which `subprocess`, and the program itself, look up programs."""
     return {**os.environ, "PATH": search_path()}
 
 

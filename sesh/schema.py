@@ -373,7 +373,7 @@ class _RunFacts(TypedDict):
 
 
 class RunFacts(_RunFacts, _From, total=False):
-    """A daemon's account of a run. `n`: its number; `key`: the name by which a client finds it after a lost link.
+    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link.
 
     `from`: how much of its output went before the answer.
     """
@@ -581,8 +581,7 @@ class Finding(TypedDict):
 
 
 class Report(TypedDict):
-    """The facts that an issue needs. `settings`, `variables`: names of those that are set; `sessions`, `remotes`: how
-    many."""
+    """The facts for an issue. `settings`, `variables`: names of those that are set; `sessions`, `remotes`: how many."""
 
     version: str
     python: str

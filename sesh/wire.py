@@ -51,8 +51,7 @@ class Connection:
     led = True
     """True if a session's daemon is at the other end; False for a bridge that has not led to one yet."""
     keepalive: Keepalive | None = None
-    """The keepalive of a link: it pings the other side, and raises Lost if the link broke, as against the session's
-    end."""
+    """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
     session_id = session_name = ""
     """Id and name of the session that a link was led to, as far as they are known."""
 
@@ -355,8 +354,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def most_connections() -> int:
-    """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`); others are asked
-    later."""
+    """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
     return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
 
@@ -422,8 +420,7 @@ def hung_up(descriptor: int) -> bool:
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Waits until one of the descriptors is ready, each watched for its events. Returns the ready ones; none past the
-    deadline (monotonic)."""
+    """Waits until descriptors are ready for their events, and returns those; none past the deadline (monotonic)."""
     poll = select.poll()
     for descriptor, events in watched:
         poll.register(descriptor, events)

@@ -77,8 +77,7 @@ def activity(session: Summary) -> str:
 
 
 def asks(session: Summary) -> str:
-    """The question that the program in a session asks a person; empty if it does not wait, or its words are not
-    known."""
+    """The question that the program in a session asks a person; empty if it asks none, or its words are not known."""
     standing = session.get("activity")
     return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
 

@@ -48,8 +48,8 @@ def keep(result: JobResult, output: bytes | None) -> None:
         if not paths.trusted(folder):
             return
         if output is not None:
-            paths.write_whole(os.path.join(folder, f"{result['id']}.out"), output)
-        paths.write_whole(os.path.join(folder, f"{result['id']}.json"), protocol.encode(result))
+            paths.write_whole(_path(result["id"], ".out"), output)
+        paths.write_whole(_path(result["id"], ".json"), protocol.encode(result))
         _prune(folder)
     except (OSError, Refused):
         return
@@ -131,19 +131,19 @@ def _read(path: str) -> JobResult | None:
 
 def _prune(folder: str) -> None:
     """Removes results that are too old or beyond the newest ones, and unfinished files of killed processes."""
-    files: list[tuple[float, str]] = []
+    dated = []
     for entry in os.scandir(folder):
         try:
             if paths.is_abandoned(entry.path):
                 os.unlink(entry.path)
                 continue
-            files.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
+            dated.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones
-    results = sorted((file for file in files if file[1].endswith(".json")), reverse=True)
+    results = sorted((file for file in dated if file[1].endswith(".json")), reverse=True)
     old = time.time() - OLDEST
     surplus = {name[:-5] for index, (written, name) in enumerate(results) if index >= NEWEST or written < old}
-    for _, name in files:
+    for _, name in dated:
         if name.rpartition(".")[0] in surplus:
             try:
                 os.unlink(os.path.join(folder, name))
