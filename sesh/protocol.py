@@ -141,8 +141,8 @@ def encode(values: Mapping[str, object]) -> bytes:
             return payload
     except UnicodeEncodeError:
         pass
-    # Half a pair, or halves that look like the bytes of a character: JSON's own escapes let a peer send them, and only
-    # they give them back. But the escapes of two halves in a row would be read as one character.
+    # Surrogates that stand for no byte, or whose bytes would be read as a character: only JSON's own escapes, which a
+    # peer may send, give them back. But two escapes in a row would be read as one character: the second goes as a byte.
     parts, after_first_half = [], False
     for char in text:
         escaped = "\ud800" <= char <= "\udfff" and not (after_first_half and "\udc80" <= char <= "\udcff")

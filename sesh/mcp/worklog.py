@@ -101,10 +101,8 @@ class SessionTable:
                 if not entry.reached:
                     log_opening(entry.log, session.name, session.host, "created" if entry.ours else "found again")
                 entry.reached = True
-        except (Unreachable, NotDeployed, Interrupted):
-            raise
-        except BaseException:
-            exists = entry.reached
+        except BaseException as error:
+            exists = entry.reached or isinstance(error, (Unreachable, NotDeployed, Interrupted))  # as far as is known
             raise
         finally:
             with self._lock:
