@@ -1,6 +1,6 @@
-"""Numbers that come from outside, over a socket, by a call or on a command line: within bounds, or refused.
+"""Checks of numbers that come from outside, over a socket, by a call or on a command line: within bounds, or refused.
 
-JSON as Python reads it brings NaN, infinity, integers of any length, and True, which counts as 1.
+JSON as Python reads it has NaN, infinity, integers of any length, and True, which counts as 1.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     """Columns, rows, and width and height in pixels (0 if unknown)."""
 
 MOST = 1 << 62
-"""The largest position, count or number that means anything."""
+"""The largest position, count or number that is accepted."""
 LONGEST = 1e9
-"""Seconds, some thirty years: a time from there on is none."""
+"""Seconds, some thirty years: every time is shorter."""
 _LARGEST_SIDE = 1000
 """Columns or rows of a screen."""
 
 
 def is_integer(value: object, low: int = 0, high: int = MOST) -> TypeGuard[int]:
-    """Whether `value` is an integer within these bounds, both included."""
+    """Returns whether `value` is an integer within these bounds, both included."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
@@ -34,12 +34,12 @@ def clamped(value: object, low: int, high: int, default: int) -> int:
 
 
 def is_side(value: object) -> bool:
-    """Whether `value` is a number of columns or rows that a screen can have."""
+    """Returns whether `value` is a number of columns or rows that a screen can have."""
     return is_integer(value, 1, _LARGEST_SIDE)
 
 
 def clamp_size(columns: object, rows: object, width: object = 0, height: object = 0) -> Size:
-    """A terminal's size within what a screen can have (1 to 1,000 columns and rows); 0 means unknown: 80x24."""
+    """The size of a terminal, clamped to what a screen can have (1 to 1,000 columns and rows); 80x24 if unknown (0)."""
     return (
         clamped(columns or 80, 1, _LARGEST_SIDE, 80),
         clamped(rows or 24, 1, _LARGEST_SIDE, 24),
@@ -49,22 +49,22 @@ def clamp_size(columns: object, rows: object, width: object = 0, height: object 
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether `value` is a number, finite or not."""
+    """Returns whether `value` is a number, finite or not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_seconds(value: object) -> TypeGuard[float]:
-    """Whether `value` is a time: 0 or more, and not without end."""
+    """Returns whether `value` is a time in seconds: 0 or more, and less than `LONGEST`."""
     return is_number(value) and 0 <= value < LONGEST
 
 
-def is_decimal(word: str) -> bool:
-    """Whether a word is an integer in digits, 0 or more, of a length that means anything."""
-    return word.isdecimal() and word.isascii() and len(word) <= 18
+def is_decimal(text: str) -> bool:
+    """Returns whether a text is an integer, 0 or more, of at most 18 digits."""
+    return text.isdecimal() and text.isascii() and len(text) <= 18
 
 
 def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
-    """The seconds of an option, None if it is not given. Raises UsageError for what is not a positive number."""
+    """The seconds given for an option, None if it is not given. Raises UsageError unless they are a positive number."""
     if word is None:
         return None
     try:
@@ -76,15 +76,15 @@ def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
     return number
 
 
-def integer(value: object, what: str, low: int = 0, high: int = MOST) -> int:
-    """`value` itself. Raises UsageError if it is no integer within bounds; `what` it is, for the message."""
+def integer(value: object, name: str, low: int = 0, high: int = MOST) -> int:
+    """`value` itself. Raises UsageError, which names it `name`, if it is no integer within bounds."""
     if not is_integer(value, low, high):
-        raise UsageError(f"{what} must be an integer, {low} or more")
+        raise UsageError(f"{name} must be an integer, {low} or more")
     return value
 
 
-def seconds(value: object, what: str) -> float:
-    """`value` as a time. Raises UsageError if it is none; `what` it is, for the message."""
+def seconds(value: object, name: str) -> float:
+    """`value` as seconds. Raises UsageError, which names it `name`, if it is no time."""
     if not is_seconds(value):
-        raise UsageError(f"{what} must be a number of seconds")
+        raise UsageError(f"{name} must be a number of seconds")
     return float(value)

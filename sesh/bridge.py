@@ -1,13 +1,14 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`home`, what it `can`, and who it is), then requests:
+It answers HELLO with WELCOME (`version`, `home`, what it `can`), then requests:
 
-- `op` {op, asks, answers} and its arguments as DATA: an op carried out in a child process, so that PING is answered
-  meanwhile; its result comes as DATA, its notes as `notes`. One that yields sends a DATA frame for each item. With
-  `asks` there is a person who can be asked: it is answered with a `question`, and comes again with one answer more.
-- `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name
-  and `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a
-  session which is created; if one has that id it is that one, or its `result`: asked again, nothing is done twice.
+- `op` {op, asks, answers} and its arguments as DATA: a child process carries the op out, so that PING is answered
+  meanwhile. The result comes as DATA, notes as `notes`; an op that yields sends a DATA frame for each item. `asks`:
+  there is a person who can be asked. A `question` is then the answer, and the request comes again with one answer more.
+- `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job). The answer
+  has its name and `session_id`; from then on the bytes of the session's daemon pass through untouched. A session that
+  is created gets the `session_id` of the request. If one has or had that id already, the answer leads to it, or is its
+  `result`: a request that comes again does nothing twice.
 - `connect` {name, session_id, passing}: the same for a session that is there, by its id if one is given, as it may have
   another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from sesh.reach.op import Op
     from sesh.schema import Answer, Welcome
 
-    Led = tuple[Answer, bytes, wire.Connection | None]
+    Entered = tuple[Answer, bytes, wire.Connection | None]
+    """The answer, the output of a session that has ended, and a connection to one that runs."""
 
 MODULES = {
     "checks": "doctor",
@@ -57,10 +59,12 @@ MODULES = {
     "shell": "shell",
     "views": "views",
 }
-"""The module of sesh.ops that a family of ops, or a single one, stands in: only that one is loaded to carry it out."""
+"""The module of sesh.ops for a family of ops, or for a single one: only that one is loaded to carry it out."""
 _BLOCK = 1 << 16
-_MOST = 1 << 20
-_LOOKS = 5
+"""Bytes of one read of a child's answer."""
+_LARGEST_BLOCK = 1 << 20
+"""Bytes of one read of a session's bytes."""
+_ATTEMPTS = 5
 """Tries to find a session that is renamed again and again meanwhile."""
 
 
@@ -77,19 +81,19 @@ class LinkCaller(Caller):
         self.notes.append((line, False))
 
     def remember(self, line: str) -> None:
-        """Marks the line for the first screen."""
+        """Marks the line noted last: the first screen shows it again."""
         if self.notes and self.notes[-1][0] == line:
             self.notes[-1] = (line, True)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """The next answer. Raises Question, which leads to it, if there is none yet."""
+        """Returns the next answer. Raises Question if there is none: the request comes again with one more."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
 
 
 def serve() -> int:
-    """Serves one link until the other side closes it; the exit code."""
+    """Serves one link until the other side closes it; returns the exit code."""
     inbound, outbound = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -109,15 +113,15 @@ def serve() -> int:
             elif kind == protocol.REQUEST:
                 if near.gone():
                     return 0  # nobody waits for it any more: it is not begun
-                through = _request(near, origin, protocol.parse(payload))
-                if through is not None:
-                    return _splice(near, through)
+                daemon = _request(near, origin, protocol.parse(payload))
+                if daemon is not None:
+                    return _splice(near, daemon)
     except Unreachable:
         return 0  # the other side has gone, as it may at any time
 
 
 def _welcome(near: wire.Connection) -> Origin:
-    """Answers HELLO; the machine that it came from."""
+    """Answers HELLO; returns the machine that it came from."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
@@ -130,42 +134,42 @@ def _welcome(near: wire.Connection) -> Origin:
     return Origin(described if isinstance(described, dict) else {})
 
 
-def _request(near: wire.Connection, origin: Origin, asked: Mapping[str, object]) -> wire.Connection | None:
-    """Answers one request; a connection whose bytes are to pass from now on, if it led to one."""
-    given, answers = asked.get("id"), asked.get("answers")
-    number = given if bounds.is_integer(given) else 0
+def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object]) -> wire.Connection | None:
+    """Answers one request; returns the connection whose bytes are to pass from now on, if it led to one."""
+    request_id, answers = request.get("id"), request.get("answers")
+    number = request_id if bounds.is_integer(request_id) else 0
     data, near.carried = bytes(near.carried), bytearray()
     caller = LinkCaller(
         origin,
-        asks=asked.get("asks") is True,
+        asks=request.get("asks") is True,
         answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
     )
-    if asked.get("verb") == "op":
-        _carry_out(near, caller, number, str(asked.get("op")), data)
+    if request.get("verb") == "op":
+        _carry_out(near, caller, number, str(request.get("op")), data)
         return None
     try:
-        answer, output, through = _led(caller, asked)
+        answer, output, daemon = _entered(caller, request)
     except Exception as error:
         near.send(_refusal(number, error))
         return None
     near.send(wire.data_frames(output))
     near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
-    return through
+    return daemon
 
 
-def _led(caller: LinkCaller, asked: Mapping[str, object]) -> Led:
-    """The answer to a request that leads to a session, bytes that go with it, and a connection to the session."""
-    verb, op, arguments = asked.get("verb"), str(asked.get("op")), asked.get("arguments", {})
+def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
+    """Carries out `enter` or `connect`. Raises UsageError for any other request."""
+    verb, op, arguments = request.get("verb"), str(request.get("op")), request.get("arguments", {})
     if verb == "connect":
-        name, session_id = str(asked.get("name") or ""), _checked_id(asked.get("session_id"))
-        return _connected(name, session_id, passing=asked.get("passing") is True)
+        name, session_id = str(request.get("name") or ""), _checked_id(request.get("session_id"))
+        return _connected(name, session_id, passing=request.get("passing") is True)
     if verb != "enter":
         raise UsageError(f"this sesh {__version__} does not know this request; run: {CALLED} --upgrade")
     if not (_leads(op) and isinstance(arguments, dict)):
         raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
-    caller.session_id = _checked_id(asked.get("session_id")) or None
-    if caller.session_id and (begun := _begun(caller.session_id)) is not None:
-        return begun
+    caller.session_id = _checked_id(request.get("session_id")) or None
+    if caller.session_id and (before := _entered_before(caller.session_id)) is not None:
+        return before
     try:
         name, connection = _call(caller, op, arguments)
     except Question as question:
@@ -194,7 +198,7 @@ def _call(caller: LinkCaller, wire_name: str, data: Mapping[str, object]) -> Any
     return op(caller, **data)
 
 
-def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
+def _send_answer(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
     answer: Answer = {"id": number, "ok": True}
     try:
         result = _call(caller, name, _arguments(name, data))
@@ -206,7 +210,7 @@ def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[
     except Question as question:
         answer |= _question(question)
     except BrokenPipeError:
-        raise
+        raise  # nobody reads the answer any more
     except Exception as error:
         send(_refusal(number, error))
         return
@@ -214,20 +218,20 @@ def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[
 
 
 def _arguments(op: str, data: bytes) -> dict[str, object]:
-    """The arguments of an op. Raises UsageError if they are none, and for an op that leads to a session."""
+    """The arguments of an op, from DATA. Raises UsageError if they are no JSON object, and for an op of `enter`."""
     if _leads(op):
         raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
     try:
-        given = calls.decoded(data) if data else {}
+        values = calls.decoded(data) if data else {}
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        values = None
+    if not isinstance(values, dict):
         raise UsageError("the arguments of an op are a JSON object")
-    return given
+    return values
 
 
 def _leads(op: str) -> bool:
-    """Whether an op leads to a session: it is asked for by `enter`, and all others by `op`."""
+    """Returns whether an op leads to a session: it is asked for by `enter`, all others by `op`."""
     return op.partition(".")[0] == "enter"
 
 
@@ -243,7 +247,7 @@ def _question(asked: Question) -> Answer:
     return {"question": asked.text, "answers": answers, "default": asked.default, "above": asked.above}
 
 
-def _begun(session_id: str) -> Led | None:
+def _entered_before(session_id: str) -> Entered | None:
     """The session with this id, to which `enter` has led before, or its result; None if there is neither."""
     if (session := _by_id(session_id)) is not None:
         name, connection = session
@@ -251,8 +255,8 @@ def _begun(session_id: str) -> Led | None:
     return _ended(session_id)
 
 
-def _ended(session_id: str) -> Led | None:
-    """How the session with this id has ended, and its output; None if that is not known."""
+def _ended(session_id: str) -> Entered | None:
+    """The result of the session with this id, and its output; None if none is kept."""
     result = results.by_id(session_id)
     if not result:
         return None
@@ -262,19 +266,19 @@ def _ended(session_id: str) -> Led | None:
     return answer, results.output(result), None
 
 
-def _by_id(session_id: str, called: str = "") -> tuple[str, wire.Connection] | None:
-    """The name that the session with this id has now, and a connection to it; None if none runs.
+def _by_id(session_id: str, name: str = "") -> tuple[str, wire.Connection] | None:
+    """The current name of the session with this id, and a connection to it; None if none runs.
 
-    `called`: its name as far as the other side knows.
+    `name`: the one that the other side knows, which is tried first.
     """
-    for name in [called, *paths.names()]:
-        if name and _session_id(name) == session_id and (connection := find.running(name)) is not None:
-            return name, connection
+    for current in [name, *paths.names()]:
+        if current and _session_id(current) == session_id and (connection := find.running(current)) is not None:
+            return current, connection
     return None
 
 
 def _checked_id(value: object) -> str:
-    """The id of a session in a request, empty if there is none. Raises UsageError for what is none."""
+    """The session id of a request, empty if it has none. Raises UsageError for a malformed one."""
     session_id = str(value or "")
     if session_id and not is_id(session_id):
         raise UsageError(f"the id of a session is letters and digits, {LONGEST_ID} at the most")
@@ -282,18 +286,18 @@ def _checked_id(value: object) -> str:
 
 
 def _session_id(name: str) -> str:
-    """The id by a session's record; empty if it has just ended."""
+    """The id in a session's record; empty if the session has just ended."""
     return str((records.readable(name) or {}).get("id") or "")
 
 
-def _connected(name: str, session_id: str, *, passing: bool) -> Led:
-    """A connection to a session by its name, or by its id and whatever its name is now; else how it has ended."""
+def _connected(name: str, session_id: str, *, passing: bool) -> Entered:
+    """A connection to a session by its name, or by its id, whatever its name is now; else its result."""
     if not session_id:
         connection = find.required(find.checked(name))
         if not passing:
             paths.remember(name)
         return {"name": name, "session_id": _session_id(name)}, b"", connection
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         if (session := _by_id(session_id, find.checked(name))) is None:
             break
         name, connection = session
@@ -315,10 +319,10 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     frames, outbound = os.pipe()
 
     def run() -> int:
-        _op(caller, number, op, data, lambda frame: paths.write_all(outbound, frame))
+        _send_answer(caller, number, op, data, lambda frame: paths.write_all(outbound, frame))
         return 0
 
-    running = child.fork(run, directory=paths.home(), keep=outbound)
+    pid = child.fork(run, directory=paths.home(), keep=outbound)
     os.close(outbound)
     decoder = protocol.Decoder()
     answered = False
@@ -339,11 +343,11 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
                     answered = answered or kind == protocol.RESPONSE
                     near.send(protocol.frame(kind, payload))
     except Unreachable:
-        os.kill(running, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
         raise
     finally:
         os.close(frames)
-        os.waitpid(running, 0)
+        os.waitpid(pid, 0)
     near.put_back(later)
     if not answered:
         unknown = InternalError("what carried this out on the host ended without an answer", exit_code=ExitCode.UNKNOWN)
@@ -359,28 +363,28 @@ def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None
             later.append((kind, payload))
 
 
-def _splice(near: wire.Connection, through: wire.Connection) -> int:
-    """Passes bytes both ways until either side closes; the exit code says whether all has passed.
+def _splice(near: wire.Connection, daemon: wire.Connection) -> int:
+    """Passes bytes both ways until either side closes; returns the exit code, 0 if all has passed.
 
     All that the daemon said before it closed still passes, and all that it has said when the other side gives up.
     """
-    with through:
-        back, forth = (through.inbound, near.outbound), (near.inbound, through.outbound)
+    with daemon:
+        back, forth = (daemon.inbound, near.outbound), (near.inbound, daemon.outbound)
         held = {back: b"", forth: b""}
         for descriptor in {*back, *forth}:
             os.set_blocking(descriptor, False)
-        while back in held:
+        while True:
             poll = select.poll()
-            wanted: dict[int, int] = {}
-            for direction, waiting in held.items():
-                end, event = (direction[1], select.POLLOUT) if waiting else (direction[0], select.POLLIN)
+            wanted: dict[int, int] = {}  # by descriptor: a daemon's socket is an end of both directions
+            for direction, block in held.items():
+                end, event = (direction[1], select.POLLOUT) if block else (direction[0], select.POLLIN)
                 wanted[end] = wanted.get(end, 0) | event
             for descriptor, events in wanted.items():
                 poll.register(descriptor, events)
             poll.poll()
             for direction in list(held):
                 try:
-                    held[direction] = _passed(direction, held[direction])
+                    held[direction] = _pass_on(direction, held[direction])
                 except BlockingIOError:
                     continue
                 except BrokenPipeError:
@@ -388,19 +392,17 @@ def _splice(near: wire.Connection, through: wire.Connection) -> int:
                         return 0
                     del held[forth]  # the daemon hears nothing any more; what it has said before is still read
                 except EOFError:
-                    return _given_up(through, back, held[back]) if direction == forth else 0
+                    return _give_up(daemon, back, held[back]) if direction == forth else 0
                 except OSError:
                     return 0
-    return 0
 
 
-def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> int:
-    """Tells the daemon that nothing more is asked for, and passes on the bytes that it has sent; the exit code."""
-    through.give_up()
+def _give_up(daemon: wire.Connection, back: tuple[int, int], held: bytes) -> int:
+    """Tells the daemon that nothing more is asked for, and passes on the bytes that it has sent: the exit code."""
+    daemon.give_up()
     try:
-        held = _passed(back, held)
-        while not held:
-            held = _passed(back, held)
+        while not (held := _pass_on(back, held)):
+            continue
     except (EOFError, BlockingIOError):
         return 0  # nothing is left to read
     except OSError:
@@ -408,12 +410,12 @@ def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> i
     return 1
 
 
-def _passed(direction: tuple[int, int], held: bytes) -> bytes:
-    """Passes on held bytes, or else those that can be read; the bytes that are held then.
+def _pass_on(direction: tuple[int, int], held: bytes) -> bytes:
+    """Writes the held bytes, or else those that can be read; returns the bytes that are not written yet.
 
     Raises EOFError at the end, BrokenPipeError if nobody takes them, OSError if they cannot be read.
     """
-    block = held or os.read(direction[0], _MOST)
+    block = held or os.read(direction[0], _LARGEST_BLOCK)
     if not block:
         raise EOFError
     try:

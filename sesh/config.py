@@ -1,4 +1,4 @@
-"""`~/.config/sesh/config.toml`: what the user has set, each with its default. Nothing in it keeps sesh from working.
+"""The user's settings, `~/.config/sesh/config.toml`, and their defaults. No content of it keeps sesh from working.
 
 docs/CONFIG.md shows such a file.
 """
@@ -55,17 +55,17 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
     "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
     "quiet": (_quiet_hours, 'two times of day in quotes, such as "22:00-07:00"'),
 }
-"""Settings of one value, with what they must be."""
+"""Settings of one value: the shape, and its description for a warning."""
 KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 
 
 def directory() -> str:
-    """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
+    """The directory of the user's settings: `sesh` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
     return os.path.dirname(paths.settings_file())
 
 
 class ConfigWarning:
-    """Something in the file that is not taken: `line` and `column` from 1 (0 for the file itself), and why.
+    """A part of the file that is not taken: `line` and `column` from 1 (0 for the file itself), and the reason, `text`.
 
     `str(warning)` is one line, safe to print.
     """
@@ -85,15 +85,14 @@ class ConfigWarning:
 
 
 class Config:
-    """The settings as they hold.
+    """The settings in force.
 
     `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
-    was attached: those that failed, all (but for shells that were left with 0), none.
-    `predict`: whether attachments to other hosts show keys before their echo. `quiet`: when nobody is told
-    that a session needs somebody (see `in_quiet_hours`). `given`: the names of those that the file
-    has; `warnings`: what was not taken of it.
+    was attached: those that failed, all (but for shells that were left with 0), none. `predict`: whether attachments to
+    other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a session needs somebody
+    (see `in_quiet_hours`). `given`: the names of the settings in the file; `warnings`: its parts that were not taken.
     """
 
     __slots__ = (
@@ -149,8 +148,8 @@ class Config:
                 self.warn(f"{key} must be a table: write [{key}]", key)
         self.warnings.sort(key=lambda warning: (warning.line, warning.column))
 
-    def _unknown(self, known: tuple[str, ...], *key: str) -> None:
-        self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(known)}", *key)
+    def _unknown(self, names: tuple[str, ...], *key: str) -> None:
+        self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(names)}", *key)
 
     def _take_groups(self, value: dict[str, object]) -> None:
         for name, members in value.items():
@@ -160,8 +159,7 @@ class Config:
                 self.warn(f'the group {name} must be a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
                 continue
             hosts = [member.removeprefix("@") for member in members]
-            good = [host for host in hosts if self._is_host(host, "groups", name)]
-            self.groups[name] = list(dict.fromkeys(good))
+            self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, "groups", name)))
 
     def _take_remotes(self, value: dict[str, object]) -> None:
         for name, facts in value.items():
@@ -189,9 +187,9 @@ class Config:
             else:
                 self.warn(f"{name} must be a shell command in quotes", "hooks", name)
 
-    def _is_host(self, word: str, *key: str) -> bool:
+    def _is_host(self, host: str, *key: str) -> bool:
         try:
-            check_host(word)
+            check_host(host)
         except InvalidHost as error:
             self.warn(str(error), *key)
             return False
@@ -199,7 +197,7 @@ class Config:
 
 
 def load(path: str | None = None) -> Config:
-    """The settings of the file, or the defaults if there is none. Never raises for what the file holds."""
+    """The settings of the file, or the defaults if there is none. Never raises for the content of the file."""
     config = Config(path or paths.settings_file())
     try:
         os.stat(config.path)  # without a file, nothing else is looked at or loaded
@@ -233,10 +231,10 @@ def load(path: str | None = None) -> Config:
 
 
 def quiet_span(text: str) -> tuple[int, int] | None:
-    """The minutes of the day at which `22:00-07:00` begins and ends; None for what has another form."""
+    """The minutes of the day at which a span like `22:00-07:00` begins and ends; None for any other text."""
     edges = []
-    for part in text.split("-"):
-        hours, colon, minutes = part.strip().partition(":")
+    for edge in text.split("-"):
+        hours, colon, minutes = edge.strip().partition(":")
         if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
             return None
         edges.append(int(hours) * 60 + int(minutes))
@@ -246,7 +244,7 @@ def quiet_span(text: str) -> tuple[int, int] | None:
 
 
 def in_quiet_hours(text: str, minute: int) -> bool:
-    """Whether a minute of the day lies in the quiet hours, which may go over midnight."""
+    """Returns whether a minute of the day lies in the quiet hours, which may go over midnight."""
     span = quiet_span(text) if text else None
     if span is None:
         return False

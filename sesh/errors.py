@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode:
-    """What a sesh process says to the one that waits for it; any other value is the program's own.
+    """The exit codes of sesh itself; any other is the program's own.
 
     No enum: loading that would take a third of the time in which an attachment starts.
     """
@@ -60,15 +60,15 @@ SIGNAL_BASE = 128
 class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
-    `message` says what happened; `hint`, if there is one, what to do about it. Both write a command of sesh as
-    `$sesh --verb …`; `host` is the one that such a command has to name where the error is shown, None for no other.
+    `message` says what happened; `hint`, if there is one, what to do about it. A command of sesh stands in both as
+    `$sesh --verb …`. `host`: the one that such a command has to name if the error is shown here; None if it names none.
     """
 
     code = "internal"
-    """The word for programs."""
+    """The kind of the error, for programs."""
     exit_code: int = ExitCode.FAILED
     answered = False
-    """Whether the other side of a connection answered it; False if the connection failed."""
+    """True if the other side of a connection answered with it; False if the connection failed."""
     host: str | None = None
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
@@ -83,7 +83,7 @@ class SeshError(Exception):
         return self.line()
 
     def line(self, host: str | None = None) -> str:
-        """The whole error in one line; `host` stands in if the error names none itself."""
+        """The whole error in one line; `host` is used if the error names none itself."""
         return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
 
     def facts(self) -> ErrorFacts:
@@ -98,7 +98,7 @@ class SeshError(Exception):
 
 
 class NamingHost:
-    """Errors that leave this context name a host, if they name none yet; None names none."""
+    """A context that gives the errors which leave it a host, if they name none yet and `host` is not None."""
 
     __slots__ = ("_host",)
 
@@ -114,7 +114,7 @@ class NamingHost:
 
 
 def for_host(text: str, host: str | None) -> str:
-    """`text` with each `$sesh` as the command that is to be typed here: `sesh`, or `sesh @HOST` for another host."""
+    """`text` with each `$sesh` as the command to type here: `sesh`, or `sesh @HOST` for another host."""
     return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
 
 
@@ -161,13 +161,13 @@ class Exists(SeshError):
 
 
 class Refused(SeshError):
-    """What was asked is possible, and is not done for a reason that the message gives."""
+    """The action is possible, and is not done for the reason in the message."""
 
     code = "refused"
 
 
 def no_process(error: OSError) -> Refused:
-    """The error for what keeps the system from starting another process."""
+    """The error if the system starts no other process."""
     hint = "end some processes, or raise the limit (ulimit -u)" if error.errno == EAGAIN else ""
     return Refused(f"cannot start a process: {error.strerror or error}", hint=hint)
 
@@ -180,7 +180,7 @@ class Busy(SeshError):
 
 
 class TimedOut(SeshError):
-    """The time that was given has passed."""
+    """The given time has passed."""
 
     code = "timeout"
     exit_code = ExitCode.TIMED_OUT
@@ -210,14 +210,14 @@ class Unreachable(SeshError):
 class LoginRefused(Unreachable):
     """The host lets nobody in without a person, or ssh does not trust its key: another attempt would fail alike.
 
-    `asks`: whether the host asks for a password or a second factor.
+    `asks`: True if the host asks for a password or a second factor.
     """
 
     asks = False
 
 
 class LocalFault(Unreachable):
-    """This machine lacks what a link takes: a descriptor, a process, room on a disk. `reason`: the system's words."""
+    """This machine lacks a descriptor, a process or room on a disk for a link. `reason`: the system's words."""
 
     reason = ""
 
@@ -241,7 +241,7 @@ def silent_daemon(name: str) -> Silent:
 
 
 class Unknown(Unreachable):
-    """It has begun, or may have, and nobody hears how it ended."""
+    """Something began, or may have begun, and its end is not known."""
 
     exit_code = ExitCode.UNKNOWN
 
@@ -269,24 +269,27 @@ def rebuild(facts: object) -> SeshError:
     if not isinstance(facts, dict):
         error: SeshError = ProtocolError("the other side refused without giving a reason")
     else:
-        error = _kind(str(facts.get("code")), facts.get("exit"))
-        error.message = str(facts.get("what") or facts.get("message"))
-        error.args = (error.message,)
-        error.hint = str(facts.get("hint") or "")
+        code, number = str(facts.get("code")), facts.get("exit")
+        exit_code = number if isinstance(number, int) else None
+        kind = _kind(code, exit_code)
+        error = kind(
+            str(facts.get("what") or facts.get("message")),
+            hint=str(facts.get("hint") or ""),
+            exit_code=exit_code,
+            code=None if kind is InternalError else code,  # a newer sesh may have more codes
+        )
     error.answered = True
     return error
 
 
-def _kind(code: str, exit_code: object) -> SeshError:
-    number = exit_code if isinstance(exit_code, int) else None
-    if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-        return CannotStart("", exit_code=number, code=code)
-    if number == ExitCode.UNKNOWN:
-        return Unknown("", code=code)
-    for kind in (
+def _kind(code: str, exit_code: int | None) -> type[SeshError]:
+    """The class of an error: by its exit code if another class has the same `code`."""
+    if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+        return CannotStart
+    if exit_code == ExitCode.UNKNOWN:
+        return Unknown
+    kinds = (
         UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted, Unreachable,
         NotDeployed, ProtocolError,
-    ):  # fmt: skip
-        if kind.code == code:
-            return kind("", exit_code=number)
-    return InternalError("", exit_code=number)
+    )  # fmt: skip
+    return {kind.code: kind for kind in kinds}.get(code, InternalError)

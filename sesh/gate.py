@@ -1,9 +1,9 @@
-"""The gate: what the other side of a connection says, as data of a known shape and within bounds.
+"""The gate: checks that data from the other side of a connection is of a known shape and within bounds.
 
-All that comes from a host passes here once, before anything is done with it: the frames whose payload is JSON, and
-what ops answer (shapes in `sesh.reach.op_shapes`). What does not fit is a ProtocolError; a malformed row of a list
-is left out and counted. Text from a host (`far`) is cut to its bound and loses what a terminal could act upon. The
-program's own bytes (OUTPUT, SCREEN, the output of a command) are meant for the terminal and pass as they are.
+All that comes from a host passes here once, before anything is done with it: the frames whose payload is JSON, and the
+answers of ops (shapes in `sesh.reach.op_shapes`). Data of another shape is a ProtocolError; a malformed row of a list
+is left out and counted. Text from a host (`far`) is cut to its bound and loses the characters that a terminal could act
+upon. The program's own bytes (OUTPUT, SCREEN, the output of a command) are meant for the terminal and pass as they are.
 """
 
 from __future__ import annotations
@@ -45,24 +45,25 @@ MOST_NOTES, MOST_QUESTIONS = 100, 20
 
 labels = mapping(session_name, word(1024))
 marked_code = whole(-(1 << 31), 1 << 31)
-"""The code that a shell said with OSC 133: whatever it wrote."""
+"""The exit code that a shell reported with OSC 133: any number."""
 command = items(text)
 any_command = optional(either(command, text))
-"""A command: its words, or what a shell was given."""
+"""A command: its words, or the line that a shell was given."""
 error = table({"code": word(40), "exit": whole(1, 255), **keys("message what hint", line)})
 _date = word(64)
 _moment = optional(either(_date, number))
 _signal = optional(whole(0, 127))
-_state, _why = word(20), optional(word(20))
+_tag, _optional_tag = word(20), optional(word(20))
+"""One of few words: a state, a cause."""
 _reason = optional(word(100))
 _question = optional(word(1024))
 _size = whole(0, 0xFFFF)
-activity = table({"state": _state, "why": _why, "since": optional(_date), "question": _question}, ("state",))
-"""How a session stands."""
+activity = table({"state": _tag, "why": _optional_tag, "since": optional(_date), "question": _question}, ("state",))
+"""The activity of a session."""
 _client = table(
     {
         **keys("id pid", natural), **keys("columns rows", _size),
-        "tty": line, "since": _date, "read_only": flag, "mode": word(20),
+        "tty": line, "since": _date, "read_only": flag, "mode": _tag,
     }
 )  # fmt: skip
 session = table(
@@ -72,9 +73,9 @@ session = table(
         **keys("created last_activity ended", optional(_date)),
         **keys("host title machine", optional(line)), "cwd": optional(text), "command": optional(command),
         **keys("current shell responding", flag),
-        "name": session_name, "id": word(64), "version": optional(word(64)), "state": _state, "link": _why,
+        "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),
-        "lost": table({"reason": word(20), "saved": optional(_date)}, ("reason", "saved")),
+        "lost": table({"reason": _tag, "saved": optional(_date)}, ("reason", "saved")),
         "clients": items(_client),
         "scrollback": optional(table(keys("lines bytes", natural))),
         "foreground": optional(table({"pid": natural, "command": any_command, "title": optional(line)})),
@@ -90,22 +91,22 @@ FACTS: dict[str, Shape] = {
     **keys("timed_out truncated output_lost", optional(flag)),
     **keys("match question", optional(line)),
     **keys("started ended", _moment), "duration": optional(number),
-    "name": optional(session_name), "session_id": word(64), "key": optional(word(64)), "met": _why,
+    "name": optional(session_name), "session_id": word(64), "key": optional(word(64)), "met": _optional_tag,
     "command": any_command, "cwd": optional(text),
     "exit_code": optional(code), "signal": _signal, "reason": _reason,
 }  # fmt: skip
-"""What is said of a command that was run, of a job, and of how a session ended."""
+"""Keys of a run, of a job, and of a session's result."""
 ENDED: dict[str, Shape] = {
     **FACTS,
     "id": word(64), "directory": text, "cpu": optional(number), "memory": optional(natural), "job": flag,
     "run": optional(table(FACTS)),
 }  # fmt: skip
 ended = table(ENDED, ("exit_code",))
-"""How a session ended."""
+"""A session's result."""
 LOGGED: dict[str, Shape] = {
     "seq": natural, "ts": word(64), "event": word(100), "session": optional(line), "id": optional(word(64)),
     "begun": word(64), "exit_code": optional(marked_code), "signal": _signal, **keys("columns rows", _size),
-    "note": line, "state": _state, "why": _why, "question": _question,
+    "note": line, "state": _tag, "why": _optional_tag, "question": _question,
 }  # fmt: skip
 """An event, also of the log of remotes, which has keys of its own."""
 event = table(
@@ -166,35 +167,39 @@ def message(kind: int, payload: bytes, *, far: bool) -> Any:
 
 
 def lines(data: bytes, *, far: bool) -> str:
-    """The text of some lines that came as DATA; of those from a host nothing but text, SGR and links is left."""
+    """The text of lines that came as DATA; in those from a host only characters, SGR and links are left."""
     text = data.decode("utf-8", "replace")
     return shapes.without_controls(text) if far else text
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Adds DATA to what has come of an answer. Raises ProtocolError beyond the bound."""
+    """Adds DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST`."""
     if len(held) + len(payload) > LARGEST:
         raise ProtocolError(f"the other side sent more than {LARGEST >> 20} MiB in one answer")
     held += payload
 
 
 def value(data: bytes | bytearray) -> Any:
-    """The value of some JSON. Raises ProtocolError if it is none, or holds more values than memory is given for."""
-    most = shapes.MOST_VALUES
-    if sum(data.count(mark) for mark in b",[{") > most:
+    """The value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
+    if _marks(data) > shapes.MOST_VALUES:
         import re
 
-        bare = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
-        if sum(bare.count(mark) for mark in b",[{") > most:
-            raise ProtocolError(f"the other side sent more than {most} values in one answer")
+        without_texts = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
+        if _marks(without_texts) > shapes.MOST_VALUES:
+            raise ProtocolError(f"the other side sent more than {shapes.MOST_VALUES} values in one answer")
     try:
         return lean.parse_json(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError("the other side sent an answer that is not JSON") from error
 
 
+def _marks(data: bytes | bytearray) -> int:
+    """The marks before the values of some JSON, about as many as these are; those in texts are counted too."""
+    return sum(data.count(mark) for mark in b",[{")
+
+
 def checked(shape: Shape, value: object, name: str, check: Check) -> Any:
-    """A value of its shape. Raises ProtocolError that names it."""
+    """The value, if it is of its shape. Raises ProtocolError, which calls it `name`."""
     try:
         return shape(check, value)
     except shapes.Malformed as reason:
@@ -202,7 +207,7 @@ def checked(shape: Shape, value: object, name: str, check: Check) -> Any:
 
 
 def malformed(name: str, reason: str) -> ProtocolError:
-    """The error for what does not pass."""
+    """The error for data that is not of its shape."""
     return ProtocolError(
         f"the other side sent a malformed message: {name}{shapes.gap(reason)}{reason}",
         hint="check with: $sesh --doctor",

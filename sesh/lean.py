@@ -55,7 +55,7 @@ _WHITESPACE = " \t\n\r"
 
 
 class _ScannerOptions:
-    """What the C scanner reads from a decoder: the settings of `json.loads`."""
+    """The settings that the C scanner reads from a decoder: those of `json.loads`."""
 
     strict = True
     array_hook = object_hook = object_pairs_hook = None
@@ -118,8 +118,8 @@ def sha1(data: bytes) -> str:
     return str(new(data, usedforsecurity=False).hexdigest())
 
 
-def system_call(number: int, *words: int) -> int:
-    """What syscall(2) returns; -1 also if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
+def system_call(number: int, *arguments: int) -> int:
+    """The result of syscall(2); also -1 if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
     try:
         import _ctypes
     except ImportError:
@@ -133,4 +133,4 @@ def system_call(number: int, *words: int) -> int:
         _restype_ = Long
 
     function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
-    return int(function(number, *words))
+    return int(function(number, *arguments))

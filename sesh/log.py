@@ -1,7 +1,7 @@
-"""What goes wrong: lines in the file that `SESH_LOG` names, and the last ones of a daemon in memory, for `--status`.
+"""Faults: lines in the file that `SESH_LOG` names, and the last ones of a daemon in memory, for `--status`.
 
-A line of the file has the moment, the process and its part (daemon, link, command), and what went wrong. Nothing that
-was typed, or that a program printed, stands in it. Daemons inherit the variable from who starts them.
+A line of the file has the moment, the process and its part (daemon, link, command), and the fault; nothing that was
+typed, or that a program printed. Daemons inherit the variable from the process that starts them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVarTuple, Unpack
 
     Result = TypeVar("Result")
-    Words = TypeVarTuple("Words")
+    Arguments = TypeVarTuple("Arguments")
 
 KEPT = 50
+"""Lines that a daemon keeps in memory."""
 LARGEST = 4 << 20
 """Bytes of the file; nothing is added beyond."""
 _LONGEST = 1000
 """Characters of a line."""
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
-"""Errors that tell of what the user asked for, and of nothing wrong with sesh."""
+"""Errors in the user's request, none of sesh."""
 
 
 def path() -> str:
@@ -62,16 +63,16 @@ def write(part: str, text: str) -> None:
 def write_error(part: str, error: BaseException) -> None:
     """Adds a line about an error, if it says that something is wrong. Never raises.
 
-    The messages of links alone are taken over: others may repeat a question, or what was typed.
+    Only the messages of links are written out: others may repeat a question, or typed text.
     """
     if isinstance(error, _EXPECTED):
         return
     if isinstance(error, (Unreachable, ProtocolError)):
-        write(part, f"{error.code}: {error.message}{_innermost(error)}")
+        write(part, f"{error.code}: {error.message}{_raised_at(error)}")
     elif isinstance(error, SeshError):
-        write(part, f"{error.code}{_innermost(error)}")
+        write(part, f"{error.code}{_raised_at(error)}")
     else:
-        write(part, f"internal: {_place(error)}")
+        write(part, f"internal: {_summary(error)}")
 
 
 class FaultLog:
@@ -82,20 +83,20 @@ class FaultLog:
         self.on_fault: Callable[[BaseException], None] | None = None
         """Called with each error that is noted."""
 
-    def note(self, what: str, error: BaseException | None = None) -> None:
+    def note(self, text: str, error: BaseException | None = None) -> None:
         """Adds one line, with the error's kind and the place where it was raised."""
-        described = "" if error is None else f": {type(error).__name__}: {error}{_innermost(error)}"
-        self._lines.append(f"{moments.stamp()} {what}{described}")
-        write("daemon", what if error is None else f"{what}: {_place(error)}")
+        described = "" if error is None else f": {type(error).__name__}: {error}{_raised_at(error)}"
+        self._lines.append(f"{moments.stamp()} {text}{described}")
+        write("daemon", text if error is None else f"{text}: {_summary(error)}")
         if error is not None and self.on_fault is not None:
             self.on_fault(error)
 
-    def guard(self, call: Callable[[Unpack[Words]], Result], what: str, *args: Unpack[Words]) -> Result | None:
+    def guard(self, call: Callable[[Unpack[Arguments]], Result], part: str, *args: Unpack[Arguments]) -> Result | None:
         """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
         try:
             return call(*args)
         except Exception as error:
-            self.note(f"a fault in {what}", error)
+            self.note(f"a fault in {part}", error)
             return None
 
     def restore(self, lines: list[str]) -> None:
@@ -107,13 +108,13 @@ class FaultLog:
         return list(self._lines)
 
 
-def _place(error: BaseException) -> str:
-    """An exception in one line, without its own words, which may be the user's; those of the system are not."""
+def _summary(error: BaseException) -> str:
+    """An exception in one line, without its message, which may have the user's data; the system's message stays."""
     system = f": {error.strerror}" if isinstance(error, OSError) else ""
-    return f"{type(error).__name__}{system}{_innermost(error)}"
+    return f"{type(error).__name__}{system}{_raised_at(error)}"
 
 
-def _innermost(error: BaseException) -> str:
+def _raised_at(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

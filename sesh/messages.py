@@ -1,7 +1,7 @@
-"""The types of what frames say in JSON beside WELCOME and RESPONSE, which are `Welcome` and `Answer` in `sesh.schema`.
+"""Types of the JSON in frames other than WELCOME and RESPONSE, which are `Welcome` and `Answer` in `sesh.schema`.
 
-They are what this sesh sends. What comes may be of another sesh, or of none: a daemon checks each value that it takes,
-and who asks one lets its frames through the gate. Loaded under `TYPE_CHECKING` only.
+They describe the frames that this sesh sends. Those that come may be of another sesh, or of none: a daemon checks each
+value that it takes, and an asker lets its frames through the gate. Loaded under `TYPE_CHECKING` only.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ class Near(TypedDict, total=False):
 
 
 class Hello(TypedDict, total=False):
-    """A HELLO beside its protocol, version, role and pid: the terminal of a client, and what it wishes and can do.
+    """A HELLO beside its protocol, version, role and pid: a client's terminal, wishes and abilities.
 
-    `client`: a secret by which it comes back to its place, `since` that position in the output of the session `id`.
-    `seen`: the positions of its terminal, by session id. `redraw`: how an older sesh says that it comes back.
+    `client`: a secret by which a client that comes back is known; `since`: its position in the output of the session
+    `id`. `seen`: the positions of its terminal, by session id. `redraw`: the form in which an older sesh says that it
+    comes back.
     """
 
     near: Near
@@ -59,10 +60,10 @@ _Positions = TypedDict("_Positions", {"from": int | str | None, "else": int | No
 
 
 class Words(_Positions, total=False):
-    """A REQUEST beside its id and verb: the words of all verbs, which are functions of `sesh.daemon.requests`.
+    """A REQUEST beside its id and verb: the keys of all verbs, which are functions of `sesh.daemon.requests`.
 
     `from`, `since`: a position, or `head`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
-    `else`: the position that stands for `sent` where nothing was sent. `probe`: only say what would be done. `lasts`:
+    `else`: the position that stands for `sent` if nothing was sent. `probe`: only say what would be done. `lasts`:
     carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks` and `answers`
     are the bridge's.
     """
@@ -109,15 +110,15 @@ class Words(_Positions, total=False):
 
 
 class TimedWords(Words, total=False):
-    """The same with `timeout`, the seconds that the daemon gives a command or a wait."""
+    """`Words` with `timeout`, the seconds that the daemon gives a command or a wait."""
 
     timeout: float | None
 
 
 class Message(TypedDict, total=False):
-    """What an attached client is told: NOTICE, TITLE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
+    """A message to an attached client: NOTICE, TITLE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
 
-    `hold`: nothing follows until REDRAW. `rows_below`: rows in use below the cursor; `queries`: whether answers of the
+    `hold`: nothing follows until REDRAW. `rows_below`: rows in use below the cursor; `queries`: True if answers of the
     terminal to the program may still come.
     """
 

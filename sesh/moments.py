@@ -8,8 +8,9 @@ from sesh.errors import UsageError
 from sesh.names import printable
 
 _DAYS_TO_EPOCH = 719468
+"""From March 1st of the year 0 to 1970."""
 _END_OF_TIME = 1 << 50
-"""Seconds from the epoch that no clock shows."""
+"""Seconds since the epoch that no clock shows."""
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 _UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
 
@@ -34,7 +35,7 @@ def seconds(moment: object) -> float | None:
         date, _, time = str(moment).rstrip("Z").removesuffix("+00:00").partition("T")
         year, month, day = (int(part) for part in date.split("-"))
         hour, minute, second = time.split(":")
-        year -= month <= 2
+        year -= month <= 2  # counted from March, so that a leap day is the last of its year
         of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
         days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
         total = days * _DAY + int(hour) * _HOUR + int(minute) * _MINUTE + float(second)
@@ -49,48 +50,48 @@ def local(moment: float) -> str:
 
 
 def on_a_clock(moment: float) -> str:
-    """Seconds since the epoch as a clock here shows it today, else with the date."""
-    there = clock.localtime(moment)
-    today = there[:3] == clock.localtime()[:3]
-    return clock.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", there)
+    """Seconds since the epoch as the time of day here, with the date unless it is today's."""
+    then = clock.localtime(moment)
+    today = then[:3] == clock.localtime()[:3]
+    return clock.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
 
 
 def age(moment: object, now: float) -> str:
-    """How long ago an RFC 3339 moment was: 40s, 3m, 2h, 4d. Empty if it is unknown."""
+    """The time since an RFC 3339 moment: 40s, 3m, 2h, 4d. Empty if the moment is unknown."""
     then = seconds(moment)
     return "" if then is None else short(max(0, int(now - then)))
 
 
 def short(passed: int) -> str:
-    """So many seconds in their largest whole unit: 40s, 3m, 2h, 4d."""
+    """Seconds in their largest whole unit: 40s, 3m, 2h, 4d."""
     count, unit = _largest(passed, "d", "h", "m", "s")
     return f"{count}{unit}"
 
 
 def span(passed: float) -> str:
-    """So many seconds in their largest whole unit: 40 s, 3 min, 2 h, 4 d."""
+    """Seconds in their largest whole unit: 40 s, 3 min, 2 h, 4 d."""
     count, unit = _largest(max(0.0, passed), "d", "h", "min", "s")
     return f"{count} {unit}"
 
 
 def ago(passed: float) -> str:
-    """How long ago something was that many seconds ago: `just now`, `3 min ago`, `2 h ago`, `4 days ago`."""
+    """Seconds since something, in words: `just now`, `3 min ago`, `2 h ago`, `4 days ago`."""
     if _DAY <= passed < 2 * _DAY:
         return f"{int(passed // _HOUR)} h ago"
     return "just now" if passed < _MINUTE else f"{' '.join(map(str, _largest(passed, 'days', 'h', 'min', '')))} ago"
 
 
 def _largest(passed: float, *units: str) -> tuple[int, str]:
-    """The largest whole unit of days, hours, minutes and seconds that has passed, and how often."""
+    """The count and the unit: the largest of days, hours, minutes and seconds that has passed whole."""
     for unit, size in zip(units, (_DAY, _HOUR, _MINUTE), strict=False):
         if passed >= size:
             return int(passed // size), unit
     return int(passed), units[-1]
 
 
-def parse_span(word: str) -> float:
-    """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a bare number is seconds. Raises UsageError."""
-    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
+def parse_span(text: str) -> float:
+    """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a number without a unit is seconds. Raises UsageError."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     if not (number.isdecimal() and number.isascii() and len(number) < 10):
-        raise UsageError(f"{printable(word)} is not a time: --older takes 168h, 7d, 90m or 30s")
+        raise UsageError(f"{printable(text)} is not a time: --older takes 168h, 7d, 90m or 30s")
     return float(number) * _UNITS[unit]

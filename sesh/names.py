@@ -12,47 +12,46 @@ LONGEST_NAME = 64
 """Bytes; a name is a file name, and its socket's path must fit the platform's limit in any directory."""
 
 LONGEST_ID = 64
+"""Characters."""
 
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FIRST = _ALPHANUMERIC | {"_"}
 _REST = _FIRST | {".", "+", "-"}
 _HOST = _ALPHANUMERIC | set("._-+%")
 _USER = _ALPHANUMERIC | set("._-+\\@")
-_ADDRESS = frozenset("0123456789abcdefABCDEF:.%") | _ALPHANUMERIC
+_ADDRESS = _ALPHANUMERIC | set(":.%")
+"""Of an IPv6 address in brackets, with its zone."""
 
 
-def is_name(word: str) -> bool:
-    """Whether `word` may name a session: letters, digits, `. _ + -`, first a letter, digit or `_`, 64 at most."""
-    return 0 < len(word) <= LONGEST_NAME and word[0] in _FIRST and _REST.issuperset(word)
+def is_name(name: str) -> bool:
+    """Returns whether a session may have this name: 1 to 64 of letters, digits, `. _ + -`, none of `. + -` first."""
+    return 0 < len(name) <= LONGEST_NAME and name[0] in _FIRST and _REST.issuperset(name)
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Whether `value` may be the id of a session, which is part of file names: letters and digits, not many."""
+    """Returns whether `value` may be a session's id, which is part of file names: 1 to 64 ASCII letters and digits."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
 
 
-def check_name(word: str) -> str:
-    """`word` itself if it may name a session.
-
-    Raises InvalidName, with the rule, if it may not.
-    """
-    if is_name(word):
-        return word
-    if not word:
+def check_name(name: str) -> str:
+    """`name` itself. Raises InvalidName, with the rule, if no session may have it."""
+    if is_name(name):
+        return name
+    if not name:
         rule = "the session name is empty"
-    elif len(word) > LONGEST_NAME:
-        rule = f"a session name has at most {LONGEST_NAME} characters, not {len(word)}"
+    elif len(name) > LONGEST_NAME:
+        rule = f"a session name has at most {LONGEST_NAME} characters, not {len(name)}"
     else:
-        rule = f"{printable(word)} is not a valid session name"
+        rule = f"{printable(name)} is not a valid session name"
     raise InvalidName(f"{rule}: use letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'")
 
 
-def check_host(word: str) -> str:
-    """`word` itself if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
+def check_host(text: str) -> str:
+    """`text` itself if it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
 
     Raises InvalidHost for anything that ssh or a shell could read as something else.
     """
-    user, at, rest = word.rpartition("@")
+    user, sign, rest = text.rpartition("@")
     if rest.startswith("["):
         host, closed, port = rest[1:].partition("]")
         port_ok = not port or (port[0] == ":" and _is_port(port[1:]))
@@ -61,43 +60,36 @@ def check_host(word: str) -> str:
         host, colon, port = rest.partition(":")
         port_ok = not colon or _is_port(port)
         host_ok = bool(host) and _HOST.issuperset(host)
-    user_ok = not at or (bool(user) and user[0] != "-" and _USER.issuperset(user))
-    if len(word) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
-        return word
-    raise InvalidHost(f"{printable(word)} is not a host: write [user@]host[:port], or a Host from your ssh_config")
+    user_ok = not sign or (bool(user) and user[0] != "-" and _USER.issuperset(user))
+    if len(text) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
+        return text
+    raise InvalidHost(f"{printable(text)} is not a host: write [user@]host[:port], or a Host from your ssh_config")
 
 
-def _is_port(word: str) -> bool:
-    """Whether `word` is a TCP port, 1 to 65535."""
-    return word.isdecimal() and word.isascii() and len(word) < 6 and 0 < int(word) < 65536
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 6 and 0 < int(text) < 65536
 
 
-def check_label(word: str) -> tuple[str, str]:
-    """The key and value of `K=V`; keys follow the rule of names, values hold no control characters.
-
-    Raises UsageError.
-    """
-    key, equals, value = word.partition("=")
+def check_label(text: str) -> tuple[str, str]:
+    """The key and value of `K=V`; a key is like a name, a value holds no control characters. Raises UsageError."""
+    key, equals, value = text.partition("=")
     if not equals or not is_name(key):
-        raise UsageError(f"{printable(word)} is not a label: write KEY=VALUE (KEY= removes it)")
+        raise UsageError(f"{printable(text)} is not a label: write KEY=VALUE (KEY= removes it)")
     if len(value) > 1024 or any(not character.isprintable() for character in value):
         raise UsageError(f"the value of label {key} is longer than 1,024 characters or contains a control character")
     return key, value
 
 
-def check_variable(word: str) -> tuple[str, str]:
-    """The name and value of `K=V` for a program's environment.
-
-    Raises UsageError.
-    """
-    key, equals, value = word.partition("=")
-    if not equals or not key or "\0" in word:
-        raise UsageError(f"{printable(word)} is not a variable: write --env NAME=VALUE")
+def check_variable(text: str) -> tuple[str, str]:
+    """The name and value of `K=V` for a program's environment. Raises UsageError."""
+    key, equals, value = text.partition("=")
+    if not equals or not key or "\0" in text:
+        raise UsageError(f"{printable(text)} is not a variable: write --env NAME=VALUE")
     return key, value
 
 
 def differ_by_one(one: str, other: str) -> bool:
-    """Whether two names differ by one letter, digits apart: inserted, left out, replaced, or two neighbours swapped."""
+    """Returns whether two names differ by one character, no digit: inserted, left out, replaced, or two swapped."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
     if len(one) > len(other):
@@ -112,9 +104,9 @@ def differ_by_one(one: str, other: str) -> bool:
     return one[index:] == other[index + 1 :] and not other[index].isdigit()
 
 
-def printable(word: str, limit: int = 80) -> str:
-    """`word` in a form that is safe in one line of a terminal: quoted where needed, controls escaped, cut short."""
-    shown = word if len(word) <= limit else word[: limit - 1] + "…"
+def printable(text: str, limit: int = 80) -> str:
+    """`text` in a form that is safe in one line of a terminal: quoted if needed, controls escaped, cut short."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown
     return repr(shown)

@@ -1,4 +1,4 @@
-"""Where sesh keeps its files, and the rules that they must meet before they are trusted."""
+"""The files of sesh: their places, and the rules that they must meet before they are trusted."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _RECENT = ".recent"
 _TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _BLOCK = 1 << 16
 SETTLED = 600.0
-"""Seconds after which a file that is made for a moment is left over, also one of another machine's process."""
+"""Seconds after which a temporary file is left over, even one of another machine's process."""
 _MOST_RECENT = 32
 """Sessions attached last that are remembered."""
 _LARGEST_NOTE = 64 << 10
-"""Bytes of the names attached last."""
+"""Bytes of the file of the sessions attached last."""
 _MOST_LINKS = 40
 """Links on the way to a file, as of Linux: path_resolution(7)."""
 _own_groups: dict[int, bool] = {}
-"""What `_is_alone_in` has said of a group."""
+"""The results of `_is_alone_in`, by group."""
 TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 """The errors of a process, and of a machine, that can open nothing more."""
 
@@ -45,9 +45,9 @@ def home() -> str:
         return "/"
 
 
-def expanded(word: str) -> str:
+def expanded(path: str) -> str:
     """`~` and `~/…` as paths in the home directory; `~user` as a shell takes it."""
-    return home() + word[1:] if word == "~" or word[:2] == "~/" else os.path.expanduser(word)
+    return home() + path[1:] if path == "~" or path[:2] == "~/" else os.path.expanduser(path)
 
 
 def directory() -> str:
@@ -69,7 +69,7 @@ def ready_directory() -> str:
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
     """Makes a directory of mode 0700 if it is not there, and those above it that are missing.
 
-    Raises OSError, and Refused as `trusted` does: what would not be safe is not made.
+    Raises OSError, and Refused as `trusted` does: no directory is made that would not be safe.
     """
     if trusted(path, variable):
         return
@@ -88,10 +88,10 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
-    """Whether the directory is there, a real one, the caller's own and private, and no other user can exchange it.
+    """Returns whether the directory is there. Raises Refused, with the fix, unless it is then a real one, the caller's
+    own and private, and no other user can exchange it.
 
-    `variable`: what names it in the environment. Raises Refused, with the fix, if it is there and one of these does
-    not hold.
+    `variable`: the environment variable that names it.
     """
     try:
         status = os.lstat(path)
@@ -117,32 +117,32 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
 
 
 def check_safe_path(path: str, variable: str) -> None:
-    """Raises Refused, with the fix, if another user can put something else in the place that a path leads to.
+    """Raises Refused, with the fix, if another user can replace the file or directory that a path leads to.
 
-    From the root on, each directory, each link on the way and what it leads to, and `path` itself must belong to root
-    or to the caller, and must not be writable by others; a directory with the sticky bit may be, for in it nobody
-    exchanges what is another user's. Once the part before passes, no other user can change what is read of the next
-    one. What is not there yet passes. `variable`: what names the path in the environment.
+    From the root on, each directory, each link on the way and its target, and `path` itself must belong to root or to
+    the caller, and must not be writable by others; a directory with the sticky bit may be, for in it nobody replaces
+    another user's files. Once a part has passed, no other user can change the next one. A missing part passes.
+    `variable`: the environment variable that names the path.
     """
-    here, links = "/", 0
-    left = path.split("/")[::-1]
+    reached, links = "/", 0
+    left = path.split("/")[::-1]  # the next entry is the last
     try:
         while left:
             entry = left.pop()
             if entry == "..":
-                here = os.path.dirname(here)
+                reached = os.path.dirname(reached)
                 continue
-            step = here if entry in ("", ".") else os.path.join(here, entry)
+            step = reached if entry in ("", ".") else os.path.join(reached, entry)
             status = os.lstat(step)
             _check_writers(step, status, variable)
             if not stat.S_ISLNK(status.st_mode):
-                here = step
+                reached = step
                 continue
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             target = os.readlink(step)
-            here = "/" if target[:1] == "/" else here
+            reached = "/" if target[:1] == "/" else reached
             left += reversed(target.split("/"))
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -164,7 +164,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
 
 
 def _is_own_group(path: str, group: int) -> bool:
-    """Whether a group that may write has no members but the caller and root, and no ACL names others.
+    """Returns whether a group that may write has no members but the caller and root, and no ACL names others.
 
     It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
     """
@@ -174,7 +174,7 @@ def _is_own_group(path: str, group: int) -> bool:
 
 
 def _is_alone_in(group: int) -> bool:
-    """Whether a group has members by group(5) and passwd(5), and they are the caller and root at most."""
+    """Returns whether a group has members by group(5) and passwd(5), and all of them are the caller or root."""
     import grp
     import pwd
 
@@ -188,9 +188,10 @@ def _is_alone_in(group: int) -> bool:
 
 
 def _is_unshared(path: str, mode: int) -> bool:
-    """Whether a directory may be closed to others: all in it is closed to them already, and nobody else needs it.
+    """Returns whether a directory may be closed to others: its content is closed to them already, and they can do
+    without.
 
-    Others need what lies in the root, the home directory, and whatever has the sticky bit, as /tmp.
+    They need directories in the root, the home directory, and any with the sticky bit, such as /tmp.
     """
     if mode & stat.S_ISVTX or os.path.dirname(path) == "/" or os.path.realpath(path) == os.path.realpath(home()):
         return False
@@ -203,7 +204,7 @@ def _is_unshared(path: str, mode: int) -> bool:
 
 
 def check_file(path: str, kind: int) -> bool:
-    """Whether a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of ours is there.
+    """Returns whether a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own is there.
 
     Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
     """
@@ -216,9 +217,9 @@ def check_file(path: str, kind: int) -> bool:
 
 
 def _check(path: str, status: os.stat_result, kind: int) -> None:
-    what = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
     if stat.S_IFMT(status.st_mode) != kind:
-        raise Refused(f"{path} is not {what} created by sesh; check it and move it away")
+        expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
+        raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
@@ -226,10 +227,10 @@ def _check(path: str, status: os.stat_result, kind: int) -> None:
 
 
 def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
-    """The content of a file of sesh's own; None if it is not there. No link is followed, and nothing waited for.
+    """The content of a file of sesh's own; None if it is not there. Follows no link, waits for nothing.
 
-    `largest`: bytes; of a larger one, if it need not be `whole`, so many are returned. Raises Refused, with the fix,
-    for what `check_file` refuses, and for what cannot be read.
+    `largest`: bytes; a larger file is cut to them if it need not be `whole`. Raises Refused, with the fix, as
+    `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
     """
     if not check_file(path, stat.S_IFREG):
         return None
@@ -251,9 +252,9 @@ def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
 def read_regular(path: str, largest: int) -> bytes:
     """The content of a file that the user may have put there, through links too.
 
-    Raises OSError, also for what is larger, or no regular file: a FIFO would be waited for.
+    Raises OSError, also for a larger file, and for one that is not regular: a FIFO would block.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # opening is an act: a device may begin something
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened, which may make a device act
         raise OSError(errno.EINVAL, "not a regular file", path)
     descriptor = os.open(path, _TO_READ)
     try:
@@ -280,12 +281,12 @@ def damaged(path: str, why: str) -> Refused:
 
 
 def socket_path(name: str) -> str:
-    """The Unix socket of a session. Raises InvalidName."""
+    """The path of a session's Unix socket. Raises InvalidName."""
     return os.path.join(directory(), check_name(name) + SOCKET)
 
 
 def record_path(name: str) -> str:
-    """The metadata of a session. Raises InvalidName."""
+    """The path of a session's record. Raises InvalidName."""
     return os.path.join(directory(), check_name(name) + RECORD)
 
 
@@ -295,7 +296,7 @@ def settings_file() -> str:
 
 
 def state_directory() -> str:
-    """For what sesh knows of other hosts: `sesh` in `XDG_STATE_HOME`, if that is absolute, else in `~/.local/state`."""
+    """The directory of sesh's state: `sesh` in `XDG_STATE_HOME`, if that is absolute, else in `~/.local/state`."""
     return _own_directory("XDG_STATE_HOME", ".local/state")
 
 
@@ -305,12 +306,12 @@ def _own_directory(variable: str, below_home: str) -> str:
 
 
 def recent_path() -> str:
-    """The names of the sessions attached last, the newest first, one a line."""
+    """The file with the names of the sessions attached last, the newest first, one a line."""
     return os.path.join(directory(), _RECENT)
 
 
 def zygote_directory() -> str:
-    """Where the process listens from which further daemons are forked."""
+    """The directory in which the zygote listens, the process that forks daemons."""
     return os.path.join(directory(), ".zygote")
 
 
@@ -373,7 +374,7 @@ class locked:  # noqa: N801
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
         except FileNotFoundError:
-            raise
+            raise  # the whole directory is gone, and the files with it: most callers have nothing left to do
         except OSError as error:
             message = f"cannot lock {self._path}: {error.strerror}"
             hint = remedy(error)
@@ -395,9 +396,9 @@ class locked:  # noqa: N801
 
 
 def hold_package() -> None:
-    """Holds a lock on the directory of this very sesh while the process lives: `--sweep` leaves such a version alone.
+    """Holds a lock on the directory of this package while the process lives: `--sweep` leaves a locked version alone.
 
-    A daemon loads some modules late, and its command line does not show where from.
+    A daemon loads some modules late, and its command line does not show their directory.
     """
     import fcntl
 
@@ -409,7 +410,7 @@ def hold_package() -> None:
 
 
 def held(path: str) -> bool:
-    """Whether a process holds a lock on a file or a directory; if unknown, yes."""
+    """Returns whether a process holds a lock on a file or a directory; True if unknown."""
     import fcntl
 
     mode = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
@@ -427,7 +428,7 @@ def held(path: str) -> bool:
 
 
 def remedy(error: OSError) -> str:
-    """What to do if the directory of sessions cannot be written to; empty if that is not what is wrong."""
+    """The hint for an error of writing to the directory of sessions; empty if the error is of another kind."""
     if error.errno == errno.EROFS:
         return "set SESH_DIR to a directory that you can write to"
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -453,7 +454,7 @@ class masked:  # noqa: N801
 def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
     """Puts a file of mode 0600 in place in one step: readers see the old content or the new, never a part.
 
-    `durable`: that holds after a loss of power too, and the new one stays; it waits for the disk.
+    `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk.
     """
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -474,7 +475,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Writes all of `data` into a descriptor that blocks, or takes it whole. Raises OSError."""
+    """Writes all of `data` to a descriptor that blocks, or takes it whole. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -498,7 +499,7 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
 
 
 def is_abandoned(path: str) -> bool:
-    """Whether a file is one that `write_whole` was making when its process was killed, some time ago."""
+    """Returns whether a file is the temporary one of a `write_whole` whose process was killed, some time ago."""
     target, _, pid = os.path.basename(path).rpartition(".")
     if not (target[:1] == "." and "." in target[1:] and pid.isdecimal()):
         return False
@@ -527,15 +528,15 @@ def remember(name: str, host: str | None = None) -> None:
     if host is not None:
         check_host(host)
     entry = name if host is None else f"@{host} {name}"
-    kept = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
+    lines = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
     try:
-        write_whole(recent_path(), "".join(f"{entry}\n" for entry in kept).encode())
+        write_whole(recent_path(), "".join(f"{line}\n" for line in lines).encode())
     except OSError:
         return
 
 
 def recent() -> list[str]:
-    """The sessions attached last, the newest first; none if the note of them cannot be read."""
+    """The sessions attached last, the newest first; none if their file cannot be read."""
     try:
         return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):
@@ -548,5 +549,5 @@ def absent(name: str) -> NotFound:
 
 
 def taken(name: str) -> Exists:
-    """The error for a name that runs."""
+    """The error for the name of a session that runs."""
     return Exists(f"{name} already runs", hint=f"attach with `$sesh {name}`, or choose another name")

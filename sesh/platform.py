@@ -1,4 +1,4 @@
-"""What only the system knows: of processes, peers, terminals, logins; the only place where Linux and macOS differ."""
+"""Facts of the system: processes, peers, terminals, logins; the only place where Linux and macOS differ."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ LONGEST_SOCKET_PATH = 107 if LINUX else 103
 
 _LOCAL_PEERCRED = 0x001
 _SO_ACCEPTCON = 1 << 16
+"""The flag of listening sockets in /proc/net/unix."""
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
+"""Beginnings of the names of network file systems."""
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _LONGEST_COMMAND = 64 << 10
+"""Bytes."""
 _MOST_CHILDREN = 1000
 _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
@@ -45,9 +48,10 @@ def peer_uid(peer: socket.socket) -> int:
 
 
 def is_unmapped(uid: int) -> bool:
-    """Whether a uid stands for users that this user namespace does not map, as root in some containers; Linux only.
+    """Returns whether a uid stands for users that this user namespace does not map, as root in some containers.
 
-    They all have the overflow uid (user_namespaces(7)), which is a user like others if the namespace maps it.
+    They all have the overflow uid (user_namespaces(7)), which is a user like others if the namespace maps it. Linux
+    only.
     """
     if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
@@ -56,7 +60,7 @@ def is_unmapped(uid: int) -> bool:
 
 
 def has_acl(path: str) -> bool:
-    """Whether a file has an access control list, whose mask stands where the group's bits are: acl(5). Linux only."""
+    """Returns whether a file has an access control list: the group's bits then are its mask (acl(5)). Linux only."""
     try:
         return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
     except OSError:
@@ -64,7 +68,7 @@ def has_acl(path: str) -> bool:
 
 
 def _read(path: str, most: int | None = None) -> bytes:
-    """What a file of /proc holds, its first `most` bytes; empty if it is not there or not ours to read."""
+    """The content of a file of /proc, at most `most` bytes; empty if it is missing or not readable."""
     try:
         return read_proc(path, most)
     except OSError:
@@ -72,7 +76,7 @@ def _read(path: str, most: int | None = None) -> bytes:
 
 
 def read_proc(path: str, most: int | None = None) -> bytes:
-    """What a file of /proc or /etc holds. Raises OSError."""
+    """The content of a file of /proc or /etc, at most `most` bytes. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         read = b""
@@ -84,7 +88,7 @@ def read_proc(path: str, most: int | None = None) -> bytes:
 
 
 def _printed(*words: str, timeout: float | None = None) -> str:
-    """What a program prints on stdout, as `ps` on systems without /proc. Raises OSError, subprocess.TimeoutExpired."""
+    """The stdout of a program, such as `ps` on systems without /proc. Raises OSError, subprocess.TimeoutExpired."""
     import subprocess
 
     from sesh import programs
@@ -107,7 +111,7 @@ def _fields(content: bytes) -> list[str]:
 
 
 def start_time(pid: int) -> str:
-    """When a process began, as a word to compare: a pid used again has another. Empty if it does not live."""
+    """The start of a process, as a text to compare: a pid used again has another. Empty if it does not live."""
     if LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
@@ -184,9 +188,9 @@ _title_room: list[tuple[int, int]] = []
 
 
 def set_process_title(text: str) -> None:
-    """Has `ps` show a text for this process in place of the words that it was started with: all users may read those.
+    """Has `ps` show a text for this process in place of its arguments, which all users may read.
 
-    It is written over these words in memory and cut to their length. Where the system has no way, they stay.
+    The text overwrites the arguments in memory, cut to their length. If the system has no way, they stay.
     """
     title = text.encode()
     try:
@@ -202,10 +206,7 @@ def set_process_title(text: str) -> None:
 
 
 def _argument_memory() -> tuple[int, int]:
-    """Where the words that this process was started with lie in its memory, and how many bytes they take.
-
-    Raises ValueError if that is unknown.
-    """
+    """The address and the size in bytes of this process's arguments in its memory. Raises ValueError if unknown."""
     if LINUX:
         fields = stat_of("self")
         start, end = (int(fields[45]), int(fields[46])) if len(fields) > 46 else (0, 0)  # arg_start, arg_end
@@ -217,10 +218,10 @@ def _argument_memory() -> tuple[int, int]:
         library._NSGetArgv.restype = ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p))
         words = library._NSGetArgv()[0]
         start = end = words[0] or 0
-        for at in range(library._NSGetArgc()[0]):
-            if words[at] != end:
+        for index in range(library._NSGetArgc()[0]):
+            if words[index] != end:
                 break  # it lies elsewhere
-            end += len(ctypes.string_at(words[at])) + 1
+            end += len(ctypes.string_at(words[index])) + 1
     if not start or end <= start:
         raise ValueError("unknown")
     return start, end - start
@@ -241,7 +242,7 @@ def _overwrite(address: int, data: bytes) -> None:
 
 
 def own_processes() -> list[tuple[int, int, list[str]]]:
-    """The caller's own processes, dead ones left out: (pid, parent's pid, the words that it was started with)."""
+    """The caller's own processes, dead ones left out: (pid, parent's pid, arguments with the program)."""
     if not LINUX:
         rows = [line.split(None, 2) for line in _printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
@@ -261,9 +262,9 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
 
 
 def listening() -> dict[str, str]:
-    """The paths of the Unix sockets that a process listens on, by the words that /proc/PID/fd shows for them.
+    """The paths of listening Unix sockets, by the text that the links in /proc/PID/fd have for them.
 
-    Empty if the kernel does not tell. Several may have listened at one path, one after the other.
+    Empty if the kernel does not tell. Several sockets may have listened at one path, one after the other.
     """
     sockets = {}
     for line in _read("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
@@ -283,19 +284,19 @@ def network_filesystem(path: str) -> str:
         parted = [line.partition(" on ")[2].rpartition(" (") for line in _printed("mount").splitlines()]
         mounts = [(point, options.rstrip(")").split(",")[0]) for point, _, options in parted if point[:1] == "/"]
     real = os.path.realpath(path)
-    for point, of in mounts:
+    for point, mounted in mounts:
         point = point.replace("\\040", " ")
         if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
-            best, kind = point, of
+            best, kind = point, mounted
     return kind if kind.startswith(_NETWORK) else ""
 
 
 def groups_of_session(leader: int) -> list[int]:
     """The process groups of the session that `leader` leads, its own first, dead ones left out.
 
-    A shell has to hear of its end before its job: otherwise it goes on with the next command of its line. Its number is
-    the lowest only as long as those of processes have not begun again. Raises OSError if the system does not say: no
-    process must be taken for a dead one because no descriptor is left to look at it.
+    A shell has to hear of its end before its job: otherwise it goes on with the next command of its line. It comes
+    first by rule, as its number is the lowest only until the system's numbers begin again. Raises OSError if the system
+    does not say: no process must be taken for a dead one because no descriptor is left to look at it.
     """
     groups: set[int] = set()
     if LINUX:
@@ -307,28 +308,26 @@ def groups_of_session(leader: int) -> list[int]:
                     continue  # it has ended, or is hidden: another user's
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
                     groups.add(int(fields[2]))
-        return sorted(groups, key=lambda group: (group != leader, group))
-    for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
-        pid, group, state = line.split()[:3]
-        if state[0] == "Z":
-            continue
-        try:
-            if os.getsid(int(pid)) == leader:
-                groups.add(int(group))
-        except OSError:
-            continue
+    else:
+        for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
+            pid, group, state = line.split()[:3]
+            try:
+                if state[0] != "Z" and os.getsid(int(pid)) == leader:
+                    groups.add(int(group))
+            except OSError:
+                continue  # it has ended
     return sorted(groups, key=lambda group: (group != leader, group))
 
 
 def boot_id() -> str:
-    """A word that changes with each start of the machine. Raises OSError if no descriptor is left to read it."""
+    """A text that changes with each start of the machine. Raises OSError if no descriptor is left to read it."""
     if LINUX:
-        return _known("/proc/sys/kernel/random/boot_id")
+        return _read_text("/proc/sys/kernel/random/boot_id")
     return _printed("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
 def shutting_down() -> bool:
-    """Whether the machine is being shut down or restarted, as far as systemd tells; waits a second at the most."""
+    """Returns whether systemd is shutting the machine down or restarting it; waits a second at most."""
     if not (LINUX and os.path.isdir(_SYSTEMD)):
         return False
     import subprocess
@@ -341,15 +340,15 @@ def shutting_down() -> bool:
 
 
 def machine() -> str:
-    """A word for this machine, to tell it from others that share the home directory.
+    """A name for this machine, to tell it from others that share the home directory.
 
-    Raises OSError if no descriptor is left to read it: with another word, its sessions would be another machine's.
+    Raises OSError if no descriptor is left to read it: with another name, its sessions would be another machine's.
     """
-    return _known("/etc/machine-id") or os.uname().nodename
+    return _read_text("/etc/machine-id") or os.uname().nodename
 
 
-def _known(path: str) -> str:
-    """A word that the system has in a file, empty if it has none. Raises OSError."""
+def _read_text(path: str) -> str:
+    """The stripped text of a system's file, empty if it is missing or hidden. Raises OSError."""
     try:
         return read_proc(path).decode("ascii", "replace").strip()
     except (FileNotFoundError, PermissionError):
@@ -412,7 +411,7 @@ def keyring_and_io_priority() -> tuple[int, int]:
 
 
 def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
-    """Whether this host has a terminfo entry of that name where programs with these variables look (terminfo(5))."""
+    """Returns whether this host has a terminfo entry of that name for programs with these variables (terminfo(5))."""
     if not term or term.startswith(".") or "/" in term or not (term.isascii() and term.isprintable()):
         return False
     folders = [env.get("TERMINFO", "")]
@@ -427,7 +426,7 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
 
 
 def logind_kills() -> bool:
-    """Whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
+    """Returns whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
     files = ["/etc/systemd/logind.conf"]
     for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
         if os.path.isdir(folder):

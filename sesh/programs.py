@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 
 
 def search_path() -> str:
-    """PATH without what means the current directory: empty entries (POSIX, XBD 8.3) and relative ones.
+    """PATH without empty entries (POSIX, XBD 8.3) and relative ones, which mean the current directory.
 
-    Where nothing is left it is the system's own.
+    If nothing is left it is the system's own.
     """
     folders = os.environ.get("PATH", "").split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.isabs(folder)) or os.defpath
 
 
 def environment() -> dict[str, str]:
-    """This environment with that PATH, by which `subprocess` looks up a program, and the program what it runs."""
+    """This environment with `search_path` as PATH, in which `subprocess`, and the program itself, look up programs."""
     return {**os.environ, "PATH": search_path()}
 
 
 def find(name: str) -> str | None:
-    """The path of a program by its name in that PATH, or by a path; None if it is not there."""
+    """The path of a program by its name in `search_path`, or by a path; None if it is not there."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)
 
 
 def printed(*words: str, timeout: float) -> str | None:
-    """What a program prints on stdout, or else on stderr; None where it cannot be run, or takes too long (seconds)."""
+    """The stdout of a program, or else its stderr; None if it cannot be run, or takes longer than `timeout` seconds."""
     import subprocess
 
     try:
@@ -62,7 +62,7 @@ def shell(creator: Mapping[str, str]) -> str:
 
 
 def is_program(path: str) -> bool:
-    """Whether a path leads to a file that this process may execute. Never raises."""
+    """Returns whether a path leads to a file that this process may execute. Never raises."""
     try:
         return os.path.isfile(path) and os.access(path, os.X_OK)
     except ValueError:

@@ -14,7 +14,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 |          |        | HELLO has `brief`                                                                       |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
 | NOTICE   | both   | JSON: text (a line of sesh's own, which counts for no position), hold (nothing follows  |
-|          |        | until REDRAW); from the client text: hold me (where WELCOME's `can` has `hold`)         |
+|          |        | until REDRAW); from the client text: hold me (if WELCOME's `can` has `hold`)            |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | nothing: send me a SCREEN                                                               |
 | DETACH   | both   | JSON: from the client nothing; from the daemon reason, and what leaves the terminal     |
@@ -28,7 +28,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
 | ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1);   |
 |          |        | nothing: the next INPUT, all output so far, the same flags                              |
-| MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
+| MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the screen's model there          |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
 |          |        | on its way that no key waits                                                            |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
@@ -36,8 +36,8 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
 A broken frame costs its sender the connection. At the far end of a link a bridge answers first, in the daemon's place,
-to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then carries what a command prints, with
-1 for stdout or 2 for stderr where the position stands.
+to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then carries the output of a command, with
+1 for stdout or 2 for stderr in place of the position.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ PROTOCOL = 1
 """The major version: another one is refused in one line, and harms nothing."""
 
 BRIDGE = b"\0sesh-bridge-1\0\n"
-"""What the far end of a link says before its first frame: login files may print anything, and it comes before this."""
+"""The bytes that the far end of a link sends first; what login files print comes before them."""
 
 LARGEST_PAYLOAD = 1 << 20
 HEADER = 5
 CHUNK = 256 << 10
-"""The most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+"""Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
 STATES = ("working", "waiting", "idle", "done", "failed")
-"""How a session stands, in words of requests and events."""
+"""The states of a session's activity, in requests and events."""
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04
@@ -74,7 +74,7 @@ ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
 BEGUN = 0x18
 
 ECHOES, BY_LINE = 1, 2
-"""Flags of ECHOED: whether the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
+"""Flags of ECHOED: the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
 
 
 def header(kind: int, size: int) -> bytes:
@@ -98,7 +98,7 @@ def numbered(kind: int, number: int, data: bytes) -> bytes:
 
 
 def numbered_header(kind: int, number: int, size: int) -> bytes:
-    """What stands before the `size` bytes of a numbered frame."""
+    """The header and the number of a numbered frame with `size` bytes of data."""
     return ((kind << 32 | 8 + size) << 64 | number).to_bytes(HEADER + 8, "big")
 
 
@@ -141,13 +141,13 @@ def encode(values: Mapping[str, object]) -> bytes:
             return payload
     except UnicodeEncodeError:
         pass
-    # Half a pair, or halves that look like the bytes of a character: JSON's own escapes let a peer send them, and only
-    # they give them back. But the escapes of two halves in a row would be read as one character.
-    parts, first = [], False
+    # Surrogates that stand for no byte, or whose bytes would be read as a character: only JSON's own escapes, which a
+    # peer may send, give them back. But two escapes in a row would be read as one character: the second goes as a byte.
+    parts, after_first_half = [], False
     for char in text:
-        escaped = "\ud800" <= char <= "\udfff" and not (first and "\udc80" <= char <= "\udcff")
+        escaped = "\ud800" <= char <= "\udfff" and not (after_first_half and "\udc80" <= char <= "\udcff")
         parts.append(f"\\u{ord(char):04x}" if escaped else char)
-        first = "\ud800" <= char <= "\udbff"
+        after_first_half = "\ud800" <= char <= "\udbff"
     return "".join(parts).encode("utf-8", "surrogateescape")
 
 
@@ -171,7 +171,7 @@ def split_size(payload: bytes) -> tuple[int, int, int, int]:
     """Columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
         raise ProtocolError("the other side sent a truncated size")
-    columns, rows, width, height = (int.from_bytes(payload[at : at + 2], "big") for at in (0, 2, 4, 6))
+    columns, rows, width, height = (int.from_bytes(payload[start : start + 2], "big") for start in (0, 2, 4, 6))
     return columns, rows, width, height
 
 
@@ -186,12 +186,12 @@ class Decoder:
 
     @property
     def unfinished(self) -> bytes:
-        """The bytes of a frame that has not come whole yet."""
+        """The bytes of an unfinished frame."""
         return bytes(self._buffer)
 
     @property
     def held(self) -> int:
-        """How many these are."""
+        """The number of bytes of an unfinished frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
@@ -206,11 +206,11 @@ class Decoder:
             data = bytes(self._buffer)
             self._buffer.clear()
         frames: list[tuple[int, bytes]] = []
-        at, end = 0, len(data)
+        start, end = 0, len(data)
         self._wanted = HEADER
-        while end - at >= HEADER:
-            body = at + HEADER
-            size = int.from_bytes(data[at + 1 : body], "big")
+        while end - start >= HEADER:
+            body = start + HEADER
+            size = int.from_bytes(data[start + 1 : body], "big")
             if size > LARGEST_PAYLOAD:
                 raise ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
@@ -218,8 +218,8 @@ class Decoder:
             if end - body < size:
                 self._wanted = HEADER + size
                 break
-            frames.append((data[at], data[body : body + size]))
-            at = body + size
-        if at < end:
-            self._buffer += data[at:]
+            frames.append((data[start], data[body : body + size]))
+            start = body + size
+        if start < end:
+            self._buffer += data[start:]
         return frames

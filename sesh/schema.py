@@ -1,7 +1,7 @@
-"""The types of what crosses rooms, links and files as data: what `--json` prints, ops take and answer, records hold.
+"""Types of the data that crosses rooms, links and files: output of `--json`, arguments and answers of ops, records.
 
-Loading this module takes longer than attaching may: what starts fast imports it under `TYPE_CHECKING` only. A class
-named `_X` holds the keys that are always there, `X` adds those that may be missing.
+Loading this module takes longer than attaching may: modules that start fast import it under `TYPE_CHECKING` only. A
+class named `_X` holds the keys that are always there, `X` adds those that may be missing.
 
 `Moment`: RFC 3339 in UTC. `ErrorFacts`: an error as `SeshError.facts` gives it.
 """
@@ -35,7 +35,7 @@ class PrintedError(TypedDict):
 
 
 class StandingFacts(TypedDict):
-    """How the program of a session stands (docs/ACTIVITY.md): working, waiting, idle, done or failed."""
+    """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed."""
 
     state: str
     why: str | None
@@ -44,7 +44,7 @@ class StandingFacts(TypedDict):
 
 
 class Loss(TypedDict):
-    """How a session lost its daemon: `reboot` or `crash`; `saved`: when its checkpoint was written."""
+    """The loss of a session's daemon, by `reboot` or `crash`; `saved`: when its checkpoint was written."""
 
     reason: str
     saved: Moment | None
@@ -59,7 +59,7 @@ class Foreground(TypedDict):
 
 
 class Unseen(TypedDict):
-    """What happened since the last client left: bells, the last notification, commands that failed."""
+    """Changes since the last client left: bells, the last notification, commands that failed."""
 
     bells: int
     notification: str | None
@@ -111,7 +111,7 @@ class AttachedClient(TypedDict):
 
 
 class ScrollbackSize(TypedDict):
-    """How much scrollback a session keeps."""
+    """The size of a session's scrollback."""
 
     lines: int
     bytes: int
@@ -131,7 +131,7 @@ class Status(Summary, total=False):
 
 
 class Record(TypedDict, total=False):
-    """The file NAME.json of a session: what anyone may know of it without asking its daemon."""
+    """The file NAME.json of a session: facts that need no daemon."""
 
     name: str
     id: str
@@ -162,7 +162,7 @@ class Record(TypedDict, total=False):
 
 
 class Facts(TypedDict):
-    """What a daemon knows of its session beside the program's state; `created` and `deadline`: seconds since 1970.
+    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
     """
@@ -186,7 +186,8 @@ class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
     `size`: columns and rows; `born`: those at the log's first byte. `resizes`: position, columns and rows of each.
-    `marks`: what was seen at positions to which clients were fed. `emulator`: see `vt.emulator`, None for a fresh one.
+    `marks`: positions to which clients were fed, with the state there, None for one still ahead. `emulator`: see
+    `vt.emulator`, None for a fresh one.
     """
 
     position: int
@@ -210,7 +211,7 @@ class CheckpointHeader(TypedDict, total=False):
 
 
 class Spec(TypedDict, total=False):
-    """What a caller says of a session to create; `env` and `label` are lists of `KEY=VALUE`."""
+    """A caller's description of a session to create; `env` and `label` are lists of `KEY=VALUE`."""
 
     directory: str | None
     command: list[str] | None
@@ -219,7 +220,7 @@ class Spec(TypedDict, total=False):
 
 
 class JobSpec(TypedDict):
-    """What a caller says of a job. `keep`: it stays when it has ended; `timeout`: seconds until it is ended."""
+    """A caller's description of a job. `keep`: it stays when it has ended; `timeout`: seconds until it is ended."""
 
     name: str | None
     spec: Spec
@@ -271,7 +272,7 @@ class LayoutEntry(TypedDict):
 
 
 class Layout(TypedDict):
-    """What `--export` prints and `--import` reads."""
+    """A layout, as `--export` prints and `--import` reads it."""
 
     version: int
     sessions: list[LayoutEntry]
@@ -293,7 +294,7 @@ class _Made(TypedDict):
 
 
 class Made(_Made, total=False):
-    """What became of an entry of a layout."""
+    """The result for an entry of a layout."""
 
     host: str | None
     error: ErrorFacts | PrintedError
@@ -306,7 +307,7 @@ class Named(TypedDict):
 
 
 class Detached(TypedDict):
-    """How many clients of a session were detached."""
+    """The number of clients of a session that were detached."""
 
     name: str
     detached: int | None
@@ -320,14 +321,14 @@ class Renamed(TypedDict):
 
 
 class Killed(TypedDict):
-    """The sessions that were ended, and by name what kept others from it."""
+    """The sessions that were ended, and by name the errors of the others."""
 
     killed: list[str]
     failed: dict[str, ErrorFacts]
 
 
 class Reloaded(TypedDict):
-    """The sessions whose daemons took this version over, and by name what kept others from it."""
+    """The sessions whose daemons took this version over, and by name the errors of the others."""
 
     reloaded: list[str]
     failed: dict[str, ErrorFacts]
@@ -353,7 +354,7 @@ class Overview(TypedDict):
 
 
 class Outcome(TypedDict):
-    """How the program of a session ended. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped."""
+    """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped."""
 
     exit_code: int | None
     signal: int | None
@@ -372,7 +373,7 @@ class _RunFacts(TypedDict):
 
 
 class RunFacts(_RunFacts, _From, total=False):
-    """A daemon's account of a command of `--run`. `n`: its number; `key`: by which a client finds it after a cut.
+    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link.
 
     `from`: how much of its output went before the answer.
     """
@@ -391,7 +392,7 @@ class RunFacts(_RunFacts, _From, total=False):
 
 
 class JobResult(Outcome, total=False):
-    """How a session ended, as it is kept for a week. `run`: the command of `--run` that ended with it."""
+    """The result of a session, kept for a week. `run`: the command of `--run` that ended with it."""
 
     name: str
     id: str
@@ -406,7 +407,7 @@ class JobResult(Outcome, total=False):
 
 
 class JobOutput(JobResult):
-    """The result of a job, with the end of what its terminal got."""
+    """The result of a job, with the end of its output."""
 
     output: bytes
 
@@ -425,14 +426,14 @@ class _RunResult(TypedDict):
 class RunResult(_RunResult, total=False):
     """A command that has ended, as `--run --json` and `--exec --json` print it.
 
-    `output_base64`: the output where it is not UTF-8.
+    `output_base64`: the output if it is not UTF-8.
     """
 
     output_base64: str
 
 
 class Command(TypedDict):
-    """A command of a session's history. `exit_code`: None while it runs, and where a shell did not report it."""
+    """A command of a session's history. `exit_code`: None while it runs, and if a shell did not report it."""
 
     n: int
     command: list[str]
@@ -444,7 +445,7 @@ class Command(TypedDict):
 
 
 class CommandOutput(Command):
-    """A command with what it wrote, escape sequences included."""
+    """A command with its output, escape sequences included."""
 
     output: bytes
 
@@ -498,7 +499,7 @@ class Event(TypedDict, total=False):
 
 
 class RemoteLog(TypedDict):
-    """The log of what happened with remotes: its file, and its events."""
+    """The log of remotes: its file, and its events."""
 
     path: str
     events: list[dict[str, object]]
@@ -537,7 +538,7 @@ class Hit(_Hit, total=False):
 
 
 class Hits(TypedDict):
-    """What `--grep` found on one machine, and by name what kept it from searching a session."""
+    """The lines that `--grep` found on one machine, and by name the errors of sessions that it could not search."""
 
     hits: list[Hit]
     failed: dict[str, ErrorFacts]
@@ -554,7 +555,7 @@ class _Leftover(TypedDict):
 
 
 class LeftoverFacts(_Leftover, total=False):
-    """What `--sweep` clears. `age`: seconds since it was used; `left`: why it was not cleared."""
+    """A leftover that `--sweep` clears. `age`: seconds since it was used; `left`: why it was not cleared."""
 
     cleared: bool
     left: str
@@ -562,7 +563,7 @@ class LeftoverFacts(_Leftover, total=False):
 
 
 class Swept(TypedDict):
-    """What `--sweep --json` prints of one machine."""
+    """The leftovers of one machine, as `--sweep --json` prints them."""
 
     ok: bool
     host: str | None
@@ -571,7 +572,7 @@ class Swept(TypedDict):
 
 
 class Finding(TypedDict):
-    """What `--doctor` found. `state`: ok, warning or error."""
+    """A finding of `--doctor`. `state`: ok, warning or error."""
 
     check: str
     state: str
@@ -580,7 +581,7 @@ class Finding(TypedDict):
 
 
 class Report(TypedDict):
-    """What an issue needs. `settings`, `variables`: names of those that are set; `sessions`, `remotes`: how many."""
+    """The facts for an issue. `settings`, `variables`: names of those that are set; `sessions`, `remotes`: how many."""
 
     version: str
     python: str
@@ -599,7 +600,7 @@ class Report(TypedDict):
 
 
 class Welcome(TypedDict, total=False):
-    """What a daemon, or the far end of a link, says of itself first. `can`: what it knows beyond its version."""
+    """The first message of a daemon, or of the far end of a link, about itself. `can`: abilities beyond its version."""
 
     protocol: int
     version: str
@@ -622,10 +623,10 @@ class CursorPlace(TypedDict):
 
 
 class Answer(_From, total=False):
-    """A RESPONSE: the `id` of its request, an `error`, or what the request is answered with: the keys of all requests.
+    """A RESPONSE: the `id` of its request, an `error`, or the answer: the keys of all requests.
 
-    `notes`: lines for the person, and whether each is shown again on the first screen. `question`: what the person has
-    to decide, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
+    `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
+    person, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
     alone.
     """
 

@@ -1,6 +1,8 @@
-"""Shapes: what data from outside may be, said once for frames, answers, files and arguments of ops.
+"""Shapes: descriptions of data from outside, one for frames, answers, files and arguments of ops alike.
 
-A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`.
+A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`. Text from a host
+(`Check.far`) is returned cut, and without what a terminal could act upon. Shapes with parts are made of other shapes:
+`items(line)` is a list of lines.
 """
 
 from __future__ import annotations
@@ -22,25 +24,26 @@ MOST_VALUES = 500_000
 MOST_ROWS = 10_000
 """Rows of one list; those beyond it are left out."""
 LONGEST_LINE, LONGEST_TEXT = 4096, 1 << 20
-"""Characters of a line of the other side's, and of text that may be longer, such as a word of a command."""
+"""Characters of a line from the other side, and of text that may be longer, such as a word of a command."""
 DEEPEST = 16
-"""Levels of what this sesh has no shape for."""
+"""Levels of data that this sesh has no shape for."""
 _MOST_EXACT = (1 << 53) - 1
-"""Beyond it a number is no exact one for all readers of JSON."""
+"""The largest number that all readers of JSON take exactly."""
 _LARGEST_PID = (1 << 31) - 1
 _LATEST = 253402300800.0
 """Seconds from 1970 to the year 10000, which no calendar of the C library has."""
 _KEPT_CONTROLS = "\t\n"
-_STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)|"
+_STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
+"""SGR and links (OSC 8)."""
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 class Malformed(Exception):
-    """A value is not of its shape; the text says where and why."""
+    """A value is not of its shape; the text says which part, and why."""
 
 
 class Check:
-    """One pass over a value. `far`: it comes from a host. `left_out`: rows that were malformed."""
+    """One pass over a value. `far`: True if it comes from a host. `left_out`: the number of malformed rows."""
 
     __slots__ = ("far", "left_out")
 
@@ -49,7 +52,7 @@ class Check:
 
 
 def fits(shape: Shape, value: object) -> bool:
-    """Whether a value from this machine is of a shape."""
+    """Returns whether a value from this machine is of a shape."""
     try:
         shape(Check(far=False), value)
     except Malformed:
@@ -70,18 +73,18 @@ def flag(_check: Check, value: object) -> bool:
 def whole(least: int, most: int) -> Shape:
     """A whole number within bounds."""
 
-    def shape(_check: Check, value: object) -> int:
+    def apply(_check: Check, value: object) -> int:
         if bounds.is_integer(value, least, most):
             return value
         raise Malformed(f"is not a whole number from {least} to {most}")
 
-    return shape
+    return apply
 
 
 natural = whole(0, bounds.MOST)
 integer = whole(-bounds.MOST, bounds.MOST)
 exact = whole(-_MOST_EXACT, _MOST_EXACT)
-"""A whole number of a file."""
+"""A whole number of a file, exact for all readers of JSON."""
 exact_natural = whole(0, _MOST_EXACT)
 process = whole(0, _LARGEST_PID)
 """A process id, as far as the system takes it for one."""
@@ -109,22 +112,22 @@ def moment(check: Check, value: object) -> float:
 def choice(*words: str) -> Shape:
     """One of some words."""
 
-    def shape(_check: Check, value: object) -> str:
+    def apply(_check: Check, value: object) -> str:
         if value in words:
             return value
         raise Malformed(f"is none of {', '.join(words)}")
 
-    return shape
+    return apply
 
 
 def word(longest: int = LONGEST_LINE) -> Shape:
     """Text on one line."""
 
-    def shape(check: Check, value: object) -> str:
+    def apply(check: Check, value: object) -> str:
         text = _text(value)
         return _plain(text[:longest]) if check.far else text
 
-    return shape
+    return apply
 
 
 line = word()
@@ -132,10 +135,10 @@ line = word()
 
 def text(check: Check, value: object) -> str:
     """Text of one line or several, such as a word of a command; file names that are no UTF-8 keep their bytes."""
-    text = _text(value)
-    if len(text) > LONGEST_TEXT and check.far:
+    string = _text(value)
+    if len(string) > LONGEST_TEXT and check.far:
         raise Malformed("is too long")
-    return printable(text) if check.far else text
+    return printable(string) if check.far else string
 
 
 def styled(check: Check, value: object) -> str:
@@ -161,7 +164,7 @@ def latin(_check: Check, value: object) -> str:
 
 
 def system_text(_check: Check, value: object) -> str:
-    """Text that the system takes: without NUL, and such as surrogateescape can encode."""
+    """Text that the system takes: without NUL, and encodable with surrogateescape."""
     text = _text(value)
     if "\0" in text:
         raise Malformed("contains a NUL")
@@ -173,7 +176,7 @@ def system_text(_check: Check, value: object) -> str:
 
 
 def system_line(check: Check, value: object) -> str:
-    """Such text of a bounded length: a path, a title, a time."""
+    """`system_text` of a bounded length: a path, a title, a time."""
     text = system_text(check, value)
     if len(text) > LONGEST_LINE:
         raise Malformed("is too long")
@@ -215,45 +218,45 @@ def optional(shape: Shape) -> Shape:
 
 
 def either(*shapes: Shape) -> Shape:
-    """The first of these that fits."""
+    """A value of one of several shapes: the first that fits is taken."""
 
-    def shape(check: Check, value: object) -> Any:
-        for first in shapes[:-1]:
+    def apply(check: Check, value: object) -> Any:
+        for shape in shapes[:-1]:
             try:
-                return first(check, value)
+                return shape(check, value)
             except Malformed:
                 continue
-        return shapes[-1](check, value)
+        return shapes[-1](check, value)  # whose reason is the one that is given
 
-    return shape
+    return apply
 
 
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
-    """A list of values of one shape; a host's is cut to so many."""
+    """A list of values of one shape; a host's is cut to `most`."""
 
-    def shapes(check: Check, value: object) -> list[object]:
+    def apply(check: Check, value: object) -> list[object]:
         values = _list(value)[: most if check.far else None]
         return [_within(f"[{index}]", shape, check, item) for index, item in enumerate(values)]
 
-    return shapes
+    return apply
 
 
 def several(*shapes: Shape) -> Shape:
-    """A list of so many values, each of its own shape."""
+    """A list of exactly as many values as there are shapes, each of its own."""
 
-    def shape(check: Check, value: object) -> tuple[object, ...]:
+    def apply(check: Check, value: object) -> tuple[object, ...]:
         values = _list(value)
         if len(values) != len(shapes):
             raise Malformed(f"is not a list of {len(shapes)}")
         return tuple(_within(f"[{index}]", shapes[index], check, item) for index, item in enumerate(values))
 
-    return shape
+    return apply
 
 
 def rows(shape: Shape) -> Shape:
-    """A list from which malformed rows are left out."""
+    """A list without its malformed rows, and those beyond `MOST_ROWS`; the check counts them."""
 
-    def shapes(check: Check, value: object) -> list[object]:
+    def apply(check: Check, value: object) -> list[object]:
         values = _list(value)
         passed = []
         for row in values[:MOST_ROWS]:
@@ -264,18 +267,18 @@ def rows(shape: Shape) -> Shape:
         check.left_out += max(0, len(values) - MOST_ROWS)
         return passed
 
-    return shapes
+    return apply
 
 
 def keys(names: str, shape: Shape) -> dict[str, Shape]:
-    """The same shape for several keys."""
+    """One shape for several keys, separated by blanks in `names`."""
     return dict.fromkeys(names.split(), shape)
 
 
 def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
     """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
 
-    def shape(check: Check, value: object) -> dict[str, object]:
+    def apply(check: Check, value: object) -> dict[str, object]:
         values = _dict(value)
         for key in required:
             if key not in values:
@@ -288,7 +291,7 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
                 checked[line(check, key)] = _within("", anything, check, item)
         return checked
 
-    return shape
+    return apply
 
 
 def complete(required: Fields, **more: Shape) -> Shape:
@@ -297,12 +300,12 @@ def complete(required: Fields, **more: Shape) -> Shape:
 
 
 def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Shape:
-    """An object of this machine's. The values under these keys fit, or are null; others are not looked at.
+    """An object of this machine's: the values of these keys fit or are null, those of other keys are not looked at.
 
     `complete`: all of these keys are there; `closed`: no others are.
     """
 
-    def shape(_check: Check, value: object) -> dict[str, object]:
+    def apply(_check: Check, value: object) -> dict[str, object]:
         values = _dict(value)
         if (key := misfit(values, shapes)) is not None:
             raise Malformed(f".{key} is not of its type")
@@ -310,7 +313,7 @@ def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Sh
             raise Malformed("has other keys")
         return values
 
-    return shape
+    return apply
 
 
 def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
@@ -322,19 +325,19 @@ def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
 
 
 def mapping(key: Shape, shape: Shape) -> Shape:
-    """An object with any keys of one shape."""
+    """An object with any keys of one shape, and values of another."""
 
-    def shapes(check: Check, value: object) -> dict[str, object]:
+    def apply(check: Check, value: object) -> dict[str, object]:
         checked = {}
         for name, item in _dict(value).items():
             checked[_within("", key, check, name)] = _within(f".{_plain(name[:40])}", shape, check, item)
         return checked
 
-    return shapes
+    return apply
 
 
 def anything(check: Check, value: object) -> Any:
-    """What this sesh has no shape for, as from a newer one: plain data, not too deep."""
+    """Data that this sesh has no shape for, as from a newer one: plain, and not too deep."""
     return _anything(check, value, DEEPEST)
 
 
@@ -370,16 +373,16 @@ def _dict(value: object) -> dict[str, object]:
     raise Malformed("is not an object")
 
 
-def _within(place: str, shape: Shape, check: Check, value: object) -> Any:
-    """The value, `place` added to what is wrong with it."""
+def _within(part: str, shape: Shape, check: Check, value: object) -> Any:
+    """The checked value; `part` is put before the reason of a Malformed."""
     try:
         return shape(check, value)
     except Malformed as error:
-        raise Malformed(f"{place}{gap(str(error))}{error}") from None
+        raise Malformed(f"{part}{gap(str(error))}{error}") from None
 
 
 def gap(reason: str) -> str:
-    """What stands between a name and what is wrong with it: nothing before the path of a part."""
+    """The gap between a name and the reason why its value is malformed: none before the path of a part."""
     return "" if reason[:1] in ".[" else " "
 
 
@@ -387,7 +390,7 @@ def gap(reason: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """As `wording.plain`, which is loaded only if there is something to take out."""
+    """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
     if text.isprintable():
         return text
     from sesh.wording import plain
@@ -396,22 +399,22 @@ def _plain(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of several lines without what a terminal could act upon; the bytes of odd file names stay."""
+    """Text of several lines without characters that a terminal could act upon; bytes that are no UTF-8 stay."""
     if text.isprintable():
         return text
     return "".join(character for character in text if character in _KEPT_CONTROLS or not _is_control(character))
 
 
 def _is_control(character: str) -> bool:
-    """A control, or a character that sets the direction of those around it."""
+    """Returns whether a character is a control, or sets the direction of those around it."""
     point = ord(character)
     return point < 0x20 or 0x7F <= point < 0xA0 or 0x2028 <= point <= 0x202E or 0x2066 <= point <= 0x2069
 
 
 def without_controls(text: str) -> str:
-    """Text of which nothing but the characters, SGR and links are left."""
+    """Text with nothing but characters, SGR and links."""
     if text.isprintable():
         return text
     import re
 
-    return re.sub(_STYLES + _CONTROLS, r"\1", text)
+    return re.sub(f"{_STYLES}|{_CONTROLS}", r"\1", text)

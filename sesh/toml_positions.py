@@ -1,6 +1,6 @@
-"""TOML with the place of every key, which the interpreter's own reader does not tell.
+"""TOML with the place (line and column) of every key, which the interpreter's own reader does not tell.
 
-The reader decides what is TOML and what it means; only then is the text walked once more, for the places alone.
+The reader decides what is TOML and what it means; then the text is walked once more, for the places alone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     Path = tuple[str, ...]
     Place = tuple[int, int]
 
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _END = " (at end of document)"
 _TOKEN = re.compile(
     r"""
     \#[^\n]*                          # a comment
-    | (?P<word>
-        \"{3}(?:\\?.)*?(?:\"{3,5}|\Z)    # it ends: a text without an end would be looked through again and again
+    | (?P<text>
+        \"{3}(?:\\?.)*?(?:\"{3,5}|\Z)    # also one without an end, which would be looked through again and again
         | '{3}.*?(?:'{3,5}|\Z)
         | "(?:\\.|[^"\\\n])*"?
         | '[^'\n]*'?
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 
 
 class InvalidToml(ValueError):
-    """The text is not TOML: `str(error)` says why, `place` where."""
+    """The text is not TOML: `str(error)` says why; `place`: its line and column."""
 
     def __init__(self, reason: str, place: Place) -> None:
         super().__init__(reason)
@@ -52,12 +52,12 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     except RecursionError as error:
         raise InvalidToml("nested too deeply", (1, 1)) from error
     except ValueError as error:
-        raise _malformed(str(error), text) from error
+        raise _invalid(str(error), text) from error
     return tables, _places(text)
 
 
 def _reader() -> Callable[[str], dict[str, object]]:
-    """`tomllib.loads`, or the same of the package that it was taken from."""
+    """`tomllib.loads`, or that of the package tomli, from which tomllib was taken."""
     try:
         import tomllib as reader
     except ImportError:
@@ -66,9 +66,9 @@ def _reader() -> Callable[[str], dict[str, object]]:
     return loads
 
 
-def _malformed(message: str, text: str) -> InvalidToml:
-    if place := _AT.search(message):
-        return InvalidToml(message[: place.start()].rstrip(), (int(place[1]), int(place[2])))
+def _invalid(message: str, text: str) -> InvalidToml:
+    if match := _PLACE.search(message):
+        return InvalidToml(message[: match.start()].rstrip(), (int(match[1]), int(match[2])))
     lines = text.split("\n")
     reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
     return InvalidToml(reason, (len(lines), len(lines[-1]) + 1))
@@ -79,15 +79,15 @@ def _places(text: str) -> dict[Path, Place]:
     places: dict[Path, Place] = {}
     table: Path = ()
     key: Path = ()
-    """The key that is read, or whose value is."""
+    """The key that is being read, or whose value is."""
     in_key = True
     opened: list[tuple[str, Path]] = []
-    """The brackets around a value, with the key that they are the value of."""
+    """The open brackets around a value, each with the key of its array or table."""
     line, line_start = 1, 0
     for match in _TOKEN.finditer(text):
         mark = match[0]
-        if in_key and match["word"]:
-            key = (*key, _word(mark))
+        if in_key and match["text"]:
+            key = (*key, _key(mark))
             places.setdefault(key, (line, match.start() - line_start + 1))
         elif mark == "\n" and not opened:
             key, in_key = table, True
@@ -111,7 +111,7 @@ def _places(text: str) -> dict[Path, Place]:
     return places
 
 
-def _word(spelled: str) -> str:
-    if spelled[:1] == '"' and "\\" in spelled:
-        return str(_reader()(f"key = {spelled}")["key"])
-    return spelled.strip("\"'") if spelled[:1] in "\"'" else spelled
+def _key(token: str) -> str:
+    if token[:1] == '"' and "\\" in token:
+        return str(_reader()(f"key = {token}")["key"])
+    return token.strip("\"'") if token[:1] in "\"'" else token

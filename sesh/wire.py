@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from sesh.schema import Answer, Welcome
 
 _READ = 1 << 18
+"""Bytes of one read."""
 LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
 _KEPT_FREE = 40
 """Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
 _MOST_AT_ONCE = 256
+"""Connections."""
 _ORDERLY = 1.0
 """Seconds for a link to end in order, once its user has given up."""
 
@@ -41,31 +43,31 @@ class Connection:
     """
 
     far = False
-    """Whether a host is at the other end, whose text is not to be trusted."""
+    """True if a host is at the other end, whose text is not to be trusted."""
     says_begun = True
-    """Whether BEGUN reaches this side even if the asker has given up."""
+    """True if BEGUN reaches this side even if the asker has given up."""
     given_up = False
-    """Whether nothing more is asked for over it (`give_up`)."""
+    """True once nothing more is asked for over it (`give_up`)."""
     led = True
-    """Whether a session's daemon is at the other end; False for a bridge that has not led to one yet."""
+    """True if a session's daemon is at the other end; False for a bridge that has not led to one yet."""
     keepalive: Keepalive | None = None
-    """With one, a link pings the other side, and raises Lost if it broke, as against the session's end."""
+    """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
     session_id = session_name = ""
-    """Of the session that a link was led to, as far as they are known."""
+    """Id and name of the session that a link was led to, as far as they are known."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
         self.welcome: Welcome = {}
         self.carried = bytearray()
-        """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
+        """DATA that has come before its REQUEST, for the side that answers requests."""
         self.begun = -1
         """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
         self.decoder = protocol.Decoder()
-        """It holds what has come of an unfinished frame."""
+        """The decoder of all that comes; it holds an unfinished frame."""
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
         self._overdue: float | None = None
-        """A deadline that has passed once: one more read is allowed, for what came in time."""
+        """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
 
     def __enter__(self) -> Connection:
         return self
@@ -75,7 +77,7 @@ class Connection:
 
     @property
     def agent(self) -> str | None:
-        """The socket of the user's ssh agent, by its path where the daemon runs."""
+        """The path of the user's ssh agent on the machine of the daemon; None if there is none."""
         return os.environ.get("SSH_AUTH_SOCK")
 
     @property
@@ -94,7 +96,7 @@ class Connection:
                 continue  # it is closed even so, and nothing that was sent depends on it
 
     def broken(self) -> bool:
-        """Whether the link ended, which may be opened again, and not the daemon."""
+        """Returns whether the link broke, which may be opened again, and not the daemon's end."""
         return False
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
@@ -131,7 +133,7 @@ class Connection:
         return self._frames.pop(0)
 
     def read(self) -> bool:
-        """Takes in what comes next, whole frames or not, for `leftovers`; False if nothing is there.
+        """Reads the next bytes, whole frames or not, for `leftovers`; returns False if none are there.
 
         Raises Unreachable if the other side closed, ProtocolError.
         """
@@ -147,14 +149,14 @@ class Connection:
         return True
 
     def gone(self) -> bool:
-        """Whether the other side has closed its end, or gives up what it asked for."""
+        """Returns whether the other side has closed its end, or gives up its requests."""
         return hung_up(self.inbound)
 
     def begin(self, request: int) -> bool:
-        """Sends BEGUN for a request; whether to carry it out, that is, whether the asker is still there.
+        """Sends BEGUN for a request; returns whether to carry it out, that is, whether the asker is still there.
 
-        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees
-        the other. Raises Unreachable.
+        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees the
+        other. Raises Unreachable.
         """
         if self.gone():
             return False
@@ -178,7 +180,7 @@ class Connection:
         """Asks a link for a sign of life, if that is due. Raises Lost after too long a silence."""
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Frames that have come and were not taken yet; who reads the descriptor itself begins with them."""
+        """Frames that have come and were not taken yet; a reader of the descriptor itself begins with them."""
         frames, self._frames = self._frames, []
         return frames
 
@@ -187,7 +189,7 @@ class Connection:
         self._frames = [*frames, *self._frames]
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """What a frame of the other side's says, of the type that its kind has in `schema`. Raises ProtocolError."""
+        """The JSON of a frame from the other side, of the type that its kind has in `schema`. Raises ProtocolError."""
         return gate.message(kind, payload, far=self.far)
 
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
@@ -202,7 +204,7 @@ class Connection:
         return self.welcome
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Whether a frame is the WELCOME that answers a HELLO. Raises the error if it is a refusal instead."""
+        """Returns whether a frame is the WELCOME that answers a HELLO. Raises the error of a refusal."""
         if kind == protocol.RESPONSE:
             raise rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
@@ -228,48 +230,49 @@ class Connection:
         not say how that ended.
         """
         self._requests += 1
-        asked = self._requests
-        self.send(asking(verb, asked, data, **words), deadline)
-        return self._outcome(verb, asked, deadline)
+        number = self._requests
+        self.send(asking(verb, number, data, **words), deadline)
+        return self._outcome(verb, number, deadline)
 
-    def _outcome(self, verb: str, asked: int, deadline: float | None) -> tuple[Answer, bytes]:
+    def _outcome(self, verb: str, number: int, deadline: float | None) -> tuple[Answer, bytes]:
         try:
-            return self.answer(asked, deadline)
+            return self.answer(number, deadline)
         except (TimedOut, Unreachable) as error:
-            if error.answered or self.begun != asked:
+            if error.answered or self.begun != number:
                 raise
             name = self.welcome.get("name")
             message = f"the daemon of {name} began to {verb} and does not say whether it is done"
             raise Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
-        self, asked: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
+        self, number: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
     ) -> tuple[Answer, bytes]:
-        """The answer to request number `asked`; `output` gets OUTPUT before it, other frames are passed over.
+        """The answer to request `number`; `output` gets OUTPUT before it, other frames are passed over.
 
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
         carried out. Daemons that can do so say `begun` in WELCOME.
         """
         carried = bytearray()
         try:
-            return self._awaited(asked, deadline, output, carried)
+            return self._awaited(number, deadline, output, carried)
         except TimedOut as error:
-            if error.answered or not self.led or self.begun == asked:
-                raise
+            if error.answered or not self.led or self.begun == number:
+                raise  # nothing is left to give up: it is answered, not led to a daemon yet, or carried out
         self.give_up()
         try:
-            return self._awaited(asked, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
+            # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
+            return self._awaited(number, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
             if isinstance(error, Unreachable) and not isinstance(error, Lost) and self.says_begun and not self.broken():
                 raise _too_late() from None  # an orderly end
             if self.far:
-                self.begun = asked  # as far as anybody knows
+                self.begun = number  # as far as anybody knows
             raise
 
     def _awaited(
-        self, asked: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
+        self, number: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
     ) -> tuple[Answer, bytes]:
         while True:
             kind, payload = self.receive(deadline)
@@ -283,7 +286,7 @@ class Connection:
                 self.begun = protocol.split_number(payload)[0]
             elif kind == protocol.RESPONSE:
                 response: Answer = self.message(kind, payload)
-                if response.get("id") == asked:
+                if response.get("id") == number:
                     return checked(response), bytes(carried)
                 carried.clear()
 
@@ -317,7 +320,7 @@ def data_frames(data: bytes) -> bytes:
 
 
 def checked(answer: Answer) -> Answer:
-    """An answer, unless it is an error, which is raised."""
+    """`answer` itself. Raises its error if it is one."""
     if "error" in answer:
         raise rebuild(answer["error"])
     return answer
@@ -351,7 +354,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def most_connections() -> int:
-    """How many daemons may be connected to at once, by this process's limit (`ulimit -n`); others are asked later."""
+    """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
     return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
 
@@ -376,7 +379,7 @@ def begin(name: str) -> socket.socket | None:
 
 
 def finish(opened: socket.socket, deadline: float) -> bool:
-    """Whether a connection that `begin` started stands; False if the listener's backlog is full.
+    """Returns whether a connection that `begin` started stands; False if the listener's backlog is full.
 
     Raises TimedOut, and Refused if another user listens: the directory may have been exchanged since it was checked.
     """
@@ -389,11 +392,9 @@ def finish(opened: socket.socket, deadline: float) -> bool:
     _wait(opened.fileno(), select.POLLOUT, deadline)
     if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         return False
-    listens = platform.peer_uid(opened)
-    if listens != os.geteuid():
-        raise Refused(
-            f"another user (uid {listens}) listens in {paths.directory()}; set SESH_DIR to a directory of yours"
-        )
+    uid = platform.peer_uid(opened)
+    if uid != os.geteuid():
+        raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
     return True
 
 
@@ -412,21 +413,21 @@ def ask(
 
 
 def hung_up(descriptor: int) -> bool:
-    """Whether the other side has closed its end for writing, also while what it wrote before still waits: poll(2)."""
+    """Returns whether the other side has closed its end for writing, even if it can still be read from: poll(2)."""
     poll = select.poll()
     poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
     return bool(poll.poll(0))
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
-    """Waits until one of the descriptors is ready, each watched for its events; none past the deadline (monotonic)."""
+    """Waits until descriptors are ready for their events, and returns those; none past the deadline (monotonic)."""
     poll = select.poll()
     for descriptor, events in watched:
         poll.register(descriptor, events)
     while True:
         left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_POLL)
         ready = [descriptor for descriptor, _ in poll.poll(left)]
-        if ready or not (deadline is None or time.monotonic() < deadline):
+        if ready or (deadline is not None and time.monotonic() >= deadline):
             return ready
 
 
@@ -443,7 +444,6 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
 
 
 def _shut(descriptor: int, how: int) -> None:
-    """Ends one direction of a socket, or both."""
     try:
         opened = socket.socket(fileno=os.dup(descriptor))
     except OSError:

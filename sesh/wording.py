@@ -1,4 +1,4 @@
-"""Sessions and other people's text in words, as a terminal may be shown them."""
+"""Texts about sessions for people, and the text of others as a terminal may be shown it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_TEXT = 4096
 
 
 def plain(chosen: object, keep: str = "") -> str:
-    """Text that a program chose, without anything that a terminal could act upon, except the controls in `keep`."""
+    """Text that a program chose, without characters that a terminal could act upon, except the controls in `keep`."""
     return "".join(character for character in str(chosen) if character.isprintable() or character in keep)
 
 
@@ -36,18 +36,18 @@ def one_line(message: str) -> str:
     return plain(" ".join(message.split()))
 
 
-def encodable(thing: Any) -> Any:
+def encodable(value: Any) -> Any:
     """A value whose strings can all be encoded as UTF-8."""
-    if isinstance(thing, str):
-        return thing if thing.isascii() else _encodable(thing)
-    if isinstance(thing, dict):
-        return {encodable(key): encodable(item) for key, item in thing.items()}
-    if isinstance(thing, (list, tuple)):
-        return [encodable(item) for item in thing]
-    return thing
+    if isinstance(value, str):
+        return value if value.isascii() else _encodable_text(value)
+    if isinstance(value, dict):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encodable(item) for item in value]
+    return value
 
 
-def _encodable(text: str) -> str:
+def _encodable_text(text: str) -> str:
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:  # half a pair, from JSON's own escapes
@@ -55,7 +55,7 @@ def _encodable(text: str) -> str:
 
 
 def state(session: Summary) -> str:
-    """One word or two: attached, detached, exited with its code, lost, or the machine that it runs on."""
+    """The state of a session: attached, detached, exited with its code, lost, or the machine that it runs on."""
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
@@ -71,22 +71,22 @@ def state(session: Summary) -> str:
 
 
 def activity(session: Summary) -> str:
-    """How a session stands in a word: working, waiting, idle, done, failed; quiet if that is all that is known."""
+    """The activity of a session in a word: working, waiting, idle, done, failed; quiet if no more is known."""
     standing = session.get("activity")
     return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
 
 
 def asks(session: Summary) -> str:
-    """What the program in a session asks a person, empty if it does not wait or its words are not known."""
+    """The question that the program in a session asks a person; empty if it asks none, or its words are not known."""
     standing = session.get("activity")
     return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
 
 
 def runs(session: Summary) -> str:
-    """What runs in a session: the command in the foreground, as it may be typed, and the title that it has set.
+    """The program in a session: the command in the foreground, as it may be typed, and the title that it has set.
 
-    Before it in brackets what has happened unseen. Where nothing is known of a foreground (the session has ended, its
-    sesh is an older one), the command that it was started with.
+    Before it in brackets what has happened unseen. If no foreground is known (the session has ended, its sesh is an
+    older one), the command that it was started with.
     """
     foreground = session.get("foreground")
     command = (foreground.get("command") if foreground else None) or session.get("command") or []
@@ -131,15 +131,15 @@ def _escaped(character: str) -> str:
 
 
 def unseen(session: Summary) -> str:
-    """What has happened in a session since somebody was attached, in words; empty if nothing did."""
+    """The changes in a session since somebody was attached, in words; empty if there are none."""
     missed = session.get("unseen")
     if not missed:
         return ""
     failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
-    words = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
-    words += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    words += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
-    return ", ".join(words)
+    parts = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
+    parts += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
+    parts += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
+    return ", ".join(parts)
 
 
 def at_home(path: str) -> str:
@@ -151,13 +151,13 @@ def at_home(path: str) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """The number of columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth
 
     width: int = wcswidth(text)
-    return width if width >= 0 else sum(_each(text))
+    return width if width >= 0 else sum(_widths(text))
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
@@ -168,21 +168,21 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
         return text
     if limit < 1:
         return ""
-    kept, room = 0, limit - len(mark)
-    for size in _each(reversed(text) if keeps_end else text):
+    count, room = 0, limit - len(mark)
+    for size in _widths(reversed(text) if keeps_end else text):
         if size > room:
             break
         room -= size
-        kept += 1
+        count += 1
     while True:  # marks can make the character before them wider
-        part = f"{mark}{text[len(text) - kept :]}" if keeps_end else f"{text[:kept]}{mark}"
+        part = f"{mark}{text[len(text) - count :]}" if keeps_end else f"{text[:count]}{mark}"
         excess = columns(part) - limit
-        if not kept or excess <= 0:
+        if not count or excess <= 0:
             return part
-        kept = max(0, kept - max(1, excess // 2))
+        count = max(0, count - max(1, excess // 2))
 
 
-def _each(text: Iterable[str]) -> list[int]:
+def _widths(text: Iterable[str]) -> list[int]:
     """The columns of each character by itself; U+FE0F counts, for what it makes wide."""
     from wcwidth import wcwidth
 
@@ -193,6 +193,6 @@ _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "ri
 
 
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
-    """What a person is told of a session that needs one, in one line."""
-    place = f"{name}@{host}" if host else name
-    return f"{place} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")
+    """The line that tells a person of a session that needs one."""
+    session = f"{name}@{host}" if host else name
+    return f"{session} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")

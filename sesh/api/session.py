@@ -31,7 +31,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 class SpecWords(TypedDict, total=False):
-    """The words that describe a session."""
+    """The keyword arguments that describe a session."""
 
     directory: str | os.PathLike[str] | None
     env: Mapping[str, str] | None
@@ -39,14 +39,14 @@ class SpecWords(TypedDict, total=False):
 
 
 class JobWords(SpecWords, total=False):
-    """The words that describe a job."""
+    """The keyword arguments that describe a job."""
 
     timeout: float | None
     keep: bool
 
 
 def _spelled_out(words: type) -> Callable[[_Function], _Function]:
-    """Has `help` name each of the `**words` that a function takes; editors know them by `Unpack`."""
+    """Has `help` name the keyword arguments that a function takes as `**words`; editors know them by `Unpack`."""
 
     def spell(function: _Function) -> _Function:
         del function.__annotations__["words"]
@@ -54,10 +54,8 @@ def _spelled_out(words: type) -> Callable[[_Function], _Function]:
         parameters = list(signature.parameters.values())[:-1]
         for name, annotation in words.__annotations__.items():
             default = False if name == "keep" else None
-            function.__annotations__[name] = shown = annotation.__forward_arg__
-            parameters.append(
-                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown)
-            )
+            function.__annotations__[name] = text = annotation.__forward_arg__
+            parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=text))
         function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return function
 
@@ -68,9 +66,9 @@ def _spelled_out(words: type) -> Callable[[_Function], _Function]:
 class Result:
     """A command that has ended, or whose time ran out.
 
-    `exit_code`: of the command, 128+N if signal N ended it, 124 if it timed out, None if it was not waited
-    for. `data`: what it wrote, byte for byte, line ends as a pipe would have them. `duration`: seconds. `truncated`: it
-    wrote more than was kept, and `data` is the end of it. `host`: None for this machine.
+    `exit_code`: of the command, 128+N if signal N ended it, 124 if it timed out, None if it was not waited for. `data`:
+    its output, byte for byte, line ends as a pipe would have them. `duration`: seconds. `truncated`: there was more
+    output than was kept, and `data` is the end of it. `host`: None for this machine.
     """
 
     session: str
@@ -89,7 +87,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Whether it ended with 0."""
+        """True if it ended with 0."""
         return self.exit_code == 0
 
 
@@ -108,9 +106,8 @@ def _piped(output: bytes) -> bytes:
 class Met:
     """The condition that ended a wait.
 
-    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or what is asked.
-    `exit_code`: of a session that has ended. `position`: where in the session's output that was, for the next wait's
-    `since`.
+    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or the question.
+    `exit_code`: of a session that has ended. `position`: in the session's output, for the next wait's `since`.
     """
 
     met: str
@@ -158,10 +155,10 @@ class Session:
         command: str | Sequence[str] | None = None,
         **words: Unpack[SpecWords],
     ) -> Session:
-        """Makes sure that the session runs. Where it does already, `labels` are set, and the other words not applied.
+        """Makes sure that the session runs. If it does already, `labels` are set, and the other words not applied.
 
-        `directory`: the current one by default, on a host HOME. `command`: what runs in it, the user's shell by
-        default; a text is a line for `sh`, a list one program and its words.
+        `directory`: the current one by default, on a host HOME. `command`: its program, the user's shell by default; a
+        text is a line for `sh`, a list one program and its words.
 
         Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
         """
@@ -171,13 +168,13 @@ class Session:
 
     @_spelled_out(SpecWords)
     def ensure(self, *, command: str | Sequence[str] | None = None, **words: Unpack[SpecWords]) -> bool:
-        """Makes sure, as `open` does, that this session runs: whether it had to be created."""
+        """Makes sure, as `open` does, that this session runs. Returns whether it had to be created."""
         spec = _spec(command, **words)
         self._target.sync()
         return self._target.call(session_ops.open_, name=self.name, spec=spec)
 
     def exists(self) -> bool:
-        """Whether it is there, running or kept; a lost one is not."""
+        """Returns whether it is there, running or kept; a lost one is not."""
         try:
             return self._target.call(session_ops.there, name=self.name)
         except NotFound:
@@ -188,7 +185,7 @@ class Session:
         return {**self._target.call(views.status, name=self.name), "host": self.host}
 
     def kill(self) -> None:
-        """Ends it and what runs in it: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
+        """Ends it and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
         for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
             raise rebuild(error)
 
@@ -203,7 +200,7 @@ class Session:
         ansi: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Has the session's live shell run a command; exactly its output, and its exit code.
+        """Has the session's live shell run a command. Returns exactly its output, and its exit code.
 
         `command`: a text is source of that shell, a list is quoted for it. `timeout`: after so many seconds the result
         says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
@@ -224,8 +221,8 @@ class Session:
         """Runs a command as the program of this session, which must not exist yet, and waits for its end.
 
         `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
-        `keep`: the session stays, to be looked at, until `kill`. The result's `data` is the end of what it wrote, at
-        least 256 KiB. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
+        `keep`: the session stays, to be looked at, until `kill`. The result's `data` is the end of its output, at least
+        256 KiB. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
@@ -240,7 +237,8 @@ class Session:
         host: str | None = None,
         **words: Unpack[JobWords],
     ) -> Session:
-        """Begins a job as `exec` does, without waiting: its session, under the lowest free number if it has no name.
+        """Begins a job as `exec` does, without waiting. Returns its session; without a name, under the lowest free
+        number.
 
         `wait()` gives its exit code, also after it has removed itself.
         """
@@ -250,7 +248,7 @@ class Session:
         return cls(target.call(session_ops.job, **data), target.host)
 
     def result(self) -> Result:
-        """How the last job of this name ended, and the end of what it wrote; kept for a week, among the newest hundred.
+        """The result of the last job of this name, with the end of its output; kept for a week, among the newest 100.
 
         Raises Busy while it runs, NotFound if nothing is known.
         """
@@ -270,9 +268,9 @@ class Session:
     ) -> int | None:
         """Types a text, Enter if wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
-        `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if what it asks
-        matches. The position in the output from which `wait(since=…)` looks on. Raises Busy if the program does not
-        read, Refused if it does not wait for a person, or asks something else.
+        `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if its question
+        matches. Returns the position in the output from which `wait(since=…)` looks on. Raises Busy if the program does
+        not read, Refused if it does not wait for a person, or asks something else.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
@@ -297,12 +295,12 @@ class Session:
         """Waits until the first of the conditions holds; without any, for the end.
 
         `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `waiting`: it waits for a person;
-        what it asks is the `match`. `idle`: it printed nothing for so many seconds. `pattern`: a line holds a match of
-        the regular expression. What counts is the output after the last `send` or `run` of anybody, or from `since` on:
-        a position, or "start" for all that is kept.
+        its question is the `match`. `idle`: it printed nothing for so many seconds. `pattern`: a line holds a match of
+        the regular expression. Only output after the last `send` or `run` of anybody counts, or from `since` on: a
+        position, or "start" for all that is kept.
 
-        Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if
-        `stop` ended the waiting, UsageError for an invalid pattern.
+        Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if `stop`
+        ended the waiting, UsageError for an invalid pattern.
         """
         if since is not None and since != "start" and not bounds.is_integer(since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
@@ -336,7 +334,7 @@ class Session:
     def screen(self, format: Literal["json"]) -> Screen: ...
 
     def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
-        """What the screen shows now: rows as text, with colours (`ansi`), a picture (`svg`), a page (`html`).
+        """The screen as it is now: rows as text, with colours (`ansi`), a picture (`svg`), a page (`html`).
 
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
@@ -349,7 +347,7 @@ class Session:
     # -- what happens, and what is said of it
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
-        """What happens to it, as it happens, until it ends: the keys of `sesh --events NAME --json`.
+        """Yields its events as they happen, until it ends: the keys of `sesh --events NAME --json`.
 
         `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
@@ -360,19 +358,19 @@ class Session:
                 yield event
 
     def message(self, text: str) -> int:
-        """Shows a line to the attached clients, and not to the program; how many there are."""
+        """Shows a line to the attached clients, and not to the program. Returns how many there are."""
         line = wording.one_line(wording.blanked(text))
         if not line:
             raise UsageError("the message is empty")
         return self._target.call(session_ops.message, name=self.name, text=line)
 
     def label(self, **labels: str) -> dict[str, str]:
-        """Sets labels, an empty value removes one; all that it has then."""
-        given = dict(check_label(pair) for pair in _pairs(labels))
-        return self._target.call(session_ops.label, name=self.name, labels=given)
+        """Sets labels, an empty value removes one. Returns all that it has then."""
+        checked = dict(map(check_label, _pairs(labels)))
+        return self._target.call(session_ops.label, name=self.name, labels=checked)
 
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:
-        """A stream of the session's daemon; a lost link is come back over for `timeout` seconds, or until `stop`."""
+        """A stream of the session's daemon; after a lost link it reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
         def sleep(seconds: float) -> None:
@@ -460,7 +458,7 @@ def _job(
 
 
 def _seconds(value: float | None, name: str) -> float | None:
-    """Raises UsageError for what is not a positive number."""
+    """The value. Raises UsageError if it is no positive number."""
     if value is not None and not (value and bounds.is_seconds(value)):
         raise UsageError(f"{name} must be a positive number of seconds")
     return value

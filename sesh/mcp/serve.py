@@ -38,14 +38,14 @@ takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a co
 
 
 class Calls:
-    """The calls of one server, in threads. `gone`: the client has closed its end, and nothing is stopped any more."""
+    """The calls of one server, in threads. `gone`: the client has closed its end; no call is stopped any more."""
 
     def __init__(self) -> None:
         self.gone = False
         self._limiter = anyio.CapacityLimiter(_MOST)
 
     async def carry_out(self, call: Callable[[Stop], object]) -> object:
-        """The answer of a call; an error of sesh's as the result that tells of it."""
+        """Returns the answer of a call; for a SeshError the result that tells of it."""
         stop = Stop()
         try:
             return await anyio.to_thread.run_sync(call, stop, abandon_on_cancel=True, limiter=self._limiter)
@@ -64,7 +64,7 @@ def _refusal(error: SeshError) -> CallToolResult:
 
 
 class _Server(MCPServer[Any]):
-    """The SDK's server; words that a tool does not take are refused as all else is."""
+    """The SDK's server; invalid arguments are answered as a SeshError is."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:
@@ -83,8 +83,8 @@ def build(calls: Calls) -> MCPServer[Any]:
     for name, function in vars(Tools).items():
         if hints := getattr(function, "hints", None):
             method = getattr(tools, name)
-            described = inspect.cleandoc(method.__doc__ or "")
-            server.add_tool(_threaded(calls, method), name=name.rstrip("_"), description=described, annotations=hints)
+            text = inspect.cleandoc(method.__doc__ or "")
+            server.add_tool(_threaded(calls, method), name=name.rstrip("_"), description=text, annotations=hints)
     return server
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
-from sesh.mcp.worklog import Entry, Ledger, did
+from sesh.mcp.worklog import SessionTable, UsedSession, log_action
 from sesh.schema import Summary
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
@@ -52,10 +52,10 @@ def tool(hints: ToolAnnotations) -> Callable[[_Method], _Method]:
 
 
 class Tools:
-    """The tools of one server, with what that server has heard of."""
+    """The tools of one server, and the sessions that it has heard of."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
+        self.table = SessionTable()
 
     @tool(READING)
     def list_(self, host: Host = None, remotes: bool = False) -> Rows:
@@ -81,7 +81,7 @@ class Tools:
         Where it runs already it is taken up as it is, with `labels` set. An expired session is opened again with this:
         where only the link was lost, everything in it is still there (created=false).
         """
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels)
             if created:
                 entry.created()
@@ -106,7 +106,7 @@ class Tools:
         busy: another program is in the foreground; use send and wait, or send the key C-c. Cancelling this call
         interrupts the command.
         """
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=stop)
         return _ran(entry, "run", command, result, output_limit)
 
@@ -136,7 +136,7 @@ class Tools:
             result = Result(begun.name, begun.host, [], None, b"")
         else:
             result = execute(command, name, host, directory=directory, env=env, timeout=timeout, stop=stop)
-        with self.ledger.used(Session(result.session, result.host)) as entry:
+        with self.table.during_call(Session(result.session, result.host)) as entry:
             if background:
                 entry.created()
         return _ran(entry, "exec", command, result, output_limit)
@@ -163,9 +163,10 @@ class Tools:
 
         For a shell command use run, which gives its output and exit code.
         """
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             position = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
-        did(entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent")
+        pressed = [*(["Enter"] if enter else []), *keys]
+        log_action(entry.log, "send", " ".join([f"{len(text)} characters", *pressed]), "sent")
         return Sent(**_named(entry), position=position)
 
     @tool(READING)
@@ -192,7 +193,7 @@ class Tools:
         stop: Stop,
     ) -> Waited:
         """Wait until the first of the conditions holds; without any, for the end. Nothing is lost by waiting again."""
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             try:
                 met = entry.session.wait(
                     exit="exit" in until,
@@ -219,7 +220,7 @@ class Tools:
         output_limit: Limit = CHARACTERS,
     ) -> Text:
         """Read the last lines that a session has printed, without escape sequences; of a job also when it has ended."""
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             try:
                 last = entry.session.logs(lines)
             except NotFound as missing:
@@ -227,12 +228,12 @@ class Tools:
                     last = entry.session.result().output.splitlines()[-lines:]
                 except NotFound:
                     raise missing from None
-        return Text(**_named(entry), text=cut("\n".join(last), output_limit)[0])
+        return Text(**_named(entry), text=_end("\n".join(last), output_limit)[0])
 
     @tool(READING)
     def screen(self, name: Name, host: Host = None) -> Text:
         """See what a session's screen shows now, as a person would: for full-screen programs."""
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
         return Text(**_named(entry), text=text.rstrip())
 
@@ -245,7 +246,7 @@ class Tools:
         """
         if name is None:
             return Standing(sessions=wording.encodable(self._standings(host)))
-        entry = self.ledger.entry(Session(name, host))
+        entry = self.table.entry(Session(name, host))
         try:
             facts = entry.session.status()
         except NotFound as error:
@@ -259,7 +260,7 @@ class Tools:
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
         """End a session and what runs in it."""
-        with self.ledger.used(Session(name, host)) as entry:
+        with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
         return _closed({entry: None})
 
@@ -275,19 +276,19 @@ class Tools:
         ] = False,
     ) -> Closed:
         """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
-        ends: dict[Entry, Callable[[], None]] = {}
+        ends: dict[UsedSession, Callable[[], None]] = {}
         if others:
             for name in sorted({str(row["name"]) for row in sessions(host)}):
-                entry = self.ledger.entry(Session(name, host))
+                entry = self.table.entry(Session(name, host))
                 ends[entry] = entry.session.kill
         else:
-            ends = {entry: entry.close for entry in self.ledger.all() if entry.ours and _on(entry, host)}
+            ends = {entry: entry.close for entry in self.table.all() if entry.ours and _is_on(entry, host)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return _closed(dict(zip(ends, pool.map(_failure, ends.values()), strict=True)))
 
     def _standings(self, host: str | None) -> list[dict[str, object]]:
-        """How the sessions of a host stand, or those of all hosts, which are asked at once."""
-        entries = [entry for entry in self.ledger.all() if _on(entry, host)]
+        """Rows of the used sessions of a host, or of all hosts, which are asked at once."""
+        entries = [entry for entry in self.table.all() if _is_on(entry, host)]
         hosts = list(dict.fromkeys(entry.session.host for entry in entries))
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
             answers = dict(zip(hosts, pool.map(_asked, hosts), strict=True))
@@ -303,7 +304,7 @@ class Tools:
 
 
 def _failure(end: Callable[[], None]) -> SeshError | None:
-    """Ends a session; the error if that fails."""
+    """Ends a session. Returns the error if that fails."""
     try:
         end()
     except SeshError as error:
@@ -311,48 +312,47 @@ def _failure(end: Callable[[], None]) -> SeshError | None:
     return None
 
 
-def _closed(ends: dict[Entry, SeshError | None]) -> Closed:
-    """The answer for sessions that were to be ended, each with what kept it from that; one that is gone is left out."""
+def _closed(ends: dict[UsedSession, SeshError | None]) -> Closed:
+    """The answer for sessions that were to be ended, each with its error; those that are gone are left out."""
     closed, failed = [], []
     for entry, error in ends.items():
         if error is None:
             entry.ours = None
-            did(entry.log, "kill", entry.session.name, "closed")
+            log_action(entry.log, "kill", entry.session.name, "closed")
             closed.append(_named(entry))
         elif not isinstance(error, NotFound):
             failed.append({**_named(entry), "code": error.code, "message": str(error)})
     return Closed(closed=closed, failed=failed)
 
 
-def _named(entry: Entry) -> dict[str, Any]:
+def _named(entry: UsedSession) -> dict[str, Any]:
     return {"session": entry.session.name, "host": entry.session.host}
 
 
 def _asked(host: str | None) -> Sequence[Summary] | SeshError:
-    """The sessions of a host, or why there is no answer."""
     try:
         return sessions(host)
     except SeshError as error:
         return error
 
 
-def _row(entry: Entry, known: Summary | SeshError | None) -> dict[str, object]:
-    """A session's name and how it stands, by what its host says of it, or by the error that came instead."""
-    row = {**_named(entry), "log": entry.log, "connection": entry.standing(known)}
-    return {**row, "reason": str(known)} if isinstance(known, SeshError) else row
+def _row(entry: UsedSession, answer: Summary | SeshError | None) -> dict[str, object]:
+    """The row of a session, by its host's row for it, or by the error that came instead."""
+    row = {**_named(entry), "log": entry.log, "connection": entry.standing(answer)}
+    return {**row, "reason": str(answer)} if isinstance(answer, SeshError) else row
 
 
-def _on(entry: Entry, host: str | None) -> bool:
+def _is_on(entry: UsedSession, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
 
-def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) -> Ran:
+def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> Ran:
     """The answer for a command, which is logged first."""
-    output, left_out = cut(result.output, limit)
+    output, left_out = _end(result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
         ending = "timed out" + (", still running" if verb == "run" else "")
-    did(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
+    log_action(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
     return Ran(
         **_named(entry),
         exit_code=result.exit_code,
@@ -430,7 +430,7 @@ class Closed(BaseModel):
     failed: list[dict[str, str | None]]
 
 
-def cut(text: str, limit: int) -> tuple[str, bool]:
+def _end(text: str, limit: int) -> tuple[str, bool]:
     """The end of a text, from the start of a line if that is near, and whether anything was left out."""
     if len(text) <= limit:
         return text, False

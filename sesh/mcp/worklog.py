@@ -1,10 +1,9 @@
-"""The sessions that a server was asked about, how each of them stands, and the log of the work in it.
+"""The sessions that a server was asked about, their standing, and the log of the work in them.
 
 The log is a file for each session: the commands, when they were run, their exit codes, and the ends of their output.
-
 The files are Markdown, `~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), readable by their owner
-alone. `SESH_WORK_LOG` names another directory, or is `none`. Of what is sent only the length is kept, since it may be a
-password. A file ends at 8 MiB; what nothing was added to for 30 days is removed when a server starts.
+alone. `SESH_WORK_LOG` names another directory, or is `none`. Of text that is sent only the length is kept, since it may
+be a password. A file ends at 8 MiB; one that nothing was added to for 30 days is removed when a server starts.
 """
 
 from __future__ import annotations
@@ -23,17 +22,18 @@ from sesh.schema import Summary
 
 IDLE = 300.0
 """Seconds without activity after which a session counts as idle."""
-_MOST = 500
+_MOST_SESSIONS = 500
+"""Sessions that are remembered."""
 
 
 @dataclass(eq=False)
-class Entry:
-    """One session. `ours`: its id if this server created it. `tried`: calls under way. `reached`: it has answered."""
+class UsedSession:
+    """A session. `ours`: its id if this server created it. `calls`: those under way. `reached`: it has answered."""
 
     session: Session
     log: str | None
     ours: str | None = None
-    tried: int = 0
+    calls: int = 0
     reached: bool = False
 
     def created(self) -> None:
@@ -49,81 +49,81 @@ class Entry:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
-    def standing(self, known: Summary | SeshError | None) -> str:
-        """How it stands, by its row in its host's list, None if it is not there, or by the error that came instead.
+    def standing(self, answer: Summary | SeshError | None) -> str:
+        """The standing of the session, by its row in its host's list, None if it is not there, or by the error that
+        came instead.
 
         `connecting`: nothing has come of the first call yet. `connected`; `idle`: nothing happened in it for five
         minutes. `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has
         ended.
         """
-        if self.tried and not self.reached:
+        if self.calls and not self.reached:
             return "connecting"
-        if isinstance(known, SeshError) or (known is not None and known.get("state") == "lost"):
+        if isinstance(answer, SeshError) or (answer is not None and answer.get("state") == "lost"):
             return "expired"
-        if known is None or known.get("state") == "exited":
+        if answer is None or answer.get("state") == "exited":
             return "closed"
-        last = moments.seconds(known.get("last_activity"))
+        last = moments.seconds(answer.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 
-class Ledger:
-    """The entries, in the order in which they were heard of; safe for threads."""
+class SessionTable:
+    """The sessions that a server was asked about, in that order; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._entries: dict[Session, Entry] = {}
+        self._entries: dict[Session, UsedSession] = {}
 
-    def entry(self, session: Session) -> Entry:
+    def entry(self, session: Session) -> UsedSession:
         """The entry of a session; a new one if there is none, for which the oldest may have to go."""
         with self._lock:
             if session not in self._entries:
-                self._entries[session] = Entry(session, path(session.name, session.host))
-                for old in list(self._entries)[:-_MOST]:
+                self._entries[session] = UsedSession(session, path(session.name, session.host))
+                for old in list(self._entries)[:-_MOST_SESSIONS]:
                     del self._entries[old]
             return self._entries[session]
 
-    def all(self) -> list[Entry]:
+    def all(self) -> list[UsedSession]:
         """All entries."""
         with self._lock:
             return list(self._entries.values())
 
     @contextmanager
-    def used(self, session: Session) -> Iterator[Entry]:
+    def during_call(self, session: Session) -> Iterator[UsedSession]:
         """The entry of a session during a call; a session that does not exist is forgotten then."""
         entry = self.entry(session)
         with self._lock:
-            entry.tried += 1
+            entry.calls += 1
         exists = True
         try:
             yield entry
             with self._lock:
                 if not entry.reached:
-                    opened(entry.log, session.name, session.host, "created" if entry.ours else "found again")
+                    log_opening(entry.log, session.name, session.host, "created" if entry.ours else "found again")
                 entry.reached = True
-        except (Unreachable, NotDeployed, Interrupted):
-            raise
-        except BaseException:
-            exists = entry.reached
+        except BaseException as error:
+            exists = entry.reached or isinstance(error, (Unreachable, NotDeployed, Interrupted))  # as far as is known
             raise
         finally:
             with self._lock:
-                entry.tried -= 1
-                if not exists and not entry.tried:
+                entry.calls -= 1
+                if not exists and not entry.calls:
                     self._entries.pop(session, None)
 
 
-FOLDER = "SESH_WORK_LOG"
-LOCAL = "local"
-MOST = 8 << 20
+_VARIABLE = "SESH_WORK_LOG"
+_LOCAL = "local"
+LARGEST = 8 << 20
+"""Bytes of a file."""
 OLDEST = 30 * 24 * 3600.0
-"""Seconds."""
-LINES = 40
-"""Of an output, the last ones."""
+"""Seconds for which a file stays that nothing is added to."""
+_LAST_LINES = 40
+"""Last lines of an output that are logged."""
 
 
 def directory() -> str | None:
     """The folder of the files; None if none are wanted."""
-    named = os.environ.get(FOLDER, "")
+    named = os.environ.get(_VARIABLE, "")
     if named in ("none", "0"):
         return None
     if named:
@@ -134,20 +134,20 @@ def directory() -> str | None:
 def path(name: str, host: str | None) -> str | None:
     """The file of a session from today on; None if none are wanted."""
     folder = directory()
-    machine = (host or LOCAL).replace("/", "_")
+    machine = (host or _LOCAL).replace("/", "_")
     return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
-def opened(file: str | None, name: str, host: str | None, reason: str) -> None:
+def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
     """Notes that a session was opened, or is used for the first time."""
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
     _add(file, f"# {session}: {reason}, {moments.stamp()}\n\n")
 
 
-def did(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
+def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
     """Notes one action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
-    shown = lines[-LINES:]
+    shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
     text = f"## {verb}, {moments.stamp()}\n\n{_block(command)}{ending}\n\n"
     _add(file, text + (f"{left_out}{_block(chr(10).join(shown))}" if shown else ""))
@@ -179,7 +179,7 @@ def _add(file: str | None, text: str) -> None:
     if file is None:
         return
     try:
-        paths.make_private(os.path.dirname(file), FOLDER)
-        paths.append(file, text.encode("utf-8", "replace"), MOST)
+        paths.make_private(os.path.dirname(file), _VARIABLE)
+        paths.append(file, text.encode("utf-8", "replace"), LARGEST)
     except (OSError, Refused):
         return

@@ -1,1 +1,1 @@
-"""Files under SESH_DIR, which say what is known of sessions without their daemons; the list asks those too."""
+"""Files under SESH_DIR: facts of sessions that need no daemon. The list of sessions asks the daemons too."""

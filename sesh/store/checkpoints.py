@@ -1,9 +1,9 @@
-"""What a session looked like not long ago, in a file beside its record: read when its daemon has died.
+"""Checkpoints: the screen of a session not long ago, in a file beside its record, read when its daemon has died.
 
 A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON, then bytes as a terminal takes
 them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, `history` (the newest commands), and
-`model`, the sizes at which the bytes are to be shown. It holds what the screen and the scrollback held, and the
-commands of its shell.
+`model`, the sizes at which the bytes are to be shown. It holds the screen, the scrollback, and the commands of its
+shell.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _FIELDS = {
 }
 
 
-def write(number: str, header: CheckpointHeader, data: bytes) -> None:
-    """Puts the checkpoint of session `number` (its id) in place, in one step. Raises OSError."""
-    paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
+def write(session_id: str, header: CheckpointHeader, data: bytes) -> None:
+    """Puts the checkpoint of a session in place, in one step. Raises OSError."""
+    paths.write_whole(records.checkpoint_path(session_id), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
 
 
-def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
+def read(session_id: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
     """The checkpoint of a session with at least its first `most` bytes, None if there is none.
 
     Raises Refused for a foreign file, and a damaged one.
     """
-    if not is_id(number):
+    if not is_id(session_id):
         return None
-    path = records.checkpoint_path(number)
+    path = records.checkpoint_path(session_id)
     content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
@@ -53,19 +53,19 @@ def read(number: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] 
     return (header, data) if header.get("format") == FORMAT else None
 
 
-def header(number: object) -> CheckpointHeader:
-    """What a checkpoint says of itself; empty if there is none that can be read."""
+def header(session_id: object) -> CheckpointHeader:
+    """The header of a checkpoint; empty if there is none that can be read."""
     try:
-        checkpoint = read(number, 0)
+        checkpoint = read(session_id, 0)
     except Refused:
         return {}
     return checkpoint[0] if checkpoint is not None else {}
 
 
-def remove(number: str) -> None:
+def remove(session_id: str) -> None:
     """Removes a checkpoint; one that is not there is ignored."""
     try:
-        os.unlink(records.checkpoint_path(number))
+        os.unlink(records.checkpoint_path(session_id))
     except FileNotFoundError:
         return
 

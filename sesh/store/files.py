@@ -1,4 +1,4 @@
-"""JSON files of sesh's own, read with suspicion: what each key of one may hold, checked once, where it is read."""
+"""JSON files of sesh's own: the value of each key is checked once, when the file is read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUN = {
     **keys("timed_out truncated output_lost", flag), **keys("cwd key", system_line),
     "command": either(words, system_text), "started": moment, "duration": number,
 }  # fmt: skip
-"""What is remembered of a command that was run; an older sesh kept what it typed as one text."""
+"""The keys of a run; an older sesh kept the typed command as one text."""
 
 
 def read(path: str, fields: Fields, largest: int) -> Any:

@@ -27,7 +27,7 @@ KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
     "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
 )  # fmt: skip
-_OF_RECORD = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
+_RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
 
 
 def summaries(patience: float | None = None) -> list[Summary]:
@@ -56,20 +56,20 @@ def summaries(patience: float | None = None) -> list[Summary]:
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Each daemon's answer as it comes, None if there is none; as many are asked at once as can be connected."""
-    waiting = list(reversed(names))
+    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
+    unasked = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     most = wire.most_connections()
     poll = select.poll()
-    while waiting or asked:
-        while waiting and len(asked) < most:
-            name = waiting.pop()
+    while unasked or asked:
+        while unasked and len(asked) < most:
+            name = unasked.pop()
             try:
                 connection = _ask(name)
             except OSError as error:
                 if error.errno not in paths.TOO_MANY_FILES or not asked:
                     raise
-                waiting.append(name)
+                unasked.append(name)  # no descriptor is left: it is asked when an answer has come
                 most = len(asked)
                 break
             if connection is None:
@@ -77,22 +77,23 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
                 continue
             asked[connection.inbound] = (name, connection, time.monotonic() + patience)
             poll.register(connection.inbound, select.POLLIN)
-        first = min((until for _, _, until in asked.values()), default=0.0)
+        first = min((deadline for _, _, deadline in asked.values()), default=0.0)
         ready = poll.poll(max(0.0, first - time.monotonic()) * 1000) if asked else []
-        late = time.monotonic()
-        overdue = [descriptor for descriptor, (_, _, until) in asked.items() if until <= late]
+        now = time.monotonic()
+        overdue = [descriptor for descriptor, (_, _, deadline) in asked.items() if deadline <= now]
+        # Answers that have come are taken before anybody is given up.
         for descriptor in [descriptor for descriptor, _ in ready] or overdue:
-            name, connection, until = asked.pop(descriptor)
+            name, connection, deadline = asked.pop(descriptor)
             poll.unregister(descriptor)
             if ready:
-                yield name, _answer(connection, until)
+                yield name, _answer(connection, deadline)
             else:
                 connection.close()
                 yield name, None
 
 
 def refusals() -> list[str]:
-    """Why files that bear names of sessions are not believed, with the fix."""
+    """The errors of files that bear names of sessions and are not believed, with the fix."""
     errors = []
     for name in paths.names():
         try:
@@ -107,7 +108,7 @@ def refusals() -> list[str]:
 
 
 def _ask(name: str) -> wire.Connection | None:
-    """A connection on which the question has been put; None if nobody listens."""
+    """A connection on which the summary has been asked for; None if nobody listens."""
     try:
         connection = wire.connect(name, timeout=0.2)
     except SeshError:
@@ -136,7 +137,8 @@ def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
 
 
 def unanswered(name: str) -> Summary | None:
-    """What the record tells of a session whose daemon did not answer. Raises Refused if it is not to be believed.
+    """The summary of a session whose daemon did not answer, by its record. Raises Refused if that is not to be
+    believed.
 
     None if the session ended, or was renamed, meanwhile.
     """
@@ -146,19 +148,25 @@ def unanswered(name: str) -> Summary | None:
     if not records.here(record):
         machine = record.get("machine_name") or record.get("machine") or ""
         return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
-    ended = record.get("exit_code") is not None
-    if records.alive(record) and (not ended or record.get("keep") is True):
-        if _recovered(name, record):
-            connection = _ask(name)
-            answer = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
-            if answer is not None:
-                return answer
-        elif records.read(name) is None:
-            return None
-        return {**_recorded(name, record, "running"), "responding": False}
-    summary = _recorded(name, record, "exited" if ended else "lost")
+    serves = record.get("exit_code") is None or record.get("keep") is True  # `keep`: its daemon shows it after its end
+    if not (records.alive(record) and serves):
+        return _dormant(name, record)
+    if _recovered(name, record):
+        connection = _ask(name)
+        answer = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
+        if answer is not None:
+            return answer
+    elif records.read(name) is None:
+        return None
+    return {**_recorded(name, record, "running"), "responding": False}
+
+
+def _dormant(name: str, record: Record) -> Summary:
+    """The summary of a session without a daemon, by its record and its checkpoint: it has ended, or is lost."""
     from sesh.store import checkpoints
 
+    ended = record.get("exit_code") is not None
+    summary = _recorded(name, record, "exited" if ended else "lost")
     header = checkpoints.header(record.get("id"))
     summary["cwd"] = header.get("cwd") or summary["cwd"]
     summary["title"] = header.get("title") or None
@@ -176,14 +184,14 @@ def unanswered(name: str) -> Summary | None:
 
 def _recorded(name: str, record: Record, state: str) -> Summary:
     return {
-        **dict.fromkeys(KEYS), **{key: record.get(key) for key in _OF_RECORD},  # type: ignore[typeddict-item]
+        **dict.fromkeys(KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]
         "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
         "shell": record.get("shell") is True,
     }  # fmt: skip
 
 
 def _recovered(name: str, record: Record) -> bool:
-    """Whether a live daemon whose socket was removed has made it again, asked by SIGUSR1."""
+    """Returns whether a live daemon whose socket was removed has made it again; SIGUSR1 asks it to."""
     if os.path.exists(paths.socket_path(name)) or not records.wake(record):
         return False
     deadline = time.monotonic() + 0.5
@@ -207,7 +215,7 @@ def current() -> Record | None:
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Whether a session's terminal is this one (see `platform.controlling_tty`), and its daemon lives."""
+    """Returns whether a session's terminal is this one (see `platform.controlling_tty`), and its daemon lives."""
     return (
         tty != 0
         and record.get("tty_number") == tty

@@ -1,4 +1,4 @@
-"""The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
+"""The record of a session, NAME.json: facts that need no daemon. No secret stands in it.
 
 Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command,
 labels, columns, rows, tty, tty_number, terminals, keep, shell, job, exit_code, signal, ended, version. One with an
@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform, protocol
+from sesh import paths, platform, protocol, shapes
 from sesh.errors import Refused
-from sesh.shapes import code, exact, exact_natural, flag, keys, process, session_id, system_line
+from sesh.shapes import code, exact, exact_natural, flag, keys, process, system_line
 from sesh.store import files
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ _FIELDS = {
     **keys("machine machine_name boot daemon_start created last_activity ended cwd tty version", system_line),
     **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
     **keys("keep shell job", flag), **keys("exit_code signal", code),
-    "id": session_id, "command": files.words, "labels": files.labels,
+    "id": shapes.session_id, "command": files.words, "labels": files.labels,
 }  # fmt: skip
 
 
@@ -49,12 +49,12 @@ def write(record: Record, *, durable: bool = False) -> None:
 
 
 def here(record: Record) -> bool:
-    """Whether the session belongs to this machine; another's is shown and never touched."""
+    """Returns whether the session belongs to this machine; another's is shown and never touched."""
     return bool(record.get("machine") == platform.machine())
 
 
 def alive(record: Record) -> bool:
-    """Whether the daemon that wrote the record lives: the same pid, begun at the same time, since the same boot."""
+    """Returns whether the daemon that wrote the record lives: its pid, begun at the same time, since the same boot."""
     pid = record.get("daemon_pid")
     return (
         isinstance(pid, int)
@@ -65,7 +65,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Has a live daemon make its socket and record again if they are gone. False if it does not live."""
+    """Has a live daemon make its socket and record again if they are gone. Returns False if it does not live."""
     if not (here(record) and alive(record)):
         return False
     import signal
@@ -77,19 +77,19 @@ def wake(record: Record) -> bool:
     return True
 
 
-def agent_path(number: str) -> str:
-    """The link of session `number` (its id) that leads to the newest live client's ssh agent."""
-    return os.path.join(paths.directory(), f".agent.{number}")
+def agent_path(session_id: str) -> str:
+    """The link that leads to the ssh agent of a session's newest live client."""
+    return os.path.join(paths.directory(), f".agent.{session_id}")
 
 
-def checkpoint_path(number: str) -> str:
-    """The file that keeps what session `number` looked like."""
-    return os.path.join(paths.directory(), f".checkpoint.{number}")
+def checkpoint_path(session_id: str) -> str:
+    """The file of a session's checkpoint."""
+    return os.path.join(paths.directory(), f".checkpoint.{session_id}")
 
 
-def environment_path(number: str) -> str:
-    """The file with what the shells of session `number` are to take over."""
-    return os.path.join(paths.directory(), f".env.{number}")
+def environment_path(session_id: str) -> str:
+    """The file of variables for the shells of a session."""
+    return os.path.join(paths.directory(), f".env.{session_id}")
 
 
 def readable(name: str) -> Record | None:
@@ -100,20 +100,14 @@ def readable(name: str) -> Record | None:
         return None
 
 
-def _number(name: str) -> str:
-    """The id in a session's record; a word that no link has if there is none."""
-    number = (readable(name) or {}).get("id")
-    return number if isinstance(number, str) else "none"
-
-
-def remove(name: str, number: str = "") -> None:
+def remove(name: str, session_id: str = "") -> None:
     """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more.
 
-    `number`: its id, if the caller knows it; else the record does. The socket goes last: by it a daemon knows the
-    files as its own when a removal that failed is tried again.
+    `session_id`: as in the record, if the caller knows it. The socket goes last: by it a daemon knows the files as its
+    own when a removal that failed is tried again.
     """
-    number = number or _number(name)
-    own = (agent_path(number), checkpoint_path(number), environment_path(number))
+    session_id = session_id or (readable(name) or {}).get("id") or "none"  # an id that no session has
+    own = (agent_path(session_id), checkpoint_path(session_id), environment_path(session_id))
     for path in (*own, paths.record_path(name), paths.socket_path(name)):
         try:
             os.unlink(path)
@@ -121,14 +115,14 @@ def remove(name: str, number: str = "") -> None:
             continue
 
 
-def forget(name: str, number: str) -> None:
-    """Removes the files of session `number` (its id), if they still bear this name and have no daemon to remove them.
+def forget(name: str, session_id: str) -> None:
+    """Removes the files of a session, if they still bear this name and have no daemon to remove them.
 
     Raises OSError, Refused.
     """
     with paths.locked(paths.directory()):
-        if (readable(name) or {}).get("id") == number:
-            remove(name, number)
+        if (readable(name) or {}).get("id") == session_id:
+            remove(name, session_id)
 
 
 def forget_ended() -> None:

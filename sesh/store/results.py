@@ -1,6 +1,6 @@
-"""How sessions ended: kept for a week, the newest hundred, so that a code is never lost with who waited for it.
+"""Results of sessions: kept for a week, the newest hundred, so that no exit code is lost with whoever waited for it.
 
-A result is `.results/ID.json` in the directory of sessions: what the daemon says of the end (`exit_code`, `signal`,
+A result is `.results/ID.json` in the directory of sessions: the daemon's account of the end (`exit_code`, `signal`,
 `duration`, `timed_out`, `truncated`, `cpu`, `memory`) with `name`, `id`, `command`, `directory`, `ended` (seconds since
 1970) and `job`; a job's retained output lies beside it as `ID.out`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NEWEST = 100
 OLDEST = 7 * 24 * 3600.0
-"""Seconds."""
+"""Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _FIELDS = {
@@ -33,12 +33,12 @@ _FIELDS = {
 
 
 def directory() -> str:
-    """Where results are kept; it is neither made nor checked here."""
+    """The directory of results; it is neither made nor checked here."""
     return os.path.join(paths.directory(), ".results")
 
 
 def keep(result: JobResult, output: bytes | None) -> None:
-    """Keeps a result under its `id`; the oldest ones go. A disk that is full keeps no session from ending."""
+    """Keeps a result under its `id`; the oldest ones go. A full disk keeps no session from ending."""
     folder = directory()
     try:
         try:
@@ -48,8 +48,8 @@ def keep(result: JobResult, output: bytes | None) -> None:
         if not paths.trusted(folder):
             return
         if output is not None:
-            paths.write_whole(os.path.join(folder, f"{result['id']}.out"), output)
-        paths.write_whole(os.path.join(folder, f"{result['id']}.json"), protocol.encode(result))
+            paths.write_whole(_path(result["id"], ".out"), output)
+        paths.write_whole(_path(result["id"], ".json"), protocol.encode(result))
         _prune(folder)
     except (OSError, Refused):
         return
@@ -65,7 +65,7 @@ def sync(session_id: str) -> None:
 
 
 def rename(session_id: str, name: str) -> None:
-    """Gives a result the name that its session has got since it ended. Raises OSError, Refused."""
+    """Gives a result the new name of its session, renamed since it ended. Raises OSError, Refused."""
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
@@ -86,7 +86,7 @@ def newest(name: str) -> JobResult | None:
 def every() -> list[JobResult]:
     """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
     results = []
-    for path in _all():
+    for path in _paths():
         try:
             results.append(_read(path))
         except Refused:
@@ -95,9 +95,9 @@ def every() -> list[JobResult]:
 
 
 def damage() -> list[str]:
-    """Why files among the results are not believed, with the fix."""
+    """The errors of result files that are not believed, with the fix."""
     errors = []
-    for path in _all():
+    for path in _paths():
         try:
             _read(path)
         except Refused as error:
@@ -105,7 +105,7 @@ def damage() -> list[str]:
     return errors
 
 
-def _all() -> list[str]:
+def _paths() -> list[str]:
     """The paths of all results. Raises Refused if their directory is not to be trusted."""
     folder = directory()
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):
@@ -130,21 +130,21 @@ def _read(path: str) -> JobResult | None:
 
 
 def _prune(folder: str) -> None:
-    """Removes what is too old, what is beyond the newest ones, and what a killed process did not finish."""
-    ages = []
+    """Removes results that are too old or beyond the newest ones, and unfinished files of killed processes."""
+    dated = []
     for entry in os.scandir(folder):
         try:
             if paths.is_abandoned(entry.path):
                 os.unlink(entry.path)
                 continue
-            ages.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
+            dated.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones
-    records = sorted((age for age in ages if age[1].endswith(".json")), reverse=True)
+    results = sorted((file for file in dated if file[1].endswith(".json")), reverse=True)
     old = time.time() - OLDEST
-    gone = {name[:-5] for place, (age, name) in enumerate(records) if place >= NEWEST or age < old}
-    for _, name in ages:
-        if name.rpartition(".")[0] in gone:
+    surplus = {name[:-5] for index, (written, name) in enumerate(results) if index >= NEWEST or written < old}
+    for _, name in dated:
+        if name.rpartition(".")[0] in surplus:
             try:
                 os.unlink(os.path.join(folder, name))
             except FileNotFoundError:
@@ -156,10 +156,10 @@ def command_json(
 ) -> RunResult:
     """A command that has ended as the JSON of `--run` and `--exec` shows it.
 
-    `facts`: the daemon's account of it. `output`: what it wrote; if that is not UTF-8, `output_base64` has it too.
+    `facts`: the daemon's account of it. `output`: its output; if that is not UTF-8, `output_base64` has it too.
     """
     decoded = output.decode("utf-8", "replace")
-    whole: RunResult = {
+    result: RunResult = {
         "session": session,
         "host": host,
         "command": command,
@@ -172,5 +172,5 @@ def command_json(
     if decoded.encode() != output:
         from base64 import b64encode
 
-        whole["output_base64"] = b64encode(output).decode()
-    return whole
+        result["output_base64"] = b64encode(output).decode()
+    return result

@@ -73,7 +73,7 @@ def test_an_answer_passes_in_its_shape_or_is_a_protocol_error(op: str, arguments
     except ProtocolError:
         return
     if arguments in ({"ansi": True}, {"form": "ansi"}):
-        found = json.loads(re.sub(shapes._STYLES.removesuffix("|"), "", json.dumps(found, ensure_ascii=False)))
+        found = json.loads(re.sub(shapes._STYLES, "", json.dumps(found, ensure_ascii=False)))
     assert not any(_ACTS.search(text) for text in texts(found))
 
 
@@ -98,7 +98,7 @@ def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
     found = gate.lines(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m".encode("utf-8", "replace"), far=True)
     assert found.startswith("\x1b[1m")
     assert found.endswith("\x1b[0m")
-    assert not _ACTS.search(re.sub(shapes._STYLES.removesuffix("|"), "", found))
+    assert not _ACTS.search(re.sub(shapes._STYLES, "", found))
     assert "]52" not in re.findall("\x1b[^m]*", found)
 
 

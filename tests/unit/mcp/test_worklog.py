@@ -20,8 +20,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_file_is_for_its_owner_alone(folder: Path) -> None:
     path = worklog.path("deploy", "user@box")
-    worklog.opened(path, "deploy", "user@box", "created")
-    worklog.did(path, "run", "make", "exit code 0, 1 s", "\x1b]0;x\x07one\ntwo\x9b31m")
+    worklog.log_opening(path, "deploy", "user@box", "created")
+    worklog.log_action(path, "run", "make", "exit code 0, 1 s", "\x1b]0;x\x07one\ntwo\x9b31m")
     text = (folder / "user@box" / os.path.basename(str(path))).read_text()
     assert text.startswith("# `deploy` on `user@box`: created, 20")
     assert "    make\n\nexit code 0, 1 s\n\n    ]0;xone\n    two31m\n" in text
@@ -33,27 +33,27 @@ def test_where_it_cannot_be_written_work_goes_on(folder: Path, tmp_path: Path) -
     path = worklog.path("work", None)
     folder.mkdir()
     (folder / "local").symlink_to(tmp_path)
-    worklog.did(path, "run", "make", "exit code 0")
+    worklog.log_action(path, "run", "make", "exit code 0")
     assert sorted(tmp_path.iterdir()) == [folder]
     (folder / "local").unlink()
     (folder / "local").mkdir(mode=0o750)
     os.chmod(folder / "local", 0o750)  # noqa: S103 (that it is open to others is the point)
-    worklog.did(path, "run", "make", "exit code 0")
+    worklog.log_action(path, "run", "make", "exit code 0")
     assert list((folder / "local").iterdir()) == []
 
 
 def test_none_is_kept_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_WORK_LOG", "none")
     assert worklog.path("work", None) is None
-    worklog.did(None, "run", "make", "exit code 0")
+    worklog.log_action(None, "run", "make", "exit code 0")
     worklog.prune()
 
 
 def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worklog, "MOST", 100)
+    monkeypatch.setattr(worklog, "LARGEST", 100)
     path = worklog.path("work", None) or ""
     for _ in range(10):
-        worklog.did(path, "run", "x" * 60, "exit code 0")
+        worklog.log_action(path, "run", "x" * 60, "exit code 0")
     assert os.path.getsize(path) < 300
     old = folder / "local" / "2020-01-01-old.md"
     other = folder / "local" / "mine.txt"

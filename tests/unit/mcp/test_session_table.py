@@ -8,7 +8,7 @@ import pytest
 
 from sesh import Session
 from sesh.errors import NotFound, Unreachable
-from sesh.mcp.worklog import IDLE, Entry, Ledger
+from sesh.mcp.worklog import IDLE, SessionTable, UsedSession
 from sesh.schema import Summary
 from tests.support.data import summary
 
@@ -33,24 +33,24 @@ def test_a_session_stands_as_its_host_says(
     state: str | None, ago: float, error: Unreachable | None, expected: str
 ) -> None:
     facts = None if state is None else row(state, ago)
-    assert Entry(Session("work", "box"), None, reached=True).standing(error or facts) == expected
+    assert UsedSession(Session("work", "box"), None, reached=True).standing(error or facts) == expected
 
 
 def test_a_first_call_is_connecting_and_what_was_never_there_is_forgotten() -> None:
-    ledger = Ledger()
-    with ledger.used(Session("work")) as entry:
+    table = SessionTable()
+    with table.during_call(Session("work")) as entry:
         assert entry.standing(None) == "connecting"
     assert entry.standing(row()) == "connected"
-    with pytest.raises(NotFound), ledger.used(Session("none")):
+    with pytest.raises(NotFound), table.during_call(Session("none")):
         raise NotFound("no session none")
-    with pytest.raises(Unreachable), ledger.used(Session("far", "box")):
+    with pytest.raises(Unreachable), table.during_call(Session("far", "box")):
         raise Unreachable("box does not answer")
-    assert [each.session for each in ledger.all()] == [Session("work"), Session("far", "box")]
+    assert [each.session for each in table.all()] == [Session("work"), Session("far", "box")]
 
 
-def test_a_ledger_has_an_end() -> None:
-    ledger = Ledger()
+def test_the_table_has_an_end() -> None:
+    table = SessionTable()
     for number in range(600):
-        ledger.entry(Session(f"s{number}"))
-    assert len(ledger.all()) == 500
-    assert ledger.all()[-1].session.name == "s599"
+        table.entry(Session(f"s{number}"))
+    assert len(table.all()) == 500
+    assert table.all()[-1].session.name == "s599"
