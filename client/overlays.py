@@ -62,17 +62,21 @@ class Overlays:
         before = after = b""
         if self._predictor is not None:
             before, after = self._predictor.output(position, data)
-        if self._hint is not None:
-            hint_before, hint_after = self._hint.around(data)
-            before, after = before + hint_before, hint_after + after
-            if not self._hint.shown:
-                self._hint = None
-        self._display.show(data, before, after)
+        hint = self._hint
+        if hint is None:
+            self._display.show(data, before, after)
+            return
+        for hint_before, part, hint_after in hint.around(data):
+            self._display.show(part, before + hint_before, hint_after)
+            before = b""
+        self._display.draw(after)
+        if not hint.shown:
+            self._hint = None
 
     def take_back(self) -> None:
         """Remove guesses and hint: something else than output will change the screen, or nothing will."""
         self.take_guesses_back()
-        self._drop_hint()
+        self.end_hint()
 
     # -- guesses
 
@@ -99,13 +103,7 @@ class Overlays:
             self._hint_text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
 
     def end_hint(self) -> None:
-        """Remove the hint after a key, and ask for the screen, as with a notice."""
-        if self._hint is not None:
-            self._drop_hint()
-            self._ask_for_screen()
-        self._hint_text = ""
-
-    def _drop_hint(self) -> None:
+        """Remove the hint: a key was pressed, or the screen will change."""
         hint, self._hint, self._hint_text = self._hint, None, ""
         if hint is not None:
             self._display.draw(hint.end())
