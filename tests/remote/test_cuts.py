@@ -573,14 +573,14 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
 SLOW = """
 import os, time
 from sesh import bridge
-before = bridge._led
+before = bridge._entered
 def slow(caller, asked):
     found = before(caller, asked)
     open(os.path.expanduser("~/entered"), "w").close()
     while not os.path.exists(os.path.expanduser("~/answer")):
         time.sleep(0.01)
     return found
-bridge._led = slow
+bridge._entered = slow
 """
 """The sesh on the host begins a job and says so only when there is a file `answer`."""
 
