@@ -33,6 +33,8 @@ PATIENCE = 10.0
 """Seconds in which anything that is waited for has to come."""
 CODE = 7
 """The exit code of the program."""
+CUT_OFF = "the client was cut off at the end"
+"""What is noted of a client whose connection failed before it was told of the end."""
 
 
 class Complaint(Exception):
@@ -95,7 +97,9 @@ class Stage:
                 # A file whose removal the kernel refuses stays: one of a name before, and in pairs one half made.
                 unlinks = [each for each in run.fired() if " unlink " in each]
                 refused = any("daemon/server.py" in each for each in unlinks) or (unlinks and len(run.fired()) > 1)
-                (run.notes if refused else run.complaints).append(f"left lying: {name}")
+                # A session that fails while nobody is attached stays listed: so does one whose client was cut off.
+                unseen = CUT_OFF in run.notes and not name.endswith(".sock")
+                (run.notes if refused or unseen else run.complaints).append(f"left lying: {name}")
 
     def _processes(self) -> list[int]:
         return [pid for pid in self.home.processes() if pid != self.creator.process.pid and running(pid)]
@@ -291,7 +295,7 @@ class Run:
             frames = last.client.frames
             codes += [protocol.parse(payload)["code"] for kind, payload in frames if kind == protocol.EXIT]
             if not codes:
-                self.excuse("the client was cut off at the end")
+                self.excuse(CUT_OFF)
                 self._type_again()
         if self.waiter is not None:
             try:
