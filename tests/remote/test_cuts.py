@@ -114,6 +114,8 @@ def test_a_line_for_the_end_outlasts_an_outage(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     assert far.sesh("--rename", "work", "other").code == 0
+    terminal.type("echo af''ter\r")  # its output comes after the line
+    shows(terminal, "after")
     outage(far, terminal.wait_until)
     terminal.type("echo ba''ck\r")
     shows(terminal, "back")
