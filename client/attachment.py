@@ -54,12 +54,7 @@ class Attachment:
     """
 
     def __init__(
-        self,
-        display: Display,
-        name: str,
-        host: str | None,
-        options: AttachOptions,
-        on_welcome: Callable[[], None],
+        self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._switch_target: tuple[str, str | None] | None = None

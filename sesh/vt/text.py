@@ -48,7 +48,10 @@ ASCII = "B"
 
 
 class Printing(Rectangles):
-    """Printing characters, REP, G0 to G3."""
+    """Printing characters, REP, G0 to G3.
+
+    It is over 400 lines for speed: it works on the screen's own attributes, as one class of the screen.
+    """
 
     modes: dict[int, bool]
 
