@@ -76,18 +76,18 @@ def _report(cause: BaseException, argv: list[str]) -> int:
     from sesh.cli import parser, printing
     from sesh.errors import Interrupted, Refused, SeshError
 
+    words, _ = parser.divided(argv)
     if isinstance(cause, SeshError):
         error = cause
     elif isinstance(cause, KeyboardInterrupt):
         error = Interrupted(str(cause) or "interrupted")
     else:
-        words, _ = parser.divided(argv)
         error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
     if os.environ.get("SESH_LOG"):
         from sesh import log
-        from sesh.cli.verbs import VERBS
+        from sesh.cli.verbs import BY_NAME
 
-        verbs = [word for word in argv if word[:2] == "--" and any(verb.name == word for verb in VERBS)]
+        verbs = [word for word in words if word[:2] == "--" and word in BY_NAME]
         log.write_error(" ".join(["command", *verbs[:1]]), cause)
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
         import traceback

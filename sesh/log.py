@@ -9,16 +9,7 @@ from __future__ import annotations
 import os
 
 from sesh import moments, paths
-from sesh.errors import (
-    CannotStart,
-    Exists,
-    Interrupted,
-    NotFound,
-    ProtocolError,
-    SeshError,
-    Unreachable,
-    UsageError,
-)  # fmt: skip
+from sesh.errors import CannotStart, Exists, Interrupted, NotFound, ProtocolError, SeshError, Unreachable, UsageError
 from sesh.lean import deque
 
 TYPE_CHECKING = False

@@ -17,7 +17,7 @@ from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.host_target import HostTarget
+from sesh.reach.host_target import target_of
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import Command, Event, JobResult, JobSpec, RunFacts, Spec, Status, Summary
@@ -423,7 +423,7 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
 
 def _target(host: str | None) -> Target:
     """The machine that calls go to. Raises InvalidHost."""
-    return Target(Caller()) if host is None else HostTarget(Caller(), check_host(host.removeprefix("@")))
+    return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
 
 
 def _pairs(values: Mapping[str, str] | None) -> list[str]:

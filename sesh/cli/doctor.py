@@ -7,8 +7,6 @@ from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.errors import SeshError, UsageError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
     if report:
         return _report(cli)
     if not cli.hosts:
-        return _report_checks(cli, {None: Target(cli.caller).call(all_)})
+        return _report_checks(cli, {None: cli.target_of(None).call(all_)})
     return _report_checks(cli, {host: _check_host(cli, host) for host in cli.hosts})
 
 
@@ -33,7 +31,7 @@ def _report(cli: Invocation) -> int:
         raise UsageError("--report is of this machine", hint="type it there: ssh -t HOST sesh --doctor --report")
     from sesh.ops.report import gather
 
-    gathered = gather(Target(cli.caller).call(all_))
+    gathered = gather(cli.target_of(None).call(all_))
     works = all(finding["state"] != ERROR for finding in gathered["checks"])
     if cli.json:
         cli.value({"ok": works, **gathered})
@@ -55,7 +53,7 @@ def _report(cli: Invocation) -> int:
 def _check_host(cli: Invocation, host: str) -> list[Finding]:
     """Return a finding about the link to a host, and the findings of the sesh there."""
     try:
-        findings = HostTarget(cli.caller, host).call(all_)
+        findings = cli.target_of(host).call(all_)
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]

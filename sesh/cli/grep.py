@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
-from sesh.cli.tui.live import target_of, title
+from sesh.cli.tui.live import title
 from sesh.cli.tui.rows import LEAVING, STEPS, MarkedList
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
@@ -47,7 +47,7 @@ def _search(
     hosts: list[str | None] = [*cli.hosts] or [None]
     for host in hosts:
         try:
-            answer = target_of(host, cli.caller).call(
+            answer = cli.target_of(host).call(
                 search.grep, pattern=pattern, names=names, context=context, ignore_case=ignore_case
             )
         except SeshError as error:
@@ -92,7 +92,7 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
                 if key in LEAVING:
                     return
                 if key == "enter":
-                    pager.read(stage, target_of(hit["host"], cli.caller), hit["session"], f"+{hit['line']}")
+                    pager.read(stage, cli.target_of(hit["host"]), hit["session"], f"+{hit['line']}")
                 shown.press(key, page)
 
 

@@ -223,3 +223,8 @@ class HostTarget(Target):
                 return  # the link that comes next meets the same, and says it
             except SeshError as error:
                 self.caller.note(str(error))
+
+
+def target_of(caller: Caller, host: str | None) -> Target:
+    """The target for a host, None for this machine. Raises InvalidHost."""
+    return Target(caller) if host is None else HostTarget(caller, host)

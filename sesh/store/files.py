@@ -16,7 +16,7 @@ from sesh.shapes import (
     number,
     system_line,
     system_text,
-)  # fmt: skip
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

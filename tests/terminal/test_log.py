@@ -61,6 +61,11 @@ def test_the_reason_why_a_command_fails_within_is_told_without_its_words(sesh: S
     assert re.fullmatch(r"\S+Z \d+ command --list: refused \(paths\.py:\d+\)", lines(log)[-1])
 
 
+def test_the_words_of_a_command_are_not_taken_for_the_verb(sesh: Sesh, log: str) -> None:
+    assert sesh("work", "--", "tool", "--kill").code == 1  # without a terminal
+    assert re.fullmatch(r"\S+Z \d+ command: refused \(\w+\.py:\d+\)", lines(log)[-1])
+
+
 def test_a_log_that_is_another_s_or_no_file_is_not_written_and_stops_nothing(home: Home, sesh: Sesh, log: str) -> None:
     target = home.write("target", "")
     os.symlink(target, log)

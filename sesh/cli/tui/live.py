@@ -8,9 +8,8 @@ import select
 from sesh import wording
 from sesh.errors import SeshError
 from sesh.ops.views import bears
+from sesh.reach import host_target
 from sesh.reach.caller import Caller
-from sesh.reach.host_target import HostTarget
-from sesh.reach.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.tui.console import Stage
     from sesh.ops.index import SessionIndex
+    from sesh.reach.target import Target
     from sesh.schema import Summary
 
     Key = tuple[str | None, str]
@@ -77,10 +77,9 @@ class LiveSessions:
         threading.Thread(target=carry_out, daemon=True).start()
 
 
-def target_of(host: str | None, caller: Caller | None = None) -> Target:
-    """Return the machine that has a session of a list; without a `caller` no person is asked there."""
-    caller = caller or Caller()
-    return Target(caller) if host is None else HostTarget(caller, host)
+def target_of(host: str | None) -> Target:
+    """Return the machine that has a session of a list; no person is asked there."""
+    return host_target.target_of(Caller(), host)
 
 
 def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
