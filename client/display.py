@@ -23,8 +23,9 @@ _LATE_REPLIES = 0.1
 """Seconds in which the terminal may still answer a query that the program made."""
 _ABORT_SEQUENCE = b"\x18\x1b\\"
 _LAST_ROW = 9999
-_FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r")
-"""Output that leaves the cursor on a fresh row: a shell that has taken a line in may turn bracketed paste off then."""
+_FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r", b"\r\n\x1b[?2004l\r\x1b[?2004h")
+"""Output that leaves the cursor on a fresh row: a shell that has taken a line in turns bracketed paste off, and on again
+before its next prompt."""
 _END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
 """Bytes of the newest output that are kept, to find the last row by."""

@@ -194,6 +194,17 @@ def test_being_replaced_says_so(home: Home, daemon: FakeDaemon) -> None:
         assert lines(terminal)[1] == "[detached from work: replaced by another client]"
 
 
+@pytest.mark.parametrize("end", [b"", b"\x1b[?2004l\r", b"\x1b[?2004l\r\x1b[?2004h"])
+def test_leaving_below_a_line_that_was_taken_in_adds_no_blank_row(home: Home, daemon: FakeDaemon, end: bytes) -> None:
+    with client(home) as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT + b"sesh play\r\n" + end)
+        terminal.wait_for("$ sesh play")
+        peer.tell(protocol.DETACH, reason="replaced", rows_below=0, queries=False)
+        assert terminal.exit_code() == FAREWELL
+        assert terminal.screen()[:2] == ["$ sesh play", "[detached from work: replaced by another client]"]
+
+
 def test_a_daemon_that_dies_leaves_a_tidy_terminal(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         before = terminal.termios()
