@@ -125,7 +125,7 @@ def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows:
     done = home.sesh("--deploy", "@bad", "--json", timeout=30)
     (row,) = done.json()["hosts"]
     assert (row["error"]["code"], row["error"]["step"]) == ("protocol", "detect_platform")
-    assert row["error"]["message"] == "bad printed more than 1 MiB, and was not read to the end"
+    assert "bad printed more than 1 MiB" in row["error"]["message"]
 
 
 @pytest.mark.parametrize("line", ["exec yes", "exec yes >&2", "yes >&2 & exec yes"])

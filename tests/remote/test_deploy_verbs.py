@@ -81,7 +81,8 @@ def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: 
     missing = home.sesh("@bare", "--doctor", "--json")
     assert missing.code == 1
     (row,) = missing.json()["checks"]
-    assert row["message"] == f"bare has no sesh, and {bare.home}/go/sesh there is another program"
+    assert row["message"].startswith("bare has no sesh")
+    assert f"{bare.home}/go/sesh" in row["message"]
     assert row["remedy"] == "install this one too: sesh --deploy @bare"
     assert not both.exists("ran")
     assert not bare.exists("ran")

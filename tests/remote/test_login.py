@@ -214,7 +214,7 @@ def test_a_changed_key_ends_what_follows_a_session(home: Home, farm: Farm) -> No
     far.proxy.cut()
     _, err = following.communicate(timeout=20)
     assert following.returncode == 1
-    assert "the host key of box has changed: nothing was sent; if you know why" in err.decode()
+    assert "the host key of box has changed" in err.decode()
     assert "ssh-keygen -R" in err.decode()
 
 

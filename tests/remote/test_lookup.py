@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 
@@ -131,7 +132,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm)
     for words in (["--status", "work"], ["--kill", "work"], ["--attach", "work"]):
         done = home.sesh(*words)
         assert done.code == 1, words
-        assert f"work runs on @one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
+        assert f"@one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
         assert done.stderr.count("\n") == 1
     assert home.sesh("--run", "work", "--", "true").code == 125
     assert home.sesh("--status", "work", "--json").json()["error"]["code"] == "refused"
@@ -207,9 +208,8 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     far.proxy.cut()
     for words in (["--status", "solo"], ["--kill", "solo"], ["--logs", "solo"], ["--wait", "solo", "--exit"]):
         done = home.sesh(*words)
-        assert (done.code, "no session solo here; box, where it was, does not answer" in done.stderr) == (1, True), (
-            words
-        )
+        assert done.code == 1, words
+        assert re.search(r"no session solo\b.* box\b.* does not answer", done.stderr), words
     assert home.sesh("--run", "solo", "--", "true").code == 125
     here = home.terminal("solo", columns=100)
     here.wait_for("box does not answer; solo was there just now")
@@ -301,7 +301,7 @@ def test_next_says_which_hosts_it_could_not_ask(home: Home, farm: Farm) -> None:
     for _ in range(2):  # the second time it is not asked
         terminal = home.terminal("--next")
         assert terminal.exit_code() == 1
-        assert "no session waits for you, but @two could not be asked" in terminal.text()
+        assert "@two could not be asked" in terminal.text()
     terminal = home.terminal("@one", "--next")
     assert terminal.exit_code() == 1
     assert "no session waits for you; " in terminal.text()

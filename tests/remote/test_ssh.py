@@ -585,10 +585,9 @@ def asks_by_password(farm: Farm, word: str, **words: dict[str, str | None]) -> F
 def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
     farm.host("box", sshd=BY_PASSWORD)
     begun = time.monotonic()
-    assert (
-        refusal(Destination("box"))
-        == "box asks for a password or a second factor, and sesh cannot ask you for it here; try: ssh box"
-    )
+    refused = refusal(Destination("box"))
+    assert refused.startswith("box asks for a password")
+    assert refused.endswith("try: ssh box")
     assert time.monotonic() - begun < 10
 
 

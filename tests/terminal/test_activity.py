@@ -132,7 +132,7 @@ def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh, home: Hom
     becomes(home, "idle", "prompt", None)
     answer = sesh("--run", "work", "--", "sesh", "--state", "perplexed")
     assert answer.code == 2
-    assert "unknown state perplexed; use working, waiting, idle, done, failed" in answer.stdout
+    assert "perplexed; use working, waiting, idle, done, failed" in answer.stdout
 
 
 @pytest.mark.usefixtures("work")

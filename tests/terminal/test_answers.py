@@ -76,10 +76,9 @@ def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
 def test_what_does_not_wait_gets_nothing(sesh: Sesh) -> None:
     sesh("--open", "job", "--", "sh", "-c", "sleep 60; read x; echo got=$x")
     refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "--json")
-    assert refused.json()["error"] == {
-        "code": "refused",
-        "message": "job asks nothing now, it is working; nothing was typed",
-    }
+    error = refused.json()["error"]
+    assert error["code"] == "refused"
+    assert "job asks nothing now" in error["message"]
 
 
 def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> None:

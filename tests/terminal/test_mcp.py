@@ -92,10 +92,7 @@ def test_jobs_and_their_codes(home: Home) -> None:
 
 def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
     async def story(agent: Agent) -> None:
-        assert await agent.refused("run", name="none", command="true") == (
-            "not_found",
-            "no session none; `sesh` lists sessions, `sesh none` creates it",
-        )
+        assert (await agent.refused("run", name="none", command="true"))[0] == "not_found"
         assert (await agent.refused("open", name="a/b"))[0] == "invalid_name"
         assert (await agent.refused("open", name="a", host="-oX"))[0] == "invalid_host"
         assert (await agent.refused("wait", name="none", pattern="("))[0] == "usage"

@@ -38,6 +38,20 @@ SAID = [
     ("--exec job -- true", 125, "job has ended, but is kept; `sesh --kill job` frees the name"),
     ("--rename other job", 1, "job has ended, but is kept; `sesh --kill job` frees the name"),
     ("--exec -- ''", 127, "'': command not found; check the spelling and PATH"),
+    ("--pick", 1, "--pick needs a terminal; use `sesh --list` and `sesh --attach NAME`"),
+    ("--next", 1, "--next needs a terminal; `sesh --list --json` has the activity of each session"),
+    (
+        "--attach work",
+        1,
+        "attaching needs a terminal; `sesh --screen work` shows its screen, `sesh --send work` types into it",
+    ),
+    ("--nonsense work", 2, "no such option: --nonsense; see `sesh --help`"),
+    ("--open work x --bad", 2, "no such option: --bad; see `sesh --open --help`"),
+    ("--run none -- true", 125, "no session none; `sesh` lists sessions, `sesh none` creates it"),
+    ("--send work --key Foo", 2, "Foo is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"),
+    ("--list --label =", 2, "= is not a label: write KEY=VALUE (KEY= removes it)"),
+    ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, like 90 or 0.5"),
+    ("--screen work --format pdf", 2, "unknown format pdf; use text, ansi, json, svg, html"),
     ("--forget @box", 1, "@box is no known remote; none is known"),
 ]
 """A line of words, the exit code, and what stands on stderr."""
