@@ -35,7 +35,6 @@ from sesh.vt.grammar import (
 from sesh.vt.graphemes import (
     GRAPHEMES,
     OTHER,
-    RUNS,
     SEAM,
     STUB,
     ZWJ,
@@ -460,17 +459,9 @@ def decode(text: str, marks: list[tuple[int, str]] | None = None) -> list[Cell]:
         if words is not None:
             if words.isascii():
                 cells.extend(map(pen.cell, words))
-            elif not any(other for _, _, other in RUNS.findall(words)):
-                for narrow, wide, _ in RUNS.findall(words):
-                    cells.extend(map(pen.cell, narrow))
-                    stub = pen.stub
-                    for cell in map(pen.cell, wide):
-                        cells += (cell, stub)
             else:
                 for cluster, width in clusters(words):
-                    cells.append(pen.cell(cluster))
-                    if width == 2:
-                        cells.append(pen.stub)
+                    cells += (pen.cell(cluster), pen.stub)[:width]
         elif sgr is not None:
             pen = apply_sgr(pen, sgr)
         elif link is not None:

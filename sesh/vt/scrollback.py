@@ -2,7 +2,7 @@
 
 Rows that wrapped are joined, so that a line can be shown at any width. A line is kept as UTF-8 of its encoded text (see
 `cell`), without trailing blanks. The newest line stays open as long as a row on the screen goes on with it. Bulk output
-comes as blocks of lines that are rendered when they are read (see `fast_path`).
+comes as blocks of lines that are rendered when they are read (see `fast_path`, `blocks`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Protocol
 
+from sesh.vt.blocks import END, LineBlock
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, with_link
 from sesh.vt.row import Row, is_spacer
 
@@ -45,30 +45,6 @@ TAKEN_TOGETHER = 256
 
 Line = bytes
 """A single line; within the class `bytes` is a property."""
-
-
-class LineBlock(Protocol):
-    """Finished lines kept in another form.
-
-    `max_size` is an upper bound of `size`, the bytes of all lines as the scrollback would keep them.
-    """
-
-    count: int
-    max_size: int
-
-    @property
-    def size(self) -> int: ...
-    def drop(self, count: int) -> None:
-        """Forget the oldest lines; fewer than there are."""
-
-    def last(self, count: int) -> list[Line]:
-        """The newest lines, oldest first."""
-
-    def take(self, count: int) -> list[Line]:
-        """Remove the newest lines, and return them, oldest first."""
-
-    def pack(self) -> None:
-        """Use less memory until somebody reads."""
 
 
 class Scrollback:
@@ -335,8 +311,6 @@ class Scrollback:
 
     def pack(self) -> None:
         """Use less memory until somebody reads: pack the blocks, and the single lines as new ones."""
-        from sesh.vt.packed import PackedLines
-
         ring: deque[Line | LineBlock] = deque()
         for single, group in groupby(self._ring, lambda entry: isinstance(entry, Line)):
             if not single:
@@ -345,13 +319,13 @@ class Scrollback:
             lines: list[Line] = list(group)  # type: ignore[arg-type]  # they are single lines
             for start in range(0, len(lines), PACKED_TOGETHER):
                 some = lines[start : start + PACKED_TOGETHER]
-                if len(some) < PACKED_TOGETHER or any(b"\n" in line for line in some):
+                if len(some) < PACKED_TOGETHER or any(END in line for line in some):
                     ring.extend(some)  # too few to be worth it, or not separable again
                     continue
-                packed = PackedLines(some)
-                self._line_bytes -= packed.max_size
-                self._max_block_bytes += packed.max_size
-                ring.append(packed)
+                block = LineBlock(END.join([*some, b""]), len(some))
+                self._line_bytes -= block.max_size
+                self._max_block_bytes += block.max_size
+                ring.append(block)
         for entry in ring:
             if not isinstance(entry, Line):
                 entry.pack()

@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import groupby
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr
-from sesh.vt.columns import columns, is_narrow
 from sesh.vt.graphemes import (
     CLUSTER_LIMIT,
     GRAPHEMES,
@@ -24,6 +23,8 @@ from sesh.vt.graphemes import (
     attaches,
     character,
     clusters,
+    columns,
+    is_narrow,
     joined,
     joined_by_unicode,
     text_presentation,
