@@ -231,22 +231,19 @@ class Row(list[Cell]):
                 if 0 < edge < len(self) and not self[edge].data:
                     self[edge - 1] = self[edge] = pen.space
 
-    def insert_blanks(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Insert blanks at `x`; the cells up to `end` move right, and those moved past it are lost."""
-        self.blank_across(pen, x, end - count, end)
-        del self[end - count : end]
-        self[x:x] = [pen.space] * count
-        self.used = min(max(self.used, x) + count, end) if end == len(self) else len(self)
-        self.styled = self.styled or pen is not DEFAULT
-        self._settle_last()
-
-    def delete_cells(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Delete cells at `x`; the cells up to `end` move left, and blanks come in there."""
-        self.blank_across(pen, x, x + count, end)
-        del self[x : x + count]
-        self[end - count : end - count] = [pen.space] * count
-        if end < len(self) or pen.space is not self.rest:
-            self.used = len(self)
+    def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
+        """Move the cells from `x` up to `end` right by `count` columns, left if it is negative. Blanks come in."""
+        size = min(abs(count), end - x)
+        blanks = [pen.space] * size
+        if count > 0:
+            self.blank_across(pen, x, end - size, end)
+            self[x:end] = blanks + self[x : end - size]
+            self.used = min(max(self.used, x) + size, end) if end == len(self) else len(self)
+        else:
+            self.blank_across(pen, x, x + size, end)
+            self[x:end] = self[x + size : end] + blanks
+            if end < len(self) or pen.space is not self.rest:
+                self.used = len(self)
         self.styled = self.styled or pen is not DEFAULT
         self._settle_last()
 

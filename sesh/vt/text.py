@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr
+from sesh.vt.edit import Editing
 from sesh.vt.graphemes import (
     CLUSTER_LIMIT,
     GRAPHEMES,
@@ -29,7 +30,6 @@ from sesh.vt.graphemes import (
     joined_by_unicode,
     text_presentation,
 )
-from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import Row, spread, uniform
 
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
@@ -48,7 +48,7 @@ G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
 ASCII = "B"
 
 
-class Printing(Rectangles):
+class Printing(Editing):
     """Printing characters, REP, G0 to G3.
 
     It is over 400 lines for speed: it works on the screen's own attributes, as one class of the screen.
@@ -387,7 +387,7 @@ class Printing(Rectangles):
                 return
         row = self.own_row(cursor.y)
         if self.insert and self.left <= x <= self.right:
-            self.insert_cells(row, x, len(cells))
+            self.shift_cells(cursor.y, x, len(cells))
         row.blank_halves_outside(x, end, self.pen)
         row[x:end] = cells
         if wide:
@@ -488,7 +488,7 @@ class Printing(Rectangles):
             return
         row[x] = pen.space
         if self.insert and self.left <= x <= self.right:
-            self.insert_cells(row, x + 1, 1)
+            self.shift_cells(self.cursor.y, x + 1, 1)
         row.blank_halves_outside(x, x + 2, pen)
         insert, self.insert = self.insert, False
         self._put_cells([pen.cell(cluster), pen.stub], limit, wide=True)
