@@ -190,6 +190,12 @@ def _empty(pens: Iterable[Pen]) -> None:
             pen[" "] = BLANK  # it is compared by identity
 
 
+_CODES = {
+    "bold": "1", "dim": "2", "italics": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
+    "strikethrough": "9", "overline": "53",
+}  # fmt: skip
+
+
 def _colour_parameters(form: str, base: int) -> str:
     if ";" in form:
         return f"{base + 8};{form}"
@@ -200,28 +206,13 @@ def _colour_parameters(form: str, base: int) -> str:
 def sgr_parameters(style: Style) -> str:
     """SGR parameters that set `style` from any other one (ECMA-48 8.3.117, XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
-    if style.bold:
-        out.append("1")
-    if style.dim:
-        out.append("2")
-    if style.italics:
-        out.append("3")
-    if style.underline:
-        out.append("4" if style.underline == 1 else f"4:{style.underline}")
-    if style.blink:
-        out.append("5")
-    if style.reverse:
-        out.append("7")
-    if style.conceal:
-        out.append("8")
-    if style.strikethrough:
-        out.append("9")
-    if style.overline:
-        out.append("53")
-    if style.fg != "default":
-        out.append(_colour_parameters(style.fg, 30))
-    if style.bg != "default":
-        out.append(_colour_parameters(style.bg, 40))
+    for name, code in _CODES.items():
+        value = getattr(style, name)
+        if value:
+            out.append(code if value == 1 else f"{code}:{value}")
+    for form, base in ((style.fg, 30), (style.bg, 40)):
+        if form != "default":
+            out.append(_colour_parameters(form, base))
     if style.underline_colour != "default":
         # With colons: a terminal that does not know 58 would read the 5 of 58;5 as blinking.
         form = style.underline_colour.replace(";", ":")
@@ -234,15 +225,9 @@ BLANK = DEFAULT.space
 """The pen after SGR 0, and its blank."""
 
 _ATTRIBUTES: dict[int, dict[str, object]] = {
-    1: {"bold": True},
-    2: {"dim": True},
-    3: {"italics": True},
+    **{int(code): {name: True} for name, code in _CODES.items()},
     4: {"underscore": True, "underline": 1},
-    5: {"blink": True},
     6: {"blink": True},
-    7: {"reverse": True},
-    8: {"conceal": True},
-    9: {"strikethrough": True},
     21: {"underscore": True, "underline": 2},
     22: {"bold": False, "dim": False},
     23: {"italics": False},
@@ -253,7 +238,6 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     29: {"strikethrough": False},
     39: {"fg": "default"},
     49: {"bg": "default"},
-    53: {"overline": True},
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }

@@ -23,7 +23,10 @@ _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "joinable", "origin", "insert", "linefeed_mode", "wrap",
     "gl", "single_shift", "left_right_mode", "keypad", "cursor_style", "cwd",
 )  # fmt: skip
-"""Attributes of the screen that are plain data already."""
+_LISTS = ("charsets", "kitty_stack", "hidden_kitty_stack")
+_SETS = ("ever_set_modes", "ever_set_resources", "ever_changed")
+_NUMBERED = ("modes", "saved_modes", "key_resources", "palette", "dynamic")
+"""Attributes of the screen that are plain data already; that are lists or tuples, sets, and dictionaries by number."""
 
 
 def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
@@ -36,28 +39,17 @@ def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
         "columns": screen.columns,
         "rows": screen.lines,
         "screen": _dump_rows(screen.buffer),
-        "main": None if screen.main is None else _dump_rows(screen.main),
+        "main": screen.main and _dump_rows(screen.main),
+        "alternate_rows": screen.alternate_rows and _dump_rows(screen.alternate_rows),
         "marks": _dump_marks(screen.main_rows),
         "scrollback": screen.scrollback.state(),
         "cursor": [cursor.y, cursor.x, cursor.hidden],
         "margin_wrap": None if screen.margin_wrap != (cursor.y, cursor.x) else list(screen.margin_wrap),
-        "pen": _dump_pen(screen.pen),
-        "charsets": list(screen.charsets),
+        "pen": [screen.pen.sgr, screen.pen.link],
         "tabs": sorted(screen.tabstops),
-        "modes": {str(number): on for number, on in sorted(screen.modes.items())},
-        "ever_set_modes": sorted(screen.ever_set_modes),
-        "ever_set_resources": sorted(screen.ever_set_resources),
-        "ever_changed": sorted(screen.ever_changed),
         "saved": _dump_saved(screen.saved),
         "hidden_saved": _dump_saved(screen.hidden_saved),
-        "kitty_stack": list(screen.kitty_stack),
-        "hidden_kitty_stack": list(screen.hidden_kitty_stack),
-        "alternate_rows": None if screen.alternate_rows is None else _dump_rows(screen.alternate_rows),
-        "saved_modes": {str(number): on for number, on in sorted(screen.saved_modes.items())},
-        "key_resources": {str(key): value for key, value in sorted(screen.key_resources.items())},
         "titles": [[part, icon, title] for part, (icon, title) in screen.titles],
-        "palette": {str(key): value for key, value in sorted(screen.palette.items())},
-        "dynamic": {str(key): value for key, value in sorted(screen.dynamic.items())},
         "pending": tokenizer.pending,
         "partial": partial.decode("latin-1"),
         "decoder": flags,
@@ -65,6 +57,9 @@ def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
         "skipped": tokenizer.skipped,
         "images": screen.images.state(),
         **{name: getattr(screen, name) for name in _PLAIN},
+        **{name: list(getattr(screen, name)) for name in _LISTS},
+        **{name: sorted(getattr(screen, name)) for name in _SETS},
+        **{name: {str(key): value for key, value in sorted(getattr(screen, name).items())} for name in _NUMBERED},
     }
 
 
@@ -72,31 +67,25 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     """Give a new screen and tokenizer this state."""
     screen.scrollback.load(state["scrollback"])
     screen.buffer = _load_rows(state["screen"], screen.columns)
-    screen.main = None if state["main"] is None else _load_rows(state["main"], screen.columns)
+    screen.main = state["main"] and _load_rows(state["main"], screen.columns)
+    screen.alternate_rows = state["alternate_rows"] and _load_rows(state["alternate_rows"], screen.columns)
     for y, marks in state["marks"].items():
         screen.main_rows[int(y)].marks = tuple((int(column), str(body)) for column, body in marks)
     screen.cursor.y, screen.cursor.x, screen.cursor.hidden = state["cursor"]
-    screen.margin_wrap = None if state["margin_wrap"] is None else (state["margin_wrap"][0], state["margin_wrap"][1])
-    for name in _PLAIN:
+    screen.margin_wrap = state["margin_wrap"] and (state["margin_wrap"][0], state["margin_wrap"][1])
+    for name in _PLAIN + _LISTS:
         setattr(screen, name, state[name])
+    for name in _SETS:
+        setattr(screen, name, set(state[name]))
+    for name in _NUMBERED:
+        setattr(screen, name, {int(number): value for number, value in state[name].items()})
     screen.set_left_right(screen.left, screen.right)
     screen.pen = _load_pen(state["pen"])
-    screen.charsets = tuple(state["charsets"])
-    screen.shift(state["gl"])
+    screen.charsets = tuple(screen.charsets)
+    screen.shift(screen.gl)
     screen.tabstops = set(state["tabs"])
-    screen.modes = {int(key): on for key, on in state["modes"].items()}
-    screen.ever_set_modes = set(state["ever_set_modes"])
-    screen.ever_set_resources = set(state["ever_set_resources"])
-    screen.ever_changed = set(state["ever_changed"])
     screen.saved, screen.hidden_saved = _load_saved(state["saved"]), _load_saved(state["hidden_saved"])
-    screen.kitty_stack, screen.hidden_kitty_stack = list(state["kitty_stack"]), list(state["hidden_kitty_stack"])
-    rows = state["alternate_rows"]
-    screen.alternate_rows = None if rows is None else _load_rows(rows, screen.columns)
-    screen.saved_modes = {int(key): on for key, on in state["saved_modes"].items()}
-    screen.key_resources = {int(key): value for key, value in state["key_resources"].items()}
     screen.titles = [(part, (icon, title)) for part, icon, title in state["titles"]]
-    screen.palette = {int(key): value for key, value in state["palette"].items()}
-    screen.dynamic = {int(key): value for key, value in state["dynamic"].items()}
     tokenizer.pending = state["pending"]
     tokenizer.decoder.setstate((state["partial"].encode("latin-1"), state["decoder"]))
     tokenizer.errors = state["errors"]
@@ -104,16 +93,12 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     screen.images.load(state["images"])
 
 
-def _dump_pen(pen: Pen) -> list[str]:
-    return [pen.sgr, pen.link]
-
-
 def _load_pen(pair: list[str]) -> Pen:
     return with_link(apply_sgr(DEFAULT, pair[0]), pair[1])
 
 
 def _dump_saved(saved: SavedCursor) -> list[object]:
-    return [saved.row, saved.column, _dump_pen(saved.pen), list(saved.charsets), saved.gl, saved.origin]
+    return [saved.row, saved.column, [saved.pen.sgr, saved.pen.link], list(saved.charsets), saved.gl, saved.origin]
 
 
 def _load_saved(data: list[Any]) -> SavedCursor:
