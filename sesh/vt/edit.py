@@ -30,7 +30,11 @@ class Editing(Grid):
         last = bottom - 1 if bottom and bottom < self.lines else self.lines - 1
         if first < last:
             self.top, self.bottom = first, last
-            self.cursor_position()
+            if self.origin:
+                self.cursor_position()
+            else:
+                self.cursor.x = self.cursor.y = 0
+                self.margin_wrap = None
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
         """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""

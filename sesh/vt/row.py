@@ -290,6 +290,15 @@ class Row(list[Cell]):
         self.spread()
         return self.pens[0] if self.styled else DEFAULT
 
+    def last(self) -> Cell:
+        """The last cell."""
+        if self.text is None:
+            return self[-1]
+        if len(self.text) < len(self):
+            return self.rest
+        self.spread()
+        return (self.pens[-1] if self.styled else DEFAULT).cell(self.text[-1])
+
     def write(self, encoder: Encoder, *, trimmed: bool = False, spacer: bool = False) -> None:
         """Write cells and marks; `trimmed`: without the default blanks at the end; `spacer`: without the last cell."""
         end = len(self) - spacer

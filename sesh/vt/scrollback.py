@@ -133,8 +133,7 @@ class Scrollback:
         spacer = continued and row.spacer and row.grapheme(len(row) - 1) == " "
         row.write(line, trimmed=not continued, spacer=spacer)
         if spacer:
-            row.settle()
-            line.maybe_spacer = row[-1]
+            line.maybe_spacer = row.last()
         if continued and line.length < LINE_LIMIT:
             return True
         self.close()
