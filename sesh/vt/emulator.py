@@ -11,7 +11,8 @@ from typing import Any
 from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, data_of, decode, encode, plain, with_link
 from sesh.vt.images import CELL, begins
 from sesh.vt.marks import unmarked, write
-from sesh.vt.row import Row, logical_lines
+from sesh.vt.reflow import unwrap
+from sesh.vt.row import Row
 from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
@@ -46,7 +47,7 @@ def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
         "cursor": [cursor.y, cursor.x, cursor.hidden],
         "margin_wrap": None if screen.margin_wrap != (cursor.y, cursor.x) else list(screen.margin_wrap),
         "pen": [screen.pen.sgr, screen.pen.link],
-        "tabs": sorted(screen.tabstops),
+        "tabs": list(screen.tabstops),
         "saved": _dump_saved(screen.saved),
         "hidden_saved": _dump_saved(screen.hidden_saved),
         "titles": [[part, icon, title] for part, (icon, title) in screen.titles],
@@ -83,7 +84,7 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     screen.pen = _load_pen(state["pen"])
     screen.charsets = tuple(screen.charsets)
     screen.shift(screen.gl)
-    screen.tabstops = set(state["tabs"])
+    screen.tabstops = sorted(state["tabs"])
     screen.saved, screen.hidden_saved = _load_saved(state["saved"]), _load_saved(state["hidden_saved"])
     screen.titles = [(part, (icon, title)) for part, icon, title in state["titles"]]
     tokenizer.pending = state["pending"]
@@ -285,7 +286,7 @@ class Emulator:
             return []
         self.screen.settle_scrollback()
         rows = self.screen.main_rows
-        lines = logical_lines(rows)
+        lines = unwrap(rows)[0]
         texts = self.scrollback.last(count)
         if texts and rows[0].wrapped:
             # The last line of the scrollback goes on on the screen.

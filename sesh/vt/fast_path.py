@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sesh.vt.blocks import END, LONGEST_SGR, PARTING, SGR_BYTES, UNDERLINE_COLOUR, LineBlock, pen_after
 from sesh.vt.cell import BLANK, DEFAULT, apply_sgr
+from sesh.vt.grid import default_tab_stops
 from sesh.vt.scrollback import LINE_LIMIT
 
 TYPE_CHECKING = False
@@ -158,7 +159,7 @@ def _is_text(screen: Screen, data: bytes) -> bool:
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
     tabs = b"\t" in data
-    if tabs and screen.tabstops != set(range(8, screen.columns, 8)):
+    if tabs and screen.tabstops != default_tab_stops(screen.columns):
         return False
     if data.isascii():
         return not data.translate(None, _ASCII)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
+from sesh.vt.grid import default_tab_stops
 from sesh.vt.images import Images
 from sesh.vt.marks import parsed, with_mark
 from sesh.vt.reflow import crop, reflow
@@ -477,8 +478,8 @@ class Screen(Modes):
             hidden = self.hidden_saved
             self.main, marks = reflow(self.main, self.scrollback, [(hidden.row, hidden.column)], columns, lines)
             self.hidden_saved = hidden._replace(row=marks[0][0], column=marks[0][1])
-        stops = {stop for stop in self.tabstops if stop < columns}
-        self.tabstops = stops | {stop for stop in range(8, columns, 8) if stop >= self.columns}
+        added = [stop for stop in default_tab_stops(columns) if stop >= self.columns]
+        self.tabstops = [stop for stop in self.tabstops if stop < columns] + added
         self.columns, self.lines = columns, lines
         self.joinable = False
         self.clear_margins()

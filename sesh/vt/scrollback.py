@@ -12,13 +12,11 @@ from itertools import groupby
 
 from sesh.vt.blocks import END, LineBlock
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, with_link
-from sesh.vt.row import Row, is_spacer
+from sesh.vt.row import Row, Wrapped, is_spacer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypedDict
-
-    from sesh.vt.wrapping import Wrapped
 
     class ScrollbackState(TypedDict):
         """A scrollback as plain data. `open`: the line that may go on; `maybe_spacer`: the pen of a last blank cell."""
