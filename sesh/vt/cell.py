@@ -108,6 +108,9 @@ class Pen(dict[str, Cell]):
     is freed at once: the garbage collector would stop everything for long.
     """
 
+    entries = 0
+    """Number of entries in the caches of all pens together."""
+
     __slots__ = ("_erased", "link", "sequence", "sgr", "after_sgr", "style")
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # pens are compared by identity
@@ -149,18 +152,12 @@ class Pen(dict[str, Cell]):
         return f"Pen({self.sgr!r}, {self.link!r})"
 
 
-class _Held:
-    """Number of entries in the caches of all pens together."""
-
-    entries = 0
-
-
 def _count_entry(pen: Pen) -> None:
     """Count an entry that comes into a cache of `pen`; empty the caches of all pens if they hold too much."""
-    _Held.entries += 1
-    if _Held.entries > ENTRIES:
+    Pen.entries += 1
+    if Pen.entries > ENTRIES:
         _empty((*_pens.values(), *_linked.values(), pen))
-        _Held.entries = 1  # this one: what pens hold that have left the caches is not counted any more
+        Pen.entries = 1  # this one: what pens hold that have left the caches is not counted any more
 
 
 _pens: dict[Style, Pen] = {}
@@ -183,7 +180,7 @@ def pen_of(style: Style) -> Pen:
 
 def _empty(pens: Iterable[Pen]) -> None:
     for pen in pens:
-        _Held.entries -= len(pen.after_sgr) + len(pen)
+        Pen.entries -= len(pen.after_sgr) + len(pen)
         pen.after_sgr.clear()
         pen.clear()
         if pen is DEFAULT:
@@ -196,13 +193,6 @@ _CODES = {
 }  # fmt: skip
 
 
-def _colour_parameters(form: str, base: int) -> str:
-    if ";" in form:
-        return f"{base + 8};{form}"
-    number = int(form)
-    return str(base + number if number < 8 else base + 52 + number)
-
-
 def sgr_parameters(style: Style) -> str:
     """SGR parameters that set `style` from any other one (ECMA-48 8.3.117, XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
@@ -211,8 +201,11 @@ def sgr_parameters(style: Style) -> str:
         if value:
             out.append(code if value == 1 else f"{code}:{value}")
     for form, base in ((style.fg, 30), (style.bg, 40)):
-        if form != "default":
-            out.append(_colour_parameters(form, base))
+        if ";" in form:
+            out.append(f"{base + 8};{form}")
+        elif form != "default":
+            number = int(form)
+            out.append(str(base + number if number < 8 else base + 52 + number))
     if style.underline_colour != "default":
         # With colons: a terminal that does not know 58 would read the 5 of 58;5 as blinking.
         form = style.underline_colour.replace(";", ":")

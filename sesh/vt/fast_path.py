@@ -12,7 +12,6 @@ property test compares the two.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sesh.vt.blocks import END, LONGEST_SGR, PARTING, SGR_BYTES, UNDERLINE_COLOUR, LineBlock, pen_after
 from sesh.vt.cell import BLANK, DEFAULT, apply_sgr
@@ -42,19 +41,6 @@ _NARROWING = "\ufe0e".encode()
 """What follows it joins the cell before in ways of its own."""
 
 
-class Bulk(NamedTuple):
-    """The parts of a block: `head`; then `lines`, `line_count` of them, each with its end; then `tail`.
-
-    `rest` is everything after the head as it came.
-    """
-
-    head: bytes
-    rest: bytes
-    lines: bytes
-    line_count: int
-    tail: bytes
-
-
 def bulk_limit(data: bytes) -> int:
     """Return the number of bytes of `data` to look at in a call with a time limit: fewer if line ends and sequences are
     dense, WHOLE if lines are overwritten, which are looked at one by one."""
@@ -66,8 +52,9 @@ def bulk_limit(data: bytes) -> int:
     return min(len(data), max(WHOLE, len(data) * BUSY // (ends + data.count(b"\x1b") + 1)))
 
 
-def split(screen: Screen, data: bytes) -> Bulk | None:
-    """Return the parts of `data`; None if it has to go through the tokenizer."""
+def split(screen: Screen, data: bytes) -> tuple[bytes, bytes, int, bytes] | None:
+    """Return the parts of `data`: head, lines, the number of lines, each with its end, and tail. None if it has to go
+    through the tokenizer."""
     if not _is_applicable(screen, data):
         return None
     rows = screen.lines
@@ -80,7 +67,7 @@ def split(screen: Screen, data: bytes) -> Bulk | None:
     if not (_is_short(simple) and _is_text(screen, simple) and _is_coloured(screen, simple)):
         return None
     lines = simple.rsplit(END, rows + 1)[0] + END
-    return Bulk(END.join(head) + END, rest, lines, simple.count(END) - rows, END.join(parts[1:]))
+    return END.join(head) + END, lines, simple.count(END) - rows, END.join(parts[1:])
 
 
 def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:

@@ -178,21 +178,17 @@ def continues(cluster: str, char: str) -> bool:
     if kind in "nelzs" or before == "p":
         return True
     if kind in "123h":
-        return (before, kind) in _HANGUL or (before == "h" and kind in ("23" if _is_open(cluster[-1]) else "3"))
+        is_open = before == "h" and (ord(cluster[-1]) - 0xAC00) % 28 == 0  # a syllable without a final consonant (LV)
+        return (before, kind) in _HANGUL or (is_open and kind == "2")
     if kind == "k":
         return bool(_CONJUNCT.search(kinds))
     return (kind == "g" and bool(_ZWJ_SEQUENCE.search(kinds))) or (kind == "r" and bool(_HALF_FLAG.search(kinds)))
 
 
-_HANGUL = {("1", "1"), ("1", "2"), ("1", "h"), ("2", "2"), ("2", "3"), ("3", "3")}
+_HANGUL = {("1", "1"), ("1", "2"), ("1", "h"), ("2", "2"), ("2", "3"), ("3", "3"), ("h", "3")}
 _CONJUNCT = re.compile("k[ez]*l[elz]*$")
 _ZWJ_SEQUENCE = re.compile("g[nel]*z$")
 _HALF_FLAG = re.compile("(?<!r)(?:rr)*r$")
-
-
-def _is_open(syllable: str) -> bool:
-    """Return whether a Hangul syllable has no final consonant (LV)."""
-    return (ord(syllable) - 0xAC00) % 28 == 0
 
 
 @lru_cache(1024)

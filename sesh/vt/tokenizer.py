@@ -278,12 +278,11 @@ class Tokenizer:
         bulk = split(self.screen, data)
         if bulk is None:
             return data
-        acted = self._feed_pieces(bulk.head, until)
-        if acted < len(bulk.head):
-            return data[acted:]
-        if not self.unfinished and scroll_through(self.screen, bulk.lines, bulk.line_count):
-            return bulk.tail
-        return bulk.rest
+        head, lines, count, tail = bulk
+        acted = self._feed_pieces(head, until)
+        if acted == len(head) and not self.unfinished and scroll_through(self.screen, lines, count):
+            return tail
+        return data[acted:]
 
     def _feed_pieces(self, data: bytes, until: float | None) -> int:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
@@ -291,15 +290,14 @@ class Tokenizer:
         while start < len(data):
             piece = data[start : start + PIECE]
             # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
-            if until is not None and (self.screen.left_right_mode or self._may_set_left_right_mode(piece)):
-                piece = piece[:SMALL]
+            if until is not None:
+                before = self.pending[-SMALL:].encode()
+                if self.screen.left_right_mode or _LEFT_RIGHT_MODE.search(before + piece):
+                    piece = piece[:SMALL]
             start += self._feed(piece, until)
             if until is not None and perf_counter() >= until:
                 break
         return start
-
-    def _may_set_left_right_mode(self, piece: bytes) -> bool:
-        return _LEFT_RIGHT_MODE.search(self.pending[-SMALL:].encode() + piece) is not None
 
     def _note(self, error: Exception) -> None:
         self.errors += 1
