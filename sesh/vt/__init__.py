@@ -17,7 +17,8 @@ The modules, each importing only those above it:
 `grammar`                        control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
 `breaks` `graphemes` `packed`    a table made by `tests.unicode.breaks`; widths and clusters (UAX 29); compressed bytes
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
-`row` `scrollback` `reflow`      a row of cells; the lines that scrolled off; rows rewrapped to another width
+`row` `blocks` `scrollback`      a row of cells; lines in bulk; the lines that scrolled off
+`reflow`                         rows rewrapped to another width
 `grid` `edit` `text` `screen`    the screen, one class on top of the other: cursor and tabs; scrolling and erasing;
                                  printing; modes, control strings and resizing
 `fast_path` `tokenizer`          lines that scroll by too fast to be seen; bytes into what the screen does

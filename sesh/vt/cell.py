@@ -35,7 +35,6 @@ from sesh.vt.grammar import (
 from sesh.vt.graphemes import (
     GRAPHEMES,
     OTHER,
-    RUNS,
     SEAM,
     STUB,
     ZWJ,
@@ -109,6 +108,9 @@ class Pen(dict[str, Cell]):
     is freed at once: the garbage collector would stop everything for long.
     """
 
+    entries = 0
+    """Number of entries in the caches of all pens together."""
+
     __slots__ = ("_erased", "link", "sequence", "sgr", "after_sgr", "style")
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # pens are compared by identity
@@ -150,18 +152,12 @@ class Pen(dict[str, Cell]):
         return f"Pen({self.sgr!r}, {self.link!r})"
 
 
-class _Held:
-    """Number of entries in the caches of all pens together."""
-
-    entries = 0
-
-
 def _count_entry(pen: Pen) -> None:
     """Count an entry that comes into a cache of `pen`; empty the caches of all pens if they hold too much."""
-    _Held.entries += 1
-    if _Held.entries > ENTRIES:
+    Pen.entries += 1
+    if Pen.entries > ENTRIES:
         _empty((*_pens.values(), *_linked.values(), pen))
-        _Held.entries = 1  # this one: what pens hold that have left the caches is not counted any more
+        Pen.entries = 1  # this one: what pens hold that have left the caches is not counted any more
 
 
 _pens: dict[Style, Pen] = {}
@@ -184,45 +180,32 @@ def pen_of(style: Style) -> Pen:
 
 def _empty(pens: Iterable[Pen]) -> None:
     for pen in pens:
-        _Held.entries -= len(pen.after_sgr) + len(pen)
+        Pen.entries -= len(pen.after_sgr) + len(pen)
         pen.after_sgr.clear()
         pen.clear()
         if pen is DEFAULT:
             pen[" "] = BLANK  # it is compared by identity
 
 
-def _colour_parameters(form: str, base: int) -> str:
-    if ";" in form:
-        return f"{base + 8};{form}"
-    number = int(form)
-    return str(base + number if number < 8 else base + 52 + number)
+_CODES = {
+    "bold": "1", "dim": "2", "italics": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
+    "strikethrough": "9", "overline": "53",
+}  # fmt: skip
 
 
 def sgr_parameters(style: Style) -> str:
     """SGR parameters that set `style` from any other one (ECMA-48 8.3.117, XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
-    if style.bold:
-        out.append("1")
-    if style.dim:
-        out.append("2")
-    if style.italics:
-        out.append("3")
-    if style.underline:
-        out.append("4" if style.underline == 1 else f"4:{style.underline}")
-    if style.blink:
-        out.append("5")
-    if style.reverse:
-        out.append("7")
-    if style.conceal:
-        out.append("8")
-    if style.strikethrough:
-        out.append("9")
-    if style.overline:
-        out.append("53")
-    if style.fg != "default":
-        out.append(_colour_parameters(style.fg, 30))
-    if style.bg != "default":
-        out.append(_colour_parameters(style.bg, 40))
+    for name, code in _CODES.items():
+        value = getattr(style, name)
+        if value:
+            out.append(code if value == 1 else f"{code}:{value}")
+    for form, base in ((style.fg, 30), (style.bg, 40)):
+        if ";" in form:
+            out.append(f"{base + 8};{form}")
+        elif form != "default":
+            number = int(form)
+            out.append(str(base + number if number < 8 else base + 52 + number))
     if style.underline_colour != "default":
         # With colons: a terminal that does not know 58 would read the 5 of 58;5 as blinking.
         form = style.underline_colour.replace(";", ":")
@@ -235,15 +218,9 @@ BLANK = DEFAULT.space
 """The pen after SGR 0, and its blank."""
 
 _ATTRIBUTES: dict[int, dict[str, object]] = {
-    1: {"bold": True},
-    2: {"dim": True},
-    3: {"italics": True},
+    **{int(code): {name: True} for name, code in _CODES.items()},
     4: {"underscore": True, "underline": 1},
-    5: {"blink": True},
     6: {"blink": True},
-    7: {"reverse": True},
-    8: {"conceal": True},
-    9: {"strikethrough": True},
     21: {"underscore": True, "underline": 2},
     22: {"bold": False, "dim": False},
     23: {"italics": False},
@@ -254,7 +231,6 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     29: {"strikethrough": False},
     39: {"fg": "default"},
     49: {"bg": "default"},
-    53: {"overline": True},
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }
@@ -460,17 +436,9 @@ def decode(text: str, marks: list[tuple[int, str]] | None = None) -> list[Cell]:
         if words is not None:
             if words.isascii():
                 cells.extend(map(pen.cell, words))
-            elif not any(other for _, _, other in RUNS.findall(words)):
-                for narrow, wide, _ in RUNS.findall(words):
-                    cells.extend(map(pen.cell, narrow))
-                    stub = pen.stub
-                    for cell in map(pen.cell, wide):
-                        cells += (cell, stub)
             else:
                 for cluster, width in clusters(words):
-                    cells.append(pen.cell(cluster))
-                    if width == 2:
-                        cells.append(pen.stub)
+                    cells += (pen.cell(cluster), pen.stub)[:width]
         elif sgr is not None:
             pen = apply_sgr(pen, sgr)
         elif link is not None:

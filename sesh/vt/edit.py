@@ -1,4 +1,5 @@
-"""Scrolling and editing of rows: margins, line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN.
+"""Scrolling and editing of rows: margins, line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN; rectangles
+(DEC STD 070, XTerm ctlseqs).
 
 Rows that leave the top of the main screen go to the scrollback if the region begins at the first row and is as wide as
 the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region or on the alternate screen are lost.
@@ -7,14 +8,21 @@ the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from sesh.vt.cell import DEFAULT
+from sesh.vt.cell import DEFAULT, Cell
 from sesh.vt.grid import Grid
 from sesh.vt.row import Row, blank, uniform
 
+Rectangle = tuple[int, int, int, int]
+"""First row, first column, end row, end column, the ends exclusive; from 0."""
 
-class Scrolling(Grid):
-    """Margins (DECSTBM, DECSLRM), IND, RI, NEL, SU, SD, IL, DL."""
+
+class Editing(Grid):
+    """Margins, line feeds, scrolling, erasing, inserting and deleting.
+
+    Erased cells keep the background of the pen and nothing else (BCE).
+    """
 
     def set_margins(self, top: int | None = None, bottom: int | None = None, *_: object) -> None:
         """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
@@ -32,10 +40,9 @@ class Scrolling(Grid):
         """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
         first = max((left or 1) - 1, 0)
         last = min((right or self.columns) - 1, self.columns - 1)
-        if first >= last:
-            return
-        self.set_left_right(first, last)
-        self.cursor_position()
+        if first < last:
+            self.set_left_right(first, last)
+            self.cursor_position()
 
     # -- line feeds ---------------------------------------------------------------------------------------
 
@@ -229,9 +236,7 @@ class Scrolling(Grid):
             row.reset_hints()
             row.wrapped = False
 
-
-class Editing(Scrolling):
-    """Erasing, inserting and deleting cells. Erased cells keep the background of the pen and nothing else (BCE)."""
+    # -- cells --------------------------------------------------------------------------------------------
 
     def erase_in_line(self, how: int = 0, *_: object, **__: object) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
@@ -277,62 +282,56 @@ class Editing(Scrolling):
 
     def insert_characters(self, count: int | None = None) -> None:
         """ICH: cells pushed past the right margin are lost."""
-        self.cancel_wrap()
-        x = self.cursor.x
-        if self.left <= x <= self.right:
-            self.insert_cells(self.own_row(self.cursor.y), x, count or 1)
-
-    def insert_cells(self, row: Row, x: int, count: int) -> None:
-        """Insert blank cells at `x`; the cells up to the right margin move right."""
-        end = self.right + 1
-        row.insert_blanks(x, min(count, end - x), end, self.erased)
+        self._shift_characters(count or 1)
 
     def delete_characters(self, count: int | None = None) -> None:
         """DCH: blanks come in at the right margin."""
-        self.cancel_wrap()
-        x = self.cursor.x
-        if self.left <= x <= self.right:
-            self.delete_cells(self.own_row(self.cursor.y), x, count or 1)
+        self._shift_characters(-(count or 1))
 
-    def delete_cells(self, row: Row, x: int, count: int) -> None:
-        """Delete cells at `x`; the cells up to the right margin move left."""
-        end = self.right + 1
-        row.delete_cells(x, min(count, end - x), end, self.erased)
+    def _shift_characters(self, count: int) -> None:
+        self.cancel_wrap()
+        if self.left <= self.cursor.x <= self.right:
+            self.shift_cells(self.cursor.y, self.cursor.x, count)
+
+    def shift_cells(self, y: int, x: int, count: int) -> None:
+        """Move the cells of row `y` from `x` up to the right margin right by `count`, left if it is negative."""
+        self.own_row(y).shift(x, count, self.right + 1, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:
         """DECIC: as ICH, in all rows of the region."""
         if self._in_region():
-            self._change_rows(lambda row: self.insert_cells(row, self.cursor.x, count or 1))
+            self._shift_columns(self.cursor.x, count or 1)
 
     def delete_columns(self, count: int = 1) -> None:
         """DECDC: as DCH, in all rows of the region."""
         if self._in_region():
-            self._change_rows(lambda row: self.delete_cells(row, self.cursor.x, count or 1))
+            self._shift_columns(self.cursor.x, -(count or 1))
 
     def scroll_left(self, count: int = 1) -> None:
         """SL: the region to the left; the cursor stays."""
-        self._change_rows(lambda row: self.delete_cells(row, self.left, count or 1))
+        self._shift_columns(self.left, -(count or 1))
 
     def scroll_right(self, count: int = 1) -> None:
         """SR: the region to the right; the cursor stays."""
-        self._change_rows(lambda row: self.insert_cells(row, self.left, count or 1))
+        self._shift_columns(self.left, count or 1)
 
-    def _change_rows(self, change: Callable[[Row], None]) -> None:
-        """Call `change` on each row of the region, only once on a row that is in several places."""
-        changed: dict[int, Row] = {}
+    def _shift_columns(self, x: int, count: int) -> None:
         self.touched += (self.bottom + 1 - self.top) * self.columns
-        for y in range(self.top, self.bottom + 1):
-            row = self.rows[y]
-            if not row.shared:
-                change(self.own_row(y))
+        self._change_rows(self.top, self.bottom + 1, lambda y: self.shift_cells(y, x, count))
+
+    def _change_rows(self, first: int, last: int, change: Callable[[int], None]) -> None:
+        """Call `change` for each of these rows, only once for a row that is in several places."""
+        changed: dict[int, Row] = {}
+        for y in range(first, last):
+            old = self.rows[y]
+            if id(old) in changed:
+                self.rows[y] = changed[id(old)]
                 continue
-            new = changed.get(id(row))
-            if new is None:
-                new = changed[id(row)] = row.own()
-                new.text = None
-                change(new)
+            change(y)
+            if old.shared:
+                new = changed[id(old)] = self.rows[y]
+                new.settle()
                 new.shared = True
-            self.rows[y] = new
 
     def back_index(self) -> None:
         """DECBI: left one column; from the left margin, the content moves right instead."""
@@ -357,3 +356,107 @@ class Editing(Scrolling):
         self.clear_margins()
         self.move_to(0, 0)
         self.rows[:] = [uniform(DEFAULT, "E", 1, self.columns)] * self.lines
+
+    # -- rectangles ---------------------------------------------------------------------------------------
+
+    def copy_rectangle(
+        self,
+        top: int = 0,
+        left: int = 0,
+        bottom: int = 0,
+        right: int = 0,
+        _page: int = 0,
+        to_top: int = 0,
+        to_left: int = 0,
+        _to_page: int = 0,
+    ) -> None:
+        """DECCRA; what would lie outside the screen is lost. There is one page."""
+        source, target = self._rectangle(top, left, bottom, right), self._rectangle(to_top, to_left)
+        if source is None or target is None:
+            return
+        first, start, last, end = source
+        y, x, bottom_row, edge = target
+        self.touched += (last - first) * (end - start)
+        blocks = [
+            self._block(row, start, min(end, start + edge - x))
+            for row in range(first, min(last, first + bottom_row - y))
+        ]
+        for target_row, block in enumerate(blocks, y):
+            self._replace(target_row, x, block)
+
+    def fill_rectangle(self, code: int = 0, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
+        """DECFRA: with a character of Latin-1, in the pen."""
+        if 32 <= code <= 126 or 160 <= code <= 255:
+            fill = partial(self._fill_row, self.pen.cell(chr(code)))
+            self._change_rectangle(self._rectangle(top, left, bottom, right), fill)
+
+    def erase_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
+        """DECERA: as ED and EL erase."""
+        self._change_rectangle(self._rectangle(top, left, bottom, right), partial(self._fill_row, self.erased.space))
+
+    def wipe_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
+        """DECSERA: the characters only. No cell is protected here, so that it erases all of them."""
+        self._change_rectangle(self._rectangle(top, left, bottom, right), self._wipe_row)
+
+    def _rectangle(self, top: int, left: int, bottom: int = 0, right: int = 0) -> Rectangle | None:
+        """A rectangle from parameters that count from 1, in origin mode from the margins, which then bound it; None if
+        it has no row or no column."""
+        first, start, last, end = 0, 0, self.lines, self.columns
+        if self.origin:
+            first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1
+        y, x = first + (top or 1) - 1, start + (left or 1) - 1
+        last = min(first + bottom, last) if bottom else last
+        end = min(start + right, end) if right else end
+        return (y, x, last, end) if y < last and x < end else None
+
+    def _change_rectangle(self, rectangle: Rectangle | None, change: Callable[[int, int, int], None]) -> None:
+        """Call `change(y, start, end)` for each row of the rectangle."""
+        if rectangle is None:
+            return
+        first, start, last, end = rectangle
+        self.touched += (last - first) * (end - start)
+
+        def change_row(y: int) -> None:
+            change(y, start, end)
+            self.rows[y].spacer = False
+
+        self._change_rows(first, last, change_row)
+
+    def _fill_row(self, cell: Cell, y: int, start: int, end: int) -> None:
+        """Put `cell` into columns of a row."""
+        row = self.unshared_row(y)
+        if row.as_text():
+            row.blank_across(self.erased, start, end)
+            row.put(start, cell.data * (end - start), cell.pen)
+        else:
+            self._replace(y, start, [cell] * (end - start))
+
+    def _wipe_row(self, y: int, start: int, end: int) -> None:
+        """Blank columns of a row; their pens stay."""
+        row = self.unshared_row(y)
+        if row.rest.data == " " and row.as_text():
+            row.blank_halves_outside(start, end, self.erased)
+            text = row.text or ""
+            end = min(end, len(text))
+            if start < end:
+                row.text = text[:start] + " " * (end - start) + text[end:]
+                row.stale = True
+        else:
+            self._replace(y, start, [cell.pen.space for cell in self._block(y, start, end)])
+
+    def _block(self, y: int, start: int, end: int) -> list[Cell]:
+        """Cells of a row, with blanks for the half of a wide character at an edge."""
+        row = self.rows[y]
+        row.settle()
+        cells = row[start:end]
+        if cells and not cells[0].data:
+            cells[0] = cells[0].pen.space
+        if end < len(row) and not row[end].data:
+            cells[-1] = cells[-1].pen.space
+        return cells
+
+    def _replace(self, y: int, x: int, cells: list[Cell]) -> None:
+        row = self.own_row(y)
+        row.blank_across(self.erased, x, x + len(cells))
+        row[x : x + len(cells)] = cells
+        row.reset_hints()

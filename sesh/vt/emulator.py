@@ -10,8 +10,9 @@ from typing import Any
 
 from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, data_of, decode, encode, plain, with_link
 from sesh.vt.images import CELL, begins
-from sesh.vt.marks import unmarked, write
-from sesh.vt.row import Row, logical_lines
+from sesh.vt.marks import unmarked
+from sesh.vt.reflow import unwrap
+from sesh.vt.row import Row
 from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
@@ -23,89 +24,10 @@ _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "joinable", "origin", "insert", "linefeed_mode", "wrap",
     "gl", "single_shift", "left_right_mode", "keypad", "cursor_style", "cwd",
 )  # fmt: skip
-"""Attributes of the screen that are plain data already."""
-
-
-def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
-    """Everything that an emulator holds."""
-    screen.settle_scrollback()
-    cursor = screen.cursor
-    partial, flags = tokenizer.decoder.getstate()
-    return {
-        "version": VERSION,
-        "columns": screen.columns,
-        "rows": screen.lines,
-        "screen": _dump_rows(screen.buffer),
-        "main": None if screen.main is None else _dump_rows(screen.main),
-        "marks": _dump_marks(screen.main_rows),
-        "scrollback": screen.scrollback.state(),
-        "cursor": [cursor.y, cursor.x, cursor.hidden],
-        "margin_wrap": None if screen.margin_wrap != (cursor.y, cursor.x) else list(screen.margin_wrap),
-        "pen": _dump_pen(screen.pen),
-        "charsets": list(screen.charsets),
-        "tabs": sorted(screen.tabstops),
-        "modes": {str(number): on for number, on in sorted(screen.modes.items())},
-        "ever_set_modes": sorted(screen.ever_set_modes),
-        "ever_set_resources": sorted(screen.ever_set_resources),
-        "ever_changed": sorted(screen.ever_changed),
-        "saved": _dump_saved(screen.saved),
-        "hidden_saved": _dump_saved(screen.hidden_saved),
-        "kitty_stack": list(screen.kitty_stack),
-        "hidden_kitty_stack": list(screen.hidden_kitty_stack),
-        "alternate_rows": None if screen.alternate_rows is None else _dump_rows(screen.alternate_rows),
-        "saved_modes": {str(number): on for number, on in sorted(screen.saved_modes.items())},
-        "key_resources": {str(key): value for key, value in sorted(screen.key_resources.items())},
-        "titles": [[part, icon, title] for part, (icon, title) in screen.titles],
-        "palette": {str(key): value for key, value in sorted(screen.palette.items())},
-        "dynamic": {str(key): value for key, value in sorted(screen.dynamic.items())},
-        "pending": tokenizer.pending,
-        "partial": partial.decode("latin-1"),
-        "decoder": flags,
-        "errors": tokenizer.errors,
-        "skipped": tokenizer.skipped,
-        "images": screen.images.state(),
-        **{name: getattr(screen, name) for name in _PLAIN},
-    }
-
-
-def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
-    """Give a new screen and tokenizer this state."""
-    screen.scrollback.load(state["scrollback"])
-    screen.buffer = _load_rows(state["screen"], screen.columns)
-    screen.main = None if state["main"] is None else _load_rows(state["main"], screen.columns)
-    for y, marks in state["marks"].items():
-        screen.main_rows[int(y)].marks = tuple((int(column), str(body)) for column, body in marks)
-    screen.cursor.y, screen.cursor.x, screen.cursor.hidden = state["cursor"]
-    screen.margin_wrap = None if state["margin_wrap"] is None else (state["margin_wrap"][0], state["margin_wrap"][1])
-    for name in _PLAIN:
-        setattr(screen, name, state[name])
-    screen.set_left_right(screen.left, screen.right)
-    screen.pen = _load_pen(state["pen"])
-    screen.charsets = tuple(state["charsets"])
-    screen.shift(state["gl"])
-    screen.tabstops = set(state["tabs"])
-    screen.modes = {int(key): on for key, on in state["modes"].items()}
-    screen.ever_set_modes = set(state["ever_set_modes"])
-    screen.ever_set_resources = set(state["ever_set_resources"])
-    screen.ever_changed = set(state["ever_changed"])
-    screen.saved, screen.hidden_saved = _load_saved(state["saved"]), _load_saved(state["hidden_saved"])
-    screen.kitty_stack, screen.hidden_kitty_stack = list(state["kitty_stack"]), list(state["hidden_kitty_stack"])
-    rows = state["alternate_rows"]
-    screen.alternate_rows = None if rows is None else _load_rows(rows, screen.columns)
-    screen.saved_modes = {int(key): on for key, on in state["saved_modes"].items()}
-    screen.key_resources = {int(key): value for key, value in state["key_resources"].items()}
-    screen.titles = [(part, (icon, title)) for part, icon, title in state["titles"]]
-    screen.palette = {int(key): value for key, value in state["palette"].items()}
-    screen.dynamic = {int(key): value for key, value in state["dynamic"].items()}
-    tokenizer.pending = state["pending"]
-    tokenizer.decoder.setstate((state["partial"].encode("latin-1"), state["decoder"]))
-    tokenizer.errors = state["errors"]
-    tokenizer.skipped = state["skipped"]
-    screen.images.load(state["images"])
-
-
-def _dump_pen(pen: Pen) -> list[str]:
-    return [pen.sgr, pen.link]
+_LISTS = ("charsets", "kitty_stack", "hidden_kitty_stack")
+_SETS = ("ever_set_modes", "ever_set_resources", "ever_changed")
+_NUMBERED = ("modes", "saved_modes", "key_resources", "palette", "dynamic")
+"""Attributes of the screen that are plain data already; that are lists or tuples, sets, and dictionaries by number."""
 
 
 def _load_pen(pair: list[str]) -> Pen:
@@ -113,7 +35,7 @@ def _load_pen(pair: list[str]) -> Pen:
 
 
 def _dump_saved(saved: SavedCursor) -> list[object]:
-    return [saved.row, saved.column, _dump_pen(saved.pen), list(saved.charsets), saved.gl, saved.origin]
+    return [saved.row, saved.column, [saved.pen.sgr, saved.pen.link], list(saved.charsets), saved.gl, saved.origin]
 
 
 def _load_saved(data: list[Any]) -> SavedCursor:
@@ -124,7 +46,7 @@ def _load_saved(data: list[Any]) -> SavedCursor:
 def _dump_rows(rows: list[Row]) -> list[list[object]]:
     followings = [*rows[1:], None]
     return [
-        [_encoded(row), row.wrapped, row.ends_in_spacer(following)]
+        [row.encoded(), row.wrapped, row.ends_in_spacer(following)]
         for row, following in zip(rows, followings, strict=True)
     ]
 
@@ -137,12 +59,6 @@ def _dump_marks(rows: list[Row]) -> dict[str, list[list[object]]]:
         for y, row in enumerate(rows)
         if row.marks and any(0 < column < len(row) and not row[column].data for column, _ in row.marks)
     }
-
-
-def _encoded(row: Row) -> str:
-    encoder = Encoder()
-    write(encoder, row.trimmed(), row.marks)
-    return str(encoder)
 
 
 def _load_rows(data: list[list[Any]], columns: int) -> list[Row]:
@@ -300,7 +216,7 @@ class Emulator:
             return []
         self.screen.settle_scrollback()
         rows = self.screen.main_rows
-        lines = logical_lines(rows)
+        lines = unwrap(rows)[0]
         texts = self.scrollback.last(count)
         if texts and rows[0].wrapped:
             # The last line of the scrollback goes on on the screen.
@@ -324,20 +240,74 @@ class Emulator:
 
     def state(self) -> dict[str, object]:
         """All of it as plain data, fit for JSON."""
-        return dump(self.screen, self.tokenizer)
+        screen, tokenizer = self.screen, self.tokenizer
+        screen.settle_scrollback()
+        cursor = screen.cursor
+        partial, flags = tokenizer.decoder.getstate()
+        return {
+            "version": VERSION,
+            "columns": screen.columns,
+            "rows": screen.lines,
+            "screen": _dump_rows(screen.buffer),
+            "main": screen.main and _dump_rows(screen.main),
+            "alternate_rows": screen.alternate_rows and _dump_rows(screen.alternate_rows),
+            "marks": _dump_marks(screen.main_rows),
+            "scrollback": screen.scrollback.state(),
+            "cursor": [cursor.y, cursor.x, cursor.hidden],
+            "margin_wrap": None if screen.margin_wrap != (cursor.y, cursor.x) else list(screen.margin_wrap),
+            "pen": [screen.pen.sgr, screen.pen.link],
+            "tabs": list(screen.tabstops),
+            "saved": _dump_saved(screen.saved),
+            "hidden_saved": _dump_saved(screen.hidden_saved),
+            "titles": [[part, icon, title] for part, (icon, title) in screen.titles],
+            "pending": tokenizer.pending,
+            "partial": partial.decode("latin-1"),
+            "decoder": flags,
+            "errors": tokenizer.errors,
+            "skipped": tokenizer.skipped,
+            "images": screen.images.state(),
+            **{name: getattr(screen, name) for name in _PLAIN},
+            **{name: list(getattr(screen, name)) for name in _LISTS},
+            **{name: sorted(getattr(screen, name)) for name in _SETS},
+            **{name: {str(key): value for key, value in sorted(getattr(screen, name).items())} for name in _NUMBERED},
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Emulator:
         """The emulator that `state()` was called on. Raises ValueError for a state of another version."""
         if state.get("version") == 2:
             hidden = {"hidden_saved": state["main_saved"], "hidden_kitty_stack": state["main_kitty_stack"]}
-            state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}, "version": 3}
-        if state.get("version") == 3:
-            state = {**state, "version": VERSION}
-        state = {"marks": {}, "skipped": 0, "images": [list(CELL), None, [], {}], **state}
-        if state.get("version") != VERSION:
+            state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}}
+        elif state.get("version") not in (3, VERSION):
             raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
+        state = {"marks": {}, "skipped": 0, "images": [list(CELL), None, [], {}], **state}
         bounds = state["scrollback"]
         emulator = cls(state["columns"], state["rows"], max_lines=bounds["max_lines"], max_bytes=bounds["max_bytes"])
-        load(emulator.screen, emulator.tokenizer, state)
+        screen, tokenizer = emulator.screen, emulator.tokenizer
+        screen.scrollback.load(state["scrollback"])
+        screen.buffer = _load_rows(state["screen"], screen.columns)
+        screen.main = state["main"] and _load_rows(state["main"], screen.columns)
+        screen.alternate_rows = state["alternate_rows"] and _load_rows(state["alternate_rows"], screen.columns)
+        for y, marks in state["marks"].items():
+            screen.main_rows[int(y)].marks = tuple((int(column), str(body)) for column, body in marks)
+        screen.cursor.y, screen.cursor.x, screen.cursor.hidden = state["cursor"]
+        screen.margin_wrap = state["margin_wrap"] and (state["margin_wrap"][0], state["margin_wrap"][1])
+        for name in _PLAIN + _LISTS:
+            setattr(screen, name, state[name])
+        for name in _SETS:
+            setattr(screen, name, set(state[name]))
+        for name in _NUMBERED:
+            setattr(screen, name, {int(number): value for number, value in state[name].items()})
+        screen.set_left_right(screen.left, screen.right)
+        screen.pen = _load_pen(state["pen"])
+        screen.charsets = tuple(screen.charsets)
+        screen.shift(screen.gl)
+        screen.tabstops = sorted(state["tabs"])
+        screen.saved, screen.hidden_saved = _load_saved(state["saved"]), _load_saved(state["hidden_saved"])
+        screen.titles = [(part, (icon, title)) for part, icon, title in state["titles"]]
+        tokenizer.pending = state["pending"]
+        tokenizer.decoder.setstate((state["partial"].encode("latin-1"), state["decoder"]))
+        tokenizer.errors = state["errors"]
+        tokenizer.skipped = state["skipped"]
+        screen.images.load(state["images"])
         return emulator

@@ -12,9 +12,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import TypeVar
 from unicodedata import category
 
 from sesh.vt.breaks import KINDS, STARTS, VIRAMAS
+
+V = TypeVar("V")
 
 ZWJ = "\u200d"
 
@@ -76,37 +79,37 @@ _AS_XTERM_AND_KITTY = {
 the cell before, keep wcwidth's width."""
 
 
-class _Widths(dict[str, int]):
-    """Columns by character. wcwidth, with its large tables, is loaded for the first one outside the ranges above."""
+class _Known(dict[str, V]):
+    """What `find` returns for a text, remembered for up to `most` texts of up to LONGEST characters."""
 
-    def __missing__(self, char: str) -> int:
-        if len(self) > 8192:
-            self.clear()
-        plain = RUNS.match(char)
-        if plain is None or plain[3]:
-            from wcwidth import wcwidth
+    def __init__(self, find: Callable[[str], V], most: int) -> None:
+        self._find, self._most = find, most
 
-            width = _AS_XTERM_AND_KITTY.get(char, max(0, wcwidth(char)))
-        else:
-            width = 1 if plain[1] else 2
-        self[char] = width
-        return width
+    def __missing__(self, text: str) -> V:
+        found = self._find(text)
+        if len(text) <= LONGEST:
+            if len(self) >= self._most:
+                self.clear()
+            self[text] = found
+        return found
 
 
-WIDTH = _Widths()
+LONGEST = 64
 
 
-class _Kinds(dict[str, str]):
-    """The kinds of `breaks` by character."""
+def _width(char: str) -> int:
+    plain = RUNS.match(char)
+    if plain is not None and not plain[3]:
+        return 1 if plain[1] else 2
+    from wcwidth import wcwidth  # with its large tables, only for a character outside the ranges above
 
-    def __missing__(self, char: str) -> str:
-        if len(self) > 8192:
-            self.clear()
-        kind = self[char] = KINDS[bisect_right(STARTS, ord(char)) - 1]
-        return kind
+    return _AS_XTERM_AND_KITTY.get(char, max(0, wcwidth(char)))
 
 
-KIND = _Kinds()
+WIDTH = _Known(_width, 8192)
+"""Columns by character."""
+KIND = _Known(lambda char: KINDS[bisect_right(STARTS, ord(char)) - 1], 8192)
+"""The kinds of `breaks` by character."""
 _SPACING = frozenset(",ELS")
 """The kinds of spacing marks (Mc)."""
 
@@ -175,21 +178,17 @@ def continues(cluster: str, char: str) -> bool:
     if kind in "nelzs" or before == "p":
         return True
     if kind in "123h":
-        return (before, kind) in _HANGUL or (before == "h" and kind in ("23" if _is_open(cluster[-1]) else "3"))
+        is_open = before == "h" and (ord(cluster[-1]) - 0xAC00) % 28 == 0  # a syllable without a final consonant (LV)
+        return (before, kind) in _HANGUL or (is_open and kind == "2")
     if kind == "k":
         return bool(_CONJUNCT.search(kinds))
     return (kind == "g" and bool(_ZWJ_SEQUENCE.search(kinds))) or (kind == "r" and bool(_HALF_FLAG.search(kinds)))
 
 
-_HANGUL = {("1", "1"), ("1", "2"), ("1", "h"), ("2", "2"), ("2", "3"), ("3", "3")}
+_HANGUL = {("1", "1"), ("1", "2"), ("1", "h"), ("2", "2"), ("2", "3"), ("3", "3"), ("h", "3")}
 _CONJUNCT = re.compile("k[ez]*l[elz]*$")
 _ZWJ_SEQUENCE = re.compile("g[nel]*z$")
 _HALF_FLAG = re.compile("(?<!r)(?:rr)*r$")
-
-
-def _is_open(syllable: str) -> bool:
-    """Return whether a Hangul syllable has no final consonant (LV)."""
-    return (ord(syllable) - 0xAC00) % 28 == 0
 
 
 @lru_cache(1024)
@@ -215,14 +214,50 @@ CLUSTER_LIMIT = 17
 def clusters(text: str, rule: Callable[[str, int, str], int] = joined) -> list[tuple[str, int]]:
     """`text` as (grapheme, columns), without marks that have nothing to join, or are too many for a cell."""
     out: list[tuple[str, int]] = []
-    for char in text:
-        if out:
-            last, width = out[-1]
-            new = rule(last, width, char)
-            if new:
+    for narrow, wide, other in RUNS.findall(text):
+        if not other and rule is joined:
+            out += [(char, 1 if narrow else 2) for char in narrow or wide]
+            continue
+        for char in narrow or wide or other:
+            if out and (new := rule(*out[-1], char)):
+                last = out[-1][0]
                 if len(last) < CLUSTER_LIMIT:
                     out[-1] = (last + char, new)
-                continue
-        if WIDTH[char]:
-            out.append((char, WIDTH[char]))
+            elif WIDTH[char]:
+                out.append((char, WIDTH[char]))
     return out
+
+
+# -- printable text as a row holds it -------------------------------------------------------------------------
+
+_NOT_NARROW = re.compile(f"[^{NARROW}]")
+
+
+def is_narrow(text: str) -> bool:
+    """Return whether all characters are one column wide and join nothing."""
+    return text.isascii() or not _NOT_NARROW.search(text)
+
+
+def columns(text: str) -> str:
+    """Return a character for each column that `text` takes in a row with room for it; "" if it can only be printed
+    character by character. Its first character must join nothing."""
+    if not _NOT_NARROW.search(text):
+        return text
+    if OTHER.search(text):
+        layout = " ".join(map(_layouts.__getitem__, text.split(" ")))
+        return "" if _UNKNOWN in layout else layout
+    return RUNS.sub(lambda match: match[1] or STUB.join(match[2]) + STUB, text)
+
+
+_UNKNOWN = "\1"
+"""The layout of a word that can only be printed character by character."""
+
+
+def _laid_out(word: str) -> str:
+    if (word and not WIDTH[word[0]]) or "\ufe0e" in word:  # a mark joins the blank; U+FE0E gives a column back
+        return _UNKNOWN
+    return "".join([(character(grapheme) or _UNKNOWN) + STUB * (width - 1) for grapheme, width in clusters(word)])
+
+
+_layouts = _Known(_laid_out, 4096)
+"""Layouts of words in which characters may join or have any width."""

@@ -1,6 +1,6 @@
 """The grid: rows of cells, the cursor, the pen, margins and tab stops.
 
-The screen is a chain of classes, each on top of the one before: Grid, Scrolling and Editing (`edit`), Printing
+The screen is a chain of classes, each on top of the one before: Grid, Editing (`edit`), Printing
 (`text`), Modes and Screen (`screen`). It extends pyte's Screen and keeps pyte's names for what pyte has, but
 replaces all that touches pyte's buffer: here rows are lists, so that scrolling moves references and text is written by
 slices.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, bisect_right
-from functools import lru_cache
 from types import ModuleType
 
 from sesh.vt.cell import DEFAULT, Pen
@@ -48,10 +47,9 @@ else:
             del sys.modules["wcwidth"]
 
 
-@lru_cache(8)
-def _tab_stops(columns: int) -> frozenset[int]:
-    """Return the tab stops of a new screen."""
-    return frozenset(range(8, columns, 8))
+def default_tab_stops(columns: int) -> list[int]:
+    """The tab stops of a new screen."""
+    return list(range(8, columns, 8))
 
 
 class Grid(PyteScreen):
@@ -60,6 +58,8 @@ class Grid(PyteScreen):
     rows: list[Row]
     """The rows. Their cells may have to be settled first (see `row`): `buffer` does so."""
     pen: Pen
+    tabstops: list[int]  # type: ignore[assignment]
+    """The columns of the tab stops, in order."""
     touched = 0
     """Number of cells that sequences which change many at once have changed, since the tokenizer set it to 0: after so
     many it looks at the clock."""
@@ -75,7 +75,7 @@ class Grid(PyteScreen):
         """The rows of the main screen while the alternate screen shows."""
         self.clear_margins()
         self.cursor = Cursor(0, 0)
-        self.tabstops = set(_tab_stops(self.columns))
+        self.tabstops = default_tab_stops(self.columns)
         # xterm, VTE and xterm.js keep the titles.
         self.title = getattr(self, "title", "")
         self.icon_name = getattr(self, "icon_name", "")
@@ -261,10 +261,6 @@ class Grid(PyteScreen):
         x = self.cursor.x
         self.move_to(self.cursor.y, max(x - (count or 1), self.left if x >= self.left else 0))
 
-    def backspace(self) -> None:
-        """BS."""
-        self.cursor_back(1)
-
     def carriage_return(self) -> None:
         """CR: to the left margin; from left of it, to the first column."""
         if self.left:
@@ -276,42 +272,32 @@ class Grid(PyteScreen):
 
     # -- tab stops ----------------------------------------------------------------------------------------
 
-    @property
-    def tabstops(self) -> set[int]:
-        """The columns of the tab stops; to change them, assign a new set."""
-        return self._tabstops
-
-    @tabstops.setter
-    def tabstops(self, stops: set[int]) -> None:
-        self._tabstops = stops
-        self._sorted_stops = sorted(stops)
-
     def tab(self, count: int = 1) -> None:
         """HT, CHT: to the next stop, at most to the right margin or the last column; with a wrap pending, nothing."""
         x = self.cursor.x
         if x >= self.columns:
             return
         limit = self.right if x <= self.right else self.columns - 1
-        index = bisect_right(self._sorted_stops, x) + (count or 1) - 1
-        self.cursor.x = min(self._sorted_stops[index], limit) if index < len(self._sorted_stops) else limit
+        index = bisect_right(self.tabstops, x) + (count or 1) - 1
+        self.cursor.x = min(self.tabstops[index], limit) if index < len(self.tabstops) else limit
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
         """CBT: to the previous stop; in origin mode the left margin stops it."""
         self.cancel_wrap()
-        index = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
-        stop = self._sorted_stops[index] if index >= 0 else 0
+        index = bisect_left(self.tabstops, self.cursor.x) - (count or 1)
+        stop = self.tabstops[index] if index >= 0 else 0
         self.cursor.x = max(stop, self.left) if self.origin and self.cursor.x >= self.left else stop
 
     def set_tab_stop(self) -> None:
         """HTS."""
         self.ever_changed.add("tabs")
-        self.tabstops = self.tabstops | {min(self.cursor.x, self.columns - 1)}
+        self.tabstops = sorted({*self.tabstops, min(self.cursor.x, self.columns - 1)})
 
     def clear_tab_stop(self, how: int = 0) -> None:
         """TBC: 0 clears the stop at the cursor, 3 all."""
         self.ever_changed.add("tabs")
         if how == 0:
-            self.tabstops = self.tabstops - {min(self.cursor.x, self.columns - 1)}
+            self.tabstops = sorted({*self.tabstops} - {min(self.cursor.x, self.columns - 1)})
         elif how == 3:
-            self.tabstops = set()
+            self.tabstops = []

@@ -9,13 +9,13 @@ not count.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 
 from sesh.vt.cell import DEFAULT, Cell, decode
 from sesh.vt.marks import Mark
-from sesh.vt.row import Row, blank
+from sesh.vt.row import Row, Wrapped, blank
 from sesh.vt.scrollback import Scrollback
-from sesh.vt.wrapping import Wrapped
 
 Position = tuple[int, int]
 """A position on the screen: (row, column). A position within logical lines: (line, cell)."""
@@ -48,7 +48,7 @@ def reflow(
     cursor's.
     """
     at_bottom = points[0][0] >= len(rows) - 1
-    texts, places, marks = _unwrap(rows, points)
+    texts, places, marks = unwrap(rows, points)
     if rows[0].wrapped and scrollback.open:
         before: list[Mark] = []
         start = decode(scrollback.take_back() or "", before)
@@ -90,7 +90,9 @@ def reflow(
     return new, [(min(row, lines - 1), min(column, columns)) for row, column in positions]
 
 
-def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
+def unwrap(
+    rows: list[Row], points: Sequence[Position] = ()
+) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
     """Return the logical lines, the positions of `points` in them or after their ends, and their prompt marks."""
     texts: list[list[Cell]] = []
     places: list[Position] = [(0, 0)] * len(points)

@@ -1,4 +1,4 @@
-"""A row of the screen, and the rows that make up a logical line."""
+"""A row of the screen; and a logical line at some width, with its rows as far as they are wanted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import lru_cache
 from itertools import groupby
 
 from sesh.vt import marks as prompt_marks
-from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, pen_of_cell
+from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, data_of, pen_of_cell
 from sesh.vt.graphemes import GRAPHEMES, STUB, character, text_presentation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.vt.marks import Marks
+    from sesh.vt.marks import Mark, Marks
 
 
 class Row(list[Cell]):
@@ -165,55 +165,45 @@ class Row(list[Cell]):
             self.blank_halves_outside(start, end, pen)
         space = pen.space
         text = self.text
-        if text is not None:
-            if end >= len(self) or (space is self.rest and end >= len(text)):
-                if start > len(text) and space is not self.rest:  # up to `start` the old `rest` stays
-                    self.put(len(text), self.rest[0] * (start - len(text)), self.rest.pen)
-                elif start < len(text):
-                    self.spread()
-                    self.text = text[:start]
-                    del self.pens[start:]
-                self.rest = space
-                if pen is not DEFAULT and not self.styled:
-                    self.pens = [DEFAULT] * len(self.text or "")
-                    self.styled = True
-                self.stale = True
-            else:
-                self.put(start, " " * (end - start), pen)
-            return
-        if space is self.rest:
-            end = min(end, self.used)
-            if start < end:
-                self[start:end] = [space] * (end - start)
-                if end == self.used:
-                    self.used = start
-            return
-        self[start:end] = [space] * (end - start)
-        if end == len(self):
+        if text is None:
+            self[start:end] = [space] * (end - start)
+            self.used = len(self)
+            self.styled = self.styled or pen is not DEFAULT
+        elif end >= len(self) or (space is self.rest and end >= len(text)):
+            if start > len(text) and space is not self.rest:  # up to `start` the old `rest` stays
+                self.put(len(text), self.rest[0] * (start - len(text)), self.rest.pen)
+            elif start < len(text):
+                self.spread()
+                self.text = text[:start]
+                del self.pens[start:]
             self.rest = space
-            self.used = start
+            if pen is not DEFAULT and not self.styled:
+                self.pens = [DEFAULT] * len(self.text or "")
+                self.styled = True
+            self.stale = True
         else:
-            self.used = max(self.used, end)
-        self.styled = self.styled or pen is not DEFAULT
+            self.put(start, " " * (end - start), pen)
 
     def blank_halves_outside(self, start: int, end: int, pen: Pen) -> None:
         """Prepare for overwriting `start` up to `end`: a wide character across either edge loses one half; blank the
         other."""
         if not self.wide:
             return
-        if self.text is not None:
-            for x in (start, end):
-                if 0 < x < len(self.text) and self.text[x] == STUB:
-                    self._put_blanks(x - (x == start), 1, pen)
-            return
-        if 0 < start < len(self) and not self[start].data:
-            self[start - 1] = pen.space
-            self.styled = self.styled or pen is not DEFAULT
-        if end < len(self) and not self[end].data:
-            self[end] = pen.space
-            self.styled = self.styled or pen is not DEFAULT
+        for x in (start, end):
+            if self._is_stub(x):
+                self._put_blanks(x - (x == start), 1, pen)
+
+    def _is_stub(self, x: int) -> bool:
+        """Return whether a wide character lies across the left edge of a column."""
+        if self.text is None:
+            return 0 < x < len(self) and not self[x].data
+        return x > 0 and self.text[x : x + 1] == STUB
 
     def _put_blanks(self, x: int, count: int, pen: Pen) -> None:
+        if self.text is None:
+            self[x : x + count] = [pen.space] * count
+            self.styled = self.styled or pen is not DEFAULT
+            return
         self.wide = False  # so that `put` looks for no halves: they are known
         self.put(x, " " * count, pen)
         self.wide = True
@@ -222,31 +212,23 @@ class Row(list[Cell]):
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
         """Blank each wide character that lies across one of `edges`, each given by the column to its right."""
-        if self.wide and self.text is not None:
-            for edge in edges:
-                if 0 < edge < len(self.text) and self.text[edge] == STUB:
-                    self._put_blanks(edge - 1, 2, pen)
-        elif self.wide:
-            for edge in edges:
-                if 0 < edge < len(self) and not self[edge].data:
-                    self[edge - 1] = self[edge] = pen.space
+        for edge in edges:
+            if self.wide and self._is_stub(edge):
+                self._put_blanks(edge - 1, 2, pen)
 
-    def insert_blanks(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Insert blanks at `x`; the cells up to `end` move right, and those moved past it are lost."""
-        self.blank_across(pen, x, end - count, end)
-        del self[end - count : end]
-        self[x:x] = [pen.space] * count
-        self.used = min(max(self.used, x) + count, end) if end == len(self) else len(self)
-        self.styled = self.styled or pen is not DEFAULT
-        self._settle_last()
-
-    def delete_cells(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Delete cells at `x`; the cells up to `end` move left, and blanks come in there."""
-        self.blank_across(pen, x, x + count, end)
-        del self[x : x + count]
-        self[end - count : end - count] = [pen.space] * count
-        if end < len(self) or pen.space is not self.rest:
-            self.used = len(self)
+    def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
+        """Move the cells from `x` up to `end` right by `count` columns, left if it is negative. Blanks come in."""
+        size = min(abs(count), end - x)
+        blanks = [pen.space] * size
+        if count > 0:
+            self.blank_across(pen, x, end - size, end)
+            self[x:end] = blanks + self[x : end - size]
+            self.used = min(max(self.used, x) + size, end) if end == len(self) else len(self)
+        else:
+            self.blank_across(pen, x, x + size, end)
+            self[x:end] = self[x + size : end] + blanks
+            if end < len(self) or pen.space is not self.rest:
+                self.used = len(self)
         self.styled = self.styled or pen is not DEFAULT
         self._settle_last()
 
@@ -396,13 +378,109 @@ def is_spacer(cell: Cell, following: Row) -> bool:
     return cell.pen.style == following.first_pen().erased.style
 
 
-def logical_lines(rows: Sequence[Row]) -> list[list[Cell]]:
-    """The cells of each logical line; the first row begins one, whatever came before it."""
-    lines: list[list[Cell]] = []
-    for y, row in enumerate(rows):
-        part = row.line_part(rows[y + 1] if y + 1 < len(rows) else None)
-        if y and row.wrapped:
-            lines[-1] += part
-        else:
-            lines.append(part)
-    return lines
+class Wrapped:
+    """A logical line wrapped at `columns`: where its rows begin, without the rows themselves."""
+
+    __slots__ = ("_marks", "cells", "columns", "starts")
+
+    def __init__(self, cells: list[Cell], columns: int, marks: Sequence[Mark] = ()) -> None:
+        self.columns, self._marks = columns, marks
+        self.cells = _narrowed(cells) if columns == 1 else cells
+        self.starts = _starts(self.cells, columns)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that it takes."""
+        return len(self.starts)
+
+    def end(self, row: int) -> int:
+        """Return the end of a row."""
+        return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.cells)
+
+    def spacer(self, row: int) -> Cell | None:
+        """Return the cell in the last column of a row that is there because the next character did not fit there."""
+        end = self.end(row)
+        return (
+            self.cells[end].pen.erased.space if row + 1 < self.rows and end - self.starts[row] < self.columns else None
+        )
+
+    def text(self, first: int, last: int) -> list[Cell]:
+        """The cells of the rows from `first` up to `last`, without default blanks at the end of the line."""
+        start = self.starts[first]
+        cells = self.cells[start : self.end(last - 1)]
+        if last == self.rows:
+            least = self.starts[last - 1] - start
+            while len(cells) > least and cells[-1] == BLANK:
+                cells.pop()
+        return cells
+
+    def write(self, encoder: Encoder, first: int, last: int) -> None:
+        """Write the rows from `first` up to `last`, with their marks."""
+        prompt_marks.write(encoder, self.text(first, last), self._marks_of(first, last))
+
+    def _marks_of(self, first: int, last: int) -> Marks:
+        """The marks in the rows from `first` up to `last`, counted from their first cell. One between two rows belongs
+        to the first of them."""
+        if not self._marks:
+            return ()
+        start, end = self.starts[first], self.end(last - 1)
+        most = self.starts[last - 1] - start + self.columns
+        return tuple(
+            (min(cell - start, most), body)
+            for cell, body in self._marks
+            if (cell > start or not first) and (cell <= end or last == self.rows)
+        )
+
+    def made(self, first: int, last: int) -> list[Row]:
+        """The rows from `first` up to `last`."""
+        rows = []
+        for index in range(first, min(last, self.rows)):
+            row = Row(self.columns)
+            cells = self.cells[self.starts[index] : self.end(index)]
+            row[: len(cells)] = cells
+            row.used = len(cells)
+            row.styled = row.wide = True
+            spacer = self.spacer(index)
+            if spacer is not None:
+                row[-1] = spacer
+                row.spacer = True
+                row.used = self.columns
+            row.wrapped = index > 0
+            row.marks = self._marks_of(index, index + 1)
+            rows.append(row)
+        return rows
+
+
+def _narrowed(cells: list[Cell]) -> list[Cell]:
+    """Cells for rows of one column: what needs two becomes a blank."""
+    text = "".join(map(data_of, cells))
+    if len(text) == len(cells) and text.isascii():
+        return cells
+    followed = [*map(data_of, cells[1:]), " "]
+    return [
+        cell if after and (len(cell.data) == 1 or not text_presentation(cell.data)) else cell.pen.space
+        for cell, after in zip(cells, followed, strict=True)
+        if cell.data
+    ]
+
+
+def _starts(cells: list[Cell], columns: int) -> Sequence[int]:
+    """Return the starts of a line's rows. A wide character is not cut, and one that U+FE0E has made narrow is written
+    like a wide one: it does not fit into the last column."""
+    text = "".join(map(data_of, cells))
+    if len(cells) <= columns and not text_presentation(cells[-1].data if len(cells) == columns > 1 else ""):
+        return (0,)
+    if columns == 1 or (len(text) == len(cells) and text.isascii()):
+        return range(0, len(cells), columns)
+    starts = [0]
+    start = 0
+    while True:
+        end = min(start + columns, len(cells))
+        if (end < len(cells) and not cells[end].data) or (
+            end - start == columns and text_presentation(cells[end - 1].data)
+        ):
+            end -= 1
+        if end >= len(cells):
+            return starts
+        starts.append(end)
+        start = end

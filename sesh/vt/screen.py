@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
+from sesh.vt.grid import default_tab_stops
 from sesh.vt.images import Images
 from sesh.vt.marks import parsed, with_mark
 from sesh.vt.reflow import crop, reflow
@@ -121,15 +122,14 @@ class Modes(Printing):
         elif number == 7:
             self.wrap = on
         elif number == 66:
-            self.set_keypad(on)
+            self.keypad = on
         elif number == 69:
-            self._switch_left_right_mode(on)
+            self.left_right_mode = on
+            if not on:
+                self.set_left_right(0, self.columns - 1)
+                self.margin_wrap = None
         elif number in {47, 1047, 1048, 1049}:
             self._switch_buffer(number, on)
-
-    def set_keypad(self, application: bool) -> None:
-        """DECKPAM, DECKPNM."""
-        self.keypad = application
 
     def _switch_mouse(self, number: int, on: bool) -> None:
         for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:
@@ -137,12 +137,6 @@ class Modes(Printing):
                 self.modes.pop(other, None)
         if on:
             self.modes[number] = True
-
-    def _switch_left_right_mode(self, on: bool) -> None:
-        self.left_right_mode = on
-        if not on:
-            self.set_left_right(0, self.columns - 1)
-            self.margin_wrap = None
 
     def backspace(self) -> None:
         """BS. With reverse wrap (mode 45) and DECAWM, from the first column back to the end of the row that wrapped
@@ -177,34 +171,27 @@ class Modes(Printing):
         """Return whether a mode is set; None for an unknown one."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
-        if number in OFF_BY_DEFAULT or number in MOUSE_TRACKING or number in MOUSE_ENCODING or number in USER_DEFAULT:
+        if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
             return self.modes.get(number, False)
-        return {
-            6: self.origin,
-            7: self.wrap,
-            25: not self.cursor.hidden,
-            47: self.alternate,
-            66: self.keypad,
-            69: self.left_right_mode,
-            1047: self.alternate,
-            1049: self.alternate,
-        }.get(number)
+        if number in {47, 1047, 1049}:
+            return self.alternate
+        others = {6: self.origin, 7: self.wrap, 25: not self.cursor.hidden, 66: self.keypad, 69: self.left_right_mode}
+        return others.get(number)
 
     # -- the alternate screen -----------------------------------------------------------------------------
 
     def _switch_buffer(self, number: int, on: bool) -> None:
-        if number == 1048 or (number == 1049 and on):
-            if on:
+        """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both."""
+        if on:
+            if number in {1048, 1049}:
                 self.save_cursor()
-            else:
-                self.restore_cursor()
-        if number != 1048:
-            if on:
+            if number != 1048:
                 self.enter_alternate(clear=number == 1049)
-            else:
+        else:
+            if number != 1048:
                 self.leave_alternate(keep=number == 47)
-                if number == 1049:
-                    self.restore_cursor()
+            if number in {1048, 1049}:
+                self.restore_cursor()
 
     def enter_alternate(self, *, clear: bool) -> None:
         """Show the alternate screen, with its own saved cursor and keyboard flags; the cursor does not move. It is
@@ -299,8 +286,7 @@ class Modes(Printing):
 
     def pop_kitty_flags(self, count: int = 1) -> None:
         """CSI < count u; an empty stack means no flags."""
-        count = count or 1
-        self.kitty_stack = self.kitty_stack[:-count] or [0]
+        self.kitty_stack = self.kitty_stack[: -(count or 1)] or [0]
 
     def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
         """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
@@ -492,8 +478,8 @@ class Screen(Modes):
             hidden = self.hidden_saved
             self.main, marks = reflow(self.main, self.scrollback, [(hidden.row, hidden.column)], columns, lines)
             self.hidden_saved = hidden._replace(row=marks[0][0], column=marks[0][1])
-        stops = {stop for stop in self.tabstops if stop < columns}
-        self.tabstops = stops | {stop for stop in range(8, columns, 8) if stop >= self.columns}
+        added = [stop for stop in default_tab_stops(columns) if stop >= self.columns]
+        self.tabstops = [stop for stop in self.tabstops if stop < columns] + added
         self.columns, self.lines = columns, lines
         self.joinable = False
         self.clear_margins()

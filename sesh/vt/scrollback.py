@@ -2,24 +2,21 @@
 
 Rows that wrapped are joined, so that a line can be shown at any width. A line is kept as UTF-8 of its encoded text (see
 `cell`), without trailing blanks. The newest line stays open as long as a row on the screen goes on with it. Bulk output
-comes as blocks of lines that are rendered when they are read (see `fast_path`).
+comes as blocks of lines that are rendered when they are read (see `fast_path`, `blocks`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import groupby
-from typing import Protocol
 
+from sesh.vt.blocks import END, LineBlock
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, with_link
-from sesh.vt.row import Row, is_spacer
+from sesh.vt.row import Row, Wrapped, is_spacer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypedDict
-
-    from sesh.vt.wrapping import Wrapped
 
     class ScrollbackState(TypedDict):
         """A scrollback as plain data. `open`: the line that may go on; `maybe_spacer`: the pen of a last blank cell."""
@@ -47,28 +44,21 @@ Line = bytes
 """A single line; within the class `bytes` is a property."""
 
 
-class LineBlock(Protocol):
-    """Finished lines kept in another form.
+class _OpenLine(Encoder):
+    """The newest line, as long as it may go on. `maybe_spacer`: its last cell, as long as that may turn out to be a
+    spacer."""
 
-    `max_size` is an upper bound of `size`, the bytes of all lines as the scrollback would keep them.
-    """
-
-    count: int
-    max_size: int
+    def __init__(self) -> None:
+        super().__init__()
+        self.maybe_spacer: Cell | None = None
+        self._measured = self._length = 0
 
     @property
-    def size(self) -> int: ...
-    def drop(self, count: int) -> None:
-        """Forget the oldest lines; fewer than there are."""
-
-    def last(self, count: int) -> list[Line]:
-        """The newest lines, oldest first."""
-
-    def take(self, count: int) -> list[Line]:
-        """Remove the newest lines, and return them, oldest first."""
-
-    def pack(self) -> None:
-        """Use less memory until somebody reads."""
+    def length(self) -> int:
+        """Its characters."""
+        self._length += sum(map(len, self.parts[self._measured :]))
+        self._measured = len(self.parts)
+        return self._length
 
 
 class Scrollback:
@@ -84,40 +74,34 @@ class Scrollback:
         """Lines that a resize took back onto the screen: they were counted already when they scroll off again."""
         self._line_bytes = self._max_block_bytes = 0
         """Bytes of the single lines, and the bound of those of the blocks."""
-        self._parts: list[str] | None = None
-        self._length = 0
-        self._pen: Pen = DEFAULT
-        self._last = ""
-        """The open line in parts, its length, and the pen and grapheme at its end."""
-        self._maybe_spacer: Cell | None = None
-        """The last cell of the open line, as long as it may turn out to be a spacer."""
+        self._open: _OpenLine | None = None
 
     @property
     def lines(self) -> int:
         """Logical lines, the open one included."""
-        return self._finished + (self._parts is not None)
+        return self._finished + self.open
 
     @property
     def bytes(self) -> int:
         """Bytes of all lines, without the overhead of Python's objects."""
-        return self._line_bytes + self._length + sum(entry.size for entry in self._ring if not isinstance(entry, Line))
+        blocks = sum(entry.size for entry in self._ring if not isinstance(entry, Line))
+        return self._line_bytes + blocks + (self._open.length if self._open else 0)
 
     @property
     def open(self) -> bool:
         """True if the next row may go on with the newest line."""
-        return self._parts is not None
+        return self._open is not None
 
     @property
     def end(self) -> tuple[Pen, str]:
         """The pen and the grapheme at the end of the open line."""
-        return self._pen, self._last
+        return (self._open.pen, self._open.last) if self._open else (DEFAULT, "")
 
     def clear(self) -> None:
         """ED 3."""
         self._ring.clear()
         self._finished = self._line_bytes = self._max_block_bytes = 0
-        self._parts = self._maybe_spacer = None
-        self._length = 0
+        self._open = None
         self._taken_back = 0
 
     # -- lines that come in -------------------------------------------------------------------------------
@@ -131,25 +115,24 @@ class Scrollback:
         if not self.max_lines:
             self.scrolled += not row.wrapped
             return False
-        if not continued and self._parts is None:
+        if not continued and self._open is None:
             if self._taken_back:
                 self._count(1)
             else:
                 self.scrolled += 1
             self._store(row.encoded().encode())
             return False
-        if not row.wrapped or self._parts is None:
+        if not row.wrapped or self._open is None:
             self.close()
             self._count(1)
-            self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
+            self._open = _OpenLine()
+        line = self._open
         self._settle_spacer(row)
         spacer = continued and row.spacer and row.grapheme(len(row) - 1) == " "
-        encoder = Encoder(self._pen, self._last)
-        row.write(encoder, trimmed=not continued, spacer=spacer)
-        self._add(encoder)
+        row.write(line, trimmed=not continued, spacer=spacer)
         if spacer:
-            self._maybe_spacer = row.last()
-        if continued and self._length < LINE_LIMIT:
+            line.maybe_spacer = row.last()
+        if continued and line.length < LINE_LIMIT:
             return True
         self.close()
         return False
@@ -180,52 +163,34 @@ class Scrollback:
             self._count(count)
             self._store(row.encoded().encode(), count)
             return count
-        if row.spacer or self._parts is None:
+        line = self._open
+        if row.spacer or line is None:
             return 0
-        encoder = Encoder(self._pen, self._last)
+        encoder = Encoder(line.pen, line.last)
         row.write(encoder)
         text = str(encoder)
-        if encoder.pen is not self._pen or encoder.last != self._last:
+        if encoder.pen is not line.pen or encoder.last != line.last:
             return 0  # the next one would not begin as this one did
-        count = min(count, (LINE_LIMIT - 1 - self._length) // len(text))  # `push` ends the line at its limit
-        self._parts.append(text * count)
-        self._length += len(text) * count
+        count = min(count, (LINE_LIMIT - 1 - line.length) // len(text))  # `push` ends the line at its limit
+        line.parts.append(text * count)
         return count
 
-    def push_line(self, line: Wrapped, rows: int) -> None:
-        """Take in the first rows of a wrapped line, as `push` does one after the other.
-
-        Many rows are encoded at once, half as many while their text would reach LINE_LIMIT, so that the line ends at
-        the row at which `push` would end it.
-        """
+    def push_line(self, wrapped: Wrapped, rows: int) -> None:
+        """Take in the first rows of a wrapped line, as many at once as have about ENCODED_TOGETHER cells."""
         if not self.max_lines:
             self.scrolled += rows
             return
-        start = 0
-        while start < rows:
-            if self._parts is None:
+        at_once = max(1, ENCODED_TOGETHER // wrapped.columns)
+        for start in range(0, rows, at_once):
+            end = min(start + at_once, rows)
+            if self._open is None:
                 self._count(1)
-                if start == line.rows - 1:
-                    encoder = Encoder()
-                    line.write(encoder, start, start + 1)
-                    self._store(str(encoder).encode())
-                    return
-                self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
-            count = min(rows - start, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
-            while True:
-                encoder = Encoder(self._pen, self._last)
-                line.write(encoder, start, start + count)
-                text = str(encoder)
-                if count == 1 or self._length + len(text) < LINE_LIMIT:
-                    break
-                count //= 2
-            start += count
-            self._parts.append(text)
-            self._length += len(text)
-            self._pen, self._last = encoder.pen, encoder.last
-            if start == rows or self._length >= LINE_LIMIT:
-                self._maybe_spacer = line.spacer(start - 1)
-            if start == line.rows or self._length >= LINE_LIMIT:
+                self._open = _OpenLine()
+            wrapped.write(self._open, start, end)
+            full = self._open.length >= LINE_LIMIT
+            if end == rows or full:
+                self._open.maybe_spacer = wrapped.spacer(end - 1)
+            if end == wrapped.rows or full:
                 self.close()
 
     def push_block(self, block: LineBlock) -> None:
@@ -240,28 +205,26 @@ class Scrollback:
     def settle(self, following: Row) -> bool:
         """Bring the newest line up to date with the first row of the screen, which may change from now on. Returns
         whether that row goes on with it."""
-        if not self.open:
+        if self._open is None:
             return False
         if not following.wrapped:
             self.close()
             return False
-        if (cell := self._maybe_spacer) is not None:
+        cell = self._open.maybe_spacer
+        if cell is not None and not is_spacer(cell, following):
             self._settle_spacer(following)
-            if is_spacer(cell, following):
-                self._maybe_spacer = cell
         return True
 
     def close(self) -> None:
         """End the open line: no row of the screen goes on with it."""
-        if self._parts is not None:
+        if self._open is not None:
             self._settle_spacer(None)
-            line = "".join(self._parts)
-            if self._pen is DEFAULT and line.endswith(" "):
+            text = str(self._open)
+            if self._open.pen is DEFAULT and text.endswith(" "):
                 # Without the resets that only the blanks needed.
-                line = line.rstrip(" ").removesuffix("\x1b[m").removesuffix("\x1b]8;;\x1b\\")
-            self._parts = None
-            self._length = 0
-            self._store(line.encode())
+                text = text.rstrip(" ").removesuffix("\x1b[m").removesuffix("\x1b]8;;\x1b\\")
+            self._open = None
+            self._store(text.encode())
 
     def _count(self, lines: int) -> None:
         """Count lines that come in, except those that a resize had taken back."""
@@ -272,23 +235,11 @@ class Scrollback:
     def _settle_spacer(self, following: Row | None) -> None:
         """Decide on a last cell that was held back: it belongs to the line, unless a wide character that did not fit
         left it."""
-        cell, self._maybe_spacer = self._maybe_spacer, None
-        if cell is not None and (following is None or not is_spacer(cell, following)):
-            self._extend([cell])
-
-    def _extend(self, cells: Sequence[Cell]) -> None:
-        encoder = Encoder(self._pen, self._last)
-        encoder.cells(cells)
-        self._add(encoder)
-
-    def _add(self, encoder: Encoder) -> None:
-        """Add what an encoder wrote that began at the end of the open line."""
-        text = str(encoder)
-        parts = self._parts if self._parts is not None else []
-        parts.append(text)
-        self._parts = parts
-        self._length += len(text)
-        self._pen, self._last = encoder.pen, encoder.last
+        line = self._open
+        if line is not None and line.maybe_spacer is not None:
+            if following is None or not is_spacer(line.maybe_spacer, following):
+                line.cells([line.maybe_spacer])
+            line.maybe_spacer = None
 
     def _store(self, line: Line, count: int = 1) -> None:
         if count == 1:
@@ -335,8 +286,6 @@ class Scrollback:
 
     def pack(self) -> None:
         """Use less memory until somebody reads: pack the blocks, and the single lines as new ones."""
-        from sesh.vt.packed import PackedLines
-
         ring: deque[Line | LineBlock] = deque()
         for single, group in groupby(self._ring, lambda entry: isinstance(entry, Line)):
             if not single:
@@ -345,13 +294,13 @@ class Scrollback:
             lines: list[Line] = list(group)  # type: ignore[arg-type]  # they are single lines
             for start in range(0, len(lines), PACKED_TOGETHER):
                 some = lines[start : start + PACKED_TOGETHER]
-                if len(some) < PACKED_TOGETHER or any(b"\n" in line for line in some):
+                if len(some) < PACKED_TOGETHER or any(END in line for line in some):
                     ring.extend(some)  # too few to be worth it, or not separable again
                     continue
-                packed = PackedLines(some)
-                self._line_bytes -= packed.max_size
-                self._max_block_bytes += packed.max_size
-                ring.append(packed)
+                block = LineBlock(END.join([*some, b""]), len(some))
+                self._line_bytes -= block.max_size
+                self._max_block_bytes += block.max_size
+                ring.append(block)
         for entry in ring:
             if not isinstance(entry, Line):
                 entry.pack()
@@ -373,16 +322,15 @@ class Scrollback:
         """Return the newest `count` lines, oldest first; if `open`, the last of them is unfinished."""
         if count <= 0:
             return []
-        open_line = ["".join(self._parts)] if self._parts is not None else []
+        open_line = [str(self._open)] if self._open is not None else []
         wanted = min(count - len(open_line), self._finished)
         return [line.decode() for line in self._newest(wanted)] + open_line
 
     def take_back(self) -> str | None:
         """Remove the newest line, which a resize shows again; None if there is none."""
-        if self._parts is not None:
-            line = "".join(self._parts)
-            self._parts = self._maybe_spacer = None
-            self._length = 0
+        if self._open is not None:
+            line = str(self._open)
+            self._open = None
         elif self._ring:
             raw = self._ring.pop()
             if not isinstance(raw, Line):
@@ -406,14 +354,14 @@ class Scrollback:
 
     def state(self) -> ScrollbackState:
         """All of it as plain data."""
-        cell = self._maybe_spacer
+        cell = self._open and self._open.maybe_spacer
         return {
             "max_lines": self.max_lines,
             "max_bytes": self.max_bytes,
             "scrolled": self.scrolled,
             "taken_back": self._taken_back,
             "lines": [line.decode() for line in self._newest(self._finished)],
-            "open": None if self._parts is None else "".join(self._parts),
+            "open": None if self._open is None else str(self._open),
             "maybe_spacer": None if cell is None else [cell.pen.sgr, cell.pen.link],
         }
 
@@ -425,10 +373,10 @@ class Scrollback:
         self.scrolled, self._taken_back = state["scrolled"], state["taken_back"]
         if state["open"] is not None:
             cells = decode(state["open"])
-            self._parts = [state["open"]]
-            self._length = len(state["open"])
-            self._pen = cells[-1].pen if cells else DEFAULT
+            self._open = _OpenLine()
+            self._open.parts.append(state["open"])
+            self._open.pen = cells[-1].pen if cells else DEFAULT
+            self._open.last = next((cell.data for cell in reversed(cells) if cell.data), "")
             if state["maybe_spacer"] is not None:
                 sgr, link = state["maybe_spacer"]
-                self._maybe_spacer = with_link(apply_sgr(DEFAULT, sgr), link).space
-            self._last = next((cell.data for cell in reversed(cells) if cell.data), "")
+                self._open.maybe_spacer = with_link(apply_sgr(DEFAULT, sgr), link).space

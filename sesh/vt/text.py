@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr
-from sesh.vt.columns import columns, is_narrow
+from sesh.vt.edit import Editing
 from sesh.vt.graphemes import (
     CLUSTER_LIMIT,
     GRAPHEMES,
@@ -24,11 +24,12 @@ from sesh.vt.graphemes import (
     attaches,
     character,
     clusters,
+    columns,
+    is_narrow,
     joined,
     joined_by_unicode,
     text_presentation,
 )
-from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import Row, spread, uniform
 
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
@@ -47,7 +48,7 @@ G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
 ASCII = "B"
 
 
-class Printing(Rectangles):
+class Printing(Editing):
     """Printing characters, REP, G0 to G3.
 
     It is over 400 lines for speed: it works on the screen's own attributes, as one class of the screen.
@@ -256,7 +257,7 @@ class Printing(Rectangles):
             self._print_clusters(data)
             return
         if data.isascii():
-            self._print_narrow(data)
+            self._print_plain(data, 1)
             return
         if not (self.insert or self.narrow or (self.joinable and OTHER.match(data))):
             text = text or columns(data)
@@ -272,12 +273,10 @@ class Printing(Rectangles):
                 self._print_wrapping(text)
                 return
         for narrow, wide, other in RUNS.findall(data):
-            if narrow:
-                self._print_narrow(narrow)
-            elif wide:
-                self._print_wide(wide)
-            else:
+            if other:
                 self._print_joining(other)
+            else:
+                self._print_plain(narrow or wide, 1 if narrow else 2)
 
     def _print_clusters(self, data: str) -> None:
         """Print characters with mode 2027 on: the grapheme before a run of characters may take in the first of them."""
@@ -285,16 +284,11 @@ class Printing(Rectangles):
             run = narrow or wide
             if other:
                 self._print_joining(other)
-            while run and self.joinable and self._takes_in_more():
+            while run and self.joinable and KIND[(self.last_grapheme()[1] or " ")[-1]] in "p1":
                 self._print_joining(run[0])
                 run = run[1:]
             if run:
-                (self._print_narrow if narrow else self._print_wide)(run)
-
-    def _takes_in_more(self) -> bool:
-        """Return whether the last grapheme may join a character that is usually drawn in runs."""
-        cluster = self.last_grapheme()[1]
-        return bool(cluster) and KIND[cluster[-1]] in "p1"
+                self._print_plain(run, 1 if narrow else 2)
 
     def _print_wrapping(self, text: str) -> None:
         """Print text, a character for each column, which does not fit into the row."""
@@ -327,37 +321,34 @@ class Printing(Rectangles):
         x = self.cursor.x
         return right if x < right or self.margin_wrap == (self.cursor.y, x) else self.columns
 
-    def _print_narrow(self, data: str) -> None:
-        """Print characters of one column that join nothing."""
-        cursor = self.cursor
-        start, count = 0, len(data)
-        while start < count:
-            limit = self._right_limit()
-            if cursor.x >= limit:
-                if self.wrap:
-                    self._wrap()
-                    continue
-                cursor.x = limit - 1
-            if not self.wrap and count - start > limit - cursor.x:
-                # Without DECAWM the characters that do not fit overwrite one another in the last column.
-                data = data[: start + limit - cursor.x - 1] + data[-1]
-                count = len(data)
-            size = min(limit - cursor.x, count - start)
-            self._put(data[start : start + size], limit)
-            start += size
+    def _make_room(self, width: int, *, moved: bool = False) -> int:
+        """Wrap if a character does not fit. Return the column at which printing stops; 0 if it will never fit."""
+        limit = self._right_limit()
+        if limit - self.cursor.x >= width:
+            return limit
+        if width > 1:
+            if not self._wrap_wide(limit, moved=moved):
+                self.joinable = False
+                return 0
+        elif self.wrap:
+            self._wrap()
+        else:
+            self.cursor.x = limit - 1
+        return self._right_limit()
 
-    def _print_wide(self, data: str) -> None:
-        """Print characters of two columns that join nothing."""
-        start, count = 0, len(data)
-        while start < count:
-            limit = self._right_limit()
-            room = (limit - self.cursor.x) // 2
-            if room <= 0:
-                if not self._wrap_wide(limit):
-                    self.joinable = False
-                    return
-                continue
-            self._put(STUB.join(data[start : start + room]) + STUB, limit)
+    def _print_plain(self, data: str, width: int) -> None:
+        """Print characters of `width` columns each that join nothing."""
+        start = 0
+        while start < len(data):
+            limit = self._make_room(width)
+            if not limit:
+                return
+            room = (limit - self.cursor.x) // width
+            if width == 1 and not self.wrap and len(data) - start > room:
+                # Without DECAWM the characters that do not fit overwrite one another in the last column.
+                data = data[: start + room - 1] + data[-1]
+            piece = data[start : start + room]
+            self._put(piece if width == 1 else STUB.join(piece) + STUB, limit)
             start += room
 
     def _put(self, text: str, limit: int) -> None:
@@ -386,7 +377,7 @@ class Printing(Rectangles):
                 return
         row = self.own_row(cursor.y)
         if self.insert and self.left <= x <= self.right:
-            self.insert_cells(row, x, len(cells))
+            self.shift_cells(cursor.y, x, len(cells))
         row.blank_halves_outside(x, end, self.pen)
         row[x:end] = cells
         if wide:
@@ -445,10 +436,8 @@ class Printing(Rectangles):
                     self._join(x, cluster + char, width, new)
                 return
         width = WIDTH[char]
-        if width == 1:
-            self._print_narrow(char)
-        elif width == 2:
-            self._print_wide(char)
+        if width:
+            self._print_plain(char, width)
         elif attaches(char) and not self.joinable and self.cursor.x > 0:
             x, cluster = self.last_grapheme()
             if cluster and len(cluster) < CLUSTER_LIMIT:
@@ -487,7 +476,7 @@ class Printing(Rectangles):
             return
         row[x] = pen.space
         if self.insert and self.left <= x <= self.right:
-            self.insert_cells(row, x + 1, 1)
+            self.shift_cells(self.cursor.y, x + 1, 1)
         row.blank_halves_outside(x, x + 2, pen)
         insert, self.insert = self.insert, False
         self._put_cells([pen.cell(cluster), pen.stub], limit, wide=True)
@@ -529,23 +518,16 @@ class Printing(Rectangles):
         cursor, pen = self.cursor, self.pen
         char = character(grapheme)
         while count:
-            limit = self._right_limit()
-            if limit - cursor.x < width:
-                if width > 1:
-                    if not self._wrap_wide(limit, moved=WIDTH[grapheme[0]] == 1):
-                        self.joinable = False
-                        return
-                elif self.wrap:
-                    self._wrap()
-                else:
-                    cursor.x = limit - 1
-                if self.wrap and not self.narrow:
-                    full = (count - 1) // (self.columns // width)
-                    if full and not any(row.marks for row in self.rows):
-                        self._fill_rows(grapheme, width, full)
-                        count -= full * (self.columns // width)
+            before = cursor.x
+            limit = self._make_room(width, moved=WIDTH[grapheme[0]] == 1)
+            if not limit:
+                return
+            if cursor.x < before and self.wrap and not self.narrow:
+                full = (count - 1) // (self.columns // width)
+                if full and not any(row.marks for row in self.rows):
+                    self._fill_rows(grapheme, width, full)
+                    count -= full * (self.columns // width)
                     continue
-                limit = self._right_limit()
             size = min((limit - cursor.x) // width, count)
             if char:
                 self._put((char + STUB * (width - 1)) * size, limit)

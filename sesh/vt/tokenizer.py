@@ -51,13 +51,7 @@ class Dispatcher:
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.controls = self._controls(screen)
-        self._escapes = self._escape_table(screen)
-        self._csi = {**self._movement(screen), **self._editing(screen), **self._state(screen)}
-
-    @staticmethod
-    def _controls(screen: Screen) -> dict[str, Callable[[], object]]:
-        return {
+        self.controls: dict[str, Callable[[], object]] = {
             "\r\n": screen.newline,
             "\b": screen.backspace,
             "\t": screen.tab,
@@ -72,16 +66,13 @@ class Dispatcher:
             "\x1b[1K": partial(screen.erase_in_line, 1),
             "\x1b[2K": partial(screen.erase_in_line, 2),
         }
-
-    @staticmethod
-    def _escape_table(screen: Screen) -> dict[str, Callable[[], object]]:
-        return {
+        self._escapes: dict[str, Callable[[], object]] = {
             "\x1b6": screen.back_index,
             "\x1b7": screen.save_cursor,
             "\x1b8": screen.restore_cursor,
             "\x1b9": screen.forward_index,
-            "\x1b=": partial(screen.set_keypad, True),
-            "\x1b>": partial(screen.set_keypad, False),
+            "\x1b=": partial(screen.switch_private_mode, 66, True),
+            "\x1b>": partial(screen.switch_private_mode, 66, False),
             "\x1bD": screen.index,
             "\x1bE": screen.next_line,
             "\x1bH": screen.set_tab_stop,
@@ -93,9 +84,9 @@ class Dispatcher:
             "\x1bo": partial(screen.shift, 3),
             "\x1b#8": screen.alignment_display,
         }
+        self._csi = self._control_sequences(screen)
 
-    @staticmethod
-    def _movement(screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
+    def _control_sequences(self, screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
         """CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
         return {
             "A": (screen.cursor_up, 1),
@@ -113,10 +104,6 @@ class Dispatcher:
             "d": (screen.cursor_to_line, 1),
             "e": (screen.position_down, 1),
             "f": (screen.cursor_position, 2),
-        }
-
-    def _editing(self, screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
-        return {
             "@": (screen.insert_characters, 1),
             "J": (screen.erase_in_display, 1),
             "?J": (screen.erase_in_display, 1),
@@ -138,10 +125,6 @@ class Dispatcher:
             "$x": (screen.fill_rectangle, 5),
             "$z": (screen.erase_rectangle, 4),
             "${": (screen.wipe_rectangle, 4),
-        }
-
-    def _state(self, screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
-        return {
             "g": (screen.clear_tab_stop, 1),
             "r": (screen.set_margins, 2),
             "s": (self._save_or_margins, 2),
@@ -295,12 +278,11 @@ class Tokenizer:
         bulk = split(self.screen, data)
         if bulk is None:
             return data
-        acted = self._feed_pieces(bulk.head, until)
-        if acted < len(bulk.head):
-            return data[acted:]
-        if not self.unfinished and scroll_through(self.screen, bulk.lines, bulk.line_count):
-            return bulk.tail
-        return bulk.rest
+        head, lines, count, tail = bulk
+        acted = self._feed_pieces(head, until)
+        if acted == len(head) and not self.unfinished and scroll_through(self.screen, lines, count):
+            return tail
+        return data[acted:]
 
     def _feed_pieces(self, data: bytes, until: float | None) -> int:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
@@ -308,15 +290,14 @@ class Tokenizer:
         while start < len(data):
             piece = data[start : start + PIECE]
             # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
-            if until is not None and (self.screen.left_right_mode or self._may_set_left_right_mode(piece)):
-                piece = piece[:SMALL]
+            if until is not None:
+                before = self.pending[-SMALL:].encode()
+                if self.screen.left_right_mode or _LEFT_RIGHT_MODE.search(before + piece):
+                    piece = piece[:SMALL]
             start += self._feed(piece, until)
             if until is not None and perf_counter() >= until:
                 break
         return start
-
-    def _may_set_left_right_mode(self, piece: bytes) -> bool:
-        return _LEFT_RIGHT_MODE.search(self.pending[-SMALL:].encode() + piece) is not None
 
     def _note(self, error: Exception) -> None:
         self.errors += 1

@@ -224,7 +224,7 @@ def _underlines_otherwise(dialect: Dialect, text: str) -> bool:
 
 def _screens_tabs(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
-    return bool(_SWITCHES.fullmatch(text)) and screen.tabstops != set(range(8, screen.columns, 8))
+    return bool(_SWITCHES.fullmatch(text)) and screen.tabstops != list(range(8, screen.columns, 8))
 
 
 def _stops_otherwise(dialect: Dialect, text: str) -> bool:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     Attributes = dict[str, int | str | bool]
 
+_FLAGS = {
+    "bold": "bold", "dim": "dim", "italic": "italics", "strike": "strikethrough", "reverse": "reverse",
+    "blink": "blink", "conceal": "conceal", "overline": "overline",
+}  # fmt: skip
+"""Attributes that are on or off, by name; and their names in a pen."""
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
@@ -76,11 +81,7 @@ def _attributes(pen: Pen) -> Attributes:
     style = pen.style
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
-    flags = {
-        "bold": style.bold, "dim": style.dim, "italic": style.italics, "strike": style.strikethrough,
-        "reverse": style.reverse, "blink": style.blink, "conceal": style.conceal, "overline": style.overline,
-    }  # fmt: skip
-    attributes |= {key: True for key, on in flags.items() if on}
+    attributes |= {key: True for key in _FLAGS if getattr(style, _FLAGS[key])}
     if style.underline:
         attributes["underline"] = _UNDERLINES[style.underline]
     if style.link:

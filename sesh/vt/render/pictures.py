@@ -90,9 +90,10 @@ def _pieces(run: Run) -> Iterator[Piece]:
         yield start, len(held), held
 
 
-def _lines(run: Run, width: float, colour: str) -> str:
+def _lines(run: Run, palette: Palette) -> str:
     """Underline, overline and strike-through, as shapes of the height of a cell."""
-    kind = run.get("underline")
+    kind, width = run.get("underline"), run["width"] * WIDTH
+    colour = palette.colour(run["underline_colour"]) if "underline_colour" in run else "currentColor"
     paths = []
     if kind == "curly":
         paths.append((f"M0 16.5q2.25 -3 4.5 0t4.5 0{'t4.5 0' * round(width / 4.5 - 2)}", ""))
@@ -168,8 +169,7 @@ def _drawn(run: Run, y: int, palette: Palette) -> str:
             out.append(
                 f'<text {position} y="{top + _BASE}" style="white-space:pre" fill="currentColor">{letters}</text>'
             )
-    mark = palette.colour(run["underline_colour"]) if "underline_colour" in run else "currentColor"
-    if lines := _lines(run, run["width"] * WIDTH, mark):
+    if lines := _lines(run, palette):
         out.append(f'<g transform="translate({run["column"] * WIDTH} {y * HEIGHT})">{lines}</g>')
     return f'<g color="{colour}" style="{_face(run)}">{_linked(run, "".join(out))}</g>' if out else ""
 
@@ -214,11 +214,9 @@ def _written(run: Run, palette: Palette) -> str:
         else:
             centre = "" if width == len(text) else ";text-align:center"
             out.append(f'<span style="width:{width}ch{centre}">{letters}</span>')
-    wide = run["width"] * WIDTH
-    mark = palette.colour(run["underline_colour"]) if "underline_colour" in run else "currentColor"
-    if lines := _lines(run, wide, mark):
-        out.append(f'<svg viewBox="0 0 {wide} {HEIGHT}" preserveAspectRatio="none">{lines}</svg>')
-    css = [f"color:{colour}", *([f"background:{back}"] if back else []), *([_face(run)] if _face(run) else [])]
+    if lines := _lines(run, palette):
+        out.append(f'<svg viewBox="0 0 {run["width"] * WIDTH} {HEIGHT}" preserveAspectRatio="none">{lines}</svg>')
+    css = filter(None, [f"color:{colour}", back and f"background:{back}", _face(run)])
     content = _linked(run, "".join(out))
     if run.get("conceal"):
         content = f'<span style="width:{run["width"]}ch"></span>'

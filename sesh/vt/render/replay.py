@@ -12,12 +12,12 @@ import re
 
 from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, decode, plain, with_link
 from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
+from sesh.vt.grid import default_tab_stops
 from sesh.vt.marks import to_replay, write
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
-from sesh.vt.row import Row
+from sesh.vt.row import Row, Wrapped
 from sesh.vt.screen import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, SavedCursor, Stacks
 from sesh.vt.text import ASCII
-from sesh.vt.wrapping import Wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -319,9 +319,9 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
 
 
 def _tabs(screen: Screen, over: bool) -> str:
-    if screen.tabstops == set(range(8, screen.columns, 8)) and not (over and "tabs" in screen.ever_changed):
+    if screen.tabstops == default_tab_stops(screen.columns) and not (over and "tabs" in screen.ever_changed):
         return ""
-    return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
+    return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in screen.tabstops)
 
 
 def _charsets(charsets: tuple[str, ...], gl: int, *, every: bool = False) -> str:

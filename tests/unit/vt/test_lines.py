@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LIMIT, LineReader
 
 CASES = [
@@ -30,6 +31,13 @@ CASES = [
 @pytest.mark.parametrize(("data", "texts"), CASES)
 def test_a_line_is_what_the_terminal_made_of_it(data: bytes, texts: list[str]) -> None:
     assert [line.text for line in LineReader(0, 80).feed(data) if line.final] == texts
+
+
+def test_an_ideograph_behind_a_virama_is_a_grapheme_of_its_own_as_on_the_screen() -> None:
+    data = "क\u094d中x\x1b[4Gy\r\n".encode()
+    emulator = Emulator(80, 2)
+    emulator.feed(data)
+    assert [line.text for line in LineReader(0, 80).feed(data)] == emulator.text()[:1]
 
 
 @given(st.lists(st.sampled_from(CASES), max_size=4), st.data())

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sesh.daemon.pty.output_log import RETAINED, OutputLog
 from sesh.daemon.screen.model import PACK_AFTER, PACK_GAIN, Model, Packer
 from sesh.loop.timers import Timers
+from sesh.vt.blocks import LineBlock
 from sesh.vt.emulator import Emulator
-from sesh.vt.packed import PIECE, Packed, PackedLines
+from sesh.vt.packed import PIECE, Packed
 
 LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
 
@@ -69,7 +70,8 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
 
 def test_packed_lines_forget_the_oldest() -> None:
     lines = [b"%d" % number for number in range(100)]
-    kept = PackedLines(lines)
+    kept = LineBlock(b"".join(line + b"\r\n" for line in lines), len(lines))
+    kept.pack()
     for gone in range(1, 99):
         kept.drop(1)
         assert (kept.count, kept.last(kept.count)) == (100 - gone, lines[gone:])

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sesh.vt import cell, columns, graphemes
+from sesh.vt import cell, graphemes
 from sesh.vt.emulator import Emulator
 from sesh.vt.row import Row
 from tests.support.scale import rounds
@@ -63,7 +63,7 @@ def test_where_no_stand_in_is_left_graphemes_come_out_the_same(monkeypatch: pyte
     states = [fed(*each, cells=False).state() for each in streams]
     monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
     monkeypatch.setattr(graphemes, "STAND_INS", 1)
-    monkeypatch.setattr(columns, "_layouts", columns._Layouts())
+    monkeypatch.setattr(graphemes, "_layouts", graphemes._Known(graphemes._laid_out, 4096))
     assert not graphemes.character("e\u0301")
     assert [fed(*each, cells=False).state() for each in streams] == states
 
