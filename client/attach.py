@@ -67,7 +67,7 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
         attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
-        attachment.overlays.greet(self.options.first_notice)
+        attachment.overlays.greeting = self.options.first_notice
         if quit_key.taken():
             attachment.typed_ahead(KEY)
         lines: list[str] = []
@@ -113,7 +113,7 @@ class _Client:
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
-                self._switch()
+                self._switch(outcome)
             else:
                 return outcome
 
@@ -136,14 +136,13 @@ class _Client:
         since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
         hello |= {"client": self._token, "id": attachment.session_id, "since": since}
         redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost or reconnector.logged_in else b""
-        attachment.connect(result, wire.greeting("attach", **hello) + redraw)
-        attachment.watch_link(reconnect, self._backoff)
+        attachment.connect(result, wire.greeting("attach", **hello) + redraw, reconnect, self._backoff)
         return None
 
-    def _switch(self) -> None:
+    def _switch(self, outcome: Outcome) -> None:
         """Connect to the session that the daemon named; leave the present one once that has answered."""
         old = self._attachment
-        target = _checked_target(old)
+        target = _checked_target(old, outcome.name, outcome.host)
         if target is None:
             return
         try:
@@ -179,9 +178,7 @@ class _Client:
         self._token = os.urandom(8).hex()
         hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions(host)}
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
-        attachment.connect(connection, wire.greeting("attach", **hello))
-        if host is not None and self._reconnect is not None:
-            attachment.watch_link(self._reconnect, self._backoff)
+        attachment.connect(connection, wire.greeting("attach", **hello), self._reconnect, self._backoff)
         return attachment
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> Hello:
@@ -214,9 +211,8 @@ class _Client:
         return hello
 
 
-def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
+def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:
     """The name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
-    name, host = attachment.take_switch_target() or ("", None)
     if attachment.host is not None:
         if host not in (None, attachment.host):
             return None

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sesh.client.outcome import AttachOptions
     from sesh.client.predict.predictor import Predictor
     from sesh.client.race import Reconnect
-    from sesh.client.terminal import RawTerminal
     from sesh.keepalive import Backoff
     from sesh.messages import Message
     from sesh.stop import Stop
@@ -48,16 +47,17 @@ _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH
 class Attachment:
     """One client attached to one session, over one connection after the other if links are lost.
 
-    `run` returns when the attachment has ended, or with kind "switch" when the daemon sends the client to another
-    session (`take_switch_target`); if that fails `run` may be called again. The terminal stays raw. `on_welcome` is
-    called at the daemon's first WELCOME, before anything is shown.
+    `run` returns when the attachment has ended, or with kind "switch" when the daemon sends the client to the session
+    that the outcome names; if that fails `run` may be called again. The terminal stays raw. `on_welcome` is called at
+    the daemon's first WELCOME, before anything is shown.
     """
 
     def __init__(
         self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
-        self._switch_target: tuple[str, str | None] | None = None
+        self.terminal = display.terminal
+        self._switch: Outcome | None = None
         self.position, self.session_id = 0, ""
         """`position`: that of the first byte of the program's output that was not shown yet."""
         self.closing_lines: deque[str] = deque((), _MAX_LINES)
@@ -75,11 +75,6 @@ class Attachment:
         self._read_only_notified = False
 
     @property
-    def terminal(self) -> RawTerminal:
-        """The terminal that the session is shown on."""
-        return self.display.terminal
-
-    @property
     def label(self) -> str:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
@@ -90,8 +85,11 @@ class Attachment:
 
     # -- its connections
 
-    def connect(self, connection: Connection, hello: bytes) -> None:
-        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
+    def connect(self, connection: Connection, hello: bytes, reconnect: Reconnect | None, backoff: Backoff) -> None:
+        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input.
+
+        `reconnect`: opens another link beside this one if this one may be dead.
+        """
         self._timers = Timers()
         self._resuming = self.session_id != ""
         self._ending: Outcome | None = None
@@ -99,25 +97,23 @@ class Attachment:
         self._at_once = False
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
-        self.channel = Channel(connection, hello, self._timers, self._lost, on_link=self.host is not None)
+        host, predict = self.host, self.options.predict
+        self.channel = Channel(connection, hello, self._timers, self._lost, on_link=host is not None)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
-        predict = self.options.predict
-        if self.host is not None and predict != "never" and not self.options.read_only:
+        if host is not None and predict != "never" and not self.options.read_only:
             from sesh.client.predict.predictor import Predictor
 
             measured = self._predictor.round_trip if self._predictor is not None else None
-            self._predictor = Predictor(self.channel.send, self.terminal.size, measured, always=predict == "always")
+            self._predictor = Predictor(self.channel.send, self.terminal.grid, measured, always=predict == "always")
         parts = self.display, self.channel, self._timers, self._predictor
         self.overlays, self._poller = Overlays(*parts), AttachmentPoller(*parts)
+        if host is not None and reconnect is not None:
 
-    def watch_link(self, reconnect: Reconnect, backoff: Backoff) -> None:
-        """Ask the link at once from now on if it may be dead, and open another beside it by `reconnect`."""
+            def attempt(stop: Stop) -> Connection:
+                heard_at = self.channel.keepalive.heard_at
+                return reconnect(self.name, host, self.session_id, self.position, heard_at, beside=stop)
 
-        def attempt(stop: Stop) -> Connection:
-            heard_at = self.channel.keepalive.heard_at
-            return reconnect(self.name, self.host or "", self.session_id, self.position, heard_at, beside=stop)
-
-        self.channel.watch_link(attempt, backoff, lambda: self.round_trip)
+            self.channel.watch_link(attempt, backoff, lambda: self.round_trip)
 
     @property
     def round_trip(self) -> float:
@@ -148,7 +144,8 @@ class Attachment:
     def go_offline(self) -> None:
         """Send nothing until another link replaces the lost one."""
         self.overlays.take_back()
-        self.channel.go_offline()
+        self.channel.closed = True
+        self.channel.connection.close()
         self._ending, self._at_once = None, False
 
     def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
@@ -186,7 +183,7 @@ class Attachment:
         """
         self.channel.send()
         self._handle_frames(self.channel.connection.leftovers())
-        while self._switch_target is None:
+        while self._switch is None:
             if self._ending is not None and (self._at_once or not self.display.pending):
                 return self._ending
             try:
@@ -194,12 +191,8 @@ class Attachment:
                 self._serve(self._poller.wait(read_keys=not holds_up_keys))
             except OSError:  # the terminal is gone
                 self._hang_up()
-        return self.outcome("switch")
-
-    def take_switch_target(self) -> tuple[str, str | None] | None:
-        """The name and the host of the session that `run` has returned for."""
-        target, self._switch_target = self._switch_target, None
-        return target
+        switch, self._switch = self._switch, None
+        return switch
 
     def _serve(self, ready: dict[int, int]) -> None:
         channel, terminal = self.channel, self.terminal
@@ -209,11 +202,11 @@ class Attachment:
             self._read_keys()
         if self.display.pending and terminal.outbound in ready:
             self.display.flush()
-        if channel.waiting and channel.connection.outbound in ready:
+        if channel.unsent and channel.connection.outbound in ready:
             self.channel.send()
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
             self._receive()
-        if not self._at_once and self._switch_target is None:
+        if not self._at_once and self._switch is None:
             if self.host is not None:
                 channel.watch(ready)
             self._timers.run()
@@ -227,7 +220,7 @@ class Attachment:
         """
         if self._ending is None:
             self._ending = outcome
-            self.channel.stop_reading()
+            self.channel.reading = False
             self.overlays.take_back()
         if at_once and not self._at_once:
             self._ending, self._at_once = outcome, True
@@ -373,7 +366,7 @@ class Attachment:
 
     def _handle_output(self, kind: int, payload: bytes) -> None:
         position, data = (self.position, payload) if kind == protocol.MORE else protocol.split_number(payload)
-        self.channel.got(len(data))
+        self.channel.got += len(data)
         if kind == protocol.SCREEN:
             self.position = position
             self.overlays.show_screen(position, data)
@@ -420,7 +413,7 @@ class Attachment:
         elif kind == protocol.SWITCH and not self._leaving:
             self.overlays.take_back()
             self.farewell, host = message, message.get("host")
-            self._switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
+            self._switch = Outcome("switch", str(message.get("name") or ""), host if isinstance(host, str) else None)
 
     def _show_title(self, runs: str) -> None:
         if self.options.title:
@@ -441,5 +434,5 @@ class Attachment:
         if self.display.started:
             self.overlays.show_notice(reason)
         else:
-            self.overlays.greet(reason)
+            self.overlays.greeting = reason
             self._redisplay()

@@ -35,33 +35,37 @@ class Display:
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
-        self.pending = 0
-        """Bytes waiting for the terminal."""
+        self._covered = (0, 0)
+        """The terminal's columns and rows when the notice was drawn."""
+        self.row_lost = False
+        """True if a notice covers a row that is not known."""
+        self._notifications = b""
+        """Notifications that `show_own` has to write."""
+        self._title = ""
+        self._alternate = False
+        """True if the alternate screen was on when the display was suspended last."""
+        self._reset()
+
+    def _reset(self) -> None:
+        """Start from a terminal that does not show the session."""
         self.started = False
         """True if the terminal shows the session."""
+        self.pending = 0
+        """Bytes waiting for the terminal."""
+        self._queue = bytearray()
         self.unread = 0
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
-        self._queue = bytearray()
-        self._ledger = Ledger()
         self._unread: list[bytes] = []
+        self._ledger = Ledger()
         self._last_bytes = b""
         self._tail: deque[bytes] = deque()
         self._tail_size, self._tail_whole = 0, True
         """The size of `_tail`, and whether it is all that was shown."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
-        self._covered = (0, 0)
-        """The terminal's columns and rows when the notice was drawn."""
-        self.row_lost = False
-        """True if a notice covers a row that is not known."""
-        self._title_due = False
-        """True if `show_own` has a title to write."""
-        self._notifications = b""
-        """Notifications that `show_own` has to write."""
-        self._title = ""
         self._title_shown = False
-        self._alternate = False
-        """True if the alternate screen was on when the display was suspended last."""
+        self._title_due = bool(self._title)
+        """True if `show_own` has a title to write."""
 
     # -- output
 
@@ -94,11 +98,8 @@ class Display:
         """Write bytes that the ledger need not follow. Raises OSError if the terminal has gone."""
         written = 0 if self._queue or not data else self.terminal.write(data)
         if written < len(data):
-            self._enqueue(data, written)
-
-    def _enqueue(self, data: bytes, written: int = 0) -> None:
-        self._queue += memoryview(data)[written:]
-        self.pending = len(self._queue)
+            self._queue += memoryview(data)[written:]
+            self.pending = len(self._queue)
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
@@ -137,17 +138,16 @@ class Display:
         """
         from sesh.vt.render.overlay import CLEAR, overlay, own_row
 
-        columns, rows = self.terminal.size()[:2]
-        columns, rows = columns or 80, rows or 24
+        self._covered = columns, rows = self.terminal.grid()
         row = None if held else self._last_row(columns, rows)
-        self._covered, self.row_lost = (columns, rows), row is None
+        self.row_lost = row is None
         if row is None:
             self._uncover = CLEAR
             line = overlay(text, columns, modes=not held)
         else:
             self._uncover = row.restored
             line = b"\x1b[?2026l%s\x1b[%d;%dH" % (own_row(text, columns), row.cursor[0] + 1, row.cursor[1] + 1)
-        self._enqueue(_ABORT_SEQUENCE + line)
+        self.draw(_ABORT_SEQUENCE + line)
         self.flush()
 
     def uncover(self) -> None:
@@ -160,8 +160,7 @@ class Display:
         from sesh.vt.render.overlay import CLEAR
 
         uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
-        columns, rows = self.terminal.size()[:2]
-        if (leaving and self._queue) or (columns or 80, rows or 24) != self._covered:
+        if (leaving and self._queue) or self.terminal.grid() != self._covered:
             return CLEAR
         row = self._last_row(*self._covered) if leaving and lost else None
         return uncover if row is None else row.restored
@@ -195,11 +194,9 @@ class Display:
             return
         if self._title_due:
             self._title_due, self._title_shown = False, True
-            self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-        if self._notifications:
-            notifications, self._notifications = self._notifications, b""
-            self._enqueue(notifications)
-        self.flush()
+            self.draw(self._ledger.own_title(self._title.encode("utf-8", "replace")))
+        notifications, self._notifications = self._notifications, b""
+        self.draw(notifications)
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
@@ -209,7 +206,7 @@ class Display:
         """Print a line above the output that follows, on a terminal that does not show the session."""
         from sesh.vt.render.clean_screen import fresh_row
 
-        columns = self.terminal.size()[0] or 80
+        columns, _ = self.terminal.grid()
         line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
@@ -246,16 +243,6 @@ class Display:
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 
-    def _reset(self) -> None:
-        self._queue, self.pending = bytearray(), 0
-        self._unread, self.unread = [], 0
-        self._ledger = Ledger()
-        self._last_bytes = self._uncover = b""
-        self._tail.clear()
-        self._tail_size, self._tail_whole = 0, True
-        self.started = self._title_shown = False
-        self._title_due = bool(self._title)
-
     def suspend(self, rows_below: int | None = None) -> None:
         """Restore the terminal for a while, without a line, if it shows the session."""
         if self.started:
@@ -267,8 +254,7 @@ class Display:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
         from sesh.vt.render.clean_screen import clean_screen
 
-        columns, rows = self.terminal.size()[:2]
-        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(columns or 80, rows or 24))
+        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(*self.terminal.grid()))
 
 
 def unfinished_character(end: bytes) -> int:

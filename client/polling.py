@@ -30,10 +30,8 @@ class AttachmentPoller:
         self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
         self.receives = False
         """True if the last wait was also for the daemon."""
-        poll = select.poll()
-        self._poll, self._register, self._unregister = poll.poll, poll.register, poll.unregister
+        self._poll = select.poll().poll
         self._interest: tuple[object, ...] = ()
-        self._watched: dict[int, int] = {}
         self._idle = False
         """True if the last wait brought nothing."""
 
@@ -41,10 +39,9 @@ class AttachmentPoller:
         """Block until there is something to do; return the descriptors that are ready, with their events."""
         channel, display, predictor = self._channel, self._display, self._predictor
         self.receives = channel.reading and display.pending < MAX_PENDING
-        interest = (self.receives, read_keys, display.pending > 0, channel.waiting, channel.link_descriptors)
+        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), channel.link_descriptors)
         if interest != self._interest:
-            self._watch(*interest)
-            self._interest = interest
+            self._poll, self._interest = self._watched(*interest).poll, interest
         if display.unread:
             ready = self._poll(0 if self._idle else _IDLE_MS)
             self._idle = not ready
@@ -63,7 +60,7 @@ class AttachmentPoller:
             ready = self._poll(None if left is None else left * 1000)
         return dict(ready)
 
-    def _watch(self, receive: bool, read_keys: bool, show: bool, send: bool, link: tuple[int, ...]) -> None:
+    def _watched(self, receive: bool, read_keys: bool, show: bool, send: bool, link: tuple[int, ...]) -> select.poll:
         terminal, connection = self._display.terminal, self._channel.connection
         wanted = dict.fromkeys((terminal.signals, *link), select.POLLIN)
         for descriptor, events, active in (
@@ -74,9 +71,7 @@ class AttachmentPoller:
         ):
             if active:
                 wanted[descriptor] = wanted.get(descriptor, 0) | events
-        for descriptor in self._watched.keys() - wanted.keys():
-            self._unregister(descriptor)
+        poll = select.poll()
         for descriptor, events in wanted.items():
-            if self._watched.get(descriptor) != events:
-                self._register(descriptor, events)
-        self._watched = wanted
+            poll.register(descriptor, events)
+        return poll

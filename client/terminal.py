@@ -134,6 +134,11 @@ class RawTerminal:
         except OSError:
             return 0, 0, 0, 0
 
+    def grid(self) -> tuple[int, int]:
+        """Return columns and rows; 80 and 24 for unknown."""
+        columns, rows, _, _ = self.size()
+        return columns or 80, rows or 24
+
     def path(self) -> str:
         """Return the path of the terminal's device, empty if it has none."""
         try:

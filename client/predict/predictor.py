@@ -45,7 +45,7 @@ class Predictor:
     def __init__(
         self,
         send: Callable[[bytes], None],
-        size: Callable[[], tuple[int, int, int, int]],
+        size: Callable[[], tuple[int, int]],
         round_trip: RoundTrip | None = None,
         *,
         always: bool,
@@ -129,8 +129,7 @@ class Predictor:
         if usable:
             from sesh.client.predict.replica import Replica
 
-            columns, rows = self._size()[:2]
-            self._model = Replica(columns or 80, rows or 24, position, screen)
+            self._model = Replica(*self._size(), position, screen)
             self._behind.clear()
 
     @property
