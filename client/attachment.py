@@ -118,7 +118,7 @@ class Attachment:
     @property
     def round_trip(self) -> float:
         """Seconds, 0 if they were not measured."""
-        return (self._predictor.round_trip.smoothed or 0.0) if self._predictor is not None else 0.0
+        return self._predictor.round_trip.smoothed if self._predictor is not None else 0.0
 
     def _unanswered(self) -> None:
         if self._ending is None:

@@ -46,8 +46,10 @@ class Login:
                 return outcome
             try:
                 connection = self._lend_terminal()
-            except KeyboardInterrupt as interrupt:
-                return self._signal_outcome(interrupt.args[0])
+            except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
+                number = interrupt.args[0]
+                kind = {signal.SIGQUIT: "detached", signal.SIGINT: "lost"}.get(number, "signal")
+                return attachment.outcome(kind, number=number)
             except (Unreachable, TimedOut, OSError) as error:
                 reason = error
             except SeshError as error:
@@ -100,12 +102,6 @@ class Login:
                 signal.signal(number, handler)
             terminal.raw(flush=True)
             terminal.take_signals()
-
-    def _signal_outcome(self, number: int) -> Outcome:
-        """Return the outcome for a signal; the keys that leave (SIGQUIT) and give up (SIGINT) make two of them."""
-        if number in (signal.SIGQUIT, signal.SIGINT):
-            return self._attachment.outcome("detached" if number == signal.SIGQUIT else "lost")
-        return self._attachment.outcome("signal", number=number)
 
 
 def _interrupt(number: int, _frame: object) -> None:

@@ -89,33 +89,22 @@ def _routing_socket() -> socket.socket | None:
     return routing
 
 
-def _clock_timer() -> tuple[int, Callable[[], None]]:
-    """Return a timer that is readable when the clock jumps (-1 without one), and the function that arms it again."""
+def _clock_timer() -> tuple[int, Callable[[], object]]:
+    """Return a timer that is readable when the clock jumps (-1 without one), and the function that arms it again.
+
+    By ctypes, since `os` has timers only from Python 3.13 on.
+    """
     try:
-        if hasattr(os, "timerfd_create"):  # since Python 3.13
-            timer: int = os.timerfd_create(time.CLOCK_REALTIME, flags=os.O_NONBLOCK | os.O_CLOEXEC)
+        import ctypes
 
-            def arm() -> None:
-                os.timerfd_settime(timer, flags=_CANCEL_ON_SET, initial=_FAR)  # type: ignore[attr-defined,unused-ignore]
-
-        else:
-            timer, arm = _clock_timer_by_ctypes()
-        arm()
+        library = ctypes.CDLL(None)
+        timer: int = library.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, AttributeError, ImportError):
         return -1, lambda: None
-    return timer, arm
-
-
-def _clock_timer_by_ctypes() -> tuple[int, Callable[[], None]]:
-    import ctypes
-
-    library = ctypes.CDLL(None)
-    timer = library.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
-    if timer < 0:
-        raise OSError("timerfd_create")
     expiry = (ctypes.c_long * 4)(0, 0, _FAR, 0)  # struct itimerspec: interval, first expiry
 
-    def arm() -> None:
-        library.timerfd_settime(timer, _CANCEL_ON_SET, expiry, None)
+    def arm() -> object:
+        return library.timerfd_settime(timer, _CANCEL_ON_SET, expiry, None)
 
+    arm()
     return timer, arm

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 
 from sesh import protocol
-from sesh.client.predict.round_trip import RoundTrip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +32,34 @@ _PASTE_TIME, _PASTE_SIZE = 0.010, 100
 """Bytes within seconds that count as a paste."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
+_ON, _OFF = 0.030, 0.020
+"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
+_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
+"""The same for underlining them."""
+_SHARE = 1 / 8
+"""Weight of a new sample (RFC 6298, as SRTT)."""
+_SETTLED = 8
+"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
+
+
+class RoundTrip:
+    """The round trip of a link. `smoothed`: seconds, 0 before the first sample; `alike`: samples in a row near it.
+
+    `long`, `very_long`: keys are predicted, and underlined, with some hysteresis.
+    """
+
+    def __init__(self) -> None:
+        self.smoothed = 0.0
+        self.long = self.very_long = False
+        self.alike = 0
+
+    def sample(self, seconds: float) -> None:
+        """Take in one measured round trip."""
+        before = self.smoothed
+        self.alike = self.alike + 1 if before / 2 <= seconds <= before * 2 else 0
+        self.smoothed = before + _SHARE * (seconds - before) if before else seconds
+        self.long = self.smoothed > (_OFF if self.long else _ON)
+        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
 
 
 class Predictor:
@@ -90,7 +117,7 @@ class Predictor:
     def measure(self) -> None:
         """Send a ping, if the last one was some time ago."""
         now = time.monotonic()
-        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.settled else _MEASURE_EVERY):
+        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.alike >= _SETTLED else _MEASURE_EVERY):
             self._measured_at = now
             self._ping = b"%f" % now
             self._send(protocol.frame(protocol.PING, self._ping))
@@ -140,13 +167,12 @@ class Predictor:
     def build(self) -> None:
         """Work on the model that the daemon sent, for some milliseconds."""
         from sesh.client.predict.guesses import Guesses
-        from sesh.client.predict.replica import TooSlow
 
         model = self._model
         try:
             if model is None or not model.build():
                 return
-        except TooSlow:
+        except TimeoutError:
             self._give_up()
             return
         self._guesses = Guesses(model)
@@ -181,13 +207,12 @@ class Predictor:
     def _feed(self, position: int, data: bytes) -> None:
         if self._model is None or self._guesses is None:
             return
-        from sesh.client.predict.replica import TooSlow
-
+        if position > self._model.position:  # output is missing
+            self._drop()
+            return
         try:
             self._model.feed(position, data)
-        except ValueError:  # output is missing
-            self._drop()
-        except TooSlow:
+        except TimeoutError:
             self._give_up()
         else:
             self._guesses.output(scrolls=self._model.scrolls)
