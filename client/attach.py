@@ -127,7 +127,7 @@ class _Client:
         from sesh.client.reconnect import Reconnector
 
         since = attachment.position - self.display.unfinished()
-        reconnector = Reconnector(attachment, self.display, reconnect, since, self._backoff)
+        reconnector = Reconnector(attachment, reconnect, since, self._backoff)
         result = reconnector.run()
         attachment.channel.close()
         if isinstance(result, Outcome):

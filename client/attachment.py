@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from sesh import protocol, wording
 from sesh.client.channel import Channel
+from sesh.client.display import MAX_PENDING, notification
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
-from sesh.client.polling import AttachmentPoller
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -41,6 +42,8 @@ _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
 """The key in each form that terminals send."""
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
+_IDLE_MS = 10
+"""Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
 
@@ -106,7 +109,7 @@ class Attachment:
             measured = self._predictor.round_trip if self._predictor is not None else None
             self._predictor = Predictor(self.channel.send, self.terminal.grid, measured, always=predict == "always")
         parts = self.display, self.channel, self._timers, self._predictor
-        self.overlays, self._poller = Overlays(*parts), AttachmentPoller(*parts)
+        self.overlays, self._poller = Overlays(*parts), _Poller(*parts)
         if host is not None and reconnect is not None:
 
             def attempt(stop: Stop) -> Connection:
@@ -398,8 +401,6 @@ class Attachment:
         elif kind == protocol.TITLE:
             self._show_title(str(message.get("text") or ""))
         elif kind == protocol.TELL:
-            from sesh.client.notification import notification
-
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
             self.display.tell(notification(wording.needs(name, state, question, self.host), os.environ))
         elif kind == protocol.EXIT:
@@ -436,3 +437,61 @@ class Attachment:
         else:
             self.overlays.greeting = reason
             self._redisplay()
+
+
+class _Poller:
+    """Waits while one connection of an attachment lasts, and catches up with output when there is nothing to do.
+
+    By poll(2) itself: `loop.poller` would add to the cost of an echo. A descriptor without interest is not registered:
+    one that hung up would always be ready.
+    """
+
+    def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
+        self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+        self.receives = False
+        """True if the last wait was also for the daemon."""
+        self._poll = select.poll().poll
+        self._interest: tuple[object, ...] = ()
+        self._idle = False
+        """True if the last wait brought nothing."""
+
+    def wait(self, *, read_keys: bool) -> dict[int, int]:
+        """Block until there is something to do; return the descriptors that are ready, with their events."""
+        channel, display, predictor = self._channel, self._display, self._predictor
+        self.receives = channel.reading and display.pending < MAX_PENDING
+        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), channel.link_descriptors)
+        if interest != self._interest:
+            self._poll, self._interest = self._watched(*interest).poll, interest
+        if display.unread:
+            ready = self._poll(0 if self._idle else _IDLE_MS)
+            self._idle = not ready
+            if not ready:
+                display.update_ledger()
+                channel.tell_got(idle=True)
+                if predictor is not None and not display.unread:
+                    predictor.quiet()
+        elif predictor is not None and predictor.building:
+            ready = self._poll(0)
+            if not ready:
+                predictor.build()
+        else:
+            display.show_own()
+            left = self._timers.wait_time()
+            ready = self._poll(None if left is None else left * 1000)
+        return dict(ready)
+
+    def _watched(self, receive: bool, read_keys: bool, show: bool, send: bool, link: tuple[int, ...]) -> select.poll:
+        terminal, connection = self._display.terminal, self._channel.connection
+        wanted = dict.fromkeys((terminal.signals, *link), select.POLLIN)
+        for descriptor, events, active in (
+            (connection.inbound, select.POLLIN, receive),
+            (terminal.inbound, select.POLLIN, read_keys),
+            (terminal.outbound, select.POLLOUT, show),
+            (connection.outbound, select.POLLOUT, send),  # the same descriptor, if it is a socket
+        ):
+            if active:
+                wanted[descriptor] = wanted.get(descriptor, 0) | events
+        poll = select.poll()
+        for descriptor, events in wanted.items():
+            poll.register(descriptor, events)
+        return poll

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from sesh.about import CALLED
 from sesh.client.ledger import Ledger
 from sesh.lean import deque
 from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sesh.client.last_row import LastRow
     from sesh.client.terminal import RawTerminal
 
@@ -28,6 +31,12 @@ _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r")
 _END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
 """Bytes of the newest output that are kept, to find the last row by."""
+
+_OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
+"""Names in TERM_PROGRAM."""
+_MAX_NOTIFICATION = 200
+"""Characters of the text that are shown."""
+_BELL = b"\a"
 
 
 class Display:
@@ -263,3 +272,22 @@ def unfinished_character(end: bytes) -> int:
         if byte & 0xC0 != 0x80:
             return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
     return 0
+
+
+def notification(line: str, environment: Mapping[str, str]) -> bytes:
+    """Return the bytes that show a line as a notification on the terminal of this environment: a bell if it knows none.
+
+    Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
+    rxvt-unicode that VTE and foot took over (OSC 777).
+    """
+    text = plain(line)[:_MAX_NOTIFICATION].encode("utf-8", "replace")
+    term = environment.get("TERM", "")
+    if environment.get("TMUX") or term.startswith(("screen", "tmux")):
+        return _BELL
+    if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
+        return b"\x1b]99;;%s\x1b\\" % text
+    if environment.get("TERM_PROGRAM") in _OSC_9 or "ghostty" in term or "wezterm" in term:
+        return b"\x1b]9;%s\x1b\\" % text
+    if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
+        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
+    return _BELL
