@@ -88,8 +88,8 @@ class Predictor:
         self._model: Replica | None = None
         self._guesses: Guesses | None = None
         """The guesses on top of the model, as soon as that is built."""
-        self._behind, self._behind_at = bytearray(), 0
-        """Output that the model was not fed yet, and its position."""
+        self._behind = bytearray()
+        """Output, up to what is shown, that the model was not fed yet."""
         self._drawn: tuple[int, dict[int, str], int, bool] | None = None
         """The guesses on the screen: row, graphemes by column, the cursor's column, whether underlined."""
         self._typed = self._echoed = self._echoed_at = 0
@@ -198,29 +198,27 @@ class Predictor:
 
     def _catch_up(self) -> Guesses | None:
         """Feed the model the output that it is behind; return the guesses, if there is a model then."""
-        if self._behind and not self.building:
-            behind = bytes(self._behind)
-            self._behind.clear()
-            self._feed(self._behind_at, behind)
-        return self._guesses
-
-    def _feed(self, position: int, data: bytes) -> None:
-        if self._model is None or self._guesses is None:
-            return
-        if position > self._model.position:  # output is missing
+        model, guesses = self._model, self._guesses
+        if not self._behind or model is None or guesses is None:
+            return guesses
+        behind = bytes(self._behind)
+        self._behind.clear()
+        position = self._shown - len(behind)
+        if position > model.position:  # output is missing
             self._drop()
-            return
+            return None
         try:
-            self._model.feed(position, data)
+            model.feed(position, behind)
         except TimeoutError:
             self._give_up()
-        else:
-            self._guesses.output(scrolls=self._model.scrolls)
-            self._judge()
+            return None
+        guesses.output(scrolls=model.scrolls)
+        self._judge(model, guesses)
+        return guesses
 
-    def _judge(self) -> None:
-        if self._model is not None and self._guesses is not None and self._model.position >= self._echoed_at:
-            self._guesses.acknowledged(self._echoed)
+    def _judge(self, model: Replica, guesses: Guesses) -> None:
+        if model.position >= self._echoed_at:
+            guesses.acknowledged(self._echoed)
 
     # -- events
 
@@ -255,10 +253,10 @@ class Predictor:
             self._echoed, self._echoed_at, self._heard_at = number, position, time.monotonic()
         self._flags = flags
         guesses = self._catch_up()
-        if guesses is None:
+        if guesses is None or self._model is None:
             return b""
         guesses.hide(self._hidden)
-        self._judge()
+        self._judge(self._model, guesses)
         return self._redraw()
 
     @property
@@ -269,22 +267,18 @@ class Predictor:
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
         self._shown = position + len(data)
-        too_much = len(self._behind) + len(data) > _MOST_BEHIND
-        if self.building and too_much:
-            self._drop()
         if self._model is None:
             return b"", b""
+        self._behind += data
+        too_much = len(self._behind) > _MOST_BEHIND
         guessing = self._drawn is not None or (self._guesses is not None and self._guesses.active)
         if not guessing and not too_much:
-            self._behind_at = self._behind_at if self._behind else position
-            self._behind += data
             return b"", b""
         back = self._take_back()
         if too_much:
             self._drop()
         else:
             self._catch_up()
-            self._feed(position, data)
         after = self._redraw()
         if not back:
             return b"", after
@@ -317,19 +311,11 @@ class Predictor:
         underlined = self.round_trip.very_long
         if drawn == (row, cells, column, underlined):
             return b""
-        out, changed = b"", cells
-        drawn_row, drawn_cells, _, drawn_underlined = drawn or (-1, {}, 0, False)
-        if (drawn_row, drawn_underlined) != (row, underlined):
+        out = b""
+        if drawn is not None and (drawn[0] != row or drawn[1].keys() - cells.keys()):
             out = self._take_back()
-        else:
-            stale = drawn_cells.keys() - cells.keys()
-            changed = {x: text for x, text in cells.items() if drawn_cells.get(x) != text}
-            if stale:
-                start, end = min(stale), max(stale) + 1
-                out = patch.restored(model.screen, row, start, end)
-                changed |= {x: text for x, text in cells.items() if start - 1 <= x <= end}
         self._drawn = (row, cells, column, underlined)
-        return _update(out + patch.drawn(model.screen, row, changed, column, underlined=underlined))
+        return _update(out + patch.drawn(model.screen, row, cells, column, underlined=underlined))
 
 
 def _update(data: bytes) -> bytes:
