@@ -119,12 +119,15 @@ class Guesses:
         """Judge the guesses for input up to `number`, the effect of which the view shows."""
         is_new, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
-        if judged:
-            if self._came_true(judged, self._guesses[len(judged) :]):
-                self._confirm(judged)
-                self._guesses = self._guesses[len(judged) :]
-            else:
-                self._guess_again(number)
+        rest = self._guesses[len(judged) :]
+        if judged and self._came_true(judged, rest):
+            self._credit(judged)
+            last, cursor = judged[-1], self._view.cursor
+            if last.key in _MOVES and cursor == last.end and cursor != last.cursor:
+                self._moved = max(self._moved, last.epoch)
+            self._guesses = rest
+        elif judged:
+            self._guess_again(number)
         if self._barrier and number >= self._barrier:
             self._barrier = 0
             waiting, self._waiting = self._waiting, []
@@ -142,11 +145,7 @@ class Guesses:
         if scrolls or any(guess.row != row for guess in self._guesses):
             self._forget()
             return
-        for guess in self._guesses:
-            if not guess.seen and guess.visible and self._shows(guess):
-                guess.seen = True
-                self._confirmed = max(self._confirmed, guess.epoch)
-                self._moved = max(self._moved, self._confirmed)
+        self._credit(self._guesses)
 
     def hide(self, hidden: bool) -> None:
         """Show no guesses while the terminal shows nothing of typed keys."""
@@ -278,6 +277,14 @@ class Guesses:
 
     # -- judging
 
+    def _credit(self, guesses: list[Guess]) -> None:
+        """Note in which epochs the program has echoed, and so moves the cursor too."""
+        for guess in guesses:
+            if not guess.seen and guess.visible and self._shows(guess):
+                guess.seen = True
+                self._confirmed = max(self._confirmed, guess.epoch)
+                self._moved = max(self._moved, self._confirmed)
+
     def _shows(self, guess: Guess) -> bool:
         return all(self._view.grapheme(guess.row, column) == text for column, text in guess.cells.items())
 
@@ -290,16 +297,6 @@ class Guesses:
             return False
         # A key of unknown effect behind them may have moved the cursor already.
         return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
-
-    def _confirm(self, judged: list[Guess]) -> None:
-        """Note in which epochs the program has echoed, and moved the cursor."""
-        for guess in judged:
-            if guess.visible and self._shows(guess):
-                self._confirmed = max(self._confirmed, guess.epoch)
-        last, cursor = judged[-1], self._view.cursor
-        moved = last.key in _MOVES and cursor == last.end and cursor != last.cursor
-        if moved or self._confirmed == last.epoch:  # a program that echoes moves the cursor too
-            self._moved = max(self._moved, last.epoch)
 
     def _guess_again(self, number: int) -> None:
         """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""
