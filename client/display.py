@@ -72,9 +72,8 @@ class Display:
         """The size of `_tail`, and whether it is all that was shown."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
-        self._title_shown = False
-        self._title_due = bool(self._title)
-        """True if `show_own` has a title to write."""
+        self._title_shown = ("", 0)
+        """The title that was written last, and the ledger's count of changes then."""
 
     # -- output
 
@@ -130,8 +129,6 @@ class Display:
         data = self._unread.pop(0)
         self.unread -= len(data)
         self._ledger.feed(data)
-        if self._title and self._ledger.retitled:
-            self._title_due = True
 
     def _finish_ledger(self) -> None:
         while self.unread:
@@ -186,9 +183,7 @@ class Display:
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
-        text = plain(text)
-        self._title_due = self._title_due or text != self._title
-        self._title = text
+        self._title = plain(text)
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal show a notification to the person, between two sequences of the program."""
@@ -197,13 +192,14 @@ class Display:
 
     def show_own(self) -> None:
         """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
-        if not (self._title_due or self._notifications):
+        title_due = self._title != "" and self._title_shown != (self._title, self._ledger.title_changes)
+        if not (title_due or self._notifications):
             return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
-        if self._title_due:
-            self._title_due, self._title_shown = False, True
+        if title_due:
             self.draw(self._ledger.own_title(self._title.encode("utf-8", "replace")))
+            self._title_shown = self._title, self._ledger.title_changes
         notifications, self._notifications = self._notifications, b""
         self.draw(notifications)
 
@@ -243,7 +239,7 @@ class Display:
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
             undo = self._removal(leaving=True) + undo
-        if self._title_shown:  # a terminal that keeps no titles has at least not this one
+        if self._title_shown[0]:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below

@@ -65,9 +65,12 @@ class Ledger:
         self._carry = b""
         self._in_string = False
         """True within a string that is longer than the bytes kept of a sequence."""
-        self._titles = _Titles()
-        self.retitled = False
-        """True if the stream has changed, pushed or popped the title since `own_title`."""
+        self._title = b""
+        """The OSC that changed a title: 2 the window's, 0 that or the icon's; empty for neither."""
+        self._title_stack: list[tuple[int, bytes]] = []
+        """The titles that were pushed (see `grammar.pop`), each with `_title` at that time."""
+        self.title_changes = 0
+        """How often the title was changed, pushed or popped."""
         self._reset()
 
     def _reset(self) -> None:
@@ -116,10 +119,8 @@ class Ledger:
 
     def own_title(self, text: bytes) -> bytes:
         """Return the bytes that show a title of sesh's own; `undo` restores the one before. For a stream at rest."""
-        shown = b"\x1b]2;%s\x1b\\" % text
-        shown = shown if self._titles.stack else b"\x1b[22;0t" + shown
+        shown = b"%s\x1b]2;%s\x1b\\" % (b"" if self._title_stack else b"\x1b[22;0t", text)
         self.feed(shown)
-        self.retitled = False
         return shown
 
     # -- following the stream
@@ -251,8 +252,8 @@ class Ledger:
         elif final == b"g":
             self._changed[_TABS] = True
         elif final == b"t":
-            self._titles.operate(*([*map(_number, numbers.split(b";")), 0])[:2])
-            self.retitled = True
+            self.title_changes += 1
+            self._push_or_pop_title(*([*map(_number, numbers.split(b";")), 0])[:2])
         elif final == b"q":
             self._changed[_SHAPE] = _number(numbers.rstrip(b" ").partition(b";")[0]) != 0
         elif final == b"u" or not self._changed.get(_LEFT_RIGHT):  # else DECSLRM
@@ -300,8 +301,9 @@ class Ledger:
         4 and 5 change numbered colours, 10 to 19 others; a hundred more takes them back.
         """
         if number <= 2:
-            self._titles.change(number, body)
-            self.retitled = True
+            self.title_changes += 1
+            changed = b"0" if number < 2 or self._title == b"0" else b"2"
+            self._title = changed if body else b""
         elif number in self._palettes:
             fields = body.split(b";")
             pairs = zip(fields[::2], fields[1::2], strict=False)
@@ -324,6 +326,18 @@ class Ledger:
             palette -= set(body.split(b";")) if body else set(palette)
         else:
             self._changed[_COLOURS[number - 110]] = False
+
+    def _push_or_pop_title(self, operation: int, which: int) -> None:
+        """Follow XTWINOPS (CSI `operation` ; `which` t): 22 pushes, 23 pops, others do not matter here."""
+        if operation == 22 and which <= 2:
+            self._title_stack.append((which, self._title))
+            del self._title_stack[:-_MAX_PUSHES]
+        elif operation == 23 and which <= 2:
+            from sesh.vt import grammar
+
+            for part in (grammar.ICON, grammar.WINDOW) if which == grammar.BOTH else (which,):
+                saved = grammar.pop(self._title_stack, part)
+                self._title = self._title if saved is None else saved
 
     # -- undoing the changes
 
@@ -353,7 +367,7 @@ class Ledger:
         for number, indexes in self._palettes.items():
             if indexes:
                 out.append(b"\x1b]%d;%s\x1b\\" % (number + 100, b";".join(sorted(indexes))))
-        return b"".join(out + self._titles.undo())
+        return b"".join(out + self._undo_titles())
 
     def _undone(self, *undos: bytes) -> list[bytes]:
         return [undo for undo in undos if self._changed.get(undo)]
@@ -378,38 +392,13 @@ class Ledger:
             out = [b"\x1b7", *out, b"\x1b8"]
         return out
 
-
-class _Titles:
-    """The icon's and the window's title: the OSC that changed them, and the stack of XTWINOPS 22 and 23."""
-
-    def __init__(self) -> None:
-        self._changed = b""
-        """The OSC that changed a title: 2 the window's, 0 both; empty for neither."""
-        self.stack: list[tuple[int, bytes]] = []
-        """The titles that were pushed (see `grammar.pop`), each with `_changed` at that time."""
-
-    def change(self, number: int, text: bytes) -> None:
-        """Follow OSC 0, 1 and 2; an empty text undoes a change."""
-        self._changed = b"" if not text else b"0" if number < 2 or self._changed == b"0" else b"2"
-
-    def operate(self, operation: int, which: int) -> None:
-        """Follow CSI `operation` ; `which` t: 22 pushes, 23 pops, others do not matter here."""
-        if operation == 22 and which <= 2:
-            self.stack.append((which, self._changed))
-            del self.stack[:-_MAX_PUSHES]
-        elif operation == 23 and which <= 2:
-            from sesh.vt import grammar
-
-            for part in (grammar.ICON, grammar.WINDOW) if which == grammar.BOTH else (which,):
-                saved = grammar.pop(self.stack, part)
-                self._changed = self._changed if saved is None else saved
-
-    def undo(self) -> list[bytes]:
+    def _undo_titles(self) -> list[bytes]:
         """Return the bytes that pop the titles still pushed, and clear a title that no pop restores."""
-        pushed = {which for which, _ in self.stack}
-        restored = 0 in pushed or pushed == {1, 2} or (self._changed == b"2" and 2 in pushed)
-        changed = self.stack[0][1] if restored else self._changed
-        out = [b"\x1b[23;%dt" % which for which, _ in reversed(self.stack)]
+        stack = self._title_stack
+        pushed = {which for which, _ in stack}
+        restored = 0 in pushed or pushed == {1, 2} or (self._title == b"2" and 2 in pushed)
+        changed = stack[0][1] if restored else self._title
+        out = [b"\x1b[23;%dt" % which for which, _ in reversed(stack)]
         return [*out, b"\x1b]%s;\x1b\\" % changed] if changed else out
 
 
