@@ -92,10 +92,8 @@ class _Client:
     def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         attachment.channel.close()
-        if attachment.ended:
-            self._shown.forget(attachment.host, attachment.session_id)
-        elif attachment.session_id:
-            self._shown.leave(attachment.host, attachment.session_id, attachment.position)
+        position = None if attachment.ended else attachment.position
+        self._shown.leave(attachment.host, attachment.session_id, position)
 
     def _run_attachments(self) -> Outcome:
         while True:
