@@ -83,7 +83,7 @@ class _Client:
                 outcome.round_trip = attachment.round_trip
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
-            self.display.leave(lines, _rows_below(farewell), open_queries=farewell.get("queries") is True)
+            self.display.leave(lines, farewell)
             for remaining in (self._previous, self._attachment):
                 if remaining is not None:
                     self._close(remaining)
@@ -166,7 +166,7 @@ class _Client:
         """Leave the session before the one that has answered; set off output that is new to the terminal by a rule."""
         old, self._previous = self._previous, None
         if old is not None:
-            self.display.suspend(_rows_below(old.farewell))
+            self.display.suspend(old.farewell)
             self._close(old)
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
@@ -222,9 +222,3 @@ def _checked_target(attachment: Attachment, name: str, host: str | None) -> tupl
     except UsageError:
         return None
     return None if (name, host) == (attachment.name, attachment.host) else (name, host)
-
-
-def _rows_below(farewell: Message) -> int | None:
-    """Return the number of rows in use below the cursor, as the daemon said last, within bounds; None for unknown."""
-    rows = farewell.get("rows_below")
-    return min(max(rows, 0), 9999) if isinstance(rows, int) else None

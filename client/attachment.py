@@ -396,10 +396,17 @@ class Attachment:
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
+        text = str(message.get("text") or "")
         if kind == protocol.NOTICE:
-            self._handle_notice(message)
+            if message.get("hold"):
+                self.overlays.held(text)
+            elif self.display.started or not self._lines_before:
+                self.closing_lines.append(text)
+            else:
+                self._lines_before -= 1
+                self.display.line(text)
         elif kind == protocol.TITLE:
-            self._show_title(str(message.get("text") or ""))
+            self._show_title(text)
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
             self.display.tell(notification(wording.needs(name, state, question, self.host), os.environ))
@@ -419,16 +426,6 @@ class Attachment:
     def _show_title(self, runs: str) -> None:
         if self.options.title:
             self.display.title(f"{self.label} — {runs}" if runs else self.label)
-
-    def _handle_notice(self, message: Message) -> None:
-        text = str(message.get("text") or "")
-        if message.get("hold"):
-            self.overlays.held(text)
-        elif self.display.started or not self._lines_before:
-            self.closing_lines.append(text)
-        else:
-            self._lines_before -= 1
-            self.display.line(text)
 
     def switch_failed(self, reason: str) -> None:
         """Stay, and show why as soon as the session is on the screen."""

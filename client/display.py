@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sesh.client.last_row import LastRow
     from sesh.client.terminal import RawTerminal
+    from sesh.messages import Message
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
@@ -217,25 +218,26 @@ class Display:
 
     # -- leaving
 
-    def leave(self, lines: list[str], rows_below: int | None, *, open_queries: bool = False) -> None:
+    def leave(self, lines: list[str], farewell: Message) -> None:
         """Restore the terminal and say why: undo the modes, go to a fresh row, print the lines.
 
-        `rows_below`: the number of rows in use below the cursor, None for unknown. `open_queries`: the terminal may
-        still answer a query of the program.
+        `farewell`: the daemon's last message, which says how it left the screen; empty if there was none.
         """
-        if self.started and not self._undo(rows_below):
+        if self.started and not self._undo(farewell):
             return  # the terminal takes nothing
-        if open_queries:
+        if farewell.get("queries") is True:
             self.terminal.discard(_LATE_REPLIES)
         for text in lines:
             self.line(text)
 
-    def _undo(self, rows_below: int | None) -> bool:
+    def _undo(self, farewell: Message) -> bool:
         """Undo the modes and go to a fresh row, dropping the queue; False if the terminal takes nothing."""
         self._finish_ledger()
         alternate = self._ledger.alternate
-        if self._queue or rows_below is None:
+        rows_below = farewell.get("rows_below")
+        if self._queue or not isinstance(rows_below, int):
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
+        rows_below = min(max(rows_below, 0), _LAST_ROW)
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
             undo = self._removal(leaving=True) + undo
@@ -248,12 +250,12 @@ class Display:
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 
-    def suspend(self, rows_below: int | None = None) -> None:
-        """Restore the terminal for a while, without a line, if it shows the session."""
+    def suspend(self, farewell: Message | None = None) -> None:
+        """Restore the terminal for a while, without a line, if it shows the session. `farewell`: as in `leave`."""
         if self.started:
             self._finish_ledger()
             self._alternate = self._ledger.alternate
-            self._undo(rows_below)
+            self._undo(farewell or {})
 
     def resume(self) -> None:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""

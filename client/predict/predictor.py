@@ -107,9 +107,15 @@ class Predictor:
             if payload:
                 return self.echoed(*protocol.split_echoed(payload))
             return self.echoed(self._echoed + 1, self._shown, self._flags)
-        if kind == protocol.PONG:
-            return self._pong(payload)
-        self._take_model(*protocol.split_number(payload))
+        if kind == protocol.MODEL:
+            self._take_model(*protocol.split_number(payload))
+            return b""
+        if payload and payload == self._ping:
+            self._ping = b""
+            self.round_trip.sample(time.monotonic() - self._measured_at)
+        if not self._wanted:
+            return self.withdraw()
+        self.quiet()
         return b""
 
     # -- the round trip
@@ -121,15 +127,6 @@ class Predictor:
             self._measured_at = now
             self._ping = b"%f" % now
             self._send(protocol.frame(protocol.PING, self._ping))
-
-    def _pong(self, payload: bytes) -> bytes:
-        if payload and payload == self._ping:
-            self._ping = b""
-            self.round_trip.sample(time.monotonic() - self._measured_at)
-        if not self._wanted:
-            return self.withdraw()
-        self.quiet()
-        return b""
 
     @property
     def _wanted(self) -> bool:
