@@ -67,7 +67,7 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
         attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
-        attachment.overlays.greet(self.options.first_notice)
+        attachment.overlays.greeting = self.options.first_notice
         if quit_key.taken():
             attachment.typed_ahead(KEY)
         lines: list[str] = []
@@ -83,7 +83,7 @@ class _Client:
                 outcome.round_trip = attachment.round_trip
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
-            self.display.leave(lines, _rows_below(farewell), open_queries=farewell.get("queries") is True)
+            self.display.leave(lines, farewell)
             for remaining in (self._previous, self._attachment):
                 if remaining is not None:
                     self._close(remaining)
@@ -92,10 +92,8 @@ class _Client:
     def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         attachment.channel.close()
-        if attachment.ended:
-            self._shown.forget(attachment.host, attachment.session_id)
-        elif attachment.session_id:
-            self._shown.leave(attachment.host, attachment.session_id, attachment.position)
+        position = None if attachment.ended else attachment.position
+        self._shown.leave(attachment.host, attachment.session_id, position)
 
     def _run_attachments(self) -> Outcome:
         while True:
@@ -113,7 +111,7 @@ class _Client:
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
-                self._switch()
+                self._switch(outcome)
             else:
                 return outcome
 
@@ -127,7 +125,7 @@ class _Client:
         from sesh.client.reconnect import Reconnector
 
         since = attachment.position - self.display.unfinished()
-        reconnector = Reconnector(attachment, self.display, reconnect, since, self._backoff)
+        reconnector = Reconnector(attachment, reconnect, since, self._backoff)
         result = reconnector.run()
         attachment.channel.close()
         if isinstance(result, Outcome):
@@ -136,14 +134,13 @@ class _Client:
         since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
         hello |= {"client": self._token, "id": attachment.session_id, "since": since}
         redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost or reconnector.logged_in else b""
-        attachment.connect(result, wire.greeting("attach", **hello) + redraw)
-        attachment.watch_link(reconnect, self._backoff)
+        attachment.connect(result, wire.greeting("attach", **hello) + redraw, reconnect, self._backoff)
         return None
 
-    def _switch(self) -> None:
+    def _switch(self, outcome: Outcome) -> None:
         """Connect to the session that the daemon named; leave the present one once that has answered."""
         old = self._attachment
-        target = _checked_target(old)
+        target = _checked_target(old, outcome.name, outcome.host)
         if target is None:
             return
         try:
@@ -169,7 +166,7 @@ class _Client:
         """Leave the session before the one that has answered; set off output that is new to the terminal by a rule."""
         old, self._previous = self._previous, None
         if old is not None:
-            self.display.suspend(_rows_below(old.farewell))
+            self.display.suspend(old.farewell)
             self._close(old)
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
@@ -179,9 +176,7 @@ class _Client:
         self._token = os.urandom(8).hex()
         hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions(host)}
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
-        attachment.connect(connection, wire.greeting("attach", **hello))
-        if host is not None and self._reconnect is not None:
-            attachment.watch_link(self._reconnect, self._backoff)
+        attachment.connect(connection, wire.greeting("attach", **hello), self._reconnect, self._backoff)
         return attachment
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> Hello:
@@ -214,9 +209,8 @@ class _Client:
         return hello
 
 
-def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
+def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:
     """The name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
-    name, host = attachment.take_switch_target() or ("", None)
     if attachment.host is not None:
         if host not in (None, attachment.host):
             return None
@@ -228,9 +222,3 @@ def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
     except UsageError:
         return None
     return None if (name, host) == (attachment.name, attachment.host) else (name, host)
-
-
-def _rows_below(farewell: Message) -> int | None:
-    """Return the number of rows in use below the cursor, as the daemon said last, within bounds; None for unknown."""
-    rows = farewell.get("rows_below")
-    return min(max(rows, 0), 9999) if isinstance(rows, int) else None

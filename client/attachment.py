@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from sesh import protocol, wording
 from sesh.client.channel import Channel
+from sesh.client.display import MAX_PENDING, notification
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
-from sesh.client.polling import AttachmentPoller
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sesh.client.outcome import AttachOptions
     from sesh.client.predict.predictor import Predictor
     from sesh.client.race import Reconnect
-    from sesh.client.terminal import RawTerminal
     from sesh.keepalive import Backoff
     from sesh.messages import Message
     from sesh.stop import Stop
@@ -42,22 +42,25 @@ _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
 """The key in each form that terminals send."""
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
+_IDLE_MS = 10
+"""Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
 
 class Attachment:
     """One client attached to one session, over one connection after the other if links are lost.
 
-    `run` returns when the attachment has ended, or with kind "switch" when the daemon sends the client to another
-    session (`take_switch_target`); if that fails `run` may be called again. The terminal stays raw. `on_welcome` is
-    called at the daemon's first WELCOME, before anything is shown.
+    `run` returns when the attachment has ended, or with kind "switch" when the daemon sends the client to the session
+    that the outcome names; if that fails `run` may be called again. The terminal stays raw. `on_welcome` is called at
+    the daemon's first WELCOME, before anything is shown.
     """
 
     def __init__(
         self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
-        self._switch_target: tuple[str, str | None] | None = None
+        self.terminal = display.terminal
+        self._switch: Outcome | None = None
         self.position, self.session_id = 0, ""
         """`position`: that of the first byte of the program's output that was not shown yet."""
         self.closing_lines: deque[str] = deque((), _MAX_LINES)
@@ -75,11 +78,6 @@ class Attachment:
         self._read_only_notified = False
 
     @property
-    def terminal(self) -> RawTerminal:
-        """The terminal that the session is shown on."""
-        return self.display.terminal
-
-    @property
     def label(self) -> str:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
@@ -90,8 +88,11 @@ class Attachment:
 
     # -- its connections
 
-    def connect(self, connection: Connection, hello: bytes) -> None:
-        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
+    def connect(self, connection: Connection, hello: bytes, reconnect: Reconnect | None, backoff: Backoff) -> None:
+        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input.
+
+        `reconnect`: opens another link beside this one if this one may be dead.
+        """
         self._timers = Timers()
         self._resuming = self.session_id != ""
         self._ending: Outcome | None = None
@@ -99,30 +100,28 @@ class Attachment:
         self._at_once = False
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
-        self.channel = Channel(connection, hello, self._timers, self._lost, on_link=self.host is not None)
+        host, predict = self.host, self.options.predict
+        self.channel = Channel(connection, hello, self._timers, self._lost, on_link=host is not None)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
-        predict = self.options.predict
-        if self.host is not None and predict != "never" and not self.options.read_only:
+        if host is not None and predict != "never" and not self.options.read_only:
             from sesh.client.predict.predictor import Predictor
 
             measured = self._predictor.round_trip if self._predictor is not None else None
-            self._predictor = Predictor(self.channel.send, self.terminal.size, measured, always=predict == "always")
+            self._predictor = Predictor(self.channel.send, self.terminal.grid, measured, always=predict == "always")
         parts = self.display, self.channel, self._timers, self._predictor
-        self.overlays, self._poller = Overlays(*parts), AttachmentPoller(*parts)
+        self.overlays, self._poller = Overlays(*parts), _Poller(*parts)
+        if host is not None and reconnect is not None:
 
-    def watch_link(self, reconnect: Reconnect, backoff: Backoff) -> None:
-        """Ask the link at once from now on if it may be dead, and open another beside it by `reconnect`."""
+            def attempt(stop: Stop) -> Connection:
+                heard_at = self.channel.keepalive.heard_at
+                return reconnect(self.name, host, self.session_id, self.position, heard_at, beside=stop)
 
-        def attempt(stop: Stop) -> Connection:
-            heard_at = self.channel.keepalive.heard_at
-            return reconnect(self.name, self.host or "", self.session_id, self.position, heard_at, beside=stop)
-
-        self.channel.watch_link(attempt, backoff, lambda: self.round_trip)
+            self.channel.watch_link(attempt, backoff, lambda: self.round_trip)
 
     @property
     def round_trip(self) -> float:
         """Seconds, 0 if they were not measured."""
-        return (self._predictor.round_trip.smoothed or 0.0) if self._predictor is not None else 0.0
+        return self._predictor.round_trip.smoothed if self._predictor is not None else 0.0
 
     def _unanswered(self) -> None:
         if self._ending is None:
@@ -148,7 +147,8 @@ class Attachment:
     def go_offline(self) -> None:
         """Send nothing until another link replaces the lost one."""
         self.overlays.take_back()
-        self.channel.go_offline()
+        self.channel.closed = True
+        self.channel.connection.close()
         self._ending, self._at_once = None, False
 
     def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
@@ -186,7 +186,7 @@ class Attachment:
         """
         self.channel.send()
         self._handle_frames(self.channel.connection.leftovers())
-        while self._switch_target is None:
+        while self._switch is None:
             if self._ending is not None and (self._at_once or not self.display.pending):
                 return self._ending
             try:
@@ -194,12 +194,8 @@ class Attachment:
                 self._serve(self._poller.wait(read_keys=not holds_up_keys))
             except OSError:  # the terminal is gone
                 self._hang_up()
-        return self.outcome("switch")
-
-    def take_switch_target(self) -> tuple[str, str | None] | None:
-        """The name and the host of the session that `run` has returned for."""
-        target, self._switch_target = self._switch_target, None
-        return target
+        switch, self._switch = self._switch, None
+        return switch
 
     def _serve(self, ready: dict[int, int]) -> None:
         channel, terminal = self.channel, self.terminal
@@ -209,11 +205,11 @@ class Attachment:
             self._read_keys()
         if self.display.pending and terminal.outbound in ready:
             self.display.flush()
-        if channel.waiting and channel.connection.outbound in ready:
+        if channel.unsent and channel.connection.outbound in ready:
             self.channel.send()
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
             self._receive()
-        if not self._at_once and self._switch_target is None:
+        if not self._at_once and self._switch is None:
             if self.host is not None:
                 channel.watch(ready)
             self._timers.run()
@@ -227,7 +223,7 @@ class Attachment:
         """
         if self._ending is None:
             self._ending = outcome
-            self.channel.stop_reading()
+            self.channel.reading = False
             self.overlays.take_back()
         if at_once and not self._at_once:
             self._ending, self._at_once = outcome, True
@@ -373,7 +369,7 @@ class Attachment:
 
     def _handle_output(self, kind: int, payload: bytes) -> None:
         position, data = (self.position, payload) if kind == protocol.MORE else protocol.split_number(payload)
-        self.channel.got(len(data))
+        self.channel.got += len(data)
         if kind == protocol.SCREEN:
             self.position = position
             self.overlays.show_screen(position, data)
@@ -400,13 +396,18 @@ class Attachment:
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
+        text = str(message.get("text") or "")
         if kind == protocol.NOTICE:
-            self._handle_notice(message)
+            if message.get("hold"):
+                self.overlays.held(text)
+            elif self.display.started or not self._lines_before:
+                self.closing_lines.append(text)
+            else:
+                self._lines_before -= 1
+                self.display.line(text)
         elif kind == protocol.TITLE:
-            self._show_title(str(message.get("text") or ""))
+            self._show_title(text)
         elif kind == protocol.TELL:
-            from sesh.client.notification import notification
-
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
             self.display.tell(notification(wording.needs(name, state, question, self.host), os.environ))
         elif kind == protocol.EXIT:
@@ -420,26 +421,74 @@ class Attachment:
         elif kind == protocol.SWITCH and not self._leaving:
             self.overlays.take_back()
             self.farewell, host = message, message.get("host")
-            self._switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
+            self._switch = Outcome("switch", str(message.get("name") or ""), host if isinstance(host, str) else None)
 
     def _show_title(self, runs: str) -> None:
         if self.options.title:
             self.display.title(f"{self.label} — {runs}" if runs else self.label)
-
-    def _handle_notice(self, message: Message) -> None:
-        text = str(message.get("text") or "")
-        if message.get("hold"):
-            self.overlays.held(text)
-        elif self.display.started or not self._lines_before:
-            self.closing_lines.append(text)
-        else:
-            self._lines_before -= 1
-            self.display.line(text)
 
     def switch_failed(self, reason: str) -> None:
         """Stay, and show why as soon as the session is on the screen."""
         if self.display.started:
             self.overlays.show_notice(reason)
         else:
-            self.overlays.greet(reason)
+            self.overlays.greeting = reason
             self._redisplay()
+
+
+class _Poller:
+    """Waits while one connection of an attachment lasts, and catches up with output when there is nothing to do.
+
+    By poll(2) itself: `loop.poller` would add to the cost of an echo. A descriptor without interest is not registered:
+    one that hung up would always be ready.
+    """
+
+    def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
+        self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+        self.receives = False
+        """True if the last wait was also for the daemon."""
+        self._poll = select.poll().poll
+        self._interest: tuple[object, ...] = ()
+        self._idle = False
+        """True if the last wait brought nothing."""
+
+    def wait(self, *, read_keys: bool) -> dict[int, int]:
+        """Block until there is something to do; return the descriptors that are ready, with their events."""
+        channel, display, predictor = self._channel, self._display, self._predictor
+        self.receives = channel.reading and display.pending < MAX_PENDING
+        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), channel.link_descriptors)
+        if interest != self._interest:
+            self._poll, self._interest = self._watched(*interest).poll, interest
+        if display.unread:
+            ready = self._poll(0 if self._idle else _IDLE_MS)
+            self._idle = not ready
+            if not ready:
+                display.update_ledger()
+                channel.tell_got(idle=True)
+                if predictor is not None and not display.unread:
+                    predictor.quiet()
+        elif predictor is not None and predictor.building:
+            ready = self._poll(0)
+            if not ready:
+                predictor.build()
+        else:
+            display.show_own()
+            left = self._timers.wait_time()
+            ready = self._poll(None if left is None else left * 1000)
+        return dict(ready)
+
+    def _watched(self, receive: bool, read_keys: bool, show: bool, send: bool, link: tuple[int, ...]) -> select.poll:
+        terminal, connection = self._display.terminal, self._channel.connection
+        wanted = dict.fromkeys((terminal.signals, *link), select.POLLIN)
+        for descriptor, events, active in (
+            (connection.inbound, select.POLLIN, receive),
+            (terminal.inbound, select.POLLIN, read_keys),
+            (terminal.outbound, select.POLLOUT, show),
+            (connection.outbound, select.POLLOUT, send),  # the same descriptor, if it is a socket
+        ):
+            if active:
+                wanted[descriptor] = wanted.get(descriptor, 0) | events
+        poll = select.poll()
+        for descriptor, events in wanted.items():
+            poll.register(descriptor, events)
+        return poll

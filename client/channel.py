@@ -45,14 +45,15 @@ class Channel:
         self.closed = False
         """True if the daemon is gone, or nothing is to be sent to it any more."""
         self.reading = True
-        """True if incoming frames are still read."""
+        """True if incoming frames are still read; no notice is taken of them afterwards."""
         self.raced: Connection | Exception | None = None
         """The connection over another link, which was ready before this one answered; or the Ended of the session."""
         self._timers, self._lost, self._on_link = timers, lost, on_link
-        self._queue = bytearray(hello)
+        self.unsent = bytearray(hello)
+        """Frames that wait to be sent."""
         self._read_size = _READ_SIZE
         self._acknowledged = 0
-        self._got = self._got_sent = 0
+        self.got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
         self._got_sent_at = 0.0
         self._race: Race | None = None
@@ -70,34 +71,23 @@ class Channel:
 
     # -- out
 
-    @property
-    def waiting(self) -> bool:
-        """True if frames wait to be sent."""
-        return bool(self._queue)
-
     def send(self, data: bytes = b"") -> None:
         """Send frames, or queue the bytes that the daemon does not take now."""
-        if data and not (self.closed or self._queue):
-            data = data[self._write(data) :]
         if self.closed:
             return
-        self._queue += data
-        while self._queue and (written := self._write(self._queue)):
-            del self._queue[:written]
-
-    def _write(self, data: bytes | bytearray) -> int:
+        self.unsent += data
         try:
-            return os.write(self.connection.outbound, data)
+            while self.unsent:
+                del self.unsent[: os.write(self.connection.outbound, self.unsent)]
         except BlockingIOError:
-            return 0
+            pass
         except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
             self.closed = True
-            self._queue.clear()
-            return 0
+            self.unsent.clear()
 
     def _answer(self, data: bytes) -> None:
         """Send an answer, unless much waits: the other side can call for as many as it likes."""
-        if len(self._queue) <= LIMIT:
+        if len(self.unsent) <= LIMIT:
             self.send(data)
 
     # -- in
@@ -120,25 +110,17 @@ class Channel:
             self._race.heard()
         return self.connection.decoder.feed(data)
 
-    def stop_reading(self) -> None:
-        """Take no notice of incoming frames from now on."""
-        self.reading = False
-
-    def got(self, size: int) -> None:
-        """Note that so many bytes of OUTPUT or SCREEN have come."""
-        self._got += size
-
     def tell_got(self, *, idle: bool = False) -> None:
         """Tell the daemon how much has come over a link: much at a time, with a pause between; less if `idle`."""
-        untold, least = self._got - self._got_sent, _TELL_GOT + 1
+        untold, least = self.got - self._got_sent, _TELL_GOT + 1
         if idle:
             least = _TELL_GOT // 2 if self._got_sent else 1
         if not self._on_link or untold < least:
             return
         now = time.monotonic()
         if idle or untold >= 4 * _TELL_GOT or now >= self._got_sent_at + _TELL_GOT_AFTER:
-            self._got_sent, self._got_sent_at = self._got, now
-            self._answer(protocol.numbered(protocol.GOT, self._got, b""))
+            self._got_sent, self._got_sent_at = self.got, now
+            self._answer(protocol.numbered(protocol.GOT, self.got, b""))
 
     def acknowledged(self, payload: bytes) -> int:
         """Return the number of the newest INPUT that has reached the program; an ACK without one means the next."""
@@ -208,7 +190,8 @@ class Channel:
 
             self._wake = Wake()
         for descriptor in self._wake.descriptors:
-            if descriptor in ready and self._wake.happened(descriptor):
+            if descriptor in ready:
+                self._wake.take(descriptor)
                 self.doubt()
         if race.descriptor in ready and self.reading:
             self.raced = race.won()
@@ -220,11 +203,6 @@ class Channel:
         return self._race.take() if self._race is not None else None
 
     # -- the end
-
-    def go_offline(self) -> None:
-        """Close the connection over a lost link, but leave the attempts to open another."""
-        self.closed = True
-        self.connection.close()
 
     def close(self) -> None:
         """Detach, and close the connection."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from sesh.about import CALLED
 from sesh.client.ledger import Ledger
 from sesh.lean import deque
 from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sesh.client.last_row import LastRow
     from sesh.client.terminal import RawTerminal
+    from sesh.messages import Message
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
@@ -30,39 +34,48 @@ _END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
 """Bytes of the newest output that are kept, to find the last row by."""
 
+_OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
+"""Names in TERM_PROGRAM."""
+_MAX_NOTIFICATION = 200
+"""Characters of the text that are shown."""
+_BELL = b"\a"
+
 
 class Display:
     """The queue of bytes for the terminal, and the ledger of the modes that they change."""
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
-        self.pending = 0
-        """Bytes waiting for the terminal."""
+        self._covered = (0, 0)
+        """The terminal's columns and rows when the notice was drawn."""
+        self.row_lost = False
+        """True if a notice covers a row that is not known."""
+        self._notifications = b""
+        """Notifications that `show_own` has to write."""
+        self._title = ""
+        self._alternate = False
+        """True if the alternate screen was on when the display was suspended last."""
+        self._reset()
+
+    def _reset(self) -> None:
+        """Start from a terminal that does not show the session."""
         self.started = False
         """True if the terminal shows the session."""
+        self.pending = 0
+        """Bytes waiting for the terminal."""
+        self._queue = bytearray()
         self.unread = 0
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
-        self._queue = bytearray()
-        self._ledger = Ledger()
         self._unread: list[bytes] = []
+        self._ledger = Ledger()
         self._last_bytes = b""
         self._tail: deque[bytes] = deque()
         self._tail_size, self._tail_whole = 0, True
         """The size of `_tail`, and whether it is all that was shown."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
-        self._covered = (0, 0)
-        """The terminal's columns and rows when the notice was drawn."""
-        self.row_lost = False
-        """True if a notice covers a row that is not known."""
-        self._title_due = False
-        """True if `show_own` has a title to write."""
-        self._notifications = b""
-        """Notifications that `show_own` has to write."""
-        self._title = ""
-        self._title_shown = False
-        self._alternate = False
-        """True if the alternate screen was on when the display was suspended last."""
+        self._title_shown = ("", 0)
+        """The title that was written last, and the ledger's count of changes then."""
 
     # -- output
 
@@ -95,11 +108,8 @@ class Display:
         """Write bytes that the ledger need not follow. Raises OSError if the terminal has gone."""
         written = 0 if self._queue or not data else self.terminal.write(data)
         if written < len(data):
-            self._enqueue(data, written)
-
-    def _enqueue(self, data: bytes, written: int = 0) -> None:
-        self._queue += memoryview(data)[written:]
-        self.pending = len(self._queue)
+            self._queue += memoryview(data)[written:]
+            self.pending = len(self._queue)
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
@@ -121,8 +131,6 @@ class Display:
         data = self._unread.pop(0)
         self.unread -= len(data)
         self._ledger.feed(data)
-        if self._title and self._ledger.retitled:
-            self._title_due = True
 
     def _finish_ledger(self) -> None:
         while self.unread:
@@ -138,17 +146,16 @@ class Display:
         """
         from sesh.vt.render.overlay import CLEAR, overlay, own_row
 
-        columns, rows = self.terminal.size()[:2]
-        columns, rows = columns or 80, rows or 24
+        self._covered = columns, rows = self.terminal.grid()
         row = None if held else self._last_row(columns, rows)
-        self._covered, self.row_lost = (columns, rows), row is None
+        self.row_lost = row is None
         if row is None:
             self._uncover = CLEAR
             line = overlay(text, columns, modes=not held)
         else:
             self._uncover = row.restored
             line = b"\x1b[?2026l%s\x1b[%d;%dH" % (own_row(text, columns), row.cursor[0] + 1, row.cursor[1] + 1)
-        self._enqueue(_ABORT_SEQUENCE + line)
+        self.draw(_ABORT_SEQUENCE + line)
         self.flush()
 
     def uncover(self) -> None:
@@ -161,8 +168,7 @@ class Display:
         from sesh.vt.render.overlay import CLEAR
 
         uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
-        columns, rows = self.terminal.size()[:2]
-        if (leaving and self._queue) or (columns or 80, rows or 24) != self._covered:
+        if (leaving and self._queue) or self.terminal.grid() != self._covered:
             return CLEAR
         row = self._last_row(*self._covered) if leaving and lost else None
         return uncover if row is None else row.restored
@@ -179,9 +185,7 @@ class Display:
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
-        text = plain(text)
-        self._title_due = self._title_due or text != self._title
-        self._title = text
+        self._title = plain(text)
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal show a notification to the person, between two sequences of the program."""
@@ -190,17 +194,16 @@ class Display:
 
     def show_own(self) -> None:
         """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
-        if not (self._title_due or self._notifications):
+        title_due = self._title != "" and self._title_shown != (self._title, self._ledger.title_changes)
+        if not (title_due or self._notifications):
             return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
-        if self._title_due:
-            self._title_due, self._title_shown = False, True
-            self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-        if self._notifications:
-            notifications, self._notifications = self._notifications, b""
-            self._enqueue(notifications)
-        self.flush()
+        if title_due:
+            self.draw(self._ledger.own_title(self._title.encode("utf-8", "replace")))
+            self._title_shown = self._title, self._ledger.title_changes
+        notifications, self._notifications = self._notifications, b""
+        self.draw(notifications)
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
@@ -210,35 +213,36 @@ class Display:
         """Print a line above the output that follows, on a terminal that does not show the session."""
         from sesh.vt.render.clean_screen import fresh_row
 
-        columns = self.terminal.size()[0] or 80
+        columns, _ = self.terminal.grid()
         line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
     # -- leaving
 
-    def leave(self, lines: list[str], rows_below: int | None, *, open_queries: bool = False) -> None:
+    def leave(self, lines: list[str], farewell: Message) -> None:
         """Restore the terminal and say why: undo the modes, go to a fresh row, print the lines.
 
-        `rows_below`: the number of rows in use below the cursor, None for unknown. `open_queries`: the terminal may
-        still answer a query of the program.
+        `farewell`: the daemon's last message, which says how it left the screen; empty if there was none.
         """
-        if self.started and not self._undo(rows_below):
+        if self.started and not self._undo(farewell):
             return  # the terminal takes nothing
-        if open_queries:
+        if farewell.get("queries") is True:
             self.terminal.discard(_LATE_REPLIES)
         for text in lines:
             self.line(text)
 
-    def _undo(self, rows_below: int | None) -> bool:
+    def _undo(self, farewell: Message) -> bool:
         """Undo the modes and go to a fresh row, dropping the queue; False if the terminal takes nothing."""
         self._finish_ledger()
         alternate = self._ledger.alternate
-        if self._queue or rows_below is None:
+        rows_below = farewell.get("rows_below")
+        if self._queue or not isinstance(rows_below, int):
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
+        rows_below = min(max(rows_below, 0), _LAST_ROW)
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
             undo = self._removal(leaving=True) + undo
-        if self._title_shown:  # a terminal that keeps no titles has at least not this one
+        if self._title_shown[0]:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
@@ -247,29 +251,18 @@ class Display:
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 
-    def _reset(self) -> None:
-        self._queue, self.pending = bytearray(), 0
-        self._unread, self.unread = [], 0
-        self._ledger = Ledger()
-        self._last_bytes = self._uncover = b""
-        self._tail.clear()
-        self._tail_size, self._tail_whole = 0, True
-        self.started = self._title_shown = False
-        self._title_due = bool(self._title)
-
-    def suspend(self, rows_below: int | None = None) -> None:
-        """Restore the terminal for a while, without a line, if it shows the session."""
+    def suspend(self, farewell: Message | None = None) -> None:
+        """Restore the terminal for a while, without a line, if it shows the session. `farewell`: as in `leave`."""
         if self.started:
             self._finish_ledger()
             self._alternate = self._ledger.alternate
-            self._undo(rows_below)
+            self._undo(farewell or {})
 
     def resume(self) -> None:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
         from sesh.vt.render.clean_screen import clean_screen
 
-        columns, rows = self.terminal.size()[:2]
-        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(columns or 80, rows or 24))
+        self.show(b"\x1b[?1049h" if self._alternate else clean_screen(*self.terminal.grid()))
 
 
 def unfinished_character(end: bytes) -> int:
@@ -278,3 +271,22 @@ def unfinished_character(end: bytes) -> int:
         if byte & 0xC0 != 0x80:
             return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
     return 0
+
+
+def notification(line: str, environment: Mapping[str, str]) -> bytes:
+    """Return the bytes that show a line as a notification on the terminal of this environment: a bell if it knows none.
+
+    Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
+    rxvt-unicode that VTE and foot took over (OSC 777).
+    """
+    text = plain(line)[:_MAX_NOTIFICATION].encode("utf-8", "replace")
+    term = environment.get("TERM", "")
+    if environment.get("TMUX") or term.startswith(("screen", "tmux")):
+        return _BELL
+    if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
+        return b"\x1b]99;;%s\x1b\\" % text
+    if environment.get("TERM_PROGRAM") in _OSC_9 or "ghostty" in term or "wezterm" in term:
+        return b"\x1b]9;%s\x1b\\" % text
+    if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
+        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
+    return _BELL

@@ -76,7 +76,10 @@ class KeyParser:
             end, whole = self._token(key, buffer, start, passed)
             sequence, sent = buffer[start:end], max(passed - start, 0)
             if not whole and not (last and len(buffer) > passed):
-                self._hold(key, sequence, sent)
+                if not self._may_become_key(key, sequence):
+                    self._input += sequence[sent:]
+                    sent = len(sequence)
+                self._pending, self._passed = sequence, sent
                 break
             if end > passed:
                 self._act(key, sequence, sequence[sent:])
@@ -106,13 +109,6 @@ class KeyParser:
             self._pending, self._passed = buffer[end - begun :], begun
         self._input += buffer[max(start, passed) : end]
         return end
-
-    def _hold(self, key: DetachKey, unfinished: bytes, passed: int) -> None:
-        """Keep an incomplete sequence; pass it on already if it cannot become the detach key."""
-        if not self._may_become_key(key, unfinished):
-            self._input += unfinished[passed:]
-            passed = len(unfinished)
-        self._pending, self._passed = unfinished, passed
 
     def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
         """Return whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""

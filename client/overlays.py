@@ -29,12 +29,11 @@ class Overlays:
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
         self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
-        self._greeting = ""
+        self.greeting = ""
         """A notice for the next screen."""
         self._notice = ""
-        self._hint_text = ""
-        """The hint for the first screen."""
         self._hint: Hint | None = None
+        """The hint: for the first screen, or on it."""
 
     # -- output
 
@@ -45,17 +44,13 @@ class Overlays:
             self._predictor.measure()
             guesses = self._predictor.withdraw()
         self._display.show(data, guesses)
-        text, self._hint, self._hint_text = self._hint_text, None, ""
-        if text and position == 0:
-            from sesh.client.hint import Hint
-
-            columns, rows = self._display.terminal.size()[:2]
-            hint = Hint(text, columns or 80, rows or 24)
+        hint, self._hint = self._hint, None
+        if hint is not None and position == 0 and not hint.shown:
             self._display.draw(hint.begin())
-            self._hint = hint if hint.shown else None
-        greeting, self._greeting = self._greeting, ""
-        if greeting:
-            self.show_notice(greeting)
+            self._hint = hint
+        if self.greeting:
+            self.show_notice(self.greeting)
+            self.greeting = ""
 
     def show_output(self, position: int, data: bytes) -> None:
         """Show OUTPUT without guesses beneath it; the hint goes if output needs its row."""
@@ -63,15 +58,13 @@ class Overlays:
         if self._predictor is not None:
             before, after = self._predictor.output(position, data)
         hint = self._hint
-        if hint is None:
+        if hint is None or not hint.shown:
             self._display.show(data, before, after)
             return
         for hint_before, part, hint_after in hint.around(data):
             self._display.show(part, before + hint_before, hint_after)
             before = b""
         self._display.draw(after)
-        if not hint.shown:
-            self._hint = None
 
     def take_back(self) -> None:
         """Remove guesses and hint: something else than output will change the screen, or nothing will."""
@@ -99,20 +92,19 @@ class Overlays:
 
     def begin_hint(self, name: str, key: str) -> None:
         """Have the first screen, if it is blank, say which session it is and by which `key` to leave, if any."""
-        if not self._greeting:
-            self._hint_text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
+        if not self.greeting:
+            from sesh.client.hint import Hint
+
+            text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
+            self._hint = Hint(text, *self._display.terminal.grid())
 
     def end_hint(self) -> None:
         """Remove the hint: a key was pressed, or the screen will change."""
-        hint, self._hint, self._hint_text = self._hint, None, ""
-        if hint is not None:
-            self._display.draw(hint.end())
+        if self._hint is not None:
+            self._display.draw(self._hint.end())
+            self._hint = None
 
     # -- notices
-
-    def greet(self, text: str) -> None:
-        """Show a notice, if any, as soon as the next screen has come."""
-        self._greeting = text
 
     def show_notice(self, text: str) -> None:
         """Lay a line over the last row for a few seconds, or until a key is pressed."""

@@ -44,22 +44,17 @@ class Shown:
 
     def since(self, host: str | None, session: str) -> str:
         """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
-        if (host or _HERE, session) not in self._sessions:
-            return ""
-        return moments.on_a_clock(self._sessions[host or _HERE, session][1])
+        _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
+        return moments.on_a_clock(left_at) if left_at else ""
 
-    def leave(self, host: str | None, session: str, position: int) -> None:
-        """Remember that the terminal leaves a session, having shown its output up to `position`."""
-        if not is_id(session):
+    def leave(self, host: str | None, session: str, position: int | None) -> None:
+        """Remember that the terminal leaves a session, shown up to `position`; forget it if it has ended (None)."""
+        before = self._sessions.pop((host or _HERE, session), None)
+        if position is not None and is_id(session):
+            self._sessions[host or _HERE, session] = (position, int(time.time()))
+        elif before is None:
             return
-        self._sessions.pop((host or _HERE, session), None)
-        self._sessions[host or _HERE, session] = (position, int(time.time()))
         self._write()
-
-    def forget(self, host: str | None, session: str) -> None:
-        """Forget a session that has ended."""
-        if self._sessions.pop((host or _HERE, session), None) is not None:
-            self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Return the content of the file; nothing if it is of an earlier terminal, or damaged.

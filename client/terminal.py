@@ -57,13 +57,17 @@ class RawTerminal:
             if self.outbound == self._given_outbound:
                 self._blocking = {fd: os.get_blocking(fd) for fd in (self.inbound, self.outbound)}
                 os.set_blocking(self.outbound, False)
-            self._handle_signals()
+            self.signals, self._wakeup = os.pipe()
+            os.set_blocking(self.signals, False)
+            os.set_blocking(self._wakeup, False)
+            self._old_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+            for number in _HANDLED_SIGNALS:
+                self._handlers[number] = signal.signal(number, self._on_signal)
             self.raw()
-        except (OSError, termios.error) as error:
+        except BaseException as error:
             self.__exit__()
-            raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
-        except BaseException:
-            self.__exit__()
+            if isinstance(error, (OSError, termios.error)):
+                raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
             raise
         return self
 
@@ -75,7 +79,14 @@ class RawTerminal:
         if self.outbound != self._given_outbound:
             _close(self.outbound)
             self.outbound = self._given_outbound
-        self._restore_handlers()
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._handlers = {}
+        if self.signals >= 0:
+            signal.set_wakeup_fd(self._old_wakeup)
+            _close(self.signals)
+            _close(self._wakeup)
+            self.signals = self._wakeup = -1
 
     # -- the line discipline
 
@@ -134,6 +145,11 @@ class RawTerminal:
         except OSError:
             return 0, 0, 0, 0
 
+    def grid(self) -> tuple[int, int]:
+        """Return columns and rows; 80 and 24 for unknown."""
+        columns, rows, _, _ = self.size()
+        return columns or 80, rows or 24
+
     def path(self) -> str:
         """Return the path of the terminal's device, empty if it has none."""
         try:
@@ -179,24 +195,6 @@ class RawTerminal:
                 return
 
     # -- signals
-
-    def _handle_signals(self) -> None:
-        self.signals, self._wakeup = os.pipe()
-        os.set_blocking(self.signals, False)
-        os.set_blocking(self._wakeup, False)
-        self._old_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        for number in _HANDLED_SIGNALS:
-            self._handlers[number] = signal.signal(number, self._on_signal)
-
-    def _restore_handlers(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._handlers = {}
-        if self.signals >= 0:
-            signal.set_wakeup_fd(self._old_wakeup)
-            _close(self.signals)
-            _close(self._wakeup)
-            self.signals = self._wakeup = -1
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         """Note a signal; Python writes its number to the wakeup descriptor only if a handler is set."""

@@ -36,8 +36,6 @@ class UnacknowledgedInput:
 
     def add(self, data: bytes) -> list[bytes]:
         """Take typed bytes; return the frames to send now."""
-        if not self._unsent and 0 < len(data) <= _MAX_FRAME and self._bytes_in_flight + len(data) <= WINDOW:
-            return [self._frame(data)]
         self._unsent += data
         return self._frames()
 
@@ -72,7 +70,7 @@ class UnacknowledgedInput:
             self._bytes_in_flight -= len(self._in_flight[arrived][1])
             arrived += 1
         del self._in_flight[:arrived]
-        return self._frames() if self._unsent else []
+        return self._frames()
 
     def resume(self, last: int, now: float) -> list[bytes]:
         """Return the frames to send over a new connection, if the daemon received those up to number `last`."""
@@ -87,11 +85,8 @@ class UnacknowledgedInput:
         while self._unsent and self._bytes_in_flight < WINDOW:
             data = bytes(self._unsent[: min(_MAX_FRAME, WINDOW - self._bytes_in_flight)])
             del self._unsent[: len(data)]
-            frames.append(self._frame(data))
+            self.number += 1
+            self._in_flight.append((self.number, data))
+            self._bytes_in_flight += len(data)
+            frames.append(protocol.numbered(protocol.INPUT, self.number, data))
         return frames
-
-    def _frame(self, data: bytes) -> bytes:
-        self.number += 1
-        self._in_flight.append((self.number, data))
-        self._bytes_in_flight += len(data)
-        return protocol.numbered(protocol.INPUT, self.number, data)

@@ -1,8 +1,8 @@
 """Signs that a link may be dead: the machine has slept, or its addresses or routes have changed.
 
-Linux: a timer that the kernel cancels when the clock jumps, as it does on waking (timerfd_create(2), and whether the
-machine slept is the growth of CLOCK_BOOTTIME beside CLOCK_MONOTONIC), and a netlink socket (rtnetlink(7)). macOS: a
-routing socket (route(4)); there waking shows as a change of routes. Nothing is polled, and nothing wakes up by itself.
+Linux: a timer that the kernel cancels when the clock jumps, as it does on waking (timerfd_create(2)), and a netlink
+socket (rtnetlink(7)). macOS: a routing socket (route(4)); there waking shows as a change of routes. Nothing is polled,
+and nothing wakes up by itself.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _AF_ROUTE = 17
 _CANCEL_ON_SET = 1 | 2  # TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
 _FAR = 1 << 40
 """Seconds since 1970 at which the timer would expire."""
-_SLEPT = 0.5
-"""Seconds of sleep that count."""
 
 
 class Wake:
@@ -32,34 +30,21 @@ class Wake:
     def __init__(self) -> None:
         self._changes = _routing_socket()
         self._timer, self._arm = _clock_timer()
-        self._slept = _sleep_so_far()
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
         if self._timer >= 0:
             self.descriptors.append(self._timer)
 
-    def happened(self, descriptor: int) -> bool:
-        """Take in the event of a readable descriptor; return whether links are to be asked."""
-        if descriptor == self._timer:
-            try:
+    def take(self, descriptor: int) -> None:
+        """Take in the event of a readable descriptor."""
+        try:
+            if descriptor == self._timer:
                 os.read(descriptor, 8)
-            except OSError:
-                pass  # ECANCELED: the clock has jumped; and from now on it is armed no more
-            self._arm()
-            return self.slept()
-        if self._changes is not None:
-            try:
-                while self._changes.recv(1 << 16):
-                    continue
-            except BlockingIOError:
-                pass
-            except OSError:
-                return True  # ENOBUFS: so many changes that some were lost
-        return True
-
-    def slept(self) -> bool:
-        """Return whether the machine has slept since the last call."""
-        before, self._slept = self._slept, _sleep_so_far()
-        return self._slept - before > _SLEPT
+            while self._changes is not None and self._changes.recv(1 << 16):
+                continue
+        except OSError:
+            pass  # ECANCELED: the clock has jumped; EAGAIN; ENOBUFS: so many changes that some were lost
+        if descriptor == self._timer:
+            self._arm()  # it is armed no more after a jump
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -68,12 +53,6 @@ class Wake:
         if self._timer >= 0:
             os.close(self._timer)
         self._changes, self._timer, self.descriptors = None, -1, []
-
-
-def _sleep_so_far() -> float:
-    if not hasattr(time, "CLOCK_BOOTTIME"):
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _routing_socket() -> socket.socket | None:
@@ -89,33 +68,22 @@ def _routing_socket() -> socket.socket | None:
     return routing
 
 
-def _clock_timer() -> tuple[int, Callable[[], None]]:
-    """Return a timer that is readable when the clock jumps (-1 without one), and the function that arms it again."""
+def _clock_timer() -> tuple[int, Callable[[], object]]:
+    """Return a timer that is readable when the clock jumps (-1 without one), and the function that arms it again.
+
+    By ctypes, since `os` has timers only from Python 3.13 on.
+    """
     try:
-        if hasattr(os, "timerfd_create"):  # since Python 3.13
-            timer: int = os.timerfd_create(time.CLOCK_REALTIME, flags=os.O_NONBLOCK | os.O_CLOEXEC)
+        import ctypes
 
-            def arm() -> None:
-                os.timerfd_settime(timer, flags=_CANCEL_ON_SET, initial=_FAR)  # type: ignore[attr-defined,unused-ignore]
-
-        else:
-            timer, arm = _clock_timer_by_ctypes()
-        arm()
+        library = ctypes.CDLL(None)
+        timer: int = library.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, AttributeError, ImportError):
         return -1, lambda: None
-    return timer, arm
-
-
-def _clock_timer_by_ctypes() -> tuple[int, Callable[[], None]]:
-    import ctypes
-
-    library = ctypes.CDLL(None)
-    timer = library.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
-    if timer < 0:
-        raise OSError("timerfd_create")
     expiry = (ctypes.c_long * 4)(0, 0, _FAR, 0)  # struct itimerspec: interval, first expiry
 
-    def arm() -> None:
-        library.timerfd_settime(timer, _CANCEL_ON_SET, expiry, None)
+    def arm() -> object:
+        return library.timerfd_settime(timer, _CANCEL_ON_SET, expiry, None)
 
+    arm()
     return timer, arm

@@ -15,7 +15,7 @@ from sesh.daemon.screen.model import Packer
 from sesh.daemon.session_files import SessionFiles
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
-from sesh.loop.poller import READ, WRITE, new_poller
+from sesh.loop.poller import READ, WRITE, Poller
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ class Server:
     def __init__(
         self, session: Session, listener: Listener, creator: socket.socket | None, load_reload: Callable[[], Reload]
     ) -> None:
-        self._poller = new_poller()
+        self._poller = Poller()
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)

@@ -46,11 +46,6 @@ class Key:
     def __init__(self, chord: Chord, legacy: bytes = b"") -> None:
         self.chord, self.legacy = chord, legacy
 
-    @property
-    def plain(self) -> bool:
-        """True if the key types text: a character without Ctrl or Alt."""
-        return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
-
     @classmethod
     def parse(cls, name: str) -> Key:
         """Return the key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
@@ -109,7 +104,8 @@ class DetachKey:
                 "the detach key must be one or two keys in tmux's spelling, such as C-\\ or 'C-b d', or none"
             )
         first, *rest = (Key.parse(word) for word in words)
-        if not rest and first.plain:
+        kind, _, modifiers = first.chord
+        if not rest and kind == "u" and not modifiers & (CTRL | ALT):
             raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
         return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
 

@@ -47,24 +47,19 @@ _BLANK = " "
 
 
 class Guess:
-    """The effect of one key: `cells` that change in `row`, by column, and the `column` of the cursor after it.
+    """The effect of one key: `cells` that change in `row`, by column, and the cursor at its `end`.
 
-    `before`: the text of the cells when it was guessed, `cursor`: that of the view then.
+    `cursor`: that of the view when it was guessed. `visible`: its echo changes the text of a cell.
     """
 
-    __slots__ = ("before", "cells", "column", "cursor", "epoch", "key", "number", "row", "seen")
+    __slots__ = ("cells", "cursor", "end", "epoch", "key", "number", "row", "seen", "visible")
 
-    def __init__(self, number: int, key: str, epoch: int, row: int, column: int, cells: dict[int, str]) -> None:
-        self.number, self.key, self.epoch, self.row, self.column, self.cells = number, key, epoch, row, column, cells
-        self.before: dict[int, str] = {}
-        self.cursor = (row, column)
+    def __init__(self, number: int, key: str, epoch: int, end: tuple[int, int], cells: dict[int, str]) -> None:
+        self.number, self.key, self.epoch, self.end, self.cells = number, key, epoch, end, cells
+        self.row = end[0]
+        self.cursor, self.visible = end, False
         self.seen = False
         """True if its echo has come."""
-
-    @property
-    def end(self) -> tuple[int, int]:
-        """The row and the column of the cursor after it."""
-        return self.row, self.column
 
 
 class Span:
@@ -118,19 +113,21 @@ class Guesses:
     def give_up(self, number: int) -> None:
         """Forget all guesses until input of unknown effect has been acknowledged."""
         self._typed = number
-        self._guesses.clear()
-        self._wait_for(number)
+        self._forget()
 
     def acknowledged(self, number: int) -> None:
         """Judge the guesses for input up to `number`, the effect of which the view shows."""
         is_new, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
-        if judged:
-            if self._came_true(judged, self._guesses[len(judged) :]):
-                self._confirm(judged)
-                self._guesses = self._guesses[len(judged) :]
-            else:
-                self._guess_again(number)
+        rest = self._guesses[len(judged) :]
+        if judged and self._came_true(judged, rest):
+            self._credit(judged)
+            last, cursor = judged[-1], self._view.cursor
+            if last.key in _MOVES and cursor == last.end and cursor != last.cursor:
+                self._moved = max(self._moved, last.epoch)
+            self._guesses = rest
+        elif judged:
+            self._guess_again(number)
         if self._barrier and number >= self._barrier:
             self._barrier = 0
             waiting, self._waiting = self._waiting, []
@@ -148,11 +145,7 @@ class Guesses:
         if scrolls or any(guess.row != row for guess in self._guesses):
             self._forget()
             return
-        for guess in self._guesses:
-            if not guess.seen and self._shows_echo(guess):
-                guess.seen = True
-                self._confirmed = max(self._confirmed, guess.epoch)
-                self._moved = max(self._moved, self._confirmed)
+        self._credit(self._guesses)
 
     def hide(self, hidden: bool) -> None:
         """Show no guesses while the terminal shows nothing of typed keys."""
@@ -181,7 +174,7 @@ class Guesses:
         cells = {column: text for column, text in cells.items() if grapheme(last.row, column) != text}
         if not cells and self._view.cursor == last.end:
             return None
-        return last.row, cells, last.column
+        return last.row, cells, last.end[1]
 
     # -- guessing
 
@@ -189,8 +182,9 @@ class Guesses:
         if self.hidden or not key or len(self._guesses) + len(self._waiting) >= MOST_IN_FLIGHT:
             self._wait_for(number)
             return
-        if self._guesses and self._strayed():
-            self._forget()
+        cursor = self._view.cursor
+        if self._guesses and all(cursor not in (guess.cursor, guess.end) for guess in self._guesses):
+            self._forget()  # the cursor is where none of the keys on their way was typed, or leaves it
         elif not self._guesses and self._judged_context != self._context():
             self._epoch += 1  # the program has asked for something else, maybe without echo
             self._line = None
@@ -203,11 +197,6 @@ class Guesses:
         """Return the cursor's row and column, and the text before it."""
         row, column = self._view.cursor
         return row, column, "".join(self._view.grapheme(row, x) for x in range(column))
-
-    def _strayed(self) -> bool:
-        """Return whether the cursor is where none of the keys on their way was typed, or leaves it."""
-        cursor = self._view.cursor
-        return all(cursor not in (guess.cursor, guess.end) for guess in self._guesses)
 
     def _wait_for(self, number: int) -> None:
         """Guess no further until this key is acknowledged: its effect, and the place of those behind it, is unknown."""
@@ -232,9 +221,10 @@ class Guesses:
             effect = self._print(row, column, line, key)
         if effect is None:
             return False
-        guess = Guess(number, key, self._epoch, row, *effect)
-        guess.before = {x: self._view.grapheme(row, x) for x in guess.cells}
+        column, cells = effect
+        guess = Guess(number, key, self._epoch, (row, column), cells)
         guess.cursor = self._view.cursor
+        guess.visible = key != _BLANK and not self._shows(guess)
         self._guesses.append(guess)
         return True
 
@@ -287,35 +277,26 @@ class Guesses:
 
     # -- judging
 
-    def _shows_echo(self, guess: Guess) -> bool:
-        """Return whether the view shows an echo: the guess stands there, and did not before. A blank shows nothing."""
-        cells = guess.cells.items()
-        if guess.key == _BLANK or guess.cells == guess.before:
-            return False
-        return all(self._view.grapheme(guess.row, column) == text for column, text in cells)
+    def _credit(self, guesses: list[Guess]) -> None:
+        """Note in which epochs the program has echoed, and so moves the cursor too."""
+        for guess in guesses:
+            if not guess.seen and guess.visible and self._shows(guess):
+                guess.seen = True
+                self._confirmed = max(self._confirmed, guess.epoch)
+                self._moved = max(self._moved, self._confirmed)
+
+    def _shows(self, guess: Guess) -> bool:
+        return all(self._view.grapheme(guess.row, column) == text for column, text in guess.cells.items())
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
         """Return whether the view holds the judged guesses, save in cells that later ones touch. All are in one row."""
-        expected: dict[int, str] = {}
-        for guess in judged:
-            expected |= guess.cells
-        for guess in later:
-            for column in guess.cells:
-                expected.pop(column, None)
-        if any(self._view.grapheme(judged[0].row, column) != text for column, text in expected.items()):
+        expected = {column: text for guess in judged for column, text in guess.cells.items()}
+        touched = {column for guess in later for column in guess.cells}
+        row, grapheme = judged[0].row, self._view.grapheme
+        if any(column not in touched and grapheme(row, column) != text for column, text in expected.items()):
             return False
         # A key of unknown effect behind them may have moved the cursor already.
         return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
-
-    def _confirm(self, judged: list[Guess]) -> None:
-        """Note in which epochs the program has echoed, and moved the cursor."""
-        for guess in judged:
-            if self._shows_echo(guess):
-                self._confirmed = max(self._confirmed, guess.epoch)
-        last, cursor = judged[-1], self._view.cursor
-        moved = last.key in _MOVES and cursor == last.end and cursor != last.cursor
-        if moved or self._confirmed == last.epoch:  # a program that echoes moves the cursor too
-            self._moved = max(self._moved, last.epoch)
 
     def _guess_again(self, number: int) -> None:
         """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""

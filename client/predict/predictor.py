@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 
 from sesh import protocol
-from sesh.client.predict.round_trip import RoundTrip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +32,34 @@ _PASTE_TIME, _PASTE_SIZE = 0.010, 100
 """Bytes within seconds that count as a paste."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
+_ON, _OFF = 0.030, 0.020
+"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
+_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
+"""The same for underlining them."""
+_SHARE = 1 / 8
+"""Weight of a new sample (RFC 6298, as SRTT)."""
+_SETTLED = 8
+"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
+
+
+class RoundTrip:
+    """The round trip of a link. `smoothed`: seconds, 0 before the first sample; `alike`: samples in a row near it.
+
+    `long`, `very_long`: keys are predicted, and underlined, with some hysteresis.
+    """
+
+    def __init__(self) -> None:
+        self.smoothed = 0.0
+        self.long = self.very_long = False
+        self.alike = 0
+
+    def sample(self, seconds: float) -> None:
+        """Take in one measured round trip."""
+        before = self.smoothed
+        self.alike = self.alike + 1 if before / 2 <= seconds <= before * 2 else 0
+        self.smoothed = before + _SHARE * (seconds - before) if before else seconds
+        self.long = self.smoothed > (_OFF if self.long else _ON)
+        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
 
 
 class Predictor:
@@ -45,7 +72,7 @@ class Predictor:
     def __init__(
         self,
         send: Callable[[bytes], None],
-        size: Callable[[], tuple[int, int, int, int]],
+        size: Callable[[], tuple[int, int]],
         round_trip: RoundTrip | None = None,
         *,
         always: bool,
@@ -61,8 +88,8 @@ class Predictor:
         self._model: Replica | None = None
         self._guesses: Guesses | None = None
         """The guesses on top of the model, as soon as that is built."""
-        self._behind, self._behind_at = bytearray(), 0
-        """Output that the model was not fed yet, and its position."""
+        self._behind = bytearray()
+        """Output, up to what is shown, that the model was not fed yet."""
         self._drawn: tuple[int, dict[int, str], int, bool] | None = None
         """The guesses on the screen: row, graphemes by column, the cursor's column, whether underlined."""
         self._typed = self._echoed = self._echoed_at = 0
@@ -80,22 +107,9 @@ class Predictor:
             if payload:
                 return self.echoed(*protocol.split_echoed(payload))
             return self.echoed(self._echoed + 1, self._shown, self._flags)
-        if kind == protocol.PONG:
-            return self._pong(payload)
-        self._take_model(*protocol.split_number(payload))
-        return b""
-
-    # -- the round trip
-
-    def measure(self) -> None:
-        """Send a ping, if the last one was some time ago."""
-        now = time.monotonic()
-        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.settled else _MEASURE_EVERY):
-            self._measured_at = now
-            self._ping = b"%f" % now
-            self._send(protocol.frame(protocol.PING, self._ping))
-
-    def _pong(self, payload: bytes) -> bytes:
+        if kind == protocol.MODEL:
+            self._take_model(*protocol.split_number(payload))
+            return b""
         if payload and payload == self._ping:
             self._ping = b""
             self.round_trip.sample(time.monotonic() - self._measured_at)
@@ -103,6 +117,16 @@ class Predictor:
             return self.withdraw()
         self.quiet()
         return b""
+
+    # -- the round trip
+
+    def measure(self) -> None:
+        """Send a ping, if the last one was some time ago."""
+        now = time.monotonic()
+        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.alike >= _SETTLED else _MEASURE_EVERY):
+            self._measured_at = now
+            self._ping = b"%f" % now
+            self._send(protocol.frame(protocol.PING, self._ping))
 
     @property
     def _wanted(self) -> bool:
@@ -129,8 +153,7 @@ class Predictor:
         if usable:
             from sesh.client.predict.replica import Replica
 
-            columns, rows = self._size()[:2]
-            self._model = Replica(columns or 80, rows or 24, position, screen)
+            self._model = Replica(*self._size(), position, screen)
             self._behind.clear()
 
     @property
@@ -141,13 +164,12 @@ class Predictor:
     def build(self) -> None:
         """Work on the model that the daemon sent, for some milliseconds."""
         from sesh.client.predict.guesses import Guesses
-        from sesh.client.predict.replica import TooSlow
 
         model = self._model
         try:
             if model is None or not model.build():
                 return
-        except TooSlow:
+        except TimeoutError:
             self._give_up()
             return
         self._guesses = Guesses(model)
@@ -173,30 +195,27 @@ class Predictor:
 
     def _catch_up(self) -> Guesses | None:
         """Feed the model the output that it is behind; return the guesses, if there is a model then."""
-        if self._behind and not self.building:
-            behind = bytes(self._behind)
-            self._behind.clear()
-            self._feed(self._behind_at, behind)
-        return self._guesses
-
-    def _feed(self, position: int, data: bytes) -> None:
-        if self._model is None or self._guesses is None:
-            return
-        from sesh.client.predict.replica import TooSlow
-
-        try:
-            self._model.feed(position, data)
-        except ValueError:  # output is missing
+        model, guesses = self._model, self._guesses
+        if not self._behind or model is None or guesses is None:
+            return guesses
+        behind = bytes(self._behind)
+        self._behind.clear()
+        position = self._shown - len(behind)
+        if position > model.position:  # output is missing
             self._drop()
-        except TooSlow:
+            return None
+        try:
+            model.feed(position, behind)
+        except TimeoutError:
             self._give_up()
-        else:
-            self._guesses.output(scrolls=self._model.scrolls)
-            self._judge()
+            return None
+        guesses.output(scrolls=model.scrolls)
+        self._judge(model, guesses)
+        return guesses
 
-    def _judge(self) -> None:
-        if self._model is not None and self._guesses is not None and self._model.position >= self._echoed_at:
-            self._guesses.acknowledged(self._echoed)
+    def _judge(self, model: Replica, guesses: Guesses) -> None:
+        if model.position >= self._echoed_at:
+            guesses.acknowledged(self._echoed)
 
     # -- events
 
@@ -231,10 +250,10 @@ class Predictor:
             self._echoed, self._echoed_at, self._heard_at = number, position, time.monotonic()
         self._flags = flags
         guesses = self._catch_up()
-        if guesses is None:
+        if guesses is None or self._model is None:
             return b""
         guesses.hide(self._hidden)
-        self._judge()
+        self._judge(self._model, guesses)
         return self._redraw()
 
     @property
@@ -245,22 +264,18 @@ class Predictor:
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
         self._shown = position + len(data)
-        too_much = len(self._behind) + len(data) > _MOST_BEHIND
-        if self.building and too_much:
-            self._drop()
         if self._model is None:
             return b"", b""
+        self._behind += data
+        too_much = len(self._behind) > _MOST_BEHIND
         guessing = self._drawn is not None or (self._guesses is not None and self._guesses.active)
         if not guessing and not too_much:
-            self._behind_at = self._behind_at if self._behind else position
-            self._behind += data
             return b"", b""
         back = self._take_back()
         if too_much:
             self._drop()
         else:
             self._catch_up()
-            self._feed(position, data)
         after = self._redraw()
         if not back:
             return b"", after
@@ -293,19 +308,11 @@ class Predictor:
         underlined = self.round_trip.very_long
         if drawn == (row, cells, column, underlined):
             return b""
-        out, changed = b"", cells
-        drawn_row, drawn_cells, _, drawn_underlined = drawn or (-1, {}, 0, False)
-        if (drawn_row, drawn_underlined) != (row, underlined):
+        out = b""
+        if drawn is not None and (drawn[0] != row or drawn[1].keys() - cells.keys()):
             out = self._take_back()
-        else:
-            stale = drawn_cells.keys() - cells.keys()
-            changed = {x: text for x, text in cells.items() if drawn_cells.get(x) != text}
-            if stale:
-                start, end = min(stale), max(stale) + 1
-                out = patch.restored(model.screen, row, start, end)
-                changed |= {x: text for x, text in cells.items() if start - 1 <= x <= end}
         self._drawn = (row, cells, column, underlined)
-        return _update(out + patch.drawn(model.screen, row, changed, column, underlined=underlined))
+        return _update(out + patch.drawn(model.screen, row, cells, column, underlined=underlined))
 
 
 def _update(data: bytes) -> bytes:

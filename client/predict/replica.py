@@ -15,10 +15,6 @@ _STEP = 0.008
 """Seconds of work at a time on the screen that the daemon sent."""
 
 
-class TooSlow(Exception):
-    """The model takes more time than prediction is worth."""
-
-
 class Replica:
     """The screen at `position` of the session's output, once `build` has taken in the bytes of the daemon's MODEL."""
 
@@ -31,25 +27,23 @@ class Replica:
         """True if the last output may have moved rows."""
 
     def build(self) -> bool:
-        """Take in some of the MODEL; return whether that was all. Raises TooSlow."""
+        """Take in some of the MODEL; return whether that was all. Raises TimeoutError past `PATIENCE`."""
         began = time.perf_counter()
         self._rest = self._rest[self._emulator.feed(self._rest, _STEP) :]
         self._left -= time.perf_counter() - began
         if self._rest and self._left <= 0:
-            raise TooSlow
+            raise TimeoutError
         return not self._rest
 
     def feed(self, position: int, data: bytes) -> None:
         """Feed output that begins at `position`, save for the bytes that the model has.
 
-        Raises ValueError if some are missing, TooSlow.
+        Raises TimeoutError past `PATIENCE`.
         """
-        if position > self.position:
-            raise ValueError(f"output from {position} on, after {self.position}")
         data = data[self.position - position :]
         alternate = self._emulator.alternate
         if data and self._emulator.feed(data, PATIENCE) < len(data):
-            raise TooSlow
+            raise TimeoutError
         self.position += len(data)
         self.scrolls = alternate != self._emulator.alternate or any(control in data for control in _SCROLLS)
 

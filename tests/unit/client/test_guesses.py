@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.predict.guesses import MOST_IN_FLIGHT, Guesses
-from sesh.client.predict.round_trip import RoundTrip
+from sesh.client.predict.predictor import RoundTrip
 
 COLUMNS = 20
 LEFT, RIGHT, ERASE, ENTER = b"\x1b[D", b"\x1b[C", b"\x7f", b"\r"

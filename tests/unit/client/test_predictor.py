@@ -19,7 +19,7 @@ class Person:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
-        self.predictor = Predictor(lambda frame: self.sent.append(frame[0]), lambda: (80, 24, 0, 0), always=True)
+        self.predictor = Predictor(lambda frame: self.sent.append(frame[0]), lambda: (80, 24), always=True)
 
     def asks(self) -> None:
         self.predictor.quiet()

@@ -32,7 +32,7 @@ class Person:
         self.signals, self.alarm = os.pipe()
         self.terminal = SimpleNamespace(inbound=self.inbound, signals=self.signals)
         self.name, self.host, self.session_id = "work", "box", "id"
-        self.channel = self.input = self
+        self.channel = self.input = self.display = self
         self.keepalive = SimpleNamespace(heard_at=5.0)
         self.closing_lines: list[str] = []
         self.notices: list[str] = []
@@ -92,7 +92,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 def reconnected(person: Person, reconnect: Callable[..., Any]) -> tuple[Outcome | wire.Connection, Reconnector]:
     attachment: Any = person
-    reconnector = Reconnector(attachment, attachment, reconnect, 42, Backoff())
+    reconnector = Reconnector(attachment, reconnect, 42, Backoff())
     return reconnector.run(), reconnector
 
 

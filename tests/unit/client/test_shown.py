@@ -34,7 +34,7 @@ def test_a_host_that_answers_with_the_id_of_another_session_changes_nothing_of_t
     shown = Shown(TTY)
     shown.leave(None, "aa11", 10)
     shown.leave("gpu", "aa11", 3_000)
-    shown.forget("box", "aa11")
+    shown.leave("box", "aa11", None)
     again = Shown(TTY)
     assert again.positions(None) == {"aa11": 10}
     assert again.since(None, "aa11")

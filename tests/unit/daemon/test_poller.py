@@ -1,17 +1,14 @@
-"""Waiting for descriptors, in the way of each system."""
+"""Waiting for descriptors."""
 
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from sesh.loop.poller import READ, WRITE, Poller, SelectorPoller, new_poller
-
-KINDS = [SelectorPoller, *([Poller] if hasattr(select, "epoll") else [])]
+from sesh.loop.poller import READ, WRITE, Poller
 
 
 @pytest.fixture
@@ -26,9 +23,8 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_only_what_is_waited_for_is_ready(kind: type[Poller], pipe: tuple[int, int]) -> None:
-    waiting = kind()
+def test_only_what_is_waited_for_is_ready(pipe: tuple[int, int]) -> None:
+    waiting = Poller()
     read, write = pipe
     waiting.watch({read: READ, write: WRITE})
     assert waiting.wait(0) == [(write, WRITE)]
@@ -39,18 +35,16 @@ def test_only_what_is_waited_for_is_ready(kind: type[Poller], pipe: tuple[int, i
     assert waiting.wait(0) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_hangup_is_ready_for_what_was_wanted(kind: type[Poller], pipe: tuple[int, int]) -> None:
-    waiting = kind()
+def test_a_hangup_is_ready_for_what_was_wanted(pipe: tuple[int, int]) -> None:
+    waiting = Poller()
     read, write = pipe
     waiting.watch({read: READ})
     os.close(write)
     assert waiting.wait(1) == [(read, READ)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_forgotten_may_be_closed_and_waited_for_anew(kind: type[Poller], pipe: tuple[int, int]) -> None:
-    waiting = kind()
+def test_what_is_forgotten_may_be_closed_and_waited_for_anew(pipe: tuple[int, int]) -> None:
+    waiting = Poller()
     read, write = pipe
     os.write(write, b"x")
     waiting.watch({read: READ})
@@ -61,25 +55,17 @@ def test_what_is_forgotten_may_be_closed_and_waited_for_anew(kind: type[Poller],
     assert waiting.wait(0) == [(read, READ)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_deadline_is_not_asked_for_before_it_is_there(kind: type[Poller], pipe: tuple[int, int]) -> None:
-    waiting = kind()
+def test_a_deadline_is_not_asked_for_before_it_is_there(pipe: tuple[int, int]) -> None:
+    waiting = Poller()
     waiting.watch({pipe[0]: READ})
     began = time.monotonic()
     assert waiting.wait(0.0101) == []
     assert time.monotonic() - began >= 0.01
 
 
-def test_this_system_has_a_way() -> None:
-    assert type(new_poller()) in KINDS
-
-
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e9])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_wait_longer_than_the_kernel_can_count_is_a_wait(
-    kind: type[Poller], pipe: tuple[int, int], seconds: float
-) -> None:
+def test_a_wait_longer_than_the_kernel_can_count_is_a_wait(pipe: tuple[int, int], seconds: float) -> None:
     """It was an error that ended the daemon, and the session with it."""
-    waiting = kind()
+    waiting = Poller()
     waiting.watch({pipe[1]: WRITE})
     assert waiting.wait(seconds) == [(pipe[1], WRITE)]
