@@ -45,18 +45,10 @@ class Pty:
         self.status: int | None = None
         self.usage: struct_rusage | None = None
         """The wait status and the resource usage of the program, once it has ended."""
+        self.state = state
+        """The pty as plain data for a process that has its descriptors; of no use after `close`."""
         self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
         self.path, self.device = state["path"], state["device"]
-
-    def dump(self) -> PtyState:
-        """The pty as plain data for a process that has its descriptors."""
-        return {
-            "descriptor": self.descriptor,
-            "slave": self._slave,
-            "pid": self.pid,
-            "path": self.path,
-            "device": self.device,
-        }
 
     @classmethod
     def spawn(
@@ -78,22 +70,21 @@ class Pty:
 
         def become() -> None:
             """In the child: the creator's umask and default signals, then the program, argv[0] kept."""
+            step = "chdir"
             try:
                 os.chdir(directory)
-            except OSError as error:
-                raise OSError(f"{error.errno} chdir") from error
-            os.umask(umask)
-            if stdin >= 0:
-                os.dup2(stdin, 0)
-                os.close(stdin)
-            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-                if signal.getsignal(number) is not None:
-                    signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            try:
+                step = "exec"
+                os.umask(umask)
+                if stdin >= 0:
+                    os.dup2(stdin, 0)
+                    os.close(stdin)
+                for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                    if signal.getsignal(number) is not None:
+                        signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_SETMASK, ())
                 os.execve(program, words, environment)
             except OSError as error:
-                raise OSError(f"{error.errno} exec") from error
+                raise OSError(f"{error.errno} {step}") from error
 
         try:
             process = process_class.spawn(
@@ -179,13 +170,10 @@ class Pty:
 
     def _modes(self, index: int, default: int = 0) -> int:
         """The flags at an index of `tcgetattr`; `default` if the terminal is closed here, or on the program's side."""
-        if self.descriptor < 0:
-            return default
         try:
-            flags: int = termios.tcgetattr(self.descriptor)[index]
-        except (OSError, termios.error):
+            return int(termios.tcgetattr(self.descriptor)[index])
+        except (OSError, ValueError, termios.error):
             return default
-        return flags
 
     def signal_foreground(self, number: int) -> None:
         """Sends a signal to the foreground process group."""

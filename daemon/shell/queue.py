@@ -90,7 +90,8 @@ class RunQueue:
     def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
         """Goes on with runs of an earlier process; `active`: True if the first of them is under way."""
         self.secret = secret
-        self.mark_filter.restore(secret, part)
+        self.mark_filter = MarkFilter(secret, self._marked, self._passed)
+        self.mark_filter.part = part
         if part:
             self.timers.set("mark", MARK_TIMEOUT, self.release_part)
         self.waiting.extend(runs)
@@ -212,11 +213,12 @@ class RunQueue:
     def _marked(self, token: str, rest: str) -> bytes:
         """Handles a mark of ours, and returns its replacement in the output."""
         run = self.active
-        letter, _, code = rest.partition(";")
+        letter, _, digits = rest.partition(";")
+        code = int(digits) if digits.isdecimal() else None
         if letter == "E" and token in self.outer_tokens:
             self.outer_tokens.remove(token)
             if run is not None and run.state == RUNNING and run.shell and not shells.alive(run.shell.pid):
-                self._finish(run, _code(code))  # it was that shell's last command
+                self._finish(run, code)  # it was that shell's last command
             return b""
         if run is None or token != run.token or self._pump.pty is None:
             return b""
@@ -235,19 +237,21 @@ class RunQueue:
 
     def _command_begun(self, run: Run) -> None:
         """Mark C: the command runs, even if it was to be withdrawn."""
-        run.start_output()
+        run.output.forget()
+        if run.follows is not None:
+            run.live = LiveOutput(run)
         if run.wrapper is not None and run.wrapper.kind != shells.FISH:
             run.wrapper.remove()  # fish has yet to read them
         error, run.withdrawn = run.withdrawn, None
         if isinstance(error, TimedOut):
             self._time_out(run)
 
-    def _command_ended(self, run: Run, code: str) -> None:
-        """Mark E: the command has ended, or was never read."""
+    def _command_ended(self, run: Run, code: int | None) -> None:
+        """Mark E: the command has ended, or was never read; `code` is None if the shell did not write one."""
         if run.withdrawn is not None:
             self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
         else:
-            self._finish(run, _code(code))
+            self._finish(run, code)
 
     # -- the steps of a run
 
@@ -353,7 +357,8 @@ class RunQueue:
     def _answer_started(self, run: Run) -> None:
         if run.connection is not None:
             self.history.add_answer(run, run.result(None))
-            run.respond(b"", run.result(None))
+            run.connection.respond(run.request, **run.result(None))
+            run.connection = None
 
     def _check_foreground(self, run: Run) -> None:
         """Checks the foreground: the longer the command runs, the less often, but every 0.5 s at least.
@@ -428,8 +433,8 @@ class RunQueue:
         elif run.state == TYPED and run.withdrawn is None:
             message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
             self._withdraw(run, TimedOut(message))
-        elif run.state != TYPED and run.connection is not None:
-            run.respond(*run.answer(ExitCode.TIMED_OUT, ended=False))
+        elif run.state != TYPED:
+            run.answer(ExitCode.TIMED_OUT, ended=False)
 
     # -- the end of a run
 
@@ -448,8 +453,7 @@ class RunQueue:
             self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
         else:
             self.history.add_answer(run, run.result(code))
-            if run.connection is not None:
-                run.respond(*run.answer(code))
+            run.answer(code)
             self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
@@ -468,8 +472,3 @@ class RunQueue:
         if run is self.active:
             self.active = None
             self.timers.set("run", 0, self.step)
-
-
-def _code(text: str) -> int | None:
-    """The exit code in a mark; None if the shell did not write one."""
-    return int(text) if text.isdecimal() else None

@@ -14,7 +14,7 @@ from sesh import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pty import Pty
@@ -29,12 +29,6 @@ _READLINE = b"\x1b[?2004h"
 """The output of bash before its prompt."""
 MAX_OUTPUT = 32 << 20
 """Bytes of a command's output that are kept, the last ones."""
-_DUMPED = (
-    "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
-    "interrupted", "nested_at", "follows",
-)  # fmt: skip
-_DUMPED_OUTPUT = ("translated", "truncated", "output_at", "dropped")
-"""Attributes that go over with `--reload`: of a run, and of its output."""
 
 
 class Run:
@@ -80,43 +74,20 @@ class Run:
         self.follows = follows
         """Bytes of the output that the client has already; None if it wants all of it at the end."""
 
-    def start_output(self) -> None:
-        """Begins the output anew: the command starts now."""
-        self.output.forget()
-        if self.follows is not None:
-            self.live = LiveOutput(self)
-
     def remove_files(self) -> None:
         """Removes the files that the shell sources, if there are any."""
         if self.wrapper is not None:
             self.wrapper.remove()
 
-    def respond(self, data: bytes, result: RunFacts) -> None:
-        """Answers its client, if one waits."""
-        if self.connection is not None:
-            self.connection.respond(self.request, data, **result)
-        self.connection = None
-
-    def dump(self) -> tuple[dict[str, object], bytes]:
-        """The plain attributes and the output that is kept, without shell, files and connection."""
-        attributes = {name: getattr(self, name) for name in _DUMPED}
-        attributes.update({name: getattr(self.output, name) for name in _DUMPED_OUTPUT})
-        return attributes, self.output.between(0, self.output.total)
-
-    def restore(self, attributes: Mapping[str, object], output: bytes) -> None:
-        """Goes on from what `dump` returned."""
-        for name, value in attributes.items():
-            setattr(self.output if name in _DUMPED_OUTPUT else self, name, value)
-        self.output.restore(output)
-
-    def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, RunFacts]:
-        """The output that the client does not have yet, and the result."""
-        result = self.result(code, timed_out=not ended)
-        token = self.token if ended else ""
-        if self.live is None:
-            return self.output.text(token), result
-        data = self.output.text(token, since=self.live.position)
-        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}
+    def answer(self, code: int | None, *, ended: bool = True) -> None:
+        """Sends its client, if one waits, the output that it does not have yet, and the result."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        result, since = self.result(code, timed_out=not ended), 0
+        if self.live is not None:
+            result, since = {**result, "from": self.live.sent, "truncated": self.live.lost}, self.live.position
+        connection.respond(self.request, self.output.text(self.token if ended else "", since=since), **result)
 
     def result(self, code: int | None, *, timed_out: bool = False) -> RunFacts:
         """The result, as the client gets it."""
@@ -226,21 +197,13 @@ class LiveOutput:
         self.sent = since
         self.position = run.output.position_of(since)
         """The position in the run's output up to which it was sent."""
-        self._safe = self._seen = 0
+        self.safe = self.seen = 0
         """The end of the output at the last two calls of `send`: up to the first of them it may be sent."""
-
-    def dump(self) -> list[int]:
-        """The progress as plain data."""
-        return [self.sent, self.position, self._safe, self._seen]
-
-    def restore(self, values: list[int]) -> None:
-        """Goes on from what `dump` returned."""
-        self.sent, self.position, self._safe, self._seen = values
 
     @property
     def due(self) -> bool:
         """True if the shell is to be checked because of the amount of output since the last check."""
-        return self._run.output.total - self._seen > CHECK_EVERY
+        return self._run.output.total - self.seen > CHECK_EVERY
 
     @property
     def lost(self) -> bool:
@@ -250,10 +213,10 @@ class LiveOutput:
     def send(self, pty: Pty) -> None:
         """Sends the lines that had come at the last call; the shell is away from its prompt."""
         run, output = self._run, self._run.output
-        self._safe, self._seen = self._seen, output.total
+        self.safe, self.seen = self.seen, output.total
         if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:
             return
-        piece = output.between(self.position, self._safe)
+        piece = output.between(self.position, self.safe)
         piece = piece[: piece.rfind(b"\n") + 1]
         ours = piece.find(run.token.encode())
         if ours >= 0:
