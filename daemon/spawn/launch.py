@@ -59,7 +59,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
         forked = zygote.connect()
         if forked is not None:
-            return _send_spec(forked, spec, deadline)
+            return _await_daemon(forked, spec, deadline)
     heavy = any(module in sys.modules for module in _HEAVY)
     connection = _spawn(spec, [], deadline) if heavy else _fork(spec, deadline)
     if not (heavy or spec.get("job")):
@@ -93,7 +93,7 @@ def _umask() -> int:
 
 def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
     """The daemon as a fork of this process: the fastest way while few modules are loaded."""
-    from sesh.daemon.spawn.main import run_forked
+    from sesh.daemon.spawn.main import run
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -106,10 +106,9 @@ def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
         # Collecting the parent's garbage could close descriptors whose numbers are in use again.
         gc.freeze()
         gc.disable()
-        run_forked(theirs.fileno(), spec)
+        run(theirs.fileno(), spec)
     theirs.close()
-    with _Reaping(child):
-        return _wait_until_ready(wire.adopt(ours), spec, deadline)
+    return _await_daemon(wire.adopt(ours), spec, deadline, child, has_spec=True)
 
 
 def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
@@ -127,46 +126,29 @@ def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connect
         raise no_process(error) from error
     finally:
         theirs.close()
-    with _Reaping(child):
-        return _send_spec(wire.adopt(ours), spec, deadline)
+    return _await_daemon(wire.adopt(ours), spec, deadline, child)
 
 
-class _Reaping:
-    """Reaps the process between this one and a new daemon. Without an answer it does not wait: the process may be
-    stopped."""
+def _await_daemon(
+    connection: wire.Connection, spec: LaunchSpec, deadline: float | None, child: int = -1, *, has_spec: bool = False
+) -> wire.Connection:
+    """Sends a new daemon its spec, and waits for the report that it serves. Raises the error that it reports instead.
 
-    def __init__(self, child: int) -> None:
-        self._child = child
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        reap(self._child, wait=error is None or (isinstance(error, SeshError) and error.answered))
-
-
-def _send_spec(connection: wire.Connection, spec: LaunchSpec, deadline: float | None = None) -> wire.Connection:
-    """Sends its spec to a process that waits for one, and waits until the daemon serves."""
-    try:
-        connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
-    except (TimedOut, Unreachable) as error:
-        connection.close()
-        raise _not_ready(connection, spec, error) from error
-    return _wait_until_ready(connection, spec, deadline)
-
-
-def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: float | None) -> wire.Connection:
-    """Waits for the daemon's report that it serves. Raises the error that it reports instead.
-
-    An interrupted creator gives up: a daemon that has not begun its session by then starts none (`main`). If the
-    session is there already, KeyboardInterrupt says so.
+    Then reaps `child`, the process between this one and the daemon; without an answer it does not wait for that, which
+    may be stopped. An interrupted creator gives up: a daemon that has not begun its session by then starts none
+    (`main`). If the session is there already, KeyboardInterrupt says so.
     """
+    answered = False
     try:
+        if not has_spec:
+            connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
         connection.answer(0, deadline)
+        answered = True
         quit_key.disarm()
     except SeshError as error:
         connection.close()
-        if error.answered or not isinstance(error, (TimedOut, Unreachable)):
+        answered = error.answered
+        if answered or not isinstance(error, (TimedOut, Unreachable)):
             raise
         raise _not_ready(connection, spec, error) from error
     except KeyboardInterrupt:
@@ -178,6 +160,9 @@ def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: f
             message = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
             raise KeyboardInterrupt(message) from None
         raise
+    finally:
+        if child >= 0:
+            reap(child, wait=answered)
     return connection
 
 

@@ -37,21 +37,10 @@ _PATIENCE, _PAUSE = 10.0, 0.05
 """Seconds for which a daemon tries to build its server, and between two tries."""
 
 
-def run_forked(channel: int, spec: LaunchSpec) -> None:
-    """The daemon in a fork of its creator; never returns."""
-    try:
-        leave_session()
-    except BaseException as error:
-        if isinstance(error, SeshError):
-            os.write(channel, _error_response(error))
-        os._exit(1)
-    _run(channel, spec)
-
-
 def run_spawned(channel: int) -> None:
     """The daemon in an interpreter of its own, which reads its spec from the channel; never returns."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-    run_forked(channel, _receive_spec(wire.Connection(channel, channel), None))
+    run(channel, _receive_spec(wire.Connection(channel, channel), None))
 
 
 def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
@@ -66,7 +55,7 @@ def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
         os.environ = {**spec["environment"], "SESH_DIR": directory}  # type: ignore[assignment]  # noqa: B003
     except BaseException:
         os._exit(1)  # the creator did not wait and started its daemon without the zygote
-    _run(channel, spec, lifetime_pipe)
+    run(channel, spec, lifetime_pipe)
 
 
 def _receive_spec(connection: wire.Connection, deadline: float | None) -> LaunchSpec:
@@ -81,11 +70,16 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Launch
             return spec
 
 
-def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
-    """Reports to the creator that the session is there, or the error, and serves the session; never returns."""
+def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
+    """Reports to the creator that the session is there, or the error, and serves the session; never returns.
+
+    Leaves the creator's session first; with a `lifetime_pipe`, in a fork of the zygote, that has happened already.
+    """
     try:
-        platform.set_process_title(f"{PROGRAM}: {spec['name']}")
         try:
+            if lifetime_pipe < 0:
+                leave_session()
+            platform.set_process_title(f"{PROGRAM}: {spec['name']}")
             detach(channel, lifetime_pipe)
             channel = CHANNEL
             reset_signals()
@@ -94,7 +88,8 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
         except (SeshError, OSError) as error:
             failure = error if isinstance(error, SeshError) else refusal(error)
             try:
-                wire.Connection(channel, channel).send(_error_response(failure))
+                response = protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()})
+                wire.Connection(channel, channel).send(response)
             finally:  # if the creator has died, nobody needs to know
                 os._exit(1)
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
@@ -120,11 +115,6 @@ def _note_crash(error: BaseException) -> None:
 
         text = "".join(traceback.format_exception(error))
         paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
-
-
-def _error_response(error: SeshError) -> bytes:
-    """The answer to the creator of a session that could not be started."""
-    return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
@@ -161,7 +151,7 @@ def _load_reload() -> Reload:
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
     """Claims the name, starts the program, and writes the record. Returns the session and its listening socket.
 
-    Raises SeshError; Interrupted, and has changed nothing, if the creator has gone or has given up.
+    Raises SeshError, OSError; Interrupted, and has changed nothing, if the creator has gone or has given up.
     """
     listener = None
     try:
@@ -174,10 +164,8 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
     except BaseException as error:
         if listener is not None:
             listener.release()
-        if isinstance(error, SeshError):
+        if isinstance(error, (SeshError, OSError)):
             raise
-        if isinstance(error, OSError):
-            raise refusal(error) from error
         raise InternalError(f"cannot set up the session: {error}") from error
     return session, listener
 
