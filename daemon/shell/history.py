@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.run import Run
     from sesh.schema import Facts, RunFacts
@@ -111,22 +110,21 @@ class History:
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
 
-    def answer_again(self, key: str, connection: Connection, request: int, since: int) -> bool:
-        """Answers a client that comes back for a command that has been answered; returns False if there is none.
-
-        `since`: bytes of its output that the client has already.
-        """
-        number, answer = next((row[1:] for row in self._answers if key and row[0] == key), (0, None))
+    def answer_again(self, run: Run) -> bool:
+        """Answers a client that comes back for a command that has been answered; returns False if there is none."""
+        number, answer = next((row[1:] for row in self._answers if run.key and row[0] == run.key), (0, None))
+        if answer is None or run.connection is None:
+            return False
         if isinstance(answer, SeshError):
-            connection.refuse(request, answer)
-        elif answer is not None:
-            rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
-            size, output = next(rows, (0, b""))
-            first = size - len(output)
-            if first > since:
-                answer = {**answer, "truncated": True}
-            connection.respond(request, output[max(0, since - first) :], **answer)
-        return answer is not None
+            run.connection.refuse(run.request, answer)
+            return True
+        rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
+        size, output = next(rows, (0, b""))
+        first, since = size - len(output), run.follows or 0
+        if first > since:
+            answer = {**answer, "truncated": True}
+        run.connection.respond(run.request, output[max(0, since - first) :], **answer)
+        return True
 
 
 MAX_COMMAND = 4096
@@ -191,16 +189,12 @@ class CommandMarks:
         if command is None:
             self._emit("command_ended", exit_code=code)
             return
-        duration = time.monotonic() - since
-        self._history.add(self.number or 0, [command], cwd, moment, duration, code, self._output(start, position))
-        self._emit("command_ended", exit_code=code, command=[command], n=self.number)
-
-    def _output(self, start: int, end: int) -> bytes:
-        """The command's output, as far as the log still has it."""
-        data = self._pump.log.bytes(start, end)
+        duration, pty = time.monotonic() - since, self._pump.pty
+        data = self._pump.log.bytes(start, position)  # as far as the log still has it
         data = data[: data.rfind(_END)] if _END in data else data
-        pty = self._pump.pty
-        return own_output(data, translated=pty is None or pty.translates())
+        output = own_output(data, translated=pty is None or pty.translates())
+        self._history.add(self.number or 0, [command], cwd, moment, duration, code, output)
+        self._emit("command_ended", exit_code=code, command=[command], n=self.number)
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
@@ -213,9 +207,9 @@ def own_output(data: bytes, *, translated: bool) -> bytes:
 
 def parse_command(body: bytes) -> str | None:
     """The command that a mark C names, None if it names none. Never raises, whatever the program prints."""
-    field = next((field for field in body.split(b";")[1:] if field.startswith(b"cmdline_url=")), None)
-    if field is None:
+    _, named, rest = body.partition(b";cmdline_url=")
+    if not named:
         return None
-    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), field.partition(b"=")[2])
+    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), rest.partition(b";")[0])
     text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
     return plain(text, keep="\n\t") or None

@@ -20,7 +20,7 @@ from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
@@ -102,34 +102,27 @@ class RunQueue:
 
     # -- requests
 
-    def add(
-        self,
-        connection: Connection,
-        request: int,
-        words: Sequence[str],
-        *,
-        timeout: float | None,
-        wait: bool,
-        key: str = "",
-        follows: int | None = None,
-    ) -> None:
-        """Queues a command, or finds that of a client that comes back, by its `key`. Raises Busy if too many wait."""
-        if self.history.answer_again(key, connection, request, follows or 0):
+    def add(self, run: Run, timeout: float | None) -> None:
+        """Queues a command, or has a client that comes back wait for the one of its `key`.
+
+        Raises Busy if too many wait.
+        """
+        if self.history.answer_again(run):
             return
-        run = next((run for run in self.every() if key and run.key == key), None)
-        if run is not None:
-            run.connection, run.request = connection, request
-            if run.state != WAITING:
-                connection.begin(request)
-            if run.live is not None:
-                run.live = LiveOutput(run, follows or 0)
-            if run.state == RUNNING and not run.wait:
-                self._answer_started(run)
+        begun = next((other for other in self.every() if run.key and other.key == run.key), None)
+        if begun is not None:
+            begun.connection, begun.request = run.connection, run.request
+            if begun.state != WAITING and run.connection is not None:
+                run.connection.begin(run.request)
+            if begun.live is not None:
+                begun.live = LiveOutput(begun, run.follows or 0)
+            if begun.state == RUNNING and not begun.wait:
+                self._answer_started(begun)
+            run = begun
         elif len(self.waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
-            number = self.history.next_number()
-            run = Run(number, words, connection, request, wait=wait, key=key, follows=follows)
+            run.number = self.history.next_number()
             self.waiting.append(run)
         if timeout is not None:
             self.set_timeout(run, timeout)
@@ -222,18 +215,19 @@ class RunQueue:
             return b""
         if run is None or token != run.token or self._pump.pty is None:
             return b""
-        event = letter, run.state
-        if event == ("B", TYPED):
-            return self._shell_begun(run)
-        if event == ("C", RUNNING):
+        replacement = b""
+        if letter == "B" and run.state == TYPED:
+            replacement = self._shell_begun(run)
+        elif letter == "C" and run.state == RUNNING:
             self._command_begun(run)
-        elif event == ("E", RUNNING):
-            self._command_ended(run, code)
-        elif event == ("E", PROBED):
-            modes = self.mark_filter.drop()
-            self._command_ended(run, code)
-            return modes + b"\r\x1b[K"  # erases our line, which asked for the code
-        return b""
+        elif letter == "E" and run.state in (RUNNING, PROBED):
+            if run.state == PROBED:
+                replacement = self.mark_filter.drop() + b"\r\x1b[K"  # erases our line, which asked for the code
+            if run.withdrawn is not None:
+                self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
+            else:
+                self._finish(run, code)
+        return replacement
 
     def _command_begun(self, run: Run) -> None:
         """Mark C: the command runs, even if it was to be withdrawn."""
@@ -245,13 +239,6 @@ class RunQueue:
         error, run.withdrawn = run.withdrawn, None
         if isinstance(error, TimedOut):
             self._time_out(run)
-
-    def _command_ended(self, run: Run, code: int | None) -> None:
-        """Mark E: the command has ended, or was never read; `code` is None if the shell did not write one."""
-        if run.withdrawn is not None:
-            self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
-        else:
-            self._finish(run, code)
 
     # -- the steps of a run
 
@@ -322,21 +309,21 @@ class RunQueue:
         run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
         try:
-            self._enter(run, TYPED, Wrapper(self.name, run.token, shell.kind, source(run.words, shell.kind)))
+            self._enter(run, TYPED, shell.kind, source(run.words, shell.kind))
         except OSError as error:
             run.remove_files()
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._pump.sent_at = self._pump.log.head
 
-    def _enter(self, run: Run, state: int, wrapper: Wrapper) -> None:
-        """Types the line that makes the shell source the files of `wrapper`. Raises OSError."""
+    def _enter(self, run: Run, state: int, kind: str, command: str | None) -> None:
+        """Types the line that makes the shell source the files of a wrapper. Raises OSError."""
         run.remove_files()
-        run.wrapper = wrapper
-        wrapper.write()
+        run.wrapper = Wrapper(self.name, run.token, kind, command)
+        run.wrapper.write()
         self.mark_filter.hold()
         run.state, run.typed_at = state, time.monotonic()
         self.timers.set("run", BEGIN_TIMEOUT, self.step)
-        self._pump.type("run", wrapper.line)
+        self._pump.type("run", run.wrapper.line)
 
     def _shell_begun(self, run: Run) -> bytes:
         """Mark B: the shell has begun with the line. Returns what clients see of it: the command as if typed."""
@@ -388,7 +375,7 @@ class RunQueue:
         if same or not shells.alive(began.pid):
             if not self._pump.line_begun and not shell.other_user:
                 run.output.cut(self.prompt)
-                self._enter(run, PROBED, Wrapper(self.name, run.token, shell.kind))
+                self._enter(run, PROBED, shell.kind, None)
             return
         # The command has started this shell.
         now = time.monotonic()

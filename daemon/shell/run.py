@@ -14,8 +14,6 @@ from sesh import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.shell.shells import Shell
@@ -34,22 +32,13 @@ MAX_OUTPUT = 32 << 20
 class Run:
     """A command, its state, and the connection that waits for it (None if none does)."""
 
-    def __init__(
-        self,
-        number: int,
-        words: Sequence[str],
-        connection: Connection | None,
-        request: int,
-        *,
-        wait: bool,
-        key: str = "",
-        follows: int | None = None,
-    ) -> None:
-        self.number, self.words = number, list(words)
+    def __init__(self, words: list[str], connection: Connection | None, request: int, *, wait: bool, key: str) -> None:
+        self.words, self.connection, self.request, self.wait = words, connection, request, wait
         self.key = key
         """The name by which a client that reconnects finds the run."""
-        self.connection = connection
-        self.request, self.wait = request, wait
+        self.follows: int | None = None
+        """Bytes of the output that the client has already; None if it wants all of it at the end."""
+        self.number = 0
         self.state = WAITING
         self.token = ""
         self.attempts = 0
@@ -71,8 +60,6 @@ class Run:
         self.output = RunOutput()
         self.live: LiveOutput | None = None
         """Sends the output while the command runs, if that was requested."""
-        self.follows = follows
-        """Bytes of the output that the client has already; None if it wants all of it at the end."""
 
     def remove_files(self) -> None:
         """Removes the files that the shell sources, if there are any."""

@@ -72,14 +72,13 @@ def detach(channel: int, lifetime_pipe: int = -1) -> None:
     for descriptor in (0, 1, 2):
         if null != descriptor:
             os.dup2(null, descriptor)
-    os.closerange(_LIFETIME_PIPE + (lifetime_pipe >= 0), _descriptor_limit())
-
-
-def _descriptor_limit() -> int:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(1 << 20, max(soft, hard)) if hard != resource.RLIM_INFINITY else 1 << 20
+    most = 1 << 20
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, max(soft, hard))
+    os.closerange(_LIFETIME_PIPE + (lifetime_pipe >= 0), most)
 
 
 def reset_signals() -> None:

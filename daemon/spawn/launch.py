@@ -43,7 +43,12 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     paths.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
-    spec = {**spec, "directory": spec.get("directory") or _current_directory(), "umask": _umask()}
+    mask = os.umask(0o077)
+    os.umask(mask)
+    try:
+        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": mask}
+    except FileNotFoundError as error:
+        raise Refused("the current directory was removed", hint="change to another one") from error
     if not os.path.isdir(spec["directory"]):
         raise Refused(f"there is no directory {spec['directory']}", hint="create it first, or name another")
     scope = own_scope()
@@ -62,33 +67,14 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             return _await_daemon(forked, spec, deadline)
     heavy = any(module in sys.modules for module in _HEAVY)
     connection = _spawn(spec, [], deadline) if heavy else _fork(spec, deadline)
-    if not (heavy or spec.get("job")):
-        _start_zygote()
-    return connection
-
-
-def _start_zygote() -> None:
-    """Starts a zygote for later sessions, if there are enough. Its errors do not concern this session."""
     try:
-        if len(paths.names()) >= _ZYGOTE_FROM:
+        if not (heavy or spec.get("job")) and len(paths.names()) >= _ZYGOTE_FROM:
             from sesh.daemon.spawn import zygote
 
             zygote.start(_ZYGOTE_FROM)
     except (OSError, Refused):
-        return
-
-
-def _current_directory() -> str:
-    try:
-        return os.getcwd()
-    except FileNotFoundError as error:
-        raise Refused("the current directory was removed", hint="change to another one") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        pass  # it is for later sessions
+    return connection
 
 
 def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
@@ -153,9 +139,14 @@ def _await_daemon(
         raise _not_ready(connection, spec, error) from error
     except KeyboardInterrupt:
         with connection:
-            if name := _started(connection):
-                message = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
-                raise KeyboardInterrupt(message) from None
+            connection.give_up()
+            try:
+                name = connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)[0].get("session")
+            except SeshError:
+                name = None
+        if name:
+            message = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
+            raise KeyboardInterrupt(message) from None
         if connection.begun == 0:
             message = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
             raise KeyboardInterrupt(message) from None
@@ -164,15 +155,6 @@ def _await_daemon(
         if child >= 0:
             reap(child, wait=answered)
     return connection
-
-
-def _started(connection: wire.Connection) -> str:
-    """Gives up, and returns the name of the session if the daemon has started it nevertheless; else an empty string."""
-    connection.give_up()
-    try:
-        return str(connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)[0].get("session") or "")
-    except SeshError:
-        return ""
 
 
 def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
@@ -196,9 +178,8 @@ def own_scope() -> list[str]:
     A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
     it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
     """
-    if not platform.LINUX or not os.path.exists(
-        os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")
-    ):
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
+    if not platform.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []
     try:
         with open("/proc/self/cgroup", encoding="utf-8") as lines:

@@ -249,7 +249,7 @@ class _Adopted:
     """A daemon that this process has taken over. Of the state, which is large, it keeps what the way back needs."""
 
     def __init__(self, memory: int, failed: str) -> None:
-        from sesh.daemon.upgrade.probation import Probation
+        from sesh.daemon.upgrade import probation
 
         state = _read_memory(memory)
         self._memory, self._failed = memory, failed
@@ -261,7 +261,7 @@ class _Adopted:
         index, self._number = state["request"]
         self._asker = connections[index] if index is not None else None
         """The connection that waits for the answer; None after the answer."""
-        self._probation = Probation(self._server, self._answer, self._go_back)
+        self._on_probation = probation.serve
         platform.set_process_title(f"{PROGRAM}: {self._server.session.name}")
         paths.hold_package()
         for descriptor in [*self._descriptors, memory]:
@@ -277,7 +277,7 @@ class _Adopted:
             self._answer()
             server.begin()
         else:
-            self._probation.run()
+            self._on_probation(self._server, self._answer, self._go_back)
         os.close(self._memory)
         platform.give_back()
         server.run()

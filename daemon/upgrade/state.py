@@ -397,8 +397,9 @@ def _dump_run(run: Run, indexes: Indexes, left: float | None) -> RunState:
 
 
 def _load_run(state: RunState, connections: list[Connection]) -> Run:
-    run = Run(state["number"], state["words"], None, state["request"], wait=state["wait"], key=state["key"])
-    run.connection = connections[state["connection"]] if state["connection"] is not None else None
+    connection = connections[state["connection"]] if state["connection"] is not None else None
+    run = Run(state["words"], connection, state["request"], wait=state["wait"], key=state["key"])
+    run.number = state["number"]
     _set_attributes(run, _RUN, state["attributes"])
     _set_attributes(run.output, _OUTPUT, state["attributes"])
     run.output.restore(unpack(state["output"]))

@@ -151,7 +151,11 @@ def _use(name: str, state: State, deadline: float) -> str:
                 asker.request(verb, deadline=deadline)
             if program_runs:
                 step = "a wait whose time runs out"
-                _await_timeout(asker, deadline)
+                try:
+                    asker.request("wait", deadline=deadline, idle=1e6, timeout=0.02)
+                except TimedOut as error:
+                    if not error.answered:
+                        raise
             step = "the request kill"
             asker.request("kill", deadline=deadline)
     except SeshError as error:
@@ -167,11 +171,3 @@ def _await(client: wire.Connection, kinds: set[int], deadline: float) -> None:
         if kind in (protocol.DETACH, protocol.EXIT) and kind not in missing:
             raise ProtocolError("it detached a client")
         missing.discard(kind)
-
-
-def _await_timeout(asker: wire.Connection, deadline: float) -> None:
-    try:
-        asker.request("wait", deadline=deadline, idle=1e6, timeout=0.02)
-    except TimedOut as error:
-        if not error.answered:
-            raise
