@@ -93,9 +93,14 @@ class Pty:
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
-            if error.errno == 0:  # an error of `become`, as ptyprocess passes it on
-                raise _spawn_error(error, words[0], program, directory) from error
-            raise _no_terminal(error) from error
+            if error.errno != 0:
+                raise _no_terminal(error) from error
+            # An error of `become`, of which ptyprocess passes on the text only.
+            code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
+            number = int(code) if code.isdecimal() else EACCES
+            if step == "chdir":
+                raise Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}") from error
+            raise cannot_start(words[0], program, number) from error
         descriptor = os.dup(process.fd)
         process.closed = True  # it would end the program when it is collected
         process.fileobj.close()
@@ -274,15 +279,6 @@ def _no_terminal(error: OSError) -> Refused:
         hint = "close some files, or raise the limit (ulimit -n)" if full else "check /dev/ptmx and /dev/pts"
         return Refused(f"cannot open a pty: {again.strerror or again}", hint=hint)
     return no_process(error)
-
-
-def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exception:
-    """The error that `become` reported through ptyprocess, which passes on its text only."""
-    code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
-    number = int(code) if code.isdecimal() else EACCES
-    if step == "chdir":
-        return Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}")
-    return cannot_start(word, program, number)
 
 
 def cannot_start(word: str, program: str, number: int) -> CannotStart:

@@ -231,7 +231,7 @@ class RunQueue:
 
     def _command_begun(self, run: Run) -> None:
         """Mark C: the command runs, even if it was to be withdrawn."""
-        run.output.forget()
+        run.output.restore(0, b"")  # the command did not print that
         if run.follows is not None:
             run.live = LiveOutput(run)
         if run.wrapper is not None and run.wrapper.kind != shells.FISH:
@@ -329,7 +329,7 @@ class RunQueue:
         """Mark B: the shell has begun with the line. Returns what clients see of it: the command as if typed."""
         pty, shell = self._pump.pty, run.shell
         run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
-        run.output.output_at = run.began_at
+        run.output.appended_at = run.began_at
         run.cwd = platform.directory_of(shell.pid) if shell is not None else ""
         run.output.translated = pty is None or pty.translates()
         self._emit("command_started", command=run.words, n=run.number)
@@ -355,7 +355,7 @@ class RunQueue:
         """
         pump, pty, now = self._pump, self._pump.pty, time.monotonic()
         self.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.step)
-        loud = now - run.output.output_at < QUIET
+        loud = now - run.output.appended_at < QUIET
         if pty is None or run.shell is None or (loud and run.live is None):
             return
         shell = shells.foreground(pty)

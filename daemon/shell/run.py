@@ -8,9 +8,9 @@ with the answer.
 from __future__ import annotations
 
 import time
-from collections import deque
 
 from sesh import protocol
+from sesh.daemon.pty.output_log import OutputLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,75 +84,38 @@ class Run:
             "exit_code": code,
             "duration": round(duration, 3),
             "timed_out": timed_out,
-            "truncated": self.output.truncated,
+            "truncated": self.output.base > 0,
             "n": self.number,
         }
 
 
-class RunOutput:
+class RunOutput(OutputLog):
     """The output of a command, as it came from the terminal. Positions count from its first byte."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.translated = True
         """True if the terminal wrote `\\r\\n` for each `\\n`."""
-        self.truncated = False
-        self.dropped = 0
-        """Bytes at its beginning that were dropped."""
-        self.output_at = 0.0
-        """The time of its last byte (monotonic)."""
-        self._blocks: deque[bytes] = deque()
-        self._size = 0
-
-    @property
-    def total(self) -> int:
-        """The position behind its last byte."""
-        return self.dropped + self._size
-
-    def restore(self, output: bytes) -> None:
-        """Replaces the output that is kept."""
-        self._blocks = deque([output])
-        self._size = len(output)
 
     def add(self, piece: bytes) -> None:
         """Adds a piece; drops the oldest ones beyond MAX_OUTPUT."""
-        self.output_at = time.monotonic()
-        self._blocks.append(piece)
-        self._size += len(piece)
-        while self._size > MAX_OUTPUT:
-            excess = len(self._blocks.popleft())
-            self._size -= excess
-            self.dropped += excess
-            self.truncated = True
-
-    def forget(self) -> None:
-        """Drops the output until now: the command did not print it."""
-        self.restore(b"")
-        self.dropped = 0
-        self.truncated = False
+        self.append(piece)
+        self.trim(self.head - MAX_OUTPUT)
 
     def cut(self, prompt: bytes) -> None:
         """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
-        output = b"".join(self._blocks)
+        output = self.bytes(self.base)
         end = len(output) - len(prompt)
         if not prompt or not output.endswith(prompt):
             end = output.rfind(_READLINE)
             if end < 0:
                 end = output.rfind(b"\n") + 1
-        self.restore(output[:end])
-
-    def between(self, start: int, end: int) -> bytes:
-        """The bytes between two positions, as far as they are kept."""
-        pieces, position = [], self.dropped
-        for block in self._blocks:
-            if position + len(block) > start and position < end:
-                pieces.append(block[max(0, start - position) : end - position])
-            position += len(block)
-        return b"".join(pieces)
+        self.restore(self.base, output[:end])
 
     def position_of(self, count: int) -> int:
         """The position behind its first `count` bytes, which end with a line, as `LiveOutput` counts them."""
         position = sent = 0
-        for line in b"".join(self._blocks).splitlines(keepends=True) if count else ():
+        for line in self.bytes(self.base).splitlines(keepends=True) if count else ():
             if sent >= count:
                 break
             position += len(line)
@@ -164,7 +127,7 @@ class RunOutput:
 
         `token`: the token in that line; empty for a command that has not ended.
         """
-        data = self.between(since, self.total)
+        data = self.bytes(since)
         while token and token.encode() in data[(end := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:
             data = data[:end]
         return data.replace(b"\r\n", b"\n") if self.translated else data
@@ -190,20 +153,20 @@ class LiveOutput:
     @property
     def due(self) -> bool:
         """True if the shell is to be checked because of the amount of output since the last check."""
-        return self._run.output.total - self.seen > CHECK_EVERY
+        return self._run.output.head - self.seen > CHECK_EVERY
 
     @property
     def lost(self) -> bool:
         """True if output that was not sent is no longer kept."""
-        return self._run.output.dropped > self.position
+        return self._run.output.base > self.position
 
     def send(self, pty: Pty) -> None:
         """Sends the lines that had come at the last call; the shell is away from its prompt."""
         run, output = self._run, self._run.output
-        self.safe, self.seen = self.seen, output.total
+        self.safe, self.seen = self.seen, output.head
         if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:
             return
-        piece = output.between(self.position, self.safe)
+        piece = output.bytes(self.position, self.safe)
         piece = piece[: piece.rfind(b"\n") + 1]
         ours = piece.find(run.token.encode())
         if ours >= 0:

@@ -164,25 +164,23 @@ class MarkFilter:
     def filter(self, block: bytes) -> bytes:
         """The block as clients and the emulator see it."""
         data, self.part = self.part + block, b""
-        out = []
-        position = 0
+        out, position = [], 0
         while (start := data.find(self._start, position)) >= 0:
-            out.append(self._pass_or_hold(data[position:start]))
             end = data.find(b"\x07", start, start + _MAX_MARK)
-            if end >= 0:
+            if end < 0 and len(data) - start < _MAX_MARK:
+                break  # its rest may come
+            if end < 0:
+                out.append(self._pass_or_hold(data[position : start + 1]))
+                position = start + 1
+            else:
+                out.append(self._pass_or_hold(data[position:start]))
                 token, _, rest = data[start + len(_MARK) : end].decode("ascii", "replace").partition(";")
                 out.append(self._marked(token, rest))
                 position = end + 1
-            elif len(data) - start < _MAX_MARK:
-                self.part = data[start:]
-                return b"".join(out)
-            else:
-                out.append(self._pass_or_hold(data[start : start + 1]))
-                position = start + 1
-        # The end may be the beginning of a mark.
-        start = data.rfind(b"\x1b", max(position, len(data) - len(self._start)))
-        if start >= 0 and self._start.startswith(data[start:]):
-            self.part = data[start:]
+        if start < 0:
+            start = data.rfind(b"\x1b", max(position, len(data) - len(self._start)))
+        if start >= 0 and data.startswith(self._start[: len(data) - start], start):
+            self.part = data[start:]  # the end may be the beginning of a mark
         out.append(self._pass_or_hold(data[position : len(data) - len(self.part)]))
         return b"".join(out)
 

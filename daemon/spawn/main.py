@@ -1,10 +1,8 @@
 """A daemon's process from its first instruction: detach, start the program, report to the creator, serve the session.
 
-The spec describes the session as plain data: name, directory (empty for the creator's), umask, command (a list, None
-for the user's shell), environment (the creator's), extra (variables that win), columns, rows, width, height (0 without
-a terminal), labels, keep, job, timeout (seconds, for a job), stdin (true if the job reads what its creator sends),
-login, term, colorterm, id (None for a new one), persist (true if the daemon writes checkpoints), outlive
-(`Config.keep`), before (text to show above the program's output), gate (true if the command starts only after Enter).
+In the spec, an empty `directory` is the creator's, a `command` of None the user's shell, an `id` of None a new one;
+`columns` to `height` are 0 without a terminal; `timeout` (seconds) is a job's; with `stdin` the job reads what its
+creator sends; with `persist` the daemon writes checkpoints.
 """
 
 from __future__ import annotations
@@ -238,7 +236,7 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     """The path of the program, its argv, and the command for the record. Raises CannotStart."""
     from sesh import programs
     from sesh.daemon.pty.pty import cannot_start
-    from sesh.daemon.spawn.environment import behind_enter, find_program, shell_words
+    from sesh.daemon.spawn.environment import find_program, shell_words
 
     command = spec.get("command")
     if not command:
@@ -247,5 +245,6 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if path is None:
         raise cannot_start(command[0], "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
-    program, argv = behind_enter(path, list(command)) if spec.get("gate") else (path, list(command))
-    return program, argv, list(command)
+    if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
+        return "/bin/sh", ["sh", "-c", 'IFS= read -r _ && exec "$@"', "sh", path, *command[1:]], list(command)
+    return path, list(command), list(command)

@@ -259,18 +259,14 @@ def fingerprint() -> str:
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
         priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
-        inherited = priorities, platform.keyring_and_io_priority(), _code()
+        # With them the version, the interpreter, and the dates of the files that it would load.
+        dates = _dates(os.path.dirname(os.path.abspath(about.__file__)), ("daemon", "store", "vt"))
+        code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
+        inherited = priorities, platform.keyring_and_io_priority(), code
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
     return lean.sha1(b"\0".join(attributes))
-
-
-def _code() -> tuple[object, ...]:
-    """The version, the interpreter, and the dates of the files that it would load."""
-    package = os.path.dirname(os.path.abspath(about.__file__))
-    dates = _dates(package, ("daemon", "store", "vt"))
-    return (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
 
 
 def _dates(directory: str, rooms: tuple[str, ...] = ()) -> list[tuple[str, int]]:

@@ -7,7 +7,8 @@ files may already be those of the newer sesh.
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64 as unpack
+from binascii import b2a_base64
 
 from sesh import protocol
 from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
@@ -41,26 +42,20 @@ if TYPE_CHECKING:
         StdinState,
     )
 
-    Indexes = dict[Connection, int]
+    Indexes = Mapping[object, int]
 
 FORMAT = 2
 _RUN = (
     "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
     "interrupted", "nested_at", "follows",
 )  # fmt: skip
-_OUTPUT = ("translated", "truncated", "output_at", "dropped")
 _LIVE = ("sent", "position", "safe", "seen")
-"""Attributes that go over as they are: of a run, of its output, and of what is sent of that meanwhile."""
+"""Attributes that go over as they are: of a run, and of what is sent of its output meanwhile."""
 
 
 def pack(data: bytes) -> str:
-    """Bytes as a text for JSON."""
+    """Bytes as a text for JSON; `unpack` gives them back."""
     return b2a_base64(data, newline=False).decode("ascii")
-
-
-def unpack(text: str) -> bytes:
-    """The bytes of a text that `pack` has made."""
-    return a2b_base64(text)
 
 
 def _attributes(instance: object, names: tuple[str, ...]) -> Attributes:
@@ -93,7 +88,7 @@ def dump(server: Server) -> State:
             server.drop(connection)
     for client in session.clients.all:
         session.relay.uncover(client)
-    indexes = {connection: index for index, connection in enumerate(server.connections.values())}
+    indexes: Indexes = {connection: index for index, connection in enumerate(server.connections.values())}
     last, events, followers = session.events.dump()
     return {
         "format": FORMAT,
@@ -264,10 +259,10 @@ def _load_done(server: Server, connections: list[Connection], done: Done | None)
     if done is None:
         return None
     kind, index, number, size_or_position = done
-    client = connections[index].client
-    if kind == "input":
-        return InputTaken(server.handler, client, number, size_or_position or 0) if client is not None else None
-    return SendTaken(server.session, connections[index], number, size_or_position)
+    connection = connections[index]
+    if kind == "send":
+        return SendTaken(server.session, connection, number, size_or_position)
+    return InputTaken(server.handler, connection.client, number, size_or_position or 0) if connection.client else None
 
 
 def _dump_stdin(session: Session, indexes: Indexes) -> StdinState | None:
@@ -278,7 +273,7 @@ def _dump_stdin(session: Session, indexes: Indexes) -> StdinState | None:
         "descriptor": stdin.descriptor,
         "received": stdin.received,
         "linger": stdin.linger,
-        "feeder": indexes.get(stdin.feeder) if isinstance(stdin.feeder, Connection) else None,
+        "feeder": indexes.get(stdin.feeder),
         "waiting": (pack(bytes(stdin.waiting)), stdin.request, stdin.ends),
         "left": session.timers.remaining("stdin"),
     }
@@ -371,38 +366,37 @@ def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) 
     """Gives a new queue the runs that `dump_runs` described."""
     queue.prompted, queue.prompt = state["prompted"], unpack(state["between"])
     queue.outer_tokens.extend(state["outer"])
-    runs = [_load_run(row, connections) for row in state["runs"]]
+    runs = [_load_run(queue, row, connections) for row in state["runs"]]
     queue.restore(state["secret"], unpack(state["part"]), runs, active=state["active"])
-    for run, row in zip(runs, state["runs"], strict=True):
-        if row["left"] is not None:
-            queue.set_timeout(run, row["left"])
 
 
 def _dump_run(run: Run, indexes: Indexes, left: float | None) -> RunState:
     shell, wrapper, output = run.shell, run.wrapper, run.output
+    of_output = {"translated": output.translated, "output_at": output.appended_at, "dropped": output.base}
     return {
         "number": run.number,
         "words": run.words,
         "key": run.key,
         "request": run.request,
         "wait": run.wait,
-        "connection": indexes.get(run.connection) if run.connection is not None else None,
+        "connection": indexes.get(run.connection),
         "left": left,
-        "attributes": {**_attributes(run, _RUN), **_attributes(output, _OUTPUT)},
-        "output": pack(output.between(0, output.total)),
+        "attributes": {**_attributes(run, _RUN), **of_output, "truncated": output.base > 0},
+        "output": pack(output.bytes(output.base)),
         "shell": (shell.pid, shell.kind, shell.ready, shell.other_user) if shell is not None else None,
         "files": (wrapper.kind, wrapper.outer, wrapper.inner) if wrapper is not None and run.state == RUNNING else None,
         "live": list(_attributes(run.live, _LIVE).values()) if run.live is not None else None,
     }
 
 
-def _load_run(state: RunState, connections: list[Connection]) -> Run:
+def _load_run(queue: RunQueue, state: RunState, connections: list[Connection]) -> Run:
     connection = connections[state["connection"]] if state["connection"] is not None else None
     run = Run(state["words"], connection, state["request"], wait=state["wait"], key=state["key"])
     run.number = state["number"]
     _set_attributes(run, _RUN, state["attributes"])
-    _set_attributes(run.output, _OUTPUT, state["attributes"])
-    run.output.restore(unpack(state["output"]))
+    run.output.restore(state["attributes"]["dropped"], unpack(state["output"]))
+    run.output.translated = state["attributes"]["translated"]
+    run.output.appended_at = state["attributes"]["output_at"]
     if state["shell"] is not None:
         pid, kind, ready, other_user = state["shell"]
         run.shell = Shell(pid, kind, ready=ready, other_user=other_user)
@@ -413,4 +407,6 @@ def _load_run(state: RunState, connections: list[Connection]) -> Run:
     if state["live"] is not None:
         run.live = LiveOutput(run)
         _set_attributes(run.live, _LIVE, dict(zip(_LIVE, state["live"], strict=True)))
+    if state["left"] is not None:
+        queue.set_timeout(run, state["left"])
     return run
