@@ -104,34 +104,30 @@ class Pty:
         descriptor = os.dup(process.fd)
         process.closed = True  # it would end the program when it is collected
         process.fileobj.close()
-        pty = cls(new_state(descriptor, process.pid))
+        pty = cls(_new_state(descriptor, process.pid))
         if size[2] or size[3]:
             pty.resize(*size)
         return pty
 
-    def read(self, most: int = TURN) -> tuple[list[bytes], bool]:
-        """Reads blocks of output. Returns them, and whether the terminal is still open on the program's side.
-
-        Stops after about `most` bytes: the last block may end behind them.
-        """
+    def read(self, most: int = TURN) -> tuple[bytes, bool]:
+        """Reads about `most` bytes of output, or some more, and whether the terminal is open on the program's side."""
         blocks: list[bytes] = []
-        taken = 0
+        taken, is_open = 0, True
         while taken < most:
             try:
                 block = os.read(self.descriptor, min(_READ, most))
             except OSError as error:
-                return blocks, error.errno == EAGAIN
-            if not block:
-                return blocks, False
+                is_open = error.errno == EAGAIN
+                break
             blocks.append(block)
             taken += len(block)
-            if len(block) < _FULL:
-                break  # that was all; if more has come meanwhile, the poller will say so
-        return blocks, True
+            if len(block) < _FULL:  # that was all; if more has come meanwhile, the poller will say so
+                is_open = block != b""
+                break
+        return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:
-        """Writes as much as the program takes now; returns the number of bytes. Raises OSError if its terminal is
-        gone."""
+        """Writes what the program takes now; returns the number of bytes. Raises OSError if its terminal is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
@@ -236,7 +232,7 @@ def load_ptyprocess() -> Any:
     return PtyProcess
 
 
-def new_state(descriptor: int, pid: int) -> PtyState:
+def _new_state(descriptor: int, pid: int) -> PtyState:
     """The state of a new pty, whose master side this descriptor is. Raises OSError."""
     os.set_blocking(descriptor, False)
     path = slave_path(descriptor)

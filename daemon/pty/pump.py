@@ -96,12 +96,12 @@ class Pump:
         self.delivered = False
         if self.pty is None or not self.open:
             return False
-        blocks, self.open = self.pty.read(most)
+        block, self.open = self.pty.read(most)
         if not self.open and self.running:
             self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
-        if not blocks:
+        if not block:
             return False
-        block = self._passing(blocks[0] if len(blocks) == 1 else b"".join(blocks))
+        block = self._passing(block)
         if not block:
             return True
         start = self.log.head

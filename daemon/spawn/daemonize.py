@@ -91,16 +91,15 @@ def reset_signals() -> None:
 
 
 def spawn_detached(words: list[str], descriptor: int) -> None:
-    """Starts a program as a daemon, which inherits `descriptor` as number 3 and no other."""
-    child = os.fork()
+    """Starts a program as a daemon, which inherits `descriptor` as number 3 and no other. Raises Refused."""
+    child = fork()
     if child:
         reap(child)
         return
     try:
-        os.setsid()
-        if os.fork() == 0:
-            detach(descriptor)
-            os.set_inheritable(CHANNEL, True)
-            os.execve(words[0], words, os.environ)
+        leave_session()
+        detach(descriptor)
+        os.set_inheritable(CHANNEL, True)
+        os.execve(words[0], words, os.environ)
     finally:
         os._exit(1)
