@@ -4,8 +4,7 @@ The daemon must know of a query before it passes the block on, so that the answe
 ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and notifications), iTerm2's OSC 9,
 urxvt's OSC 777 and FinalTerm's OSC 133.
 
-It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr. A
-sequence that a block leaves unfinished is carried into the next one.
+It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr.
 
 A `Finding` is a query, a notice or a mark: its kind, its body, and the offset in the block behind its last byte. The
 body of a query follows its introducer: of a control sequence all after `CSI`, of a string all up to its terminator (a
