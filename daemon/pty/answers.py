@@ -60,14 +60,12 @@ _STATUS = {
 
 _CAPABILITIES = {b"Co": b"256", b"colors": b"256", b"RGB": b"8"}
 
-_FOREGROUND, _BACKGROUND = (0xD0, 0xD0, 0xD0), (0x00, 0x00, 0x00)
+_FOREGROUND, _BACKGROUND = "d0d0d0", "000000"
 _ANSI = (
-    (0x00, 0x00, 0x00), (0xCD, 0x00, 0x00), (0x00, 0xCD, 0x00), (0xCD, 0xCD, 0x00),
-    (0x00, 0x00, 0xEE), (0xCD, 0x00, 0xCD), (0x00, 0xCD, 0xCD), (0xE5, 0xE5, 0xE5),
-    (0x7F, 0x7F, 0x7F), (0xFF, 0x00, 0x00), (0x00, 0xFF, 0x00), (0xFF, 0xFF, 0x00),
-    (0x5C, 0x5C, 0xFF), (0xFF, 0x00, 0xFF), (0x00, 0xFF, 0xFF), (0xFF, 0xFF, 0xFF),
+    "000000", "cd0000", "00cd00", "cdcd00", "0000ee", "cd00cd", "00cdcd", "e5e5e5",
+    "7f7f7f", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff", "00ffff", "ffffff",
 )  # fmt: skip
-"""xterm's sixteen colours, as red, green and blue of 0 to 255."""
+"""xterm's sixteen colours, as red, green and blue in hexadecimal."""
 
 
 def needs_terminal(kind: str) -> bool:
@@ -179,19 +177,18 @@ def _colour(body: bytes) -> bytes:
         colour = _BACKGROUND if number in (11, 14, 16, 19) else _FOREGROUND
     else:
         return b""
-    return b"\x1b]" + name + b";rgb:" + b"/".join(b"%02x%02x" % (part, part) for part in colour) + terminator
+    parts = "/".join(colour[start : start + 2] * 2 for start in (0, 2, 4))
+    return b"\x1b]" + name + b";rgb:" + parts.encode() + terminator
 
 
-def _indexed(index: int) -> tuple[int, int, int]:
+def _indexed(index: int) -> str:
     """xterm's palette: 16 colours, a cube of 6 by 6 by 6, 24 greys."""
     if index < 16:
         return _ANSI[index]
     if index >= 232:
-        grey = 8 + 10 * (index - 232)
-        return grey, grey, grey
-    steps = (0, 95, 135, 175, 215, 255)
-    red, rest = divmod(index - 16, 36)
-    return steps[red], steps[rest // 6], steps[rest % 6]
+        return f"{8 + 10 * (index - 232):02x}" * 3
+    steps, cube = ("00", "5f", "87", "af", "d7", "ff"), index - 16
+    return steps[cube // 36] + steps[cube // 6 % 6] + steps[cube % 6]
 
 
 _FROM_TERMINAL: dict[str, Callable[[bytes, Terminal], bytes]] = {
