@@ -452,7 +452,7 @@ class RunQueue:
     def _leave(self, run: Run) -> None:
         """Drops a run, and goes on with the next one."""
         run.remove_files()
-        run.connection, run.state = None, DONE
+        run.connection, run.live, run.state = None, None, DONE
         self.timers.clear(("run", run.number))
         if run in self.waiting:
             self.waiting.remove(run)

@@ -100,7 +100,8 @@ class RunOutput(OutputLog):
     def add(self, piece: bytes) -> None:
         """Adds a piece; drops the oldest ones beyond MAX_OUTPUT."""
         self.append(piece)
-        self.trim(self.head - MAX_OUTPUT)
+        if self.head - self.base > MAX_OUTPUT:
+            self.trim(self.head - MAX_OUTPUT)
 
     def cut(self, prompt: bytes) -> None:
         """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
