@@ -478,16 +478,17 @@ def events(daemon: Requests, request: Request) -> None:
 @_request
 def run(daemon: Requests, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
+    from sesh.daemon.shell.run import Run
+
     session = daemon.session
     if not session.running:
         raise Refused(f"the program of {session.name} has ended; it cannot run commands")
     command = request.data.decode("utf-8", "surrogateescape").split("\0")
     wait, key = request.words.get("wait") is not False, request.text("key")
     timeout, since = request.seconds("timeout"), request.integer("since")
-    follows = since if wait else None
-    session.get_runs().add(
-        request.connection, request.number, command, timeout=timeout, wait=wait, key=key, follows=follows
-    )
+    asked = Run(command, request.connection, request.number, wait=wait, key=key)
+    asked.follows = since if wait else None
+    session.get_runs().add(asked, timeout)
 
 
 @_request

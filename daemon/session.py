@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sesh.daemon.activity.telling import Telling
     from sesh.daemon.clients.titles import Titles
     from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.pty.queries import Finding
     from sesh.daemon.screen.checkpoint import Checkpointer
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
@@ -114,7 +113,7 @@ class Session:
             passing=self._passing,
             deliver=self._deliver,
             stirred=self._stirred,
-            found=self._found,
+            report=self._report,
             checkpoint=self.output_settled,
         )
         self.title = ""
@@ -122,8 +121,8 @@ class Session:
         """The foreground process group when the program set its title."""
         self._notice_parts: list[bytes] = []
         """Parts of a notification that is not complete yet."""
-        self._unanswered: deque[tuple[Finding, int]] = deque()
-        """Queries that wait for the emulator, each with the position behind it."""
+        self._unanswered: deque[tuple[str, bytes, int]] = deque()
+        """Queries that wait for the emulator: kind, body, and the position behind them."""
         self.preload: Callable[[], object] = lambda: None
         """Loads modules whose files may be replaced later; called some time after output came."""
         self.runs: RunQueue | None = None
@@ -199,13 +198,12 @@ class Session:
         if self.facts.get("persist"):
             self.get_checkpointer().write_if_due()
 
-    def _found(self, finding: Finding, position: int) -> None:
+    def _report(self, kind: str, body: bytes, position: int) -> None:
         """Handles a finding of the query scanner; `position`: behind it in the log."""
-        kind = finding.kind
         if kind in QUERIES:
-            self._query(finding, position)
+            self._query(kind, body, position)
         elif kind == "title":
-            title = _printable(finding.body)
+            title = _printable(body)
             self.titled_by = self.pty.foreground() if self.pty is not None else 0
             if title != self.title:
                 self.title = title
@@ -214,29 +212,29 @@ class Session:
         elif kind == "bell":
             self.emit("bell")
         elif kind == "notification_part":
-            self._notice_parts = [*self._notice_parts, finding.body][:_MOST_PARTS]
+            self._notice_parts = [*self._notice_parts, body][:_MOST_PARTS]
         elif kind == "notification":
-            parts, self._notice_parts = [*self._notice_parts, finding.body], []
+            parts, self._notice_parts = [*self._notice_parts, body], []
             text = _printable(b": ".join(filter(None, parts)))
             if text:
                 self.emit("notification", text=text)
                 self.activity.say("waiting", text)
         elif kind == "progress":
-            self.activity.progressed(finding.body)
+            self.activity.progressed(body)
         elif kind == "mark":
-            self.activity.marked(finding.body)
-            self.get_marks().found(finding.body, position)
+            self.activity.marked(body)
+            self.get_marks().handle(body, position)
 
-    def _query(self, finding: Finding, position: int) -> None:
+    def _query(self, kind: str, body: bytes, position: int) -> None:
         """Leaves a query to the terminal of the client that typed last; answers it if there is none."""
         client = self.clients.answering(self.log)
         if client is not None:
-            client.replies.expect(finding.kind, time.monotonic())
+            client.replies.expect(kind, time.monotonic())
             return
         if self.pump.input.waiting("answers") >= MAX_ANSWERS or (self.runs is not None and self.runs.no_answers()):
             return
         if len(self._unanswered) < MAX_UNANSWERED:
-            self._unanswered.append((finding, position))
+            self._unanswered.append((kind, body, position))
         self._answer()
 
     def _answer(self) -> None:
@@ -244,15 +242,15 @@ class Session:
         from sesh.daemon.pty.answers import answer, needs_terminal
 
         while self._unanswered:
-            finding, position = self._unanswered[0]
+            kind, body, position = self._unanswered[0]
             terminal = None
-            if needs_terminal(finding.kind):
+            if needs_terminal(kind):
                 if not self.model.reach(position, ANSWER_TIME):
                     self.timers.ensure("answers", 0, self._answer)
                     return
                 terminal = self.model.emulator
             self._unanswered.popleft()
-            reply = answer(finding.kind, finding.body, terminal)
+            reply = answer(kind, body, terminal)
             if reply:
                 self.pump.type("answers", reply)
 

@@ -60,14 +60,12 @@ _STATUS = {
 
 _CAPABILITIES = {b"Co": b"256", b"colors": b"256", b"RGB": b"8"}
 
-_FOREGROUND, _BACKGROUND = (0xD0, 0xD0, 0xD0), (0x00, 0x00, 0x00)
+_FOREGROUND, _BACKGROUND = "d0d0d0", "000000"
 _ANSI = (
-    (0x00, 0x00, 0x00), (0xCD, 0x00, 0x00), (0x00, 0xCD, 0x00), (0xCD, 0xCD, 0x00),
-    (0x00, 0x00, 0xEE), (0xCD, 0x00, 0xCD), (0x00, 0xCD, 0xCD), (0xE5, 0xE5, 0xE5),
-    (0x7F, 0x7F, 0x7F), (0xFF, 0x00, 0x00), (0x00, 0xFF, 0x00), (0xFF, 0xFF, 0x00),
-    (0x5C, 0x5C, 0xFF), (0xFF, 0x00, 0xFF), (0x00, 0xFF, 0xFF), (0xFF, 0xFF, 0xFF),
+    "000000", "cd0000", "00cd00", "cdcd00", "0000ee", "cd00cd", "00cdcd", "e5e5e5",
+    "7f7f7f", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff", "00ffff", "ffffff",
 )  # fmt: skip
-"""xterm's sixteen colours, as red, green and blue of 0 to 255."""
+"""xterm's sixteen colours, as red, green and blue in hexadecimal."""
 
 
 def needs_terminal(kind: str) -> bool:
@@ -76,7 +74,7 @@ def needs_terminal(kind: str) -> bool:
 
 
 def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
-    """The answer to a query (`Finding.kind` and `Finding.body`); empty for kinds that are not answered."""
+    """The answer to a query, from the kind and the body of its finding; empty for kinds that are not answered."""
     if kind in _FROM_TERMINAL:
         return _FROM_TERMINAL[kind](body, terminal) if terminal is not None else b""
     make = _FROM_QUERY.get(kind)
@@ -84,29 +82,22 @@ def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
 
 
 def _number(text: bytes) -> int:
-    """`text` as a decimal number; 0 if it is not one."""
-    return int(text) if text.isdigit() and len(text) < 10 else 0
+    """The decimal number at the beginning of `text`, up to its first semicolon; 0 if there is none."""
+    digits = text.partition(b";")[0]
+    return int(digits) if digits.isdigit() and len(digits) < 10 else 0
 
 
-def _position(_: bytes, terminal: Terminal) -> bytes:
-    return b"\x1b[" + _cursor(terminal) + b"R"
-
-
-def _extended_position(_: bytes, terminal: Terminal) -> bytes:
-    return b"\x1b[?" + _cursor(terminal) + b"R"
-
-
-def _cursor(terminal: Terminal) -> bytes:
-    """Row and column of the cursor from 1, counted from the margins in origin mode."""
+def _position(body: bytes, terminal: Terminal) -> bytes:
+    """CPR and DECXCPR: row and column of the cursor from 1, counted from the margins in origin mode."""
     row, column = terminal.cursor
     if terminal.mode(6):
         top, _, left, _ = terminal.margins
         row, column = max(0, row - top), max(0, column - left)
-    return b"%d;%d" % (row + 1, column + 1)
+    return b"\x1b[%s%d;%dR" % (b"?" if body.startswith(b"?") else b"", row + 1, column + 1)
 
 
 def _status(body: bytes) -> bytes:
-    return _STATUS.get(_number(body[1:-1].partition(b";")[0]), b"")
+    return _STATUS.get(_number(body[1:-1]), b"")
 
 
 def _mode(body: bytes, terminal: Terminal) -> bytes:
@@ -128,21 +119,17 @@ def _setting(body: bytes, terminal: Terminal) -> bytes:
     """DECRPSS: 1 with the setting, 0 for an unknown one."""
     setting = body.removeprefix(b"$q")
     top, bottom, left, right = terminal.margins
-    if setting == b"m":
-        value = "".join(char for char in terminal.pen_sgr() if char in "0123456789;:").encode() or b"0"
-    elif setting == b"r":
-        value = b"%d;%d" % (top + 1, bottom + 1)
-    elif setting == b"s":
-        value = b"%d;%d" % (left + 1, right + 1)
-    elif setting == b" q":
-        value = b"%d" % terminal.cursor_style
-    elif setting == b'"p':
-        value = b"62;1"
-    elif setting == b'"q':
-        value = b"0"
-    else:
+    values = {
+        b"m": "".join(char for char in terminal.pen_sgr() if char in "0123456789;:").encode() or b"0",
+        b"r": b"%d;%d" % (top + 1, bottom + 1),
+        b"s": b"%d;%d" % (left + 1, right + 1),
+        b" q": b"%d" % terminal.cursor_style,
+        b'"p': b"62;1",
+        b'"q': b"0",
+    }
+    if setting not in values:
         return b"\x1bP0$r" + _ST
-    return b"\x1bP1$r" + value + setting + _ST
+    return b"\x1bP1$r" + values[setting] + setting + _ST
 
 
 def _capabilities(body: bytes) -> bytes:
@@ -164,7 +151,7 @@ def _window(body: bytes, terminal: Terminal) -> bytes:
     """XTWINOPS: the size in characters, and a window that is neither moved nor minimized; no pixels, no titles."""
     size = b";%d;%dt" % (terminal.rows, terminal.columns)
     answers = {11: b"\x1b[1t", 13: b"\x1b[3;0;0t", 18: b"\x1b[8" + size, 19: b"\x1b[9" + size}
-    return answers.get(_number(body[:-1].partition(b";")[0]), b"")
+    return answers.get(_number(body[:-1]), b"")
 
 
 def _parameters(body: bytes) -> bytes:
@@ -174,41 +161,39 @@ def _parameters(body: bytes) -> bytes:
 
 def _graphics_attributes(body: bytes) -> bytes:
     """XTSMGRAPHICS: no item can be read or set."""
-    item = _number(body[1:-1].partition(b";")[0])
+    item = _number(body[1:-1])
     return b"\x1b[?%d;1;0S" % (item if item in (1, 2, 3) else 0)
 
 
 def _colour(body: bytes) -> bytes:
     """The colours of a dark terminal, in xterm's form; the answer ends as the query did."""
     terminator = b"\x07" if body.endswith(b"\x07") else _ST
-    first, *rest = body.removesuffix(terminator).split(b";")
-    number = _number(first)
-    if number == 4 and len(rest) == 2 and rest[0].isdigit() and _number(rest[0]) < 256:
-        name = b"4;%d" % _number(rest[0])
-        colour = _indexed(_number(rest[0]))
+    number, index = _number(body), body.partition(b";")[2].partition(b";")[0]
+    if number == 4 and index.isdigit() and _number(index) < 256:
+        name = b"4;%d" % _number(index)
+        colour = _indexed(_number(index))
     elif 10 <= number <= 19:
         name = b"%d" % number
         colour = _BACKGROUND if number in (11, 14, 16, 19) else _FOREGROUND
     else:
         return b""
-    return b"\x1b]" + name + b";rgb:" + b"/".join(b"%02x%02x" % (part, part) for part in colour) + terminator
+    parts = "/".join(colour[start : start + 2] * 2 for start in (0, 2, 4))
+    return b"\x1b]" + name + b";rgb:" + parts.encode() + terminator
 
 
-def _indexed(index: int) -> tuple[int, int, int]:
+def _indexed(index: int) -> str:
     """xterm's palette: 16 colours, a cube of 6 by 6 by 6, 24 greys."""
     if index < 16:
         return _ANSI[index]
     if index >= 232:
-        grey = 8 + 10 * (index - 232)
-        return grey, grey, grey
-    steps = (0, 95, 135, 175, 215, 255)
-    red, rest = divmod(index - 16, 36)
-    return steps[red], steps[rest // 6], steps[rest % 6]
+        return f"{8 + 10 * (index - 232):02x}" * 3
+    steps, cube = ("00", "5f", "87", "af", "d7", "ff"), index - 16
+    return steps[cube // 36] + steps[cube // 6 % 6] + steps[cube % 6]
 
 
 _FROM_TERMINAL: dict[str, Callable[[bytes, Terminal], bytes]] = {
     "cpr": _position,
-    "decxcpr": _extended_position,
+    "decxcpr": _position,
     "decrqm": _mode,
     "kitty": _keyboard,
     "decrqss": _setting,

@@ -74,8 +74,8 @@ class OutputLog:
 
     def bytes(self, start: int, end: int | None = None) -> bytes:
         """The bytes from `start` (or the oldest held after it) up to `end`, in one piece."""
-        start = max(start, self.base)
-        return b"".join(self.read(start, (self.head if end is None else end) - start))
+        start, end = max(start, self.base), self.head if end is None else end
+        return b"".join(self.read(start, end - start)) if start < end else b""
 
     def pack(self) -> None:
         """Compresses the whole log, in pieces; `read` unpacks the pieces that it needs."""

@@ -45,18 +45,10 @@ class Pty:
         self.status: int | None = None
         self.usage: struct_rusage | None = None
         """The wait status and the resource usage of the program, once it has ended."""
+        self.state = state
+        """The pty as plain data for a process that has its descriptors; of no use after `close`."""
         self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
         self.path, self.device = state["path"], state["device"]
-
-    def dump(self) -> PtyState:
-        """The pty as plain data for a process that has its descriptors."""
-        return {
-            "descriptor": self.descriptor,
-            "slave": self._slave,
-            "pid": self.pid,
-            "path": self.path,
-            "device": self.device,
-        }
 
     @classmethod
     def spawn(
@@ -78,22 +70,21 @@ class Pty:
 
         def become() -> None:
             """In the child: the creator's umask and default signals, then the program, argv[0] kept."""
+            step = "chdir"
             try:
                 os.chdir(directory)
-            except OSError as error:
-                raise OSError(f"{error.errno} chdir") from error
-            os.umask(umask)
-            if stdin >= 0:
-                os.dup2(stdin, 0)
-                os.close(stdin)
-            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-                if signal.getsignal(number) is not None:
-                    signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            try:
+                step = "exec"
+                os.umask(umask)
+                if stdin >= 0:
+                    os.dup2(stdin, 0)
+                    os.close(stdin)
+                for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                    if signal.getsignal(number) is not None:
+                        signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_SETMASK, ())
                 os.execve(program, words, environment)
             except OSError as error:
-                raise OSError(f"{error.errno} exec") from error
+                raise OSError(f"{error.errno} {step}") from error
 
         try:
             process = process_class.spawn(
@@ -102,40 +93,41 @@ class Pty:
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
-            if error.errno == 0:  # an error of `become`, as ptyprocess passes it on
-                raise _spawn_error(error, words[0], program, directory) from error
-            raise _no_terminal(error) from error
+            if error.errno != 0:
+                raise _no_terminal(error) from error
+            # An error of `become`, of which ptyprocess passes on the text only.
+            code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
+            number = int(code) if code.isdecimal() else EACCES
+            if step == "chdir":
+                raise Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}") from error
+            raise cannot_start(words[0], program, number) from error
         descriptor = os.dup(process.fd)
         process.closed = True  # it would end the program when it is collected
         process.fileobj.close()
-        pty = cls(new_state(descriptor, process.pid))
+        pty = cls(_new_state(descriptor, process.pid))
         if size[2] or size[3]:
             pty.resize(*size)
         return pty
 
-    def read(self, most: int = TURN) -> tuple[list[bytes], bool]:
-        """Reads blocks of output. Returns them, and whether the terminal is still open on the program's side.
-
-        Stops after about `most` bytes: the last block may end behind them.
-        """
+    def read(self, most: int = TURN) -> tuple[bytes, bool]:
+        """Reads about `most` bytes of output, or some more, and whether the terminal is open on the program's side."""
         blocks: list[bytes] = []
-        taken = 0
+        taken, is_open = 0, True
         while taken < most:
             try:
                 block = os.read(self.descriptor, min(_READ, most))
             except OSError as error:
-                return blocks, error.errno == EAGAIN
-            if not block:
-                return blocks, False
+                is_open = error.errno == EAGAIN
+                break
             blocks.append(block)
             taken += len(block)
-            if len(block) < _FULL:
-                break  # that was all; if more has come meanwhile, the poller will say so
-        return blocks, True
+            if len(block) < _FULL:  # that was all; if more has come meanwhile, the poller will say so
+                is_open = block != b""
+                break
+        return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:
-        """Writes as much as the program takes now; returns the number of bytes. Raises OSError if its terminal is
-        gone."""
+        """Writes what the program takes now; returns the number of bytes. Raises OSError if its terminal is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
@@ -179,13 +171,10 @@ class Pty:
 
     def _modes(self, index: int, default: int = 0) -> int:
         """The flags at an index of `tcgetattr`; `default` if the terminal is closed here, or on the program's side."""
-        if self.descriptor < 0:
-            return default
         try:
-            flags: int = termios.tcgetattr(self.descriptor)[index]
-        except (OSError, termios.error):
+            return int(termios.tcgetattr(self.descriptor)[index])
+        except (OSError, ValueError, termios.error):
             return default
-        return flags
 
     def signal_foreground(self, number: int) -> None:
         """Sends a signal to the foreground process group."""
@@ -243,7 +232,7 @@ def load_ptyprocess() -> Any:
     return PtyProcess
 
 
-def new_state(descriptor: int, pid: int) -> PtyState:
+def _new_state(descriptor: int, pid: int) -> PtyState:
     """The state of a new pty, whose master side this descriptor is. Raises OSError."""
     os.set_blocking(descriptor, False)
     path = slave_path(descriptor)
@@ -286,15 +275,6 @@ def _no_terminal(error: OSError) -> Refused:
         hint = "close some files, or raise the limit (ulimit -n)" if full else "check /dev/ptmx and /dev/pts"
         return Refused(f"cannot open a pty: {again.strerror or again}", hint=hint)
     return no_process(error)
-
-
-def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exception:
-    """The error that `become` reported through ptyprocess, which passes on its text only."""
-    code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
-    number = int(code) if code.isdecimal() else EACCES
-    if step == "chdir":
-        return Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}")
-    return cannot_start(word, program, number)
 
 
 def cannot_start(word: str, program: str, number: int) -> CannotStart:

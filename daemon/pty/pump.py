@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.pty.queries import Finding
     from sesh.loop.timers import Timers
     from sesh.schema import Answer
 
@@ -57,8 +56,8 @@ class Pump:
 
     `passing` returns the part of a block that clients may see. `deliver` sends the block that was added to the log to
     its readers, and returns whether all of them have it. `stirred` is called when the program has written or a unit was
-    typed. `found` is called with each finding of the query scanner and the position behind it. `checkpoint` is called
-    some time after output came.
+    typed. `report` is called with the kind and the body of each finding of the query scanner, and the position behind
+    it. `checkpoint` is called some time after output came.
     """
 
     def __init__(
@@ -70,12 +69,12 @@ class Pump:
         passing: Callable[[bytes], bytes],
         deliver: Callable[[bytes], bool],
         stirred: Callable[[], None],
-        found: Callable[[Finding, int], None],
+        report: Callable[[str, bytes, int], None],
         checkpoint: Callable[[], None],
     ) -> None:
         self.pty, self.log, self.timers = pty, log, timers
-        self._passing, self._deliver, self._stirred, self._found = passing, deliver, stirred, found
-        self._checkpoint = checkpoint
+        self._passing, self._deliver, self._stirred = passing, deliver, stirred
+        self._report, self._checkpoint = report, checkpoint
         self.scanner = QueryScanner()
         self.input = InputQueue()
         self.typed_line: TypedLine | None = None
@@ -97,12 +96,11 @@ class Pump:
         self.delivered = False
         if self.pty is None or not self.open:
             return False
-        blocks, self.open = self.pty.read(most)
+        block, self.open = self.pty.read(most)
         if not self.open and self.running:
             self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
-        if not blocks:
+        if not block:
             return False
-        block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         block = self._passing(block)
         if not block:
             return True
@@ -114,8 +112,8 @@ class Pump:
         self.last_activity = time.time()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
-        for finding in findings:
-            self._found(finding, start + finding.end)
+        for kind, body, end in findings:
+            self._report(kind, body, start + end)
         self.delivered = self._deliver(block) and not findings and self.open
         return True
 
@@ -132,22 +130,15 @@ class Pump:
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Types a unit of bytes; `done`: see `InputQueue.add`."""
         self._stirred()
-        taken = self.write_now(data) if writer in OWN_WRITERS else self.enter(data)
-        if taken < len(data) or self.input.size:
-            self.input.add(writer, data[taken:], done)
-            self.drain()
-        elif done is not None:
-            done(True)
+        taken = 0 if writer in OWN_WRITERS else self.enter(data)
+        self.input.add(writer, data[taken:], done)
+        self.drain()
 
     def enter(self, data: bytes) -> int:
         """Types keys as far as the program takes them at once; returns the number of bytes. The rest is for `input`."""
         if self.typed_line is None:
             self.typed_line = TypedLine()
         self.typed_line.add(data, self.pty)
-        return self.write_now(data)
-
-    def write_now(self, data: bytes) -> int:
-        """Writes as much as the program takes, and returns the number of bytes: 0 while other input waits."""
         if self.input.size or self.pty is None or not data:
             return 0
         try:
@@ -204,12 +195,15 @@ class InputQueue:
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
         """Writes until `write` takes no more or nothing is left."""
-        while True:
-            unit = self._begun or self._next()
-            if unit is None:
-                return
-            self._begun = unit
-            writer, view, done = unit
+        while self:
+            if self._begun is None:
+                writer, units = next(iter(self._writers.items()))
+                self._begun = units.popleft()
+                if units:
+                    self._writers.move_to_end(writer)
+                else:
+                    del self._writers[writer]
+            writer, view, done = self._begun
             taken = write(view) if view else 0
             self.size -= taken
             self._sizes[writer] = self.waiting(writer) - taken
@@ -221,17 +215,6 @@ class InputQueue:
                 del self._sizes[writer]
             if done is not None:
                 done(True)
-
-    def _next(self) -> Unit | None:
-        if not self._writers:
-            return None
-        writer, units = next(iter(self._writers.items()))
-        unit = units.popleft()
-        if units:
-            self._writers.move_to_end(writer)
-        else:
-            del self._writers[writer]
-        return unit
 
     def units(self) -> list[Unit]:
         """The units that have not been written, in the order in which they would be."""
@@ -280,10 +263,7 @@ class TypedLine:
             foreground = pty.foreground()
             if self._foreground != foreground:
                 self.length = 0
-        if len(data) == 1 and data.isalnum() and not self._pasting:
-            self.length += 1
-        else:
-            self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
+        self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
         if not self.length:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
@@ -332,10 +312,12 @@ class StdinPipe:
         self.feeder: Feeder | None = None
         self.linger = 0.0
         """Seconds for which the pipe stays open when its feeder is gone."""
-        self._waiting = memoryview(b"")
-        self._request = 0
-        self._ends = False
-        """The bytes to be written, the number of the request that sent them, and True if they are the last."""
+        self.waiting = memoryview(b"")
+        """The bytes to be written."""
+        self.request = 0
+        """The number of the request that sent them."""
+        self.ends = False
+        """True if they are the last."""
 
     @property
     def open(self) -> bool:
@@ -345,47 +327,39 @@ class StdinPipe:
     @property
     def pending(self) -> bool:
         """True if there are bytes, or an end, to be written."""
-        return self.open and bool(self._waiting or self._ends)
-
-    def dump(self) -> tuple[bytes, int, bool]:
-        """The bytes to be written, the number of the request that sent them, and True if they are the last."""
-        return bytes(self._waiting), self._request, self._ends
-
-    def restore(self, waiting: bytes, request: int, *, ends: bool) -> None:
-        """Goes on from what `dump` returned."""
-        self._waiting, self._request, self._ends = memoryview(waiting), request, ends
+        return self.open and bool(self.waiting or self.ends)
 
     def take(self, feeder: Feeder, request: int, offset: int, data: bytes, *, ends: bool) -> None:
         """Takes bytes that begin at an offset of the input; the request is answered when the job has them."""
-        self.feeder, self._request, self._ends = feeder, request, ends
+        self.feeder, self.request, self.ends = feeder, request, ends
         fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
-        self._waiting = memoryview(bytes(self._waiting) + fresh)
+        self.waiting = memoryview(bytes(self.waiting) + fresh)
         if not self.pending:
             self._answer()
 
     def write(self) -> bool:
         """Writes what the pipe takes, and answers once all is written; returns whether the pipe is to be closed."""
         try:
-            while self._waiting:
-                self._waiting = self._waiting[os.write(self.descriptor, self._waiting) :]
+            while self.waiting:
+                self.waiting = self.waiting[os.write(self.descriptor, self.waiting) :]
         except BlockingIOError:
             return False
         except OSError:
             return True  # the job has closed it
-        if not self._ends:
+        if not self.ends:
             self._answer()
-        return self._ends
+        return self.ends
 
     def close(self) -> None:
         """Closes the pipe: the job sees the end of its input."""
         descriptor, self.descriptor = self.descriptor, -1
-        self._waiting = memoryview(b"")
+        self.waiting = memoryview(b"")
         self._answer()
         if descriptor >= 0:
             os.close(descriptor)
 
     def _answer(self) -> None:
-        feeder, request, self._request = self.feeder, self._request, 0
+        feeder, request, self.request = self.feeder, self.request, 0
         if feeder is not None and request and not feeder.closed:
             feeder.respond(request, received=self.received, open=self.open)

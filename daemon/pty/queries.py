@@ -4,8 +4,12 @@ The daemon must know of a query before it passes the block on, so that the answe
 ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and notifications), iTerm2's OSC 9,
 urxvt's OSC 777 and FinalTerm's OSC 133.
 
-It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr. A
-sequence that a block leaves unfinished is carried into the next one.
+It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr.
+
+A `Finding` is a query, a notice or a mark: its kind, its body, and the offset in the block behind its last byte. The
+body of a query follows its introducer: of a control sequence all after `CSI`, of a string all up to its terminator (a
+colour's keeps the terminator, since its answer ends as the query did). The body of a notice is its text: the title, the
+notification, `D;0` of a mark, `1;50` of a progress. A string that queries several colours gives a finding for each.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    Finding = tuple[str, bytes, int]
 
 LONGEST_STRING = 64 << 10
 """Bytes of an OSC, DCS or APC that are carried from block to block; a longer one is ignored."""
@@ -47,32 +53,9 @@ _OSC, _STRING, _BELL = 19, 20, 21
 REPLAYED = b";sesh=replay"
 """The end of a mark that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
 
-_ESCAPE, _BACKSLASH = 0x1B, 0x5C
+_ESCAPE = 0x1B
 _OPENERS = b"]P_X^"
 _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
-
-
-class Finding:
-    """A query, a notice or a mark in the output.
-
-    `body` of a query follows its introducer: of a control sequence all after `CSI`, of a string all up to its
-    terminator (a colour's body keeps the terminator, since its answer ends as the query did). `body` of a notice is its
-    text: the title, the notification, `D;0` of a mark, `1;50` of a progress. `end` is the offset in the block behind
-    the last byte. A string that queries several colours gives one finding for each.
-    """
-
-    __slots__ = ("body", "end", "kind")
-
-    def __init__(self, kind: str, body: bytes, end: int) -> None:
-        self.kind, self.body, self.end = kind, body, end
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Finding) and (self.kind, self.body, self.end) == (other.kind, other.body, other.end)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Finding({self.kind!r}, {self.body!r}, {self.end})"
 
 
 class _Patterns:
@@ -118,26 +101,21 @@ class QueryScanner:
 
     def _resume(self, block: bytes) -> list[Finding]:
         """Goes on in the sequence that the last block left unfinished."""
-        carry = self.carry
+        carry, offset = self.carry, 0
         if len(carry) < 2 or carry[1] not in _OPENERS:
             return self._scan(carry + block, 0, len(carry))  # a control sequence, or its first byte alone
-        if len(carry) > 2 and carry[-1] == _ESCAPE:  # a string: its terminator, or another sequence, has begun
-            if block[0] != _BACKSLASH:
-                return self._scan(b"\x1b" + block, 0, 1)
-            findings = _parse_string(carry[:-1], b"\x1b\\", 1)
-            return findings + self._scan(block, 1, 0)
+        if len(carry) > 2 and carry[-1] == _ESCAPE:  # its terminator, or another sequence, has begun
+            carry, block, offset = carry[:-1], b"\x1b" + block, 1
         patterns = _patterns()
         match = (patterns.osc_end if carry[1] == _OPENERS[0] else patterns.string_end)(block)
         terminator = _terminator(block, match.start()) if match is not None else None
         if match is None or terminator is None:
             self._carry_string(carry, block)
             return []
-        start = match.start()
-        end = start + len(terminator)
-        if not terminator:
-            return self._scan(block, start, 0)
-        whole = carry if carry[2:3] == _GIVEN_UP else carry + block[:start]
-        return _parse_string(whole, terminator, end) + self._scan(block, end, 0)
+        end = match.start() + len(terminator)
+        string = carry if carry[2:3] == _GIVEN_UP else carry + block[: match.start()]
+        findings = _parse_string(string, terminator, end - offset) if terminator else []
+        return findings + self._scan(block, end, offset)
 
     def _scan(self, data: bytes, start: int, offset: int) -> list[Finding]:
         """The findings of `data` from `start` on; the block begins at `offset`, behind the bytes that were carried."""
@@ -151,12 +129,12 @@ class QueryScanner:
             start, end = match.span()
             group = match.lastindex or 0
             if group == _BELL:
-                findings.append(Finding("bell", b"", end - offset))
+                findings.append(("bell", b"", end - offset))
                 bells += 1
                 if bells == _MAX_BELLS:  # a flood of bells must not slow the relay down
                     search = patterns.silent
             elif group < _OSC:
-                findings.append(Finding(_KINDS[group], data[start + 2 : end], end - offset))
+                findings.append((_KINDS[group], data[start + 2 : end], end - offset))
             else:
                 terminator = _terminator(data, end)
                 if terminator is None:
@@ -193,48 +171,47 @@ def _terminator(data: bytes, end: int) -> bytes | None:
 def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
     """The findings of a whole string: with its introducer, without its terminator."""
     opener, body = string[1:2], string[2:]
+    number, separator, _ = body.partition(b";")
     if len(string) > LONGEST_STRING or opener in b"X^":
         return []
     if opener == b"P":
-        kind = {b"$q": "decrqss", b"+q": "xtgettcap"}.get(body[:2])
-        return [Finding(kind, body, end)] if kind else []
-    if opener == b"_":
-        return [Finding("graphics", body, end)] if _expects_graphics_reply(body) else []
-    number, _, text = body.partition(b";")
-    if text and number.isdigit() and len(number) < 3 and (number in (b"4", b"5", b"21") or 10 <= int(number) <= 19):
-        return [Finding("colour", query + terminator, end) for query in _colour_queries(body)]
-    if number == b"52":
-        return [Finding("clipboard", body, end)] if text.endswith(b";?") else []
-    kind, text = _notice(number, text)
-    return [Finding(kind, text, end)] if kind else []
+        kind = {b"$q": "decrqss", b"+q": "xtgettcap"}.get(body[:2], "")
+    elif opener == b"_":
+        kind = "graphics" if _expects_graphics_reply(body) else ""
+    elif separator and number in _COLOURS:
+        return [("colour", query + terminator, end) for query in _colour_queries(body)]
+    else:
+        kind, body = _notice(body)
+    return [(kind, body, end)] if kind else []
 
 
-def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
-    """The kind and the text of an operating system command that is a notice; an empty kind for all others."""
-    if number == b"9" and (text == b"4" or text.startswith(b"4;")):
-        return "progress", text[2:]
+_COLOURS = frozenset(b"%d" % number for number in (4, 5, *range(10, 20), 21))
+"""The operating system commands that set and query colours."""
+
+
+def _notice(command: bytes) -> tuple[str, bytes]:
+    """The kind and the body of an operating system command that is a notice, or asks for the clipboard; else empty."""
+    number, _, text = command.partition(b";")
+    first, separator, rest = text.partition(b";")
+    if number in (b"0", b"2"):
+        return "title", text
+    if number == b"9" and first == b"4":
+        return "progress", rest
+    if number == b"9" and not (separator and first.isdigit() and len(first) < 3):  # 9;9;C:\: one of ConEmu's
+        return "notification", text
+    if number == b"777" and first == b"notify":
+        return "notification", rest.replace(b";", b": ", 1)
     if number == b"99":
-        return _kitty_notification(text)
-    if number in (b"9", b"777"):
-        shown = _notification(number, text)
-        return ("notification", shown) if shown is not None else ("", b"")
-    if number == b"133":
-        return ("mark" if text[:1] in (b"A", b"B", b"C", b"D") else ""), text
-    return ("title" if number in (b"0", b"2") else ""), text
+        return _kitty_notification(first, rest)
+    if number == b"133" and text[:1] in (b"A", b"B", b"C", b"D"):
+        return "mark", text
+    if number == b"52" and text.endswith(b";?"):
+        return "clipboard", command
+    return "", b""
 
 
-def _notification(number: bytes, text: bytes) -> bytes | None:
-    """The text of a notification (OSC 9, 777); None if the command shows none."""
-    if number == b"9":
-        command, separator, _ = text.partition(b";")
-        return None if separator and command.isdigit() and len(command) < 3 else text  # 9;9;C:\: one of ConEmu's
-    command, _, shown = text.partition(b";")
-    return shown.replace(b";", b": ", 1) if command == b"notify" else None
-
-
-def _kitty_notification(text: bytes) -> tuple[str, bytes]:
+def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
     """The kind and the text of an OSC 99: a whole notification, or a part of one that another one completes."""
-    metadata, _, payload = text.partition(b";")
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"p", b"title") not in (b"title", b"body"):
         return "", b""  # a question, an icon, a button

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.run import Run
     from sesh.schema import Facts, RunFacts
@@ -63,18 +62,17 @@ class History:
             newest.append(entry)
         return newest[::-1]
 
-    def dump(self) -> tuple[int, RunFacts | None, list[tuple[RunFacts, bytes]], list[list[Any]]]:
-        """Count, last answer, commands, answers: all as plain data, except the output's bytes."""
-        answers = [
+    def answers(self) -> list[list[Any]]:
+        """The answers as plain data."""
+        return [
             [key, number, {"error": answer.facts()} if isinstance(answer, SeshError) else answer]
             for key, number, answer in self._answers
         ]
-        return self.count, self.last, list(self._entries), answers
 
     def restore(
         self, count: int, last: RunFacts | None, entries: list[tuple[RunFacts, bytes]], answers: list[list[Any]]
     ) -> None:
-        """Goes on from what `dump` returned."""
+        """Goes on with what another process image knew; `answers`: what its `answers` returned."""
         self.count, self.last = count, last
         self._entries.extend(entries)
         for key, number, answer in answers:
@@ -112,23 +110,20 @@ class History:
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
 
-    def answer_again(self, key: str, connection: Connection, request: int, since: int) -> bool:
-        """Answers a client that comes back for a command that has been answered; returns False if there is none.
-
-        `since`: bytes of its output that the client has already.
-        """
-        number, answer = next((row[1:] for row in self._answers if key and row[0] == key), (0, None))
-        if answer is None:
+    def answer_again(self, run: Run) -> bool:
+        """Answers a client that comes back for a command that has been answered; returns False if there is none."""
+        number, answer = next((row[1:] for row in self._answers if run.key and row[0] == run.key), (0, None))
+        if answer is None or run.connection is None:
             return False
         if isinstance(answer, SeshError):
-            connection.refuse(request, answer)
+            run.connection.refuse(run.request, answer)
             return True
         rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
         size, output = next(rows, (0, b""))
-        first = size - len(output)
+        first, since = size - len(output), run.follows or 0
         if first > since:
             answer = {**answer, "truncated": True}
-        connection.respond(request, output[max(0, since - first) :], **answer)
+        run.connection.respond(run.request, output[max(0, since - first) :], **answer)
         return True
 
 
@@ -157,66 +152,49 @@ class CommandMarks:
     """
 
     def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        history: History,
-        emit: Callable[..., None],
-        is_run: Callable[[], bool],
+        self, facts: Facts, pump: Pump, history: History, emit: Callable[..., None], is_run: Callable[[], bool]
     ) -> None:
         self._facts, self._pump, self._history, self._emit, self._is_run = facts, pump, history, emit, is_run
-        self._begun: Begun | None = None
-        """Position behind the mark, time (since 1970, and monotonic), the command, its directory."""
-        self._number: int | None = None
+        self.begun: Begun | None = None
+        """The command under way: position behind the mark, time (since 1970, and monotonic), the command, directory."""
+        self.number: int | None = None
+        """Its number; None if the shell does not name it."""
 
-    def dump(self) -> tuple[Begun | None, int | None]:
-        """The command under way and its number, as plain data."""
-        return self._begun, self._number
-
-    def restore(self, begun: Begun | None, number: int | None) -> None:
-        """Goes on from what `dump` returned."""
-        self._begun, self._number = begun, number
-
-    def found(self, body: bytes, position: int) -> None:
+    def handle(self, body: bytes, position: int) -> None:
         """Handles a mark; `body`: all behind `133;`, `position`: behind it in the log."""
-        letter = body[:1]
         if body.endswith(REPLAYED):
             return  # nothing begins or ends now
-        if letter == b"C":
+        if body.startswith(b"C"):
             self._begin(body, position)
-        elif letter == b"D":
+        elif body.startswith(b"D"):
             self._end(body, position)
 
     def _begin(self, body: bytes, position: int) -> None:
         if self._is_run():
-            self._begun = None
+            self.begun = None
             return
         command = parse_command(body)
         pid = self._pump.pty.foreground() if self._pump.pty is not None else 0
         cwd = platform.directory_of(pid) or platform.directory_of(int(self._facts["pid"]))
-        self._begun = (position, time.time(), time.monotonic(), command, cwd)
-        self._number = self._history.next_number() if command is not None else None
-        self._emit("command_started", **({} if command is None else {"command": [command], "n": self._number}))
+        self.begun = (position, time.time(), time.monotonic(), command, cwd)
+        self.number = self._history.next_number() if command is not None else None
+        self._emit("command_started", **({} if command is None else {"command": [command], "n": self.number}))
 
     def _end(self, body: bytes, position: int) -> None:
-        if self._begun is None:
+        if self.begun is None:
             return
-        (start, moment, since, command, cwd), self._begun = self._begun, None
+        (start, moment, since, command, cwd), self.begun = self.begun, None
         digits = body[2:].partition(b";")[0]
         code = int(digits) if digits.isdigit() and len(digits) < 4 else None
         if command is None:
             self._emit("command_ended", exit_code=code)
             return
-        duration = time.monotonic() - since
-        self._history.add(self._number or 0, [command], cwd, moment, duration, code, self._output(start, position))
-        self._emit("command_ended", exit_code=code, command=[command], n=self._number)
-
-    def _output(self, start: int, end: int) -> bytes:
-        """The command's output, as far as the log still has it."""
-        data = self._pump.log.bytes(start, end)
+        duration, pty = time.monotonic() - since, self._pump.pty
+        data = self._pump.log.bytes(start, position)  # as far as the log still has it
         data = data[: data.rfind(_END)] if _END in data else data
-        pty = self._pump.pty
-        return own_output(data, translated=pty is None or pty.translates())
+        output = own_output(data, translated=pty is None or pty.translates())
+        self._history.add(self.number or 0, [command], cwd, moment, duration, code, output)
+        self._emit("command_ended", exit_code=code, command=[command], n=self.number)
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
@@ -229,9 +207,9 @@ def own_output(data: bytes, *, translated: bool) -> bytes:
 
 def parse_command(body: bytes) -> str | None:
     """The command that a mark C names, None if it names none. Never raises, whatever the program prints."""
-    field = next((field for field in body.split(b";")[1:] if field.startswith(b"cmdline_url=")), None)
-    if field is None:
+    _, named, rest = body.partition(b";cmdline_url=")
+    if not named:
         return None
-    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), field.partition(b"=")[2])
+    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), rest.partition(b";")[0])
     text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
     return plain(text, keep="\n\t") or None

@@ -20,7 +20,7 @@ from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
@@ -90,7 +90,8 @@ class RunQueue:
     def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
         """Goes on with runs of an earlier process; `active`: True if the first of them is under way."""
         self.secret = secret
-        self.mark_filter.restore(secret, part)
+        self.mark_filter = MarkFilter(secret, self._marked, self._passed)
+        self.mark_filter.part = part
         if part:
             self.timers.set("mark", MARK_TIMEOUT, self.release_part)
         self.waiting.extend(runs)
@@ -101,34 +102,27 @@ class RunQueue:
 
     # -- requests
 
-    def add(
-        self,
-        connection: Connection,
-        request: int,
-        words: Sequence[str],
-        *,
-        timeout: float | None,
-        wait: bool,
-        key: str = "",
-        follows: int | None = None,
-    ) -> None:
-        """Queues a command, or finds that of a client that comes back, by its `key`. Raises Busy if too many wait."""
-        if self.history.answer_again(key, connection, request, follows or 0):
+    def add(self, run: Run, timeout: float | None) -> None:
+        """Queues a command, or has a client that comes back wait for the one of its `key`.
+
+        Raises Busy if too many wait.
+        """
+        if self.history.answer_again(run):
             return
-        run = next((run for run in self.every() if key and run.key == key), None)
-        if run is not None:
-            run.connection, run.request = connection, request
-            if run.state != WAITING:
-                connection.begin(request)
-            if run.live is not None:
-                run.live = LiveOutput(run, follows or 0)
-            if run.state == RUNNING and not run.wait:
-                self._answer_started(run)
+        begun = next((other for other in self.every() if run.key and other.key == run.key), None)
+        if begun is not None:
+            begun.connection, begun.request = run.connection, run.request
+            if begun.state != WAITING and run.connection is not None:
+                run.connection.begin(run.request)
+            if begun.live is not None:
+                begun.live = LiveOutput(begun, run.follows or 0)
+            if begun.state == RUNNING and not begun.wait:
+                self._answer_started(begun)
+            run = begun
         elif len(self.waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
-            number = self.history.next_number()
-            run = Run(number, words, connection, request, wait=wait, key=key, follows=follows)
+            run.number = self.history.next_number()
             self.waiting.append(run)
         if timeout is not None:
             self.set_timeout(run, timeout)
@@ -212,42 +206,39 @@ class RunQueue:
     def _marked(self, token: str, rest: str) -> bytes:
         """Handles a mark of ours, and returns its replacement in the output."""
         run = self.active
-        letter, _, code = rest.partition(";")
+        letter, _, digits = rest.partition(";")
+        code = int(digits) if digits.isdecimal() else None
         if letter == "E" and token in self.outer_tokens:
             self.outer_tokens.remove(token)
             if run is not None and run.state == RUNNING and run.shell and not shells.alive(run.shell.pid):
-                self._finish(run, _code(code))  # it was that shell's last command
+                self._finish(run, code)  # it was that shell's last command
             return b""
         if run is None or token != run.token or self._pump.pty is None:
             return b""
-        event = letter, run.state
-        if event == ("B", TYPED):
-            return self._shell_begun(run)
-        if event == ("C", RUNNING):
+        replacement = b""
+        if letter == "B" and run.state == TYPED:
+            replacement = self._shell_begun(run)
+        elif letter == "C" and run.state == RUNNING:
             self._command_begun(run)
-        elif event == ("E", RUNNING):
-            self._command_ended(run, code)
-        elif event == ("E", PROBED):
-            modes = self.mark_filter.drop()
-            self._command_ended(run, code)
-            return modes + b"\r\x1b[K"  # erases our line, which asked for the code
-        return b""
+        elif letter == "E" and run.state in (RUNNING, PROBED):
+            if run.state == PROBED:
+                replacement = self.mark_filter.drop() + b"\r\x1b[K"  # erases our line, which asked for the code
+            if run.withdrawn is not None:
+                self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
+            else:
+                self._finish(run, code)
+        return replacement
 
     def _command_begun(self, run: Run) -> None:
         """Mark C: the command runs, even if it was to be withdrawn."""
-        run.start_output()
+        run.output.restore(0, b"")  # the command did not print that
+        if run.follows is not None:
+            run.live = LiveOutput(run)
         if run.wrapper is not None and run.wrapper.kind != shells.FISH:
             run.wrapper.remove()  # fish has yet to read them
         error, run.withdrawn = run.withdrawn, None
         if isinstance(error, TimedOut):
             self._time_out(run)
-
-    def _command_ended(self, run: Run, code: str) -> None:
-        """Mark E: the command has ended, or was never read."""
-        if run.withdrawn is not None:
-            self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
-        else:
-            self._finish(run, _code(code))
 
     # -- the steps of a run
 
@@ -318,27 +309,27 @@ class RunQueue:
         run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
         try:
-            self._enter(run, TYPED, Wrapper(self.name, run.token, shell.kind, source(run.words, shell.kind)))
+            self._enter(run, TYPED, shell.kind, source(run.words, shell.kind))
         except OSError as error:
             run.remove_files()
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._pump.sent_at = self._pump.log.head
 
-    def _enter(self, run: Run, state: int, wrapper: Wrapper) -> None:
-        """Types the line that makes the shell source the files of `wrapper`. Raises OSError."""
+    def _enter(self, run: Run, state: int, kind: str, command: str | None) -> None:
+        """Types the line that makes the shell source the files of a wrapper. Raises OSError."""
         run.remove_files()
-        run.wrapper = wrapper
-        wrapper.write()
+        run.wrapper = Wrapper(self.name, run.token, kind, command)
+        run.wrapper.write()
         self.mark_filter.hold()
         run.state, run.typed_at = state, time.monotonic()
         self.timers.set("run", BEGIN_TIMEOUT, self.step)
-        self._pump.type("run", wrapper.line)
+        self._pump.type("run", run.wrapper.line)
 
     def _shell_begun(self, run: Run) -> bytes:
         """Mark B: the shell has begun with the line. Returns what clients see of it: the command as if typed."""
         pty, shell = self._pump.pty, run.shell
         run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
-        run.output.output_at = run.began_at
+        run.output.appended_at = run.began_at
         run.cwd = platform.directory_of(shell.pid) if shell is not None else ""
         run.output.translated = pty is None or pty.translates()
         self._emit("command_started", command=run.words, n=run.number)
@@ -353,7 +344,8 @@ class RunQueue:
     def _answer_started(self, run: Run) -> None:
         if run.connection is not None:
             self.history.add_answer(run, run.result(None))
-            run.respond(b"", run.result(None))
+            run.connection.respond(run.request, **run.result(None))
+            run.connection = None
 
     def _check_foreground(self, run: Run) -> None:
         """Checks the foreground: the longer the command runs, the less often, but every 0.5 s at least.
@@ -363,7 +355,7 @@ class RunQueue:
         """
         pump, pty, now = self._pump, self._pump.pty, time.monotonic()
         self.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.step)
-        loud = now - run.output.output_at < QUIET
+        loud = now - run.output.appended_at < QUIET
         if pty is None or run.shell is None or (loud and run.live is None):
             return
         shell = shells.foreground(pty)
@@ -383,7 +375,7 @@ class RunQueue:
         if same or not shells.alive(began.pid):
             if not self._pump.line_begun and not shell.other_user:
                 run.output.cut(self.prompt)
-                self._enter(run, PROBED, Wrapper(self.name, run.token, shell.kind))
+                self._enter(run, PROBED, shell.kind, None)
             return
         # The command has started this shell.
         now = time.monotonic()
@@ -428,8 +420,8 @@ class RunQueue:
         elif run.state == TYPED and run.withdrawn is None:
             message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
             self._withdraw(run, TimedOut(message))
-        elif run.state != TYPED and run.connection is not None:
-            run.respond(*run.answer(ExitCode.TIMED_OUT, ended=False))
+        elif run.state != TYPED:
+            run.answer(ExitCode.TIMED_OUT, ended=False)
 
     # -- the end of a run
 
@@ -448,8 +440,7 @@ class RunQueue:
             self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
         else:
             self.history.add_answer(run, run.result(code))
-            if run.connection is not None:
-                run.respond(*run.answer(code))
+            run.answer(code)
             self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
@@ -461,15 +452,10 @@ class RunQueue:
     def _leave(self, run: Run) -> None:
         """Drops a run, and goes on with the next one."""
         run.remove_files()
-        run.connection, run.state = None, DONE
+        run.connection, run.live, run.state = None, None, DONE
         self.timers.clear(("run", run.number))
         if run in self.waiting:
             self.waiting.remove(run)
         if run is self.active:
             self.active = None
             self.timers.set("run", 0, self.step)
-
-
-def _code(text: str) -> int | None:
-    """The exit code in a mark; None if the shell did not write one."""
-    return int(text) if text.isdecimal() else None

@@ -8,14 +8,12 @@ with the answer.
 from __future__ import annotations
 
 import time
-from collections import deque
 
 from sesh import protocol
+from sesh.daemon.pty.output_log import OutputLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.shell.shells import Shell
@@ -29,33 +27,18 @@ _READLINE = b"\x1b[?2004h"
 """The output of bash before its prompt."""
 MAX_OUTPUT = 32 << 20
 """Bytes of a command's output that are kept, the last ones."""
-_DUMPED = (
-    "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
-    "interrupted", "nested_at", "follows",
-)  # fmt: skip
-_DUMPED_OUTPUT = ("translated", "truncated", "output_at", "dropped")
-"""Attributes that go over with `--reload`: of a run, and of its output."""
 
 
 class Run:
     """A command, its state, and the connection that waits for it (None if none does)."""
 
-    def __init__(
-        self,
-        number: int,
-        words: Sequence[str],
-        connection: Connection | None,
-        request: int,
-        *,
-        wait: bool,
-        key: str = "",
-        follows: int | None = None,
-    ) -> None:
-        self.number, self.words = number, list(words)
+    def __init__(self, words: list[str], connection: Connection | None, request: int, *, wait: bool, key: str) -> None:
+        self.words, self.connection, self.request, self.wait = words, connection, request, wait
         self.key = key
         """The name by which a client that reconnects finds the run."""
-        self.connection = connection
-        self.request, self.wait = request, wait
+        self.follows: int | None = None
+        """Bytes of the output that the client has already; None if it wants all of it at the end."""
+        self.number = 0
         self.state = WAITING
         self.token = ""
         self.attempts = 0
@@ -77,46 +60,21 @@ class Run:
         self.output = RunOutput()
         self.live: LiveOutput | None = None
         """Sends the output while the command runs, if that was requested."""
-        self.follows = follows
-        """Bytes of the output that the client has already; None if it wants all of it at the end."""
-
-    def start_output(self) -> None:
-        """Begins the output anew: the command starts now."""
-        self.output.forget()
-        if self.follows is not None:
-            self.live = LiveOutput(self)
 
     def remove_files(self) -> None:
         """Removes the files that the shell sources, if there are any."""
         if self.wrapper is not None:
             self.wrapper.remove()
 
-    def respond(self, data: bytes, result: RunFacts) -> None:
-        """Answers its client, if one waits."""
-        if self.connection is not None:
-            self.connection.respond(self.request, data, **result)
-        self.connection = None
-
-    def dump(self) -> tuple[dict[str, object], bytes]:
-        """The plain attributes and the output that is kept, without shell, files and connection."""
-        attributes = {name: getattr(self, name) for name in _DUMPED}
-        attributes.update({name: getattr(self.output, name) for name in _DUMPED_OUTPUT})
-        return attributes, self.output.between(0, self.output.total)
-
-    def restore(self, attributes: Mapping[str, object], output: bytes) -> None:
-        """Goes on from what `dump` returned."""
-        for name, value in attributes.items():
-            setattr(self.output if name in _DUMPED_OUTPUT else self, name, value)
-        self.output.restore(output)
-
-    def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, RunFacts]:
-        """The output that the client does not have yet, and the result."""
-        result = self.result(code, timed_out=not ended)
-        token = self.token if ended else ""
-        if self.live is None:
-            return self.output.text(token), result
-        data = self.output.text(token, since=self.live.position)
-        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}
+    def answer(self, code: int | None, *, ended: bool = True) -> None:
+        """Sends its client, if one waits, the output that it does not have yet, and the result."""
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        result, since = self.result(code, timed_out=not ended), 0
+        if self.live is not None:
+            result, since = {**result, "from": self.live.sent, "truncated": self.live.lost}, self.live.position
+        connection.respond(self.request, self.output.text(self.token if ended else "", since=since), **result)
 
     def result(self, code: int | None, *, timed_out: bool = False) -> RunFacts:
         """The result, as the client gets it."""
@@ -126,75 +84,39 @@ class Run:
             "exit_code": code,
             "duration": round(duration, 3),
             "timed_out": timed_out,
-            "truncated": self.output.truncated,
+            "truncated": self.output.base > 0,
             "n": self.number,
         }
 
 
-class RunOutput:
+class RunOutput(OutputLog):
     """The output of a command, as it came from the terminal. Positions count from its first byte."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.translated = True
         """True if the terminal wrote `\\r\\n` for each `\\n`."""
-        self.truncated = False
-        self.dropped = 0
-        """Bytes at its beginning that were dropped."""
-        self.output_at = 0.0
-        """The time of its last byte (monotonic)."""
-        self._blocks: deque[bytes] = deque()
-        self._size = 0
-
-    @property
-    def total(self) -> int:
-        """The position behind its last byte."""
-        return self.dropped + self._size
-
-    def restore(self, output: bytes) -> None:
-        """Replaces the output that is kept."""
-        self._blocks = deque([output])
-        self._size = len(output)
 
     def add(self, piece: bytes) -> None:
         """Adds a piece; drops the oldest ones beyond MAX_OUTPUT."""
-        self.output_at = time.monotonic()
-        self._blocks.append(piece)
-        self._size += len(piece)
-        while self._size > MAX_OUTPUT:
-            excess = len(self._blocks.popleft())
-            self._size -= excess
-            self.dropped += excess
-            self.truncated = True
-
-    def forget(self) -> None:
-        """Drops the output until now: the command did not print it."""
-        self.restore(b"")
-        self.dropped = 0
-        self.truncated = False
+        self.append(piece)
+        if self.head - self.base > MAX_OUTPUT:
+            self.trim(self.head - MAX_OUTPUT)
 
     def cut(self, prompt: bytes) -> None:
         """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
-        output = b"".join(self._blocks)
+        output = self.bytes(self.base)
         end = len(output) - len(prompt)
         if not prompt or not output.endswith(prompt):
             end = output.rfind(_READLINE)
             if end < 0:
                 end = output.rfind(b"\n") + 1
-        self.restore(output[:end])
-
-    def between(self, start: int, end: int) -> bytes:
-        """The bytes between two positions, as far as they are kept."""
-        pieces, position = [], self.dropped
-        for block in self._blocks:
-            if position + len(block) > start and position < end:
-                pieces.append(block[max(0, start - position) : end - position])
-            position += len(block)
-        return b"".join(pieces)
+        self.restore(self.base, output[:end])
 
     def position_of(self, count: int) -> int:
         """The position behind its first `count` bytes, which end with a line, as `LiveOutput` counts them."""
         position = sent = 0
-        for line in b"".join(self._blocks).splitlines(keepends=True) if count else ():
+        for line in self.bytes(self.base).splitlines(keepends=True) if count else ():
             if sent >= count:
                 break
             position += len(line)
@@ -206,7 +128,7 @@ class RunOutput:
 
         `token`: the token in that line; empty for a command that has not ended.
         """
-        data = self.between(since, self.total)
+        data = self.bytes(since)
         while token and token.encode() in data[(end := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:
             data = data[:end]
         return data.replace(b"\r\n", b"\n") if self.translated else data
@@ -226,34 +148,26 @@ class LiveOutput:
         self.sent = since
         self.position = run.output.position_of(since)
         """The position in the run's output up to which it was sent."""
-        self._safe = self._seen = 0
+        self.safe = self.seen = 0
         """The end of the output at the last two calls of `send`: up to the first of them it may be sent."""
-
-    def dump(self) -> list[int]:
-        """The progress as plain data."""
-        return [self.sent, self.position, self._safe, self._seen]
-
-    def restore(self, values: list[int]) -> None:
-        """Goes on from what `dump` returned."""
-        self.sent, self.position, self._safe, self._seen = values
 
     @property
     def due(self) -> bool:
         """True if the shell is to be checked because of the amount of output since the last check."""
-        return self._run.output.total - self._seen > CHECK_EVERY
+        return self._run.output.head - self.seen > CHECK_EVERY
 
     @property
     def lost(self) -> bool:
         """True if output that was not sent is no longer kept."""
-        return self._run.output.dropped > self.position
+        return self._run.output.base > self.position
 
     def send(self, pty: Pty) -> None:
         """Sends the lines that had come at the last call; the shell is away from its prompt."""
         run, output = self._run, self._run.output
-        self._safe, self._seen = self._seen, output.total
+        self.safe, self.seen = self.seen, output.head
         if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:
             return
-        piece = output.between(self.position, self._safe)
+        piece = output.bytes(self.position, self.safe)
         piece = piece[: piece.rfind(b"\n") + 1]
         ours = piece.find(run.token.encode())
         if ours >= 0:

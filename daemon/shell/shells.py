@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import termios
-from sys import byteorder
 
 from sesh import platform
 from sesh.daemon.pty import syscalls
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
 
 BASH, ZSH, FISH, DASH, ASH = "bash", "zsh", "fish", "dash", "ash"
-_KINDS = {"bash": BASH, "rbash": BASH, "zsh": ZSH, "fish": FISH, "dash": DASH, "ash": ASH, "busybox": ASH}
+_KINDS = {"bash": BASH, "rbash": BASH, "zsh": ZSH, "fish": FISH, "dash": DASH, "sh": DASH, "ash": ASH, "busybox": ASH}
 _READ_OF_ONE = 1
 
 
@@ -39,7 +38,11 @@ def foreground(pty: Pty) -> Shell | None:
     kind = kind_of(pid) if pid > 1 else ""
     if not kind:
         return None
-    return Shell(pid, kind, ready=_ready(pty, pid, kind), other_user=_is_other_user(pid))
+    try:
+        other_user = os.stat(f"/proc/{pid}").st_uid != os.geteuid()
+    except OSError:
+        other_user = False
+    return Shell(pid, kind, ready=_ready(pty, pid, kind), other_user=other_user)
 
 
 def kind_of(pid: int) -> str:
@@ -54,10 +57,8 @@ def kind_of(pid: int) -> str:
     rest = words[2:] if name == "busybox" else words[1:]
     if "-c" in rest or (rest and rest[0][:1] != "-"):
         return ""  # it runs a script
-    if program == "busybox" and "sh" not in (name, *words[1:2]) and "ash" not in (name, *words[1:2]):
+    if program == "busybox" and not {"sh", "ash"} & {name, *words[1:2]}:
         return ""  # another of its many programs
-    if program == "sh":
-        program = DASH
     return _KINDS.get(program, "")
 
 
@@ -70,13 +71,6 @@ def foreground_name(pty: Pty) -> str:
 def alive(pid: int) -> bool:
     """Returns whether a process lives."""
     return platform.start_time(pid) != ""
-
-
-def _is_other_user(pid: int) -> bool:
-    try:
-        return os.stat(f"/proc/{pid}").st_uid != os.geteuid()
-    except OSError:
-        return False
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:
@@ -109,15 +103,10 @@ def at_prompt(pty: Pty) -> bool:
     if shell is None or not shell.ready:
         return False
     try:
-        return not _unread(pty.path)
+        slave = os.open(pty.path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return fcntl.ioctl(slave, termios.FIONREAD, bytes(4)) == bytes(4)
+        finally:
+            os.close(slave)
     except OSError:
         return False  # the terminal is gone
-
-
-def _unread(path: str) -> int:
-    """Bytes of input that no program has read yet."""
-    slave = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return int.from_bytes(fcntl.ioctl(slave, termios.FIONREAD, bytes(4)), byteorder)
-    finally:
-        os.close(slave)

@@ -39,8 +39,15 @@ def displays(sent: object) -> dict[str, str]:
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
     """Writes the variables that have changed. If that fails, as on a full disk, they stay as they were, without an
     error."""
-    before = _read(session_id)
-    if before is None:
+    path = records.environment_path(session_id)
+    try:
+        content = paths.read_own(path, _LARGEST)
+    except (OSError, Refused):
+        content = None
+    if content is not None:
+        pairs = (line.partition("=") for line in content.decode("utf-8", "surrogateescape").split("\n") if line)
+        before = {key: value for key, _, value in pairs}
+    else:
         before = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
         if not renamed and all(before[key] == value for key, value in changes.items()):
             return
@@ -50,20 +57,9 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     try:
         with paths.masked(0o077):
             text = "".join(f"{key}={value}\n" for key, value in now.items())
-            paths.write_whole(records.environment_path(session_id), text.encode("utf-8", "surrogateescape"))
+            paths.write_whole(path, text.encode("utf-8", "surrogateescape"))
     except OSError:
         return
-
-
-def _read(session_id: str) -> dict[str, str] | None:
-    try:
-        content = paths.read_own(records.environment_path(session_id), _LARGEST)
-    except (OSError, Refused):
-        return None
-    if content is None:
-        return None
-    pairs = (line.partition("=") for line in content.decode("utf-8", "surrogateescape").split("\n") if line)
-    return {key: value for key, _, value in pairs}
 
 
 def use_agent(session_id: str, sockets: Iterable[str]) -> None:

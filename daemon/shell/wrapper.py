@@ -79,11 +79,12 @@ class Wrapper:
 
     def write(self) -> None:
         """Writes the files. Raises OSError."""
-        outer = self._quiet_mark("E") if self._command is None else self._outer()
+        files = {self.outer: self._mark("E") if self._command is None else self._outer()}
         if self._command is not None:
-            inner = self._command if self.kind == FISH else f"{self._quiet_mark('C')}; {self._command}"
-            self._write_file(self.inner, f"{inner}\n")
-        self._write_file(self.outer, f"{outer}\n")
+            files[self.inner] = self._command if self.kind == FISH else f"{self._mark('C')}; {self._command}"
+        with paths.masked(0o077):
+            for path, text in files.items():
+                paths.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def remove(self) -> None:
         """Removes the files that exist."""
@@ -93,34 +94,29 @@ class Wrapper:
             except OSError:
                 continue
 
-    def _write_file(self, path: str, text: str) -> None:
-        with paths.masked(0o077):
-            paths.write_whole(path, text.encode("utf-8", "surrogateescape"))
-
-    def _mark(self, letter: str) -> str:
-        printf = {DASH: "\\printf", ASH: "\\printf"}.get(self.kind, "builtin printf")
-        if letter == "E":
-            code = "$status" if self.kind == FISH else '"$?"'
-            return f"{printf} '\\033]7373;{self.token};E;%s\\007' {code} >/dev/tty"
-        return f"{printf} '\\033]7373;{self.token};{letter}\\007' >/dev/tty"
-
-    def _quiet_mark(self, letter: str, before: str = "") -> str:
+    def _mark(self, letter: str, before: str = "") -> str:
         """The words that print a mark without a trace (`set -x`), which goes to stderr; fish writes none."""
-        return self._mark(letter) if self.kind == FISH else f"{{ {before}{self._mark(letter)}; }} 2>/dev/null"
+        fish = self.kind == FISH
+        printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
+        mark, code = f"7373;{self.token};{letter}", ""
+        if letter == "E":
+            mark, code = f"{mark};%s", "$status " if fish else '"$?" '
+        words = f"{printf} '\\033]{mark}\\007' {code}>/dev/tty"
+        return words if fish else f"{{ {before}{words}; }} 2>/dev/null"
 
     def _outer(self) -> str:
-        inner, end = quoted(self.inner, self.kind), self._quiet_mark("E")
+        inner, end = quoted(self.inner, self.kind), self._mark("E")
         if self.kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
-            return f"{ends}; {self._quiet_mark('B')}; eval (cat {inner} | string collect)"
+            return f"{ends}; {self._mark('B')}; eval (cat {inner} | string collect)"
         if self.kind == ZSH:
-            begin = self._quiet_mark("B", f"{_KEEP_OUT_OF_HISTORY}; ")
+            begin = self._mark("B", f"{_KEEP_OUT_OF_HISTORY}; ")
             return f"{begin}; {{ \\. {inner}; }} always {{ {end}; }}"
         if self.kind == BASH:
             ours = quoted(self.outer, BASH)
             forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac; "
-            return f"{self._quiet_mark('B', forget)}; \\. {inner}; {end}"
-        return f"{self._quiet_mark('B')}; \\command . {inner}; {end}"
+            return f"{self._mark('B', forget)}; \\. {inner}; {end}"
+        return f"{self._mark('B')}; \\command . {inner}; {end}"
 
 
 _MARK = b"\x1b]7373;"
@@ -146,10 +142,6 @@ class MarkFilter:
         self.part = b""
         """The end of the last block, if it may be the beginning of a mark."""
 
-    def restore(self, secret: str, part: bytes) -> None:
-        """Goes on from a filter of an earlier process."""
-        self._start, self.part = _MARK + secret.encode(), part
-
     def hold(self) -> None:
         """Holds output back until `drop` or `release`."""
         if self._held is None:
@@ -172,25 +164,23 @@ class MarkFilter:
     def filter(self, block: bytes) -> bytes:
         """The block as clients and the emulator see it."""
         data, self.part = self.part + block, b""
-        out = []
-        position = 0
+        out, position = [], 0
         while (start := data.find(self._start, position)) >= 0:
-            out.append(self._pass_or_hold(data[position:start]))
             end = data.find(b"\x07", start, start + _MAX_MARK)
-            if end >= 0:
+            if end < 0 and len(data) - start < _MAX_MARK:
+                break  # its rest may come
+            if end < 0:
+                out.append(self._pass_or_hold(data[position : start + 1]))
+                position = start + 1
+            else:
+                out.append(self._pass_or_hold(data[position:start]))
                 token, _, rest = data[start + len(_MARK) : end].decode("ascii", "replace").partition(";")
                 out.append(self._marked(token, rest))
                 position = end + 1
-            elif len(data) - start < _MAX_MARK:
-                self.part = data[start:]
-                return b"".join(out)
-            else:
-                out.append(self._pass_or_hold(data[start : start + 1]))
-                position = start + 1
-        # The end may be the beginning of a mark.
-        start = data.rfind(b"\x1b", max(position, len(data) - len(self._start)))
-        if start >= 0 and self._start.startswith(data[start:]):
-            self.part = data[start:]
+        if start < 0:
+            start = data.rfind(b"\x1b", max(position, len(data) - len(self._start)))
+        if start >= 0 and data.startswith(self._start[: len(data) - start], start):
+            self.part = data[start:]  # the end may be the beginning of a mark
         out.append(self._pass_or_hold(data[position : len(data) - len(self.part)]))
         return b"".join(out)
 

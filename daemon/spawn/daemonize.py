@@ -72,14 +72,13 @@ def detach(channel: int, lifetime_pipe: int = -1) -> None:
     for descriptor in (0, 1, 2):
         if null != descriptor:
             os.dup2(null, descriptor)
-    os.closerange(_LIFETIME_PIPE + (lifetime_pipe >= 0), _descriptor_limit())
-
-
-def _descriptor_limit() -> int:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(1 << 20, max(soft, hard)) if hard != resource.RLIM_INFINITY else 1 << 20
+    most = 1 << 20
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, max(soft, hard))
+    os.closerange(_LIFETIME_PIPE + (lifetime_pipe >= 0), most)
 
 
 def reset_signals() -> None:
@@ -92,16 +91,15 @@ def reset_signals() -> None:
 
 
 def spawn_detached(words: list[str], descriptor: int) -> None:
-    """Starts a program as a daemon, which inherits `descriptor` as number 3 and no other."""
-    child = os.fork()
+    """Starts a program as a daemon, which inherits `descriptor` as number 3 and no other. Raises Refused."""
+    child = fork()
     if child:
         reap(child)
         return
     try:
-        os.setsid()
-        if os.fork() == 0:
-            detach(descriptor)
-            os.set_inheritable(CHANNEL, True)
-            os.execve(words[0], words, os.environ)
+        leave_session()
+        detach(descriptor)
+        os.set_inheritable(CHANNEL, True)
+        os.execve(words[0], words, os.environ)
     finally:
         os._exit(1)

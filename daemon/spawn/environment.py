@@ -61,11 +61,6 @@ def shell_words(path: str, *, login: bool) -> list[str]:
     return [f"-{name}" if login or sys.platform == "darwin" else name]
 
 
-def behind_enter(program: str, words: list[str]) -> tuple[str, list[str]]:
-    """A program and its argv: a shell that executes `program` after Enter; Ctrl-C and Ctrl-D end it."""
-    return "/bin/sh", ["sh", "-c", 'IFS= read -r _ && exec "$@"', "sh", program, *words[1:]]
-
-
 def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
     """The absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
 

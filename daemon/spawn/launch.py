@@ -43,7 +43,12 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     paths.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
-    spec = {**spec, "directory": spec.get("directory") or _current_directory(), "umask": _umask()}
+    mask = os.umask(0o077)
+    os.umask(mask)
+    try:
+        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": mask}
+    except FileNotFoundError as error:
+        raise Refused("the current directory was removed", hint="change to another one") from error
     if not os.path.isdir(spec["directory"]):
         raise Refused(f"there is no directory {spec['directory']}", hint="create it first, or name another")
     scope = own_scope()
@@ -59,41 +64,22 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
         forked = zygote.connect()
         if forked is not None:
-            return _send_spec(forked, spec, deadline)
+            return _await_daemon(forked, spec, deadline)
     heavy = any(module in sys.modules for module in _HEAVY)
     connection = _spawn(spec, [], deadline) if heavy else _fork(spec, deadline)
-    if not (heavy or spec.get("job")):
-        _start_zygote()
-    return connection
-
-
-def _start_zygote() -> None:
-    """Starts a zygote for later sessions, if there are enough. Its errors do not concern this session."""
     try:
-        if len(paths.names()) >= _ZYGOTE_FROM:
+        if not (heavy or spec.get("job")) and len(paths.names()) >= _ZYGOTE_FROM:
             from sesh.daemon.spawn import zygote
 
             zygote.start(_ZYGOTE_FROM)
     except (OSError, Refused):
-        return
-
-
-def _current_directory() -> str:
-    try:
-        return os.getcwd()
-    except FileNotFoundError as error:
-        raise Refused("the current directory was removed", hint="change to another one") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        pass  # it is for later sessions
+    return connection
 
 
 def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
     """The daemon as a fork of this process: the fastest way while few modules are loaded."""
-    from sesh.daemon.spawn.main import run_forked
+    from sesh.daemon.spawn.main import run
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -106,10 +92,9 @@ def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
         # Collecting the parent's garbage could close descriptors whose numbers are in use again.
         gc.freeze()
         gc.disable()
-        run_forked(theirs.fileno(), spec)
+        run(theirs.fileno(), spec)
     theirs.close()
-    with _Reaping(child):
-        return _wait_until_ready(wire.adopt(ours), spec, deadline)
+    return _await_daemon(wire.adopt(ours), spec, deadline, child, has_spec=True)
 
 
 def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
@@ -127,67 +112,49 @@ def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connect
         raise no_process(error) from error
     finally:
         theirs.close()
-    with _Reaping(child):
-        return _send_spec(wire.adopt(ours), spec, deadline)
+    return _await_daemon(wire.adopt(ours), spec, deadline, child)
 
 
-class _Reaping:
-    """Reaps the process between this one and a new daemon. Without an answer it does not wait: the process may be
-    stopped."""
+def _await_daemon(
+    connection: wire.Connection, spec: LaunchSpec, deadline: float | None, child: int = -1, *, has_spec: bool = False
+) -> wire.Connection:
+    """Sends a new daemon its spec, and waits for the report that it serves. Raises the error that it reports instead.
 
-    def __init__(self, child: int) -> None:
-        self._child = child
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        reap(self._child, wait=error is None or (isinstance(error, SeshError) and error.answered))
-
-
-def _send_spec(connection: wire.Connection, spec: LaunchSpec, deadline: float | None = None) -> wire.Connection:
-    """Sends its spec to a process that waits for one, and waits until the daemon serves."""
-    try:
-        connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
-    except (TimedOut, Unreachable) as error:
-        connection.close()
-        raise _not_ready(connection, spec, error) from error
-    return _wait_until_ready(connection, spec, deadline)
-
-
-def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: float | None) -> wire.Connection:
-    """Waits for the daemon's report that it serves. Raises the error that it reports instead.
-
-    An interrupted creator gives up: a daemon that has not begun its session by then starts none (`main`). If the
-    session is there already, KeyboardInterrupt says so.
+    Then reaps `child`, the process between this one and the daemon; without an answer it does not wait for that, which
+    may be stopped. An interrupted creator gives up: a daemon that has not begun its session by then starts none
+    (`main`). If the session is there already, KeyboardInterrupt says so.
     """
+    answered = False
     try:
+        if not has_spec:
+            connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
         connection.answer(0, deadline)
+        answered = True
         quit_key.disarm()
     except SeshError as error:
         connection.close()
-        if error.answered or not isinstance(error, (TimedOut, Unreachable)):
+        answered = error.answered
+        if answered or not isinstance(error, (TimedOut, Unreachable)):
             raise
         raise _not_ready(connection, spec, error) from error
     except KeyboardInterrupt:
         with connection:
-            if name := _started(connection):
-                message = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
-                raise KeyboardInterrupt(message) from None
+            connection.give_up()
+            try:
+                name = connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)[0].get("session")
+            except SeshError:
+                name = None
+        if name:
+            message = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
+            raise KeyboardInterrupt(message) from None
         if connection.begun == 0:
             message = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
             raise KeyboardInterrupt(message) from None
         raise
+    finally:
+        if child >= 0:
+            reap(child, wait=answered)
     return connection
-
-
-def _started(connection: wire.Connection) -> str:
-    """Gives up, and returns the name of the session if the daemon has started it nevertheless; else an empty string."""
-    connection.give_up()
-    try:
-        return str(connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)[0].get("session") or "")
-    except SeshError:
-        return ""
 
 
 def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
@@ -211,9 +178,8 @@ def own_scope() -> list[str]:
     A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
     it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
     """
-    if not platform.LINUX or not os.path.exists(
-        os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")
-    ):
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
+    if not platform.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []
     try:
         with open("/proc/self/cgroup", encoding="utf-8") as lines:

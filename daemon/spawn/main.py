@@ -1,10 +1,8 @@
 """A daemon's process from its first instruction: detach, start the program, report to the creator, serve the session.
 
-The spec describes the session as plain data: name, directory (empty for the creator's), umask, command (a list, None
-for the user's shell), environment (the creator's), extra (variables that win), columns, rows, width, height (0 without
-a terminal), labels, keep, job, timeout (seconds, for a job), stdin (true if the job reads what its creator sends),
-login, term, colorterm, id (None for a new one), persist (true if the daemon writes checkpoints), outlive
-(`Config.keep`), before (text to show above the program's output), gate (true if the command starts only after Enter).
+In the spec, an empty `directory` is the creator's, a `command` of None the user's shell, an `id` of None a new one;
+`columns` to `height` are 0 without a terminal; `timeout` (seconds) is a job's; with `stdin` the job reads what its
+creator sends; with `persist` the daemon writes checkpoints.
 """
 
 from __future__ import annotations
@@ -37,21 +35,10 @@ _PATIENCE, _PAUSE = 10.0, 0.05
 """Seconds for which a daemon tries to build its server, and between two tries."""
 
 
-def run_forked(channel: int, spec: LaunchSpec) -> None:
-    """The daemon in a fork of its creator; never returns."""
-    try:
-        leave_session()
-    except BaseException as error:
-        if isinstance(error, SeshError):
-            os.write(channel, _error_response(error))
-        os._exit(1)
-    _run(channel, spec)
-
-
 def run_spawned(channel: int) -> None:
     """The daemon in an interpreter of its own, which reads its spec from the channel; never returns."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-    run_forked(channel, _receive_spec(wire.Connection(channel, channel), None))
+    run(channel, _receive_spec(wire.Connection(channel, channel), None))
 
 
 def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
@@ -66,7 +53,7 @@ def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
         os.environ = {**spec["environment"], "SESH_DIR": directory}  # type: ignore[assignment]  # noqa: B003
     except BaseException:
         os._exit(1)  # the creator did not wait and started its daemon without the zygote
-    _run(channel, spec, lifetime_pipe)
+    run(channel, spec, lifetime_pipe)
 
 
 def _receive_spec(connection: wire.Connection, deadline: float | None) -> LaunchSpec:
@@ -81,11 +68,16 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Launch
             return spec
 
 
-def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
-    """Reports to the creator that the session is there, or the error, and serves the session; never returns."""
+def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
+    """Reports to the creator that the session is there, or the error, and serves the session; never returns.
+
+    Leaves the creator's session first; with a `lifetime_pipe`, in a fork of the zygote, that has happened already.
+    """
     try:
-        platform.set_process_title(f"{PROGRAM}: {spec['name']}")
         try:
+            if lifetime_pipe < 0:
+                leave_session()
+            platform.set_process_title(f"{PROGRAM}: {spec['name']}")
             detach(channel, lifetime_pipe)
             channel = CHANNEL
             reset_signals()
@@ -94,7 +86,8 @@ def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
         except (SeshError, OSError) as error:
             failure = error if isinstance(error, SeshError) else refusal(error)
             try:
-                wire.Connection(channel, channel).send(_error_response(failure))
+                response = protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()})
+                wire.Connection(channel, channel).send(response)
             finally:  # if the creator has died, nobody needs to know
                 os._exit(1)
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
@@ -120,11 +113,6 @@ def _note_crash(error: BaseException) -> None:
 
         text = "".join(traceback.format_exception(error))
         paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
-
-
-def _error_response(error: SeshError) -> bytes:
-    """The answer to the creator of a session that could not be started."""
-    return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
@@ -161,7 +149,7 @@ def _load_reload() -> Reload:
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
     """Claims the name, starts the program, and writes the record. Returns the session and its listening socket.
 
-    Raises SeshError; Interrupted, and has changed nothing, if the creator has gone or has given up.
+    Raises SeshError, OSError; Interrupted, and has changed nothing, if the creator has gone or has given up.
     """
     listener = None
     try:
@@ -174,10 +162,8 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
     except BaseException as error:
         if listener is not None:
             listener.release()
-        if isinstance(error, SeshError):
+        if isinstance(error, (SeshError, OSError)):
             raise
-        if isinstance(error, OSError):
-            raise refusal(error) from error
         raise InternalError(f"cannot set up the session: {error}") from error
     return session, listener
 
@@ -250,7 +236,7 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     """The path of the program, its argv, and the command for the record. Raises CannotStart."""
     from sesh import programs
     from sesh.daemon.pty.pty import cannot_start
-    from sesh.daemon.spawn.environment import behind_enter, find_program, shell_words
+    from sesh.daemon.spawn.environment import find_program, shell_words
 
     command = spec.get("command")
     if not command:
@@ -259,5 +245,6 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if path is None:
         raise cannot_start(command[0], "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
-    program, argv = behind_enter(path, list(command)) if spec.get("gate") else (path, list(command))
-    return program, argv, list(command)
+    if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
+        return "/bin/sh", ["sh", "-c", 'IFS= read -r _ && exec "$@"', "sh", path, *command[1:]], list(command)
+    return path, list(command), list(command)

@@ -102,11 +102,11 @@ def run(key: str) -> None:
     platform.set_process_title(TITLE)
     paths.hold_package()
     _preload()
-    zygote = Zygote(Listener(key, paths.zygote_directory()), key)
+    listener = Listener(key, paths.zygote_directory())
     try:
-        zygote.serve()
+        _serve(listener)
     finally:
-        zygote.remove_files()
+        _remove_files(listener)
         os._exit(0)
 
 
@@ -139,66 +139,69 @@ def _preload() -> None:
     gc.freeze()
 
 
-class Zygote:
-    """The listener for creators, and the lifetimes: descriptors that become readable when a session's daemon ends."""
+def _serve(listener: Listener) -> None:
+    """Forks a daemon for each connection, as long as there are sessions to share memory.
 
-    def __init__(self, listener: Listener, key: str) -> None:
-        self._listener, self._key = listener, key
-        self._lifetimes = _open_pids()
-        self._poll = select.poll()
-        for descriptor in (listener.socket.fileno(), *self._lifetimes):
-            self._poll.register(descriptor, select.POLLIN)
+    These are known by their lifetimes: descriptors that become readable when a session's daemon ends.
+    """
+    lifetimes = _open_pids()
+    while len(lifetimes) > 1:
+        poll = select.poll()
+        for descriptor in (listener.socket.fileno(), *lifetimes):
+            poll.register(descriptor, select.POLLIN)
+        for descriptor, _ in poll.poll():
+            if descriptor in lifetimes:
+                lifetimes.remove(descriptor)
+                os.close(descriptor)
+                continue
+            try:
+                opened = listener.accept()
+            except Refused:
+                continue  # another user's
+            if opened is not None:
+                lifetimes += _fork_daemon(opened)
+                opened.close()
 
-    def serve(self) -> None:
-        """Forks a daemon for each connection, as long as there are sessions to share memory."""
-        while len(self._lifetimes) > 1:
-            for descriptor, _ in self._poll.poll():
-                if descriptor in self._lifetimes:
-                    self._poll.unregister(descriptor)
-                    self._lifetimes.remove(descriptor)
-                    os.close(descriptor)
-                    continue
+
+def _fork_daemon(opened: socket.socket) -> list[int]:
+    """Forks a daemon that serves the creator's connection; returns its lifetime (see `_serve`).
+
+    Returns none if that fails: the connection closes unanswered.
+    """
+    from sesh.daemon.spawn.main import run_from_zygote
+
+    ends: list[int] = []
+    try:
+        ends += os.pipe()
+        child = fork()
+    except (OSError, Refused):
+        for end in ends:
+            os.close(end)
+        return []
+    lifetime, daemon_end = ends
+    if child == 0:
+        run_from_zygote(opened.fileno(), daemon_end)
+    os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
+    os.waitpid(child, 0)
+    return [lifetime]
+
+
+def _remove_files(listener: Listener) -> None:
+    """Removes its files and those that killed zygotes left."""
+    listener.close()
+    for entry in os.listdir(listener.folder):
+        key, suffix = os.path.splitext(entry)
+        path = os.path.join(listener.folder, key)
+        if suffix == _LOCK and (key == listener.name or not paths.held(path + _LOCK)):
+            for left in (path + paths.SOCKET, path + _LOCK):
                 try:
-                    opened = self._listener.accept()
-                except Refused:
-                    continue  # another user's
-                if opened is not None:
-                    self._fork_daemon(opened)
-                    opened.close()
-
-    def _fork_daemon(self, opened: socket.socket) -> None:
-        """Forks a daemon that serves the creator's connection; if that fails, the connection closes unanswered."""
-        from sesh.daemon.spawn.main import run_from_zygote
-
-        ends: list[int] = []
-        try:
-            ends += os.pipe()
-            child = fork()
-        except (OSError, Refused):
-            for end in ends:
-                os.close(end)
-            return
-        lifetime, daemon_end = ends
-        if child == 0:
-            run_from_zygote(opened.fileno(), daemon_end)
-        os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
-        os.waitpid(child, 0)
-        self._lifetimes.append(lifetime)
-        self._poll.register(lifetime, select.POLLIN)
-
-    def remove_files(self) -> None:
-        """Removes its files and those that killed zygotes left."""
-        directory = self._listener.folder
-        self._listener.close()
-        for entry in os.listdir(directory):
-            key, suffix = os.path.splitext(entry)
-            if suffix == _LOCK and (key == self._key or not paths.held(os.path.join(directory, entry))):
-                _unlink(os.path.join(directory, key + paths.SOCKET))
-                _unlink(os.path.join(directory, entry))
-        try:
-            os.rmdir(directory)
-        except OSError:
-            pass  # another zygote uses it
+                    os.unlink(left)
+                except OSError:
+                    continue  # it was not there, or is not ours to remove
+    try:
+        os.rmdir(listener.folder)
+    except OSError:
+        pass  # another zygote uses it
 
 
 def _running() -> Iterator[Record]:
@@ -210,7 +213,7 @@ def _running() -> Iterator[Record]:
 
 
 def _open_pids() -> list[int]:
-    """A descriptor for each running daemon that becomes readable when it ends (pidfd_open(2))."""
+    """The lifetimes of the running daemons (pidfd_open(2))."""
     descriptors = []
     for record in _running():
         try:
@@ -222,13 +225,6 @@ def _open_pids() -> list[int]:
         else:
             os.close(descriptor)
     return descriptors
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # it was not there, or is not ours to remove
 
 
 # -- who may be forked for
@@ -255,31 +251,22 @@ def fingerprint() -> str:
     try:
         with open("/proc/self/status", "rb") as lines:
             attributes = [line for line in lines if line.startswith(_STATUS)]
-        attributes += [_content(f"/proc/self/{name}") for name in _FILES]
+        for name in _FILES:
+            try:
+                attributes.append(platform.read_proc(f"/proc/self/{name}"))
+            except OSError as error:  # kernels differ in their files, and in who may read them
+                attributes.append(str(error.errno).encode())
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
         priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
-        inherited = priorities, platform.keyring_and_io_priority(), _code()
+        # With them the version, the interpreter, and the dates of the files that it would load.
+        dates = _dates(os.path.dirname(os.path.abspath(about.__file__)), ("daemon", "store", "vt"))
+        code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
+        inherited = priorities, platform.keyring_and_io_priority(), code
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
     return lean.sha1(b"\0".join(attributes))
-
-
-def _content(path: str) -> bytes:
-    """The content of a file, or the number of the error: kernels differ in their files, and in who may read them."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        return str(error.errno).encode()
-
-
-def _code() -> tuple[object, ...]:
-    """The version, the interpreter, and the dates of the files that it would load."""
-    package = os.path.dirname(os.path.abspath(about.__file__))
-    dates = _dates(package, ("daemon", "store", "vt"))
-    return (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
 
 
 def _dates(directory: str, rooms: tuple[str, ...] = ()) -> list[tuple[str, int]]:

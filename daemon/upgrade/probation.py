@@ -44,56 +44,48 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-class Probation:
-    """Runs the first seconds of a server.
+def serve(server: Server, answer: Callable[[], None], back: Callable[[str], None]) -> None:
+    """Runs the first seconds of a server; returns when they are over, or the session has ended.
 
     `answer` is called when the first turns have passed. `back` takes the reason and executes the old sesh; it returns
     only if that is impossible.
     """
+    timers, faults = server.session.timers, server.session.faults
+    errors: list[BaseException] = []
+    ended: list[bool] = []
 
-    def __init__(self, server: Server, answer: Callable[[], None], back: Callable[[str], None]) -> None:
-        self._server, self._answer, self._back = server, answer, back
-        self._error: BaseException | None = None
-        self._over = False
+    def on_fault(error: BaseException) -> None:
+        if damning(error):
+            errors.append(error)
 
-    def run(self) -> None:
-        """Returns when the probation is over, or the session has ended."""
-        server, faults = self._server, self._server.session.faults
-        server.on_probation, faults.on_fault = True, self._on_fault
-        try:
-            server.session.timers.set("probation", ANSWER_AFTER, self._send_answer)
-            signal.signal(signal.SIGALRM, self._on_alarm)
-            self._step(server.begin)
-            while not (self._over or server.over):
-                self._step(server.turn)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            server.session.timers.clear("probation")
-            server.on_probation, faults.on_fault = False, None
+    def answer_and_go_on() -> None:
+        answer()
+        timers.set("probation", END_AFTER, lambda: ended.append(True))
 
-    def _step(self, call: Callable[[], None]) -> None:
-        # The timer goes on: a guard within the turn may catch the first error of a turn that hangs.
-        signal.setitimer(signal.ITIMER_REAL, TURN_TIMEOUT, TURN_TIMEOUT)
-        try:
-            call()
-        except BaseException as error:
-            self._server.session.faults.note("a fault in a turn", error)
-        if self._error is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            self._back(reason(self._error))
-            self._over = True  # `_back` has returned: there is no way back
+    server.on_probation, faults.on_fault = True, on_fault
+    try:
+        timers.set("probation", ANSWER_AFTER, answer_and_go_on)
+        signal.signal(signal.SIGALRM, _raise_hangs)
+        step = server.begin
+        while not (ended or errors):
+            # The timer goes on: a guard within the turn may catch the first error of a turn that hangs.
+            signal.setitimer(signal.ITIMER_REAL, TURN_TIMEOUT, TURN_TIMEOUT)
+            try:
+                step()
+            except BaseException as error:
+                faults.note("a fault in a turn", error)
+            if errors:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                back(reason(errors[0]))
+            elif server.over:
+                break
+            step = server.turn
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        timers.clear("probation")
+        server.on_probation, faults.on_fault = False, None
 
-    def _on_fault(self, error: BaseException) -> None:
-        if damning(error) and self._error is None:
-            self._error = error
 
-    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
-        raise _Hangs("it hung")
-
-    def _send_answer(self) -> None:
-        self._answer()
-        self._server.session.timers.set("probation", END_AFTER, self._end)
-
-    def _end(self) -> None:
-        self._over = True
+def _raise_hangs(_number: int, _frame: FrameType | None) -> None:
+    raise _Hangs("it hung")

@@ -26,7 +26,7 @@ from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.server import Reload, Server
@@ -60,7 +60,17 @@ serve()
 
 def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
     """Reloads a daemon. The new sesh answers the request, or this one if the reload fails. Raises Busy, Refused."""
-    _Reload(server, connection, number, python, path).begin()
+    timers, steps = server.session.timers, _Reload(server, connection, number, python, path).steps()
+
+    def go_on() -> None:
+        try:
+            next(steps)
+            timers.set("reload", POLL, go_on)
+        except SeshError as error:
+            connection.refuse(number, error)
+
+    next(steps)
+    timers.set("reload", POLL, go_on)
 
 
 def load_begin() -> Reload:
@@ -74,46 +84,53 @@ class _Reload:
     def __init__(self, server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
         self._server, self._connection, self._number = server, connection, number
         self._python, self._path = python, path
-        self._pid = self._output = -1
-        self._deadline = time.monotonic() + TRIAL_TIMEOUT
 
-    def begin(self) -> None:
+    def steps(self) -> Iterator[None]:
+        """Goes on whenever the next value is asked for, and executes the new sesh in the end. Raises Busy, Refused."""
         self._check_not_ending()
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
-        self._between_runs(self._start_trial)
+        deadline = time.monotonic() + TRIAL_TIMEOUT
+        yield from self._between_runs(deadline)
+        pid, output = self._start_trial()
+        ended = late = False
+        while not ended:
+            yield
+            late = time.monotonic() > deadline
+            if late:
+                os.kill(pid, signal.SIGKILL)
+            child, status = os.waitpid(pid, 0 if late else os.WNOHANG)
+            ended = child != 0
+        os.set_blocking(output, False)
+        try:
+            report = os.read(output, 1 << 16)
+        except BlockingIOError:
+            report = b""  # a process that it started holds the other end
+        finally:
+            os.close(output)
+        if status or PASSED not in report:
+            why = "it took too long" if late else report.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise Refused(f"the new version cannot take over ({why or 'it died'}); {self._unchanged()}")
+        yield from self._between_runs(deadline)
+        self._execute()
 
-    def _call_soon(self, step: Callable[[], None]) -> None:
-        """Calls `step` after POLL seconds; an error that it raises is the answer to the request."""
+    def _between_runs(self, deadline: float) -> Iterator[None]:
+        """Waits while a shell is about to begin a command of `--run`. Raises Busy past the deadline."""
+        while (runs := self._server.session.runs) is not None and runs.holding:
+            if time.monotonic() > deadline:
+                raise self._busy("is starting a command of --run")
+            yield
 
-        def guarded() -> None:
-            try:
-                step()
-            except SeshError as error:
-                self._connection.refuse(self._number, error)
-
-        self._server.session.timers.set("reload", POLL, guarded)
-
-    def _between_runs(self, step: Callable[[], None]) -> None:
-        """Calls `step` once no shell is about to begin a command of `--run`. Raises Busy if one is at the deadline."""
-        runs = self._server.session.runs
-        if runs is None or not runs.holding:
-            step()
-        elif time.monotonic() > self._deadline:
-            raise self._busy("is starting a command of --run")
-        else:
-            self._call_soon(lambda: self._between_runs(step))
-
-    def _start_trial(self) -> None:
-        state = self._handover()
+    def _start_trial(self) -> tuple[int, int]:
+        """Starts the trial; returns its pid, and the descriptor of its output. Raises Refused."""
         to_close: list[int] = []
         try:
-            to_close.append(_write_memory(state))
+            to_close.append(_write_memory(self._handover()))
             to_close += os.pipe()
-            memory, self._output, write_end = to_close
+            memory, output, write_end = to_close
             actions = [(os.POSIX_SPAWN_DUP2, memory, 0)]
             actions += [(os.POSIX_SPAWN_DUP2, write_end, descriptor) for descriptor in (1, 2)]
-            self._pid = os.posix_spawn(
+            pid = os.posix_spawn(
                 self._python,
                 [self._python, "-I", "-c", _PROGRAM.format(path=self._path, call=_TRY)],
                 dict(os.environ),
@@ -121,35 +138,14 @@ class _Reload:
                 setsigmask=(),
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
             )
-            to_close.remove(self._output)  # read by `_check_trial`
+            to_close.remove(output)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged()}") from error
         finally:
             for descriptor in to_close:
                 os.close(descriptor)
-        self._call_soon(self._check_trial)
-
-    def _check_trial(self) -> None:
-        """Executes the new sesh once the trial has passed. Raises Refused if the trial has failed."""
-        late = time.monotonic() > self._deadline
-        if late:
-            os.kill(self._pid, signal.SIGKILL)
-        pid, status = os.waitpid(self._pid, 0 if late else os.WNOHANG)
-        if not pid:
-            self._call_soon(self._check_trial)
-            return
-        os.set_blocking(self._output, False)
-        try:
-            output = os.read(self._output, 1 << 16)
-        except BlockingIOError:
-            output = b""  # a process that it started holds the other end
-        finally:
-            os.close(self._output)
-        if status or PASSED not in output:
-            why = "it took too long" if late else output.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise Refused(f"the new version cannot take over ({why or 'it died'}); {self._unchanged()}")
-        self._between_runs(self._execute)
+        return pid, output
 
     def _unchanged(self) -> str:
         return f"{self._server.session.name} goes on unchanged"
@@ -158,7 +154,6 @@ class _Reload:
         return Busy(f"{self._server.session.name} {state}; try again later", exit_code=ExitCode.FAILED)
 
     def _check_not_ending(self) -> None:
-        """Raises Busy if the session is ending."""
         ending = self._server.ending
         if ending.killed or (ending.done and not self._server.named):
             raise self._busy("is ending")
@@ -254,7 +249,7 @@ class _Adopted:
     """A daemon that this process has taken over. Of the state, which is large, it keeps what the way back needs."""
 
     def __init__(self, memory: int, failed: str) -> None:
-        from sesh.daemon.upgrade.probation import Probation
+        from sesh.daemon.upgrade import probation
 
         state = _read_memory(memory)
         self._memory, self._failed = memory, failed
@@ -266,7 +261,7 @@ class _Adopted:
         index, self._number = state["request"]
         self._asker = connections[index] if index is not None else None
         """The connection that waits for the answer; None after the answer."""
-        self._probation = Probation(self._server, self._answer, self._go_back)
+        self._on_probation = probation.serve
         platform.set_process_title(f"{PROGRAM}: {self._server.session.name}")
         paths.hold_package()
         for descriptor in [*self._descriptors, memory]:
@@ -282,7 +277,7 @@ class _Adopted:
             self._answer()
             server.begin()
         else:
-            self._probation.run()
+            self._on_probation(self._server, self._answer, self._go_back)
         os.close(self._memory)
         platform.give_back()
         server.run()

@@ -7,7 +7,8 @@ files may already be those of the newer sesh.
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64 as unpack
+from binascii import b2a_base64
 
 from sesh import protocol
 from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
@@ -34,39 +35,43 @@ if TYPE_CHECKING:
         Attributes,
         ConnectionState,
         Done,
-        History,
         RunsState,
         RunState,
         SessionState,
         State,
         StdinState,
     )
-    from sesh.daemon.waits import Sought
 
-    Indexes = dict[Connection, int]
+    Indexes = Mapping[object, int]
 
 FORMAT = 2
-_REPLY_BYTES = ("_begun",)
-"""Attributes of `ReplyFilter` that are bytes."""
+_RUN = (
+    "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
+    "interrupted", "nested_at", "follows",
+)  # fmt: skip
+_LIVE = ("sent", "position", "safe", "seen")
+"""Attributes that go over as they are: of a run, and of what is sent of its output meanwhile."""
 
 
 def pack(data: bytes) -> str:
-    """Bytes as a text for JSON."""
+    """Bytes as a text for JSON; `unpack` gives them back."""
     return b2a_base64(data, newline=False).decode("ascii")
 
 
-def unpack(text: str) -> bytes:
-    """The bytes of a text that `pack` has made."""
-    return a2b_base64(text)
-
-
 def _attributes(instance: object, names: tuple[str, ...]) -> Attributes:
-    return {name: getattr(instance, name) for name in names}
+    """The attributes of these names; bytes as `pack` makes them."""
+    values = {name: getattr(instance, name) for name in names}
+    return {name: pack(value) if isinstance(value, bytes) else value for name, value in values.items()}
 
 
-def _set_attributes(instance: object, values: Mapping[str, object]) -> None:
-    for name, value in values.items():
-        setattr(instance, name, value)
+def _set_attributes(instance: object, names: tuple[str, ...], values: Mapping[str, object]) -> None:
+    """Sets the attributes of these names, as far as a newer or an older sesh has written them."""
+    for name in names:
+        value = values.get(name)
+        if isinstance(getattr(instance, name), bytes) and isinstance(value, str):
+            value = unpack(value)
+        if name in values:
+            setattr(instance, name, value)
 
 
 # -- the daemon
@@ -83,14 +88,14 @@ def dump(server: Server) -> State:
             server.drop(connection)
     for client in session.clients.all:
         session.relay.uncover(client)
-    indexes = {connection: index for index, connection in enumerate(server.connections.values())}
+    indexes: Indexes = {connection: index for index, connection in enumerate(server.connections.values())}
     last, events, followers = session.events.dump()
     return {
         "format": FORMAT,
         "session": dump_session(session),
         "input": [(writer, pack(bytes(data)), _dump_done(done, indexes)) for writer, data, done in pump.input.units()],
         "listener": server.listener.dump(),
-        "pty": pump.pty.dump() if pump.pty is not None and pump.pty.descriptor >= 0 else None,
+        "pty": pump.pty.state if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         "open": pump.open,
         "stdin": _dump_stdin(session, indexes),
         "done": server.ending.done,
@@ -100,7 +105,11 @@ def dump(server: Server) -> State:
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [indexes[reader.connection] for reader in session.relay.followers],
         "events": (last, events, [(indexes[reader], seen) for reader, seen in followers.items() if reader in indexes]),
-        "waits": _dump_waits(session, indexes),
+        "waits": [
+            (indexes[wait.connection], wait.request, session.timers.remaining(wait.key("wait")), wait.dump())
+            for wait in (session.waits.all if session.waits is not None else ())
+            if wait.pending and wait.connection in indexes
+        ],
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
@@ -140,12 +149,19 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
         session.get_hooks().restore(dict(state["hooks"]))
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
-        _set_attributes(session.pump.typed_line, state["typed_line"])
+        _set_attributes(session.pump.typed_line, TypedLine.__slots__, state["typed_line"])
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for index, request, seconds, conditions in state["waits"]:
         session.get_waits().add(connections[index], request, conditions, seconds)
-    _set_timers(server, state)
+    # The timers that neither output nor a frame would set again.
+    for client in session.clients.all:
+        if client.replies.held:
+            server.handler.release_later(client)
+    if any(client.mode == DRAWN for client in session.clients.all):
+        session.timers.set("draw", 0, session.relay.draw)
+    if state["checkpoint"] is not None:
+        session.timers.set("checkpoint", state["checkpoint"], session.output_settled)
     return server, connections
 
 
@@ -161,18 +177,6 @@ def descriptors(state: State) -> list[int]:
     numbers = [part["descriptor"] for part in parts if part is not None]
     numbers += [state["pty"]["slave"]] if state["pty"] is not None else []
     return [number for number in numbers if number >= 0]
-
-
-def _set_timers(server: Server, state: State) -> None:
-    """Sets the timers that neither output nor a frame would set again."""
-    session = server.session
-    for client in session.clients.all:
-        if client.replies.held:
-            server.handler.release_later(client)
-    if any(client.mode == DRAWN for client in session.clients.all):
-        session.timers.set("draw", 0, session.relay.draw)
-    if state["checkpoint"] is not None:
-        session.timers.set("checkpoint", state["checkpoint"], session.output_settled)
 
 
 # -- its connections
@@ -220,10 +224,8 @@ def _load_connection(state: ConnectionState) -> Connection:
 
 
 def _dump_client(client: Client) -> Attributes:
-    replies = _attributes(client.replies, ReplyFilter.__slots__)
-    packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
     flow = client.flow.dump() if client.flow is not None else None
-    return {**client.dump(), "replies": {**replies, **packed}, "flow": flow}
+    return {**client.dump(), "replies": _attributes(client.replies, ReplyFilter.__slots__), "flow": flow}
 
 
 def _load_client(connection: Connection, state: Attributes) -> Client:
@@ -240,7 +242,7 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
         state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
     client.restore({**state, "size": tuple(state["size"])})
     client.flow = flow
-    _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
+    _set_attributes(client.replies, ReplyFilter.__slots__, replies)
     return client
 
 
@@ -257,38 +259,22 @@ def _load_done(server: Server, connections: list[Connection], done: Done | None)
     if done is None:
         return None
     kind, index, number, size_or_position = done
-    client = connections[index].client
-    if kind == "input":
-        return InputTaken(server.handler, client, number, size_or_position or 0) if client is not None else None
-    return SendTaken(server.session, connections[index], number, size_or_position)
-
-
-def _dump_waits(session: Session, indexes: Indexes) -> list[tuple[int, int, float | None, Sought]]:
-    if session.waits is None:
-        return []
-    return [
-        (
-            indexes[wait.connection],
-            wait.request,
-            session.timers.remaining(wait.key("wait")),
-            wait.dump(),
-        )
-        for wait in session.waits.all
-        if wait.pending and wait.connection in indexes
-    ]
+    connection = connections[index]
+    if kind == "send":
+        return SendTaken(server.session, connection, number, size_or_position)
+    return InputTaken(server.handler, connection.client, number, size_or_position or 0) if connection.client else None
 
 
 def _dump_stdin(session: Session, indexes: Indexes) -> StdinState | None:
     stdin = session.pump.stdin
     if stdin is None:
         return None
-    waiting, request, ends = stdin.dump()
     return {
         "descriptor": stdin.descriptor,
         "received": stdin.received,
         "linger": stdin.linger,
-        "feeder": indexes.get(stdin.feeder) if isinstance(stdin.feeder, Connection) else None,
-        "waiting": (pack(waiting), request, ends),
+        "feeder": indexes.get(stdin.feeder),
+        "waiting": (pack(bytes(stdin.waiting)), stdin.request, stdin.ends),
         "left": session.timers.remaining("stdin"),
     }
 
@@ -297,8 +283,8 @@ def _load_stdin(server: Server, connections: list[Connection], state: StdinState
     stdin = server.session.pump.stdin = StdinPipe(state["descriptor"])
     stdin.received, stdin.linger = state["received"], state["linger"]
     stdin.feeder = connections[state["feeder"]] if state["feeder"] is not None else None
-    data, request, ends = state["waiting"]
-    stdin.restore(unpack(data), request, ends=ends)
+    waiting, stdin.request, stdin.ends = state["waiting"]
+    stdin.waiting = memoryview(unpack(waiting))
     if state["left"] is not None:
         server.session.timers.set("stdin", state["left"], server.files.close_stdin)
 
@@ -308,7 +294,8 @@ def _load_stdin(server: Server, connections: list[Connection], state: StdinState
 
 def dump_session(session: Session) -> SessionState:
     """A session without its descriptors, its clients and its input."""
-    pump, log = session.pump, session.log
+    pump, log, history, marks = session.pump, session.log, session.history, session.marks
+    entries = [(entry, pack(output)) for entry, output in history or ()]
     return {
         "facts": session.facts,
         "size": list(session.clients.size),
@@ -323,8 +310,8 @@ def dump_session(session: Session) -> SessionState:
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
         "missed": session.missed.dump(),
-        "history": _dump_history(session),
-        "marks": session.marks.dump() if session.marks is not None else None,
+        "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
+        "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
     }
 
@@ -352,17 +339,11 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
         count, last, entries, answers = state["history"]
         session.get_history().restore(count, last, [(entry, unpack(output)) for entry, output in entries], answers)
     if state["marks"] is not None:
-        session.get_marks().restore(*state["marks"])
+        marks = session.get_marks()
+        marks.begun, marks.number = state["marks"]
     if "activity" in state:  # an older sesh does not know it
         session.activity.restore(*state["activity"])
     return session
-
-
-def _dump_history(session: Session) -> History | None:
-    if session.history is None:
-        return None
-    count, last, entries, answers = session.history.dump()
-    return count, last, [(entry, pack(output)) for entry, output in entries], answers
 
 
 # -- its runs
@@ -385,36 +366,37 @@ def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) 
     """Gives a new queue the runs that `dump_runs` described."""
     queue.prompted, queue.prompt = state["prompted"], unpack(state["between"])
     queue.outer_tokens.extend(state["outer"])
-    runs = [_load_run(row, connections) for row in state["runs"]]
+    runs = [_load_run(queue, row, connections) for row in state["runs"]]
     queue.restore(state["secret"], unpack(state["part"]), runs, active=state["active"])
-    for run, row in zip(runs, state["runs"], strict=True):
-        if row["left"] is not None:
-            queue.set_timeout(run, row["left"])
 
 
 def _dump_run(run: Run, indexes: Indexes, left: float | None) -> RunState:
-    attributes, output = run.dump()
-    shell, wrapper, live = run.shell, run.wrapper, run.live
+    shell, wrapper, output = run.shell, run.wrapper, run.output
+    of_output = {"translated": output.translated, "output_at": output.appended_at, "dropped": output.base}
     return {
         "number": run.number,
         "words": run.words,
         "key": run.key,
         "request": run.request,
         "wait": run.wait,
-        "connection": indexes.get(run.connection) if run.connection is not None else None,
+        "connection": indexes.get(run.connection),
         "left": left,
-        "attributes": attributes,
-        "output": pack(output),
+        "attributes": {**_attributes(run, _RUN), **of_output, "truncated": output.base > 0},
+        "output": pack(output.bytes(output.base)),
         "shell": (shell.pid, shell.kind, shell.ready, shell.other_user) if shell is not None else None,
         "files": (wrapper.kind, wrapper.outer, wrapper.inner) if wrapper is not None and run.state == RUNNING else None,
-        "live": live.dump() if live is not None else None,
+        "live": list(_attributes(run.live, _LIVE).values()) if run.live is not None else None,
     }
 
 
-def _load_run(state: RunState, connections: list[Connection]) -> Run:
-    run = Run(state["number"], state["words"], None, state["request"], wait=state["wait"], key=state["key"])
-    run.connection = connections[state["connection"]] if state["connection"] is not None else None
-    run.restore(state["attributes"], unpack(state["output"]))
+def _load_run(queue: RunQueue, state: RunState, connections: list[Connection]) -> Run:
+    connection = connections[state["connection"]] if state["connection"] is not None else None
+    run = Run(state["words"], connection, state["request"], wait=state["wait"], key=state["key"])
+    run.number = state["number"]
+    _set_attributes(run, _RUN, state["attributes"])
+    run.output.restore(state["attributes"]["dropped"], unpack(state["output"]))
+    run.output.translated = state["attributes"]["translated"]
+    run.output.appended_at = state["attributes"]["output_at"]
     if state["shell"] is not None:
         pid, kind, ready, other_user = state["shell"]
         run.shell = Shell(pid, kind, ready=ready, other_user=other_user)
@@ -424,5 +406,7 @@ def _load_run(state: RunState, connections: list[Connection]) -> Run:
         run.wrapper.outer, run.wrapper.inner = outer, inner
     if state["live"] is not None:
         run.live = LiveOutput(run)
-        run.live.restore(state["live"])
+        _set_attributes(run.live, _LIVE, dict(zip(_LIVE, state["live"], strict=True)))
+    if state["left"] is not None:
+        queue.set_timeout(run, state["left"])
     return run

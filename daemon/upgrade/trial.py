@@ -16,7 +16,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.pty import Pty, new_state
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.server import Server
 from sesh.daemon.upgrade import state as states
 from sesh.daemon.upgrade.probation import damning, reason
@@ -27,7 +27,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.daemon.pty.pty import PtyState
     from sesh.daemon.server import Reload
     from sesh.daemon.upgrade.shape import State
     from sesh.schema import Facts
@@ -89,7 +88,9 @@ def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, 
 
 def _copy(state: State) -> State:
     """The whole state, on descriptors that lead nowhere and a program that does nothing."""
-    pty = _new_terminal() if state["pty"] is not None else None
+    pty = None
+    if state["pty"] is not None:
+        pty = Pty.spawn("/bin/sh", ["sh", "-c", "read line"], "/", {}, (80, 24, 0, 0), 0o077).state
     stdin = state["stdin"]
     facts: Facts = {**state["session"]["facts"], "deadline": None, "pid": pty["pid"] if pty is not None else 0}
     closed, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -101,19 +102,6 @@ def _copy(state: State) -> State:
         "stdin": {**stdin, "descriptor": os.dup(closed.fileno())} if stdin is not None else None,
         "connections": [{**row, "descriptor": os.dup(closed.fileno())} for row in state["connections"]],
     }
-
-
-def _new_terminal() -> PtyState:
-    """A pty that echoes its input, with a program that does nothing."""
-    pid, descriptor = os.forkpty()
-    if not pid:
-        try:
-            os.closerange(3, 4096)
-            while True:
-                signal.pause()
-        finally:
-            os._exit(0)
-    return new_state(descriptor, pid)
 
 
 # -- its use
@@ -151,7 +139,11 @@ def _use(name: str, state: State, deadline: float) -> str:
                 asker.request(verb, deadline=deadline)
             if program_runs:
                 step = "a wait whose time runs out"
-                _await_timeout(asker, deadline)
+                try:
+                    asker.request("wait", deadline=deadline, idle=1e6, timeout=0.02)
+                except TimedOut as error:
+                    if not error.answered:
+                        raise
             step = "the request kill"
             asker.request("kill", deadline=deadline)
     except SeshError as error:
@@ -167,11 +159,3 @@ def _await(client: wire.Connection, kinds: set[int], deadline: float) -> None:
         if kind in (protocol.DETACH, protocol.EXIT) and kind not in missing:
             raise ProtocolError("it detached a client")
         missing.discard(kind)
-
-
-def _await_timeout(asker: wire.Connection, deadline: float) -> None:
-    try:
-        asker.request("wait", deadline=deadline, idle=1e6, timeout=0.02)
-    except TimedOut as error:
-        if not error.answered:
-            raise

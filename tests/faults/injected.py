@@ -29,13 +29,13 @@ def _creator() -> None:
     for module, values in _SOONER.items():
         for name, value in values.items():
             setattr(importlib.import_module(module), name, value)
-    run_forked = main.run_forked
+    whole = main.run
 
-    def run(channel: int, spec: Any) -> None:
+    def run(channel: int, spec: Any, lifetime_pipe: int = -1) -> None:
         shim.shim.arm({**spec.pop("plan"), "signal": shim.SIGCHLD})
-        run_forked(channel, spec)
+        whole(channel, spec, lifetime_pipe)
 
-    main.run_forked = run
+    main.run = run
     creator.start()
 
 

@@ -45,7 +45,7 @@ def struck(module, name):
         return whole(*words)
     setattr(module, name, first_struck)
 
-for module, name in ((main, "leave_session"), (main, "_run"), (main, "_set_up"), (main, "_serve")):
+for module, name in ((main, "leave_session"), (main, "run"), (main, "_set_up"), (main, "_serve")):
     struck(module, name)
 spec = {**SPEC, "environment": dict(os.environ), "name": "work", "command": ["/bin/sleep", "100"]}
 """
@@ -58,7 +58,7 @@ if daemonize.fork() == 0:
 theirs.close()
 connection = wire.adopt(ours)
 connection.receive()
-launch._send_spec(connection, {**spec, "umask": 0o22})
+launch._await_daemon(connection, {**spec, "umask": 0o22}, None)
 """
 
 linux = pytest.mark.skipif(not platform.LINUX, reason="ps of other systems is not looked at")

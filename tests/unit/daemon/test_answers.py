@@ -12,7 +12,7 @@ from sesh.about import __version__
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.daemon.pty.pump import MAX_ANSWERS
-from sesh.daemon.pty.queries import QUERIES, Finding, QueryScanner
+from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
 from tests.support.data import daemon_facts
@@ -40,7 +40,7 @@ class Model:
 
 def asked(data: bytes, model: Model | Emulator | None = None) -> bytes:
     """All answers to what a program writes, the queries found as the relay finds them."""
-    return b"".join(answer(finding.kind, finding.body, model) for finding in QueryScanner().find(data))
+    return b"".join(answer(kind, body, model) for kind, body, _ in QueryScanner().find(data))
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_a_pen_comes_back_as_numbers_alone() -> None:
 
 def test_what_needs_no_model_is_answered_the_same_with_and_without() -> None:
     every = b"".join(b"\x1b[" + each for each in (b"c", b">c", b"=c", b"5n", b"?15n", b">q", b"?4m", b"x", b"?1;1;0S"))
-    for finding in QueryScanner().find(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
-        assert not needs_terminal(finding.kind)
-        assert answer(finding.kind, finding.body, None) == answer(finding.kind, finding.body, Model()) != b""
+    for kind, query, _ in QueryScanner().find(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
+        assert not needs_terminal(kind)
+        assert answer(kind, query, None) == answer(kind, query, Model()) != b""
     assert needs_terminal("cpr")
     assert needs_terminal("decrqm")
 
@@ -152,13 +152,13 @@ def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
     queries: list[tuple[tuple[bytes, bytes], bytes]],
 ) -> None:
     """A session within a session: what the inner terminal answers passes the outer filter, and only when asked for."""
-    for finding in QueryScanner().find(b"".join(start + body + end for (start, end), body in queries)):
-        reply = answer(finding.kind, finding.body, Model())
-        if reply and finding.kind in QUERIES:
+    for kind, query, _ in QueryScanner().find(b"".join(start + body + end for (start, end), body in queries)):
+        reply = answer(kind, query, Model())
+        if reply and kind in QUERIES:
             filtering = ReplyFilter()
             if reply != b"\x1b[?997;1n":
                 assert filtering.filter(reply, 0.0) == b""
-            filtering.expect(finding.kind, 0.0)
+            filtering.expect(kind, 0.0)
             assert filtering.filter(reply, 0.0) == reply
 
 
@@ -176,7 +176,7 @@ def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobyte
     session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
     session.pump.pty = Deaf()  # type: ignore[assignment]
     for _ in range(5000):
-        session._found(Finding("da1", b"c", 0), 0)
+        session._report("da1", b"c", 0)
     assert MAX_ANSWERS <= session.pump.input.size < MAX_ANSWERS + 100
     session.pump.input.add("send", b"typed")
     assert session.pump.input.waiting("send") == 5
@@ -189,8 +189,8 @@ def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(m
     session.pump.pty = Deaf()  # type: ignore[assignment]
     session.log.append(b"\x1b[K\r\n" * 40000 + b"x")
     head = session.log.head
-    session._found(Finding("cpr", b"6n", 0), head)
-    session._found(Finding("da1", b"c", 0), head)
+    session._report("cpr", b"6n", head)
+    session._report("da1", b"c", head)
     assert session.timers.is_set("answers")
     assert session.pump.input.size == 0
     monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 10.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, Finding, QueryScanner
+from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, QueryScanner
 
 ASKED = [
     (b"\x1b[c", "da1", b"c"),
@@ -81,13 +81,13 @@ PASSED_BY = [
 
 
 def kinds(data: bytes) -> list[tuple[str, bytes]]:
-    return [(finding.kind, finding.body) for finding in QueryScanner().find(data)]
+    return [(kind, body) for kind, body, _ in QueryScanner().find(data)]
 
 
 @pytest.mark.parametrize(("data", "kind", "body"), ASKED + TOLD, ids=repr)
 def test_each_kind_is_found_amid_other_output(data: bytes, kind: str, body: bytes) -> None:
     found = QueryScanner().find(b"\x1b[31mbefore" + data + b"\x1b[0mafter")
-    assert found == [Finding(kind, body, len(b"\x1b[31mbefore" + data))]
+    assert found == [(kind, body, len(b"\x1b[31mbefore" + data))]
 
 
 @pytest.mark.parametrize(("data", "kind", "_body"), ASKED, ids=repr)
@@ -118,7 +118,7 @@ def test_an_escape_cuts_a_string_off_and_what_it_begins_is_found() -> None:
     assert kinds(b"\x1b]0;half a title\x1b[6n") == [("cpr", b"6n")]
     watch = QueryScanner()
     assert watch.find(b"\x1b]0;half a title\x1b") == []
-    assert watch.find(b"[6n") == [Finding("cpr", b"6n", 3)]
+    assert watch.find(b"[6n") == [("cpr", b"6n", 3)]
 
 
 def test_a_query_split_at_any_place_is_found_with_its_end_in_the_second_block() -> None:
@@ -129,7 +129,7 @@ def test_a_query_split_at_any_place_is_found_with_its_end_in_the_second_block() 
             assert watch.find(first) == []
             assert watch.carry == data[:cut]
             again = QueryScanner(watch.carry)
-            assert watch.find(second + b"y") == again.find(second + b"y") == [Finding(kind, body, len(second))]
+            assert watch.find(second + b"y") == again.find(second + b"y") == [(kind, body, len(second))]
             assert watch.carry == b""
 
 
@@ -139,7 +139,7 @@ def test_a_string_over_the_bound_is_given_up_and_its_end_is_still_seen() -> None
     for _ in range(100):
         assert watch.find(b"x" * 4096) == []
         assert len(watch.carry) <= LONGEST_STRING
-    assert watch.find(b"\x07\x07\x1b[c") == [Finding("bell", b"", 2), Finding("da1", b"c", 5)]
+    assert watch.find(b"\x07\x07\x1b[c") == [("bell", b"", 2), ("da1", b"c", 5)]
     assert kinds(b"\x1b]0;" + b"x" * LONGEST_STRING + b"\x07\x07") == [("bell", b"")]
 
 
@@ -149,20 +149,20 @@ def test_the_longest_string_is_found_whole_or_split() -> None:
         for terminator in (b"\x07", b"\x1b\\"):
             watch = QueryScanner()
             found = watch.find(data[:cut]) + watch.find(data[cut:] + terminator)
-            assert [finding.kind for finding in found] == ["title"], (cut, terminator)
+            assert [kind for kind, _, _ in found] == ["title"], (cut, terminator)
 
 
 def test_absurd_parameters_cost_no_memory() -> None:
     watch = QueryScanner()
     assert watch.find(b"\x1b[" + b"1;" * 100_000) == []
     assert watch.carry == b""
-    assert watch.find(b"m\x1b[5n") == [Finding("dsr", b"5n", 5)]
+    assert watch.find(b"m\x1b[5n") == [("dsr", b"5n", 5)]
 
 
 def test_a_flood_of_bells_gives_a_bounded_number_of_findings_and_hides_no_query() -> None:
     found = QueryScanner().find(b"\x07" * 100_000 + b"\x1b[6n")
     assert len(found) < 200
-    assert found[-1] == Finding("cpr", b"6n", 100_004)
+    assert found[-1] == ("cpr", b"6n", 100_004)
 
 
 PIECES = st.one_of(
@@ -180,13 +180,13 @@ PIECES = st.one_of(
 def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> None:
     data = b"".join(pieces)
     whole = QueryScanner()
-    expected = [(each.kind, each.body, each.end) for each in whole.find(data)]
+    expected = whole.find(data)
     watch = QueryScanner()
     found = []
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     for start, end in itertools.pairwise(places):
         watch = QueryScanner(watch.carry)
-        found += [(each.kind, each.body, start + each.end) for each in watch.find(data[start:end])]
+        found += [(kind, body, start + behind) for kind, body, behind in watch.find(data[start:end])]
     assert found == expected
     assert watch.carry == whole.carry
 
@@ -196,14 +196,14 @@ def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> No
 def test_one_byte_at_a_time_finds_the_same(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
     watch = QueryScanner()
-    found = [(each.kind, each.body, at + 1) for at in range(len(data)) for each in watch.find(data[at : at + 1])]
-    assert found == [(each.kind, each.body, each.end) for each in QueryScanner().find(data)]
+    found = [(kind, body, at + 1) for at in range(len(data)) for kind, body, _ in watch.find(data[at : at + 1])]
+    assert found == QueryScanner().find(data)
 
 
 @settings(max_examples=150)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_borne_and_ends_lie_in_the_block(data: bytes) -> None:
-    ends = [finding.end for finding in QueryScanner().find(data)]
+    ends = [end for _, _, end in QueryScanner().find(data)]
     assert ends == sorted(ends)
     assert all(0 < end <= len(data) for end in ends)
 
@@ -215,4 +215,4 @@ def test_bytes_that_come_singly_within_a_long_string_do_not_cost_its_square() ->
     for _ in range(5_000):
         watch.find(b"y")
     assert time.process_time() - began < 2
-    assert watch.find(b"\x07")[0].kind == "title"
+    assert watch.find(b"\x07")[0][0] == "title"

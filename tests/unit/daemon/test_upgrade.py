@@ -176,13 +176,14 @@ def test_what_was_run_is_remembered(server: Server) -> None:
     runs.outer_tokens.append("token")
     history = session.get_history()
     history.add(3, ["a"], "/", 1.0, 0.5, None, b"\xff\x00")
-    session.get_marks().found(b"C;cmdline_url=ls%20-l", 0)
+    session.get_marks().handle(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
         assert state.dump_runs(other.session.runs, {}) == state.dump_runs(runs, {})
         assert other.session.timers.is_set("mark")
-        assert other.session.get_history().dump() == history.dump()
-        other.session.get_marks().found(b"D;2", 0)
+        again = other.session.get_history()
+        assert (again.count, list(again), again.answers()) == (history.count, list(history), history.answers())
+        other.session.get_marks().handle(b"D;2", 0)
         entries = list(other.session.get_history())
         assert [(entry["n"], entry.get("exit_code")) for entry, _ in entries] == [(3, None), (4, 2)]
 
@@ -228,7 +229,7 @@ KNOWN = {
         model pump relay runs title titled_by waits
         _checkpointer _notice_parts _unanswered preload telling timers titles""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
-        _checkpoint _deliver _found _passing _stirred delivered timers""",
+        _checkpoint _deliver _passing _report _stirred delivered timers""",
     Connection: """_due_ack _out backlog client closing creator data decoder descriptor progress_at reader role
         unanswered waits
         _follows _last_ack before_output blocked closed heard_at socket unsent""",
