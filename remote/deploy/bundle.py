@@ -6,6 +6,7 @@ input gives the same bytes.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import importlib.metadata
@@ -131,7 +132,7 @@ def build(platform: Platform, python: Python) -> Bundle:
 def is_native(platform: Platform, python: Python) -> bool:
     """Return whether the binary parts of this environment run there, so that nothing must be fetched."""
     return all(
-        not _is_binary(package) or fits(_tags(package), platform, python)
+        _runs(package, platform, python)
         for package in _closure(platform.environment(python))
         if isinstance(package, importlib.metadata.Distribution) and canonicalize_name(package.name) not in PURE_FALLBACK
     )
@@ -164,7 +165,7 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
         if not SpecifierSet(needed).contains(python.version):
             raise Refused(f"{name} {version} needs Python {needed}, but the host has {python.version}")
         copied = dict(_installed_files(package))
-        if not _is_binary(package) or fits(_tags(package), platform, python):
+        if _runs(package, platform, python):
             files |= _with_record(copied)
         elif canonicalize_name(name) in PURE_FALLBACK:
             files |= _with_record({path: data for path, data in copied.items() if not path.endswith(_BINARY)})
@@ -177,29 +178,25 @@ def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distributio
     """Return all packages that sesh needs there, sorted by name: each as it is installed here, or the requirement for
     it if it is not."""
     packages: dict[str, importlib.metadata.Distribution | Requirement] = {}
-    wanted = [Requirement(line) for line in REQUIRED]
+    wanted = list(REQUIRED)
     while wanted:
-        requirement = wanted.pop()
+        requirement = Requirement(wanted.pop())
         name = canonicalize_name(requirement.name)
         if name in packages or not (requirement.marker is None or requirement.marker.evaluate(environment)):
             continue
         try:
-            distribution = importlib.metadata.distribution(name)
+            packages[name] = distribution = importlib.metadata.distribution(name)
+            wanted += distribution.requires or ()
         except importlib.metadata.PackageNotFoundError:
             packages[name] = requirement
-            continue
-        packages[name] = distribution
-        wanted += [Requirement(line) for line in distribution.requires or ()]
     return [packages[name] for name in sorted(packages)]
 
 
-def _is_binary(distribution: importlib.metadata.Distribution) -> bool:
-    return any(str(path).endswith(_BINARY) for path in distribution.files or ())
-
-
-def _tags(distribution: importlib.metadata.Distribution) -> list[str]:
-    """The tags of the wheel from which it was installed."""
-    return HeaderParser().parsestr(distribution.read_text("WHEEL") or "").get_all("Tag", [])
+def _runs(package: importlib.metadata.Distribution, platform: Platform, python: Python) -> bool:
+    """Return whether a package as it is installed here runs there: without binary parts, or from a wheel that fits."""
+    wheel = HeaderParser().parsestr(package.read_text("WHEEL") or "")
+    binary = any(str(path).endswith(_BINARY) for path in package.files or ())
+    return not binary or fits(wheel.get_all("Tag", []), platform, python)
 
 
 def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
@@ -207,23 +204,23 @@ def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[
     name = distribution.name
     if distribution.files is None:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
-    for path in distribution.files:
+    for path in map(str, distribution.files):
         located = str(distribution.locate_file(path))
-        if _is_needed(name, str(path)) and os.path.isfile(located):
+        if _is_needed(name, path) and os.path.isfile(located):
             with open(located, "rb") as file:
-                yield str(path), _without_description(str(path), file.read())
+                yield path, _without_description(path, file.read())
 
 
 def _without_description(path: str, data: bytes) -> bytes:
-    """The content of a file; of a package's METADATA its headers only."""
+    """The content of a file; of METADATA its headers only."""
     return data.partition(b"\n\n")[0].rstrip() + b"\n" if path.endswith(".dist-info/METADATA") else data
 
 
 def _is_needed(name: str, path: str) -> bool:
     """Return whether a file of a package is needed there."""
     parts = path.split("/")
-    hidden = any(part.startswith(".") for part in parts)  # also `..`
-    if hidden or "__pycache__" in parts or path.startswith("/") or path.endswith((".pyc", ".pyi", ".pth")):
+    hidden = any(part in ("", "__pycache__") or part.startswith(".") for part in parts)  # also `..`, and the root
+    if hidden or path.endswith((".pyc", ".pyi", ".pth")):
         return False
     if parts[0].endswith(".dist-info"):
         return parts[-1] in _KEPT_DIST_INFO or "licen" in path.lower() or "copying" in path.lower()
@@ -233,8 +230,7 @@ def _is_needed(name: str, path: str) -> bool:
 
 def _with_record(files: dict[str, bytes]) -> dict[str, bytes]:
     """The files with the package's RECORD of them, so that a deployed sesh can deploy in its turn."""
-    infos = {path.split("/")[0] for path in files if ".dist-info/" in path}
-    for info in infos:
+    for info in {path.split("/")[0] for path in files if ".dist-info/" in path}:
         path = f"{info}/RECORD"
         listed = sorted({*files, path})
         files[path] = "".join(f'"{name}",,\n' if "," in name else f"{name},,\n" for name in listed).encode()
@@ -360,10 +356,5 @@ def _run_pip(argv: list[str]) -> str:
 
 def _wheel_in(folder: str) -> str | None:
     """The path of the complete wheel in a folder, if there is one."""
-    if not os.path.isdir(folder):
-        return None
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if name.endswith(".whl") and zipfile.is_zipfile(path):
-            return path
-    return None
+    wheels = sorted(glob.glob(os.path.join(glob.escape(folder), "*.whl")))
+    return next(filter(zipfile.is_zipfile, wheels), None)

@@ -187,7 +187,10 @@ class _Deploy:
         used = carrier or connect(self.destination)
         try:
             answer = self._survey(used)
-            platform = self._check_platform(answer)
+            platform = answer.platform
+            if platform.system not in survey.SYSTEMS:
+                system = platform.system or "an unknown system"
+                raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
             self.begin("python")
             python = choose_python(self.host, answer)
             try:
@@ -201,8 +204,6 @@ class _Deploy:
                 used.close()
         self.report(1, 1)
         return deployment
-
-    # -- what is there
 
     def _survey(self, carrier: Carrier) -> survey.Survey:
         token = secrets.token_hex(8)
@@ -221,15 +222,6 @@ class _Deploy:
             message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
             raise DeployError("detect_platform", message, result.err)
         return answer
-
-    def _check_platform(self, answer: survey.Survey) -> survey.Platform:
-        platform = answer.platform
-        if platform.system not in survey.SYSTEMS:
-            system = platform.system or "an unknown system"
-            raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
-        return platform
-
-    # -- what is installed
 
     def _install(self, carrier: Carrier, package: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
         """Look what is missing there, and send it."""

@@ -38,24 +38,13 @@ KEEPALIVE = 15
 """Seconds between keepalives."""
 _TICK = 0.25
 
-_HARMLESS = {
-    "addressfamily": ("any",),
-    "bindaddress": ("none",),
-    "bindinterface": ("none",),
-    "canonicalizehostname": ("false", "no"),
-    "certificatefile": ("none",),
-    "hostkeyalias": ("none",),
-    "identityagent": ("none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"),
-    "knownhostscommand": ("none",),
-    "pkcs11provider": ("none",),
-    "preferredauthentications": (),
-    "pubkeyauthentication": ("true", "yes"),
-    "revokedhostkeys": ("none",),
-    "verifyhostkeydns": ("false", "no"),
-}
-"""Settings of ssh that paramiko does not know, with the values that make no difference."""
-_TRANSPORT = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "rekeylimit")
-"""Settings of the transport: if the user, or this machine's administrator, has changed one, ssh connects."""
+_ONLY_SSH = (
+    "addressfamily", "bindaddress", "bindinterface", "canonicalizehostname", "certificatefile", "ciphers",
+    "hostkeyalgorithms", "hostkeyalias", "kexalgorithms", "knownhostscommand", "macs", "pkcs11provider",
+    "preferredauthentications", "pubkeyacceptedalgorithms", "pubkeyauthentication", "rekeylimit", "revokedhostkeys",
+    "verifyhostkeydns",
+)  # fmt: skip
+"""Settings that paramiko does not know: if the user, or this machine's administrator, has changed one, ssh connects."""
 
 
 class FabricCarrier(Carrier):
@@ -165,13 +154,11 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric would do all that the user's configuration says."""
-    for keyword, harmless in _HARMLESS.items():
-        value = destination.setting(keyword)
-        if value and value not in harmless:
-            return False
-    if any("%" in path for path in destination.settings.get("identityfile", [])):
-        return False
-    return all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _TRANSPORT)
+    return (
+        destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
+        and not any("%" in path for path in destination.settings.get("identityfile", []))
+        and all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _ONLY_SSH)
+    )
 
 
 @functools.cache
@@ -271,10 +258,6 @@ def _proxy_command(destination: Destination) -> list[str]:
     return ["sh", "-c", "exec " + re.sub("%.", lambda match: tokens[match[0]], command)]
 
 
-ACCEPTING = ("ask", "accept-new", "no", "off", "false")
-"""Values of StrictHostKeyChecking that accept and record an unknown key (`ask`: as sesh's own use of ssh does)."""
-
-
 class NotPlain(Exception):
     """A setting that only ssh understands."""
 
@@ -283,13 +266,15 @@ class HostKeyPolicy:
     """paramiko's policy for an unknown host key: record it in the user's first known_hosts file, or refuse it."""
 
     def __init__(self, destination: Destination) -> None:
-        self._accepting = destination.setting("stricthostkeychecking") in ACCEPTING
+        # `ask`: as sesh's own use of ssh does
+        accepts = ("ask", "accept-new", "no", "off", "false")
+        accepting = destination.setting("stricthostkeychecking") in accepts
         self._hashed = destination.setting("hashknownhosts") == "yes"
-        self._file = next(iter(user_known_hosts(destination)), "")
+        self._file = next(iter(user_known_hosts(destination)), "") if accepting else ""
 
     def missing_host_key(self, _client: object, hostname: str, key: paramiko.PKey) -> None:
         """Record the key. Raises SSHException to refuse it."""
-        if not self._accepting or not self._file:
+        if not self._file:
             raise paramiko.SSHException(f"the host key of {hostname} is unknown")
         name = paramiko.HostKeys.hash_host(hostname) if self._hashed else hostname
         try:
@@ -301,22 +286,18 @@ class HostKeyPolicy:
 def _append(path: str, line: str) -> None:
     """Add a line to a known_hosts file; a new file is created for its owner alone."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        newline_missing = bool(size) and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, (b"\n" if newline_missing else b"") + line.encode())
-    finally:
-        os.close(descriptor)
+    with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        newline_missing = size and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write((b"\n" if newline_missing else b"") + line.encode())
 
 
 def user_known_hosts(destination: Destination) -> list[str]:
-    """The user's own known_hosts files."""
+    """The user's own known_hosts files. Raises NotPlain for what only ssh can parse."""
     return _files(destination, "userknownhostsfile")
 
 
 def _files(destination: Destination, keyword: str) -> list[str]:
-    """The paths in a setting that may hold several. Raises NotPlain for what only ssh can parse."""
     value = destination.setting(keyword)
     if "%" in value or '"' in value or "\\" in value:
         raise NotPlain(keyword)

@@ -93,23 +93,20 @@ class Installer:
         self.answer(step=step)
 
     def run(self) -> None:
-        """Carry out the order: `look`, `switch` or `install`. Raises Failed, OSError."""
-        action = self.order["action"]
-        if action == "look":
+        """Carry out the order: `look`, `switch` to a version that is there, or `install`. Raises Failed, OSError."""
+        if self.order["action"] == "look":
             whole = self.is_complete(self.final)
             self.answer(done={"whole": whole, "program": self.program_kind(), "path": self.final})
             return
         self._refuse_foreign()
         try:
-            if action == "install":
-                self._install()
-            else:
-                self._switch_to_present()
+            self._install()
         except BaseException:
             for folder in reversed(self._created):
                 with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
+        self.answer(done={"path": self.final})
 
     # -- versions
 
@@ -121,25 +118,24 @@ class Installer:
             manifest = _read(os.path.join(path, _MANIFEST))
             if hashlib.sha256(manifest).hexdigest() != self.order["manifest"]:
                 return False
-            for line in manifest.decode().splitlines():
-                digest, _, name = line.split(" ", 2)
-                if hashlib.sha256(_read(os.path.join(path, name))).hexdigest() != digest:
-                    return False
+            files = [line.split(" ", 2) for line in manifest.decode().splitlines()]
+            return all(hashlib.sha256(_read(os.path.join(path, name))).hexdigest() == sha for sha, _, name in files)
         except OSError:
             return False
-        return True
 
     def _install(self) -> None:
-        """Receive a version, try it, and put it into service."""
+        """Receive a version, unless it is there already, try it, and put it into service."""
         self._create_folders()
         self._remove_leftovers()
         with _scratch(self.versions) as scratch:
-            unpacked = os.path.join(scratch, "unpacked")
-            self._extract(self._receive(os.path.join(scratch, "archive")), unpacked)
+            version = self.final
+            if self.order["action"] == "install":
+                version = os.path.join(scratch, "unpacked")
+                self._extract(self._receive(os.path.join(scratch, "archive")), version)
             self.begin("smoke_test")
-            self._smoke_test(unpacked, scratch)
+            self._smoke_test(version, scratch)
             with _locked(self.versions, wait=True):
-                placed = self._place(unpacked, scratch)
+                placed = self._place(version, scratch)
                 try:
                     self._switch()
                 except BaseException:
@@ -147,22 +143,11 @@ class Installer:
                         os.rename(self.final, os.path.join(scratch, "withdrawn"))
                     raise
 
-    def _switch_to_present(self) -> None:
-        """Put a version that is there already into service."""
-        self.begin("smoke_test")
-        with _scratch(self.versions) as scratch:
-            self._smoke_test(self.final, scratch)
-            with _locked(self.versions, wait=True):
-                if not self.is_complete(self.final):
-                    raise Failed("switch", "the version has disappeared; try again")
-                self._switch()
-
     def _create_folders(self) -> None:
         """Create the directory of versions. Raises Failed if another user could change it."""
         if os.stat(self.home).st_uid != os.geteuid():
             reason = f"HOME on the host is {self.home}, another user's; the command must set it, as `sudo -H` does"
             raise Failed("upload", reason)
-        self._create(self.data)
         self._create(self.versions)
         for folder in (self.data, self.versions):
             status = os.lstat(folder)
@@ -182,13 +167,11 @@ class Installer:
         """Remove what killed deploys left behind."""
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            if not name.startswith(_TEMPORARY) or time.time() - os.lstat(path).st_mtime < STALE:
-                continue
-            with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
-                shutil.rmtree(path, ignore_errors=True)
+            if name.startswith(_TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
+                with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _receive(self, path: str) -> str:
-        """Store the archive, checking its size and hash."""
         size, left, digest = self.order["size"], self.order["size"], hashlib.sha256()
         with open(path, "xb") as file:
             while left:
@@ -200,7 +183,6 @@ class Installer:
                 digest.update(block)
                 left -= len(block)
             signal.alarm(0)
-            file.flush()
         if digest.hexdigest() != self.order["sha256"]:
             raise Failed("upload", "the upload was corrupted (sha256 differs); try again")
         return path
@@ -243,9 +225,9 @@ class Installer:
                     with contextlib.suppress(py_compile.PyCompileError):  # for another version of Python
                         py_compile.compile(path, dfile=shown, doraise=True, invalidation_mode=unchecked)
 
-    def _smoke_test(self, version: str, temporary: str) -> None:
+    def _smoke_test(self, version: str, scratch: str) -> None:
         """Run the version's smoke test, through a launcher as its users run it."""
-        launcher = os.path.join(temporary, self.order["program"])
+        launcher = os.path.join(scratch, self.order["program"])
         _write(launcher, self.launcher(version), 0o755)
         program = os.path.join(version, "lib", "sesh", "remote", "deploy", "smoke.py")
         argv = [self.order["python"], "-I", "-S", "-B", program, launcher, self.order["version"]]
@@ -258,13 +240,15 @@ class Installer:
 
     # -- into service
 
-    def _place(self, unpacked: str, temporary: str) -> bool:
-        """Move a version to its final path atomically; False if it was there already."""
+    def _place(self, version: str, scratch: str) -> bool:
+        """Move a version to its final path atomically; False if it is there already."""
         if self.is_complete(self.final):
             return False
+        if version == self.final:
+            raise Failed("switch", "the version has disappeared; try again")
         if os.path.lexists(self.final):
-            os.rename(self.final, os.path.join(temporary, "broken"))
-        os.rename(unpacked, self.final)
+            os.rename(self.final, os.path.join(scratch, "broken"))
+        os.rename(version, self.final)
         _sync(self.versions)
         return True
 
@@ -282,9 +266,7 @@ class Installer:
                 target = os.path.join(os.path.dirname(self.program), os.readlink(self.program))
                 inside = os.path.normpath(target).startswith(self.versions + os.sep)
                 return "ours" if inside else "foreign"
-            if not stat.S_ISREG(status.st_mode):
-                return "foreign"
-            text = _read(self.program)
+            text = _read(self.program) if stat.S_ISREG(status.st_mode) else b""
         except FileNotFoundError:
             return "missing"
         except OSError:
@@ -295,9 +277,8 @@ class Installer:
 
     def _refuse_foreign(self) -> None:
         if self.program_kind() == "foreign" and not self.order["force"]:
-            raise Failed(
-                "switch", f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
-            )
+            reason = f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
+            raise Failed("switch", reason)
 
     def _switch(self) -> None:
         """Put the launcher in place atomically."""
@@ -405,17 +386,14 @@ def serve(stream: io.BufferedIOBase) -> int:
     installer = Installer(json.loads(stream.read(int(stream.readline()))), stream)
     try:
         installer.run()
-    except Failed as failed:
-        installer.answer(failed={"step": failed.step or installer.step, "reason": str(failed), "stderr": failed.stderr})
-        return 1
+        return 0
+    except Failed as error:
+        step, reason, stderr = error.step or installer.step, str(error), error.stderr
     except (OSError, EOFError, tarfile.TarError) as error:
+        step, stderr = installer.step, f"{type(error).__name__}: {error}"
         reason = _message(error, installer) if isinstance(error, OSError) else f"cannot read the archive: {error}"
-        stderr = f"{type(error).__name__}: {error}"
-        installer.answer(failed={"step": installer.step, "reason": reason, "stderr": stderr})
-        return 1
-    if installer.order["action"] != "look":
-        installer.answer(done={"path": installer.final})
-    return 0
+    installer.answer(failed={"step": step, "reason": reason, "stderr": stderr})
+    return 1
 
 
 if __name__ == "__main__":
