@@ -16,6 +16,7 @@ import tempfile
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sesh import programs
@@ -85,7 +86,6 @@ class Push:
         self._remote_home, self._remote_tools = "", set[str]()
         self._clean_login = self._rsync_usable = True
         self._failures = 0
-        self._rsync_protects: bool | None = None
 
     def prepare(self, trees: Sequence[Tree]) -> None:
         """Find out what the host has, and create the directories of the paths, with their modes here.
@@ -134,10 +134,8 @@ class Push:
         """Push a group at once; if that fails, in halves, until it is clear which path is to blame."""
         try:
             result = method(group)
-        except OSError as error:
-            result = PushResult(None, f"{error.strerror or error}", ok=False)
-        except ProtocolError as error:
-            result = PushResult(None, str(error), ok=False)
+        except (OSError, ProtocolError) as error:
+            result = PushResult(None, getattr(error, "strerror", None) or str(error))
         by_rsync = method in (self._rsync, self._rsync_linked)
         if by_rsync and (result.code in _RSYNC_UNUSABLE or _RSYNC_NO_ANSWER in result.stderr):
             self._rsync_usable = False  # so `send` takes another method
@@ -160,18 +158,17 @@ class Push:
         there = "rsync" in self._remote_tools
         if here and there and self._clean_login and self._rsync_usable:
             argument = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
-            if _PLAIN.fullmatch(argument) or self._protects_arguments():  # the shell there reads it
+            if _PLAIN.fullmatch(argument) or self._protects_arguments:  # the shell there reads it
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
         for present, side in ((here, "here"), (there, "there")):
             if not present:
                 self._on_missing_tool("rsync", side, tree.path)
         return self._tar, ""
 
+    @cached_property
     def _protects_arguments(self) -> bool:
-        """Return whether the rsync here can keep its arguments from the shell there (-s)."""
-        if self._rsync_protects is None:
-            self._rsync_protects = self._run(["rsync", "-s", "--version"]).code == 0
-        return self._rsync_protects
+        """True if the rsync here can keep its arguments from the shell there (-s)."""
+        return self._run(["rsync", "-s", "--version"]).code == 0
 
     def _rsync(self, trees: list[Tree]) -> PushResult:
         argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
@@ -205,7 +202,7 @@ class Push:
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:
             self._on_missing_tool("tar", "there", trees[0].path)
-            return PushResult(None, "the host has no tar", ok=False)
+            return PushResult(None, "the host has no tar")
         process = subprocess.Popen(
             ssh.command(self.destination, _UNPACK, ask=self._ask),
             stdin=subprocess.PIPE,
@@ -229,7 +226,7 @@ class Push:
             except BaseException:
                 stop.set()
                 raise
-            stderr = _text(reading.result().err)
+            stderr = reading.result().err.decode("utf-8", "replace")
         code = process.returncode
         return PushResult(code, "\n".join(filter(None, (stderr, failed))), ok=not code and not failed)
 
@@ -274,14 +271,14 @@ class Push:
             env=ssh.environment(ask=self._ask),
         )
         printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
-        return Completed(process.returncode, printed.out, _text(printed.err))
+        return Completed(process.returncode, printed.out, printed.err.decode("utf-8", "replace"))
 
 
 class Completed(NamedTuple):
     """A program that has ended: its exit code, stdout, and the end of its stderr as text."""
 
     code: int
-    out: bytes
+    out: bytearray
     err: str
 
 
@@ -295,10 +292,6 @@ def _exclude(path: str) -> str:
 def _quoted(word: str) -> str:
     """A word as rsync's -e parses it: in single quotes, with those in it doubled."""
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
 
 
 BLOCK = 1 << 16
