@@ -28,7 +28,7 @@ class CommandResult:
 
     __slots__ = ("code", "err", "out")
 
-    def __init__(self, code: int, out: bytes, err: bytes) -> None:
+    def __init__(self, code: int, out: bytes | bytearray, err: bytes | bytearray) -> None:
         self.code = code
         self.out = out.decode("utf-8", "replace")
         self.err = err.decode("utf-8", "replace")

@@ -6,6 +6,8 @@ Source: ssh_config(5): `Host` patterns, `Include` with its globs and its relativ
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 
 from sesh import paths, programs
@@ -51,11 +53,9 @@ class Destination:
     def target(self) -> list[str]:
         """The host as ssh takes it: `user@host` or the alias, after `-p PORT` if a port was given."""
         user, at, rest = self.host.rpartition("@")
-        if rest.startswith("["):
-            host, _, port = rest[1:].partition("]")
-            port = port.removeprefix(":")
-        else:
-            host, _, port = rest.partition(":")
+        bracketed = rest.startswith("[")
+        host, _, port = rest.removeprefix("[").partition("]" if bracketed else ":")
+        port = port.removeprefix(":")
         return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
 
     @property
@@ -127,6 +127,7 @@ def _resolve(destination: Destination) -> dict[str, list[str]]:
 
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+_LINE = re.compile(r"\s*(host|include)(?:\s*=|\s)\s*(.*)", re.IGNORECASE)
 _MAX_DEPTH = 16
 """Of files that include each other; ssh's own bound."""
 _MAX_BYTES = 1 << 20
@@ -154,31 +155,25 @@ def _read_aliases(path: str, folder: str, names: dict[str, None], read: set[str]
             lines = file.read(_MAX_BYTES).splitlines()
     except OSError:
         return
+    from glob import glob
+
     for line in lines:
         keyword, words = _parse_line(line)
         if keyword == "host":
             names.update((word, None) for word in words if _is_alias(word))
         elif keyword == "include":
             for word in words:
-                for included in _expand(os.path.join(folder, paths.expanded(word))):
+                for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
                     _read_aliases(included, folder, names, read, depth + 1)
 
 
 def _parse_line(line: str) -> tuple[str, list[str]]:
     """The keyword in lower case and its arguments; nothing for keywords other than `Host` and `Include`."""
-    line = line.strip()
-    end = next((index for index, character in enumerate(line) if character in " \t="), len(line))
-    keyword, rest = line[:end].lower(), line[end:].strip().removeprefix("=").strip()
-    if keyword not in ("host", "include"):
-        return "", []
-    if '"' not in rest:
-        return keyword, rest.partition("#")[0].split()
-    import shlex
-
+    parsed = _LINE.match(line)
     try:
-        return keyword, shlex.split(rest, comments=True)
+        return (parsed[1].lower(), shlex.split(parsed[2], comments=True)) if parsed else ("", [])
     except ValueError:
-        return "", []
+        return "", []  # a quotation without its end
 
 
 def _is_alias(name: str) -> bool:
@@ -187,12 +182,3 @@ def _is_alias(name: str) -> bool:
         return not set("*?!") & set(name) and check_host(name) == name
     except InvalidHost:
         return False
-
-
-def _expand(path: str) -> list[str]:
-    """The files that match a path with `*`, `?` or `[…]`, sorted as ssh reads them."""
-    if not set("*?[") & set(path):
-        return [path]
-    from glob import glob
-
-    return sorted(glob(path))

@@ -110,13 +110,11 @@ class Link(wire.Connection):
                 answer = self.answer(1, time.monotonic() + timeout)
             else:
                 answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
-        except TimedOut as error:
+        except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
-            raise Lost(f"{host} does not answer") from error
-        except Unreachable as error:
-            if error.answered:
-                raise
+            if isinstance(error, TimedOut):
+                raise Lost(f"{host} does not answer") from error
             raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
         if answer[0].get("name") is None and "question" not in answer[0]:
             raise gate.malformed("RESPONSE", ".name is missing")
@@ -333,13 +331,7 @@ def open_link(
     return link
 
 
-def open_beside(
-    destination: Destination,
-    caller: Near,
-    stop: Stop,
-    verb: str,
-    arguments: Words,
-) -> Link:
+def open_beside(destination: Destination, caller: Near, stop: Stop, verb: str, arguments: Words) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything; the caller then calls
     `open_session` with this verb and these arguments.
 
