@@ -26,7 +26,7 @@ class Destination:
     """One host.
 
     `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, if the user's
-    configuration names one; ssh is not used then. `near`: asked whether it is so near that compressing does not pay.
+    configuration names one; ssh is not used then. `near`: tells whether a host is so near that compressing does not pay.
     `settings`: of ssh for the host, if they are known.
     """
 
@@ -38,16 +38,11 @@ class Destination:
         settings: dict[str, list[str]] | None = None,
     ) -> None:
         self.host = check_host(host)
-        self.via = via
-        self._near, self._settings = near, settings
+        self.via, self.near = via, near
+        self._settings = settings
 
     def __repr__(self) -> str:
         return f"Destination({self.host!r})"
-
-    @property
-    def near(self) -> bool:
-        """True if compressing does not pay, as far as is known."""
-        return self._near is not None and self._near(self)
 
     @property
     def target(self) -> list[str]:
@@ -78,7 +73,7 @@ class Destination:
 
     def sharing(self) -> Destination:
         """Return the same host, over a control master of sesh's own although the user's configuration has none."""
-        return Destination(self.host, near=self._near, settings={**self.settings, "controlpath": ["none"]})
+        return Destination(self.host, near=self.near, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:

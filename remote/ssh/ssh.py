@@ -93,7 +93,8 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
         if not (keepalive.isdecimal() and keepalive.isascii()):
             raise Refused(f"SESH_KEEPALIVE={keepalive} is not a number of seconds")
         chosen += ["-o", f"ServerAliveInterval={keepalive}"]
-    compression = os.environ.get("SESH_COMPRESSION") or ("" if destination.near else "yes")
+    near = destination.near is not None and destination.near(destination)
+    compression = os.environ.get("SESH_COMPRESSION") or ("" if near else "yes")
     if compression not in ("yes", "no", ""):
         raise Refused(f"SESH_COMPRESSION={compression} is neither yes nor no")
     if compression not in ("", destination.setting("compression")):
