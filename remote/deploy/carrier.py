@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from abc import ABC, abstractmethod
 
 from sesh.errors import SeshError, Unreachable
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import exchange
+from sesh.remote.ssh.exchange import exchange, piped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,14 +75,7 @@ class SshCarrier(Carrier):
     ) -> CommandResult:
         argv = ssh.command(self.destination, line)
         try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=ssh.environment(ask=False),
-                start_new_session=True,
-            )
+            process = piped(argv, ask=False)
         except OSError as error:
             raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
         try:

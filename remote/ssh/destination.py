@@ -26,8 +26,8 @@ class Destination:
     """One host.
 
     `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, if the user's
-    configuration names one; ssh is not used then. `near`: tells whether a host is so near that compressing does not pay.
-    `settings`: of ssh for the host, if they are known.
+    configuration names one; ssh is not used then. `near`: tells of a host whether it is so near that compressing does
+    not pay. `settings`: of ssh for the host, if they are known.
     """
 
     def __init__(

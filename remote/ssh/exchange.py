@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from sesh.errors import ProtocolError
+from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,18 @@ class Printed:
         if len(self.out) > MOST_STDOUT or self._stderr > MOST_STDERR:
             most = (MOST_STDERR if stderr else MOST_STDOUT) >> 20
             raise ProtocolError(f"{self._host} printed more than {most} MiB, and was not read to the end")
+
+
+def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
+    """Start a program with pipes as its stdio; unless it may ask, without a terminal. Raises OSError."""
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ssh.environment(ask=ask),
+        start_new_session=not ask,
+    )
 
 
 def exchange(

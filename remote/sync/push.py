@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import stat
-import subprocess
 import tarfile
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import exchange
+from sesh.remote.ssh.exchange import exchange, piped
 from sesh.remote.sync import fingerprint
 
 if TYPE_CHECKING:
@@ -203,13 +202,7 @@ class Push:
         if "tar" not in self._remote_tools:
             self._on_missing_tool("tar", "there", trees[0].path)
             return PushResult(None, "the host has no tar")
-        process = subprocess.Popen(
-            ssh.command(self.destination, _UNPACK, ask=self._ask),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ssh.environment(ask=self._ask),
-        )
+        process = piped(ssh.command(self.destination, _UNPACK, ask=self._ask), ask=self._ask)
         pipe, process.stdin = process.stdin, None  # written here, not by `exchange`
         assert pipe is not None  # noqa: S101 (it is one)
         stop, failed = threading.Event(), ""
@@ -263,13 +256,7 @@ class Push:
 
     def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Completed:
         """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ssh.environment(ask=self._ask),
-        )
+        process = piped(argv, ask=self._ask)
         printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
         return Completed(process.returncode, printed.out, printed.err.decode("utf-8", "replace"))
 
