@@ -9,7 +9,7 @@ from sesh import lean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sesh.lean import socket
 
@@ -77,14 +77,8 @@ def _read(path: str, most: int | None = None) -> bytes:
 
 def read_proc(path: str, most: int | None = None) -> bytes:
     """The content of a file of /proc or /etc, at most `most` bytes. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        read = b""
-        while (most is None or len(read) < most) and (block := os.read(descriptor, 65536)):
-            read += block
-        return read[:most]
-    finally:
-        os.close(descriptor)
+    with open(path, "rb") as file:
+        return file.read(-1 if most is None else most)
 
 
 def _printed(*words: str, timeout: float | None = None) -> str:
@@ -230,11 +224,8 @@ def _argument_memory() -> tuple[int, int]:
 def _overwrite(address: int, data: bytes) -> None:
     """Writes into this process's memory; through /proc if there is one, for ctypes takes long to load."""
     try:
-        memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.pwrite(memory, data, address)
-        finally:
-            os.close(memory)
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            os.pwrite(memory.fileno(), data, address)
     except OSError:
         import ctypes
 
@@ -247,18 +238,25 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
         rows = [line.split(None, 2) for line in _printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdecimal():
-            continue
+    for pid, fields in _living():
         try:
-            if os.stat(f"/proc/{entry}").st_uid != os.geteuid():
-                continue
+            if os.stat(f"/proc/{pid}").st_uid == os.geteuid():
+                processes.append((pid, int(fields[1]), command_of(pid)))
         except OSError:
             continue  # it ended just now
-        fields = stat_of(entry)
-        if len(fields) > 1 and fields[0] not in "ZX":
-            processes.append((int(entry), int(fields[1]), command_of(int(entry))))
     return processes
+
+
+def _living() -> Iterator[tuple[int, list[str]]]:
+    """The pid and the fields of `stat_of` of each process of this system that is not dead or hidden. Raises OSError."""
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            try:
+                fields = _fields(read_proc(f"/proc/{entry}/stat"))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue  # it has ended, or is hidden: another user's
+            if len(fields) > 3 and fields[0] not in "ZX":
+                yield int(entry), fields
 
 
 def listening() -> dict[str, str]:
@@ -300,14 +298,7 @@ def groups_of_session(leader: int) -> list[int]:
     """
     groups: set[int] = set()
     if LINUX:
-        for entry in os.listdir("/proc"):
-            if entry.isdecimal():
-                try:
-                    fields = _fields(read_proc(f"/proc/{entry}/stat"))
-                except (FileNotFoundError, ProcessLookupError, PermissionError):
-                    continue  # it has ended, or is hidden: another user's
-                if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
-                    groups.add(int(fields[2]))
+        groups = {int(fields[2]) for _, fields in _living() if fields[3] == str(leader)}
     else:
         for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
             pid, group, state = line.split()[:3]
