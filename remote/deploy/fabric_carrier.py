@@ -1,6 +1,7 @@
-"""A connection by fabric, for logins that need nothing special; everything else is left to ssh.
+"""A connection by fabric, for logins that need nothing special; everything else is left to ssh: ways through other
+hosts, host keys that are new, and all that asks somebody.
 
-paramiko judges host keys as ssh would: by the known_hosts files that `ssh -G` names, and by ssh's own strictness.
+paramiko judges host keys as ssh would: by the known_hosts files that `ssh -G` names.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ import functools
 import logging
 import os
 import pwd
-import re
-import socket
 import subprocess
 import time
 import warnings
 
-from sesh.errors import InvalidHost, Unreachable
+from sesh.errors import Unreachable
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
@@ -41,8 +40,8 @@ _TICK = 0.25
 _ONLY_SSH = (
     "addressfamily", "bindaddress", "bindinterface", "canonicalizehostname", "certificatefile", "ciphers",
     "hostkeyalgorithms", "hostkeyalias", "kexalgorithms", "knownhostscommand", "macs", "pkcs11provider",
-    "preferredauthentications", "pubkeyacceptedalgorithms", "pubkeyauthentication", "rekeylimit", "revokedhostkeys",
-    "verifyhostkeydns",
+    "preferredauthentications", "proxycommand", "proxyjump", "pubkeyacceptedalgorithms", "pubkeyauthentication",
+    "rekeylimit", "revokedhostkeys", "verifyhostkeydns",
 )  # fmt: skip
 """Settings that paramiko does not know: if the user, or this machine's administrator, has changed one, ssh connects."""
 
@@ -52,9 +51,9 @@ class FabricCarrier(Carrier):
 
     name = "fabric"
 
-    def __init__(self, destination: Destination, connection: fabric.Connection, proxy: _Proxy | None) -> None:
+    def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
         super().__init__(destination)
-        self._connection, self._proxy = connection, proxy
+        self._connection = connection
 
     def run(
         self, line: str, stdin: bytes = b"", on_sent: OnSent | None = None, on_output: OnOutput | None = None
@@ -75,8 +74,6 @@ class FabricCarrier(Carrier):
 
     def close(self) -> None:
         self._connection.close()
-        if self._proxy is not None:
-            self._proxy.close()
 
 
 def _exchange(
@@ -135,21 +132,15 @@ def connect(destination: Destination) -> FabricCarrier | None:
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
     logging.getLogger("paramiko").propagate = False
-    proxy = connection = None
+    connection = _connection(destination)
     try:
-        argv = _proxy_command(destination)
-        proxy = _Proxy(argv) if argv else None
-        connection = _connection(destination, proxy.socket if proxy else None)
         load_known_hosts(connection.client, destination)
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
-    except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain, InvalidHost):
-        if connection is not None:
-            connection.client.close()
-        if proxy is not None:
-            proxy.close()
+    except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain):
+        connection.client.close()
         return None
-    return FabricCarrier(destination, connection, proxy)
+    return FabricCarrier(destination, connection)
 
 
 def is_plain(destination: Destination) -> bool:
@@ -171,7 +162,7 @@ def ssh_defaults() -> dict[str, list[str]]:
     return {keyword.lower(): [value] for keyword, _, value in (row.partition(" ") for row in done.stdout.splitlines())}
 
 
-def _connection(destination: Destination, proxy: socket.socket | None) -> fabric.Connection:
+def _connection(destination: Destination) -> fabric.Connection:
     """The connection as `ssh -G` describes it, not yet opened. fabric's own files are not read."""
     identities = [_expanded(path) for path in destination.settings.get("identityfile", []) if path != "none"]
     agent = destination.setting("identityagent") != "none" and destination.setting("identitiesonly") != "yes"
@@ -189,21 +180,16 @@ def _connection(destination: Destination, proxy: socket.socket | None) -> fabric
             "banner_timeout": LOGIN_TIMEOUT,
             "auth_timeout": LOGIN_TIMEOUT,
             "channel_timeout": LOGIN_TIMEOUT,
-            "transport_factory": _transport,
-            **({"sock": proxy} if proxy else {}),
+            "transport_factory": _Transport,
         },
     )
 
 
-def _transport(*arguments: object, **options: object) -> paramiko.Transport:
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no types
     """paramiko's transport without its own prompt, which would print on stdout, read stdin, and show what is typed."""
-    transport = paramiko.Transport(*arguments, **options)
-    transport.auth_interactive_dumb = _refuse_to_ask
-    return transport
 
-
-def _refuse_to_ask(*_: object, **__: object) -> NoReturn:
-    raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
+    def auth_interactive_dumb(self, *_: object, **__: object) -> NoReturn:
+        raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
 
 
 def _expanded(path: str) -> str:
@@ -211,85 +197,8 @@ def _expanded(path: str) -> str:
     return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, path[2:]) if path[:2] == "~/" else path
 
 
-class _Proxy:
-    """The command that connects to a host through others (ProxyJump, ProxyCommand), with a socket as its stdio.
-
-    paramiko's own class for this never notices that the command has ended.
-    """
-
-    def __init__(self, command: list[str]) -> None:
-        self.socket, theirs = socket.socketpair()
-        with theirs:
-            end = theirs.fileno()
-            self._process = subprocess.Popen(
-                command,
-                stdin=end,
-                stdout=end,
-                stderr=subprocess.DEVNULL,
-                env=ssh.environment(ask=False),
-                start_new_session=True,
-            )
-
-    def close(self) -> None:
-        self.socket.close()
-        try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def _proxy_command(destination: Destination) -> list[str]:
-    """The argv of the proxy command, empty without a proxy. Raises NotPlain, InvalidHost."""
-    host, port = destination.setting("hostname"), destination.setting("port")
-    jumps = destination.setting("proxyjump")
-    if jumps not in ("", "none"):
-        *before, last = jumps.split(",")
-        through = ["-J", ",".join(before)] if before else []
-        return [program(), "-o", "BatchMode=yes", *through, "-W", f"[{host}]:{port}", *Destination(last).target]
-    command = destination.setting("proxycommand")
-    if command in ("", "none"):
-        return []
-    if destination.setting("proxyusefdpass") == "yes":
-        raise NotPlain("proxyusefdpass")
-    tokens = {"%h": host, "%p": port, "%r": destination.setting("user"), "%n": destination.host, "%%": "%"}
-    if set(re.findall("%.", command)) - set(tokens):
-        raise NotPlain("proxycommand")
-    return ["sh", "-c", "exec " + re.sub("%.", lambda match: tokens[match[0]], command)]
-
-
 class NotPlain(Exception):
     """A setting that only ssh understands."""
-
-
-class HostKeyPolicy:
-    """paramiko's policy for an unknown host key: record it in the user's first known_hosts file, or refuse it."""
-
-    def __init__(self, destination: Destination) -> None:
-        # `ask`: as sesh's own use of ssh does
-        accepts = ("ask", "accept-new", "no", "off", "false")
-        accepting = destination.setting("stricthostkeychecking") in accepts
-        self._hashed = destination.setting("hashknownhosts") == "yes"
-        self._file = next(iter(user_known_hosts(destination)), "") if accepting else ""
-
-    def missing_host_key(self, _client: object, hostname: str, key: paramiko.PKey) -> None:
-        """Record the key. Raises SSHException to refuse it."""
-        if not self._file:
-            raise paramiko.SSHException(f"the host key of {hostname} is unknown")
-        name = paramiko.HostKeys.hash_host(hostname) if self._hashed else hostname
-        try:
-            _append(self._file, f"{name} {key.get_name()} {key.get_base64()}\n")
-        except OSError:
-            pass  # as with ssh: then it is unknown the next time too
-
-
-def _append(path: str, line: str) -> None:
-    """Add a line to a known_hosts file; a new file is created for its owner alone."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        newline_missing = size and os.pread(file.fileno(), 1, size - 1) != b"\n"
-        file.write((b"\n" if newline_missing else b"") + line.encode())
 
 
 def user_known_hosts(destination: Destination) -> list[str]:
@@ -305,7 +214,7 @@ def _files(destination: Destination, keyword: str) -> list[str]:
 
 
 def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> None:
-    """Load the known hosts, and set the policy for others. Raises NotPlain."""
+    """Load the known hosts; others are refused, so that ssh takes or refuses them. Raises NotPlain."""
     for path in [*user_known_hosts(destination), *_files(destination, "globalknownhostsfile")]:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
@@ -315,4 +224,4 @@ def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> No
         if any(line.lstrip().startswith("@") for line in text.splitlines()):
             raise NotPlain(path)  # certificate authorities and revoked keys
         client.load_system_host_keys(path)
-    client.set_missing_host_key_policy(HostKeyPolicy(destination))
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
