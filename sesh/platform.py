@@ -42,8 +42,8 @@ def peer_uid(peer: socket.socket) -> int:
     """The user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
     if LINUX:
         credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
-        return int.from_bytes(credentials[4:8], sys.byteorder)
-    credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
+    else:
+        credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
     return int.from_bytes(credentials[4:8], sys.byteorder)
 
 

@@ -16,7 +16,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import tempfile
 import threading
 import zipfile
 from email.parser import HeaderParser
@@ -217,7 +216,6 @@ def _without_description(path: str, data: bytes) -> bytes:
 
 
 def _is_needed(name: str, path: str) -> bool:
-    """Return whether a file of a package is needed there."""
     parts = path.split("/")
     hidden = any(part in ("", "__pycache__") or part.startswith(".") for part in parts)  # also `..`, and the root
     if hidden or path.endswith((".pyc", ".pyi", ".pth")):
@@ -307,20 +305,13 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     for name in platform_tags(platform):
         argv += ["--platform", name]
     os.makedirs(cache_directory(), mode=0o700, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".tmp-") as temporary:
-        target = os.path.join(temporary, "wheel")
-        reason = _run_pip([*argv, "--dest", target, "--", requirement])
-        if _wheel_in(target) is None:
-            raise Refused(
-                f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
-                "this needs pip and network access once"
-            )
-        try:
-            os.rename(target, folder)
-        except OSError:
-            if _wheel_in(folder) is None:  # else another deploy was faster
-                raise
-    return str(_wheel_in(folder))
+    reason = _run_pip([*argv, "--dest", folder, "--", requirement])
+    if (fetched := _wheel_in(folder)) is None:
+        raise Refused(
+            f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
+            "this needs pip and network access once"
+        )
+    return fetched
 
 
 def _pip() -> list[str]:
@@ -355,6 +346,6 @@ def _run_pip(argv: list[str]) -> str:
 
 
 def _wheel_in(folder: str) -> str | None:
-    """The path of the complete wheel in a folder, if there is one."""
+    """The path of a wheel in a folder, if there is one that is complete: another deploy may be copying it just now."""
     wheels = sorted(glob.glob(os.path.join(glob.escape(folder), "*.whl")))
     return next(filter(zipfile.is_zipfile, wheels), None)

@@ -163,8 +163,6 @@ def choose_python(host: str, answer: survey.Survey) -> survey.Python:
 
 
 class _Deploy:
-    """The steps of one deploy to one host."""
-
     def __init__(self, destination: Destination, force: bool, progress: Progress | None) -> None:
         self.destination, self.force = destination, force
         self.host = destination.host
@@ -317,7 +315,6 @@ class _AnswerParser:
 
 
 def _unpack_source() -> bytes:
-    """The source of unpack.py, which runs on the host."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack.py"), "rb") as file:
         return file.read()
 

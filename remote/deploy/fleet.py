@@ -53,19 +53,14 @@ class HostResult:
         return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
 
 
-def deploy_all(
-    destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
-) -> list[HostResult]:
+def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
     """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
 
-    `bars`: a progress bar for each on stderr; None: if that is a terminal and no program reads the events. Without bars
-    each host gets a line when it is done or has failed. `ask`: whether ssh may prompt; None: if there is a terminal.
-    Hosts that must ask are connected one after the other, before the bars are drawn.
+    Each host has a progress bar on stderr, or if that is no terminal, or a program reads the events, a line when it is
+    done or has failed. Those that must ask are connected one after the other, before the bars are drawn.
     """
-    ask = ssh.can_prompt() if ask is None else ask
-    bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
-    carriers = _connect_all(destinations, ask)
-    drawn = _Bars(destinations) if bars else None
+    carriers = _connect_all(destinations)
+    drawn = _Bars(destinations) if os.isatty(_STDERR) and not eventlog.wanted() else None
     stop = threading.Event()
 
     def deploy_one(index: int) -> HostResult:
@@ -108,7 +103,7 @@ def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: b
         return HostResult(destination, error=error)
 
 
-def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
+def _connect_all(destinations: Sequence[Destination]) -> list[Carrier | SeshError]:
     """Connect to all hosts: first in parallel without prompts, then one by one if a prompt of ssh may help."""
 
     def connect_quietly(destination: Destination) -> Carrier | SeshError:
@@ -119,6 +114,7 @@ def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier
 
     with _pool(destinations) as pool:
         carriers = list(pool.map(connect_quietly, destinations))
+    ask = ssh.can_prompt()
     for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
         if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
             eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone

@@ -100,7 +100,6 @@ class Installer:
             whole = self.is_complete(self.final)
             self.answer(done={"whole": whole, "program": self.program_kind(), "path": self.final})
             return
-        self._refuse_foreign()
         try:
             self._install()
         except BaseException:
@@ -157,7 +156,6 @@ class Installer:
                 raise Failed("upload", f"{folder} on the host does not belong to that user; check it and move it away")
 
     def _create(self, path: str) -> None:
-        """Create a folder and those above it, and remember which."""
         if os.path.isdir(path):
             return
         self._create(os.path.dirname(path))
@@ -276,17 +274,14 @@ class Installer:
             return "current"
         return "ours" if text.split(b"\n")[1:2] == [SIGNATURE.encode()] else "foreign"
 
-    def _refuse_foreign(self) -> None:
-        if self.program_kind() == "foreign" and not self.order["force"]:
-            reason = f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
-            raise Failed("switch", reason)
-
     def _switch(self) -> None:
         """Put the launcher in place atomically."""
         self.begin("switch")
+        if self.program_kind() == "foreign" and not self.order["force"]:
+            reason = f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
+            raise Failed("switch", reason)
         folder = os.path.dirname(self.program)
         self._create(folder)
-        self._refuse_foreign()
         temporary = os.path.join(folder, f".sesh-{os.urandom(6).hex()}")
         try:
             _write(temporary, self.launcher(self.final), 0o755)
@@ -367,7 +362,6 @@ def _sync_tree(top: str) -> None:
 
 
 def _message(error: OSError, installer: Installer) -> str:
-    """Describe an error of the file system."""
     if error.errno in _NO_SPACE:
         size = (installer.order.get("unpacked", 0) * 2 + installer.order.get("size", 0)) >> 20
         return f"not enough space in {installer.data} on the host: needs {size} MB"

@@ -196,12 +196,11 @@ class Link(wire.Connection):
     def close(self) -> None:
         """Close the connection and end the command that carries it; a second call does nothing."""
         super().close()
-        if self._process.poll() is None:
-            try:
-                self._process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        try:
+            self._process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._stderr.close()
 
     def broken(self) -> bool:
@@ -219,16 +218,16 @@ class Link(wire.Connection):
         """
         self._asked_for = asked_for
         first = wire.greeting("bridge", near=caller)
+        early = asked_for is not None and self.destination.host not in _swallowing
         if asked_for is not None:
             first += wire.asking(asked_for[0], 1, **asked_for[1])
-        early = asked_for is not None and self.destination.host not in _swallowing
         if early:
             self.send(first, deadline)
         self._skip_login_output(deadline)
-        if early:
-            deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
         try:
-            if not early:
+            if early:
+                deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
+            else:
                 self.send(first, deadline)
             self.remote_info = self.expect_welcome(deadline)
         except TimedOut as error:
@@ -249,15 +248,14 @@ class Link(wire.Connection):
     def _skip_login_output(self, deadline: float) -> None:
         """Skip what login files print, up to the bridge's first bytes."""
         seen = b""
+        poll = select.poll()
+        poll.register(self.inbound, select.POLLIN)
         while protocol.BRIDGE not in seen:
-            poll = select.poll()
-            poll.register(self.inbound, select.POLLIN)
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
                 host = self.destination.host
-                raise Unreachable(
-                    f"{host} does not answer: its sesh did not start in time", hint=f"see what holds it up: ssh {host}"
-                )
+                message = f"{host} does not answer: its sesh did not start in time"
+                raise Unreachable(message, hint=f"see what holds it up: ssh {host}")
             data = os.read(self.inbound, 4096)
             if not data:
                 raise self._start_failure(seen)
@@ -356,6 +354,10 @@ def _open(
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=beside is not None)
+    environment = ssh.environment(ask=asking)
+    if destination.via is not None:
+        # A command that leads to another user on this machine must not pass this user's settings of sesh on.
+        environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
     in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
     ignore_interrupt = not detached and destination.via is None and in_main_thread
     with ExitStack() as on_failure:
@@ -376,7 +378,7 @@ def _open(
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
-                    env=_environment(destination, ask=asking),
+                    env=environment,
                     start_new_session=detached,
                 )
             except OSError as error:
@@ -388,17 +390,6 @@ def _open(
             link.start(caller, time.monotonic() + timeout, asked_for)
         on_failure.pop_all()
     return link
-
-
-def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:
-    """The environment of the process that carries the link.
-
-    A command that leads to another user on this machine must not pass this user's settings of sesh on.
-    """
-    variables = ssh.environment(ask=ask)
-    if destination.via is None:
-        return variables
-    return {key: value for key, value in variables.items() if not key.startswith("SESH_")}
 
 
 def drop_master(destination: Destination) -> None:

@@ -63,8 +63,8 @@ def listed() -> list[str]:
     return list(dict.fromkeys(entry for entry in entries if entry and not entry.startswith("#")))
 
 
-def sync(destination: Destination, *, force: bool = False) -> SyncResult:
-    """Push what has changed since the last time (with `force` everything), and report it as events or lines of prose.
+def sync(destination: Destination) -> SyncResult:
+    """Push what has changed since the last time, and report it as events or lines of prose.
 
     Raises Unreachable if there is something to push and the host cannot be reached, Refused for a list that cannot
     be read or an unsafe directory of records.
@@ -87,7 +87,7 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
     state = known.path_of(destination.key, known.SYNCED)
     before = known.read(state).get("paths")
     sealed = before if isinstance(before, dict) else {}
-    result.skipped = [path for path, tree in trees.items() if not force and tree.matches(sealed.get(path))]
+    result.skipped = [path for path, tree in trees.items() if tree.matches(sealed.get(path))]
     changed = [tree for path, tree in trees.items() if path not in result.skipped]
     sealed = {path: sealed[path] for path in result.skipped}
     if changed:
@@ -102,8 +102,6 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
 
 
 class _Sync:
-    """One sync that has something to push or to report."""
-
     def __init__(self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, Seal]) -> None:
         self.destination, self.top, self.host = destination, top, destination.host
         self.result, self.sealed = result, sealed

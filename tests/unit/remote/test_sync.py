@@ -335,7 +335,6 @@ def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> 
     assert sync.sync(destination).skipped == ["d/x y", "d/z"]
     write(home / "d/z", "three")
     assert sync.sync(destination).pushed == ["d/z"]
-    assert sync.sync(destination, force=True).pushed == ["d/x y", "d/z"]
     assert sync.sync(Destination("other", via=destination.via)).pushed == ["d/x y", "d/z"]
 
 
