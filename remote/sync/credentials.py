@@ -74,13 +74,8 @@ def places(top: str) -> dict[str, str]:
     `top`: the real path of HOME."""
     holders = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
-    folders: dict[str, str] = {"": top}
     for path in PATHS:
-        folder, _, name = path.rpartition("/")
-        if folder not in folders:
-            folders[folder] = os.path.realpath(inside + folder)
-        real = os.path.join(folders[folder], name)
-        real = os.path.realpath(real) if os.path.islink(real) else real
+        real = os.path.realpath(inside + path)
         if real.startswith(inside):
             holders.setdefault(real[len(inside) :].casefold(), path)
     return holders

@@ -96,7 +96,6 @@ class HomeDirectory:
     def __init__(self, home: str) -> None:
         self.top = os.path.realpath(home)
         self._inside = f"{self.top.rstrip('/')}/"
-        self._real_folders = {"": self.top}
         self._protected = {**{own: own for own in OWN}, **credentials.places(self.top)}
 
     def tree(self, line: str) -> Tree:
@@ -107,31 +106,21 @@ class HomeDirectory:
         """
         path = _relative(line)
         self._check(path)
-        folder, _, name = path.rpartition("/")
-        if folder not in self._real_folders:
-            self._real_folders[folder] = os.path.realpath(self._inside + folder)
-        real = os.path.join(self._real_folders[folder], name)
+        real = os.path.realpath(self._inside + path)
+        if not real.startswith(self._inside):
+            raise Refused("a symbolic link in it points outside HOME")
+        inside = real[len(self._inside) :]
+        self._check(inside)
         try:
-            status = os.lstat(real)
-            if stat.S_ISLNK(status.st_mode):
-                real = os.path.realpath(real)
-                status = os.stat(self._checked(real))
+            status = os.stat(real)
             if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
                 raise Refused("not a file or directory")
-            inside = self._checked(real)[len(self._inside) :]
             excluded = credentials.below(path, self._protected) | credentials.below(inside, self._protected)
             return Tree(path, real, status, linked=inside != path, excluded=excluded)
         except (FileNotFoundError, NotADirectoryError) as error:
-            self._checked(real)
             raise NotFound("does not exist") from error
         except OSError as error:
             raise Refused(f"it cannot be read: {error.strerror}") from error
-
-    def _checked(self, real: str) -> str:
-        if not real.startswith(self._inside):
-            raise Refused("a symbolic link in it points outside HOME")
-        self._check(real[len(self._inside) :])
-        return real
 
     def _check(self, path: str) -> None:
         """Raise Refused for a path in HOME that is never synced."""

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,21 +93,23 @@ class Push:
         Raises Refused if nothing can be done there, ProtocolError if the host prints too much, Unreachable if
         it does not answer; its control master is given up then.
         """
+        argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
+        asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
         token = f"sesh-{uuid.uuid4().hex}"
-        marker = self._marker()
+        try:
+            marker = tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self.top)
+        except OSError:
+            marker = None  # nothing can be created in HOME
+        seen = f"[ -e ./{os.path.basename(marker.name)} ] && echo {token} shared && exit" if marker else ":"
         lines = ["cd || exit", f"printf '\\n{token} home %s\\n' \"$PWD\""]
         lines += [f"command -v {tool} >/dev/null 2>&1 && echo {token} {tool}" for tool in ("rsync", "tar")]
-        lines.append(f"[ -e ./{marker} ] && echo {token} shared && exit" if marker else ":")
-        lines += self._folders(trees)
-        lines.append(f"echo {token} end")
+        script = "\n".join([*lines, seen, *self._folders(trees), f"echo {token} end", ""])
         try:
-            done = self._run_script("\n".join([*lines, ""]))
+            with marker or nullcontext():
+                done = self._run(argv, script, None if asking else PREPARE_TIMEOUT)  # a password may take long to type
         except TimeoutError as error:
             master.close(self.destination)
             raise silent_host(self.destination.host) from error
-        finally:
-            if marker:
-                os.unlink(os.path.join(self.top, marker))
         if done.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, done.err)
         noise, *answers = done.out.decode("utf-8", "surrogateescape").split(f"\n{token} ")
@@ -225,12 +228,12 @@ class Push:
 
     def _folders(self, trees: Sequence[Tree]) -> list[str]:
         """Lines of sh that create the missing directories above the paths."""
-        above: dict[str, None] = {}
+        above: set[str] = set()
         for tree in trees:
-            parts = tree.path.split("/")[:-1]
-            above |= {"/".join(parts[: count + 1]): None for count in range(len(parts))}
+            parts = tree.path.split("/")
+            above.update("/".join(parts[:count]) for count in range(1, len(parts)))
         lines = []
-        for folder in above:
+        for folder in sorted(above):  # each after those that it lies in
             try:
                 mode = stat.S_IMODE(os.stat(os.path.join(self.top, folder)).st_mode)
             except OSError:
@@ -238,21 +241,6 @@ class Push:
             name = shlex.quote(f"./{folder}")
             lines.append(f"[ -d {name} ] || mkdir -m {mode | 0o700:o} {name}")
         return lines
-
-    def _marker(self) -> str:
-        """The name of a new file in HOME, to see whether HOME there is the same; empty if none can be created."""
-        try:
-            descriptor, path = tempfile.mkstemp(prefix=".sesh-sync-", dir=self.top)
-        except OSError:
-            return ""
-        os.close(descriptor)
-        return os.path.basename(path)
-
-    def _run_script(self, script: str) -> Completed:
-        """Run a script on the host. Raises TimeoutError, but not while the user may be typing a password."""
-        asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
-        argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
-        return self._run(argv, script, None if asking else PREPARE_TIMEOUT)
 
     def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Completed:
         """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
