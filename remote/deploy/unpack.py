@@ -64,11 +64,11 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Failed(Exception):
-    """A step failed: `step`, the reason, and what a program printed about it."""
+    """The current step failed: the reason, and what a program printed about it."""
 
-    def __init__(self, step: str, reason: str, stderr: str = "") -> None:
+    def __init__(self, reason: str, stderr: str = "") -> None:
         super().__init__(reason)
-        self.step, self.stderr = step, stderr
+        self.stderr = stderr
 
 
 class Installer:
@@ -135,6 +135,7 @@ class Installer:
                 self._extract(self._receive(os.path.join(scratch, "archive")), version)
             self.begin("smoke_test")
             self._smoke_test(version, scratch)
+            self.begin("switch")
             with _locked(self.versions, wait=True):
                 placed = self._place(version, scratch)
                 try:
@@ -148,12 +149,12 @@ class Installer:
         """Create the directory of versions. Raises Failed if another user could change it."""
         if os.stat(self.home).st_uid != os.geteuid():
             reason = f"HOME on the host is {self.home}, another user's; the command must set it, as `sudo -H` does"
-            raise Failed("upload", reason)
+            raise Failed(reason)
         self._create(self.versions)
         for folder in (self.data, self.versions):
             status = os.lstat(folder)
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
-                raise Failed("upload", f"{folder} on the host does not belong to that user; check it and move it away")
+                raise Failed(f"{folder} on the host does not belong to that user; check it and move it away")
 
     def _create(self, path: str) -> None:
         if os.path.isdir(path):
@@ -178,13 +179,13 @@ class Installer:
                 signal.alarm(SILENCE)
                 block = self.stream.read1(min(_BLOCK, left))
                 if not block:
-                    raise Failed("upload", f"the connection ended after {size - left} of {size} bytes")
+                    raise Failed(f"the connection ended after {size - left} of {size} bytes")
                 file.write(block)
                 digest.update(block)
                 left -= len(block)
             signal.alarm(0)
         if digest.hexdigest() != self.order["sha256"]:
-            raise Failed("upload", "the upload was corrupted (sha256 differs); try again")
+            raise Failed("the upload was corrupted (sha256 differs); try again")
         return path
 
     def _extract(self, archive: str, target: str) -> None:
@@ -196,12 +197,12 @@ class Installer:
             for member in members:
                 parts = member.name.split("/")
                 if not member.isreg():
-                    raise Failed("unpack", f"the archive contains {member.name!a}, which is not a plain file")
+                    raise Failed(f"the archive contains {member.name!a}, which is not a plain file")
                 if "" in parts or "." in parts or ".." in parts or "\0" in member.name:
-                    raise Failed("unpack", f"the archive contains {member.name!a}, which is outside the directory")
+                    raise Failed(f"the archive contains {member.name!a}, which is outside the directory")
                 room -= member.size
                 if room < 0:
-                    raise Failed("unpack", "the archive contains more than announced")
+                    raise Failed("the archive contains more than announced")
                 path = os.path.join(target, *parts)
                 os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                 content = members.extractfile(member) or io.BytesIO()
@@ -209,7 +210,7 @@ class Installer:
                     shutil.copyfileobj(content, file, _BLOCK)
         os.unlink(archive)
         if not self.is_complete(target):
-            raise Failed("unpack", "what was unpacked does not match its manifest")
+            raise Failed("what was unpacked does not match its manifest")
         self._compile(target)
         _sync_tree(target)
 
@@ -235,7 +236,7 @@ class Installer:
         )
         if done.returncode:
             last = (done.stdout.strip() or done.stderr.strip() or "it printed nothing").splitlines()[-1]
-            raise Failed("smoke_test", f"the new version does not work on the host: {last}", done.stdout + done.stderr)
+            raise Failed(f"the new version does not work on the host: {last}", done.stdout + done.stderr)
 
     # -- into service
 
@@ -244,7 +245,7 @@ class Installer:
         if self.is_complete(self.final):
             return False
         if version == self.final:
-            raise Failed("switch", "the version has disappeared; try again")
+            raise Failed("the version has disappeared; try again")
         if os.path.lexists(self.final):
             os.rename(self.final, os.path.join(scratch, "broken"))
         os.rename(version, self.final)
@@ -276,10 +277,9 @@ class Installer:
 
     def _switch(self) -> None:
         """Put the launcher in place atomically."""
-        self.begin("switch")
         if self.program_kind() == "foreign" and not self.order["force"]:
             reason = f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
-            raise Failed("switch", reason)
+            raise Failed(reason)
         folder = os.path.dirname(self.program)
         self._create(folder)
         temporary = os.path.join(folder, f".sesh-{os.urandom(6).hex()}")
@@ -370,7 +370,7 @@ def _message(error: OSError, installer: Installer) -> str:
 
 
 def _on_signal(number: int, _: FrameType | None) -> NoReturn:
-    raise Failed("", f"no data for {SILENCE} s" if number == signal.SIGALRM else "it was stopped on the host")
+    raise Failed(f"no data for {SILENCE} s" if number == signal.SIGALRM else "it was stopped on the host")
 
 
 def serve(stream: io.BufferedIOBase) -> int:
@@ -383,11 +383,11 @@ def serve(stream: io.BufferedIOBase) -> int:
         installer.run()
         return 0
     except Failed as error:
-        step, reason, stderr = error.step or installer.step, str(error), error.stderr
+        reason, stderr = str(error), error.stderr
     except (OSError, EOFError, tarfile.TarError) as error:
-        step, stderr = installer.step, f"{type(error).__name__}: {error}"
+        stderr = f"{type(error).__name__}: {error}"
         reason = _message(error, installer) if isinstance(error, OSError) else f"cannot read the archive: {error}"
-    installer.answer(failed={"step": step, "reason": reason, "stderr": stderr})
+    installer.answer(failed={"step": installer.step, "reason": reason, "stderr": stderr})
     return 1
 
 
