@@ -163,11 +163,10 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
         needed = ",".join(package.metadata.get_all("Requires-Python") or ())
         if not SpecifierSet(needed).contains(python.version):
             raise Refused(f"{name} {version} needs Python {needed}, but the host has {python.version}")
-        copied = dict(_installed_files(package))
-        if _runs(package, platform, python):
+        runs = _runs(package, platform, python)
+        if runs or canonicalize_name(name) in PURE_FALLBACK:
+            copied = {path: data for path, data in _installed_files(package) if runs or not path.endswith(_BINARY)}
             files |= _with_record(copied)
-        elif canonicalize_name(name) in PURE_FALLBACK:
-            files |= _with_record({path: data for path, data in copied.items() if not path.endswith(_BINARY)})
         else:
             files |= _fetched_files(f"{name}=={version}", platform, python)
     return files

@@ -201,21 +201,20 @@ class NotPlain(Exception):
     """A setting that only ssh understands."""
 
 
-def user_known_hosts(destination: Destination) -> list[str]:
-    """The user's own known_hosts files. Raises NotPlain for what only ssh can parse."""
-    return _files(destination, "userknownhostsfile")
-
-
-def _files(destination: Destination, keyword: str) -> list[str]:
-    value = destination.setting(keyword)
-    if "%" in value or '"' in value or "\\" in value:
-        raise NotPlain(keyword)
-    return [_expanded(path) for path in value.split() if path.lower() != "none"]
+def known_hosts(destination: Destination) -> list[str]:
+    """The files of known hosts, the user's own and the system's. Raises NotPlain for what only ssh can parse."""
+    files: list[str] = []
+    for keyword in ("userknownhostsfile", "globalknownhostsfile"):
+        value = destination.setting(keyword)
+        if "%" in value or '"' in value or "\\" in value:
+            raise NotPlain(keyword)
+        files += [_expanded(path) for path in value.split() if path.lower() != "none"]
+    return files
 
 
 def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> None:
     """Load the known hosts; others are refused, so that ssh takes or refuses them. Raises NotPlain."""
-    for path in [*user_known_hosts(destination), *_files(destination, "globalknownhostsfile")]:
+    for path in known_hosts(destination):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 text = file.read()

@@ -108,8 +108,7 @@ def _note_login(destination: Destination, refused: str = "") -> None:
 
 def is_alive(destination: Destination) -> bool:
     """Return whether the control master answers (the host itself is not asked)."""
-    socket = ssh.control_path(destination)
-    return bool(socket) and os.path.exists(socket) and _control(destination, "check")
+    return os.path.exists(ssh.control_path(destination)) and _control(destination, "check")
 
 
 def identity(destination: Destination) -> tuple[int, int] | None:
@@ -129,37 +128,21 @@ def close(destination: Destination) -> None:
 
     Ours is ended; one that the user configured only accepts no more sessions.
     """
-    if destination.via is not None:
+    if destination.via is not None or not os.path.lexists(socket := ssh.control_path(destination)):
         return
-    socket = ssh.control_path(destination)
-    if not socket or not os.path.lexists(socket):
-        return
-    if not ssh.owns_control_path(destination):
-        _control(destination, "stop")
-        return
-    _control(destination, "exit")  # if it hangs: without its socket nobody finds it, and it ends with its connection
-    try:
-        os.unlink(socket)
-    except FileNotFoundError:
-        pass  # ssh removed it
+    own = ssh.owns_control_path(destination)
+    _control(destination, "exit" if own else "stop")
+    if own:  # if that hangs: without its socket nobody finds it, and it ends with its connection
+        try:
+            os.unlink(socket)
+        except FileNotFoundError:
+            pass  # ssh removed it
 
 
 def _control(destination: Destination, command: str) -> bool:
     """Send a command to the control master (`ssh -O`); return whether it succeeded in time."""
     argv = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=ssh.environment(ask=False),
-            timeout=_CONTROL_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
 
 
 # -- opening
@@ -193,7 +176,7 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
 
 
 def _start(
-    argv: list[str], stderr: IO[bytes], *, ask: bool, hint: str = "install the OpenSSH client"
+    argv: list[str], stderr: IO[bytes] | int, *, ask: bool, hint: str = "install the OpenSSH client"
 ) -> subprocess.Popen[bytes]:
     """Start a program with nothing on stdin and stdout. Raises Unreachable.
 
