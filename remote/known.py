@@ -168,10 +168,7 @@ def forget(host: str) -> bool:
 
 
 def forget_unless_known(host: str) -> None:
-    """Remove the answers of a host that was forgotten while they were written.
-
-    Raises Refused (unsafe directory).
-    """
+    """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
     if host not in [remote.host for _, remote in _records()]:
         _forget_answers(host)
 
@@ -245,8 +242,7 @@ def read(path: str) -> Any:
 
 
 def damage() -> list[str]:
-    """Return the reasons why records of remotes are not believed, with the fix. Raises Refused for an unsafe
-    directory."""
+    """The reasons why records of remotes are not believed, with the fix. Raises Refused (unsafe directory)."""
     return [str(reason) for _, reason in _scanned() if isinstance(reason, Refused)]
 
 

@@ -116,10 +116,7 @@ _building = threading.Lock()
 
 
 def build(platform: Platform, python: Python) -> Bundle:
-    """The bundle for an interpreter on a platform; several hosts of one kind share it.
-
-    Raises Refused if a part of it is not here and cannot be fetched.
-    """
+    """The bundle for an interpreter on a platform. Raises Refused if a part of it is not here and cannot be fetched."""
     key = (str(platform), python.version)
     with _building:
         if key not in _bundles:
@@ -173,8 +170,7 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
 
 
 def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distribution | Requirement]:
-    """Return all packages that sesh needs there, sorted by name: each as it is installed here, or the requirement for
-    it if it is not."""
+    """All packages that sesh needs there, by name: as installed here, or the requirement for one that is not."""
     packages: dict[str, importlib.metadata.Distribution | Requirement] = {}
     wanted = list(REQUIRED)
     while wanted:
@@ -287,10 +283,9 @@ def cache_directory() -> str:
 
 
 def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
-    """The path of a wheel that runs there, from the cache or fetched by pip.
+    """The path of a wheel that runs there, from the cache or fetched by pip, for a requirement as pip takes it.
 
-    `requirement`: `name==version`, or any other that pip takes. Raises Refused if pip finds none,
-    and for a cache that another user can change.
+    Raises Refused if pip finds none, and for a cache that another user can change.
     """
     label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{platform_tags(platform)[0]}")
     folder = os.path.join(cache_directory(), label)

@@ -101,10 +101,9 @@ def deploy(
     progress: Progress | None = None,
     carrier: Carrier | None = None,
 ) -> Deployment:
-    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent.
+    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent. Raises DeployError.
 
-    `force`: replace a ~/.local/bin/sesh that is not ours. `carrier`: a connection to use, which stays open. Raises
-    DeployError.
+    `force`: replace a ~/.local/bin/sesh that is not ours. `carrier`: a connection to use, which stays open.
     """
     began = time.monotonic()
     eventlog.log("deploy_start", host=destination.host)
@@ -251,10 +250,7 @@ class _Deploy:
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
     ) -> Installed:
-        """Have unpack.py carry out an order there; return its answer, of this shape.
-
-        Raises DeployError with the step that failed.
-        """
+        """Have unpack.py carry out an order there; return its answer, of this shape. Raises DeployError."""
         token = secrets.token_hex(8)
         text = json.dumps({**order, "token": token}).encode()
         program = _unpack_source()

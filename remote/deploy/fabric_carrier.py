@@ -116,8 +116,7 @@ def _exchange(
 
 
 def _sent(channel: paramiko.Channel, rest: memoryview) -> int:
-    """Send a block; return the number of bytes that went. If the program has ended that is all of them: its output
-    tells why."""
+    """Send a block; return the bytes that went: all if the program has ended, as its output tells why."""
     try:
         return int(channel.send(bytes(rest[:BLOCK])))
     except TimeoutError:

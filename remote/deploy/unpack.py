@@ -294,10 +294,7 @@ class Installer:
 
 @contextlib.contextmanager
 def _locked(path: str, *, wait: bool) -> Iterator[None]:
-    """Hold a lock on a folder, if its file system has locks.
-
-    Raises BlockingIOError if another process holds it, unless `wait`.
-    """
+    """Hold a lock on a folder, if its file system has locks. Raises BlockingIOError if it is held, unless `wait`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         try:

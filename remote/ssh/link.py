@@ -100,8 +100,7 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` instead, for the user. Raises Lost if it does not answer in time, or the link
-        breaks.
+        It may answer with a `question` for the user. Raises Lost if it does not answer in time, or the link breaks.
         """
         host = self.destination.host
         try:
@@ -393,9 +392,6 @@ def _open(
 
 
 def drop_master(destination: Destination) -> None:
-    """Make sure that the control master of a link that was lost is not used again.
-
-    A newer one, which another process or link has opened meanwhile, is left alone.
-    """
+    """Make sure that the control master of a lost link is not used again; one opened since is left alone."""
     if _masters.get(destination.host) == master.identity(destination):
         master.close(destination)

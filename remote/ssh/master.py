@@ -112,8 +112,7 @@ def is_alive(destination: Destination) -> bool:
 
 
 def identity(destination: Destination) -> tuple[int, int] | None:
-    """Return what tells the present control master from those before and after it: inode and change time of its socket;
-    None if there is none."""
+    """The inode and change time of the control master's socket, by which it is known again; None if there is none."""
     if destination.via is not None:
         return None
     try:
@@ -124,10 +123,7 @@ def identity(destination: Destination) -> tuple[int, int] | None:
 
 
 def close(destination: Destination) -> None:
-    """Make sure that a control master which has gone silent is not used again.
-
-    Ours is ended; one that the user configured only accepts no more sessions.
-    """
+    """Make sure that a silent control master is not used again: ours ends, the user's own takes no more sessions."""
     if destination.via is not None or not os.path.lexists(socket := ssh.control_path(destination)):
         return
     own = ssh.owns_control_path(destination)
@@ -149,10 +145,7 @@ def _control(destination: Destination, command: str) -> bool:
 
 
 def _open(destination: Destination, ask: bool, deadline: float | None) -> bool | None:
-    """Open the control master: by autossh if the user chose that and nothing needs to be asked, else by ssh.
-
-    Returns whether somebody was asked, as `ensure` does.
-    """
+    """Open the control master, by autossh if the user chose that and nobody must be asked. Returns as `ensure` does."""
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
             if _open_by_autossh(destination, stderr, deadline):
@@ -230,10 +223,7 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
 
 
 def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: float | None) -> bool:
-    """Let autossh open the control master, and open it again whenever it is lost; False if it gives up at once.
-
-    Raises Unreachable.
-    """
+    """Let autossh open the control master, whenever it is lost; False if it gives up at once. Raises Unreachable."""
     argv = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *ssh.options(destination, ask=False)]
     # Not in the background (-f): autossh must see how its ssh ends. It lives until someone ends it.
     argv += [*_options(destination, persist="no"), *destination.target]

@@ -70,8 +70,7 @@ PATHS = (
 
 
 def places(top: str) -> dict[str, str]:
-    """Return PATHS by their locations in HOME, in lower case: each path itself, and the target of a link in its place.
-    `top`: the real path of HOME."""
+    """PATHS by their locations in HOME (`top`, a real path), in lower case: as they stand, and where links lead."""
     holders = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
     for path in PATHS:

@@ -122,10 +122,7 @@ class Push:
         self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
 
     def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
-        """Push each path, in as few runs of a program as possible; the result for each.
-
-        Files that are gone here are deleted there if rsync pushes.
-        """
+        """Push each path, in as few runs of a program as possible; the result for each."""
         groups: dict[tuple[Method, str], list[Tree]] = {}
         for tree in trees:
             groups.setdefault(self._method(tree), []).append(tree)
@@ -274,10 +271,7 @@ BLOCK = 1 << 16
 
 
 def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
-    """Write an archive with members relative to HOME, links as links.
-
-    Raises BrokenPipeError if nobody reads it, OSError with the name of a file that cannot be read.
-    """
+    """Write an archive, links as links. Raises BrokenPipeError if nobody reads it, OSError with the unreadable file."""
     # GNU's format has no limit for names, and every tar today reads it.
     with tarfile.open(
         mode="w|", fileobj=pipe, format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape", bufsize=BLOCK
