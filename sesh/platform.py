@@ -50,8 +50,7 @@ def peer_uid(peer: socket.socket) -> int:
 def is_unmapped(uid: int) -> bool:
     """Returns whether a uid stands for users that this user namespace does not map, as root in some containers.
 
-    They all have the overflow uid (user_namespaces(7)), which is a user like others if the namespace maps it. Linux
-    only.
+    They all have the overflow uid (user_namespaces(7)), a user like others if the namespace maps it. Linux only.
     """
     if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
@@ -113,10 +112,7 @@ def start_time(pid: int) -> str:
 
 
 def controlling_tty() -> int:
-    """The device number of the caller's controlling terminal, 0 if it has none.
-
-    On Linux it is the kernel's own encoding (`tty_nr` of proc(5)); compare with `device_number`.
-    """
+    """The caller's controlling terminal, as `device_number` has it; 0 if there is none."""
     if LINUX:
         fields = stat_of("self")
         return int(fields[4]) if len(fields) > 4 else 0
@@ -128,7 +124,7 @@ def controlling_tty() -> int:
 
 
 def device_number(rdev: int) -> int:
-    """`st_rdev` of a terminal in the encoding of `controlling_tty`."""
+    """The number of a terminal, from its `st_rdev`: on Linux in the kernel's own encoding (`tty_nr` of proc(5))."""
     if not LINUX:
         return rdev
     major, minor = os.major(rdev), os.minor(rdev)
@@ -357,10 +353,7 @@ def give_back() -> None:
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
-
-    Raises OSError if the descriptor is no terminal.
-    """
+    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (TIOCGWINSZ). Raises OSError."""
     import fcntl
     import termios
 
@@ -391,10 +384,7 @@ _GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
 
 
 def keyring_and_io_priority() -> tuple[int, int]:
-    """The session keyring (keyctl_get_keyring_ID(3)) and the I/O priority (ioprio_get(2)) of this process.
-
-    -1 if it cannot be known. No file in /proc tells of them.
-    """
+    """This process's session keyring (keyctl_get_keyring_ID(3)) and I/O priority (ioprio_get(2)); -1 if unknown."""
     if not LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
         return -1, -1
     keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)
