@@ -98,8 +98,7 @@ def log(event: str, **fields: object) -> None:
     name = path()
     if not wanted() and not _prepare(name):
         return
-    stamp = moments.stamp()
-    line = lean.to_json({"ts": stamp, "event": event, **fields}) + "\n"
+    line = lean.to_json({"ts": moments.stamp(), "event": event, **fields}) + "\n"
     # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     try:

@@ -20,7 +20,7 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, TypedDict
 
     from sesh.remote.ssh.destination import Destination
@@ -74,16 +74,11 @@ class KnownRemote:
     sesh there, empty for unknown.
     """
 
-    __slots__ = ("first_used", "host", "hostname", "key", "last_used", "port", "user", "version")
-
     def __init__(self, record: RemoteRecord) -> None:
         self.host, self.key = record.get("word") or "", record.get("key") or ""
         self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
         self.port, self.version = record.get("port") or "", record.get("version") or ""
         self.first_used, self.last_used = record.get("first_used") or "", record.get("last_used") or ""
-
-    def __repr__(self) -> str:
-        return f"KnownRemote({self.host!r}, {self.key!r})"
 
 
 def directory() -> str:
@@ -157,7 +152,7 @@ def near(destination: Destination) -> bool:
 def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
     """The known remotes, last used first; of two typed alike the newer. Raises Refused (unsafe directory)."""
     remotes: dict[str, KnownRemote] = {}
-    for _, remote in _records():
+    for _, remote in sorted(_records(), key=lambda row: (row[1].last_used, _modified(row[0]), row[0]), reverse=True):
         remotes.setdefault(remote.host, remote)
     return list(remotes.values())
 
@@ -173,10 +168,7 @@ def forget(host: str) -> bool:
 
 
 def forget_unless_known(host: str) -> None:
-    """Remove the answers of a host that was forgotten while they were written.
-
-    Raises Refused (unsafe directory).
-    """
+    """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
     if host not in [remote.host for _, remote in _records()]:
         _forget_answers(host)
 
@@ -230,9 +222,8 @@ def add_name(host: str, name: str) -> bool:
 
 def names(host: str) -> list[dict[str, str]]:
     """Name, state and directory of the sessions that a host had when it was last asked."""
-    rows = read(path_of(host, _NAMES)).get("sessions")
-    tables = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    cleaned = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in tables]
+    rows = read(path_of(host, _NAMES)).get("sessions") or []
+    cleaned = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in rows]
     return [row for row in cleaned if is_name(row["name"])]
 
 
@@ -251,24 +242,30 @@ def read(path: str) -> Any:
 
 
 def damage() -> list[str]:
-    """Return the reasons why records of remotes are not believed, with the fix. Raises Refused for an unsafe
-    directory."""
+    """The reasons why records of remotes are not believed, with the fix. Raises Refused (unsafe directory)."""
+    return [str(reason) for _, reason in _scanned() if isinstance(reason, Refused)]
+
+
+def _records() -> list[tuple[str, KnownRemote]]:
+    """The path and content of each record that is believed."""
+    return [(path, remote) for path, remote in _scanned() if isinstance(remote, KnownRemote)]
+
+
+def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
+    """The path of each record, by name, and its content, or why that is not believed."""
     folder = directory()
-    if not paths.trusted(folder, "XDG_STATE_HOME"):
-        return []
-    errors = []
-    for entry in sorted(os.listdir(folder)):
+    entries = sorted(os.listdir(folder)) if paths.trusted(folder, "XDG_STATE_HOME") else []
+    for entry in entries:
         path = os.path.join(folder, entry)
-        if entry.startswith(".") or not entry.endswith(_RECORD):
-            continue
-        try:
-            record = _content(path)
-        except Refused as error:
-            errors.append(str(error))
-            continue
-        if record is not None and not _is_record(path, KnownRemote(record)):
-            errors.append(str(paths.damaged(path, "not the record of a host")))
-    return errors
+        if entry.endswith(_RECORD) and not entry.startswith("."):
+            try:
+                content = _content(path)
+            except Refused as error:
+                yield path, error
+                continue
+            if content is not None:
+                remote = KnownRemote(content)
+                yield path, remote if _is_record(path, remote) else paths.damaged(path, "not the record of a host")
 
 
 def _content(path: str) -> Any:
@@ -277,7 +274,11 @@ def _content(path: str) -> Any:
 
 
 def _is_record(path: str, remote: KnownRemote) -> bool:
-    return bool(remote.key) and _is_host(remote.host) and path == path_of(remote.key, _RECORD)
+    try:
+        check_host(remote.host)
+    except InvalidHost:
+        return False
+    return bool(remote.key) and path == path_of(remote.key, _RECORD)
 
 
 def write(path: str, content: Mapping[str, object], *, durable: bool = False) -> bool:
@@ -302,23 +303,6 @@ def _encoded(content: Mapping[str, object]) -> bytes:
     return lean.to_json(dict(content), ascii_only=True).encode()
 
 
-def _records() -> list[tuple[str, KnownRemote]]:
-    """The path and content of each readable record, last used first."""
-    folder = directory()
-    if not paths.trusted(folder, "XDG_STATE_HOME"):
-        return []
-    rows: list[tuple[str, int, str, KnownRemote]] = []
-    for entry in os.listdir(folder):
-        path = os.path.join(folder, entry)
-        if not entry.endswith(_RECORD) or entry.startswith("."):
-            continue
-        remote = KnownRemote(read(path))
-        if _is_record(path, remote):
-            rows.append((remote.last_used, _modified(path), path, remote))
-    rows.sort(key=lambda row: row[:3], reverse=True)
-    return [(path, remote) for _, _, path, remote in rows]
-
-
 def _modified(path: str) -> int:
     try:
         return os.lstat(path).st_mtime_ns
@@ -331,13 +315,6 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         return  # missing, or left for the next time
-
-
-def _is_host(text: str) -> bool:
-    try:
-        return check_host(text) == text
-    except InvalidHost:
-        return False
 
 
 def _plain(value: object) -> str:

@@ -77,7 +77,6 @@ class LinkCaller(Caller):
         self._answers = list(answers)
 
     def note(self, line: str) -> None:
-        """Gathers a line."""
         self.notes.append((line, False))
 
     def remember(self, line: str) -> None:
@@ -126,8 +125,8 @@ def _welcome(near: wire.Connection) -> Origin:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     described = protocol.parse(payload).get("near")
-    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
-    facts["can"] = ["session_id", "op", "begun"]
+    can = ["session_id", "op", "begun"]
+    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     near.send(protocol.message(protocol.WELCOME, facts))
@@ -139,11 +138,8 @@ def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object
     request_id, answers = request.get("id"), request.get("answers")
     number = request_id if bounds.is_integer(request_id) else 0
     data, near.carried = bytes(near.carried), bytearray()
-    caller = LinkCaller(
-        origin,
-        asks=request.get("asks") is True,
-        answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
-    )
+    letters = [str(answer)[:1] for answer in answers] if isinstance(answers, list) else []
+    caller = LinkCaller(origin, asks=request.get("asks") is True, answers=letters)
     if request.get("verb") == "op":
         _carry_out(near, caller, number, str(request.get("op")), data)
         return None
@@ -168,8 +164,11 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     if not (_leads(op) and isinstance(arguments, dict)):
         raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
     caller.session_id = _checked_id(request.get("session_id")) or None
-    if caller.session_id and (before := _entered_before(caller.session_id)) is not None:
-        return before
+    if caller.session_id:
+        if (session := _by_id(caller.session_id)) is not None:
+            return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
+        if (ended := _ended(caller.session_id)) is not None:
+            return ended
     try:
         name, connection = _call(caller, op, arguments)
     except Question as question:
@@ -225,9 +224,9 @@ def _arguments(op: str, data: bytes) -> dict[str, object]:
         values = calls.decoded(data) if data else {}
     except ValueError:
         values = None
-    if not isinstance(values, dict):
-        raise UsageError("the arguments of an op are a JSON object")
-    return values
+    if isinstance(values, dict):
+        return values
+    raise UsageError("the arguments of an op are a JSON object")
 
 
 def _leads(op: str) -> bool:
@@ -243,16 +242,7 @@ def _refusal(number: int, error: Exception) -> bytes:
 
 
 def _question(asked: Question) -> Answer:
-    answers = list(asked.answers)
-    return {"question": asked.text, "answers": answers, "default": asked.default, "above": asked.above}
-
-
-def _entered_before(session_id: str) -> Entered | None:
-    """The session with this id, to which `enter` has led before, or its result; None if there is neither."""
-    if (session := _by_id(session_id)) is not None:
-        name, connection = session
-        return {"name": name, "session_id": session_id}, b"", connection
-    return _ended(session_id)
+    return {"question": asked.text, "answers": list(asked.answers), "default": asked.default, "above": asked.above}
 
 
 def _ended(session_id: str) -> Entered | None:
@@ -267,10 +257,7 @@ def _ended(session_id: str) -> Entered | None:
 
 
 def _by_id(session_id: str, name: str = "") -> tuple[str, wire.Connection] | None:
-    """The current name of the session with this id, and a connection to it; None if none runs.
-
-    `name`: the one that the other side knows, which is tried first.
-    """
+    """The name of the session with this id, and a connection to it; None if none runs. `name` is tried first."""
     for current in [name, *paths.names()]:
         if current and _session_id(current) == session_id and (connection := find.running(current)) is not None:
             return current, connection
@@ -301,14 +288,13 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Entered:
         if (session := _by_id(session_id, find.checked(name))) is None:
             break
         name, connection = session
-        status: Mapping[str, Any] = {}
         try:
-            status = find.described(wire.ask(name, "status")[0])
+            status: Mapping[str, Any] = find.described(wire.ask(name, "status")[0])
+            if status.get("id") == session_id:
+                return {"name": name, "daemon_pid": status.get("daemon_pid")}, b"", connection
         except NotFound:
-            pass  # it has ended since its record was read
-        if status.get("id") == session_id:
-            return {"name": name, "daemon_pid": status.get("daemon_pid")}, b"", connection
-        connection.close()  # it has ended, or was renamed
+            pass
+        connection.close()  # it has ended since its record was read, or was renamed
     if (ended := _ended(session_id)) is not None:
         return ended
     raise NotFound(f"{name} has ended; its result is unknown")

@@ -9,7 +9,7 @@ from sesh import lean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sesh.lean import socket
 
@@ -42,16 +42,15 @@ def peer_uid(peer: socket.socket) -> int:
     """The user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
     if LINUX:
         credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
-        return int.from_bytes(credentials[4:8], sys.byteorder)
-    credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
+    else:
+        credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
     return int.from_bytes(credentials[4:8], sys.byteorder)
 
 
 def is_unmapped(uid: int) -> bool:
     """Returns whether a uid stands for users that this user namespace does not map, as root in some containers.
 
-    They all have the overflow uid (user_namespaces(7)), which is a user like others if the namespace maps it. Linux
-    only.
+    They all have the overflow uid (user_namespaces(7)), a user like others if the namespace maps it. Linux only.
     """
     if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
@@ -77,14 +76,8 @@ def _read(path: str, most: int | None = None) -> bytes:
 
 def read_proc(path: str, most: int | None = None) -> bytes:
     """The content of a file of /proc or /etc, at most `most` bytes. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        read = b""
-        while (most is None or len(read) < most) and (block := os.read(descriptor, 65536)):
-            read += block
-        return read[:most]
-    finally:
-        os.close(descriptor)
+    with open(path, "rb") as file:
+        return file.read(-1 if most is None else most)
 
 
 def _printed(*words: str, timeout: float | None = None) -> str:
@@ -119,10 +112,7 @@ def start_time(pid: int) -> str:
 
 
 def controlling_tty() -> int:
-    """The device number of the caller's controlling terminal, 0 if it has none.
-
-    On Linux it is the kernel's own encoding (`tty_nr` of proc(5)); compare with `device_number`.
-    """
+    """The caller's controlling terminal, as `device_number` has it; 0 if there is none."""
     if LINUX:
         fields = stat_of("self")
         return int(fields[4]) if len(fields) > 4 else 0
@@ -134,7 +124,7 @@ def controlling_tty() -> int:
 
 
 def device_number(rdev: int) -> int:
-    """`st_rdev` of a terminal in the encoding of `controlling_tty`."""
+    """The number of a terminal, from its `st_rdev`: on Linux in the kernel's own encoding (`tty_nr` of proc(5))."""
     if not LINUX:
         return rdev
     major, minor = os.major(rdev), os.minor(rdev)
@@ -230,11 +220,8 @@ def _argument_memory() -> tuple[int, int]:
 def _overwrite(address: int, data: bytes) -> None:
     """Writes into this process's memory; through /proc if there is one, for ctypes takes long to load."""
     try:
-        memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.pwrite(memory, data, address)
-        finally:
-            os.close(memory)
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            os.pwrite(memory.fileno(), data, address)
     except OSError:
         import ctypes
 
@@ -247,18 +234,25 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
         rows = [line.split(None, 2) for line in _printed("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdecimal():
-            continue
+    for pid, fields in _living():
         try:
-            if os.stat(f"/proc/{entry}").st_uid != os.geteuid():
-                continue
+            if os.stat(f"/proc/{pid}").st_uid == os.geteuid():
+                processes.append((pid, int(fields[1]), command_of(pid)))
         except OSError:
             continue  # it ended just now
-        fields = stat_of(entry)
-        if len(fields) > 1 and fields[0] not in "ZX":
-            processes.append((int(entry), int(fields[1]), command_of(int(entry))))
     return processes
+
+
+def _living() -> Iterator[tuple[int, list[str]]]:
+    """The pid and the fields of `stat_of` of each process of this system that is not dead or hidden. Raises OSError."""
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            try:
+                fields = _fields(read_proc(f"/proc/{entry}/stat"))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue  # it has ended, or is hidden: another user's
+            if len(fields) > 3 and fields[0] not in "ZX":
+                yield int(entry), fields
 
 
 def listening() -> dict[str, str]:
@@ -300,14 +294,7 @@ def groups_of_session(leader: int) -> list[int]:
     """
     groups: set[int] = set()
     if LINUX:
-        for entry in os.listdir("/proc"):
-            if entry.isdecimal():
-                try:
-                    fields = _fields(read_proc(f"/proc/{entry}/stat"))
-                except (FileNotFoundError, ProcessLookupError, PermissionError):
-                    continue  # it has ended, or is hidden: another user's
-                if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
-                    groups.add(int(fields[2]))
+        groups = {int(fields[2]) for _, fields in _living() if fields[3] == str(leader)}
     else:
         for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
             pid, group, state = line.split()[:3]
@@ -366,10 +353,7 @@ def give_back() -> None:
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
-
-    Raises OSError if the descriptor is no terminal.
-    """
+    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (TIOCGWINSZ). Raises OSError."""
     import fcntl
     import termios
 
@@ -400,10 +384,7 @@ _GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
 
 
 def keyring_and_io_priority() -> tuple[int, int]:
-    """The session keyring (keyctl_get_keyring_ID(3)) and the I/O priority (ioprio_get(2)) of this process.
-
-    -1 if it cannot be known. No file in /proc tells of them.
-    """
+    """This process's session keyring (keyctl_get_keyring_ID(3)) and I/O priority (ioprio_get(2)); -1 if unknown."""
     if not LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
         return -1, -1
     keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)

@@ -6,6 +6,7 @@ input gives the same bytes.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import importlib.metadata
@@ -15,7 +16,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import tempfile
 import threading
 import zipfile
 from email.parser import HeaderParser
@@ -116,10 +116,7 @@ _building = threading.Lock()
 
 
 def build(platform: Platform, python: Python) -> Bundle:
-    """The bundle for an interpreter on a platform; several hosts of one kind share it.
-
-    Raises Refused if a part of it is not here and cannot be fetched.
-    """
+    """The bundle for an interpreter on a platform. Raises Refused if a part of it is not here and cannot be fetched."""
     key = (str(platform), python.version)
     with _building:
         if key not in _bundles:
@@ -131,7 +128,7 @@ def build(platform: Platform, python: Python) -> Bundle:
 def is_native(platform: Platform, python: Python) -> bool:
     """Return whether the binary parts of this environment run there, so that nothing must be fetched."""
     return all(
-        not _is_binary(package) or fits(_tags(package), platform, python)
+        _runs(package, platform, python)
         for package in _closure(platform.environment(python))
         if isinstance(package, importlib.metadata.Distribution) and canonicalize_name(package.name) not in PURE_FALLBACK
     )
@@ -163,43 +160,37 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
         needed = ",".join(package.metadata.get_all("Requires-Python") or ())
         if not SpecifierSet(needed).contains(python.version):
             raise Refused(f"{name} {version} needs Python {needed}, but the host has {python.version}")
-        copied = dict(_installed_files(package))
-        if not _is_binary(package) or fits(_tags(package), platform, python):
+        runs = _runs(package, platform, python)
+        if runs or canonicalize_name(name) in PURE_FALLBACK:
+            copied = {path: data for path, data in _installed_files(package) if runs or not path.endswith(_BINARY)}
             files |= _with_record(copied)
-        elif canonicalize_name(name) in PURE_FALLBACK:
-            files |= _with_record({path: data for path, data in copied.items() if not path.endswith(_BINARY)})
         else:
             files |= _fetched_files(f"{name}=={version}", platform, python)
     return files
 
 
 def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distribution | Requirement]:
-    """Return all packages that sesh needs there, sorted by name: each as it is installed here, or the requirement for
-    it if it is not."""
+    """All packages that sesh needs there, by name: as installed here, or the requirement for one that is not."""
     packages: dict[str, importlib.metadata.Distribution | Requirement] = {}
-    wanted = [Requirement(line) for line in REQUIRED]
+    wanted = list(REQUIRED)
     while wanted:
-        requirement = wanted.pop()
+        requirement = Requirement(wanted.pop())
         name = canonicalize_name(requirement.name)
         if name in packages or not (requirement.marker is None or requirement.marker.evaluate(environment)):
             continue
         try:
-            distribution = importlib.metadata.distribution(name)
+            packages[name] = distribution = importlib.metadata.distribution(name)
+            wanted += distribution.requires or ()
         except importlib.metadata.PackageNotFoundError:
             packages[name] = requirement
-            continue
-        packages[name] = distribution
-        wanted += [Requirement(line) for line in distribution.requires or ()]
     return [packages[name] for name in sorted(packages)]
 
 
-def _is_binary(distribution: importlib.metadata.Distribution) -> bool:
-    return any(str(path).endswith(_BINARY) for path in distribution.files or ())
-
-
-def _tags(distribution: importlib.metadata.Distribution) -> list[str]:
-    """The tags of the wheel from which it was installed."""
-    return HeaderParser().parsestr(distribution.read_text("WHEEL") or "").get_all("Tag", [])
+def _runs(package: importlib.metadata.Distribution, platform: Platform, python: Python) -> bool:
+    """Return whether a package as it is installed here runs there: without binary parts, or from a wheel that fits."""
+    wheel = HeaderParser().parsestr(package.read_text("WHEEL") or "")
+    binary = any(str(path).endswith(_BINARY) for path in package.files or ())
+    return not binary or fits(wheel.get_all("Tag", []), platform, python)
 
 
 def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
@@ -207,23 +198,22 @@ def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[
     name = distribution.name
     if distribution.files is None:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
-    for path in distribution.files:
+    for path in map(str, distribution.files):
         located = str(distribution.locate_file(path))
-        if _is_needed(name, str(path)) and os.path.isfile(located):
+        if _is_needed(name, path) and os.path.isfile(located):
             with open(located, "rb") as file:
-                yield str(path), _without_description(str(path), file.read())
+                yield path, _without_description(path, file.read())
 
 
 def _without_description(path: str, data: bytes) -> bytes:
-    """The content of a file; of a package's METADATA its headers only."""
+    """The content of a file; of METADATA its headers only."""
     return data.partition(b"\n\n")[0].rstrip() + b"\n" if path.endswith(".dist-info/METADATA") else data
 
 
 def _is_needed(name: str, path: str) -> bool:
-    """Return whether a file of a package is needed there."""
     parts = path.split("/")
-    hidden = any(part.startswith(".") for part in parts)  # also `..`
-    if hidden or "__pycache__" in parts or path.startswith("/") or path.endswith((".pyc", ".pyi", ".pth")):
+    hidden = any(part in ("", "__pycache__") or part.startswith(".") for part in parts)  # also `..`, and the root
+    if hidden or path.endswith((".pyc", ".pyi", ".pth")):
         return False
     if parts[0].endswith(".dist-info"):
         return parts[-1] in _KEPT_DIST_INFO or "licen" in path.lower() or "copying" in path.lower()
@@ -233,8 +223,7 @@ def _is_needed(name: str, path: str) -> bool:
 
 def _with_record(files: dict[str, bytes]) -> dict[str, bytes]:
     """The files with the package's RECORD of them, so that a deployed sesh can deploy in its turn."""
-    infos = {path.split("/")[0] for path in files if ".dist-info/" in path}
-    for info in infos:
+    for info in {path.split("/")[0] for path in files if ".dist-info/" in path}:
         path = f"{info}/RECORD"
         listed = sorted({*files, path})
         files[path] = "".join(f'"{name}",,\n' if "," in name else f"{name},,\n" for name in listed).encode()
@@ -294,10 +283,9 @@ def cache_directory() -> str:
 
 
 def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
-    """The path of a wheel that runs there, from the cache or fetched by pip.
+    """The path of a wheel that runs there, from the cache or fetched by pip, for a requirement as pip takes it.
 
-    `requirement`: `name==version`, or any other that pip takes. Raises Refused if pip finds none,
-    and for a cache that another user can change.
+    Raises Refused if pip finds none, and for a cache that another user can change.
     """
     label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{platform_tags(platform)[0]}")
     folder = os.path.join(cache_directory(), label)
@@ -311,20 +299,13 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     for name in platform_tags(platform):
         argv += ["--platform", name]
     os.makedirs(cache_directory(), mode=0o700, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".tmp-") as temporary:
-        target = os.path.join(temporary, "wheel")
-        reason = _run_pip([*argv, "--dest", target, "--", requirement])
-        if _wheel_in(target) is None:
-            raise Refused(
-                f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
-                "this needs pip and network access once"
-            )
-        try:
-            os.rename(target, folder)
-        except OSError:
-            if _wheel_in(folder) is None:  # else another deploy was faster
-                raise
-    return str(_wheel_in(folder))
+    reason = _run_pip([*argv, "--dest", folder, "--", requirement])
+    if (fetched := _wheel_in(folder)) is None:
+        raise Refused(
+            f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
+            "this needs pip and network access once"
+        )
+    return fetched
 
 
 def _pip() -> list[str]:
@@ -359,11 +340,6 @@ def _run_pip(argv: list[str]) -> str:
 
 
 def _wheel_in(folder: str) -> str | None:
-    """The path of the complete wheel in a folder, if there is one."""
-    if not os.path.isdir(folder):
-        return None
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if name.endswith(".whl") and zipfile.is_zipfile(path):
-            return path
-    return None
+    """The path of a wheel in a folder, if there is one that is complete: another deploy may be copying it just now."""
+    wheels = sorted(glob.glob(os.path.join(glob.escape(folder), "*.whl")))
+    return next(filter(zipfile.is_zipfile, wheels), None)

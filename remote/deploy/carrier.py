@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from abc import ABC, abstractmethod
 
 from sesh.errors import SeshError, Unreachable
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import exchange
+from sesh.remote.ssh.exchange import exchange, piped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class CommandResult:
 
     __slots__ = ("code", "err", "out")
 
-    def __init__(self, code: int, out: bytes, err: bytes) -> None:
+    def __init__(self, code: int, out: bytes | bytearray, err: bytes | bytearray) -> None:
         self.code = code
         self.out = out.decode("utf-8", "replace")
         self.err = err.decode("utf-8", "replace")
@@ -62,13 +61,13 @@ class SshCarrier(Carrier):
     """Runs commands by the user's ssh, over the control master if one runs, or by the command `via`.
 
     None of them asks anybody for anything. `silence`: seconds without a byte after which the host counts as gone, in
-    place of TIMEOUT.
+    place of TIMEOUT. `own_master`: the control master ends with it, for a configuration that has none.
     """
 
-    def __init__(self, destination: Destination, *, silence: float | None = None) -> None:
+    def __init__(self, destination: Destination, *, silence: float | None = None, own_master: bool = False) -> None:
         super().__init__(destination)
         self.name = "via" if destination.via is not None else "ssh"
-        self._silence = silence
+        self._silence, self._own_master = silence, own_master
         self._closed = threading.Event()
 
     def run(
@@ -76,14 +75,7 @@ class SshCarrier(Carrier):
     ) -> CommandResult:
         argv = ssh.command(self.destination, line)
         try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=ssh.environment(ask=False),
-                start_new_session=True,
-            )
+            process = piped(argv, ask=False)
         except OSError as error:
             raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
         try:
@@ -91,7 +83,7 @@ class SshCarrier(Carrier):
                 process,
                 self.destination.host,
                 stdin,
-                silence=TIMEOUT if self._silence is None else self._silence,
+                silence=self._silence or TIMEOUT,
                 closed=self._closed,
                 on_sent=on_sent,
                 on_output=on_output,
@@ -104,8 +96,10 @@ class SshCarrier(Carrier):
         return result
 
     def close(self) -> None:
-        """End what runs, from another thread. The control master stays, for what comes next."""
+        """End what runs, from another thread. The control master stays, for what comes next, unless it is its own."""
         self._closed.set()
+        if self._own_master:
+            master.close(self.destination)
 
 
 PROBE_TIMEOUT = 15.0
@@ -143,12 +137,4 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
         return carrier
     shared = destination.sharing()
     master.ensure(shared, ask=True)
-    return _OwnMasterCarrier(shared)
-
-
-class _OwnMasterCarrier(SshCarrier):
-    """Runs commands over a control master of its own, which ends with it: for a configuration without one."""
-
-    def close(self) -> None:
-        super().close()
-        master.close(self.destination)
+    return SshCarrier(shared, own_master=True)

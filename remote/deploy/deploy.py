@@ -101,10 +101,9 @@ def deploy(
     progress: Progress | None = None,
     carrier: Carrier | None = None,
 ) -> Deployment:
-    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent.
+    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent. Raises DeployError.
 
-    `force`: replace a ~/.local/bin/sesh that is not ours. `carrier`: a connection to use, which stays open. Raises
-    DeployError.
+    `force`: replace a ~/.local/bin/sesh that is not ours. `carrier`: a connection to use, which stays open.
     """
     began = time.monotonic()
     eventlog.log("deploy_start", host=destination.host)
@@ -163,8 +162,6 @@ def choose_python(host: str, answer: survey.Survey) -> survey.Python:
 
 
 class _Deploy:
-    """The steps of one deploy to one host."""
-
     def __init__(self, destination: Destination, force: bool, progress: Progress | None) -> None:
         self.destination, self.force = destination, force
         self.host = destination.host
@@ -187,7 +184,10 @@ class _Deploy:
         used = carrier or connect(self.destination)
         try:
             answer = self._survey(used)
-            platform = self._check_platform(answer)
+            platform = answer.platform
+            if platform.system not in survey.SYSTEMS:
+                system = platform.system or "an unknown system"
+                raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
             self.begin("python")
             python = choose_python(self.host, answer)
             try:
@@ -201,8 +201,6 @@ class _Deploy:
                 used.close()
         self.report(1, 1)
         return deployment
-
-    # -- what is there
 
     def _survey(self, carrier: Carrier) -> survey.Survey:
         token = secrets.token_hex(8)
@@ -221,15 +219,6 @@ class _Deploy:
             message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
             raise DeployError("detect_platform", message, result.err)
         return answer
-
-    def _check_platform(self, answer: survey.Survey) -> survey.Platform:
-        platform = answer.platform
-        if platform.system not in survey.SYSTEMS:
-            system = platform.system or "an unknown system"
-            raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
-        return platform
-
-    # -- what is installed
 
     def _install(self, carrier: Carrier, package: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
         """Look what is missing there, and send it."""
@@ -261,10 +250,7 @@ class _Deploy:
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
     ) -> Installed:
-        """Have unpack.py carry out an order there; return its answer, of this shape.
-
-        Raises DeployError with the step that failed.
-        """
+        """Have unpack.py carry out an order there; return its answer, of this shape. Raises DeployError."""
         token = secrets.token_hex(8)
         text = json.dumps({**order, "token": token}).encode()
         program = _unpack_source()
@@ -325,7 +311,6 @@ class _AnswerParser:
 
 
 def _unpack_source() -> bytes:
-    """The source of unpack.py, which runs on the host."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack.py"), "rb") as file:
         return file.read()
 

@@ -1,6 +1,7 @@
-"""A connection by fabric, for logins that need nothing special; everything else is left to ssh.
+"""A connection by fabric, for logins that need nothing special; everything else is left to ssh: ways through other
+hosts, host keys that are new, and all that asks somebody.
 
-paramiko judges host keys as ssh would: by the known_hosts files that `ssh -G` names, and by ssh's own strictness.
+paramiko judges host keys as ssh would: by the known_hosts files that `ssh -G` names.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ import functools
 import logging
 import os
 import pwd
-import re
-import socket
 import subprocess
 import time
 import warnings
 
-from sesh.errors import InvalidHost, Unreachable
+from sesh.errors import Unreachable
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
@@ -38,24 +37,13 @@ KEEPALIVE = 15
 """Seconds between keepalives."""
 _TICK = 0.25
 
-_HARMLESS = {
-    "addressfamily": ("any",),
-    "bindaddress": ("none",),
-    "bindinterface": ("none",),
-    "canonicalizehostname": ("false", "no"),
-    "certificatefile": ("none",),
-    "hostkeyalias": ("none",),
-    "identityagent": ("none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"),
-    "knownhostscommand": ("none",),
-    "pkcs11provider": ("none",),
-    "preferredauthentications": (),
-    "pubkeyauthentication": ("true", "yes"),
-    "revokedhostkeys": ("none",),
-    "verifyhostkeydns": ("false", "no"),
-}
-"""Settings of ssh that paramiko does not know, with the values that make no difference."""
-_TRANSPORT = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "rekeylimit")
-"""Settings of the transport: if the user, or this machine's administrator, has changed one, ssh connects."""
+_ONLY_SSH = (
+    "addressfamily", "bindaddress", "bindinterface", "canonicalizehostname", "certificatefile", "ciphers",
+    "hostkeyalgorithms", "hostkeyalias", "kexalgorithms", "knownhostscommand", "macs", "pkcs11provider",
+    "preferredauthentications", "proxycommand", "proxyjump", "pubkeyacceptedalgorithms", "pubkeyauthentication",
+    "rekeylimit", "revokedhostkeys", "verifyhostkeydns",
+)  # fmt: skip
+"""Settings that paramiko does not know: if the user, or this machine's administrator, has changed one, ssh connects."""
 
 
 class FabricCarrier(Carrier):
@@ -63,9 +51,9 @@ class FabricCarrier(Carrier):
 
     name = "fabric"
 
-    def __init__(self, destination: Destination, connection: fabric.Connection, proxy: _Proxy | None) -> None:
+    def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
         super().__init__(destination)
-        self._connection, self._proxy = connection, proxy
+        self._connection = connection
 
     def run(
         self, line: str, stdin: bytes = b"", on_sent: OnSent | None = None, on_output: OnOutput | None = None
@@ -86,8 +74,6 @@ class FabricCarrier(Carrier):
 
     def close(self) -> None:
         self._connection.close()
-        if self._proxy is not None:
-            self._proxy.close()
 
 
 def _exchange(
@@ -130,8 +116,7 @@ def _exchange(
 
 
 def _sent(channel: paramiko.Channel, rest: memoryview) -> int:
-    """Send a block; return the number of bytes that went. If the program has ended that is all of them: its output
-    tells why."""
+    """Send a block; return the bytes that went: all if the program has ended, as its output tells why."""
     try:
         return int(channel.send(bytes(rest[:BLOCK])))
     except TimeoutError:
@@ -146,32 +131,24 @@ def connect(destination: Destination) -> FabricCarrier | None:
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
     logging.getLogger("paramiko").propagate = False
-    proxy = connection = None
+    connection = _connection(destination)
     try:
-        argv = _proxy_command(destination)
-        proxy = _Proxy(argv) if argv else None
-        connection = _connection(destination, proxy.socket if proxy else None)
         load_known_hosts(connection.client, destination)
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
-    except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain, InvalidHost):
-        if connection is not None:
-            connection.client.close()
-        if proxy is not None:
-            proxy.close()
+    except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain):
+        connection.client.close()
         return None
-    return FabricCarrier(destination, connection, proxy)
+    return FabricCarrier(destination, connection)
 
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric would do all that the user's configuration says."""
-    for keyword, harmless in _HARMLESS.items():
-        value = destination.setting(keyword)
-        if value and value not in harmless:
-            return False
-    if any("%" in path for path in destination.settings.get("identityfile", [])):
-        return False
-    return all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _TRANSPORT)
+    return (
+        destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
+        and not any("%" in path for path in destination.settings.get("identityfile", []))
+        and all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _ONLY_SSH)
+    )
 
 
 @functools.cache
@@ -184,7 +161,7 @@ def ssh_defaults() -> dict[str, list[str]]:
     return {keyword.lower(): [value] for keyword, _, value in (row.partition(" ") for row in done.stdout.splitlines())}
 
 
-def _connection(destination: Destination, proxy: socket.socket | None) -> fabric.Connection:
+def _connection(destination: Destination) -> fabric.Connection:
     """The connection as `ssh -G` describes it, not yet opened. fabric's own files are not read."""
     identities = [_expanded(path) for path in destination.settings.get("identityfile", []) if path != "none"]
     agent = destination.setting("identityagent") != "none" and destination.setting("identitiesonly") != "yes"
@@ -202,21 +179,16 @@ def _connection(destination: Destination, proxy: socket.socket | None) -> fabric
             "banner_timeout": LOGIN_TIMEOUT,
             "auth_timeout": LOGIN_TIMEOUT,
             "channel_timeout": LOGIN_TIMEOUT,
-            "transport_factory": _transport,
-            **({"sock": proxy} if proxy else {}),
+            "transport_factory": _Transport,
         },
     )
 
 
-def _transport(*arguments: object, **options: object) -> paramiko.Transport:
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no types
     """paramiko's transport without its own prompt, which would print on stdout, read stdin, and show what is typed."""
-    transport = paramiko.Transport(*arguments, **options)
-    transport.auth_interactive_dumb = _refuse_to_ask
-    return transport
 
-
-def _refuse_to_ask(*_: object, **__: object) -> NoReturn:
-    raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
+    def auth_interactive_dumb(self, *_: object, **__: object) -> NoReturn:
+        raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
 
 
 def _expanded(path: str) -> str:
@@ -224,108 +196,24 @@ def _expanded(path: str) -> str:
     return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, path[2:]) if path[:2] == "~/" else path
 
 
-class _Proxy:
-    """The command that connects to a host through others (ProxyJump, ProxyCommand), with a socket as its stdio.
-
-    paramiko's own class for this never notices that the command has ended.
-    """
-
-    def __init__(self, command: list[str]) -> None:
-        self.socket, theirs = socket.socketpair()
-        with theirs:
-            end = theirs.fileno()
-            self._process = subprocess.Popen(
-                command,
-                stdin=end,
-                stdout=end,
-                stderr=subprocess.DEVNULL,
-                env=ssh.environment(ask=False),
-                start_new_session=True,
-            )
-
-    def close(self) -> None:
-        self.socket.close()
-        try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def _proxy_command(destination: Destination) -> list[str]:
-    """The argv of the proxy command, empty without a proxy. Raises NotPlain, InvalidHost."""
-    host, port = destination.setting("hostname"), destination.setting("port")
-    jumps = destination.setting("proxyjump")
-    if jumps not in ("", "none"):
-        *before, last = jumps.split(",")
-        through = ["-J", ",".join(before)] if before else []
-        return [program(), "-o", "BatchMode=yes", *through, "-W", f"[{host}]:{port}", *Destination(last).target]
-    command = destination.setting("proxycommand")
-    if command in ("", "none"):
-        return []
-    if destination.setting("proxyusefdpass") == "yes":
-        raise NotPlain("proxyusefdpass")
-    tokens = {"%h": host, "%p": port, "%r": destination.setting("user"), "%n": destination.host, "%%": "%"}
-    if set(re.findall("%.", command)) - set(tokens):
-        raise NotPlain("proxycommand")
-    return ["sh", "-c", "exec " + re.sub("%.", lambda match: tokens[match[0]], command)]
-
-
-ACCEPTING = ("ask", "accept-new", "no", "off", "false")
-"""Values of StrictHostKeyChecking that accept and record an unknown key (`ask`: as sesh's own use of ssh does)."""
-
-
 class NotPlain(Exception):
     """A setting that only ssh understands."""
 
 
-class HostKeyPolicy:
-    """paramiko's policy for an unknown host key: record it in the user's first known_hosts file, or refuse it."""
-
-    def __init__(self, destination: Destination) -> None:
-        self._accepting = destination.setting("stricthostkeychecking") in ACCEPTING
-        self._hashed = destination.setting("hashknownhosts") == "yes"
-        self._file = next(iter(user_known_hosts(destination)), "")
-
-    def missing_host_key(self, _client: object, hostname: str, key: paramiko.PKey) -> None:
-        """Record the key. Raises SSHException to refuse it."""
-        if not self._accepting or not self._file:
-            raise paramiko.SSHException(f"the host key of {hostname} is unknown")
-        name = paramiko.HostKeys.hash_host(hostname) if self._hashed else hostname
-        try:
-            _append(self._file, f"{name} {key.get_name()} {key.get_base64()}\n")
-        except OSError:
-            pass  # as with ssh: then it is unknown the next time too
-
-
-def _append(path: str, line: str) -> None:
-    """Add a line to a known_hosts file; a new file is created for its owner alone."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        newline_missing = bool(size) and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, (b"\n" if newline_missing else b"") + line.encode())
-    finally:
-        os.close(descriptor)
-
-
-def user_known_hosts(destination: Destination) -> list[str]:
-    """The user's own known_hosts files."""
-    return _files(destination, "userknownhostsfile")
-
-
-def _files(destination: Destination, keyword: str) -> list[str]:
-    """The paths in a setting that may hold several. Raises NotPlain for what only ssh can parse."""
-    value = destination.setting(keyword)
-    if "%" in value or '"' in value or "\\" in value:
-        raise NotPlain(keyword)
-    return [_expanded(path) for path in value.split() if path.lower() != "none"]
+def known_hosts(destination: Destination) -> list[str]:
+    """The files of known hosts, the user's own and the system's. Raises NotPlain for what only ssh can parse."""
+    files: list[str] = []
+    for keyword in ("userknownhostsfile", "globalknownhostsfile"):
+        value = destination.setting(keyword)
+        if "%" in value or '"' in value or "\\" in value:
+            raise NotPlain(keyword)
+        files += [_expanded(path) for path in value.split() if path.lower() != "none"]
+    return files
 
 
 def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> None:
-    """Load the known hosts, and set the policy for others. Raises NotPlain."""
-    for path in [*user_known_hosts(destination), *_files(destination, "globalknownhostsfile")]:
+    """Load the known hosts; others are refused, so that ssh takes or refuses them. Raises NotPlain."""
+    for path in known_hosts(destination):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 text = file.read()
@@ -334,4 +222,4 @@ def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> No
         if any(line.lstrip().startswith("@") for line in text.splitlines()):
             raise NotPlain(path)  # certificate authorities and revoked keys
         client.load_system_host_keys(path)
-    client.set_missing_host_key_policy(HostKeyPolicy(destination))
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())

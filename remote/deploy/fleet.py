@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from sesh.remote.ssh import ssh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.progress import Progress as Bars
 
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.deploy.deploy import Progress
@@ -54,34 +53,31 @@ class HostResult:
         return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
 
 
-def deploy_all(
-    destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
-) -> list[HostResult]:
+def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
     """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
 
-    `bars`: a progress bar for each on stderr; None: if that is a terminal and no program reads the events. Without bars
-    each host gets a line when it is done or has failed. `ask`: whether ssh may prompt; None: if there is a terminal.
-    Hosts that must ask are connected one after the other, before the bars are drawn.
+    Each host has a progress bar on stderr, or if that is no terminal, or a program reads the events, a line when it is
+    done or has failed. Those that must ask are connected one after the other, before the bars are drawn.
     """
-    ask = ssh.can_prompt() if ask is None else ask
-    bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
-    carriers = _connect_all(destinations, ask)
-    report = _BarReport(destinations) if bars else _LineReport()
+    carriers = _connect_all(destinations)
+    drawn = _Bars(destinations) if os.isatty(_STDERR) and not eventlog.wanted() else None
     stop = threading.Event()
 
     def deploy_one(index: int) -> HostResult:
-        report_progress = report.progress(index)
-
         def progress(step: str, done: int, total: int) -> None:
             if stop.is_set():
                 raise Interrupted("interrupted")
-            report_progress(step, done, total)
+            if drawn:
+                drawn.update(index, step, done, total)
 
         result = _deploy_one(destinations[index], carriers[index], force, progress)
-        report.finish(index, result)
+        if drawn:
+            drawn.finish(index, result)
+        else:
+            eventlog.prose(str(result), failed=result.error is not None)
         return result
 
-    with report, ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+    with drawn.bars if drawn else nullcontext(), _pool(destinations) as pool:
         futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
         try:
             return [future.result() for future in futures]
@@ -90,6 +86,10 @@ def deploy_all(
             raise
         finally:
             _close_all(carriers)
+
+
+def _pool(destinations: Sequence[Destination]) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations))))
 
 
 def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
@@ -103,7 +103,7 @@ def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: b
         return HostResult(destination, error=error)
 
 
-def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
+def _connect_all(destinations: Sequence[Destination]) -> list[Carrier | SeshError]:
     """Connect to all hosts: first in parallel without prompts, then one by one if a prompt of ssh may help."""
 
     def connect_quietly(destination: Destination) -> Carrier | SeshError:
@@ -112,8 +112,9 @@ def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier
         except SeshError as error:
             return error
 
-    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+    with _pool(destinations) as pool:
         carriers = list(pool.map(connect_quietly, destinations))
+    ask = ssh.can_prompt()
     for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
         if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
             eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
@@ -133,23 +134,7 @@ def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
             carrier.close()
 
 
-class _LineReport:
-    """A line for each host when it is done; if a program reads the events, only for hosts that failed."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to clean up."""
-
-    def progress(self, _index: int) -> Progress:
-        return lambda _step, _done, _total: None
-
-    def finish(self, _index: int, result: HostResult) -> None:
-        eventlog.prose(str(result), failed=result.error is not None)
-
-
-class _BarReport(_LineReport):
+class _Bars:
     """A bar for each host: the steps, and within the upload its bytes."""
 
     def __init__(self, destinations: Sequence[Destination]) -> None:
@@ -157,27 +142,17 @@ class _BarReport(_LineReport):
         from rich.progress import BarColumn, Progress, TextColumn
 
         host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
-        columns = (host, BarColumn(), step)
-        self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
+        self.bars = Progress(host, BarColumn(), step, console=Console(stderr=True, highlight=False))
         self._tasks = [
-            self._bars.add_task("connect", total=len(STEPS), host=destination.host) for destination in destinations
+            self.bars.add_task("connect", total=len(STEPS), host=destination.host) for destination in destinations
         ]
 
-    def __enter__(self) -> None:
-        self._bars.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def progress(self, index: int) -> Progress:
-        def update(step: str, done: int, total: int) -> None:
-            share = done / total if total else 1.0
-            text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
-            self._bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
-
-        return update
+    def update(self, index: int, step: str, done: int, total: int) -> None:
+        share = done / total if total else 1.0
+        text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
+        self.bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
 
     def finish(self, index: int, result: HostResult) -> None:
         completed = len(STEPS) if result.error is None else None
         verdict = survey.shown(result.verdict)
-        self._bars.update(self._tasks[index], completed=completed, description=verdict, refresh=True)
+        self.bars.update(self._tasks[index], completed=completed, description=verdict, refresh=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import NamedTuple
 
 from sesh.wording import one_line, plain
 
@@ -37,17 +38,17 @@ _PROBE = (
 is `python3.N` beside the interpreter, outside a virtual environment and if that exists; else the real path."""
 
 
-class Python:
-    """An interpreter on the host: `path`, `version` (`3.11.4`), `abi` (`cp311`, `cp313t`)."""
+class Python(NamedTuple):
+    """An interpreter on the host: `path`, `version` (`3.11.4`); `flags` of its ABI (`t`: without the GIL)."""
 
-    __slots__ = ("abi", "path", "version")
+    path: str
+    version: str
+    flags: str = ""
 
-    def __init__(self, path: str, version: str, flags: str = "") -> None:
-        self.path, self.version = path, version
-        self.abi = "cp{}{}{}".format(*version.split(".")[:2], flags)
-
-    def __repr__(self) -> str:
-        return f"Python({self.path!r}, {self.version!r})"
+    @property
+    def abi(self) -> str:
+        """As in the tags of wheels: `cp311`, `cp313t`."""
+        return "cp{}{}{}".format(*self.minor, self.flags)
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -71,13 +72,10 @@ class Platform:
         return " ".join(filter(None, (self.system, self.machine, self.libc, number)))
 
     def environment(self, python: Python) -> dict[str, str]:
-        """The values of environment markers (PEP 508) there."""
+        """The values of environment markers (PEP 508) there, as far as they may be others than here."""
         return {
-            "implementation_name": "cpython",
             "implementation_version": python.version,
-            "os_name": "posix",
             "platform_machine": self.machine,
-            "platform_python_implementation": "CPython",
             "platform_release": "",
             "platform_system": self.system,
             "platform_version": "",
@@ -87,17 +85,12 @@ class Platform:
         }
 
 
-class Survey:
-    """A host's answer: `platform`, `pythons` that can run sesh, and in words those `unsuitable`."""
+class Survey(NamedTuple):
+    """A host's answer: its platform, the Pythons that can run sesh, and in words those that cannot."""
 
-    def __init__(self, answer: dict[str, str], pythons: list[Python], unsuitable: list[str]) -> None:
-        libc, version = _libc(answer.get("libc", ""))
-        system = _one_word(answer.get("system", ""))
-        if system == "Darwin":
-            number = re.match(_RELEASE, answer.get("macos", ""), re.ASCII)
-            version = number[0] if number else ""
-        self.platform = Platform(system, _one_word(answer.get("machine", "")), libc, version)
-        self.pythons, self.unsuitable = pythons, unsuitable
+    platform: Platform
+    pythons: list[Python]
+    unsuitable: list[str]
 
 
 def shell_line(script: str) -> str:
@@ -161,11 +154,19 @@ def parse(output: str, token: str) -> Survey | None:
                 unsuitable.append(_why_unsuitable(version, probed, path))
         elif key:
             answer[key] = value.strip()
-    return Survey(answer, list(pythons.values()), unsuitable) if "end" in answer else None
+    if "end" not in answer:
+        return None
+    libc, version = _libc(answer.get("libc", ""))
+    system = _one_word(answer.get("system", ""))
+    if system == "Darwin":
+        number = re.match(_RELEASE, answer.get("macos", ""), re.ASCII)
+        version = number[0] if number else ""
+    platform = Platform(system, _one_word(answer.get("machine", "")), libc, version)
+    return Survey(platform, list(pythons.values()), unsuitable)
 
 
 def _suitable(probed: str) -> Python | None:
-    """Return the interpreter that a probe's output describes, if it can run sesh."""
+    """The interpreter that a probe's output describes, if it can run sesh."""
     fields = probed.split(" ", 5)
     if len(fields) != 6 or fields[0] != "fit" or fields[2] != "cpython" or not fields[5].startswith("/"):
         return None
@@ -176,7 +177,6 @@ def _suitable(probed: str) -> Python | None:
 
 
 def _why_unsuitable(version: str, probed: str, path: str) -> str:
-    """Describe an interpreter that cannot run sesh."""
     number = re.match(r"Python (\S{1,20})", version)
     description = f"{shown(path)} ({plain(number[1]) if number else 'does not run'})"
     if (missing := re.search(r"No module named '?(\w+)", probed)) is not None:
@@ -192,7 +192,6 @@ def shown(words: str) -> str:
 
 
 def _one_word(text: str) -> str:
-    """Return a word that uname printed; empty if it is none."""
     return text if _WORD.fullmatch(text) else ""
 
 

@@ -7,6 +7,7 @@ login files is not taken for an answer.
 
 from __future__ import annotations
 
+import compileall
 import concurrent.futures
 import contextlib
 import errno
@@ -16,6 +17,7 @@ import io
 import json
 import os
 import py_compile
+import re
 import shutil
 import signal
 import stat
@@ -55,18 +57,18 @@ SIGNATURE = "# sesh's launcher, written by sesh --deploy"
 """The second line of a ~/.local/bin/sesh that is ours."""
 _MANIFEST, _START, _TEMPORARY = "MANIFEST", "start.py", ".tmp-"
 _BLOCK = 1 << 18
-_NOT_COMPILED = ("pygments", "markdown_it")  # sesh never loads them
+_NOT_COMPILED = re.compile("/unpacked/lib/(pygments|markdown_it)/")  # sesh never loads them
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Failed(Exception):
-    """A step failed: `step`, the reason, and what a program printed about it."""
+    """The current step failed: the reason, and what a program printed about it."""
 
-    def __init__(self, step: str, reason: str, stderr: str = "") -> None:
+    def __init__(self, reason: str, stderr: str = "") -> None:
         super().__init__(reason)
-        self.step, self.stderr = step, stderr
+        self.stderr = stderr
 
 
 class Installer:
@@ -93,23 +95,19 @@ class Installer:
         self.answer(step=step)
 
     def run(self) -> None:
-        """Carry out the order: `look`, `switch` or `install`. Raises Failed, OSError."""
-        action = self.order["action"]
-        if action == "look":
+        """Carry out the order: `look`, `switch` to a version that is there, or `install`. Raises Failed, OSError."""
+        if self.order["action"] == "look":
             whole = self.is_complete(self.final)
             self.answer(done={"whole": whole, "program": self.program_kind(), "path": self.final})
             return
-        self._refuse_foreign()
         try:
-            if action == "install":
-                self._install()
-            else:
-                self._switch_to_present()
+            self._install()
         except BaseException:
             for folder in reversed(self._created):
                 with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
+        self.answer(done={"path": self.final})
 
     # -- versions
 
@@ -121,25 +119,25 @@ class Installer:
             manifest = _read(os.path.join(path, _MANIFEST))
             if hashlib.sha256(manifest).hexdigest() != self.order["manifest"]:
                 return False
-            for line in manifest.decode().splitlines():
-                digest, _, name = line.split(" ", 2)
-                if hashlib.sha256(_read(os.path.join(path, name))).hexdigest() != digest:
-                    return False
+            files = [line.split(" ", 2) for line in manifest.decode().splitlines()]
+            return all(hashlib.sha256(_read(os.path.join(path, name))).hexdigest() == sha for sha, _, name in files)
         except OSError:
             return False
-        return True
 
     def _install(self) -> None:
-        """Receive a version, try it, and put it into service."""
+        """Receive a version, unless it is there already, try it, and put it into service."""
         self._create_folders()
         self._remove_leftovers()
         with _scratch(self.versions) as scratch:
-            unpacked = os.path.join(scratch, "unpacked")
-            self._extract(self._receive(os.path.join(scratch, "archive")), unpacked)
+            version = self.final
+            if self.order["action"] == "install":
+                version = os.path.join(scratch, "unpacked")
+                self._extract(self._receive(os.path.join(scratch, "archive")), version)
             self.begin("smoke_test")
-            self._smoke_test(unpacked, scratch)
+            self._smoke_test(version, scratch)
+            self.begin("switch")
             with _locked(self.versions, wait=True):
-                placed = self._place(unpacked, scratch)
+                placed = self._place(version, scratch)
                 try:
                     self._switch()
                 except BaseException:
@@ -147,30 +145,18 @@ class Installer:
                         os.rename(self.final, os.path.join(scratch, "withdrawn"))
                     raise
 
-    def _switch_to_present(self) -> None:
-        """Put a version that is there already into service."""
-        self.begin("smoke_test")
-        with _scratch(self.versions) as scratch:
-            self._smoke_test(self.final, scratch)
-            with _locked(self.versions, wait=True):
-                if not self.is_complete(self.final):
-                    raise Failed("switch", "the version has disappeared; try again")
-                self._switch()
-
     def _create_folders(self) -> None:
         """Create the directory of versions. Raises Failed if another user could change it."""
         if os.stat(self.home).st_uid != os.geteuid():
             reason = f"HOME on the host is {self.home}, another user's; the command must set it, as `sudo -H` does"
-            raise Failed("upload", reason)
-        self._create(self.data)
+            raise Failed(reason)
         self._create(self.versions)
         for folder in (self.data, self.versions):
             status = os.lstat(folder)
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
-                raise Failed("upload", f"{folder} on the host does not belong to that user; check it and move it away")
+                raise Failed(f"{folder} on the host does not belong to that user; check it and move it away")
 
     def _create(self, path: str) -> None:
-        """Create a folder and those above it, and remember which."""
         if os.path.isdir(path):
             return
         self._create(os.path.dirname(path))
@@ -182,27 +168,24 @@ class Installer:
         """Remove what killed deploys left behind."""
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            if not name.startswith(_TEMPORARY) or time.time() - os.lstat(path).st_mtime < STALE:
-                continue
-            with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
-                shutil.rmtree(path, ignore_errors=True)
+            if name.startswith(_TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
+                with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _receive(self, path: str) -> str:
-        """Store the archive, checking its size and hash."""
         size, left, digest = self.order["size"], self.order["size"], hashlib.sha256()
         with open(path, "xb") as file:
             while left:
                 signal.alarm(SILENCE)
                 block = self.stream.read1(min(_BLOCK, left))
                 if not block:
-                    raise Failed("upload", f"the connection ended after {size - left} of {size} bytes")
+                    raise Failed(f"the connection ended after {size - left} of {size} bytes")
                 file.write(block)
                 digest.update(block)
                 left -= len(block)
             signal.alarm(0)
-            file.flush()
         if digest.hexdigest() != self.order["sha256"]:
-            raise Failed("upload", "the upload was corrupted (sha256 differs); try again")
+            raise Failed("the upload was corrupted (sha256 differs); try again")
         return path
 
     def _extract(self, archive: str, target: str) -> None:
@@ -214,12 +197,12 @@ class Installer:
             for member in members:
                 parts = member.name.split("/")
                 if not member.isreg():
-                    raise Failed("unpack", f"the archive contains {member.name!a}, which is not a plain file")
+                    raise Failed(f"the archive contains {member.name!a}, which is not a plain file")
                 if "" in parts or "." in parts or ".." in parts or "\0" in member.name:
-                    raise Failed("unpack", f"the archive contains {member.name!a}, which is outside the directory")
+                    raise Failed(f"the archive contains {member.name!a}, which is outside the directory")
                 room -= member.size
                 if room < 0:
-                    raise Failed("unpack", "the archive contains more than announced")
+                    raise Failed("the archive contains more than announced")
                 path = os.path.join(target, *parts)
                 os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                 content = members.extractfile(member) or io.BytesIO()
@@ -227,25 +210,24 @@ class Installer:
                     shutil.copyfileobj(content, file, _BLOCK)
         os.unlink(archive)
         if not self.is_complete(target):
-            raise Failed("unpack", "what was unpacked does not match its manifest")
+            raise Failed("what was unpacked does not match its manifest")
         self._compile(target)
         _sync_tree(target)
 
     def _compile(self, unpacked: str) -> None:
         """Compile what sesh loads now: nothing in a version's directory changes later."""
-        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        for folder, folders, names in os.walk(os.path.join(unpacked, "lib")):
-            folders[:] = sorted(name for name in folders if name not in _NOT_COMPILED)
-            for name in sorted(names):
-                if name.endswith(".py"):
-                    path = os.path.join(folder, name)
-                    shown = os.path.join(self.final, os.path.relpath(path, unpacked))
-                    with contextlib.suppress(py_compile.PyCompileError):  # for another version of Python
-                        py_compile.compile(path, dfile=shown, doraise=True, invalidation_mode=unchecked)
+        compileall.compile_dir(
+            os.path.join(unpacked, "lib"),
+            quiet=2,  # what does not compile is for another version of Python
+            rx=_NOT_COMPILED,
+            stripdir=unpacked,
+            prependdir=self.final,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
 
-    def _smoke_test(self, version: str, temporary: str) -> None:
+    def _smoke_test(self, version: str, scratch: str) -> None:
         """Run the version's smoke test, through a launcher as its users run it."""
-        launcher = os.path.join(temporary, self.order["program"])
+        launcher = os.path.join(scratch, self.order["program"])
         _write(launcher, self.launcher(version), 0o755)
         program = os.path.join(version, "lib", "sesh", "remote", "deploy", "smoke.py")
         argv = [self.order["python"], "-I", "-S", "-B", program, launcher, self.order["version"]]
@@ -254,17 +236,19 @@ class Installer:
         )
         if done.returncode:
             last = (done.stdout.strip() or done.stderr.strip() or "it printed nothing").splitlines()[-1]
-            raise Failed("smoke_test", f"the new version does not work on the host: {last}", done.stdout + done.stderr)
+            raise Failed(f"the new version does not work on the host: {last}", done.stdout + done.stderr)
 
     # -- into service
 
-    def _place(self, unpacked: str, temporary: str) -> bool:
-        """Move a version to its final path atomically; False if it was there already."""
+    def _place(self, version: str, scratch: str) -> bool:
+        """Move a version to its final path atomically; False if it is there already."""
         if self.is_complete(self.final):
             return False
+        if version == self.final:
+            raise Failed("the version has disappeared; try again")
         if os.path.lexists(self.final):
-            os.rename(self.final, os.path.join(temporary, "broken"))
-        os.rename(unpacked, self.final)
+            os.rename(self.final, os.path.join(scratch, "broken"))
+        os.rename(version, self.final)
         _sync(self.versions)
         return True
 
@@ -282,9 +266,7 @@ class Installer:
                 target = os.path.join(os.path.dirname(self.program), os.readlink(self.program))
                 inside = os.path.normpath(target).startswith(self.versions + os.sep)
                 return "ours" if inside else "foreign"
-            if not stat.S_ISREG(status.st_mode):
-                return "foreign"
-            text = _read(self.program)
+            text = _read(self.program) if stat.S_ISREG(status.st_mode) else b""
         except FileNotFoundError:
             return "missing"
         except OSError:
@@ -293,18 +275,13 @@ class Installer:
             return "current"
         return "ours" if text.split(b"\n")[1:2] == [SIGNATURE.encode()] else "foreign"
 
-    def _refuse_foreign(self) -> None:
-        if self.program_kind() == "foreign" and not self.order["force"]:
-            raise Failed(
-                "switch", f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
-            )
-
     def _switch(self) -> None:
         """Put the launcher in place atomically."""
-        self.begin("switch")
+        if self.program_kind() == "foreign" and not self.order["force"]:
+            reason = f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
+            raise Failed(reason)
         folder = os.path.dirname(self.program)
         self._create(folder)
-        self._refuse_foreign()
         temporary = os.path.join(folder, f".sesh-{os.urandom(6).hex()}")
         try:
             _write(temporary, self.launcher(self.final), 0o755)
@@ -317,10 +294,7 @@ class Installer:
 
 @contextlib.contextmanager
 def _locked(path: str, *, wait: bool) -> Iterator[None]:
-    """Hold a lock on a folder, if its file system has locks.
-
-    Raises BlockingIOError if another process holds it, unless `wait`.
-    """
+    """Hold a lock on a folder, if its file system has locks. Raises BlockingIOError if it is held, unless `wait`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         try:
@@ -385,7 +359,6 @@ def _sync_tree(top: str) -> None:
 
 
 def _message(error: OSError, installer: Installer) -> str:
-    """Describe an error of the file system."""
     if error.errno in _NO_SPACE:
         size = (installer.order.get("unpacked", 0) * 2 + installer.order.get("size", 0)) >> 20
         return f"not enough space in {installer.data} on the host: needs {size} MB"
@@ -394,7 +367,7 @@ def _message(error: OSError, installer: Installer) -> str:
 
 
 def _on_signal(number: int, _: FrameType | None) -> NoReturn:
-    raise Failed("", f"no data for {SILENCE} s" if number == signal.SIGALRM else "it was stopped on the host")
+    raise Failed(f"no data for {SILENCE} s" if number == signal.SIGALRM else "it was stopped on the host")
 
 
 def serve(stream: io.BufferedIOBase) -> int:
@@ -405,17 +378,14 @@ def serve(stream: io.BufferedIOBase) -> int:
     installer = Installer(json.loads(stream.read(int(stream.readline()))), stream)
     try:
         installer.run()
-    except Failed as failed:
-        installer.answer(failed={"step": failed.step or installer.step, "reason": str(failed), "stderr": failed.stderr})
-        return 1
+        return 0
+    except Failed as error:
+        reason, stderr = str(error), error.stderr
     except (OSError, EOFError, tarfile.TarError) as error:
-        reason = _message(error, installer) if isinstance(error, OSError) else f"cannot read the archive: {error}"
         stderr = f"{type(error).__name__}: {error}"
-        installer.answer(failed={"step": installer.step, "reason": reason, "stderr": stderr})
-        return 1
-    if installer.order["action"] != "look":
-        installer.answer(done={"path": installer.final})
-    return 0
+        reason = _message(error, installer) if isinstance(error, OSError) else f"cannot read the archive: {error}"
+    installer.answer(failed={"step": installer.step, "reason": reason, "stderr": stderr})
+    return 1
 
 
 if __name__ == "__main__":

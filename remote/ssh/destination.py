@@ -6,6 +6,8 @@ Source: ssh_config(5): `Host` patterns, `Include` with its globs and its relativ
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 
 from sesh import paths, programs
@@ -24,8 +26,8 @@ class Destination:
     """One host.
 
     `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, if the user's
-    configuration names one; ssh is not used then. `near`: asked whether it is so near that compressing does not pay.
-    `settings`: of ssh for the host, if they are known.
+    configuration names one; ssh is not used then. `near`: tells of a host whether it is so near that compressing does
+    not pay. `settings`: of ssh for the host, if they are known.
     """
 
     def __init__(
@@ -36,26 +38,19 @@ class Destination:
         settings: dict[str, list[str]] | None = None,
     ) -> None:
         self.host = check_host(host)
-        self.via = via
-        self._near, self._settings = near, settings
+        self.via, self.near = via, near
+        self._settings = settings
 
     def __repr__(self) -> str:
         return f"Destination({self.host!r})"
 
     @property
-    def near(self) -> bool:
-        """True if compressing does not pay, as far as is known."""
-        return self._near is not None and self._near(self)
-
-    @property
     def target(self) -> list[str]:
         """The host as ssh takes it: `user@host` or the alias, after `-p PORT` if a port was given."""
         user, at, rest = self.host.rpartition("@")
-        if rest.startswith("["):
-            host, _, port = rest[1:].partition("]")
-            port = port.removeprefix(":")
-        else:
-            host, _, port = rest.partition(":")
+        bracketed = rest.startswith("[")
+        host, _, port = rest.removeprefix("[").partition("]" if bracketed else ":")
+        port = port.removeprefix(":")
         return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
 
     @property
@@ -78,7 +73,7 @@ class Destination:
 
     def sharing(self) -> Destination:
         """Return the same host, over a control master of sesh's own although the user's configuration has none."""
-        return Destination(self.host, near=self._near, settings={**self.settings, "controlpath": ["none"]})
+        return Destination(self.host, near=self.near, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:
@@ -127,6 +122,7 @@ def _resolve(destination: Destination) -> dict[str, list[str]]:
 
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+_LINE = re.compile(r"\s*(host|include)(?:\s*=|\s)\s*(.*)", re.IGNORECASE)
 _MAX_DEPTH = 16
 """Of files that include each other; ssh's own bound."""
 _MAX_BYTES = 1 << 20
@@ -154,31 +150,25 @@ def _read_aliases(path: str, folder: str, names: dict[str, None], read: set[str]
             lines = file.read(_MAX_BYTES).splitlines()
     except OSError:
         return
+    from glob import glob
+
     for line in lines:
         keyword, words = _parse_line(line)
         if keyword == "host":
             names.update((word, None) for word in words if _is_alias(word))
         elif keyword == "include":
             for word in words:
-                for included in _expand(os.path.join(folder, paths.expanded(word))):
+                for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
                     _read_aliases(included, folder, names, read, depth + 1)
 
 
 def _parse_line(line: str) -> tuple[str, list[str]]:
     """The keyword in lower case and its arguments; nothing for keywords other than `Host` and `Include`."""
-    line = line.strip()
-    end = next((index for index, character in enumerate(line) if character in " \t="), len(line))
-    keyword, rest = line[:end].lower(), line[end:].strip().removeprefix("=").strip()
-    if keyword not in ("host", "include"):
-        return "", []
-    if '"' not in rest:
-        return keyword, rest.partition("#")[0].split()
-    import shlex
-
+    parsed = _LINE.match(line)
     try:
-        return keyword, shlex.split(rest, comments=True)
+        return (parsed[1].lower(), shlex.split(parsed[2], comments=True)) if parsed else ("", [])
     except ValueError:
-        return "", []
+        return "", []  # a quotation without its end
 
 
 def _is_alias(name: str) -> bool:
@@ -187,12 +177,3 @@ def _is_alias(name: str) -> bool:
         return not set("*?!") & set(name) and check_host(name) == name
     except InvalidHost:
         return False
-
-
-def _expand(path: str) -> list[str]:
-    """The files that match a path with `*`, `?` or `[…]`, sorted as ssh reads them."""
-    if not set("*?[") & set(path):
-        return [path]
-    from glob import glob
-
-    return sorted(glob(path))

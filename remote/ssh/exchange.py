@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from sesh.errors import ProtocolError
+from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,28 +33,32 @@ class Printed:
     """Output of a command so far: `out`, and the end of its stderr, `err`."""
 
     def __init__(self, host: str) -> None:
-        self._out, self._err = bytearray(), bytearray()
+        self.out, self.err = bytearray(), bytearray()
         self._host, self._stderr = host, 0
-
-    @property
-    def out(self) -> bytes:
-        return bytes(self._out)
-
-    @property
-    def err(self) -> bytes:
-        return bytes(self._err)
 
     def add(self, block: bytes, *, stderr: bool) -> None:
         """Add what has just come. Raises ProtocolError if it is too much."""
         if stderr:
             self._stderr += len(block)
-            self._err += block
-            del self._err[:-KEPT_STDERR]
+            self.err += block
+            del self.err[:-KEPT_STDERR]
         else:
-            self._out += block
-        if len(self._out) > MOST_STDOUT or self._stderr > MOST_STDERR:
+            self.out += block
+        if len(self.out) > MOST_STDOUT or self._stderr > MOST_STDERR:
             most = (MOST_STDERR if stderr else MOST_STDOUT) >> 20
             raise ProtocolError(f"{self._host} printed more than {most} MiB, and was not read to the end")
+
+
+def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
+    """Start a program with pipes as its stdio; unless it may ask, without a terminal. Raises OSError."""
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ssh.environment(ask=ask),
+        start_new_session=not ask,
+    )
 
 
 def exchange(

@@ -100,8 +100,7 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` instead, for the user. Raises Lost if it does not answer in time, or the link
-        breaks.
+        It may answer with a `question` for the user. Raises Lost if it does not answer in time, or the link breaks.
         """
         host = self.destination.host
         try:
@@ -110,13 +109,11 @@ class Link(wire.Connection):
                 answer = self.answer(1, time.monotonic() + timeout)
             else:
                 answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
-        except TimedOut as error:
+        except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
-            raise Lost(f"{host} does not answer") from error
-        except Unreachable as error:
-            if error.answered:
-                raise
+            if isinstance(error, TimedOut):
+                raise Lost(f"{host} does not answer") from error
             raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
         if answer[0].get("name") is None and "question" not in answer[0]:
             raise gate.malformed("RESPONSE", ".name is missing")
@@ -198,12 +195,11 @@ class Link(wire.Connection):
     def close(self) -> None:
         """Close the connection and end the command that carries it; a second call does nothing."""
         super().close()
-        if self._process.poll() is None:
-            try:
-                self._process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        try:
+            self._process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._stderr.close()
 
     def broken(self) -> bool:
@@ -221,16 +217,16 @@ class Link(wire.Connection):
         """
         self._asked_for = asked_for
         first = wire.greeting("bridge", near=caller)
+        early = asked_for is not None and self.destination.host not in _swallowing
         if asked_for is not None:
             first += wire.asking(asked_for[0], 1, **asked_for[1])
-        early = asked_for is not None and self.destination.host not in _swallowing
         if early:
             self.send(first, deadline)
         self._skip_login_output(deadline)
-        if early:
-            deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
         try:
-            if not early:
+            if early:
+                deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
+            else:
                 self.send(first, deadline)
             self.remote_info = self.expect_welcome(deadline)
         except TimedOut as error:
@@ -251,15 +247,14 @@ class Link(wire.Connection):
     def _skip_login_output(self, deadline: float) -> None:
         """Skip what login files print, up to the bridge's first bytes."""
         seen = b""
+        poll = select.poll()
+        poll.register(self.inbound, select.POLLIN)
         while protocol.BRIDGE not in seen:
-            poll = select.poll()
-            poll.register(self.inbound, select.POLLIN)
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
                 host = self.destination.host
-                raise Unreachable(
-                    f"{host} does not answer: its sesh did not start in time", hint=f"see what holds it up: ssh {host}"
-                )
+                message = f"{host} does not answer: its sesh did not start in time"
+                raise Unreachable(message, hint=f"see what holds it up: ssh {host}")
             data = os.read(self.inbound, 4096)
             if not data:
                 raise self._start_failure(seen)
@@ -333,13 +328,7 @@ def open_link(
     return link
 
 
-def open_beside(
-    destination: Destination,
-    caller: Near,
-    stop: Stop,
-    verb: str,
-    arguments: Words,
-) -> Link:
+def open_beside(destination: Destination, caller: Near, stop: Stop, verb: str, arguments: Words) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything; the caller then calls
     `open_session` with this verb and these arguments.
 
@@ -364,6 +353,10 @@ def _open(
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=beside is not None)
+    environment = ssh.environment(ask=asking)
+    if destination.via is not None:
+        # A command that leads to another user on this machine must not pass this user's settings of sesh on.
+        environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
     in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
     ignore_interrupt = not detached and destination.via is None and in_main_thread
     with ExitStack() as on_failure:
@@ -384,7 +377,7 @@ def _open(
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
-                    env=_environment(destination, ask=asking),
+                    env=environment,
                     start_new_session=detached,
                 )
             except OSError as error:
@@ -398,21 +391,7 @@ def _open(
     return link
 
 
-def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:
-    """The environment of the process that carries the link.
-
-    A command that leads to another user on this machine must not pass this user's settings of sesh on.
-    """
-    variables = ssh.environment(ask=ask)
-    if destination.via is None:
-        return variables
-    return {key: value for key, value in variables.items() if not key.startswith("SESH_")}
-
-
 def drop_master(destination: Destination) -> None:
-    """Make sure that the control master of a link that was lost is not used again.
-
-    A newer one, which another process or link has opened meanwhile, is left alone.
-    """
+    """Make sure that the control master of a lost link is not used again; one opened since is left alone."""
     if _masters.get(destination.host) == master.identity(destination):
         master.close(destination)

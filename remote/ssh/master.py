@@ -9,14 +9,16 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 
-from sesh import paths, programs
+from sesh import paths
 from sesh.errors import LoginRefused, Refused, Unreachable, silent_host
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO
 
 PERSIST = "8h"
@@ -57,11 +59,12 @@ def ensure(destination: Destination, *, ask: bool | None = None, timeout: float 
     ask = ssh.can_prompt() if ask is None else ask
     deadline = None if timeout is None else time.monotonic() + timeout
     asked_at = time.time()
-    with Lock(destination, deadline):
+    with locked(destination, deadline):
         if not is_alive(destination):
             if not ask:
                 check_refusals(destination, asked_at)
-            _remove_stale_socket(destination)
+            if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
+                os.unlink(path)  # that of a killed control master; a new one would find it taken
             return _open(destination, ask, deadline)
     return None
 
@@ -105,13 +108,11 @@ def _note_login(destination: Destination, refused: str = "") -> None:
 
 def is_alive(destination: Destination) -> bool:
     """Return whether the control master answers (the host itself is not asked)."""
-    socket = ssh.control_path(destination)
-    return bool(socket) and os.path.exists(socket) and _control(destination, "check")
+    return os.path.exists(ssh.control_path(destination)) and _control(destination, "check")
 
 
 def identity(destination: Destination) -> tuple[int, int] | None:
-    """Return what tells the present control master from those before and after it: inode and change time of its socket;
-    None if there is none."""
+    """The inode and change time of the control master's socket, by which it is known again; None if there is none."""
     if destination.via is not None:
         return None
     try:
@@ -122,51 +123,29 @@ def identity(destination: Destination) -> tuple[int, int] | None:
 
 
 def close(destination: Destination) -> None:
-    """Make sure that a control master which has gone silent is not used again.
-
-    Ours is ended; one that the user configured only accepts no more sessions.
-    """
-    if destination.via is not None:
+    """Make sure that a silent control master is not used again: ours ends, the user's own takes no more sessions."""
+    if destination.via is not None or not os.path.lexists(socket := ssh.control_path(destination)):
         return
-    socket = ssh.control_path(destination)
-    if not socket or not os.path.lexists(socket):
-        return
-    if not ssh.owns_control_path(destination):
-        _control(destination, "stop")
-        return
-    _control(destination, "exit")  # if it hangs: without its socket nobody finds it, and it ends with its connection
-    try:
-        os.unlink(socket)
-    except FileNotFoundError:
-        pass  # ssh removed it
+    own = ssh.owns_control_path(destination)
+    _control(destination, "exit" if own else "stop")
+    if own:  # if that hangs: without its socket nobody finds it, and it ends with its connection
+        try:
+            os.unlink(socket)
+        except FileNotFoundError:
+            pass  # ssh removed it
 
 
 def _control(destination: Destination, command: str) -> bool:
     """Send a command to the control master (`ssh -O`); return whether it succeeded in time."""
     argv = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=ssh.environment(ask=False),
-            timeout=_CONTROL_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
 
 
 # -- opening
 
 
 def _open(destination: Destination, ask: bool, deadline: float | None) -> bool | None:
-    """Open the control master: by autossh if the user chose that and nothing needs to be asked, else by ssh.
-
-    Returns whether somebody was asked, as `ensure` does.
-    """
+    """Open the control master, by autossh if the user chose that and nobody must be asked. Returns as `ensure` does."""
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
             if _open_by_autossh(destination, stderr, deadline):
@@ -189,15 +168,16 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
     raise failure
 
 
-def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
-    """Run ssh until it has gone to the background or failed; return its exit code. Raises Unreachable."""
-    argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
-    if destination.setting("loglevel").upper() == "INFO":
-        argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
+def _start(
+    argv: list[str], stderr: IO[bytes] | int, *, ask: bool, hint: str = "install the OpenSSH client"
+) -> subprocess.Popen[bytes]:
+    """Start a program with nothing on stdin and stdout. Raises Unreachable.
+
+    Unless it may ask it has no controlling terminal: then neither ssh nor the ssh of a jump host can.
+    """
     try:
-        # Without a controlling terminal, neither ssh nor the ssh of a jump host can ask.
-        process = subprocess.Popen(
-            [*argv, *destination.target],
+        return subprocess.Popen(
+            argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -205,36 +185,58 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
             start_new_session=not ask,
         )
     except OSError as error:
-        hint = "install the OpenSSH client"
         raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float | None, *, ask: bool) -> int | None:
+    """The exit code of what `_start` has started; None if it took longer, and was killed with all of its session."""
     try:
-        return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired as error:
-        raise silent_host(destination.host) from error
+        return process.wait(None if seconds is None else max(0.0, seconds))
+    except subprocess.TimeoutExpired:
+        return None
     finally:
         if process.poll() is None:
-            _kill(process.pid, group=not ask)
-            process.wait()
+            _kill(process, group=not ask)
+
+
+def _kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
+    try:
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        pass  # it just ended
+    process.wait()
+
+
+def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
+    """Run ssh until it has gone to the background or failed; return its exit code. Raises Unreachable."""
+    argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
+    if destination.setting("loglevel").upper() == "INFO":
+        argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
+    process = _start([*argv, *destination.target], stderr, ask=ask)
+    code = _wait(process, None if deadline is None else deadline - time.monotonic(), ask=ask)
+    if code is None:
+        raise silent_host(destination.host)
+    return code
 
 
 def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: float | None) -> bool:
-    """Let autossh open the control master, and open it again whenever it is lost; False if it gives up at once.
-
-    Raises Unreachable.
-    """
+    """Let autossh open the control master, whenever it is lost; False if it gives up at once. Raises Unreachable."""
     argv = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *ssh.options(destination, ask=False)]
     # Not in the background (-f): autossh must see how its ssh ends. It lives until someone ends it.
     argv += [*_options(destination, persist="no"), *destination.target]
-    pid = _spawn(argv, ssh.environment(ask=False), stderr.fileno())
+    process = _start(argv, stderr, ask=False, hint="install it, or unset SESH_SSH")
     deadline = time.monotonic() + 3 * ssh.CONNECT_TIMEOUT if deadline is None else deadline
     while not is_alive(destination):
-        if os.waitpid(pid, os.WNOHANG)[0]:
+        if process.poll() is not None:
             return False
         if time.monotonic() >= deadline:
-            _kill(pid, group=True)
-            os.waitpid(pid, 0)
+            _kill(process, group=True)
             raise silent_host(destination.host)
         time.sleep(0.05)
+    process.returncode = 0  # it outlives this process, which subprocess would warn of
     return True
 
 
@@ -254,21 +256,9 @@ def _jump_host_errors(destination: Destination, printed: str, deadline: float | 
     """Return what the ssh of a jump host prints, which a control master keeps to itself."""
     if not {destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"}:
         return printed
-    left = ssh.seconds_left(deadline, ssh.CONNECT_TIMEOUT)
     with tempfile.TemporaryFile() as stderr:
-        process = subprocess.Popen(
-            ssh.command(destination, "exit", alone=True),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            env=ssh.environment(ask=False),
-            start_new_session=True,
-        )
-        try:
-            process.wait(max(0.0, left))
-        except subprocess.TimeoutExpired:
-            _kill(process.pid, group=True)
-            process.wait()
+        process = _start(ssh.command(destination, "exit", alone=True), stderr, ask=False)
+        _wait(process, ssh.seconds_left(deadline, ssh.CONNECT_TIMEOUT), ask=False)
         return _text(stderr)
 
 
@@ -277,73 +267,30 @@ def _text(stderr: IO[bytes]) -> str:
     return stderr.read(65536).decode("utf-8", "replace")
 
 
-def _remove_stale_socket(destination: Destination) -> None:
-    """Remove the socket that a killed control master left; a new one would find its path taken.
-
-    To be called with the Lock held, while the control master is not alive.
-    """
-    if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
-        os.unlink(path)
-
-
-class Lock:
-    """Held while a host's control master is opened: a second one would stay for ever, unused.
+@contextmanager
+def locked(destination: Destination, deadline: float | None) -> Iterator[None]:
+    """Hold a lock while a host's control master is opened: a second one would stay for ever, unused.
 
     Raises Unreachable if another process holds it until the deadline (of time.monotonic; None: wait without end).
     """
-
-    def __init__(self, destination: Destination, deadline: float | None) -> None:
-        self._host, self._deadline = destination.host, deadline
-        self._path = os.path.join(ssh.control_directory(), f"{ssh.control_name(destination)}.lock")
-        self._descriptor = -1
-
-    def __enter__(self) -> None:
-        while not self._try_lock():
-            if self._deadline is not None and time.monotonic() >= self._deadline:
-                raise Unreachable(f"{self._host} does not answer: another sesh is still trying to reach it")
-            time.sleep(0.02)
-
-    def _try_lock(self) -> bool:
-        """Try to get the lock; a file that its last holder has removed meanwhile does not count."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
+    path = os.path.join(ssh.control_directory(), f"{ssh.control_name(destination)}.lock")
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
-                self._descriptor = descriptor
-                return True
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                break  # else its last holder has removed it meanwhile
         except (BlockingIOError, FileNotFoundError):
             pass  # another process has it, or just had it
         os.close(descriptor)
-        return False
-
-    def __exit__(self, *_: object) -> None:
+        if deadline is not None and time.monotonic() >= deadline:
+            raise Unreachable(f"{destination.host} does not answer: another sesh is still trying to reach it")
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
         try:
-            os.unlink(self._path)
+            os.unlink(path)
         except FileNotFoundError:
             pass  # someone cleared the directory
-        os.close(self._descriptor)
-
-
-def _spawn(argv: list[str], environment: dict[str, str], stderr: int) -> int:
-    """Start a program that outlives this one, in a session of its own; return its pid. Raises Unreachable."""
-    actions = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
-    program, hint = programs.find(argv[0]), "install it, or unset SESH_SSH"
-    if program is None:
-        raise Unreachable(f"cannot run {argv[0]} (there is no such program)", hint=hint)
-    try:
-        return os.posix_spawn(
-            program, argv, environment, file_actions=[*actions, (os.POSIX_SPAWN_DUP2, stderr, 2)], setsid=True
-        )
-    except OSError as error:
-        raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
-
-
-def _kill(pid: int, *, group: bool) -> None:
-    """Kill a child that was not waited for yet; with `group` also all that it started in its session."""
-    try:
-        if group:
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # it just ended
+        os.close(descriptor)

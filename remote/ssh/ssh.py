@@ -93,7 +93,8 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
         if not (keepalive.isdecimal() and keepalive.isascii()):
             raise Refused(f"SESH_KEEPALIVE={keepalive} is not a number of seconds")
         chosen += ["-o", f"ServerAliveInterval={keepalive}"]
-    compression = os.environ.get("SESH_COMPRESSION") or ("" if destination.near else "yes")
+    near = destination.near is not None and destination.near(destination)
+    compression = os.environ.get("SESH_COMPRESSION") or ("" if near else "yes")
     if compression not in ("yes", "no", ""):
         raise Refused(f"SESH_COMPRESSION={compression} is neither yes nor no")
     if compression not in ("", destination.setting("compression")):
@@ -131,10 +132,7 @@ def owns_control_path(destination: Destination) -> bool:
 
 
 def control_path(destination: Destination) -> str:
-    """Return the path of the control socket: the user's own if one is named, else ours, with a hashed name.
-
-    Raises Refused if the directory for it is not private.
-    """
+    """The path of the control socket: the user's own if one is named, else ours. Raises Refused (unsafe directory)."""
     if owns_control_path(destination):
         return os.path.join(control_directory(), control_name(destination))
     return destination.setting("controlpath")
@@ -177,8 +175,7 @@ def control_directory() -> str:
 
 
 def _is_own(runtime: str) -> bool:
-    """Return whether `XDG_RUNTIME_DIR` belongs to this user, as its specification asks: `su` and `sudo` may leave
-    another's."""
+    """Return whether `XDG_RUNTIME_DIR` is this user's, as its specification asks: `su` may leave another's."""
     try:
         return os.path.isabs(runtime) and paths.trusted(runtime, "XDG_RUNTIME_DIR")
     except Refused:
@@ -189,8 +186,7 @@ def _is_own(runtime: str) -> bool:
 
 
 def failure(destination: Destination, stderr: str, *, asked: bool = False) -> SeshError:
-    """Return the error for what ssh printed on stderr: one line, with what to do. `asked`: ssh could ask for a
-    password."""
+    """The error for what ssh printed on stderr, in one line, with what to do. `asked`: ssh could ask for a password."""
     host = destination.host
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     text = "\n".join(lines)

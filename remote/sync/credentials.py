@@ -70,17 +70,11 @@ PATHS = (
 
 
 def places(top: str) -> dict[str, str]:
-    """Return PATHS by their locations in HOME, in lower case: each path itself, and the target of a link in its place.
-    `top`: the real path of HOME."""
+    """PATHS by their locations in HOME (`top`, a real path), in lower case: as they stand, and where links lead."""
     holders = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
-    folders: dict[str, str] = {"": top}
     for path in PATHS:
-        folder, _, name = path.rpartition("/")
-        if folder not in folders:
-            folders[folder] = os.path.realpath(inside + folder)
-        real = os.path.join(folders[folder], name)
-        real = os.path.realpath(real) if os.path.islink(real) else real
+        real = os.path.realpath(inside + path)
         if real.startswith(inside):
             holders.setdefault(real[len(inside) :].casefold(), path)
     return holders

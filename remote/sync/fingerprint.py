@@ -1,8 +1,8 @@
 """The fingerprint of a path in HOME, which tells whether there is anything to push.
 
 It covers names, kinds, sizes, modes, link targets, mtime and ctime of every file. A changed content has another ctime,
-even if size and mtime were kept, so contents are not read; except of files so recent that another change within the
-same tick of the clock would not show.
+even if size and mtime were kept, so contents are not read. Another change within the same tick of the clock would not
+show: nothing is sent until its files are older than that (`Tree.settles`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Entry = tuple[str, str, os.stat_result]
 
     class Seal(TypedDict):
-        """A fingerprint as it is stored: with the recent files, and the hash of their content."""
+        """A fingerprint as it is stored. `young`, `content`: of an older sesh, which compared the content of files as
+        recent as a tick; empty from this one."""
 
         digest: str
         young: list[str]
@@ -46,23 +47,22 @@ class Tree:
     `path`: relative to HOME. `source`: its real, absolute path; `linked`: whether a symbolic link leads there.
     `directory`: whether it is one. `bytes`: of all files. `excluded`: paths of sesh's own and of credentials, by
     their names relative to the path in lower case; `left_out`: those of them that are there, by their names. `digest`:
-    the fingerprint. `recent`: names of files whose content counts too.
+    the fingerprint. `settles`: the time (monotonic) from which on each further change shows.
     """
 
-    __slots__ = ("bytes", "digest", "directory", "excluded", "left_out", "linked", "path", "recent", "source")
+    __slots__ = ("bytes", "digest", "directory", "excluded", "left_out", "linked", "path", "settles", "source")
 
     def __init__(
         self, path: str, source: str, status: os.stat_result, *, linked: bool, excluded: Mapping[str, str]
     ) -> None:
         self.path, self.source, self.linked = path, source, linked
         self.bytes = 0
-        self.recent: list[str] = []
         self.excluded, self.left_out = excluded, dict[str, str]()
         self.directory = stat.S_ISDIR(status.st_mode)
         self.digest = self._digest(status)
 
     def _digest(self, own_status: os.stat_result) -> str:
-        now = time.time_ns()
+        now, wait = time.time_ns(), 0
         total = hashlib.sha256(_FORMAT)
         for name, path, status in [("", self.source, own_status), *entries(self)]:
             kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
@@ -71,38 +71,23 @@ class Tree:
                 self.bytes += status.st_size
                 facts += f" {mode:o} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
                 tick = _TICK if status.st_ctime_ns % _SECOND else _COARSE_TICK
-                if status.st_ctime_ns > now - tick:
-                    self.recent.append(name)
+                # A time in the future is one of another clock.
+                wait = max(wait, min(tick, status.st_ctime_ns + tick - now))
             elif kind == stat.S_IFDIR:
                 facts += f" {mode:o}"
             else:
                 facts += f" {_target(path)}"
             total.update(os.fsencode(f"{name}\0{facts}\0"))
+        self.settles = time.monotonic() + wait / _SECOND
         return total.hexdigest()
 
     def seal(self) -> Seal:
         """Return the seal that `matches` needs the next time."""
-        return {"digest": self.digest, "young": self.recent, "content": self._content(self.recent)}
+        return {"digest": self.digest, "young": [], "content": ""}
 
     def matches(self, sealed: object) -> bool:
         """Return whether nothing has changed since `seal`."""
-        if not isinstance(sealed, dict) or sealed.get("digest") != self.digest:
-            return False
-        recent = sealed.get("young")
-        return isinstance(recent, list) and sealed.get("content") == self._content([str(name) for name in recent])
-
-    def _content(self, names: list[str]) -> str:
-        """A hash of the content of these files, empty without any."""
-        total = hashlib.sha256()
-        for name in names:
-            try:
-                with open(os.path.join(self.source, name) if name else self.source, "rb") as file:
-                    while block := file.read(1 << 20):
-                        total.update(block)
-            except OSError as error:
-                total.update(str(error.errno).encode())
-            total.update(b"\0")
-        return total.hexdigest() if names else ""
+        return sealed == self.seal()
 
 
 class HomeDirectory:
@@ -111,7 +96,6 @@ class HomeDirectory:
     def __init__(self, home: str) -> None:
         self.top = os.path.realpath(home)
         self._inside = f"{self.top.rstrip('/')}/"
-        self._real_folders = {"": self.top}
         self._protected = {**{own: own for own in OWN}, **credentials.places(self.top)}
 
     def tree(self, line: str) -> Tree:
@@ -122,31 +106,21 @@ class HomeDirectory:
         """
         path = _relative(line)
         self._check(path)
-        folder, _, name = path.rpartition("/")
-        if folder not in self._real_folders:
-            self._real_folders[folder] = os.path.realpath(self._inside + folder)
-        real = os.path.join(self._real_folders[folder], name)
+        real = os.path.realpath(self._inside + path)
+        if not real.startswith(self._inside):
+            raise Refused("a symbolic link in it points outside HOME")
+        inside = real[len(self._inside) :]
+        self._check(inside)
         try:
-            status = os.lstat(real)
-            if stat.S_ISLNK(status.st_mode):
-                real = os.path.realpath(real)
-                status = os.stat(self._checked(real))
+            status = os.stat(real)
             if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
                 raise Refused("not a file or directory")
-            inside = self._checked(real)[len(self._inside) :]
             excluded = credentials.below(path, self._protected) | credentials.below(inside, self._protected)
             return Tree(path, real, status, linked=inside != path, excluded=excluded)
         except (FileNotFoundError, NotADirectoryError) as error:
-            self._checked(real)
             raise NotFound("does not exist") from error
         except OSError as error:
             raise Refused(f"it cannot be read: {error.strerror}") from error
-
-    def _checked(self, real: str) -> str:
-        if not real.startswith(self._inside):
-            raise Refused("a symbolic link in it points outside HOME")
-        self._check(real[len(self._inside) :])
-        return real
 
     def _check(self, path: str) -> None:
         """Raise Refused for a path in HOME that is never synced."""

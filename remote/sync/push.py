@@ -10,18 +10,19 @@ import os
 import re
 import shlex
 import stat
-import subprocess
 import tarfile
 import tempfile
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import exchange
+from sesh.remote.ssh.exchange import exchange, piped
 from sesh.remote.sync import fingerprint
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ class Push:
         self._remote_home, self._remote_tools = "", set[str]()
         self._clean_login = self._rsync_usable = True
         self._failures = 0
-        self._rsync_protects: bool | None = None
 
     def prepare(self, trees: Sequence[Tree]) -> None:
         """Find out what the host has, and create the directories of the paths, with their modes here.
@@ -93,21 +93,23 @@ class Push:
         Raises Refused if nothing can be done there, ProtocolError if the host prints too much, Unreachable if
         it does not answer; its control master is given up then.
         """
+        argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
+        asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
         token = f"sesh-{uuid.uuid4().hex}"
-        marker = self._marker()
+        try:
+            marker = tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self.top)
+        except OSError:
+            marker = None  # nothing can be created in HOME
+        seen = f"[ -e ./{os.path.basename(marker.name)} ] && echo {token} shared && exit" if marker else ":"
         lines = ["cd || exit", f"printf '\\n{token} home %s\\n' \"$PWD\""]
         lines += [f"command -v {tool} >/dev/null 2>&1 && echo {token} {tool}" for tool in ("rsync", "tar")]
-        lines.append(f"[ -e ./{marker} ] && echo {token} shared && exit" if marker else ":")
-        lines += self._folders(trees)
-        lines.append(f"echo {token} end")
+        script = "\n".join([*lines, seen, *self._folders(trees), f"echo {token} end", ""])
         try:
-            done = self._run_script("\n".join([*lines, ""]))
+            with marker or nullcontext():
+                done = self._run(argv, script, None if asking else PREPARE_TIMEOUT)  # a password may take long to type
         except TimeoutError as error:
             master.close(self.destination)
             raise silent_host(self.destination.host) from error
-        finally:
-            if marker:
-                os.unlink(os.path.join(self.top, marker))
         if done.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, done.err)
         noise, *answers = done.out.decode("utf-8", "surrogateescape").split(f"\n{token} ")
@@ -120,10 +122,7 @@ class Push:
         self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
 
     def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
-        """Push each path, in as few runs of a program as possible; the result for each.
-
-        Files that are gone here are deleted there if rsync pushes.
-        """
+        """Push each path, in as few runs of a program as possible; the result for each."""
         groups: dict[tuple[Method, str], list[Tree]] = {}
         for tree in trees:
             groups.setdefault(self._method(tree), []).append(tree)
@@ -134,10 +133,8 @@ class Push:
         """Push a group at once; if that fails, in halves, until it is clear which path is to blame."""
         try:
             result = method(group)
-        except OSError as error:
-            result = PushResult(None, f"{error.strerror or error}", ok=False)
-        except ProtocolError as error:
-            result = PushResult(None, str(error), ok=False)
+        except (OSError, ProtocolError) as error:
+            result = PushResult(None, getattr(error, "strerror", None) or str(error))
         by_rsync = method in (self._rsync, self._rsync_linked)
         if by_rsync and (result.code in _RSYNC_UNUSABLE or _RSYNC_NO_ANSWER in result.stderr):
             self._rsync_usable = False  # so `send` takes another method
@@ -160,18 +157,17 @@ class Push:
         there = "rsync" in self._remote_tools
         if here and there and self._clean_login and self._rsync_usable:
             argument = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
-            if _PLAIN.fullmatch(argument) or self._protects_arguments():  # the shell there reads it
+            if _PLAIN.fullmatch(argument) or self._protects_arguments:  # the shell there reads it
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
         for present, side in ((here, "here"), (there, "there")):
             if not present:
                 self._on_missing_tool("rsync", side, tree.path)
         return self._tar, ""
 
+    @cached_property
     def _protects_arguments(self) -> bool:
-        """Return whether the rsync here can keep its arguments from the shell there (-s)."""
-        if self._rsync_protects is None:
-            self._rsync_protects = self._run(["rsync", "-s", "--version"]).code == 0
-        return self._rsync_protects
+        """True if the rsync here can keep its arguments from the shell there (-s)."""
+        return self._run(["rsync", "-s", "--version"]).code == 0
 
     def _rsync(self, trees: list[Tree]) -> PushResult:
         argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
@@ -205,14 +201,8 @@ class Push:
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:
             self._on_missing_tool("tar", "there", trees[0].path)
-            return PushResult(None, "the host has no tar", ok=False)
-        process = subprocess.Popen(
-            ssh.command(self.destination, _UNPACK, ask=self._ask),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ssh.environment(ask=self._ask),
-        )
+            return PushResult(None, "the host has no tar")
+        process = piped(ssh.command(self.destination, _UNPACK, ask=self._ask), ask=self._ask)
         pipe, process.stdin = process.stdin, None  # written here, not by `exchange`
         assert pipe is not None  # noqa: S101 (it is one)
         stop, failed = threading.Event(), ""
@@ -229,18 +219,18 @@ class Push:
             except BaseException:
                 stop.set()
                 raise
-            stderr = _text(reading.result().err)
+            stderr = reading.result().err.decode("utf-8", "replace")
         code = process.returncode
         return PushResult(code, "\n".join(filter(None, (stderr, failed))), ok=not code and not failed)
 
     def _folders(self, trees: Sequence[Tree]) -> list[str]:
         """Lines of sh that create the missing directories above the paths."""
-        above: dict[str, None] = {}
+        above: set[str] = set()
         for tree in trees:
-            parts = tree.path.split("/")[:-1]
-            above |= {"/".join(parts[: count + 1]): None for count in range(len(parts))}
+            parts = tree.path.split("/")
+            above.update("/".join(parts[:count]) for count in range(1, len(parts)))
         lines = []
-        for folder in above:
+        for folder in sorted(above):  # each after those that it lies in
             try:
                 mode = stat.S_IMODE(os.stat(os.path.join(self.top, folder)).st_mode)
             except OSError:
@@ -249,39 +239,18 @@ class Push:
             lines.append(f"[ -d {name} ] || mkdir -m {mode | 0o700:o} {name}")
         return lines
 
-    def _marker(self) -> str:
-        """The name of a new file in HOME, to see whether HOME there is the same; empty if none can be created."""
-        try:
-            descriptor, path = tempfile.mkstemp(prefix=".sesh-sync-", dir=self.top)
-        except OSError:
-            return ""
-        os.close(descriptor)
-        return os.path.basename(path)
-
-    def _run_script(self, script: str) -> Completed:
-        """Run a script on the host. Raises TimeoutError, but not while the user may be typing a password."""
-        asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
-        argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
-        return self._run(argv, script, None if asking else PREPARE_TIMEOUT)
-
     def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Completed:
         """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ssh.environment(ask=self._ask),
-        )
+        process = piped(argv, ask=self._ask)
         printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
-        return Completed(process.returncode, printed.out, _text(printed.err))
+        return Completed(process.returncode, printed.out, printed.err.decode("utf-8", "replace"))
 
 
 class Completed(NamedTuple):
     """A program that has ended: its exit code, stdout, and the end of its stderr as text."""
 
     code: int
-    out: bytes
+    out: bytearray
     err: str
 
 
@@ -297,19 +266,12 @@ def _quoted(word: str) -> str:
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
 BLOCK = 1 << 16
 """Bytes that are written at once."""
 
 
 def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
-    """Write an archive with members relative to HOME, links as links.
-
-    Raises BrokenPipeError if nobody reads it, OSError with the name of a file that cannot be read.
-    """
+    """Write an archive, links as links. Raises BrokenPipeError if nobody reads it, OSError with the unreadable file."""
     # GNU's format has no limit for names, and every tar today reads it.
     with tarfile.open(
         mode="w|", fileobj=pipe, format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape", bufsize=BLOCK

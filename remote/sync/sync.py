@@ -9,6 +9,7 @@ nor deleted (`credentials`).
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import config, paths
 from sesh.errors import NotFound, ProtocolError, Refused
@@ -37,9 +38,6 @@ class SyncResult:
         """True if all that is listed is on the host."""
         return not self.failed
 
-    def __repr__(self) -> str:
-        return f"SyncResult(ok={self.ok}, pushed={self.pushed}, skipped={self.skipped}, failed={self.failed})"
-
 
 def wanted() -> bool:
     """Return whether there is a list, and `SESH_NO_SYNC` does not turn it off."""
@@ -65,8 +63,8 @@ def listed() -> list[str]:
     return list(dict.fromkeys(entry for entry in entries if entry and not entry.startswith("#")))
 
 
-def sync(destination: Destination, *, force: bool = False) -> SyncResult:
-    """Push what has changed since the last time (with `force` everything), and report it as events or lines of prose.
+def sync(destination: Destination) -> SyncResult:
+    """Push what has changed since the last time, and report it as events or lines of prose.
 
     Raises Unreachable if there is something to push and the host cannot be reached, Refused for a list that cannot
     be read or an unsafe directory of records.
@@ -89,15 +87,14 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
     state = known.path_of(destination.key, known.SYNCED)
     before = known.read(state).get("paths")
     sealed = before if isinstance(before, dict) else {}
-    changed = {path: tree for path, tree in trees.items() if force or not tree.matches(sealed.get(path))}
-    result.skipped = [path for path in trees if path not in changed]
-    # Keep the seal of what is still recent: a new one might be of a content that was never pushed.
-    sealed = {path: sealed[path] if trees[path].recent else trees[path].seal() for path in result.skipped}
+    result.skipped = [path for path, tree in trees.items() if tree.matches(sealed.get(path))]
+    changed = [tree for path, tree in trees.items() if path not in result.skipped]
+    sealed = {path: sealed[path] for path in result.skipped}
     if changed:
         master.ensure(destination)
     try:
         if changed or result.failed:
-            _Sync(destination, home.top, result, sealed).run(list(changed.values()))
+            _Sync(destination, home.top, result, sealed).run(changed)
     finally:
         if sealed != before:  # also after Ctrl-C, for what was pushed before
             known.write(state, {"key": destination.key, "paths": sealed})
@@ -105,8 +102,6 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
 
 
 class _Sync:
-    """One sync that has something to push or to report."""
-
     def __init__(self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, Seal]) -> None:
         self.destination, self.top, self.host = destination, top, destination.host
         self.result, self.sealed = result, sealed
@@ -117,7 +112,7 @@ class _Sync:
         done = False
         try:
             for path, reason in self.result.failed.items():
-                self._report(path, None, "", reason)
+                self._fail(path, reason)
             if changed:
                 eventlog.prose(f"syncing files to {self.host} …")
                 self._push(changed)
@@ -134,16 +129,17 @@ class _Sync:
             push.prepare(changed)
         except (Refused, ProtocolError) as error:
             for tree in changed:
-                self._fail(tree.path, None, "", str(error))
+                self._fail(tree.path, str(error))
             return
         seals = {tree.path: tree.seal() for tree in changed}  # before it is sent
         if push.same_home:
             self.result.skipped += seals
             self.sealed |= seals
             return
+        time.sleep(max(0.0, max(tree.settles for tree in changed) - time.monotonic()))
         for tree, result in push.send(changed):
             if not result.ok:
-                self._fail(tree.path, result.code, result.stderr, result.reason)
+                self._fail(tree.path, result.reason, result.code, result.stderr)
                 continue
             self.sealed[tree.path] = seals[tree.path]
             self.result.pushed.append(tree.path)
@@ -154,11 +150,8 @@ class _Sync:
             for name in left_out:
                 eventlog.prose(f"{printable(name, 4096)} is not synced to {self.host}: it holds credentials")
 
-    def _fail(self, path: str, code: int | None, stderr: str, reason: str) -> None:
+    def _fail(self, path: str, reason: str, code: int | None = None, stderr: str = "") -> None:
         self.result.failed[path] = reason
-        self._report(path, code, stderr, reason)
-
-    def _report(self, path: str, code: int | None, stderr: str, reason: str) -> None:
         eventlog.log("sync_path_failed", host=self.host, path=path, exit_code=code, stderr=stderr or reason)
         eventlog.prose(f"{printable(path, 4096)} is not synced to {self.host}: {reason}")
 

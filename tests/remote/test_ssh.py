@@ -147,7 +147,7 @@ def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm)
 def test_who_waits_for_another_that_opens_the_connection_has_patience_of_its_own(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
-    with master.Lock(box, None):
+    with master.locked(box, None):
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="box does not answer"):
             master.ensure(box, ask=False, timeout=0.3)

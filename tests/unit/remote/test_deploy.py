@@ -242,7 +242,7 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
 def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value: str) -> None:
     destination = Destination("box", settings={"userknownhostsfile": [value]})
     with pytest.raises(fabric_carrier.NotPlain):
-        fabric_carrier.user_known_hosts(destination)
+        fabric_carrier.known_hosts(destination)
 
 
 def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> None:

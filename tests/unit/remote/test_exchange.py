@@ -38,8 +38,8 @@ def test_as_much_as_is_read_comes_whole_and_of_stderr_its_end() -> None:
     most, kept = exchange.MOST_STDOUT, exchange.KEPT_STDERR
     process = started(f"head -c {most} /dev/zero; (head -c {2 * kept} /dev/zero; echo why) >&2; exit 3")
     printed = exchange.exchange(process, "box")
-    assert (process.returncode, printed.out) == (3, bytes(most))
-    assert (len(printed.err), printed.err[-4:]) == (kept, b"why\n")
+    assert (process.returncode, bytes(printed.out)) == (3, bytes(most))
+    assert (len(printed.err), bytes(printed.err[-4:])) == (kept, b"why\n")
 
 
 def test_each_stream_may_be_something_else_than_a_pipe() -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,18 +186,19 @@ def test_every_change_shows(home: Path, change: str) -> None:
     assert not tree(home).matches(seal)
 
 
-def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path) -> None:
-    """Two writes within one tick of the clock leave the same size and times: then the content itself is compared."""
-    write(home / "d/file", "one")
-    before = tree(home)
-    before.recent = ["file"]
-    seal = before.seal()
-    write(home / "d/file", "two")
-    after = tree(home)
-    after.digest = before.digest  # as the clock would have it
-    assert not after.matches(seal)
-    write(home / "d/file", "one")
-    assert after.matches(seal)
+def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path, tmp_path: Path) -> None:
+    """Two writes within one tick of the clock leave the same size and times: nothing is sent before that is over."""
+    (tmp_path / "far").mkdir()
+    write(home / ".config/sesh/sync", "file")
+    destination = Destination("box", via=["env", f"HOME={tmp_path / 'far'}"])
+    for content in ("one", "two", "six"):
+        status = write(home / "file", content).stat()
+        assert sync.sync(destination).pushed == ["file"]
+        write(home / "file", content.upper())
+        os.utime(home / "file", ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert sync.sync(destination).pushed == ["file"]
+        assert (tmp_path / "far/file").read_text() == content.upper()
+        assert sync.sync(destination).skipped == ["file"]
 
 
 def test_a_file_is_recent_for_a_moment(home: Path) -> None:
@@ -204,21 +206,37 @@ def test_a_file_is_recent_for_a_moment(home: Path) -> None:
 
     def recent() -> bool:
         write(file)
-        return tree(home).recent == ["file"]
+        return tree(home).settles > time.monotonic()
 
     wait_until(recent)
-    wait_until(lambda: tree(home).recent == [])
+    wait_until(lambda: tree(home).settles <= time.monotonic())
+
+
+def test_a_file_of_another_clock_s_time_is_waited_for_no_longer_than_a_tick(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home / "d/file")
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
+    assert tree(home).settles <= time.monotonic() + 2
 
 
 def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
     file = write(home / "d/file", "one")
-    wait_until(lambda: not tree(home).recent)
+    wait_until(lambda: tree(home).settles <= time.monotonic())
     found = tree(home)
     status = file.stat()
     write(file, "two")
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert (file.stat().st_size, file.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
     assert not tree(home).matches(found.seal())
+
+
+def test_what_an_older_sesh_has_pushed_counts_unless_it_was_recent_then(home: Path) -> None:
+    write(home / "d/file")
+    digest = tree(home).digest
+    assert tree(home).matches({"digest": digest, "young": [], "content": ""})
+    assert not tree(home).matches({"digest": digest, "young": ["file"], "content": "0a"})
 
 
 @pytest.mark.parametrize("seal", [None, [], {}, {"digest": 3}, "x"])
@@ -317,7 +335,6 @@ def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> 
     assert sync.sync(destination).skipped == ["d/x y", "d/z"]
     write(home / "d/z", "three")
     assert sync.sync(destination).pushed == ["d/z"]
-    assert sync.sync(destination, force=True).pushed == ["d/x y", "d/z"]
     assert sync.sync(Destination("other", via=destination.via)).pushed == ["d/x y", "d/z"]
 
 
