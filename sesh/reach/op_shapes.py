@@ -19,6 +19,7 @@ from sesh.shapes import (
     optional,
     rows,
     session_name,
+    simple,
     styled,
     table,
     text,
@@ -43,38 +44,29 @@ _LONGEST_LINKS = 4 << 20
 """Characters of all links of a screen: in a picture each takes up to six times its length."""
 
 
-def _rgb(_check: Check, value: object) -> str:
-    """A colour as `#rrggbb`."""
-    if isinstance(value, str) and len(value) == 7 and value[0] == "#" and set(value[1:]) <= _HEXADECIMAL:
-        return value
-    raise Malformed("is not a colour")
+def _is_rgb(text: str) -> bool:
+    return len(text) == 7 and text[0] == "#" and _HEXADECIMAL.issuperset(text[1:])
 
 
-_colour = either(whole(0, 255), _rgb)
+_colour = either(whole(0, 255), simple(str, "is not a colour", _is_rgb))
 _side = whole(1, _LARGEST_SIDE)
 _coordinate = whole(0, _LARGEST_SIDE)
-_run_of_cells = table(
-    {
-        **keys("column width", _coordinate),
-        **keys("fg bg underline_colour", _colour),
-        **keys("bold dim italic strike reverse blink conceal overline", flag),
-        "text": text,
-        "underline": word(10),
-        "link": line,
-    },
-    ("column", "width", "text"),
+_run_of_cells = complete(
+    {**keys("column width", _coordinate), "text": text},
+    **keys("fg bg underline_colour", _colour),
+    **keys("bold dim italic strike reverse blink conceal overline", flag),
+    underline=word(10),
+    link=line,
 )
-_cursor = table({**keys("row column", _coordinate), "visible": flag, "style": natural}, ("row", "column", "visible"))
-_screen = table(
+_screen = complete(
     {
         **keys("columns rows", _side),
-        "cursor": _cursor,
+        "cursor": complete({**keys("row column", _coordinate), "visible": flag}, style=natural),
         "title": line,
-        "alternate": flag,
         "colours": mapping(word(20), word(64)),
         "cells": items(items(_run_of_cells)),
     },
-    ("columns", "rows", "cursor", "title", "colours", "cells"),
+    alternate=flag,
 )
 
 
