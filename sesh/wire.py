@@ -339,18 +339,18 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         if opened is None:
             raise paths.absent(name)
         try:
-            if finish(opened, deadline):
-                return adopt(opened)
-        except Refused:
+            opened.getpeername()
+            break
+        except OSError:  # its backlog is full for the moment; there is no event to wait for
             opened.close()
-            raise
-        except TimedOut:
-            opened.close()
-            raise silent_daemon(name) from None
-        opened.close()
         if time.monotonic() > deadline:
             raise silent_daemon(name)
-        time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
+        time.sleep(0.01)
+    uid = platform.peer_uid(opened)
+    if uid != os.geteuid():  # the directory may have been exchanged since it was checked
+        opened.close()
+        raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
+    return adopt(opened)
 
 
 def most_connections() -> int:
@@ -360,7 +360,10 @@ def most_connections() -> int:
 
 
 def begin(name: str) -> socket.socket | None:
-    """A non-blocking socket on its way to the daemon of `name`; None if nobody listens there."""
+    """A non-blocking socket that is connected to the daemon of `name`, or, if its backlog is full, to nothing yet.
+
+    None if nobody listens there.
+    """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -376,26 +379,6 @@ def begin(name: str) -> socket.socket | None:
             raise
         raise Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
     return opened
-
-
-def finish(opened: socket.socket, deadline: float) -> bool:
-    """Returns whether a connection that `begin` started stands; False if the listener's backlog is full.
-
-    Raises TimedOut, and Refused if another user listens: the directory may have been exchanged since it was checked.
-    """
-    try:
-        opened.getpeername()
-    except OSError as error:
-        if error.errno != errno.ENOTCONN:
-            raise
-        return False
-    _wait(opened.fileno(), select.POLLOUT, deadline)
-    if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        return False
-    uid = platform.peer_uid(opened)
-    if uid != os.geteuid():
-        raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
-    return True
 
 
 def adopt(opened: socket.socket) -> Connection:
