@@ -18,6 +18,8 @@ from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sesh.schema import JobResult, RunFacts, RunResult
 
 NEWEST = 100
@@ -85,32 +87,28 @@ def newest(name: str) -> JobResult | None:
 
 def every() -> list[JobResult]:
     """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
-    results = []
-    for path in _paths():
-        try:
-            results.append(_read(path))
-        except Refused:
-            continue  # `damage` names it
-    return [result for result in results if result is not None]
+    return [result for result in _readings() if not isinstance(result, Refused)]
 
 
 def damage() -> list[str]:
     """The errors of result files that are not believed, with the fix."""
-    errors = []
-    for path in _paths():
-        try:
-            _read(path)
-        except Refused as error:
-            errors.append(str(error))
-    return errors
+    return [str(error) for error in _readings() if isinstance(error, Refused)]
 
 
-def _paths() -> list[str]:
-    """The paths of all results. Raises Refused if their directory is not to be trusted."""
+def _readings() -> Iterator[JobResult | Refused]:
+    """Yields each result, or why it is not believed. Raises Refused if their directory is not to be trusted."""
     folder = directory()
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):
-        return []
-    return [os.path.join(folder, entry) for entry in os.listdir(folder) if entry[:1] != "." and entry.endswith(".json")]
+        return
+    for entry in os.listdir(folder):
+        if entry[:1] != "." and entry.endswith(".json"):
+            try:
+                result = _read(os.path.join(folder, entry))
+            except Refused as error:
+                yield error
+            else:
+                if result is not None:
+                    yield result
 
 
 def _path(session_id: str, suffix: str) -> str:
