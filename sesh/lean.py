@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     import signal
     import socket
     from collections import OrderedDict, deque
-    from collections.abc import Callable
     from threading import Lock
     from typing import Any
 else:
@@ -63,9 +62,6 @@ class _ScannerOptions:
     parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
 
 
-_scanner: list[Callable[[str, int], tuple[Any, int]]] = []
-
-
 def parse_json(text: str) -> Any:
     """The value of a JSON text, as `json.loads` gives it. Raises ValueError, and RecursionError for absurd nesting."""
     try:
@@ -74,11 +70,9 @@ def parse_json(text: str) -> Any:
         import json
 
         return json.loads(text)
-    if not _scanner:
-        _scanner.append(make_scanner(_ScannerOptions()))  # type: ignore[arg-type]  # any object with these attributes
     text = text.strip(_WHITESPACE)
     try:
-        value, end = _scanner[0](text, 0)
+        value, end = make_scanner(_ScannerOptions())(text, 0)  # type: ignore[arg-type]  # it takes any such attributes
     except (StopIteration, SystemError) as error:
         # To raise its own error the scanner of 3.10 and 3.11 needs `json.decoder`, which is not loaded: SystemError.
         raise ValueError("not JSON") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import gate
+from sesh import bounds, gate
 from sesh.shapes import (
     Malformed,
     anything,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _SMALL = 4 << 20
 """Bytes of an answer that holds facts, and no output."""
-_LARGEST_SIDE = 1000
-"""Columns, and rows, of a screen, as of the terminal's model."""
 _LONGEST_LINKS = 4 << 20
 """Characters of all links of a screen: in a picture each takes up to six times its length."""
 
@@ -49,8 +47,8 @@ def _is_rgb(text: str) -> bool:
 
 
 _colour = either(whole(0, 255), simple(str, "is not a colour", _is_rgb))
-_side = whole(1, _LARGEST_SIDE)
-_coordinate = whole(0, _LARGEST_SIDE)
+_side = whole(1, bounds.LARGEST_SIDE)
+_coordinate = whole(0, bounds.LARGEST_SIDE)
 _run_of_cells = complete(
     {**keys("column width", _coordinate), "text": text},
     **keys("fg bg underline_colour", _colour),

@@ -98,6 +98,6 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
 
 def _sides(columns: int, rows: int) -> tuple[int, int]:
     """These columns and rows. Raises ValueError if no screen has them."""
-    if not (bounds.is_side(columns) and bounds.is_side(rows)):
+    if not all(bounds.is_integer(side, 1, bounds.LARGEST_SIDE) for side in (columns, rows)):
         raise ValueError("a size that no terminal has")
     return columns, rows
