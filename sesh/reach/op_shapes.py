@@ -97,7 +97,7 @@ _SCREENS: dict[str, Shape] = {
 _met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
-_RUN = {**gate.FACTS, "command": gate.command, "duration": number, "exit_code": optional(gate.marked_code)}
+_RUN = {**gate.RUN, "command": gate.command, "duration": number, "started": gate.FACTS["started"]}
 _command = table(_RUN, ("n", "command", "exit_code", "duration"))
 _entry = complete(
     {

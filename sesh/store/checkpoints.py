@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import bounds, paths, protocol
+from sesh import bounds, gate, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import items, keys, loose, system_line
@@ -28,7 +28,7 @@ _LONGEST_HEADER = 64 << 10
 _FIELDS = {
     **keys("written last_activity cwd title", system_line),
     "model": loose({}),
-    "history": items(loose(files.RUN)),
+    "history": items(loose(gate.RUN)),
 }
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, protocol
+from sesh import gate, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
+from sesh.shapes import moment
 from sesh.store import files
 
 TYPE_CHECKING = False
@@ -27,11 +27,6 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
-_FIELDS = {
-    **keys("exit_code signal", code), **keys("memory position events", exact_natural), **keys("duration cpu", number),
-    **keys("timed_out truncated job", flag), **keys("name directory reason", system_line),
-    "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
-}  # fmt: skip
 
 
 def directory() -> str:
@@ -121,7 +116,7 @@ def output(result: JobResult) -> bytes:
 
 
 def _read(path: str) -> JobResult | None:
-    result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
+    result: JobResult | None = files.read(path, {**gate.ENDED, "ended": moment}, _LARGEST)
     if result is None:
         return None
     return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output

@@ -17,7 +17,8 @@ from sesh.vt.render import screen_data
 
 _NAMES = {**vars(schema), **vars(screen_data), **vars(typing), **vars(collections.abc), "Caller": object}
 _PLAIN: dict[str, type] = {
-    "whole": int, "number": float, "word": str, "text": str, "styled": str, "unstyled": str, "octets": bytes,
+    "whole": int, "number": float, "moment": float, "word": str, "text": str, "styled": str, "unstyled": str,
+    "octets": bytes,
 }  # fmt: skip
 """The kinds of values without parts, by the function that is their shape or makes it; `simple` is given one."""
 
@@ -150,6 +151,7 @@ def test_the_facts_of_replies_are_those_of_jobs_commands_and_waits() -> None:
         typed |= get_type_hints(each, _NAMES).keys()
     assert gate.FACTS.keys() - typed == _OF_REPLIES
     assert list(differences(gate.ended, schema.JobResult, "ended")) == []
+    assert list(differences(shapes.table(gate.RUN), schema.RunFacts, "run")) == []
 
 
 def test_a_difference_is_seen() -> None:
