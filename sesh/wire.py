@@ -252,30 +252,25 @@ class Connection:
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
         carried out. Daemons that can do so say `begun` in WELCOME.
         """
-        carried = bytearray()
-        try:
-            return self._awaited(number, deadline, output, carried)
-        except TimedOut as error:
-            if error.answered or not self.led or self.begun == number:
-                raise  # nothing is left to give up: it is answered, not led to a daemon yet, or carried out
-        self.give_up()
-        try:
-            # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
-            return self._awaited(number, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
-        except (TimedOut, Unreachable) as error:
-            if error.answered:
-                raise
-            if isinstance(error, Unreachable) and not isinstance(error, Lost) and self.says_begun and not self.broken():
-                raise _too_late() from None  # an orderly end
-            if self.far:
-                self.begun = number  # as far as anybody knows
-            raise
-
-    def _awaited(
-        self, number: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
-    ) -> tuple[Answer, bytes]:
+        carried, given_up = bytearray(), False
         while True:
-            kind, payload = self.receive(deadline)
+            try:
+                kind, payload = self.receive(deadline)
+            except (TimedOut, Unreachable) as error:
+                if not given_up:
+                    if isinstance(error, Unreachable) or not self.led or self.begun == number:
+                        raise  # nothing is left to give up: it is lost, not led to a daemon yet, or carried out
+                    self.give_up()
+                    given_up = True
+                    # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
+                    deadline = time.monotonic() + _ORDERLY if self.far else 0.0
+                    continue
+                in_order = isinstance(error, Unreachable) and not isinstance(error, Lost) and not self.broken()
+                if in_order and self.says_begun:
+                    raise _too_late() from None
+                if self.far:
+                    self.begun = number  # as far as anybody knows
+                raise
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:
