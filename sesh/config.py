@@ -53,11 +53,6 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
 KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 
 
-def directory() -> str:
-    """The directory of the user's settings: `sesh` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
-    return os.path.dirname(paths.settings_file())
-
-
 class ConfigWarning:
     """A part of the file that is not taken: `line` and `column` from 1 (0 for the file itself), and the reason, `text`.
 

@@ -1,9 +1,7 @@
 """Checkpoints: the screen of a session not long ago, in a file beside its record, read when its daemon has died.
 
-A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON, then bytes as a terminal takes
-them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, `history` (the newest commands), and
-`model`, the sizes at which the bytes are to be shown. It holds the screen, the scrollback, and the commands of its
-shell.
+A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON (`CheckpointHeader` in
+`sesh.schema`), then bytes as a terminal takes them. It holds the screen, the scrollback, and the commands of its shell.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Results of sessions: kept for a week, the newest hundred, so that no exit code is lost with whoever waited for it.
 
-A result is `.results/ID.json` in the directory of sessions: the daemon's account of the end (`exit_code`, `signal`,
-`duration`, `timed_out`, `truncated`, `cpu`, `memory`) with `name`, `id`, `command`, `directory`, `ended` (seconds since
-1970) and `job`; a job's retained output lies beside it as `ID.out`.
+A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; a job's retained output lies
+beside it as `ID.out`.
 """
 
 from __future__ import annotations
