@@ -53,21 +53,6 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
 KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 
 
-class ConfigWarning:
-    """A part of the file that is not taken: `line` and `column` from 1 (0 for the file itself), and the reason, `text`.
-
-    `str(warning)` is one line, safe to print.
-    """
-
-    def __init__(self, path: str, place: Place, text: str) -> None:
-        self.path, self.text = path, text
-        self.line, self.column = place
-
-    def __str__(self) -> str:
-        place = f":{self.line}:{self.column}" if self.line else ""
-        return f"{printable(self.path, 4096)}{place}: {self.text}"
-
-
 class Config:
     """The settings in force.
 
@@ -76,7 +61,7 @@ class Config:
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
     was attached: those that failed, all (but for shells that were left with 0), none. `predict`: whether attachments to
     other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a session needs somebody
-    (see `in_quiet_hours`). `given`: the names of the settings in the file; `warnings`: its parts that were not taken.
+    (see `in_quiet_hours`). `given`: the names of the settings in the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -94,17 +79,23 @@ class Config:
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
         self.given: list[str] = []
-        self.warnings: list[ConfigWarning] = []
+        self._warnings: list[tuple[Place, str]] = []
         self._places: dict[Path, Place] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """The parts of the file that were not taken: `PATH:LINE:COLUMN: reason`, safe to print on one line."""
+        return [text for _, text in self._warnings]
 
     def hosts_of(self, words: Sequence[str]) -> list[str]:
         """The hosts that words after `@` stand for: a group's, else the word itself; each once."""
         return list(dict.fromkeys(host for word in words for host in self.groups.get(word, [word])))
 
-    def warn(self, text: str, *key: str) -> None:
-        """Adds a warning about a key, given as its path; without one, about the file."""
-        place = self._places.get(key) or (self._places.get(key[:-1]) if key else None)
-        self.warnings.append(ConfigWarning(self.path, place or (0, 0), text))
+    def warn(self, text: str, *key: str, place: Place | None = None) -> None:
+        """Adds a warning about a key, given as its path, or a place (line and column); without one, about the file."""
+        line, column = place or self._places.get(key) or self._places.get(key[:-1]) or (0, 0)
+        where = f":{line}:{column}" if line else ""
+        self._warnings.append(((line, column), f"{printable(self.path, 4096)}{where}: {text}"))
 
     # -- taking what the file holds
 
@@ -126,7 +117,7 @@ class Config:
             else:
                 for name, entry in value.items():
                     getattr(self, f"_take_{key}")(name, entry)
-        self.warnings.sort(key=lambda warning: (warning.line, warning.column))
+        self._warnings.sort(key=lambda warning: warning[0])
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
         self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(names)}", *key)
@@ -189,7 +180,7 @@ def load(path: str | None = None) -> Config:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig", "replace")
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        config.warnings.append(ConfigWarning(config.path, place, "not UTF-8 here; using the defaults"))
+        config.warn("not UTF-8 here; using the defaults", place=place)
         return config
     from sesh import toml_positions
 
@@ -197,7 +188,7 @@ def load(path: str | None = None) -> Config:
         tables, places = toml_positions.read(text)
     except toml_positions.InvalidToml as error:
         reason = wording.one_line(str(error)).rstrip(".")
-        config.warnings.append(ConfigWarning(config.path, error.place, f"{reason}; using the defaults"))
+        config.warn(f"{reason}; using the defaults", place=error.place)
     except ImportError:
         config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:
