@@ -24,18 +24,17 @@ class Stop:
     def __init__(self) -> None:
         self.stopped = False
         """True if `stop` was called."""
-        self.lock, self._asleep = Lock(), Lock()
+        self._lock, self._asleep = Lock(), Lock()
         self._asleep.acquire()
-        self.ways: list[Way] = []
-        """The functions that end the calls; under the lock."""
+        self._ways: list[Way] = []
 
     def stop(self) -> None:
         """Ends the calls that it was given to, each by its `way`."""
-        with self.lock:
+        with self._lock:
             if not self.stopped:
                 self.stopped = True
                 self._asleep.release()
-            for way in self.ways:
+            for way in self._ways:
                 try:
                     way()
                 except SeshError:
@@ -64,12 +63,12 @@ class _By:
         self._stop, self._way = stop, way
 
     def __enter__(self) -> None:
-        with self._stop.lock:
+        with self._stop._lock:
             self._stop.check()
-            self._stop.ways.append(self._way)
+            self._stop._ways.append(self._way)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        with self._stop.lock:
-            self._stop.ways.remove(self._way)
+        with self._stop._lock:
+            self._stop._ways.remove(self._way)
         if isinstance(error, Unreachable) and self._stop.stopped:
             raise Interrupted(_GOES_ON) from None
