@@ -265,9 +265,9 @@ class Connection:
                     # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
                     deadline = time.monotonic() + _ORDERLY if self.far else 0.0
                     continue
-                in_order = isinstance(error, Unreachable) and not isinstance(error, Lost) and not self.broken()
-                if in_order and self.says_begun:
-                    raise _too_late() from None
+                ended = isinstance(error, Unreachable) and not isinstance(error, Lost)
+                if ended and self.says_begun and not self.broken():
+                    raise _too_late() from None  # in order
                 if self.far:
                     self.begun = number  # as far as anybody knows
                 raise
