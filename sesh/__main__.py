@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 
 from sesh.about import CALLED
@@ -45,8 +46,6 @@ def start() -> None:
 def _exit(code: int) -> None:
     """End the process, without the interpreter's shutdown if no thread is left: the kernel frees everything."""
     if "threading" not in sys.modules:
-        import os
-
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
@@ -61,8 +60,6 @@ def _fill_standard_streams() -> None:
 
     Reading gives the end of input; writing fails, as it does on a closed descriptor.
     """
-    import os
-
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -71,8 +68,6 @@ def _fill_standard_streams() -> None:
 
 
 def _report(cause: BaseException, argv: list[str]) -> int:
-    import os
-
     from sesh.cli import parser, printing
     from sesh.errors import Interrupted, Refused, SeshError
 

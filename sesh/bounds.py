@@ -19,7 +19,7 @@ MOST = 1 << 62
 """The largest position, count or number that is accepted."""
 LONGEST = 1e9
 """Seconds, some thirty years: every time is shorter."""
-_LARGEST_SIDE = 1000
+LARGEST_SIDE = 1000
 """Columns or rows of a screen."""
 
 
@@ -33,16 +33,11 @@ def clamped(value: object, low: int, high: int, default: int) -> int:
     return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
 
 
-def is_side(value: object) -> bool:
-    """Returns whether `value` is a number of columns or rows that a screen can have."""
-    return is_integer(value, 1, _LARGEST_SIDE)
-
-
 def clamp_size(columns: object, rows: object, width: object = 0, height: object = 0) -> Size:
     """The size of a terminal, clamped to what a screen can have (1 to 1,000 columns and rows); 80x24 if unknown (0)."""
     return (
-        clamped(columns or 80, 1, _LARGEST_SIDE, 80),
-        clamped(rows or 24, 1, _LARGEST_SIDE, 24),
+        clamped(columns or 80, 1, LARGEST_SIDE, 80),
+        clamped(rows or 24, 1, LARGEST_SIDE, 24),
         clamped(width, 0, 0xFFFF, 0),
         clamped(height, 0, 0xFFFF, 0),
     )
@@ -76,10 +71,10 @@ def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
     return number
 
 
-def integer(value: object, name: str, low: int = 0, high: int = MOST) -> int:
+def integer(value: object, name: str) -> int:
     """`value` itself. Raises UsageError, which names it `name`, if it is no integer within bounds."""
-    if not is_integer(value, low, high):
-        raise UsageError(f"{name} must be an integer, {low} or more")
+    if not is_integer(value):
+        raise UsageError(f"{name} must be an integer, 0 or more")
     return value
 
 

@@ -10,13 +10,13 @@ import os
 from sesh import paths, wording
 from sesh.errors import InvalidHost, Refused
 from sesh.names import check_host, printable
-from sesh.shapes import Malformed, choice, fits, flag, system_text, text, whole
+from sesh.shapes import choice, fits, flag, simple, system_text, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sesh.shapes import Check, Shape
+    from sesh.shapes import Shape
     from sesh.toml_positions import Path, Place
 
 REPLAY_LINES = 1_000
@@ -30,22 +30,16 @@ HOOKS = (
 )  # fmt: skip
 
 
-def _detach_key(check: Check, value: object) -> str:
-    keys = text(check, value)
-    if 1 <= len(keys.split()) <= 2 and keys.isprintable():
-        return keys
-    raise Malformed("is not one or two keys")
+def _is_detach_key(keys: str) -> bool:
+    return 1 <= len(keys.split()) <= 2 and keys.isprintable()
 
 
-def _quiet_hours(check: Check, value: object) -> str:
-    hours = text(check, value)
-    if hours and quiet_span(hours) is None:
-        raise Malformed("is not a span of time")
-    return hours
+def _is_quiet(hours: str) -> bool:
+    return not hours or quiet_span(hours) is not None
 
 
 _SINGLE: dict[str, tuple[Shape, str]] = {
-    "detach_key": (_detach_key, 'one or two keys in quotes, such as "C-b d", or "none"'),
+    "detach_key": (simple(str, "no key", _is_detach_key), 'one or two keys in quotes, such as "C-b d", or "none"'),
     "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
     "replay": (choice("new", "all"), '"new" or "all"'),
     "persist": (flag, "true or false"),
@@ -53,35 +47,10 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
     "pick": (flag, "true or false"),
     "title": (flag, "true or false"),
     "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
-    "quiet": (_quiet_hours, 'two times of day in quotes, such as "22:00-07:00"'),
+    "quiet": (simple(str, "is not a span of time", _is_quiet), 'two times of day in quotes, such as "22:00-07:00"'),
 }
 """Settings of one value: the shape, and its description for a warning."""
 KEYS = (*_SINGLE, "groups", "remotes", "hooks")
-
-
-def directory() -> str:
-    """The directory of the user's settings: `sesh` in `XDG_CONFIG_HOME`, if that is absolute, else in `~/.config`."""
-    return os.path.dirname(paths.settings_file())
-
-
-class ConfigWarning:
-    """A part of the file that is not taken: `line` and `column` from 1 (0 for the file itself), and the reason, `text`.
-
-    `str(warning)` is one line, safe to print.
-    """
-
-    __slots__ = ("column", "line", "path", "text")
-
-    def __init__(self, path: str, place: Place, text: str) -> None:
-        self.path, self.text = path, text
-        self.line, self.column = place
-
-    def __repr__(self) -> str:
-        return f"ConfigWarning({self})"
-
-    def __str__(self) -> str:
-        place = f":{self.line}:{self.column}" if self.line else ""
-        return f"{printable(self.path, 4096)}{place}: {self.text}"
 
 
 class Config:
@@ -92,13 +61,8 @@ class Config:
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
     was attached: those that failed, all (but for shells that were left with 0), none. `predict`: whether attachments to
     other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a session needs somebody
-    (see `in_quiet_hours`). `given`: the names of the settings in the file; `warnings`: its parts that were not taken.
+    (see `in_quiet_hours`). `given`: the names of the settings in the file.
     """
-
-    __slots__ = (
-        "_places", "detach_key", "given", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "quiet",
-        "remotes", "replay", "replay_lines", "title", "warnings",
-    )  # fmt: skip
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -115,17 +79,23 @@ class Config:
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
         self.given: list[str] = []
-        self.warnings: list[ConfigWarning] = []
+        self._warnings: list[tuple[Place, str]] = []
         self._places: dict[Path, Place] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """The parts of the file that were not taken: `PATH:LINE:COLUMN: reason`, safe to print on one line."""
+        return [text for _, text in self._warnings]
 
     def hosts_of(self, words: Sequence[str]) -> list[str]:
         """The hosts that words after `@` stand for: a group's, else the word itself; each once."""
         return list(dict.fromkeys(host for word in words for host in self.groups.get(word, [word])))
 
-    def warn(self, text: str, *key: str) -> None:
-        """Adds a warning about a key, given as its path; without one, about the file."""
-        place = self._places.get(key) or (self._places.get(key[:-1]) if key else None)
-        self.warnings.append(ConfigWarning(self.path, place or (0, 0), text))
+    def warn(self, text: str, *key: str, place: Place | None = None) -> None:
+        """Adds a warning about a key, given as its path, or a place (line and column); without one, about the file."""
+        line, column = place or self._places.get(key) or self._places.get(key[:-1]) or (0, 0)
+        where = f":{line}:{column}" if line else ""
+        self._warnings.append(((line, column), f"{printable(self.path, 4096)}{where}: {text}"))
 
     # -- taking what the file holds
 
@@ -142,50 +112,46 @@ class Config:
                     self.warn(f"{key} must be {expected}", key)
             elif key not in KEYS:
                 self._unknown(KEYS, key)
-            elif isinstance(value, dict):
-                getattr(self, f"_take_{key}")(value)
-            else:
+            elif not isinstance(value, dict):
                 self.warn(f"{key} must be a table: write [{key}]", key)
-        self.warnings.sort(key=lambda warning: (warning.line, warning.column))
+            else:
+                for name, entry in value.items():
+                    getattr(self, f"_take_{key}")(name, entry)
+        self._warnings.sort(key=lambda warning: warning[0])
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
         self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(names)}", *key)
 
-    def _take_groups(self, value: dict[str, object]) -> None:
-        for name, members in value.items():
-            if not self._is_host(name, "groups", name):
-                continue
-            if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-                self.warn(f'the group {name} must be a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
-                continue
-            hosts = [member.removeprefix("@") for member in members]
-            self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, "groups", name)))
+    def _take_groups(self, name: str, members: object) -> None:
+        if not self._is_host(name, "groups", name):
+            return
+        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+            self.warn(f'the group {name} must be a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
+            return
+        hosts = [member.removeprefix("@") for member in members]
+        self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, "groups", name)))
 
-    def _take_remotes(self, value: dict[str, object]) -> None:
-        for name, facts in value.items():
-            if not self._is_host(name, "remotes", name):
-                continue
-            if not isinstance(facts, dict):
-                self.warn(f"remotes.{name} must be a table: write [remotes.{name}]", "remotes", name)
-                continue
-            for key in facts:
-                if key != "via":
-                    self._unknown(("via",), "remotes", name, key)
-            if "via" in facts:
-                words = _split(facts["via"])
-                if words:
-                    self.remotes[name] = words
-                else:
-                    self.warn('via must be a command in quotes, such as "docker exec -i box"', "remotes", name, "via")
-
-    def _take_hooks(self, value: dict[str, object]) -> None:
-        for name, source in value.items():
-            if name not in HOOKS:
-                self._unknown(HOOKS, "hooks", name)
-            elif isinstance(source, str) and source.strip() and fits(system_text, source):
-                self.hooks[name] = source
+    def _take_remotes(self, name: str, facts: object) -> None:
+        if not self._is_host(name, "remotes", name):
+            return
+        if not isinstance(facts, dict):
+            self.warn(f"remotes.{name} must be a table: write [remotes.{name}]", "remotes", name)
+            return
+        for key, command in facts.items():
+            if key != "via":
+                self._unknown(("via",), "remotes", name, key)
+            elif words := _split(command):
+                self.remotes[name] = words
             else:
-                self.warn(f"{name} must be a shell command in quotes", "hooks", name)
+                self.warn('via must be a command in quotes, such as "docker exec -i box"', "remotes", name, key)
+
+    def _take_hooks(self, name: str, source: object) -> None:
+        if name not in HOOKS:
+            self._unknown(HOOKS, "hooks", name)
+        elif isinstance(source, str) and source.strip() and fits(system_text, source):
+            self.hooks[name] = source
+        else:
+            self.warn(f"{name} must be a shell command in quotes", "hooks", name)
 
     def _is_host(self, host: str, *key: str) -> bool:
         try:
@@ -214,7 +180,7 @@ def load(path: str | None = None) -> Config:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig", "replace")
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        config.warnings.append(ConfigWarning(config.path, place, "not UTF-8 here; using the defaults"))
+        config.warn("not UTF-8 here; using the defaults", place=place)
         return config
     from sesh import toml_positions
 
@@ -222,7 +188,7 @@ def load(path: str | None = None) -> Config:
         tables, places = toml_positions.read(text)
     except toml_positions.InvalidToml as error:
         reason = wording.one_line(str(error)).rstrip(".")
-        config.warnings.append(ConfigWarning(config.path, error.place, f"{reason}; using the defaults"))
+        config.warn(f"{reason}; using the defaults", place=error.place)
     except ImportError:
         config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:

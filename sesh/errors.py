@@ -57,6 +57,10 @@ SIGNAL_BASE = 128
 """A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
 
 
+_kinds: dict[str, type[SeshError]] = {}
+"""The class of an error by its `code`."""
+
+
 class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
@@ -65,11 +69,19 @@ class SeshError(Exception):
     """
 
     code = "internal"
-    """The kind of the error, for programs."""
+    """The kind of the error, for programs. The first class that is given one stands for it on the wire."""
     exit_code: int = ExitCode.FAILED
     answered = False
     """True if the other side of a connection answered with it; False if the connection failed."""
     host: str | None = None
+
+    def __init_subclass__(cls, *, code: str | None = None, exit_code: int | None = None) -> None:
+        super().__init_subclass__()
+        if code is not None:
+            cls.code = code
+            _kinds.setdefault(code, cls)
+        if exit_code is not None:
+            cls.exit_code = exit_code
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -100,8 +112,6 @@ class SeshError(Exception):
 class NamingHost:
     """A context that gives the errors which leave it a host, if they name none yet and `host` is not None."""
 
-    __slots__ = ("_host",)
-
     def __init__(self, host: str | None) -> None:
         self._host = host
 
@@ -118,29 +128,21 @@ def for_host(text: str, host: str | None) -> str:
     return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
 
 
-class UsageError(SeshError):
+class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
     """The words of the command line make no sense together."""
 
-    code = "usage"
-    exit_code = ExitCode.USAGE
 
-
-class InvalidName(UsageError):
+class InvalidName(UsageError, code="invalid_name"):
     """A word that can be no session's name."""
 
-    code = "invalid_name"
 
-
-class InvalidHost(UsageError):
+class InvalidHost(UsageError, code="invalid_host"):
     """A word that can be no host."""
 
-    code = "invalid_host"
 
-
-class NotFound(SeshError):
+class NotFound(SeshError, code="not_found"):
     """There is no such session. `dormant`: it is here, and has no daemon."""
 
-    code = "not_found"
     dormant = False
 
 
@@ -154,16 +156,12 @@ class Ended(NotFound):
         self.output = output
 
 
-class Exists(SeshError):
+class Exists(SeshError, code="exists"):
     """The name is taken by a session that runs."""
 
-    code = "exists"
 
-
-class Refused(SeshError):
+class Refused(SeshError, code="refused"):
     """The action is possible, and is not done for the reason in the message."""
-
-    code = "refused"
 
 
 def no_process(error: OSError) -> Refused:
@@ -172,39 +170,26 @@ def no_process(error: OSError) -> Refused:
     return Refused(f"cannot start a process: {error.strerror or error}", hint=hint)
 
 
-class Busy(SeshError):
+class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
     """The session is doing something else just now."""
 
-    code = "busy"
-    exit_code = ExitCode.SESH_FAILED
 
-
-class TimedOut(SeshError):
+class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
     """The given time has passed."""
 
-    code = "timeout"
-    exit_code = ExitCode.TIMED_OUT
 
-
-class Interrupted(SeshError):
+class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
     """A person stopped it. `typed`: by a key that the terminal has shown, as `^C`."""
 
-    code = "interrupted"
     typed = False
-    exit_code = ExitCode.INTERRUPTED
 
 
-class CannotStart(SeshError):
+class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
     """The program of a new session could not be started: 127 if there is none, 126 if it cannot be executed."""
 
-    code = "not_found"
-    exit_code = ExitCode.COMMAND_NOT_FOUND
 
-
-class Unreachable(SeshError):
+class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer."""
-
-    code = "unreachable"
 
 
 class LoginRefused(Unreachable):
@@ -240,28 +225,20 @@ def silent_daemon(name: str) -> Silent:
     return Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
 
 
-class Unknown(Unreachable):
+class Unknown(Unreachable, exit_code=ExitCode.UNKNOWN):
     """Something began, or may have begun, and its end is not known."""
 
-    exit_code = ExitCode.UNKNOWN
 
-
-class NotDeployed(SeshError):
+class NotDeployed(SeshError, code="not_deployed"):
     """The host has no sesh."""
 
-    code = "not_deployed"
 
-
-class ProtocolError(SeshError):
+class ProtocolError(SeshError, code="protocol"):
     """The other side speaks another version, or no protocol at all."""
 
-    code = "protocol"
 
-
-class InternalError(SeshError):
+class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
     """A fault of sesh's own."""
-
-    exit_code = ExitCode.SESH_FAILED
 
 
 def rebuild(facts: object) -> SeshError:
@@ -271,7 +248,11 @@ def rebuild(facts: object) -> SeshError:
     else:
         code, number = str(facts.get("code")), facts.get("exit")
         exit_code = number if isinstance(number, int) else None
-        kind = _kind(code, exit_code)
+        kind = _kinds.get(code, InternalError)
+        if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+            kind = CannotStart
+        elif exit_code == ExitCode.UNKNOWN:
+            kind = Unknown
         error = kind(
             str(facts.get("what") or facts.get("message")),
             hint=str(facts.get("hint") or ""),
@@ -280,16 +261,3 @@ def rebuild(facts: object) -> SeshError:
         )
     error.answered = True
     return error
-
-
-def _kind(code: str, exit_code: int | None) -> type[SeshError]:
-    """The class of an error: by its exit code if another class has the same `code`."""
-    if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-        return CannotStart
-    if exit_code == ExitCode.UNKNOWN:
-        return Unknown
-    kinds = (
-        UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted, Unreachable,
-        NotDeployed, ProtocolError,
-    )  # fmt: skip
-    return {kind.code: kind for kind in kinds}.get(code, InternalError)

@@ -20,6 +20,7 @@ from sesh.shapes import (
     latin,
     line,
     mapping,
+    moment,
     natural,
     number,
     optional,
@@ -51,7 +52,7 @@ any_command = optional(either(command, text))
 """A command: its words, or the line that a shell was given."""
 error = table({"code": word(40), "exit": whole(1, 255), **keys("message what hint", line)})
 _date = word(64)
-_moment = optional(either(_date, number))
+_moment = optional(either(_date, moment))
 _signal = optional(whole(0, 127))
 _tag, _optional_tag = word(20), optional(word(20))
 """One of few words: a state, a cause."""
@@ -96,13 +97,14 @@ FACTS: dict[str, Shape] = {
     "exit_code": optional(code), "signal": _signal, "reason": _reason,
 }  # fmt: skip
 """Keys of a run, of a job, and of a session's result."""
+RUN: dict[str, Shape] = {**FACTS, "exit_code": optional(marked_code), "started": moment}
 ENDED: dict[str, Shape] = {
     **FACTS,
     "id": word(64), "directory": text, "cpu": optional(number), "memory": optional(natural), "job": flag,
-    "run": optional(table(FACTS)),
+    "run": optional(table(RUN)),
 }  # fmt: skip
 ended = table(ENDED, ("exit_code",))
-"""A session's result."""
+"""A session's result, which an asker gets and `store.results` reads."""
 LOGGED: dict[str, Shape] = {
     "seq": natural, "ts": word(64), "event": word(100), "session": optional(line), "id": optional(word(64)),
     "begun": word(64), "exit_code": optional(marked_code), "signal": _signal, **keys("columns rows", _size),

@@ -4,20 +4,10 @@ The public modules wrap these in Python code (enum, functools, re, typing) that 
 attachment. Code on the way to a session, and in a daemon, imports these names from here; if a private module is
 missing, its public one stands in. All other code imports the public modules.
 
-Millions of instructions until a process is ready (valgrind, CPython 3.11 on x86-64, started with -IS; the interpreter
-alone takes 28), as it is and with one public module loaded in addition:
-
-| in addition            | client, attaching | daemon, serving |
-| ---------------------- | ----------------- | --------------- |
-| -                      |                64 |              76 |
-| `json`                 |                92 |             104 |
-| `signal`               |                84 |              95 |
-| `collections`          |                70 |              83 |
-| `socket`               |                93 |             105 |
-| `threading` (its Lock) |                78 |              90 |
-| `hashlib`              |                75 |              87 |
-| `typing`               |               103 |             114 |
-| all of them            |               138 |             151 |
+Millions of instructions until a client attaches (valgrind, CPython 3.11 on x86-64, started with -IS; the interpreter
+alone takes 28): 64 as it is; with one public module in addition 70 (`collections`), 75 (`hashlib`), 78 (`threading`,
+for its Lock), 84 (`signal`), 92 (`json`), 93 (`socket`), 103 (`typing`); with all of them 138. Until a daemon serves it
+is 12 more each time.
 
 Processor time of `sesh --send`, 40 interleaved runs: 10.6 ms as it is, 25.5 with all of them, 7.1 for the interpreter
 alone. The costs overlap, so most of the gain is lost with the first public module. `typing` is replaced by nothing: the
@@ -34,7 +24,6 @@ if TYPE_CHECKING:
     import signal
     import socket
     from collections import OrderedDict, deque
-    from collections.abc import Callable
     from threading import Lock
     from typing import Any
 else:
@@ -63,9 +52,6 @@ class _ScannerOptions:
     parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
 
 
-_scanner: list[Callable[[str, int], tuple[Any, int]]] = []
-
-
 def parse_json(text: str) -> Any:
     """The value of a JSON text, as `json.loads` gives it. Raises ValueError, and RecursionError for absurd nesting."""
     try:
@@ -74,11 +60,9 @@ def parse_json(text: str) -> Any:
         import json
 
         return json.loads(text)
-    if not _scanner:
-        _scanner.append(make_scanner(_ScannerOptions()))  # type: ignore[arg-type]  # any object with these attributes
     text = text.strip(_WHITESPACE)
     try:
-        value, end = _scanner[0](text, 0)
+        value, end = make_scanner(_ScannerOptions())(text, 0)  # type: ignore[arg-type]  # it takes any such attributes
     except (StopIteration, SystemError) as error:
         # To raise its own error the scanner of 3.10 and 3.11 needs `json.decoder`, which is not loaded: SystemError.
         raise ValueError("not JSON") from error

@@ -11,6 +11,10 @@ from sesh.errors import Exists, NotFound, Refused
 from sesh.names import check_host, check_name, is_name
 from sesh.platform import LINUX, LONGEST_SOCKET_PATH, has_acl, is_unmapped, start_time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PRIVATE = 0o700
 OWN = 0o600
 SOCKET, RECORD = ".sock", ".json"
@@ -158,33 +162,28 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
-    if mode & 0o002 or (mode & 0o020 and not _is_own_group(path, status.st_gid)):
+    if mode & 0o002 or (mode & 0o020 and (not _is_alone_in(status.st_gid) or has_acl(path))):
         fix = f"run: chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
-def _is_own_group(path: str, group: int) -> bool:
-    """Returns whether a group that may write has no members but the caller and root, and no ACL names others.
+def _is_alone_in(group: int) -> bool:
+    """Returns whether a group has members by group(5) and passwd(5), and all of them are the caller or root.
 
     It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
     """
     if group not in _own_groups:
-        _own_groups[group] = _is_alone_in(group)
-    return _own_groups[group] and not has_acl(path)
+        import grp
+        import pwd
 
-
-def _is_alone_in(group: int) -> bool:
-    """Returns whether a group has members by group(5) and passwd(5), and all of them are the caller or root."""
-    import grp
-    import pwd
-
-    try:
-        own = {"root", pwd.getpwuid(os.geteuid()).pw_name}
-        listed = grp.getgrgid(group).gr_mem
-    except KeyError:
-        return False
-    members = {*listed, *(account.pw_name for account in pwd.getpwall() if account.pw_gid == group)}
-    return bool(members) and members <= own
+        try:
+            own = {"root", pwd.getpwuid(os.geteuid()).pw_name}
+            members = {*grp.getgrgid(group).gr_mem}
+        except KeyError:
+            return False
+        members |= {account.pw_name for account in pwd.getpwall() if account.pw_gid == group}
+        _own_groups[group] = bool(members) and members <= own
+    return _own_groups[group]
 
 
 def _is_unshared(path: str, mode: int) -> bool:
@@ -216,7 +215,7 @@ def check_file(path: str, kind: int) -> bool:
     return True
 
 
-def _check(path: str, status: os.stat_result, kind: int) -> None:
+def _check(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
     if stat.S_IFMT(status.st_mode) != kind:
         expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
         raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")
@@ -232,15 +231,8 @@ def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
     `largest`: bytes; a larger file is cut to them if it need not be `whole`. Raises Refused, with the fix, as
     `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
     """
-    if not check_file(path, stat.S_IFREG):
-        return None
     try:
-        descriptor = os.open(path, _TO_READ | os.O_NOFOLLOW)
-        try:
-            _check(path, os.fstat(descriptor), stat.S_IFREG)  # another one may have taken its place
-            return _content(descriptor, largest, whole=whole)
-        finally:
-            os.close(descriptor)
+        return _content(path, largest, _check, links=False, whole=whole)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -254,22 +246,30 @@ def read_regular(path: str, largest: int) -> bytes:
 
     Raises OSError, also for a larger file, and for one that is not regular: a FIFO would block.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened, which may make a device act
+    return _content(path, largest, _check_regular, links=True, whole=True)
+
+
+def _check_regular(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", path)
-    descriptor = os.open(path, _TO_READ)
+
+
+def _content(
+    path: str, largest: int, check: Callable[[str, os.stat_result], None], *, links: bool, whole: bool
+) -> bytes:
+    """The content of a file that passes a check, at most `largest` bytes.
+
+    Raises OSError, also if there are more and `whole` is wanted.
+    """
+    check(path, os.stat(path, follow_symlinks=links))  # before it is opened, which may make a device act
+    descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        return _content(descriptor, largest, whole=True)
+        check(path, os.fstat(descriptor))  # another one may have taken its place
+        content = b""
+        while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
+            content += data
     finally:
         os.close(descriptor)
-
-
-def _content(descriptor: int, largest: int, *, whole: bool) -> bytes:
-    """The content of a file, at most `largest` bytes. Raises OSError if there are more and `whole` is wanted."""
-    content = b""
-    while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
-        content += data
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
     return content[:largest]

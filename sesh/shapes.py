@@ -32,7 +32,10 @@ _MOST_EXACT = (1 << 53) - 1
 _LARGEST_PID = (1 << 31) - 1
 _LATEST = 253402300800.0
 """Seconds from 1970 to the year 10000, which no calendar of the C library has."""
-_KEPT_CONTROLS = "\t\n"
+_ACTED_UPON = dict.fromkeys(
+    [*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+)
+"""Controls, but for tabs and line feeds, and marks that set the direction of text, as `str.translate` drops them."""
 _STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
 """SGR and links (OSC 8)."""
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -60,14 +63,33 @@ def fits(shape: Shape, value: object) -> bool:
     return True
 
 
+def simple(kind: type, reason: str, test: Callable[[Any], bool] | None = None) -> Shape:
+    """A value of a type that passes a test; the reason why any other is malformed."""
+
+    def apply(_check: Check, value: object) -> Any:
+        if isinstance(value, kind) and (test is None or test(value)):
+            return value
+        raise Malformed(reason)
+
+    return apply
+
+
+flag = simple(bool, "is not true or false")
+_text = simple(str, "is not text")
+_list = simple(list, "is not a list")
+_dict = simple(dict, "is not an object")
+session_name = simple(str, "is not a session name", is_name)
+session_id = simple(str, "is not the id of a session", is_id)
+latin = simple(str, "is not latin-1", lambda text: max(text, default="") <= "\xff")
+"""Bytes carried as latin-1; they are never shown."""
+
+
+def choice(*words: str) -> Shape:
+    """One of some words."""
+    return simple(str, f"is none of {', '.join(words)}", words.__contains__)
+
+
 # -- numbers
-
-
-def flag(_check: Check, value: object) -> bool:
-    """True or false."""
-    if value is True or value is False:
-        return value
-    raise Malformed("is not true or false")
 
 
 def whole(least: int, most: int) -> Shape:
@@ -109,22 +131,11 @@ def moment(check: Check, value: object) -> float:
 # -- text
 
 
-def choice(*words: str) -> Shape:
-    """One of some words."""
-
-    def apply(_check: Check, value: object) -> str:
-        if value in words:
-            return value
-        raise Malformed(f"is none of {', '.join(words)}")
-
-    return apply
-
-
 def word(longest: int = LONGEST_LINE) -> Shape:
     """Text on one line."""
 
     def apply(check: Check, value: object) -> str:
-        text = _text(value)
+        text: str = _text(check, value)
         return _plain(text[:longest]) if check.far else text
 
     return apply
@@ -135,7 +146,7 @@ line = word()
 
 def text(check: Check, value: object) -> str:
     """Text of one line or several, such as a word of a command; file names that are no UTF-8 keep their bytes."""
-    string = _text(value)
+    string: str = _text(check, value)
     if len(string) > LONGEST_TEXT and check.far:
         raise Malformed("is too long")
     return printable(string) if check.far else string
@@ -143,58 +154,30 @@ def text(check: Check, value: object) -> str:
 
 def styled(check: Check, value: object) -> str:
     """Text with SGR and links (OSC 8)."""
-    text = _text(value)
+    text: str = _text(check, value)
     return without_controls(text) if check.far else text
 
 
 def unstyled(check: Check, value: object) -> str:
     """The text of lines of a screen, of any length."""
-    text = _text(value)
+    text: str = _text(check, value)
     return printable(text) if check.far else text
 
 
-def latin(_check: Check, value: object) -> str:
-    """Bytes carried as latin-1; they are never shown."""
-    text = _text(value)
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        raise Malformed("is not latin-1") from None
-    return text
-
-
-def system_text(_check: Check, value: object) -> str:
-    """Text that the system takes: without NUL, and encodable with surrogateescape."""
-    text = _text(value)
-    if "\0" in text:
-        raise Malformed("contains a NUL")
+def _is_system_text(text: str) -> bool:
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise Malformed("cannot be encoded") from None
-    return text
+        return False
+    return "\0" not in text
 
 
-def system_line(check: Check, value: object) -> str:
-    """`system_text` of a bounded length: a path, a title, a time."""
-    text = system_text(check, value)
-    if len(text) > LONGEST_LINE:
-        raise Malformed("is too long")
-    return text
-
-
-def session_name(_check: Check, value: object) -> str:
-    """The name of a session."""
-    if isinstance(value, str) and is_name(value):
-        return value
-    raise Malformed("is not a session name")
-
-
-def session_id(_check: Check, value: object) -> str:
-    """The id of a session."""
-    if is_id(value):
-        return value
-    raise Malformed("is not the id of a session")
+system_text = simple(str, "is not text that the system takes", _is_system_text)
+"""Text that the system takes: without NUL, and encodable with surrogateescape."""
+system_line = simple(
+    str, "is not a line that the system takes", lambda text: len(text) <= LONGEST_LINE and _is_system_text(text)
+)
+"""`system_text` of a bounded length: a path, a title, a time."""
 
 
 def octets(_check: Check, value: object) -> bytes:
@@ -235,7 +218,7 @@ def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
     """A list of values of one shape; a host's is cut to `most`."""
 
     def apply(check: Check, value: object) -> list[object]:
-        values = _list(value)[: most if check.far else None]
+        values = _list(check, value)[: most if check.far else None]
         return [_within(f"[{index}]", shape, check, item) for index, item in enumerate(values)]
 
     return apply
@@ -245,7 +228,7 @@ def several(*shapes: Shape) -> Shape:
     """A list of exactly as many values as there are shapes, each of its own."""
 
     def apply(check: Check, value: object) -> tuple[object, ...]:
-        values = _list(value)
+        values = _list(check, value)
         if len(values) != len(shapes):
             raise Malformed(f"is not a list of {len(shapes)}")
         return tuple(_within(f"[{index}]", shapes[index], check, item) for index, item in enumerate(values))
@@ -257,7 +240,7 @@ def rows(shape: Shape) -> Shape:
     """A list without its malformed rows, and those beyond `MOST_ROWS`; the check counts them."""
 
     def apply(check: Check, value: object) -> list[object]:
-        values = _list(value)
+        values = _list(check, value)
         passed = []
         for row in values[:MOST_ROWS]:
             try:
@@ -279,7 +262,7 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
     """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
 
     def apply(check: Check, value: object) -> dict[str, object]:
-        values = _dict(value)
+        values = _dict(check, value)
         for key in required:
             if key not in values:
                 raise Malformed(f".{key} is missing")
@@ -288,7 +271,7 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
             if key in shapes:
                 checked[key] = _within(f".{key}", shapes[key], check, item)
             else:
-                checked[line(check, key)] = _within("", anything, check, item)
+                checked[line(check, key)] = anything(check, item)
         return checked
 
     return apply
@@ -305,15 +288,12 @@ def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Sh
     `complete`: all of these keys are there; `closed`: no others are.
     """
 
-    def apply(_check: Check, value: object) -> dict[str, object]:
-        values = _dict(value)
-        if (key := misfit(values, shapes)) is not None:
-            raise Malformed(f".{key} is not of its type")
-        if (complete and not shapes.keys() <= values.keys()) or (closed and not values.keys() <= shapes.keys()):
-            raise Malformed("has other keys")
-        return values
+    def is_fitting(values: Mapping[str, object]) -> bool:
+        incomplete = complete and not shapes.keys() <= values.keys()
+        open_ended = closed and not values.keys() <= shapes.keys()
+        return not (incomplete or open_ended) and misfit(values, shapes) is None
 
-    return apply
+    return simple(dict, "has other keys or values", is_fitting)
 
 
 def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
@@ -329,20 +309,16 @@ def mapping(key: Shape, shape: Shape) -> Shape:
 
     def apply(check: Check, value: object) -> dict[str, object]:
         checked = {}
-        for name, item in _dict(value).items():
-            checked[_within("", key, check, name)] = _within(f".{_plain(name[:40])}", shape, check, item)
+        for name, item in _dict(check, value).items():
+            checked[key(check, name)] = _within(f".{_plain(name[:40])}", shape, check, item)
         return checked
 
     return apply
 
 
-def anything(check: Check, value: object) -> Any:
+def anything(check: Check, value: object, depth: int = DEEPEST) -> Any:
     """Data that this sesh has no shape for, as from a newer one: plain, and not too deep."""
-    return _anything(check, value, DEEPEST)
-
-
-def _anything(check: Check, value: object, depth: int) -> Any:
-    if value is None or value is True or value is False:
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return text(check, value)
@@ -351,26 +327,8 @@ def _anything(check: Check, value: object, depth: int) -> Any:
     if not depth:
         raise Malformed("is nested too deeply")
     if isinstance(value, list):
-        return [_anything(check, item, depth - 1) for item in value]
-    return {line(check, key): _anything(check, item, depth - 1) for key, item in _dict(value).items()}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise Malformed("is not text")
-
-
-def _list(value: object) -> list[object]:
-    if isinstance(value, list):
-        return value
-    raise Malformed("is not a list")
-
-
-def _dict(value: object) -> dict[str, object]:
-    if isinstance(value, dict):
-        return value
-    raise Malformed("is not an object")
+        return [anything(check, item, depth - 1) for item in value]
+    return {line(check, key): anything(check, item, depth - 1) for key, item in _dict(check, value).items()}
 
 
 def _within(part: str, shape: Shape, check: Check, value: object) -> Any:
@@ -390,25 +348,12 @@ def gap(reason: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
-    if text.isprintable():
-        return text
-    from sesh.wording import plain
-
-    return plain(text)
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def printable(text: str) -> str:
     """Text of several lines without characters that a terminal could act upon; bytes that are no UTF-8 stay."""
-    if text.isprintable():
-        return text
-    return "".join(character for character in text if character in _KEPT_CONTROLS or not _is_control(character))
-
-
-def _is_control(character: str) -> bool:
-    """Returns whether a character is a control, or sets the direction of those around it."""
-    point = ord(character)
-    return point < 0x20 or 0x7F <= point < 0xA0 or 0x2028 <= point <= 0x202E or 0x2066 <= point <= 0x2069
+    return text if text.isprintable() else text.translate(_ACTED_UPON)
 
 
 def without_controls(text: str) -> str:

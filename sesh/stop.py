@@ -44,21 +44,10 @@ class Stop:
         """Has `way` called by `stop` within a block. Raises Interrupted if that cut the block off, or came before."""
         return _By(self, way)
 
-    def add(self, way: Way) -> None:
-        """Has `way` called by `stop`. Raises Interrupted if it was stopped before."""
-        with self._lock:
-            self.check()
-            self._ways.append(way)
-
     def check(self) -> None:
         """Raises Interrupted if it was stopped already."""
         if self.stopped:
             raise Interrupted("stopped before it began")
-
-    def remove(self, way: Way) -> None:
-        """Has `stop` no longer call `way`."""
-        with self._lock:
-            self._ways.remove(way)
 
     def sleep(self, seconds: float) -> None:
         """Waits so long. Raises Interrupted if it is stopped."""
@@ -74,9 +63,12 @@ class _By:
         self._stop, self._way = stop, way
 
     def __enter__(self) -> None:
-        self._stop.add(self._way)
+        with self._stop._lock:
+            self._stop.check()
+            self._stop._ways.append(self._way)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._stop.remove(self._way)
+        with self._stop._lock:
+            self._stop._ways.remove(self._way)
         if isinstance(error, Unreachable) and self._stop.stopped:
             raise Interrupted(_GOES_ON) from None

@@ -9,8 +9,6 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Path = tuple[str, ...]
     Place = tuple[int, int]
 
@@ -46,9 +44,8 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     A table that several lines open has the place of the first. Raises InvalidToml; ImportError on Python 3.10 without
     the package tomli.
     """
-    loads = _reader()
     try:
-        tables = loads(text)
+        tables = _loads(text)
     except RecursionError as error:
         raise InvalidToml("nested too deeply", (1, 1)) from error
     except ValueError as error:
@@ -56,14 +53,14 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     return tables, _places(text)
 
 
-def _reader() -> Callable[[str], dict[str, object]]:
-    """`tomllib.loads`, or that of the package tomli, from which tomllib was taken."""
+def _loads(text: str) -> dict[str, object]:
+    """The tables of a TOML text, as tomllib has them, or the package tomli, from which that was taken."""
     try:
-        import tomllib as reader
+        from tomllib import loads
     except ImportError:
-        import tomli as reader
-    loads: Callable[[str], dict[str, object]] = reader.loads
-    return loads
+        from tomli import loads
+    tables: dict[str, object] = loads(text)
+    return tables
 
 
 def _invalid(message: str, text: str) -> InvalidToml:
@@ -113,5 +110,5 @@ def _places(text: str) -> dict[Path, Place]:
 
 def _key(token: str) -> str:
     if token[:1] == '"' and "\\" in token:
-        return str(_reader()(f"key = {token}")["key"])
+        return str(_loads(f"key = {token}")["key"])
     return token.strip("\"'") if token[:1] in "\"'" else token

@@ -252,30 +252,25 @@ class Connection:
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
         carried out. Daemons that can do so say `begun` in WELCOME.
         """
-        carried = bytearray()
-        try:
-            return self._awaited(number, deadline, output, carried)
-        except TimedOut as error:
-            if error.answered or not self.led or self.begun == number:
-                raise  # nothing is left to give up: it is answered, not led to a daemon yet, or carried out
-        self.give_up()
-        try:
-            # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
-            return self._awaited(number, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
-        except (TimedOut, Unreachable) as error:
-            if error.answered:
-                raise
-            if isinstance(error, Unreachable) and not isinstance(error, Lost) and self.says_begun and not self.broken():
-                raise _too_late() from None  # an orderly end
-            if self.far:
-                self.begun = number  # as far as anybody knows
-            raise
-
-    def _awaited(
-        self, number: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
-    ) -> tuple[Answer, bytes]:
+        carried, given_up = bytearray(), False
         while True:
-            kind, payload = self.receive(deadline)
+            try:
+                kind, payload = self.receive(deadline)
+            except (TimedOut, Unreachable) as error:
+                if not given_up:
+                    if isinstance(error, Unreachable) or not self.led or self.begun == number:
+                        raise  # nothing is left to give up: it is lost, not led to a daemon yet, or carried out
+                    self.give_up()
+                    given_up = True
+                    # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
+                    deadline = time.monotonic() + _ORDERLY if self.far else 0.0
+                    continue
+                ended = isinstance(error, Unreachable) and not isinstance(error, Lost)
+                if ended and self.says_begun and not self.broken():
+                    raise _too_late() from None  # in order
+                if self.far:
+                    self.begun = number  # as far as anybody knows
+                raise
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:
@@ -339,18 +334,18 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         if opened is None:
             raise paths.absent(name)
         try:
-            if finish(opened, deadline):
-                return adopt(opened)
-        except Refused:
+            opened.getpeername()
+            break
+        except OSError:  # its backlog is full for the moment; there is no event to wait for
             opened.close()
-            raise
-        except TimedOut:
-            opened.close()
-            raise silent_daemon(name) from None
-        opened.close()
         if time.monotonic() > deadline:
             raise silent_daemon(name)
-        time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
+        time.sleep(0.01)
+    uid = platform.peer_uid(opened)
+    if uid != os.geteuid():  # the directory may have been exchanged since it was checked
+        opened.close()
+        raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
+    return adopt(opened)
 
 
 def most_connections() -> int:
@@ -360,7 +355,10 @@ def most_connections() -> int:
 
 
 def begin(name: str) -> socket.socket | None:
-    """A non-blocking socket on its way to the daemon of `name`; None if nobody listens there."""
+    """A non-blocking socket that is connected to the daemon of `name`, or, if its backlog is full, to nothing yet.
+
+    None if nobody listens there.
+    """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -376,26 +374,6 @@ def begin(name: str) -> socket.socket | None:
             raise
         raise Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
     return opened
-
-
-def finish(opened: socket.socket, deadline: float) -> bool:
-    """Returns whether a connection that `begin` started stands; False if the listener's backlog is full.
-
-    Raises TimedOut, and Refused if another user listens: the directory may have been exchanged since it was checked.
-    """
-    try:
-        opened.getpeername()
-    except OSError as error:
-        if error.errno != errno.ENOTCONN:
-            raise
-        return False
-    _wait(opened.fileno(), select.POLLOUT, deadline)
-    if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        return False
-    uid = platform.peer_uid(opened)
-    if uid != os.geteuid():
-        raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
-    return True
 
 
 def adopt(opened: socket.socket) -> Connection:

@@ -9,7 +9,7 @@ from sesh import moments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from sesh.schema import Summary
@@ -157,7 +157,7 @@ def columns(text: str) -> int:
     from wcwidth import wcswidth
 
     width: int = wcswidth(text)
-    return width if width >= 0 else sum(_widths(text))
+    return width if width >= 0 else columns(plain(text))  # controls take none
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
@@ -168,25 +168,20 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
         return text
     if limit < 1:
         return ""
-    count, room = 0, limit - len(mark)
-    for size in _widths(reversed(text) if keeps_end else text):
-        if size > room:
+    from wcwidth import iter_graphemes, iter_graphemes_reverse
+
+    clusters: list[str] = []
+    room = limit - len(mark)
+    for cluster in iter_graphemes_reverse(text) if keeps_end else iter_graphemes(text):
+        room -= columns(cluster)
+        if room < 0:
             break
-        room -= size
-        count += 1
-    while True:  # marks can make the character before them wider
-        part = f"{mark}{text[len(text) - count :]}" if keeps_end else f"{text[:count]}{mark}"
-        excess = columns(part) - limit
-        if not count or excess <= 0:
+        clusters.append(cluster)
+    while True:
+        part = mark + "".join(reversed(clusters)) if keeps_end else "".join(clusters) + mark
+        if not clusters or columns(part) <= limit:
             return part
-        count = max(0, count - max(1, excess // 2))
-
-
-def _widths(text: Iterable[str]) -> list[int]:
-    """The columns of each character by itself; U+FE0F counts, for what it makes wide."""
-    from wcwidth import wcwidth
-
-    return [1 if character == "\ufe0f" else max(0, wcwidth(character)) for character in text]
+        clusters.pop()  # stray marks may take more together than one by one
 
 
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}

@@ -46,7 +46,7 @@ def wanted() -> bool:
 
 def list_path() -> str:
     """The path of the list."""
-    return os.path.join(config.directory(), "sync")
+    return os.path.join(os.path.dirname(paths.settings_file()), "sync")
 
 
 def listed() -> list[str]:

@@ -70,7 +70,7 @@ class Caller:
 
     def warn(self, settings: Config) -> None:
         """Notes the faults of the settings, once."""
-        for warning in map(str, settings.warnings):
+        for warning in settings.warnings:
             if warning not in self._warned:
                 self._warned |= {warning}
                 self.note(warning)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import gate
+from sesh import bounds, gate
 from sesh.shapes import (
     Malformed,
     anything,
@@ -19,6 +19,7 @@ from sesh.shapes import (
     optional,
     rows,
     session_name,
+    simple,
     styled,
     table,
     text,
@@ -37,44 +38,33 @@ if TYPE_CHECKING:
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _SMALL = 4 << 20
 """Bytes of an answer that holds facts, and no output."""
-_LARGEST_SIDE = 1000
-"""Columns, and rows, of a screen, as of the terminal's model."""
 _LONGEST_LINKS = 4 << 20
 """Characters of all links of a screen: in a picture each takes up to six times its length."""
 
 
-def _rgb(_check: Check, value: object) -> str:
-    """A colour as `#rrggbb`."""
-    if isinstance(value, str) and len(value) == 7 and value[0] == "#" and set(value[1:]) <= _HEXADECIMAL:
-        return value
-    raise Malformed("is not a colour")
+def _is_rgb(text: str) -> bool:
+    return len(text) == 7 and text[0] == "#" and _HEXADECIMAL.issuperset(text[1:])
 
 
-_colour = either(whole(0, 255), _rgb)
-_side = whole(1, _LARGEST_SIDE)
-_coordinate = whole(0, _LARGEST_SIDE)
-_run_of_cells = table(
-    {
-        **keys("column width", _coordinate),
-        **keys("fg bg underline_colour", _colour),
-        **keys("bold dim italic strike reverse blink conceal overline", flag),
-        "text": text,
-        "underline": word(10),
-        "link": line,
-    },
-    ("column", "width", "text"),
+_colour = either(whole(0, 255), simple(str, "is not a colour", _is_rgb))
+_side = whole(1, bounds.LARGEST_SIDE)
+_coordinate = whole(0, bounds.LARGEST_SIDE)
+_run_of_cells = complete(
+    {**keys("column width", _coordinate), "text": text},
+    **keys("fg bg underline_colour", _colour),
+    **keys("bold dim italic strike reverse blink conceal overline", flag),
+    underline=word(10),
+    link=line,
 )
-_cursor = table({**keys("row column", _coordinate), "visible": flag, "style": natural}, ("row", "column", "visible"))
-_screen = table(
+_screen = complete(
     {
         **keys("columns rows", _side),
-        "cursor": _cursor,
+        "cursor": complete({**keys("row column", _coordinate), "visible": flag}, style=natural),
         "title": line,
-        "alternate": flag,
         "colours": mapping(word(20), word(64)),
         "cells": items(items(_run_of_cells)),
     },
-    ("columns", "rows", "cursor", "title", "colours", "cells"),
+    alternate=flag,
 )
 
 
@@ -107,7 +97,7 @@ _SCREENS: dict[str, Shape] = {
 _met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
-_RUN = {**gate.FACTS, "command": gate.command, "duration": number, "exit_code": optional(gate.marked_code)}
+_RUN = {**gate.RUN, "command": gate.command, "duration": number, "started": gate.FACTS["started"]}
 _command = table(_RUN, ("n", "command", "exit_code", "duration"))
 _entry = complete(
     {

@@ -1,16 +1,14 @@
 """Checkpoints: the screen of a session not long ago, in a file beside its record, read when its daemon has died.
 
-A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON, then bytes as a terminal takes
-them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, `history` (the newest commands), and
-`model`, the sizes at which the bytes are to be shown. It holds the screen, the scrollback, and the commands of its
-shell.
+A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON (`CheckpointHeader` in
+`sesh.schema`), then bytes as a terminal takes them. It holds the screen, the scrollback, and the commands of its shell.
 """
 
 from __future__ import annotations
 
 import os
 
-from sesh import bounds, paths, protocol
+from sesh import bounds, gate, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import items, keys, loose, system_line
@@ -28,7 +26,7 @@ _LONGEST_HEADER = 64 << 10
 _FIELDS = {
     **keys("written last_activity cwd title", system_line),
     "model": loose({}),
-    "history": items(loose(files.RUN)),
+    "history": items(loose(gate.RUN)),
 }
 
 
@@ -98,6 +96,6 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
 
 def _sides(columns: int, rows: int) -> tuple[int, int]:
     """These columns and rows. Raises ValueError if no screen has them."""
-    if not (bounds.is_side(columns) and bounds.is_side(rows)):
+    if not all(bounds.is_integer(side, 1, bounds.LARGEST_SIDE) for side in (columns, rows)):
         raise ValueError("a size that no terminal has")
     return columns, rows

@@ -1,8 +1,6 @@
-"""The record of a session, NAME.json: facts that need no daemon. No secret stands in it.
+"""The record of a session, NAME.json: facts that need no daemon (`Record` in `sesh.schema`). No secret stands in it.
 
-Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command,
-labels, columns, rows, tty, tty_number, terminals, keep, shell, job, exit_code, signal, ended, version. One with an
-exit_code and no daemon is that of a session that ended unseen.
+One with an exit_code and no daemon is that of a session that ended unseen.
 """
 
 from __future__ import annotations

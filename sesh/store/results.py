@@ -1,8 +1,7 @@
 """Results of sessions: kept for a week, the newest hundred, so that no exit code is lost with whoever waited for it.
 
-A result is `.results/ID.json` in the directory of sessions: the daemon's account of the end (`exit_code`, `signal`,
-`duration`, `timed_out`, `truncated`, `cpu`, `memory`) with `name`, `id`, `command`, `directory`, `ended` (seconds since
-1970) and `job`; a job's retained output lies beside it as `ID.out`.
+A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; a job's retained output lies
+beside it as `ID.out`.
 """
 
 from __future__ import annotations
@@ -10,14 +9,16 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, protocol
+from sesh import gate, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
+from sesh.shapes import moment
 from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sesh.schema import JobResult, RunFacts, RunResult
 
 NEWEST = 100
@@ -25,11 +26,6 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
-_FIELDS = {
-    **keys("exit_code signal", code), **keys("memory position events", exact_natural), **keys("duration cpu", number),
-    **keys("timed_out truncated job", flag), **keys("name directory reason", system_line),
-    "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
-}  # fmt: skip
 
 
 def directory() -> str:
@@ -85,32 +81,28 @@ def newest(name: str) -> JobResult | None:
 
 def every() -> list[JobResult]:
     """All results that are kept, none if the directory is missing. Raises Refused if it is not to be trusted."""
-    results = []
-    for path in _paths():
-        try:
-            results.append(_read(path))
-        except Refused:
-            continue  # `damage` names it
-    return [result for result in results if result is not None]
+    return [result for result in _readings() if not isinstance(result, Refused)]
 
 
 def damage() -> list[str]:
     """The errors of result files that are not believed, with the fix."""
-    errors = []
-    for path in _paths():
-        try:
-            _read(path)
-        except Refused as error:
-            errors.append(str(error))
-    return errors
+    return [str(error) for error in _readings() if isinstance(error, Refused)]
 
 
-def _paths() -> list[str]:
-    """The paths of all results. Raises Refused if their directory is not to be trusted."""
+def _readings() -> Iterator[JobResult | Refused]:
+    """Yields each result, or why it is not believed. Raises Refused if their directory is not to be trusted."""
     folder = directory()
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):
-        return []
-    return [os.path.join(folder, entry) for entry in os.listdir(folder) if entry[:1] != "." and entry.endswith(".json")]
+        return
+    for entry in os.listdir(folder):
+        if entry[:1] != "." and entry.endswith(".json"):
+            try:
+                result = _read(os.path.join(folder, entry))
+            except Refused as error:
+                yield error
+            else:
+                if result is not None:
+                    yield result
 
 
 def _path(session_id: str, suffix: str) -> str:
@@ -123,7 +115,7 @@ def output(result: JobResult) -> bytes:
 
 
 def _read(path: str) -> JobResult | None:
-    result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
+    result: JobResult | None = files.read(path, {**gate.ENDED, "ended": moment}, _LARGEST)
     if result is None:
         return None
     return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output

@@ -71,7 +71,7 @@ def _config() -> Iterator[Check]:
             assert 0 <= found.replay_lines <= config.MOST_REPLAY_LINES
             assert found.detach_key.isprintable()
             for warning in found.warnings:
-                assert str(warning).isprintable(), str(warning)
+                assert warning.isprintable(), warning
             for words in (*found.groups.values(), *found.remotes.values()):
                 assert all("\0" not in word for word in words)
 

@@ -55,7 +55,7 @@ def loaded(place: Path, text: str | bytes) -> Config:
 
 def warnings(found: Config) -> list[str]:
     """As `line:column: text`."""
-    return [str(warning).removeprefix(f"{found.path}:") for warning in found.warnings]
+    return [warning.removeprefix(f"{found.path}:") for warning in found.warnings]
 
 
 def test_without_a_file_the_defaults_hold(place: Path) -> None:
@@ -122,14 +122,14 @@ def test_what_is_wrong_is_a_warning_with_its_place_and_the_rest_holds(
     found = loaded(place, text)
     assert len(found.warnings) == 1
     assert warnings(found)[0].startswith(expected)
-    assert str(found.warnings[0]).isprintable()
+    assert found.warnings[0].isprintable()
     assert (found.replay_lines, found.persist, found.hooks) == (1000, True, {})
 
 
 def test_a_bad_value_leaves_the_good_ones(place: Path) -> None:
     found = loaded(place, "persist = 3\nreplay_lines = 5\n[groups]\na = ['x', '!']\nb = 1\n[nothing]\n")
     assert (found.persist, found.replay_lines, found.groups) == (True, 5, {"a": ["x"]})
-    assert [(warning.line, warning.column) for warning in found.warnings] == [(1, 1), (4, 1), (5, 1), (6, 2)]
+    assert [warning.split(": ")[0] for warning in warnings(found)] == ["1:1", "4:1", "5:1", "6:2"]
 
 
 def test_a_warning_shows_no_controls(place: Path) -> None:
@@ -141,20 +141,20 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     """A FIFO in its place was waited for: by each verb, and by a daemon after a bell."""
     place.mkdir()
     why = f"{place}: cannot be read: not a regular file; using the defaults"
-    assert [str(warning) for warning in config.load().warnings] == [why]
+    assert config.load().warnings == [why]
     place.rmdir()
     os.mkfifo(place)
-    assert [str(warning) for warning in config.load().warnings] == [why]
+    assert config.load().warnings == [why]
     assert not hooks._mentioned("on_bell")
     place.unlink()
     place.write_bytes(b"#" * (config.LARGEST + 1))
-    assert "larger than" in str(config.load().warnings[0])
+    assert "larger than" in config.load().warnings[0]
 
 
 def test_a_reader_that_is_missing_is_a_warning(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tomllib", None)
     monkeypatch.setitem(sys.modules, "tomli", None)
-    assert "tomli" in str(loaded(place, "persist = false").warnings[0])
+    assert "tomli" in loaded(place, "persist = false").warnings[0]
 
 
 def test_a_later_warning_finds_its_place(place: Path) -> None:
@@ -163,13 +163,13 @@ def test_a_later_warning_finds_its_place(place: Path) -> None:
     found.warn("no hooks", "hooks", "on_bell")
     found.warn("nothing", "groups")
     assert warnings(found)[:2] == ["3:3: F99 is no key", "4:2: no hooks"]
-    assert str(found.warnings[2]) == f"{place}: nothing"
+    assert found.warnings[2] == f"{place}: nothing"
 
 
 def test_windows_files_are_read(place: Path) -> None:
     found = loaded(place, b"\xef\xbb\xbfpersist = false\r\n\r\nbad = 1\r\n")
     assert not found.persist
-    assert (found.warnings[0].line, found.warnings[0].column) == (3, 1)
+    assert warnings(found)[0].startswith("3:1: ")
 
 
 def test_without_a_file_nothing_is_loaded(place: Path) -> None:
