@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import printing
+from sesh.cli import parser, printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotFound, Refused, Unreachable, UsageError
@@ -60,13 +60,12 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
     """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
     from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
 
-    key = None if view.get("no_detach_key") else detach_key(cli)
     settings = cli.caller.settings()
     return AttachOptions(
         read_only=view.get("read_only", False),
         replace=view.get("replace", False),
         replay=not view.get("no_replay"),
-        detach_key=key,
+        detach_key=None if view.get("no_detach_key") else detach_key(cli),
         lines=settings.replay_lines,
         repeat=view.get("replay", False) or settings.replay == "all",
         predict=view.get("predict") or settings.predict,
@@ -109,15 +108,16 @@ def go(
         return _list(cli)
     name, directory = words[0], words[1] if len(words) > 1 else None
     if len(words) > 2:
-        from sesh.cli import suggestions
-
-        raise suggestions.too_many(words)
+        raise parser.too_many(words)
     check(view)
     if name == "-":
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant, other = _suggested(name, directory)
+    meant = other = ""
+    if name.isalpha():  # it may be a verb without its dashes
+        meant = parser.verb_line(name, [directory]) if directory else ""
+        other = parser.other_line(name)
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
     if cli.host is None:
@@ -158,18 +158,6 @@ def _list(cli: Invocation) -> int:
     from sesh.cli.list import list_
 
     return list_(cli)
-
-
-def _suggested(name: str, directory: str | None) -> tuple[str, str]:
-    """Return the lines that were probably meant by a NAME that looks like a verb, empty for any other.
-
-    The first takes DIR as the verb's argument, empty without a DIR; the second is for NAME alone.
-    """
-    if is_name(name) and name.isalpha():
-        from sesh.cli import suggestions
-
-        return suggestions.verb_line(name, [directory]) if directory else "", suggestions.other_line(name)
-    return "", ""
 
 
 def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
@@ -240,7 +228,7 @@ def new(
     choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
     spec = cli.spec(directory, env, label)
     if detached or cli.json:
-        from sesh.cli.open import new_detached
+        from sesh.cli.sessions import new_detached
 
         return new_detached(cli, name, spec, choice)
     if not printing.on_terminal():
@@ -312,12 +300,10 @@ def _attach_terminal(
 
 def _without_terminal(name: str, *, exists: bool) -> Refused:
     """Return the error without a terminal; its hint names commands that need none."""
-    from sesh.cli import suggestions
-
     instead = f"`$sesh --open {name}` creates a session without attaching"
     if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
-    elif verb := suggestions.verb_like(name):
+    elif verb := parser.verb_like(name):
         instead = f"did you mean $sesh {verb}?"
     return Refused("attaching needs a terminal", hint=instead)
 

@@ -74,7 +74,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
-    from sesh.cli.open import report as report_session
+    from sesh.cli.sessions import report_session
     from sesh.ops import sessions
 
     target = cli.target

@@ -110,7 +110,7 @@ VERBS = (
         words=("name",), options=_ATTACHING, session=True, attaches=True,
     ),
     Verb(
-        "--open", "", "open.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
+        "--open", "", "sessions.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
         words=("name", "directory?"), options=(_ENV, _LABEL), command=True,
