@@ -140,7 +140,7 @@ VERBS = (
         options=(_LABELLED, Option("--watch", "watch", "Keep the list up to date.")),
     ),
     Verb(
-        "--watch", "", "watch.watch", "[--label K=V]…",
+        "--watch", "", "choose.watch", "[--label K=V]…",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\n"
         "Who waits for you or has failed stands above, with the question. The arrow keys mark one; y, n, a digit and "
         "Enter answer it, / begins a line of text, a attaches.",
@@ -148,7 +148,7 @@ VERBS = (
         options=(_LABELLED,), hosts=True,
     ),
     Verb(
-        "--pick", "", "pick.pick", "[OPTIONS]",
+        "--pick", "", "choose.pick", "[OPTIONS]",
         "Choose a session with arrow keys or letters, its screen beside the list; or a directory to begin one in.\n\n"
         "The session attached last comes first. Letters search names, hosts, directories, commands and titles. Ctrl-X "
         "kills the marked session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches its clients, "
@@ -158,7 +158,7 @@ VERBS = (
         options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
     ),
     Verb(
-        "--next", "", "next.next_", "[OPTIONS]",
+        "--next", "", "choose.next_", "[OPTIONS]",
         "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
         "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",

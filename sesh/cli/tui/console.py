@@ -74,6 +74,7 @@ def _name(token: bytes) -> str:
 
 
 _BLOCK = 1 << 12
+_FOREVER = float("inf")
 _PATIENCE = 2.0
 """Seconds to wait for a terminal that takes nothing."""
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -85,18 +86,15 @@ _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
 class Console:
     """Keys of a raw terminal.
 
-    `single`: read the terminal byte by byte, so that whatever is typed behind a key stays for the next reader.
+    `single`: read the terminal byte by byte, so that whatever is typed behind a key stays for the next reader; Ctrl-Z
+    is a key as any other then, else it stops the process.
     """
 
-    _stops = False
-    """True if Ctrl-Z stops the process."""
-
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
-        self.terminal = terminal
-        self._block = 1 if single else _BLOCK
+        self.terminal, self._single = terminal, single
         self._keys = Keys()
 
-    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+    def wait(self, others: Iterable[int] = (), seconds: float = _FOREVER) -> tuple[list[str], set[int]]:
         """Wait for keys, for one of the other descriptors to be readable, or for so many seconds; return both.
 
         Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
@@ -105,20 +103,18 @@ class Console:
         poll = select.poll()
         for descriptor in (self.terminal.inbound, self.terminal.signals, *others):
             poll.register(descriptor, select.POLLIN)
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            pause = left
-            if self._keys.holding:
-                pause = FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
-            ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
+            left = max(0.0, deadline - time.monotonic())
+            pause = min(FLUSH_DELAY, left) if self._keys.holding else left
+            ready = {descriptor for descriptor, _ in poll.poll(None if pause == _FOREVER else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
                 keys += self._read()
             elif not ready:
                 keys += self._keys.flush()
             ready -= {self.terminal.inbound, self.terminal.signals}
-            if keys or ready or (deadline is not None and time.monotonic() >= deadline):
+            if keys or ready or time.monotonic() >= deadline:
                 return keys, ready
 
     def typed(self) -> list[str]:
@@ -129,7 +125,7 @@ class Console:
 
     def _read(self) -> list[str]:
         try:
-            data = os.read(self.terminal.inbound, self._block)
+            data = os.read(self.terminal.inbound, 1 if self._single else _BLOCK)
         except BlockingIOError:
             return []
         except OSError:
@@ -137,7 +133,7 @@ class Console:
         if not data:
             return ["hangup"]
         keys = self._keys.feed(data)
-        if not self._stops or "C-z" not in keys:
+        if self._single or "C-z" not in keys:
             return keys
         self.stop()
         return ["resume" if key == "C-z" else key for key in keys]
@@ -163,8 +159,6 @@ class Console:
 
 class Stage(Console):
     """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
-
-    _stops = True
 
     def __init__(self, terminal: RawTerminal) -> None:
         super().__init__(terminal)
@@ -198,7 +192,7 @@ class Stage(Console):
             whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _PATIENCE)
             self._drawn = lines if whole else []
 
-    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+    def wait(self, others: Iterable[int] = (), seconds: float = _FOREVER) -> tuple[list[str], set[int]]:
         """Wait as `Console.wait` does, without the keys `resize` and `resume`. A new size has all rows drawn again."""
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
@@ -226,7 +220,7 @@ def ask(question: str, answers: Answers, default: str) -> str:
         return _numbered(question, answers, default)
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with terminals.RawTerminal(0, outbound) as terminal:
-        return _AnswerMenu(terminal, question, answers, default).chosen()
+        return _menu(terminal, question, answers, default)
 
 
 def dumb() -> bool:
@@ -252,54 +246,44 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
             return letter
 
 
-class _AnswerMenu:
-    """The question and its answers on a raw terminal; stacked if they do not fit beside each other."""
+def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) -> str:
+    """Ask on a raw terminal; the answers are stacked if they do not fit beside each other."""
+    labels = dict(answers)
+    marked = MarkedList(_STEPS, list(labels), around=True)
+    marked.mark = default
+    stacked = sum(columns(label) + 3 for label in labels.values()) > printing.width(terminal.outbound)
+    console = Console(terminal, single=True)
 
-    def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
-        self._terminal, self._labels = terminal, dict(answers)
-        self._console = Console(terminal, single=True)
-        self._list = MarkedList(_STEPS, list(self._labels), around=True)
-        self._list.mark = default
-        self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
-        letters = "/".join(letter.upper() if letter == default else letter for letter in self._labels)
-        self._write(f"{wording.plain(question)} [{letters}]\r\n")
-        self._draw()
+    def write(text: str) -> None:
+        terminal.write_all(printing.encoded(text), 5.0)
 
-    def chosen(self) -> str:
-        """Return the letter of the answer, once there is one."""
-        try:
-            while True:
-                key = self._key()
-                letter = self._list.mark if key in ("enter", "C-j") else key.lower()
-                if key in ("escape", "C-d", "hangup"):
-                    return ""
-                if key in ("C-c", "C-\\"):
-                    raise Interrupted("interrupted")
-                if letter in self._labels:
-                    self._list.mark = letter
-                if letter in self._labels or self._list.press(key):
-                    self._write(f"\x1b[{len(self._labels) - 1}A" if self._stacked else "")
-                    self._draw()
-                if letter in self._labels:
-                    return str(letter)
-        finally:
-            self._write("\r\n")
-
-    def _key(self) -> str:
-        """Return the next key; no byte behind it is read."""
-        keys: list[str] = []
-        while not keys:
-            keys, _ = self._console.wait()
-        if keys[0] == "resume":
-            self._draw()
-        return keys[0]
-
-    def _draw(self) -> None:
-        labels = [
-            f"\x1b[7m {wording.plain(label)} \x1b[27m" if letter == self._list.mark else f" {wording.plain(label)} "
-            for letter, label in self._labels.items()
+    def draw() -> None:
+        cells = [
+            f"\x1b[7m {wording.plain(label)} \x1b[27m" if letter == marked.mark else f" {wording.plain(label)} "
+            for letter, label in labels.items()
         ]
-        self._write("\r" + ("\r\n" if self._stacked else " ").join(labels))
+        write("\r" + ("\r\n" if stacked else " ").join(cells))
 
-    def _write(self, text: str) -> None:
-        self._terminal.write_all(printing.encoded(text), 5.0)
+    letters = "/".join(letter.upper() if letter == default else letter for letter in labels)
+    write(f"{wording.plain(question)} [{letters}]\r\n")
+    draw()
+    try:
+        while True:
+            keys, _ = console.wait()  # no byte behind the first key is read
+            key = keys[0] if keys else ""
+            if key == "resume":
+                draw()
+            letter = marked.mark if key in ("enter", "C-j") else key.lower()
+            if key in ("escape", "C-d", "hangup"):
+                return ""
+            if key in ("C-c", "C-\\"):
+                raise Interrupted("interrupted")
+            if letter in labels:
+                marked.mark = letter
+            if letter in labels or marked.press(key):
+                write(f"\x1b[{len(labels) - 1}A" if stacked else "")
+                draw()
+            if letter in labels:
+                return str(letter)
+    finally:
+        write("\r\n")

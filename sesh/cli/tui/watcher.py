@@ -7,7 +7,7 @@ import time
 from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.table import SIGNALS, Table
+from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.live import LiveSessions, standing
 from sesh.cli.tui.rows import LEAVING, MarkedList, edited, hint
@@ -238,7 +238,8 @@ class _Watcher:
             return cut(f"answer {_title(asked[0])}: {shown}_", width)
         if self._message:
             return cut(self._message, width)
-        return self._coloured_text(hint(_HINTS if self._waits(self._list.mark) else _OTHER_HINTS, width), "2")
+        hints = _HINTS if self._waits(self._list.mark) else _OTHER_HINTS
+        return painted(hint(hints, width), "2", coloured=self._coloured)
 
     def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
         """Return the lines of the sessions that need a person, with their questions, under a heading for each state."""
@@ -248,7 +249,7 @@ class _Watcher:
         for key, session in sessions.items():
             before, (state, since, question) = state, standing(session)
             if state != before:
-                lines.append(self._coloured_text(_HEADS[state], SIGNALS.get(state, "")))
+                lines.append(painted(_HEADS[state], SIGNALS.get(state, ""), coloured=self._coloured))
             asks = "answered" if self._settling(key, session) else plain(question) or wording.runs(session)
             mark, name = ">" if key == marked else " ", cut(_title(key), names)
             gap = " " * (names - wording.columns(name))
@@ -289,9 +290,6 @@ class _Watcher:
         """Return whether a session was answered just now, and its state has not changed since."""
         since, until = self._answered.get(key, ("", 0.0)) if key is not None else ("", 0.0)
         return since == standing(session)[1] and time.monotonic() < until
-
-    def _coloured_text(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code else text
 
 
 def _title(key: Key) -> str:
