@@ -60,7 +60,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
     """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
     from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
 
-    settings = cli.caller.settings()
+    settings = cli.settings()
     return AttachOptions(
         read_only=view.get("read_only", False),
         replace=view.get("replace", False),
@@ -81,14 +81,14 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     from sesh.keynames import DetachKey
 
     variable = os.environ.get("SESH_DETACH_KEY")
-    settings = cli.caller.settings()
+    settings = cli.settings()
     try:
         return DetachKey.parse(variable or settings.detach_key or _DETACH_KEY)
     except UsageError as error:
         if variable:
             raise UsageError(f"SESH_DETACH_KEY: {error}") from error
         settings.warn(str(error), "detach_key")
-        cli.caller.warn(settings)
+        cli.warn(settings)
         return DetachKey.parse(_DETACH_KEY)
 
 
@@ -131,7 +131,7 @@ def go(
 
 def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
     """`sesh NAME` on this machine. The words are checked before the terminal: a wrong DIR is named without one too."""
-    entry = enter.Entry(cli.caller, name, spec, meant, other)
+    entry = enter.Entry(cli, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
     if not printing.on_terminal():
@@ -147,7 +147,7 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
 
 def _list(cli: Invocation) -> int:
     """`sesh` alone: the picker on a terminal if the settings say so, else the list."""
-    if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
+    if printing.on_terminal() and not cli.json and cli.settings().pick:
         from sesh.cli.tui import console
 
         if not console.dumb():
@@ -246,7 +246,7 @@ def new(
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
     """`--here [DIR] [OPTIONS]`: attach to the session of a directory's repository, which is created if missing."""
     if directory is None:
-        directory = create.checked_directory(cli.caller, ".")
+        directory = create.checked_directory(cli, ".")
     return into_directory(cli, directory, **view)
 
 
@@ -346,10 +346,10 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
     def reconnect(*lost: Any, **how: Any) -> Connection:
         from sesh.reach import links
 
-        return links.back(cli.caller, *lost, **how)
+        return links.back(cli, *lost, **how)
 
     paths.remember(name, target.host)
-    options.first_notice = cli.caller.greeting
+    options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
     target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)

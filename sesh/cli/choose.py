@@ -42,7 +42,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
     attach.check(view)
     if not printing.on_terminal():
         raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
-    chosen, running = picker.choose(cli.caller, cli.hosts or None, wanted)
+    chosen, running = picker.choose(cli, cli.hosts or None, wanted)
     if chosen is None:
         return ExitCode.FAILED
     host, name = chosen
@@ -98,7 +98,7 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
         rows = cli.target.call(sessions.summaries)
         summaries: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
     else:
-        with SessionIndex(cli.caller, cli.hosts or None) as index:
+        with SessionIndex(cli, cli.hosts or None) as index:
             until = time.monotonic() + _PATIENCE
             while index.pending and (left := until - time.monotonic()) > 0:
                 await_change(index, left)
@@ -132,7 +132,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
             "--watch needs a terminal that can move its cursor",
             hint="use $sesh --watch --json, or $sesh --list",
         )
-    chosen = watcher.watch(cli.caller, cli.hosts or None, wanted)
+    chosen = watcher.watch(cli, cli.hosts or None, wanted)
     if chosen is None:
         return 0
     cli.set_host(chosen[0])
@@ -144,7 +144,7 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     from sesh.reach.cancelling import Interrupts
 
     before: list[Summary] | None = None
-    with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, cli.hosts or None) as index:
+    with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
         while True:
             rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
             if rows != before and not (before is None and index.pending):

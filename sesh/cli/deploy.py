@@ -36,7 +36,7 @@ def upgrade(cli: Invocation) -> int:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
-    return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(hosts), force=False), upgrading=True)
+    return _report_hosts(cli, _deploy(cli, cli.settings().hosts_of(hosts), force=False), upgrading=True)
 
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
@@ -64,7 +64,7 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostR
     from sesh.reach import links
     from sesh.remote.deploy import fleet
 
-    return fleet.deploy_all([links.destination_of(cli.caller, host) for host in hosts], force=force)
+    return fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:

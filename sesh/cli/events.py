@@ -41,7 +41,7 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
 
 def _follow_one(cli: Invocation, name: str, since: int | None) -> None:
     with cli.target.open_stream(name) as stream:
-        stream.audience = cli.caller.audience
+        stream.audience = cli.audience
         try:
             for event in follow(stream, since):
                 _print(cli, event)

@@ -48,7 +48,7 @@ def import_(cli: Invocation, file: str | None = None) -> int:
         entries = [{**entry, "host": cli.host} for entry in entries if entry["host"] not in others]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
-        if host is None or not cli.caller.local:
+        if host is None or not cli.local:
             rows += _make(cli, host, [entry for entry in entries if entry["host"] == host])
     return _report(cli, rows)
 

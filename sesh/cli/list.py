@@ -35,10 +35,10 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         known.record_names(cli.host, overview["sessions"])
         known.forget_unless_known(cli.host)
     hosts: list[str] | None = None
-    if cli.host is None and not cli.caller.local and known.exist():
+    if cli.host is None and not cli.local and known.exist():
         from sesh.ops import lookup
 
-        hosts = lookup.hosts(cli.caller)
+        hosts = lookup.hosts(cli)
     table = None if cli.json else _table()
     rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
     if table is not None and sessions:
@@ -60,10 +60,10 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
     from sesh.ops import lookup
 
     if table is not None:
-        for host in lookup.skipped(cli.caller):
+        for host in lookup.skipped(cli):
             printing.text(table.remark(host, lookup.SKIPPED))
     rows: list[Summary] = []
-    for host, answer in lookup.summaries(cli.caller, hosts):
+    for host, answer in lookup.summaries(cli, hosts):
         if not isinstance(answer, SeshError):
             own = [session for session in answer if bears(session, wanted)]
             if table is not None and own:

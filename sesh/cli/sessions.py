@@ -65,9 +65,9 @@ def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshEr
     """End sessions on the known remotes that have them, and remove them from `failed`."""
     from sesh.ops import lookup
 
-    for name, whereabouts in lookup.located(cli.caller, absent).items():
+    for name, whereabouts in lookup.located(cli, absent).items():
         try:
-            host = lookup.chosen(cli.caller, name, whereabouts.hosts, "--kill")
+            host = lookup.chosen(cli, name, whereabouts.hosts, "--kill")
             if host is None:
                 failed[name] = whereabouts.missing(name) or failed[name]
                 continue
