@@ -281,7 +281,8 @@ def _attach_terminal(
     options = _options(cli, view)
     current = listing.current()
     if not creates and cli.host is None and current is not None and current["name"] == name:
-        return _already(cli, name)
+        cli.note(f"you are already in {name}")
+        return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
     if not view.get("join"):
@@ -292,8 +293,8 @@ def _attach_terminal(
         return _run_client(cli, target, name, connection, options)
     connection.close()
     if cli.host is None and current["name"] == name:
-        return _already(cli, name)
-    if not _switch(current, name, cli.host):
+        cli.note(f"you are already in {name}")
+    elif not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
 
@@ -313,11 +314,6 @@ def _exists(target: Target, name: str, *, required: bool = False) -> bool:
     from sesh.ops import sessions
 
     return target.call(sessions.there, name=name, required=required)
-
-
-def _already(cli: Invocation, name: str) -> int:
-    cli.note(f"you are already in {name}")
-    return 0
 
 
 def _check_switch(current: Record, view: ViewWords, host: str | None, name: str) -> None:

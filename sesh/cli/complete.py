@@ -46,12 +46,9 @@ _PATHS = {"directory": "directories", "file": "files"}
 _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 
 
-def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
-    """`--complete SHELL -- WORDS…`: the answer for a script; with `--refresh` ask a host for its sessions instead."""
-    words = cli.tail or [""]
-    if refresh:
-        return ask(words[0])
-    kind, offers = answer(words)
+def complete(cli: Invocation, shell: Sequence[str] = ()) -> int:  # noqa: ARG001 (all complete alike)
+    """`--complete SHELL -- WORDS…`: the answer for a script."""
+    kind, offers = answer(cli.tail or [""])
     lines = [f"{word}\t{description}" if description else word for word, description in offers.items()]
     printing.text("\n".join([kind, *lines]))
     return 0

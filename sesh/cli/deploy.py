@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
     """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
     _check_hosts(cli, hosts)
-    return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
+    return _deploy(cli, cli.hosts, force=force)
 
 
 def upgrade(cli: Invocation) -> int:
@@ -36,7 +36,7 @@ def upgrade(cli: Invocation) -> int:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
-    return _report_hosts(cli, _deploy(cli, cli.settings().hosts_of(hosts), force=False), upgrading=True)
+    return _deploy(cli, cli.settings().hosts_of(hosts), upgrading=True)
 
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
@@ -60,15 +60,12 @@ def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
         raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST")
 
 
-def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
+def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
+    """Deploy to hosts, print each result as JSON (a person has seen it already); return the exit code."""
     from sesh.reach import links
     from sesh.remote.deploy import fleet
 
-    return fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
-
-
-def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
-    """Print the result of each host as JSON (a person has seen it already); return the exit code."""
+    results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     if cli.json:

@@ -39,7 +39,12 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         from sesh.ops import lookup
 
         hosts = lookup.hosts(cli)
-    table = None if cli.json else _table()
+    table = None
+    if not cli.json:
+        from sesh.cli.table import Table
+
+        columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
+        table = Table(columns, coloured=printing.coloured(printing.STDOUT))
     rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
     if table is not None and sessions:
         shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
@@ -76,16 +81,9 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
     return rows
 
 
-def _table() -> Table:
-    from sesh.cli.table import Table
-
-    columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-    return Table(columns, coloured=printing.coloured(printing.STDOUT))
-
-
 def _at_home(session: Summary, home: str) -> Summary:
     """Return a session of a host, its directory written with `~` for the home there."""
-    directory = session.get("cwd") or ""
-    if home and (directory == home or directory.startswith(home.rstrip("/") + "/")):
-        return {**session, "cwd": f"~{directory[len(home.rstrip('/')) :]}"}
+    directory, above = session.get("cwd") or "", home.rstrip("/")
+    if home and (directory == home or directory.startswith(f"{above}/")):
+        return {**session, "cwd": f"~{directory.removeprefix(above)}"}
     return session

@@ -437,7 +437,7 @@ HIDDEN = (
     Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", ),
     Verb(
         "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",),
-        command=True, options=(Option("--refresh", "Ask a host for its sessions."),),
+        command=True,
     ),
 )  # fmt: skip
 """Verbs that nobody types: of a link from another host, and of the completion scripts."""

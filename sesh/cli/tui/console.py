@@ -1,4 +1,4 @@
-r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, answers by a key.
+r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, a marked row, answers.
 
 The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape
 declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered question.
@@ -12,7 +12,6 @@ import time
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.cli.tui.rows import MarkedList
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
@@ -21,7 +20,8 @@ from sesh.wording import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from sesh.client.terminal import RawTerminal
 
@@ -207,7 +207,66 @@ class Stage(Console):
         self.__enter__()
 
 
-_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
+LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
+"""Keys that leave a list in which nothing is typed."""
+STEPS = {"up": -1, "C-p": -1, "C-k": -1, "btab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
+"""Keys that move the mark, by so many rows."""
+
+
+class MarkedList:
+    """Rows of which one is marked, and the part of them that fits the screen; any values that can be compared.
+
+    `steps`: the keys that move the mark by one row; `around`: they lead from the last row to the first.
+    """
+
+    def __init__(self, steps: Mapping[str, int], rows: Sequence[Any] = (), *, around: bool = False) -> None:
+        self._steps, self._around = steps, around
+        self._first = 0
+        """The index of the top row, as it was drawn last."""
+        self.rows = rows
+        self.mark: Any = next(iter(rows), None)
+
+    def show(self, rows: Sequence[Any], instead: Iterable[Any] = ()) -> None:
+        """Set the rows. If the marked one is gone, mark the first of `instead`, else the first row."""
+        self.rows = rows
+        if self.mark not in rows:
+            self.mark = next(iter(instead), next(iter(rows), None))
+
+    def press(self, key: str, page: int = 0) -> bool:
+        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page, 0 for no paging."""
+        paging = {"pageup": -page, "pagedown": page, "home": -len(self.rows), "end": len(self.rows)} if page else {}
+        if (key not in self._steps and key not in paging) or not self.rows:
+            return False
+        index = self._index() + (self._steps.get(key) or paging.get(key, 0))
+        if self._around and key in self._steps:
+            index %= len(self.rows)
+        self.mark = self.rows[min(max(0, index), len(self.rows) - 1)]
+        return True
+
+    def fitting(self, height: int) -> Sequence[Any]:
+        """Return as many rows as fit, the marked one among them; they scroll no more than they must."""
+        self._first = min(max(self._first, self._index() - height + 1), self._index())
+        return self.rows[self._first : self._first + height]
+
+    def _index(self) -> int:
+        return self.rows.index(self.mark) if self.mark in self.rows else 0
+
+
+def edited(text: str, key: str) -> str:
+    """Return the text after a key that is typed at its end."""
+    if key == "bspace":
+        return text[:-1]
+    if key in ("C-u", "C-w"):
+        return ""
+    return text + key if len(key) == 1 else text
+
+
+def hint(hints: Sequence[str], width: int) -> str:
+    """Return the first hint that fits, else as much of the last one as fits."""
+    return wording.cut(next((text for text in hints if wording.columns(text) <= width), hints[-1]), width)
+
+
+_MENU_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
@@ -249,7 +308,7 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
 def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) -> str:
     """Ask on a raw terminal; the answers are stacked if they do not fit beside each other."""
     labels = dict(answers)
-    marked = MarkedList(_STEPS, list(labels), around=True)
+    marked = MarkedList(_MENU_STEPS, list(labels), around=True)
     marked.mark = default
     stacked = sum(columns(label) + 3 for label in labels.values()) > printing.width(terminal.outbound)
     console = Console(terminal, single=True)

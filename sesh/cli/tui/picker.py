@@ -13,10 +13,9 @@ from functools import cache
 from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
-from sesh.cli.tui.console import Stage
+from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of, title
 from sesh.cli.tui.preview import Previews, drawn
-from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name

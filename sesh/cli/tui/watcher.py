@@ -8,9 +8,8 @@ from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
-from sesh.cli.tui.console import Stage
+from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, standing
-from sesh.cli.tui.rows import LEAVING, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
 from sesh.ops.index import SessionIndex
