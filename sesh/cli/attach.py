@@ -147,14 +147,11 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
 
 def _list(cli: Invocation) -> int:
     """`sesh` alone: the picker on a terminal if the settings say so, else the list."""
-    if printing.on_terminal() and not cli.json and cli.settings().pick:
-        from sesh.cli.tui import console
-
-        if not console.dumb():
-            try:
-                return BY_NAME["--pick"].function()(cli)
-            except NotFound:
-                pass  # the list says so
+    if printing.on_terminal() and not cli.json and cli.settings().pick and not printing.dumb():
+        try:
+            return BY_NAME["--pick"].function()(cli)
+        except NotFound:
+            pass  # the list says so
     from sesh.cli.list import list_
 
     return list_(cli)

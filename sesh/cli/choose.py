@@ -122,12 +122,12 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
     Refused without a terminal.
     """
-    from sesh.cli.tui import console, watcher
+    from sesh.cli.tui import watcher
 
     wanted = dict(map(check_label, label))
     if cli.json:
         return _follow(cli, wanted)
-    if not printing.on_terminal() or console.dumb():
+    if not printing.on_terminal() or printing.dumb():
         raise Refused(
             "--watch needs a terminal that can move its cursor",
             hint="use $sesh --watch --json, or $sesh --list",

@@ -30,7 +30,7 @@ def grep(
     if cli.json:
         cli.value(hits)
     else:
-        if hits and printing.on_terminal() and not console.dumb():
+        if hits and printing.on_terminal() and not printing.dumb():
             _choose(cli, hits, pattern)
         _print(hits)
     for line in failed:

@@ -73,6 +73,7 @@ def _name(token: bytes) -> str:
     return text if text.isprintable() and text != "\ufffd" else ""
 
 
+_SIGNALS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
 _BLOCK = 1 << 12
 _FOREVER = float("inf")
 _PATIENCE = 2.0
@@ -141,15 +142,11 @@ class Console:
     def _signalled(self) -> list[str]:
         keys = []
         for number in sorted(self.terminal.take_signals()):
-            if number == signal.SIGINT:
-                keys.append("C-c")
-            elif number in terminals.EXIT_SIGNALS:
+            if number in terminals.EXIT_SIGNALS and number != signal.SIGINT:
                 raise SystemExit(128 + number)
-            elif number == signal.SIGWINCH:
-                keys.append("resize")
-            elif number == signal.SIGTSTP:
+            if number == signal.SIGTSTP:
                 self.stop()
-                keys.append("resume")
+            keys += [_SIGNALS[number]] if number in _SIGNALS else []
         return keys
 
     def stop(self) -> None:
@@ -275,16 +272,11 @@ def ask(question: str, answers: Answers, default: str) -> str:
     `answers`: a small letter or digit and its meaning, each; `default`: the letter that Enter takes. Whatever is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
-    if dumb():
+    if printing.dumb():
         return _numbered(question, answers, default)
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with terminals.RawTerminal(0, outbound) as terminal:
         return _menu(terminal, question, answers, default)
-
-
-def dumb() -> bool:
-    """Return whether TERM is of a terminal that cannot move its cursor."""
-    return os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:

@@ -65,10 +65,10 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             await_change(index)  # there is nothing to show yet
         directories = places.directories() if hosts is None and not wanted else []
         keys = list(entries(index, wanted))
-        if not keys and not (directories and not console.dumb()):
+        if not keys and not (directories and not printing.dumb()):
             missing = "no session has these labels" if wanted else "there are no sessions"
             raise NotFound(missing, hint="`$sesh NAME` creates one")
-        if console.dumb():
+        if printing.dumb():
             answers = [(str(number), title(key)) for number, key in enumerate(keys, 1)]
             answer = console.ask("attach to which session?", answers, "1")
             chosen = keys[int(answer) - 1] if answer else None
