@@ -83,14 +83,14 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 
 
 def _report(cli: Invocation, rows: list[Made]) -> int:
-    failed = [row for row in rows if "error" in row]
+    failed = any("error" in row for row in rows)
     if cli.json:
         printing.value({"ok": not failed, "sessions": rows})
-        return 1 if failed else 0
+        return int(failed)
     for row in rows:
         name = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
         if "error" in row:
             cli.note(f"{name} was not created: {row['error']['message']}")
         else:
             printing.text(wording.plain(f"created {name}" if row["created"] else f"{name} already runs"))
-    return 1 if failed else 0
+    return int(failed)
