@@ -14,6 +14,7 @@ from sesh.names import check_label
 from sesh.ops import enter, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
+from sesh.reach.cancelling import Interrupts
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -141,8 +142,6 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
-    from sesh.reach.cancelling import Interrupts
-
     before: list[Summary] | None = None
     with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
         while True:

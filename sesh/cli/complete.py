@@ -20,6 +20,7 @@ from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.errors import SeshError
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
+from sesh.remote import known
 from sesh.store import listing
 from sesh.wording import plain
 
@@ -173,7 +174,6 @@ def sessions(*, elsewhere: bool = True) -> Offers:
 def sessions_on(host: str) -> Offers:
     """Return the cached sessions of a host, which a child renews if they are old; the first answer is waited for."""
     from sesh.ops import child
-    from sesh.remote import known
 
     try:
         before = known.names_at(host)
@@ -217,8 +217,6 @@ def labels() -> Offers:
 
 def remotes() -> list[str]:
     """Return the known remotes, the one used last first; none if their files are not to be trusted."""
-    from sesh.remote import known
-
     try:
         return [remote.host for remote in known.all()] if known.exist() else []
     except SeshError:
@@ -240,8 +238,6 @@ def _here() -> list[Summary]:
 
 
 def _cached(host: str) -> Offers:
-    from sesh.remote import known
-
     return {row["name"]: _described(plain(row["state"]), row.get("cwd"), host) for row in known.names(host)}
 
 

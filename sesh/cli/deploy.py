@@ -6,6 +6,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, UsageError
 from sesh.names import printable
+from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -
 
 def upgrade(cli: Invocation) -> int:
     """`--upgrade`: deploy to every known remote; one whose sesh is not ours is passed over, with a line about it."""
-    from sesh.remote import known
-
     if cli.line.hosts:
         raise UsageError(
             "--upgrade takes no host: it deploys to all known remotes",
@@ -41,8 +40,6 @@ def upgrade(cli: Invocation) -> int:
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     """`--forget @HOST…`: stop asking known remotes. Each is tried; 1 if any was not known."""
-    from sesh.remote import known
-
     _check_hosts(cli, hosts)
     unknown = ", ".join(f"@{host}" for host in cli.hosts if not known.forget(host))
     if unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -68,8 +69,6 @@ class HostRun:
 
     def value(self, code: int) -> dict[str, object]:
         """Return the JSON that it printed, with the host; an error if it printed none."""
-        import json
-
         try:
             value = json.loads(self.output.splitlines()[-1])
         except (ValueError, IndexError):

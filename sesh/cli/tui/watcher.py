@@ -12,6 +12,7 @@ from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, standing
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
+from sesh.ops import send
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
 
@@ -166,8 +167,6 @@ class _Watcher:
         key, since, question = asked
 
         def echo_is_off(target: Target) -> bool:
-            from sesh.ops import send
-
             return send.hides(target, key[1], since, question)
 
         def tell(hidden: bool, problem: str) -> None:
@@ -186,8 +185,6 @@ class _Watcher:
         key, since, question = asked
 
         def answer(target: Target) -> None:
-            from sesh.ops import send
-
             send.answer(target, key[1], text, since, question, single=single)
             self._answered[key] = since, time.monotonic() + _SETTLING
 
