@@ -35,27 +35,23 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._partial = b""
-
-    @property
-    def holding(self) -> bool:
-        """True if the beginning of a longer key is held."""
-        return bool(self._partial)
+        self.partial = b""
+        """The held beginning of a longer key."""
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""
-        data, self._partial = self._partial + data, b""
+        data, self.partial = self.partial + data, b""
         keys = []
         for token, whole in typed.tokens(data):
             if not whole:
-                self._partial = token
+                self.partial = token
             elif name := _name(token):
                 keys.append(name)
         return keys
 
     def flush(self) -> list[str]:
         """Return the held key, since nothing more came."""
-        partial, self._partial = self._partial, b""
+        partial, self.partial = self.partial, b""
         return ["escape"] if partial == typed.ESCAPE else []
 
 
@@ -107,7 +103,7 @@ class Console:
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
-            pause = min(FLUSH_DELAY, left) if self._keys.holding else left
+            pause = min(FLUSH_DELAY, left) if self._keys.partial else left
             ready = {descriptor for descriptor, _ in poll.poll(None if pause == _FOREVER else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
