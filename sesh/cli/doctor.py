@@ -84,7 +84,7 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> i
         ]
         cli.value(answers[0] if len(answers) == 1 else answers)
         return int(errors > 0)
-    coloured = printing.coloured(printing.STDOUT)
+    coloured = printing.coloured()
     for host, rows in hosts.items():
         if len(hosts) > 1:
             printing.text(f"@{host}")

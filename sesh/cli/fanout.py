@@ -101,7 +101,7 @@ def run(cli: Invocation, options: Options) -> int:
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
     prefix = ""
     if printed and not cli.json:
-        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured(printing.STDOUT) else "{1}: "
+        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
     # Each child hears Ctrl-C itself; one that comes while they are made is passed on to all of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     runs = [

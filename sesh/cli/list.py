@@ -44,7 +44,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         from sesh.cli.table import Table
 
         columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-        table = Table(columns, coloured=printing.coloured(printing.STDOUT))
+        table = Table(columns, coloured=printing.coloured())
     rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
     if table is not None and sessions:
         shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]

@@ -121,9 +121,9 @@ def dumb() -> bool:
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
 
-def coloured(descriptor: int) -> bool:
-    """Return whether a descriptor may get colours: it is a terminal that has them, and `NO_COLOR` is not set."""
-    return not dumb() and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
+def coloured() -> bool:
+    """Return whether stdout may get colours: it is a terminal that has them, and `NO_COLOR` is not set."""
+    return not dumb() and not os.environ.get("NO_COLOR") and os.isatty(STDOUT)
 
 
 def width(terminal: int) -> int:

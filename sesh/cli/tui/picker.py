@@ -128,7 +128,7 @@ class _Picker:
         """Renamed sessions: new key to old key."""
         self._message = ""
         """The outcome of the last action, `…` while it goes on."""
-        self._coloured = printing.coloured(printing.STDOUT)
+        self._coloured = printing.coloured()
 
     def chosen(self) -> Key | None:
         """Return the choice: a session, a directory, a name to create; None for nothing. Raises Interrupted."""

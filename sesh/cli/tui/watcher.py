@@ -70,7 +70,7 @@ class _Watcher:
 
     def __init__(self, sessions: LiveSessions) -> None:
         self._live = sessions
-        self._coloured = printing.coloured(printing.STDOUT)
+        self._coloured = printing.coloured()
         self._shown: dict[Key, Summary] = {}
         """The sessions that need a person, as they were drawn last: keys are meant for these."""
         self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
