@@ -97,11 +97,6 @@ def _result(session: str, host: str | None, command: Sequence[str], facts: JobRe
     return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
 
 
-def _piped(output: bytes) -> bytes:
-    """The output of a terminal with line ends as a pipe has them."""
-    return output.replace(b"\r\n", b"\n")
-
-
 @dataclass(frozen=True)
 class Met:
     """The condition that ended a wait.
@@ -255,7 +250,8 @@ class Session:
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} still runs; wait for its end")
         facts = self._target.call(jobs.result, name=self.name)
-        return _result(self.name, self.host, facts.get("command") or [], facts, _piped(facts["output"]))
+        output = facts["output"].replace(b"\r\n", b"\n")
+        return _result(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
         """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
@@ -401,7 +397,7 @@ def execute(
     interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
     with closing(interrupts), stop.by(interrupts.stop):
         session, facts, retained = jobs.run(target, data, interrupts)
-    return _result(session, target.host, data["spec"]["command"] or [], facts, _piped(retained))
+    return _result(session, target.host, data["spec"]["command"] or [], facts, retained.replace(b"\r\n", b"\n"))
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import printing
+from sesh.cli import parser, printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotFound, Refused, Unreachable, UsageError
@@ -60,13 +60,12 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
     """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
     from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
 
-    key = None if view.get("no_detach_key") else detach_key(cli)
-    settings = cli.caller.settings()
+    settings = cli.settings()
     return AttachOptions(
         read_only=view.get("read_only", False),
         replace=view.get("replace", False),
         replay=not view.get("no_replay"),
-        detach_key=key,
+        detach_key=None if view.get("no_detach_key") else detach_key(cli),
         lines=settings.replay_lines,
         repeat=view.get("replay", False) or settings.replay == "all",
         predict=view.get("predict") or settings.predict,
@@ -82,14 +81,14 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     from sesh.keynames import DetachKey
 
     variable = os.environ.get("SESH_DETACH_KEY")
-    settings = cli.caller.settings()
+    settings = cli.settings()
     try:
         return DetachKey.parse(variable or settings.detach_key or _DETACH_KEY)
     except UsageError as error:
         if variable:
             raise UsageError(f"SESH_DETACH_KEY: {error}") from error
         settings.warn(str(error), "detach_key")
-        cli.caller.warn(settings)
+        cli.warn(settings)
         return DetachKey.parse(_DETACH_KEY)
 
 
@@ -109,15 +108,16 @@ def go(
         return _list(cli)
     name, directory = words[0], words[1] if len(words) > 1 else None
     if len(words) > 2:
-        from sesh.cli import suggestions
-
-        raise suggestions.too_many(words)
+        raise parser.too_many(words)
     check(view)
     if name == "-":
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant, other = _suggested(name, directory)
+    meant = other = ""
+    if name.isalpha():  # it may be a verb without its dashes
+        meant = parser.verb_line(name, [directory]) if directory else ""
+        other = parser.other_line(name)
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
     if cli.host is None:
@@ -131,7 +131,7 @@ def go(
 
 def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
     """`sesh NAME` on this machine. The words are checked before the terminal: a wrong DIR is named without one too."""
-    entry = enter.Entry(cli.caller, name, spec, meant, other)
+    entry = enter.Entry(cli, name, spec, meant, other)
     entry.check()
     runs = entry.connection is not None
     if not printing.on_terminal():
@@ -147,29 +147,14 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
 
 def _list(cli: Invocation) -> int:
     """`sesh` alone: the picker on a terminal if the settings say so, else the list."""
-    if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
-        from sesh.cli.tui import console
-
-        if not console.dumb():
-            try:
-                return BY_NAME["--pick"].function()(cli)
-            except NotFound:
-                pass  # the list says so
+    if printing.on_terminal() and not cli.json and cli.settings().pick and not printing.dumb():
+        try:
+            return BY_NAME["--pick"].function()(cli)
+        except NotFound:
+            pass  # the list says so
     from sesh.cli.list import list_
 
     return list_(cli)
-
-
-def _suggested(name: str, directory: str | None) -> tuple[str, str]:
-    """Return the lines that were probably meant by a NAME that looks like a verb, empty for any other.
-
-    The first takes DIR as the verb's argument, empty without a DIR; the second is for NAME alone.
-    """
-    if is_name(name) and name.isalpha():
-        from sesh.cli import suggestions
-
-        return suggestions.verb_line(name, [directory]) if directory else "", suggestions.other_line(name)
-    return "", ""
 
 
 def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
@@ -240,7 +225,7 @@ def new(
     choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
     spec = cli.spec(directory, env, label)
     if detached or cli.json:
-        from sesh.cli.open import new_detached
+        from sesh.cli.sessions import new_detached
 
         return new_detached(cli, name, spec, choice)
     if not printing.on_terminal():
@@ -258,7 +243,7 @@ def new(
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
     """`--here [DIR] [OPTIONS]`: attach to the session of a directory's repository, which is created if missing."""
     if directory is None:
-        directory = create.checked_directory(cli.caller, ".")
+        directory = create.checked_directory(cli, ".")
     return into_directory(cli, directory, **view)
 
 
@@ -293,7 +278,8 @@ def _attach_terminal(
     options = _options(cli, view)
     current = listing.current()
     if not creates and cli.host is None and current is not None and current["name"] == name:
-        return _already(cli, name)
+        cli.note(f"you are already in {name}")
+        return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
     if not view.get("join"):
@@ -304,20 +290,18 @@ def _attach_terminal(
         return _run_client(cli, target, name, connection, options)
     connection.close()
     if cli.host is None and current["name"] == name:
-        return _already(cli, name)
-    if not _switch(current, name, cli.host):
+        cli.note(f"you are already in {name}")
+    elif not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
 
 
 def _without_terminal(name: str, *, exists: bool) -> Refused:
     """Return the error without a terminal; its hint names commands that need none."""
-    from sesh.cli import suggestions
-
     instead = f"`$sesh --open {name}` creates a session without attaching"
     if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
-    elif verb := suggestions.verb_like(name):
+    elif verb := parser.verb_like(name):
         instead = f"did you mean $sesh {verb}?"
     return Refused("attaching needs a terminal", hint=instead)
 
@@ -327,11 +311,6 @@ def _exists(target: Target, name: str, *, required: bool = False) -> bool:
     from sesh.ops import sessions
 
     return target.call(sessions.there, name=name, required=required)
-
-
-def _already(cli: Invocation, name: str) -> int:
-    cli.note(f"you are already in {name}")
-    return 0
 
 
 def _check_switch(current: Record, view: ViewWords, host: str | None, name: str) -> None:
@@ -360,10 +339,10 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
     def reconnect(*lost: Any, **how: Any) -> Connection:
         from sesh.reach import links
 
-        return links.back(cli.caller, *lost, **how)
+        return links.back(cli, *lost, **how)
 
     paths.remember(name, target.host)
-    options.first_notice = cli.caller.greeting
+    options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
     target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)

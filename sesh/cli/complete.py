@@ -20,6 +20,7 @@ from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.errors import SeshError
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
+from sesh.remote import known
 from sesh.store import listing
 from sesh.wording import plain
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import CommandLine
-    from sesh.cli.verbs import Option
     from sesh.schema import Summary
 
     Completion = tuple[str, dict[str, str]]
@@ -43,16 +43,13 @@ _VALUES = {
     "state": STATES,
 }
 """The values of an option or a plain word, by its key."""
-_KINDS = {"directory": "directories", "file": "files"}
+_PATHS = {"directory": "directories", "file": "files"}
 _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 
 
-def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
-    """`--complete SHELL -- WORDS…`: the answer for a script; with `--refresh` ask a host for its sessions instead."""
-    words = cli.tail or [""]
-    if refresh:
-        return ask(words[0])
-    kind, offers = answer(words)
+def complete(cli: Invocation, shell: Sequence[str] = ()) -> int:  # noqa: ARG001 (all complete alike)
+    """`--complete SHELL -- WORDS…`: the answer for a script."""
+    kind, offers = answer(cli.tail or [""])
     lines = [f"{word}\t{description}" if description else word for word, description in offers.items()]
     printing.text("\n".join([kind, *lines]))
     return 0
@@ -73,15 +70,21 @@ def answer(words: list[str]) -> Completion:
 
 
 def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completion:
-    plain, given, waiting = _given(line)
+    plain: list[str] = []
+    given: set[str] = set()
+    for option, word, value in parser.pieces(line):
+        if option is None:
+            plain += [word] if value is not None else []
+        elif value is None and option.kind in (VALUE, MANY) and tail is None:
+            return _values(option.key)
+        elif option.kind != MANY:
+            given.add(option.key)
     if tail is not None:
         return _plain_word(line, [*plain, *tail], current)
-    if waiting:
-        return _value(waiting)
-    option, equals, _ = current.partition("=")
-    if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
-        kind, values = _value(line.row.spelled[option])
-        return kind, {f"{option}={word}": description for word, description in values.items()}
+    spelling, equals, _ = current.partition("=")
+    if equals and spelling[:2] == "--" and parser.kind_of(line.verb, spelling) in (VALUE, MANY):
+        kind, values = _values(line.row.spelled[spelling].key)
+        return kind, {f"{spelling}={word}": description for word, description in values.items()}
     if current[:1] == "@" and not plain:
         return "words", hosts()
     if current[:1] == "-":
@@ -89,35 +92,20 @@ def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completi
     return _plain_word(line, plain, current)
 
 
-def _given(line: CommandLine) -> tuple[list[str], set[str], Option | None]:
-    """Return the plain words, the keys of the given options, and the option that waits for its value."""
-    plain: list[str] = []
-    keys: set[str] = set()
-    for option, word, value in parser.pieces(line):
-        if option is None:
-            plain += [word] if value is not None else []
-        elif value is None and option.kind in (VALUE, MANY):
-            return plain, keys, option
-        elif option.kind != MANY:
-            keys.add(option.key)
-    return plain, keys, None
-
-
-def _value(option: Option) -> Completion:
+def _values(key: str) -> Completion:
+    """Return the offers for the value of an option, or for a plain word, by its key in the verb table."""
     words: Offers = {}
-    if option.key == "directory":
-        return "directories", {}
-    if option.key == "label":
+    if key in ("label", "labels"):
         words = labels()
-    elif option.key == "key":
+    elif key == "key":
         from sesh.keynames import CHORDS
 
         words = dict.fromkeys((*_CONTROLS, *CHORDS), "")
-    elif option.key == "env":
+    elif key == "env":
         words = {f"{name}=": "" for name in sorted(os.environ)}
-    elif option.key in _VALUES:
-        words = dict.fromkeys(_VALUES[option.key], "")
-    return "words", words
+    elif key in _VALUES:
+        words = dict.fromkeys(_VALUES[key], "")
+    return _PATHS.get(key, "words"), words
 
 
 def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
@@ -137,7 +125,6 @@ def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
 
 
 def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion:
-    """Return the offers for the next plain word, by its key in the verb table."""
     keys = line.row.words
     key = ""
     if len(plain) < len(keys):
@@ -146,15 +133,9 @@ def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion
         key = keys[-1][:-1]
     if key in ("name", "names"):
         return "words", _names(line, plain, current)
-    if key in _KINDS:
-        return _KINDS[key], {}
-    if key == "labels":
-        return "words", labels()
-    if key in _VALUES:
-        return "words", dict.fromkeys(_VALUES[key], "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", hosts()
-    return "words", {}
+    return _values(key)
 
 
 def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
@@ -193,20 +174,19 @@ def sessions(*, elsewhere: bool = True) -> Offers:
 def sessions_on(host: str) -> Offers:
     """Return the cached sessions of a host, which a child renews if they are old; the first answer is waited for."""
     from sesh.ops import child
-    from sesh.remote import known
 
     try:
-        before = _modified(host)
-        if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.failed_recently(host):
+        before = known.names_at(host)
+        if time.time() - before > FRESH and host in remotes() and not known.failed_recently(host):
             # The cache counts as fresh from now on: a host that does not answer is not asked at every Tab.
-            if before is None:
-                known.record_names(host, [])
-            else:
+            if before:
                 os.utime(known.path_of(host, ".names"))
-            marked = _modified(host)
+            else:
+                known.record_names(host, [])
+            marked = known.names_at(host)
             child.aside(lambda: ask(host))
             deadline = time.monotonic() + PATIENCE
-            while before is None and _modified(host) == marked and time.monotonic() < deadline:
+            while not before and known.names_at(host) == marked and time.monotonic() < deadline:
                 time.sleep(_TICK)
         return _cached(host)
     except (SeshError, OSError):
@@ -237,8 +217,6 @@ def labels() -> Offers:
 
 def remotes() -> list[str]:
     """Return the known remotes, the one used last first; none if their files are not to be trusted."""
-    from sesh.remote import known
-
     try:
         return [remote.host for remote in known.all()] if known.exist() else []
     except SeshError:
@@ -260,21 +238,9 @@ def _here() -> list[Summary]:
 
 
 def _cached(host: str) -> Offers:
-    from sesh.remote import known
-
     return {row["name"]: _described(plain(row["state"]), row.get("cwd"), host) for row in known.names(host)}
 
 
 def _described(state: str, directory: str | None, host: str = "") -> str:
     words = (state, f"@{host}" if host else "", wording.at_home(plain(directory or "")))
     return ", ".join(wording.cut(word, _LONGEST) for word in words if word)
-
-
-def _modified(host: str) -> float | None:
-    """Return the time at which a host's names were cached, in seconds since the epoch; None if they never were."""
-    from sesh.remote import known
-
-    try:
-        return os.lstat(known.path_of(host, ".names")).st_mtime
-    except FileNotFoundError:
-        return None

@@ -6,6 +6,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, UsageError
 from sesh.names import printable
+from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,13 +20,11 @@ if TYPE_CHECKING:
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
     """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
     _check_hosts(cli, hosts)
-    return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
+    return _deploy(cli, cli.hosts, force=force)
 
 
 def upgrade(cli: Invocation) -> int:
     """`--upgrade`: deploy to every known remote; one whose sesh is not ours is passed over, with a line about it."""
-    from sesh.remote import known
-
     if cli.line.hosts:
         raise UsageError(
             "--upgrade takes no host: it deploys to all known remotes",
@@ -36,13 +35,11 @@ def upgrade(cli: Invocation) -> int:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
-    return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(hosts), force=False), upgrading=True)
+    return _deploy(cli, cli.settings().hosts_of(hosts), upgrading=True)
 
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     """`--forget @HOST…`: stop asking known remotes. Each is tried; 1 if any was not known."""
-    from sesh.remote import known
-
     _check_hosts(cli, hosts)
     unknown = ", ".join(f"@{host}" for host in cli.hosts if not known.forget(host))
     if unknown:
@@ -60,15 +57,12 @@ def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
         raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST")
 
 
-def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
+def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
+    """Deploy to hosts, print each result as JSON (a person has seen it already); return the exit code."""
     from sesh.reach import links
     from sesh.remote.deploy import fleet
 
-    return fleet.deploy_all([links.destination_of(cli.caller, host) for host in hosts], force=force)
-
-
-def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
-    """Print the result of each host as JSON (a person has seen it already); return the exit code."""
+    results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     if cli.json:

@@ -13,6 +13,7 @@ from sesh.reach.stream import DaemonDied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from sesh.cli.invocation import Invocation
@@ -30,42 +31,31 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
     if name is None and since is not None:
         raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
     try:
-        if name is not None:
-            _follow_one(cli, find.checked(name, "--events"), int(since) if since is not None else None)
-        else:
-            _follow_all(cli)
+        if name is None:
+            _print(cli, follow_all(cli.target))
+            return 0
+        find.checked(name, "--events")
+        with cli.target.open_stream(name) as stream:
+            stream.audience = cli.audience
+            _print(cli, follow(stream, int(since) if since is not None else None))
+    except DaemonDied as died:
+        cli.note(str(died))
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0
 
 
-def _follow_one(cli: Invocation, name: str, since: int | None) -> None:
-    with cli.target.open_stream(name) as stream:
-        stream.audience = cli.caller.audience
-        try:
-            for event in follow(stream, since):
-                _print(cli, event)
-        except DaemonDied as died:
-            cli.note(str(died))
-
-
-def _follow_all(cli: Invocation) -> None:
-    for item in follow_all(cli.target):
-        if "note" in item:
-            cli.note(str(item["note"]))
+def _print(cli: Invocation, events: Iterable[Event]) -> None:
+    for event in events:
+        if "note" in event:
+            cli.note(str(event["note"]))
+        elif cli.json:
+            cli.value({**event, "host": cli.host})
         else:
-            _print(cli, item)
-
-
-def _print(cli: Invocation, event: Event) -> None:
-    if cli.json:
-        cli.value({**event, "host": cli.host})
-        return
-    facts = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
-    cells = [str(event.get("ts"))[11:19], str(event.get("session")), str(event.get("event"))]
-    if shown := _facts({key: value for key, value in facts.items() if value is not False and value != ""}):
-        cells.append(shown)
-    printing.text(wording.plain("  ".join(cells)))
+            own = ("seq", "ts", "event", "session")
+            more = {key: fact for key, fact in event.items() if key not in own and fact is not False and fact != ""}
+            cells = (str(event.get("ts"))[11:19], str(event.get("session")), str(event.get("event")), _facts(more))
+            printing.text(wording.plain("  ".join(cells).rstrip()))
 
 
 def _facts(facts: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -26,37 +27,33 @@ _LONGEST = 1 << 16
 
 
 class HostRun:
-    """The child that carries out the line on one host: its stdout, and the last line of its stderr."""
+    """The child that carries out the line on one host: its stdout, and the last line of its stderr.
 
-    def __init__(self, cli: Invocation, options: Options, host: str, colour: int | None) -> None:
-        self.host = host
+    `prefix`: what its lines are printed behind; if it is empty, only the last line is kept.
+    """
+
+    def __init__(self, cli: Invocation, options: Options, host: str, prefix: bytes) -> None:
+        self.host, self.prefix = host, prefix
         stdin = os.open(os.devnull, os.O_RDONLY)
         self.stdout, stdout = os.pipe()
         self.stderr, stderr = os.pipe()
-        self._pid = child.fork(lambda: _carry_out(cli, options, host), stdio=(stdin, stdout, stderr))
+        self.pid = child.fork(lambda: _carry_out(cli, options, host), stdio=(stdin, stdout, stderr))
         for descriptor in (stdin, stdout, stderr):
             os.close(descriptor)
         self.output = bytearray()
         """The unfinished line, with `print_lines`; the last line, with `keep_last_line`."""
         self.notes = b""
-        self._prefix = f"{host}: ".encode()
-        if colour is not None:
-            self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
-
-    def interrupt(self) -> None:
-        """Pass on a Ctrl-C that was pressed before this child could hear it."""
-        os.kill(self._pid, signal.SIGINT)
 
     def print_lines(self, data: bytes) -> None:
         """Print the whole lines of its output under the host's name."""
         whole, newline, rest = data.rpartition(b"\n")
         if newline:
             lines = (self.output + whole).split(b"\n")
-            printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+            printing.write(b"".join(self.prefix + line + b"\n" for line in lines))
             self.output.clear()
         self.output += rest
         while len(self.output) > _LONGEST:
-            printing.write(self._prefix + self.output[:_LONGEST] + b"\n")
+            printing.write(self.prefix + self.output[:_LONGEST] + b"\n")
             del self.output[:_LONGEST]
 
     def keep_last_line(self, data: bytes) -> None:
@@ -68,19 +65,17 @@ class HostRun:
 
     def value(self, code: int) -> dict[str, object]:
         """Return the JSON that it printed, with the host; an error if it printed none."""
-        import json
-
         try:
             value = json.loads(self.output.splitlines()[-1])
         except (ValueError, IndexError):
             value = {"error": {"code": "internal", "message": self.reason() or "it printed nothing"}}
         return {**value, "host": self.host, "exit_code": value.get("exit_code", code)}
 
-    def finish(self, *, prefixed: bool) -> int:
+    def finish(self) -> int:
         """Print the rest of the last line; return the exit code."""
-        if prefixed and self.output:
-            printing.write(self._prefix + self.output + b"\n")
-        _, status = os.waitpid(self._pid, 0)
+        if self.prefix and self.output:
+            printing.write(self.prefix + self.output + b"\n")
+        _, status = os.waitpid(self.pid, 0)
         return child.code(status)
 
     def reason(self) -> str:
@@ -104,21 +99,22 @@ def run(cli: Invocation, options: Options) -> int:
     if cli.verb not in VERBS:
         raise UsageError(f"only --exec and --run take several hosts: {CALLED} @a @b --exec NAME -- CMD")
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
-    prefixed = printed and not cli.json
-    coloured = printing.coloured(printing.STDOUT)
+    prefix = ""
+    if printed and not cli.json:
+        prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
     # Each child hears Ctrl-C itself; one that comes while they are made is passed on to all of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     runs = [
-        HostRun(cli, options, host, colour if coloured else None)
+        HostRun(cli, options, host, prefix.format(colour, host).encode())
         for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
     ]
     if signal.SIGINT in signal.sigpending():
         for host_run in runs:
-            host_run.interrupt()
+            os.kill(host_run.pid, signal.SIGINT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-    _pump(runs, prefixed=prefixed)
-    codes = [host_run.finish(prefixed=prefixed) for host_run in runs]
+    _pump(runs)
+    codes = [host_run.finish() for host_run in runs]
     if cli.json:
         cli.value([host_run.value(code) for host_run, code in zip(runs, codes, strict=True)])
     else:
@@ -127,7 +123,7 @@ def run(cli: Invocation, options: Options) -> int:
     return 0 if not any(codes) else 1
 
 
-def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
+def _pump(runs: list[HostRun]) -> None:
     poll = select.poll()
     ends = {run.stdout: run for run in runs} | {run.stderr: run for run in runs}
     for descriptor in ends:
@@ -142,7 +138,7 @@ def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
                 del ends[descriptor]
             elif descriptor == run.stderr:
                 run.notes = (run.notes + data)[-_BLOCK:]
-            elif prefixed:
+            elif run.prefix:
                 run.print_lines(data)
             else:
                 run.keep_last_line(data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
+from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
 from sesh.cli.tui.live import title
-from sesh.cli.tui.rows import LEAVING, STEPS, MarkedList
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
@@ -30,7 +30,7 @@ def grep(
     if cli.json:
         cli.value(hits)
     else:
-        if hits and printing.on_terminal() and not console.dumb():
+        if hits and printing.on_terminal() and not printing.dumb():
             _choose(cli, hits, pattern)
         _print(hits)
     for line in failed:

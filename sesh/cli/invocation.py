@@ -22,18 +22,24 @@ _REMEMBERED = 3
 """Lines of a greeting."""
 
 
-class CliCaller(Caller):
-    """The caller at this command line: notes go to stderr, questions to the terminal.
+class Invocation(Caller):
+    """The first argument of a verb's function, before its options; the caller of the ops that it uses.
 
-    `host`: the one that commands in notes are to name.
+    Notes go to stderr, questions to the terminal. `hosts`: the named ones, groups resolved.
     """
 
     ssh_prompts = None
     audience = printing.STDOUT
 
-    def __init__(self, host: str | None = None, *, local: bool = False) -> None:
-        self.host, self.local = host, local
+    def __init__(self, line: CommandLine) -> None:
+        self.line = line
+        self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb, line.local
         self._remembered: list[str] = []
+        self.hosts = line.hosts
+        if line.hosts:
+            self.hosts = self.settings().hosts_of(line.hosts)
+        self.sought: str | None = None
+        """The one session that the line names, until `target` has looked for it."""
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
@@ -46,7 +52,7 @@ class CliCaller(Caller):
         return os.isatty(printing.STDERR)
 
     def note(self, line: str) -> None:
-        """Print a line on stderr."""
+        """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
         printing.note(line, self.host)
 
     def remember(self, line: str) -> None:
@@ -67,22 +73,6 @@ class CliCaller(Caller):
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         return console.ask(for_host(question, self.host), answers, default)
 
-
-class Invocation:
-    """The first argument of a verb's function, before its options.
-
-    `hosts`: the named ones, groups resolved.
-    """
-
-    def __init__(self, line: CommandLine) -> None:
-        self.line = line
-        self.json, self.tail, self.verb = line.json, line.tail, line.verb
-        self.caller = CliCaller(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
-        self.hosts = self.caller.settings().hosts_of(line.hosts) if line.hosts else []
-        self.caller.host = self.host
-        self.sought: str | None = None
-        """The one session that the line names, until `target` has looked for it."""
-
     @property
     def host(self) -> str | None:
         """The only host of the line; None for this machine, and for several hosts."""
@@ -90,7 +80,7 @@ class Invocation:
 
     def set_host(self, host: str | None) -> None:
         """Set the target of the line: a host, None for this machine."""
-        self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
+        self.hosts = [host] if host is not None else []
 
     def look_for(self, name: str, *, creates: bool = False) -> None:
         """Set the target to the known remote that has the session, unless it is here; print the remote's name.
@@ -107,10 +97,10 @@ class Invocation:
             return
         from sesh.ops import lookup
 
-        host = lookup.host_of(self.caller, name, "" if creates else self.verb, creates=creates)
+        host = lookup.host_of(self, name, "" if creates else self.verb, creates=creates)
         if host is not None:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            self.caller.remember(f"{name} on @{host}")
+            self.remember(f"{name} on @{host}")
             self.set_host(host)
 
     @property
@@ -129,18 +119,14 @@ class Invocation:
         if host is None:
             from sesh.reach.target import Target
 
-            return Target(self.caller)
+            return Target(self)
         from sesh.reach.host_target import HostTarget
 
-        return HostTarget(self.caller, host, offer=offer)
+        return HostTarget(self, host, offer=offer)
 
     def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
         """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
         return {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
-
-    def note(self, line: str) -> None:
-        """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
-        self.caller.note(line)
 
     def value(self, thing: object) -> int:
         """Print one JSON value; return 0."""

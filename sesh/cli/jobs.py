@@ -74,7 +74,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
-    from sesh.cli.open import report as report_session
+    from sesh.cli.sessions import report_session
     from sesh.ops import sessions
 
     target = cli.target
@@ -122,15 +122,12 @@ class FollowedOutput:
     def take(self, data: bytes) -> None:
         """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
         data = self._held + data
-        self._held = b""
-        if not self._lines:
-            if data.endswith(b"\r"):
-                data, self._held = data[:-1], b"\r"
-            self.pending += data.replace(b"\r\n", b"\n")
-            return
-        whole, _, self._held = data.rpartition(b"\n")
-        if whole or data.startswith(b"\n"):
-            self.pending += b"".join(_object(row) for row in whole.split(b"\n"))
+        if self._lines:
+            *rows, self._held = data.split(b"\n")
+            self.pending += b"".join(map(_object, rows))
+        else:
+            self._held = b"\r" if data.endswith(b"\r") else b""
+            self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
     def end(self) -> None:
         """Release the held output: no more comes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from sesh import wording
@@ -29,8 +30,6 @@ def export(cli: Invocation) -> int:
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
-    import json
-
     printing.text(json.dumps(wording.encodable(whole), indent=2, ensure_ascii=True))
     return 0
 
@@ -48,7 +47,7 @@ def import_(cli: Invocation, file: str | None = None) -> int:
         entries = [{**entry, "host": cli.host} for entry in entries if entry["host"] not in others]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
-        if host is None or not cli.caller.local:
+        if host is None or not cli.local:
             rows += _make(cli, host, [entry for entry in entries if entry["host"] == host])
     return _report(cli, rows)
 
@@ -83,14 +82,14 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 
 
 def _report(cli: Invocation, rows: list[Made]) -> int:
-    failed = [row for row in rows if "error" in row]
+    failed = any("error" in row for row in rows)
     if cli.json:
         printing.value({"ok": not failed, "sessions": rows})
-        return 1 if failed else 0
+        return int(failed)
     for row in rows:
         name = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
         if "error" in row:
             cli.note(f"{name} was not created: {row['error']['message']}")
         else:
             printing.text(wording.plain(f"created {name}" if row["created"] else f"{name} already runs"))
-    return 1 if failed else 0
+    return int(failed)

@@ -35,11 +35,16 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         known.record_names(cli.host, overview["sessions"])
         known.forget_unless_known(cli.host)
     hosts: list[str] | None = None
-    if cli.host is None and not cli.caller.local and known.exist():
+    if cli.host is None and not cli.local and known.exist():
         from sesh.ops import lookup
 
-        hosts = lookup.hosts(cli.caller)
-    table = None if cli.json else _table()
+        hosts = lookup.hosts(cli)
+    table = None
+    if not cli.json:
+        from sesh.cli.table import Table
+
+        columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
+        table = Table(columns, coloured=printing.coloured())
     rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
     if table is not None and sessions:
         shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
@@ -60,10 +65,10 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
     from sesh.ops import lookup
 
     if table is not None:
-        for host in lookup.skipped(cli.caller):
+        for host in lookup.skipped(cli):
             printing.text(table.remark(host, lookup.SKIPPED))
     rows: list[Summary] = []
-    for host, answer in lookup.summaries(cli.caller, hosts):
+    for host, answer in lookup.summaries(cli, hosts):
         if not isinstance(answer, SeshError):
             own = [session for session in answer if bears(session, wanted)]
             if table is not None and own:
@@ -76,16 +81,9 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
     return rows
 
 
-def _table() -> Table:
-    from sesh.cli.table import Table
-
-    columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-    return Table(columns, coloured=printing.coloured(printing.STDOUT))
-
-
 def _at_home(session: Summary, home: str) -> Summary:
     """Return a session of a host, its directory written with `~` for the home there."""
-    directory = session.get("cwd") or ""
-    if home and (directory == home or directory.startswith(home.rstrip("/") + "/")):
-        return {**session, "cwd": f"~{directory[len(home.rstrip('/')) :]}"}
+    directory, above = session.get("cwd") or "", home.rstrip("/")
+    if home and (directory == home or directory.startswith(f"{above}/")):
+        return {**session, "cwd": f"~{directory.removeprefix(above)}"}
     return session

@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
         quit_key.release()
     try:
         if line.help:
-            return _help(line)
+            return help_(line)
         options = parser.parse(line)
         if options is None:
             from sesh.cli import typer_app
@@ -56,7 +56,8 @@ def carry_out(cli: Invocation, options: Options) -> int:
         raise
 
 
-def _help(line: parser.CommandLine) -> int:
+def help_(line: parser.CommandLine) -> int:
+    """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
     from sesh.cli import typer_app
 
     text = typer_app.help_of(line)
@@ -65,11 +66,6 @@ def _help(line: parser.CommandLine) -> int:
     else:
         printing.text(text)
     return 0
-
-
-def help_(cli: Invocation) -> int:
-    """`--help`, never called: `run` prints help before it calls a verb, but each row of the table names a function."""
-    return _help(cli.line)
 
 
 def version(cli: Invocation) -> int:

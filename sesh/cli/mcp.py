@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import util
 
 from sesh.about import CALLED, DISTRIBUTION
 from sesh.cli.invocation import Invocation
@@ -12,18 +13,16 @@ from sesh.errors import Refused, UsageError
 
 def mcp(cli: Invocation) -> int:
     """`--mcp`: serve the Model Context Protocol on stdin and stdout until stdin ends."""
-    from importlib.util import find_spec
-
-    pip = f"{sys.executable} -m pip install" if find_spec("pip") else f"uv pip install --python {sys.executable}"
+    pip = f"{sys.executable} -m pip install" if util.find_spec("pip") else f"uv pip install --python {sys.executable}"
     install = f"install it with: {pip} '{DISTRIBUTION}[mcp]'"
     if cli.line.hosts:
         raise UsageError(
             f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}",
             hint=f"write: {CALLED} --mcp",
         )
-    if find_spec("mcp") is None:
+    if util.find_spec("mcp") is None:
         raise Refused("--mcp needs the Model Context Protocol SDK", hint=install)
-    if find_spec("mcp.server.mcpserver") is None:
+    if util.find_spec("mcp.server.mcpserver") is None:
         raise Refused("--mcp needs version 2 of the package mcp, but an older one is installed", hint=install)
     if os.isatty(0):
         raise Refused("--mcp is for programs, not terminals", hint=f"add `{CALLED} --mcp` to your agent's settings")

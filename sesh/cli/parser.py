@@ -1,7 +1,7 @@
-"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`.
+"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`; and slips.
 
 Pure, and lean. A host, a name and an option's value are never taken for one another. `typer_app` words the error for a
-line that `parse` refuses.
+line that `parse` refuses. A slip: a verb without its dashes, a command in the place of a directory.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import os
 from sesh.about import CALLED
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
 from sesh.errors import UsageError
-from sesh.names import check_host
+from sesh.names import check_host, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sesh.cli.verbs import Option
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 _SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
 _SPELLINGS["-v"] = "--version"
+_FOREIGN = {
+    "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",
+    "connect": "--attach", "last": "-",
+}  # fmt: skip
+"""The verbs for words of other programs."""
+_UNLIKELY = frozenset(("ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last"))
+"""Names that somebody who types them hardly wants for a session."""
+_NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
 
 class CommandLine:
@@ -191,22 +199,42 @@ def parse(line: CommandLine) -> Options | None:
     options.update(many)
     if line.tail is not None and not row.command:
         plain += line.tail
-    if row.gather:
-        options[row.gather] = plain
-        return options
-    return _placed(options, plain, row.words)
-
-
-def _placed(options: Options, plain: list[str], keys: tuple[str, ...]) -> Options | None:
-    """Return the options with the plain words under their keys; None if there are too few words or too many."""
-    for key in keys:
+    for key in (f"{row.gather}*",) if row.gather else row.words:
+        if not plain and key[-1] not in "?*":
+            return None
         if key[-1] in "*+":
-            if key[-1] == "+" and not plain:
-                return None
             options[key[:-1]] = plain
             return options
         if plain:
             options[key.rstrip("?")] = plain.pop(0)
-        elif key[-1] != "?":
-            return None
     return None if plain else options
+
+
+def verb_like(name: str) -> str:
+    """Return the verb that a name looks like, empty for none."""
+    verb = f"--{name}"
+    return verb if name and verb in BY_NAME else _FOREIGN.get(name, "")
+
+
+def too_many(words: Sequence[str]) -> UsageError:
+    """Return the error for more plain words than NAME and DIR."""
+    if meant := verb_line(words[0], words[1:]):
+        return UsageError(f"too many arguments; did you mean {meant}?")
+    command = " ".join(map(printable, words[1:]))
+    return UsageError("too many arguments", hint=f"to run a command: $sesh {printable(words[0])} -- {command}")
+
+
+def verb_line(name: str, words: Sequence[str]) -> str:
+    """Return the line that was probably meant by a verb without its dashes and further words; empty for other names."""
+    verb = verb_like(name)
+    if not verb:
+        return ""
+    return f"$sesh {verb}" if verb in _NAMELESS else " ".join(["$sesh", verb, *map(printable, words)])
+
+
+def other_line(name: str) -> str:
+    """Return the line that was probably meant by a session's name that looks like a verb; empty for other names."""
+    if name not in _UNLIKELY:
+        return ""
+    verb = verb_like(name)
+    return f"$sesh {verb}{'' if verb in (*_NAMELESS, '--new') else ' NAME'}"

@@ -116,10 +116,14 @@ def on_terminal() -> bool:
     return os.isatty(0) and os.isatty(1)
 
 
-def coloured(descriptor: int) -> bool:
-    """Return whether a descriptor may get colours: it is a terminal that has them, and `NO_COLOR` is not set."""
-    has_colours = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-    return has_colours and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
+def dumb() -> bool:
+    """Return whether TERM is of a terminal that can neither move its cursor nor show colours."""
+    return os.environ.get("TERM", "") in ("", "dumb", "unknown")
+
+
+def coloured() -> bool:
+    """Return whether stdout may get colours: it is a terminal that has them, and `NO_COLOR` is not set."""
+    return not dumb() and not os.environ.get("NO_COLOR") and os.isatty(STDOUT)
 
 
 def width(terminal: int) -> int:

@@ -61,15 +61,11 @@ def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[s
     plain += line.tail or []
     if not plain:
         raise UsageError("no session given; write: $sesh --send NAME TEXT --enter")
-    if None in before and len(plain) > 1:
+    if None in before and len(plain) > 1:  # --enter moves behind the text, --key Enter stays in its place
         before = [key for key in before if key is not None]
         after.insert(0, None)
-    return plain[0], _named(before), plain[1:], _named(after)
-
-
-def _named(keys: Sequence[str | None]) -> list[str]:
-    """Return the names of keys. None is `--enter`, which moves behind the text; `--key Enter` stays in its place."""
-    return ["Enter" if key is None else key for key in keys]
+    first, last = (["Enter" if key is None else key for key in keys] for keys in (before, after))
+    return plain[0], first, plain[1:], last
 
 
 def _stdin() -> Iterator[bytes]:

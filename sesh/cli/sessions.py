@@ -1,8 +1,8 @@
-"""Verbs that act on sessions."""
+"""Verbs that act on sessions and attach to none; `--new` without attaching too."""
 
 from __future__ import annotations
 
-from sesh.cli import printing
+from sesh.cli import parser, printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
 from sesh.names import check_label
 from sesh.ops import sessions
@@ -13,7 +13,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.schema import ErrorFacts
+    from sesh.schema import ErrorFacts, Spec
+
+
+def open_(
+    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
+) -> int:
+    """`--open NAME [DIR] [-- CMD…]`: make sure that the session runs."""
+    find.checked(name, "--open")
+    target = cli.target
+    target.sync()
+    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label))
+    return report_session(cli, name, created=created)
+
+
+def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
+    """`--new -d`, and `--new --json`: create a session and print its name."""
+    target = cli.target
+    target.sync()
+    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
+    if not cli.json:
+        printing.text(answer["name"])
+    return report_session(cli, answer["name"], created=answer["created"])
+
+
+def report_session(cli: Invocation, name: str, *, created: bool) -> int:
+    """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
+    if created and (other := parser.other_line(name)):
+        cli.note(f"{name} is a session now; did you mean: {other}?")
+    return cli.done(name=name, session=name, host=cli.host, created=created)
 
 
 def detach(cli: Invocation, name: str | None = None) -> int:
@@ -37,9 +65,9 @@ def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshEr
     """End sessions on the known remotes that have them, and remove them from `failed`."""
     from sesh.ops import lookup
 
-    for name, whereabouts in lookup.located(cli.caller, absent).items():
+    for name, whereabouts in lookup.located(cli, absent).items():
         try:
-            host = lookup.chosen(cli.caller, name, whereabouts.hosts, "--kill")
+            host = lookup.chosen(cli, name, whereabouts.hosts, "--kill")
             if host is None:
                 failed[name] = whereabouts.missing(name) or failed[name]
                 continue

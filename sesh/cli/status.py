@@ -38,6 +38,8 @@ def status(cli: Invocation, name: str | None = None) -> int:
 def _described(session: Status) -> list[str]:
     now = time.time()
     foreground = session.get("foreground")
+    program = foreground["command"] if foreground else ""
+    program = wording.command_line(program) if isinstance(program, list) else program
     scrollback = session.get("scrollback")
     facts: dict[str, str | None] = {
         "name": session["name"],
@@ -45,7 +47,7 @@ def _described(session: Status) -> list[str]:
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _standing_text(session.get("activity"), now) or None,
         "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
-        "foreground": f"{foreground.get('pid')}: {_command_text(foreground['command'])}" if foreground else None,
+        "foreground": f"{foreground.get('pid')}: {program}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
         "unseen": wording.unseen(session) or None,
@@ -84,7 +86,3 @@ def _lost(session: Summary) -> str:
     saved = session["lost"]["saved"]
     left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"
     return f"{how}; {left}"
-
-
-def _command_text(command: list[str] | str) -> str:
-    return wording.command_line(command) if isinstance(command, list) else command

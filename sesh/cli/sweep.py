@@ -34,7 +34,7 @@ def sweep(
     person is also asked before sessions are forgotten that could be read or started again. If nobody can be asked, only
     what is older than a week is cleared, or older than `--older`.
     """
-    asks = cli.caller.can_ask and not cli.json
+    asks = cli.can_ask and not cli.json
     seconds = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
     hosts: list[str | None] = [*cli.hosts] or [None]
     answers = [_sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run) for host in hosts]
@@ -76,7 +76,7 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
         parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
     if ended:
         parts.append(f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended ones")
-    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{machine}?"))
+    return not parts or cli.agrees(wording.plain(f"{' and '.join(parts)}{machine}?"))
 
 
 def _show(rows: list[LeftoverFacts], prefix: str) -> None:

@@ -82,8 +82,8 @@ class Table:
 
     def remark(self, host: str, reason: str = "") -> str:
         """Return the line above a host's rows; with a `reason` it stands instead of them."""
-        head = self._coloured_text(f"@{plain(host)}", "36")
-        return f"{head}  {self._coloured_text(plain(reason), '33')}" if reason else head
+        head = painted(f"@{plain(host)}", "36", coloured=self._coloured)
+        return f"{head}  {painted(plain(reason), '33', coloured=self._coloured)}" if reason else head
 
     def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
         drawn = ""
@@ -92,13 +92,10 @@ class Table:
             if room < 0:
                 continue
             cell = cut(cell, room, keeps_end=index == _DIRECTORY)
-            drawn += " " * gap + self._coloured_text(cell, code)
+            drawn += " " * gap + painted(cell, code, coloured=self._coloured)
             gap = room - columns(cell) + (2 if index else 1)
             # Blanks at the end of a line are never printed: they are due before the next cell.
         return drawn
-
-    def _coloured_text(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
 
 
 def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
@@ -122,6 +119,11 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
     if widths[_NAME] < _SHORTEST:
         return [limit if index == _NAME else -1 for index in range(len(widths))]
     return widths
+
+
+def painted(text: str, code: str, *, coloured: bool) -> str:
+    """Return text with SGR parameters, if there are any and colours are wanted."""
+    return f"\x1b[{code}m{text}\x1b[0m" if coloured and code and text else text
 
 
 def colour(session: Summary) -> str:

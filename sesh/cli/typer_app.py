@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand
@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from sesh.about import CALLED, PROGRAM
-from sesh.cli import parser, suggestions
+from sesh.cli import parser
 from sesh.cli.verbs import BY_NAME, EVERYWHERE, FLAG, MANY, MAYBE, VERBS, Verb
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -86,19 +86,15 @@ def command(verb: Verb) -> TyperCommand:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     # \b keeps typer from joining the lines.
     examples = "\n".join(["\b", "Examples:", *(f"  {line}" for line in verb.examples)])
-    declare = app.command(
+    app.command(
         verb.name or VERBLESS,
         cls=VerbCommand,
         help=verb.help,
         options_metavar=verb.usage,
         epilog=examples,
         context_settings=_CONTEXT,
-    )
-    declare(_stub(verb))
-    result = get_command(app)
-    if not isinstance(result, TyperCommand):
-        raise TypeError("typer made no command of the verb")
-    return result
+    )(_stub(verb))
+    return cast("TyperCommand", get_command(app))
 
 
 def _stub(verb: Verb) -> Callable[..., None]:
@@ -107,28 +103,24 @@ def _stub(verb: Verb) -> Callable[..., None]:
     def stub(**_values: object) -> None:
         return None
 
-    parameters: dict[str, object] = {}
-    defaults: dict[str, bool | None] = {}
+    parameters = []
+
+    def add(key: str, value: Any, declared: object, default: object) -> None:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(key, kind, annotation=Annotated[value, declared], default=default))
+
     for word in (f"{verb.gather}*",) if verb.gather else verb.words:
         key, kind = word.rstrip("?*+"), word[-1]
         metavar = {"?": f"[{key.upper()}]", "*": f"[{key.upper()}]…", "+": f"{key.upper()}…"}.get(kind, key.upper())
         value: Any = {"?": str | None, "*": list[str] | None, "+": list[str]}.get(kind, str)
-        parameters[key] = Annotated[value, typer.Argument(metavar=metavar, show_default=False)]
-        if kind in "?*":
-            defaults[key] = None
+        declared = typer.Argument(metavar=metavar, show_default=False)
+        add(key, value, declared, None if kind in "?*" else inspect.Parameter.empty)
     for option in verb.options:
+        value = {FLAG: bool, MANY: list[str] | None}.get(option.kind, str | None)
         declared = typer.Option(*option.spellings, metavar=option.metavar or None, help=option.help)
-        value = bool if option.kind == FLAG else list[str] | None if option.kind == MANY else str | None
-        parameters[option.key] = Annotated[value, declared]
-        defaults[option.key] = False if option.kind == FLAG else None
-    signature = [
-        inspect.Parameter(
-            key, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(key, inspect.Parameter.empty)
-        )
-        for key, kind in parameters.items()
-    ]
-    stub.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
-    stub.__annotations__ = parameters
+        add(option.key, value, declared, False if option.kind == FLAG else None)
+    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    stub.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return stub
 
 
@@ -182,7 +174,7 @@ def _run_with_dashes(line: parser.CommandLine) -> str:
 
 def help_of(line: parser.CommandLine) -> str:
     """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
-    verb = line.verb or suggestions.verb_like(line.words[0] if line.words else "")
+    verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
     if verb in _SHOWN and (verb or line.create or line.words):
         shown, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
     else:

@@ -15,14 +15,16 @@ FLAG, VALUE, MANY, MAYBE = range(4)
 
 
 class Option:
-    """One option: its spellings (long form first), the keyword argument of its function, its help.
+    """One option: its spellings (long form first), its help.
 
-    `metavar`: the name of its value; empty for a flag, in brackets if it may be missing. `many`: may be repeated.
+    `metavar`: the name of its value; empty for a flag, in brackets if it may be missing. `key`: the keyword argument of
+    its function, by default its long form with `_` for dashes. `many`: may be repeated.
     """
 
-    def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
+    def __init__(self, spellings: str, help: str, metavar: str = "", *, key: str = "", many: bool = False) -> None:  # noqa: A002
         self.spellings = tuple(spellings.split())
-        self.key, self.help, self.metavar = key, help, metavar
+        self.key = key or self.spellings[0][2:].replace("-", "_")
+        self.help, self.metavar = help, metavar
         self.kind = MANY if many else MAYBE if metavar[:1] == "[" else VALUE if metavar else FLAG
 
 
@@ -73,35 +75,29 @@ class Verb:
         return function
 
 
-_ENV = Option("--env", "env", "Set a variable for the program; may be repeated.", "K=V", many=True)
-_LABEL = Option("--label", "label", "Set a label; may be repeated.", "K=V", many=True)
-_LABELLED = Option("--label", "label", "Only sessions with this label; may be repeated.", "K=V", many=True)
-_DETACHED = Option("-d", "detached", "Do not attach or wait; print the name.")
-_ANSI = Option("--ansi", "ansi", "Keep escape sequences in the output.")
-_JOIN = Option("--join", "join", "Attach beside other clients (the default).")
-_REPLACE = Option("--replace", "replace", "Detach the other clients.")
+_ENV = Option("--env", "Set a variable for the program; may be repeated.", "K=V", many=True)
+_LABEL = Option("--label", "Set a label; may be repeated.", "K=V", many=True)
+_LABELLED = Option("--label", "Only sessions with this label; may be repeated.", "K=V", many=True)
+_DETACHED = Option("-d", "Do not attach or wait; print the name.", key="detached")
+_ANSI = Option("--ansi", "Keep escape sequences in the output.")
+_JOIN = Option("--join", "Attach beside other clients (the default).")
+_REPLACE = Option("--replace", "Detach the other clients.")
 _VIEW = (
-    Option("--read-only -r", "read_only", "Only watch; keys are ignored."),
-    Option("--replay", "replay", "Replay scrollback that this terminal has seen before too."),
-    Option("--no-replay", "no_replay", "Do not replay scrollback; show only the screen."),
-    Option(
-        "--predict",
-        "predict",
-        "On slow links to other hosts, show keys before their echo: adaptive, always, never.",
-        "WHEN",
-    ),
-    Option("--no-detach-key", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
+    Option("--read-only -r", "Only watch; keys are ignored."),
+    Option("--replay", "Replay scrollback that this terminal has seen before too."),
+    Option("--no-replay", "Do not replay scrollback; show only the screen."),
+    Option("--predict", "On slow links to other hosts, show keys before their echo: adaptive, always, never.", "WHEN"),
+    Option("--no-detach-key", "Pass the detach key to the program; leave with `sesh --detach`."),
 )
 _ATTACHING = (_JOIN, _REPLACE, *_VIEW)
-_TIMEOUT = Option("--timeout", "timeout", "Exit with 124 after S seconds.", "S")
+_TIMEOUT = Option("--timeout", "Exit with 124 after S seconds.", "S")
 
 VERBS = (
     Verb(
         "", "", "attach.go", "[DIR] [OPTIONS] [-- CMD…]",
         "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
-        words=("name?", "directory?"), gather="words", options=(*_ATTACHING, _ENV, _LABEL), command=True,
-        attaches=True,
+        words=("name?", "directory?"), gather="words", options=(*_ATTACHING, _ENV, _LABEL), command=True, attaches=True,
     ),
     Verb(
         "--attach", "-a", "attach.attach", "NAME [OPTIONS]",
@@ -110,7 +106,7 @@ VERBS = (
         words=("name",), options=_ATTACHING, session=True, attaches=True,
     ),
     Verb(
-        "--open", "", "open.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
+        "--open", "", "sessions.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
         words=("name", "directory?"), options=(_ENV, _LABEL), command=True,
@@ -124,8 +120,8 @@ VERBS = (
         options=(
             _DETACHED,
             _JOIN,
-            Option("--replace", "replace", "End the session of that name first."),
-            Option("--new-name", "new_name", "Use the next free name: NAME-2, NAME-3, …"),
+            Option("--replace", "End the session of that name first."),
+            Option("--new-name", "Use the next free name: NAME-2, NAME-3, …"),
             *_VIEW,
             _ENV,
             _LABEL,
@@ -137,10 +133,10 @@ VERBS = (
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web",
-        options=(_LABELLED, Option("--watch", "watch", "Keep the list up to date.")),
+        options=(_LABELLED, Option("--watch", "Keep the list up to date.")),
     ),
     Verb(
-        "--watch", "", "watch.watch", "[--label K=V]…",
+        "--watch", "", "choose.watch", "[--label K=V]…",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\n"
         "Who waits for you or has failed stands above, with the question. The arrow keys mark one; y, n, a digit and "
         "Enter answer it, / begins a line of text, a attaches.",
@@ -148,7 +144,7 @@ VERBS = (
         options=(_LABELLED,), hosts=True,
     ),
     Verb(
-        "--pick", "", "pick.pick", "[OPTIONS]",
+        "--pick", "", "choose.pick", "[OPTIONS]",
         "Choose a session with arrow keys or letters, its screen beside the list; or a directory to begin one in.\n\n"
         "The session attached last comes first. Letters search names, hosts, directories, commands and titles. Ctrl-X "
         "kills the marked session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches its clients, "
@@ -158,7 +154,7 @@ VERBS = (
         options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
     ),
     Verb(
-        "--next", "", "next.next_", "[OPTIONS]",
+        "--next", "", "choose.next_", "[OPTIONS]",
         "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
         "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
@@ -188,7 +184,7 @@ VERBS = (
         "--kill-all", "-K", "sessions.kill_all", "[-y]",
         "End all sessions on this machine; asks first on a terminal.",
         "sesh --kill-all", "sesh --kill-all -y",
-        options=(Option("-y", "yes", "Do not ask."),),
+        options=(Option("-y", "Do not ask.", key="yes"),),
     ),
     Verb(
         "--rename", "", "sessions.rename", "[OLD] NEW",
@@ -202,13 +198,13 @@ VERBS = (
         "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
         words=("name?",), gather="words",
         options=(
-            Option("-C", "directory", "The directory that it runs in.", "DIR"),
-            Option("--print", "printed", "Print its output when it ends."),
-            Option("--follow", "follow", "Print its output as it comes."),
-            Option("--keep", "keep", "Keep the ended session readable until --kill."),
-            Option("--timeout", "timeout", "End it after S seconds.", "S"),
-            Option("--stdin", "stdin", "Feed it the standard input of sesh."),
-            Option("--tie", "tie", "End it when sesh gets SIGINT, SIGTERM or SIGHUP."),
+            Option("-C", "The directory that it runs in.", "DIR", key="directory"),
+            Option("--print", "Print its output when it ends.", key="printed"),
+            Option("--follow", "Print its output as it comes."),
+            Option("--keep", "Keep the ended session readable until --kill."),
+            Option("--timeout", "End it after S seconds.", "S"),
+            Option("--stdin", "Feed it the standard input of sesh."),
+            Option("--tie", "End it when sesh gets SIGINT, SIGTERM or SIGHUP."),
             _DETACHED,
             _ENV,
             _LABEL,
@@ -222,8 +218,8 @@ VERBS = (
         "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
         words=("name",),
         options=(
-            Option("--timeout", "timeout", "Stop waiting after S seconds, with 124; the command goes on.", "S"),
-            Option("--no-wait", "no_wait", "Return as soon as the command has begun."),
+            Option("--timeout", "Stop waiting after S seconds, with 124; the command goes on.", "S"),
+            Option("--no-wait", "Return as soon as the command has begun."),
             _ANSI,
         ),
         session=True, command=True,
@@ -235,11 +231,11 @@ VERBS = (
         "sesh --send agent y --enter --if-waiting 'may I run: make'",
         words=("name", "text*"),
         options=(
-            Option("--enter", "enter", "Press Enter after the text."),
-            Option("--key", "key", "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …", "KEY", many=True),
+            Option("--enter", "Press Enter after the text."),
+            Option("--key", "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …", "KEY", many=True),
             Option(
-                "--if-waiting", "if_waiting",
-                "Only if it waits for a person, and what it asks matches REGEX, which stands last.", "[REGEX]",
+                "--if-waiting", "Only if it waits for a person, and what it asks matches REGEX, which stands last.",
+                "[REGEX]",
             ),
         ),
         session=True,
@@ -252,13 +248,13 @@ VERBS = (
         "sesh --wait web --for 'listening on port [0-9]+' --idle 30", "sesh --wait agent --waiting",
         words=("name",),
         options=(
-            Option("--exit", "exit_", "The session has ended; exit with its exit code (the default)."),
-            Option("--prompt", "prompt", "Its shell is at its prompt."),
-            Option("--waiting", "waiting", "It waits for a person."),
-            Option("--idle", "idle", "It printed nothing for S seconds.", "S"),
-            Option("--for", "pattern", "A line matches REGEX.", "REGEX"),
-            Option("--from", "start", "Count output from POS, the position that --send --json prints.", "POS"),
-            Option("--since-start", "since_start", "Count all output that is kept."),
+            Option("--exit", "The session has ended; exit with its exit code (the default).", key="exit_"),
+            Option("--prompt", "Its shell is at its prompt."),
+            Option("--waiting", "It waits for a person."),
+            Option("--idle", "It printed nothing for S seconds.", "S"),
+            Option("--for", "A line matches REGEX.", "REGEX", key="pattern"),
+            Option("--from", "Count output from POS, the position that --send --json prints.", "POS", key="start"),
+            Option("--since-start", "Count all output that is kept."),
             _TIMEOUT,
         ),
         session=True,
@@ -269,8 +265,8 @@ VERBS = (
         "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
         words=("name?",),
         options=(
-            Option("--since", "since", "First replay the events after number N; 0 replays all that are kept.", "N"),
-            Option("--log", "log", "Show the event log of remotes: connections, deployments, files pushed."),
+            Option("--since", "First replay the events after number N; 0 replays all that are kept.", "N"),
+            Option("--log", "Show the event log of remotes: connections, deployments, files pushed."),
         ),
         session=True,
     ),
@@ -278,7 +274,7 @@ VERBS = (
         "--screen", "", "views.screen", "[NAME] [--format F]",
         "Print the current screen; without NAME that of the session it is typed in.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
-        words=("name?",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),),
+        words=("name?",), options=(Option("--format", "text, ansi, json, svg or html.", "F", key="form"),),
         session=True,
     ),
     Verb(
@@ -287,9 +283,9 @@ VERBS = (
         "sesh --logs work 50", "sesh --logs work -f", "sesh --logs work --ansi | less -R",
         words=("name?", "count?"),
         options=(
-            Option("-f", "follow", "Then print new lines as they come, until it ends."),
-            Option("--ansi", "ansi", "Keep colours."),
-            Option("--pager", "pager", "Show all lines that are kept in $PAGER, at the end."),
+            Option("-f", "Then print new lines as they come, until it ends.", key="follow"),
+            Option("--ansi", "Keep colours."),
+            Option("--pager", "Show all lines that are kept in $PAGER, at the end."),
         ),
         session=True,
     ),
@@ -300,8 +296,8 @@ VERBS = (
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         words=("pattern", "names*"),
         options=(
-            Option("-C", "context", "Show N lines around each hit.", "N"),
-            Option("-i", "ignore_case", "Take large and small letters for the same."),
+            Option("-C", "Show N lines around each hit.", "N", key="context"),
+            Option("-i", "Take large and small letters for the same.", key="ignore_case"),
         ),
         hosts=True,
     ),
@@ -344,8 +340,8 @@ VERBS = (
         "sesh @gpu --record train train.cast",
         words=("name", "file"), session=True,
         options=(
-            Option("--since-start", "since_start", "First record what the session still keeps, at time 0."),
-            Option("--force", "force", "Overwrite FILE."),
+            Option("--since-start", "First record what the session still keeps, at time 0."),
+            Option("--force", "Overwrite FILE."),
         ),
     ),
     Verb(
@@ -367,10 +363,10 @@ VERBS = (
         "session; without a terminal it clears only what has been left for a week, or for as long as --older says.",
         "sesh --sweep --dry-run", "sesh --sweep --older 168h", "sesh @gpu --sweep",
         options=(
-            Option("--older", "older", "Only what is older: 168h, 7d, 90m, 30s; without a terminal 168h.", "T"),
-            Option("--all", "all_", "Also end processes that still run, without asking."),
-            Option("-y", "yes", "The same as --all."),
-            Option("--dry-run", "dry_run", "Only list what would be cleared."),
+            Option("--older", "Only what is older: 168h, 7d, 90m, 30s; without a terminal 168h.", "T"),
+            Option("--all", "Also end processes that still run, without asking.", key="all_"),
+            Option("-y", "The same as --all.", key="yes"),
+            Option("--dry-run", "Only list what would be cleared."),
         ),
         hosts=True,
     ),
@@ -378,8 +374,7 @@ VERBS = (
         "--doctor", "", "doctor.doctor", "[--report]",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
         "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --report",
-        hosts=True,
-        options=(Option("--report", "report", "Print what an issue needs, without secrets."),),
+        hosts=True, options=(Option("--report", "Print what an issue needs, without secrets."),),
     ),
     Verb(
         "--shell-init", "", "scripts.shell_init", "bash|zsh|fish",
@@ -391,7 +386,7 @@ VERBS = (
         "--deploy", "", "deploy.deploy", "@HOST… [--force]",
         "Install this version of sesh on other hosts.",
         "sesh --deploy @box", "sesh --deploy @web1 @web2",
-        words=("hosts*",), options=(Option("--force", "force", "Replace a ~/.local/bin/sesh that sesh did "
+        words=("hosts*",), options=(Option("--force", "Replace a ~/.local/bin/sesh that sesh did "
                                                                "not install."),),
         hosts=True,
     ),
@@ -442,7 +437,7 @@ HIDDEN = (
     Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", ),
     Verb(
         "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",),
-        command=True, options=(Option("--refresh", "refresh", "Ask a host for its sessions."),),
+        command=True,
     ),
 )  # fmt: skip
 """Verbs that nobody types: of a link from another host, and of the completion scripts."""

@@ -74,7 +74,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         write(target.call(views.logs, name=name, lines=count, ansi=ansi))
         return
     with stream:
-        stream.audience = cli.caller.audience
+        stream.audience = cli.audience
         views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -37,34 +38,44 @@ _ABOUT = f"""Named shell sessions that stay alive, on this machine and on any ho
 takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a code and says what to do."""
 
 
-class Calls:
-    """The calls of one server, in threads. `gone`: the client has closed its end; no call is stopped any more."""
+class _Server(MCPServer[Any]):
+    """The SDK's server with the tools, each call in a thread. Invalid arguments are answered as a SeshError is.
+
+    `gone`: the client has closed its end; no call is stopped any more.
+    """
 
     def __init__(self) -> None:
+        super().__init__(PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING")
         self.gone = False
         self._limiter = anyio.CapacityLimiter(_MOST)
+        tools = Tools()
+        for name, function in vars(Tools).items():
+            if hints := getattr(function, "hints", None):
+                method = getattr(tools, name)
+                text = inspect.cleandoc(method.__doc__ or "")
+                self.add_tool(self._threaded(method), name=name.rstrip("_"), description=text, annotations=hints)
 
-    async def carry_out(self, call: Callable[[Stop], object]) -> object:
-        """Returns the answer of a call; for a SeshError the result that tells of it."""
-        stop = Stop()
-        try:
-            return await anyio.to_thread.run_sync(call, stop, abandon_on_cancel=True, limiter=self._limiter)
-        except anyio.get_cancelled_exc_class():
-            if not self.gone:
-                threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
-            raise
-        except SeshError as error:
-            return _refusal(error)
+    def _threaded(self, method: Callable[..., object]) -> Callable[..., object]:
+        """A tool for the SDK: the parameters of the method, less the `stop` that is not the client's business."""
+        signature = inspect.signature(method, eval_str=True)
 
+        async def tool(**arguments: object) -> object:
+            stop = Stop()
+            if "stop" in signature.parameters:
+                arguments["stop"] = stop
+            call = partial(method, **arguments)
+            try:
+                return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
+            except anyio.get_cancelled_exc_class():
+                if not self.gone:
+                    threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
+                raise
+            except SeshError as error:
+                return _refusal(error)
 
-def _refusal(error: SeshError) -> CallToolResult:
-    body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
-    text = TextContent(type="text", text=f"{error.code}: {body['message']}")
-    return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
-
-
-class _Server(MCPServer[Any]):
-    """The SDK's server; invalid arguments are answered as a SeshError is."""
+        parameters = [parameter for name, parameter in signature.parameters.items() if name != "stop"]
+        tool.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return tool
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:
@@ -76,32 +87,10 @@ class _Server(MCPServer[Any]):
             return _refusal(UsageError("; ".join(faults)))
 
 
-def build(calls: Calls) -> MCPServer[Any]:
-    """The server with its tools."""
-    server = _Server(PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING")
-    tools = Tools()
-    for name, function in vars(Tools).items():
-        if hints := getattr(function, "hints", None):
-            method = getattr(tools, name)
-            text = inspect.cleandoc(method.__doc__ or "")
-            server.add_tool(_threaded(calls, method), name=name.rstrip("_"), description=text, annotations=hints)
-    return server
-
-
-def _threaded(calls: Calls, method: Callable[..., object]) -> Callable[..., object]:
-    """A tool for the SDK: the parameters of the method, less the `stop` that is not the client's business."""
-    signature = inspect.signature(method, eval_str=True)
-    stoppable = "stop" in signature.parameters
-
-    async def tool(**arguments: object) -> object:
-        def call(stop: Stop) -> object:
-            return method(**arguments, stop=stop) if stoppable else method(**arguments)
-
-        return await calls.carry_out(call)
-
-    parameters = [parameter for name, parameter in signature.parameters.items() if name != "stop"]
-    tool.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return tool
+def _refusal(error: SeshError) -> CallToolResult:
+    body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
+    text = TextContent(type="text", text=f"{error.code}: {body['message']}")
+    return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
 
 
 def serve() -> int:
@@ -115,16 +104,16 @@ def serve() -> int:
 
 
 async def _serve() -> None:
-    calls = Calls()
-    server = build(calls)._lowlevel_server
+    server = _Server()
     outlet, messages = anyio.create_memory_object_stream[Any](0)
 
     async def pass_on() -> None:
         async with outlet:
             async for message in inbound:
                 await outlet.send(message)
-            calls.gone = True  # before the server hears of the end, for it cancels then what is under way
+            server.gone = True  # before the server hears of the end, for it cancels then what is under way
 
     async with stdio_server() as (inbound, outbound), anyio.create_task_group() as group:
         group.start_soon(pass_on)
-        await server.run(messages, outbound, server.create_initialization_options())
+        inner = server._lowlevel_server
+        await inner.run(messages, outbound, inner.create_initialization_options())

@@ -7,8 +7,9 @@ is the schema of its answer.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from mcp.types import ToolAnnotations
@@ -39,6 +40,7 @@ _AT_ONCE = 8
 
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
+_Answer = TypeVar("_Answer")
 
 
 def tool(hints: ToolAnnotations) -> Callable[[_Method], _Method]:
@@ -248,14 +250,14 @@ class Tools:
             return Standing(sessions=wording.encodable(self._standings(host)))
         entry = self.table.entry(Session(name, host))
         try:
-            facts = entry.session.status()
+            row = _row(entry, entry.session.status())
         except NotFound as error:
             if not entry.reached:
                 raise
-            return Standing(sessions=[_row(entry, None) | {"reason": str(error)}])
+            row = _row(entry, None) | {"reason": str(error)}
         except Unreachable as error:
-            return Standing(sessions=[_row(entry, error)])
-        return Standing(sessions=[{**wording.encodable(facts), **_row(entry, facts)}])
+            row = _row(entry, error)
+        return Standing(sessions=wording.encodable([row]))
 
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
@@ -284,32 +286,30 @@ class Tools:
         else:
             ends = {entry: entry.close for entry in self.table.all() if entry.ours and _is_on(entry, host)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return _closed(dict(zip(ends, pool.map(_failure, ends.values()), strict=True)))
+            return _closed(dict(zip(ends, pool.map(_attempt, ends.values()), strict=True)))
 
     def _standings(self, host: str | None) -> list[dict[str, object]]:
         """Rows of the used sessions of a host, or of all hosts, which are asked at once."""
         entries = [entry for entry in self.table.all() if _is_on(entry, host)]
         hosts = list(dict.fromkeys(entry.session.host for entry in entries))
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
-            answers = dict(zip(hosts, pool.map(_asked, hosts), strict=True))
+            answers = dict(zip(hosts, pool.map(partial(_attempt, sessions), hosts), strict=True))
         rows = []
         for entry in entries:
             answer = answers[entry.session.host]
             if isinstance(answer, SeshError):
                 rows.append(_row(entry, answer))
             else:
-                facts = next((row for row in answer if row.get("name") == entry.session.name), None)
-                rows.append({**(facts or {}), **_row(entry, facts)})
+                rows.append(_row(entry, next((row for row in answer if row["name"] == entry.session.name), None)))
         return rows
 
 
-def _failure(end: Callable[[], None]) -> SeshError | None:
-    """Ends a session. Returns the error if that fails."""
+def _attempt(call: Callable[..., _Answer], *words: object) -> _Answer | SeshError:
+    """The answer of a call, or its error."""
     try:
-        end()
+        return call(*words)
     except SeshError as error:
         return error
-    return None
 
 
 def _closed(ends: dict[UsedSession, SeshError | None]) -> Closed:
@@ -329,17 +329,10 @@ def _named(entry: UsedSession) -> dict[str, Any]:
     return {"session": entry.session.name, "host": entry.session.host}
 
 
-def _asked(host: str | None) -> Sequence[Summary] | SeshError:
-    try:
-        return sessions(host)
-    except SeshError as error:
-        return error
-
-
 def _row(entry: UsedSession, answer: Summary | SeshError | None) -> dict[str, object]:
-    """The row of a session, by its host's row for it, or by the error that came instead."""
+    """The row of a session: its host's facts about it, None if there are none, or the error that came instead."""
     row = {**_named(entry), "log": entry.log, "connection": entry.standing(answer)}
-    return {**row, "reason": str(answer)} if isinstance(answer, SeshError) else row
+    return {**row, "reason": str(answer)} if isinstance(answer, SeshError) else {**(answer or {}), **row}
 
 
 def _is_on(entry: UsedSession, host: str | None) -> bool:

@@ -112,7 +112,6 @@ class SessionTable:
 
 
 _VARIABLE = "SESH_WORK_LOG"
-_LOCAL = "local"
 LARGEST = 8 << 20
 """Bytes of a file."""
 OLDEST = 30 * 24 * 3600.0
@@ -126,15 +125,13 @@ def directory() -> str | None:
     named = os.environ.get(_VARIABLE, "")
     if named in ("none", "0"):
         return None
-    if named:
-        return os.path.abspath(named)
-    return os.path.join(paths.state_directory(), "work")
+    return os.path.abspath(named) if named else os.path.join(paths.state_directory(), "work")
 
 
 def path(name: str, host: str | None) -> str | None:
     """The file of a session from today on; None if none are wanted."""
     folder = directory()
-    machine = (host or _LOCAL).replace("/", "_")
+    machine = (host or "local").replace("/", "_")
     return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
 
 

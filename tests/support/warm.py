@@ -33,7 +33,7 @@ _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMI
 """Variables that count when an interpreter starts, or when a module is loaded."""
 MODULES = """
     sesh.__main__ sesh.cli.attach sesh.cli.events sesh.cli.jobs sesh.cli.layout sesh.cli.list sesh.cli.main
-    sesh.cli.open sesh.cli.send sesh.cli.sessions sesh.cli.shell sesh.cli.status sesh.cli.suggestions sesh.cli.sweep
+    sesh.cli.send sesh.cli.sessions sesh.cli.shell sesh.cli.status sesh.cli.sweep
     sesh.cli.table sesh.cli.views sesh.cli.wait sesh.client.attach sesh.client.attachment sesh.daemon.activity.hooks
     sesh.daemon.activity.rules sesh.daemon.activity.telling sesh.daemon.clients.reply_forms sesh.daemon.pty.answers
     sesh.daemon.screen.checkpoint sesh.daemon.server sesh.daemon.shell.history sesh.daemon.shell.queue

@@ -30,7 +30,7 @@ JOBS = "cli.jobs ops.begin ops.jobs reach.cancelling reach.stream stop"
 VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES}", ""),
-    "--open work -- cat": (f"{CALLS} {CREATES} cli.open cli.suggestions ops.end ops.sessions", "_json gc"),
+    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json gc"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
@@ -44,7 +44,7 @@ VERBS = {
 }
 ATTACHING = (
     f"""
-    {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive remote.known vt.render.clean_screen
+    {CALLS} {ATTACHES} {CREATES} keepalive remote.known vt.render.clean_screen
      vt.render.overlay client.attach client.attachment client.channel client.display client.hint client.keys
      client.ledger client.outcome client.overlays client.shown client.terminal
      client.unacknowledged_input keynames loop.timers typed

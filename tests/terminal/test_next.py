@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.next import following
+from sesh.cli.choose import following
 from tests.support import PROMPT, Home, Result
 
 Sesh = Callable[..., Result]

@@ -1,4 +1,4 @@
-r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, answers by a key.
+r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, a marked row, answers.
 
 The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape
 declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered question.
@@ -12,7 +12,6 @@ import time
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
-from sesh.cli.tui.rows import MarkedList
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
@@ -21,7 +20,8 @@ from sesh.wording import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from sesh.client.terminal import RawTerminal
 
@@ -35,27 +35,23 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._partial = b""
-
-    @property
-    def holding(self) -> bool:
-        """True if the beginning of a longer key is held."""
-        return bool(self._partial)
+        self.partial = b""
+        """The held beginning of a longer key."""
 
     def feed(self, data: bytes) -> list[str]:
         """Return the keys that `data` completes."""
-        data, self._partial = self._partial + data, b""
+        data, self.partial = self.partial + data, b""
         keys = []
         for token, whole in typed.tokens(data):
             if not whole:
-                self._partial = token
+                self.partial = token
             elif name := _name(token):
                 keys.append(name)
         return keys
 
     def flush(self) -> list[str]:
         """Return the held key, since nothing more came."""
-        partial, self._partial = self._partial, b""
+        partial, self.partial = self.partial, b""
         return ["escape"] if partial == typed.ESCAPE else []
 
 
@@ -73,7 +69,9 @@ def _name(token: bytes) -> str:
     return text if text.isprintable() and text != "\ufffd" else ""
 
 
+_SIGNALS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
 _BLOCK = 1 << 12
+_FOREVER = float("inf")
 _PATIENCE = 2.0
 """Seconds to wait for a terminal that takes nothing."""
 _BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -85,18 +83,15 @@ _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
 class Console:
     """Keys of a raw terminal.
 
-    `single`: read the terminal byte by byte, so that whatever is typed behind a key stays for the next reader.
+    `single`: read the terminal byte by byte, so that whatever is typed behind a key stays for the next reader; Ctrl-Z
+    is a key as any other then, else it stops the process.
     """
 
-    _stops = False
-    """True if Ctrl-Z stops the process."""
-
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
-        self.terminal = terminal
-        self._block = 1 if single else _BLOCK
+        self.terminal, self._single = terminal, single
         self._keys = Keys()
 
-    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+    def wait(self, others: Iterable[int] = (), seconds: float = _FOREVER) -> tuple[list[str], set[int]]:
         """Wait for keys, for one of the other descriptors to be readable, or for so many seconds; return both.
 
         Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
@@ -105,20 +100,18 @@ class Console:
         poll = select.poll()
         for descriptor in (self.terminal.inbound, self.terminal.signals, *others):
             poll.register(descriptor, select.POLLIN)
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            pause = left
-            if self._keys.holding:
-                pause = FLUSH_DELAY if left is None else min(FLUSH_DELAY, left)
-            ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
+            left = max(0.0, deadline - time.monotonic())
+            pause = min(FLUSH_DELAY, left) if self._keys.partial else left
+            ready = {descriptor for descriptor, _ in poll.poll(None if pause == _FOREVER else pause * 1000)}
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
                 keys += self._read()
             elif not ready:
                 keys += self._keys.flush()
             ready -= {self.terminal.inbound, self.terminal.signals}
-            if keys or ready or (deadline is not None and time.monotonic() >= deadline):
+            if keys or ready or time.monotonic() >= deadline:
                 return keys, ready
 
     def typed(self) -> list[str]:
@@ -129,7 +122,7 @@ class Console:
 
     def _read(self) -> list[str]:
         try:
-            data = os.read(self.terminal.inbound, self._block)
+            data = os.read(self.terminal.inbound, 1 if self._single else _BLOCK)
         except BlockingIOError:
             return []
         except OSError:
@@ -137,7 +130,7 @@ class Console:
         if not data:
             return ["hangup"]
         keys = self._keys.feed(data)
-        if not self._stops or "C-z" not in keys:
+        if self._single or "C-z" not in keys:
             return keys
         self.stop()
         return ["resume" if key == "C-z" else key for key in keys]
@@ -145,15 +138,11 @@ class Console:
     def _signalled(self) -> list[str]:
         keys = []
         for number in sorted(self.terminal.take_signals()):
-            if number == signal.SIGINT:
-                keys.append("C-c")
-            elif number in terminals.EXIT_SIGNALS:
+            if number in terminals.EXIT_SIGNALS and number != signal.SIGINT:
                 raise SystemExit(128 + number)
-            elif number == signal.SIGWINCH:
-                keys.append("resize")
-            elif number == signal.SIGTSTP:
+            if number == signal.SIGTSTP:
                 self.stop()
-                keys.append("resume")
+            keys += [_SIGNALS[number]] if number in _SIGNALS else []
         return keys
 
     def stop(self) -> None:
@@ -163,8 +152,6 @@ class Console:
 
 class Stage(Console):
     """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
-
-    _stops = True
 
     def __init__(self, terminal: RawTerminal) -> None:
         super().__init__(terminal)
@@ -198,7 +185,7 @@ class Stage(Console):
             whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _PATIENCE)
             self._drawn = lines if whole else []
 
-    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+    def wait(self, others: Iterable[int] = (), seconds: float = _FOREVER) -> tuple[list[str], set[int]]:
         """Wait as `Console.wait` does, without the keys `resize` and `resume`. A new size has all rows drawn again."""
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
@@ -213,7 +200,66 @@ class Stage(Console):
         self.__enter__()
 
 
-_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
+LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
+"""Keys that leave a list in which nothing is typed."""
+STEPS = {"up": -1, "C-p": -1, "C-k": -1, "btab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
+"""Keys that move the mark, by so many rows."""
+
+
+class MarkedList:
+    """Rows of which one is marked, and the part of them that fits the screen; any values that can be compared.
+
+    `steps`: the keys that move the mark by one row; `around`: they lead from the last row to the first.
+    """
+
+    def __init__(self, steps: Mapping[str, int], rows: Sequence[Any] = (), *, around: bool = False) -> None:
+        self._steps, self._around = steps, around
+        self._first = 0
+        """The index of the top row, as it was drawn last."""
+        self.rows = rows
+        self.mark: Any = next(iter(rows), None)
+
+    def show(self, rows: Sequence[Any], instead: Iterable[Any] = ()) -> None:
+        """Set the rows. If the marked one is gone, mark the first of `instead`, else the first row."""
+        self.rows = rows
+        if self.mark not in rows:
+            self.mark = next(iter(instead), next(iter(rows), None))
+
+    def press(self, key: str, page: int = 0) -> bool:
+        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page, 0 for no paging."""
+        paging = {"pageup": -page, "pagedown": page, "home": -len(self.rows), "end": len(self.rows)} if page else {}
+        if (key not in self._steps and key not in paging) or not self.rows:
+            return False
+        index = self._index() + (self._steps.get(key) or paging.get(key, 0))
+        if self._around and key in self._steps:
+            index %= len(self.rows)
+        self.mark = self.rows[min(max(0, index), len(self.rows) - 1)]
+        return True
+
+    def fitting(self, height: int) -> Sequence[Any]:
+        """Return as many rows as fit, the marked one among them; they scroll no more than they must."""
+        self._first = min(max(self._first, self._index() - height + 1), self._index())
+        return self.rows[self._first : self._first + height]
+
+    def _index(self) -> int:
+        return self.rows.index(self.mark) if self.mark in self.rows else 0
+
+
+def edited(text: str, key: str) -> str:
+    """Return the text after a key that is typed at its end."""
+    if key == "bspace":
+        return text[:-1]
+    if key in ("C-u", "C-w"):
+        return ""
+    return text + key if len(key) == 1 else text
+
+
+def hint(hints: Sequence[str], width: int) -> str:
+    """Return the first hint that fits, else as much of the last one as fits."""
+    return wording.cut(next((text for text in hints if wording.columns(text) <= width), hints[-1]), width)
+
+
+_MENU_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
@@ -222,16 +268,11 @@ def ask(question: str, answers: Answers, default: str) -> str:
     `answers`: a small letter or digit and its meaning, each; `default`: the letter that Enter takes. Whatever is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
-    if dumb():
+    if printing.dumb():
         return _numbered(question, answers, default)
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with terminals.RawTerminal(0, outbound) as terminal:
-        return _AnswerMenu(terminal, question, answers, default).chosen()
-
-
-def dumb() -> bool:
-    """Return whether TERM is of a terminal that cannot move its cursor."""
-    return os.environ.get("TERM", "") in ("", "dumb", "unknown")
+        return _menu(terminal, question, answers, default)
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:
@@ -252,54 +293,44 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
             return letter
 
 
-class _AnswerMenu:
-    """The question and its answers on a raw terminal; stacked if they do not fit beside each other."""
+def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) -> str:
+    """Ask on a raw terminal; the answers are stacked if they do not fit beside each other."""
+    labels = dict(answers)
+    marked = MarkedList(_MENU_STEPS, list(labels), around=True)
+    marked.mark = default
+    stacked = sum(columns(label) + 3 for label in labels.values()) > printing.width(terminal.outbound)
+    console = Console(terminal, single=True)
 
-    def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
-        self._terminal, self._labels = terminal, dict(answers)
-        self._console = Console(terminal, single=True)
-        self._list = MarkedList(_STEPS, list(self._labels), around=True)
-        self._list.mark = default
-        self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
-        letters = "/".join(letter.upper() if letter == default else letter for letter in self._labels)
-        self._write(f"{wording.plain(question)} [{letters}]\r\n")
-        self._draw()
+    def write(text: str) -> None:
+        terminal.write_all(printing.encoded(text), 5.0)
 
-    def chosen(self) -> str:
-        """Return the letter of the answer, once there is one."""
-        try:
-            while True:
-                key = self._key()
-                letter = self._list.mark if key in ("enter", "C-j") else key.lower()
-                if key in ("escape", "C-d", "hangup"):
-                    return ""
-                if key in ("C-c", "C-\\"):
-                    raise Interrupted("interrupted")
-                if letter in self._labels:
-                    self._list.mark = letter
-                if letter in self._labels or self._list.press(key):
-                    self._write(f"\x1b[{len(self._labels) - 1}A" if self._stacked else "")
-                    self._draw()
-                if letter in self._labels:
-                    return str(letter)
-        finally:
-            self._write("\r\n")
-
-    def _key(self) -> str:
-        """Return the next key; no byte behind it is read."""
-        keys: list[str] = []
-        while not keys:
-            keys, _ = self._console.wait()
-        if keys[0] == "resume":
-            self._draw()
-        return keys[0]
-
-    def _draw(self) -> None:
-        labels = [
-            f"\x1b[7m {wording.plain(label)} \x1b[27m" if letter == self._list.mark else f" {wording.plain(label)} "
-            for letter, label in self._labels.items()
+    def draw() -> None:
+        cells = [
+            f"\x1b[7m {wording.plain(label)} \x1b[27m" if letter == marked.mark else f" {wording.plain(label)} "
+            for letter, label in labels.items()
         ]
-        self._write("\r" + ("\r\n" if self._stacked else " ").join(labels))
+        write("\r" + ("\r\n" if stacked else " ").join(cells))
 
-    def _write(self, text: str) -> None:
-        self._terminal.write_all(printing.encoded(text), 5.0)
+    letters = "/".join(letter.upper() if letter == default else letter for letter in labels)
+    write(f"{wording.plain(question)} [{letters}]\r\n")
+    draw()
+    try:
+        while True:
+            keys, _ = console.wait()  # no byte behind the first key is read
+            key = keys[0] if keys else ""
+            if key == "resume":
+                draw()
+            letter = marked.mark if key in ("enter", "C-j") else key.lower()
+            if key in ("escape", "C-d", "hangup"):
+                return ""
+            if key in ("C-c", "C-\\"):
+                raise Interrupted("interrupted")
+            if letter in labels:
+                marked.mark = letter
+            if letter in labels or marked.press(key):
+                write(f"\x1b[{len(labels) - 1}A" if stacked else "")
+                draw()
+            if letter in labels:
+                return str(letter)
+    finally:
+        write("\r\n")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 
 from sesh import moments, wording
 from sesh.cli import printing, table
-from sesh.cli.tui import console
-from sesh.cli.tui.console import Stage
+from sesh.cli.tui import console, pager
+from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of, title
 from sesh.cli.tui.preview import Previews, drawn
-from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
@@ -65,10 +65,10 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             await_change(index)  # there is nothing to show yet
         directories = places.directories() if hosts is None and not wanted else []
         keys = list(entries(index, wanted))
-        if not keys and not (directories and not console.dumb()):
+        if not keys and not (directories and not printing.dumb()):
             missing = "no session has these labels" if wanted else "there are no sessions"
             raise NotFound(missing, hint="`$sesh NAME` creates one")
-        if console.dumb():
+        if printing.dumb():
             answers = [(str(number), title(key)) for number, key in enumerate(keys, 1)]
             answer = console.ask("attach to which session?", answers, "1")
             chosen = keys[int(answer) - 1] if answer else None
@@ -116,22 +116,19 @@ class _Picker:
         self._stage, self._live, self._hosts = stage, live, hosts
         self._previews = Previews(live.ask)
         self._directories = directories
-        self._names: dict[str, str] = {}
-        """The name for the session of a directory, by directory."""
         self._recent: list[tuple[str, str]] = enter.recent()
         self._ranks: dict[Key, tuple[int, float]] = {}
         self._query = ""
         self._shown: dict[Key, Summary] = {}
         self._list = MarkedList(STEPS, around=True)
-        self._question: tuple[str, Callable[[], None]] | None = None
-        """The question of the last line, and the action after a yes."""
-        self._new_name: tuple[Key, str] | None = None
-        """The session that is renamed, and its name as far as it is typed."""
+        self._question: tuple[str, str | None, Callable[[str], None]] | None = None
+        """The question of the last line, the text typed so far (None if y answers it), and the action that it leads
+        to."""
         self._renamed: dict[Key, Key] = {}
         """Renamed sessions: new key to old key."""
         self._message = ""
         """The outcome of the last action, `…` while it goes on."""
-        self._coloured = printing.coloured(printing.STDOUT)
+        self._coloured = printing.coloured()
 
     def chosen(self) -> Key | None:
         """Return the choice: a session, a directory, a name to create; None for nothing. Raises Interrupted."""
@@ -142,11 +139,10 @@ class _Picker:
                 due = self._previews.want(mark)
             self._draw()
             for key in self._live.wait(self._stage, due):
-                asked = self._question is not None or self._new_name is not None
-                if key in ("C-\\", "hangup") or (key == "C-c" and not asked):
+                if key in ("C-\\", "hangup") or (key == "C-c" and self._question is None):
                     raise Interrupted("interrupted")
-                if asked:
-                    self._answered(key)
+                if self._question is not None:
+                    self._answered(*self._question, key)
                     continue
                 if key == "escape" or (key == "C-d" and not self._query):
                     return None
@@ -206,12 +202,6 @@ class _Picker:
             self._ranks[key] = (position, -last)
         return self._ranks[key]
 
-    def _name_for(self, directory: str) -> str:
-        """Return the name for the session of a directory, if no other one has it."""
-        if directory not in self._names:
-            self._names[directory] = places.repository(directory)[1]
-        return self._names[directory]
-
     # -- keys
 
     def _pressed(self, key: str) -> None:
@@ -232,7 +222,7 @@ class _Picker:
         elif key == "C-r":
             self._confirm("restart", mark, "restarted", lambda target: target.call(sessions.restart, name=name))
         elif key == "C-e":
-            self._new_name = mark, name
+            self._question = f"rename {title(mark)} to: ", name, lambda new: self._rename(mark, new)
         elif key == "C-o":  # of the current one all but the one that looks at this list
             words: dict[str, bool] = {"others": True} if self._shown[mark].get("current") else {}
             self._act(
@@ -244,27 +234,24 @@ class _Picker:
             self._read(mark)
 
     def _confirm(self, verb: str, key: Key, done: str, ask: Callable[[Target], object]) -> None:
-        self._question = f"{verb} {title(key)}? [y/N]", lambda: self._act(key, ask, f"{title(key)} was {done}")
+        self._question = f"{verb} {title(key)}? [y/N]", None, lambda _: self._act(key, ask, f"{title(key)} was {done}")
 
     def _read(self, key: Key) -> None:
-        from sesh.cli.tui import pager
-
         try:
             pager.read(self._stage, target_of(key[0]), key[1], "+G")
         except (SeshError, OSError) as error:
             self._message = wording.one_line(str(error))
 
-    def _answered(self, key: str) -> None:
-        """Take a key of the answer to the question of the last line, or of the new name."""
-        if self._question is not None:
-            (_, act), self._question = self._question, None
+    def _answered(self, question: str, text: str | None, act: Callable[[str], None], key: str) -> None:
+        """Take a key of the answer to the question of the last line."""
+        self._question = None
+        if text is None:
             if key.lower() == "y":
-                act()
-        elif self._new_name is not None:
-            session, name = self._new_name
-            self._new_name = None if key in ("escape", "C-c", "C-d", "enter") else (session, edited(name, key))
-            if key == "enter":
-                self._rename(session, name)
+                act("")
+        elif key == "enter":
+            act(text)
+        elif key not in ("escape", "C-c", "C-d"):
+            self._question = question, edited(text, key), act
 
     def _rename(self, key: Key, name: str) -> None:
         try:
@@ -319,17 +306,15 @@ class _Picker:
 
     def _last(self, columns: int) -> str:
         """Return the last line: a question, the outcome of the last action, or the keys."""
-        question = self._question[0] if self._question is not None else ""
-        if self._new_name is not None:
-            question = f"rename {title(self._new_name[0])} to: {self._new_name[1]}"
-        if question:
-            return f"\x1b[1m{wording.cut(wording.plain(question), columns - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
+        if self._question is not None:
+            question = wording.plain(self._question[0] + (self._question[1] or ""))
+            return f"\x1b[1m{wording.cut(question, columns - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
         hints: Sequence[str] = _HINTS
         if self._message:
             hints = [self._message]
         elif self._mark is not None and self._mark[0] == DIRECTORY:
             directory = wording.at_home(wording.plain(self._mark[1]))
-            hints = [f"Enter create {self._name_for(self._mark[1])} in {directory}"]
+            hints = [f"Enter create {_name_for(self._mark[1])} in {directory}"]
         elif self._mark is not None and self._mark[0] == NEW:
             host = f"@{self._hosts[0]} " if self._hosts else ""
             hints = [f"Enter create {host}{self._query}  Esc quit"]
@@ -356,7 +341,7 @@ class _Picker:
     def _cells(self, key: Key, now: float) -> tuple[str, ...]:
         """Return the cells of a row: a mark, name and host, state, activity, idle time, directory, command."""
         if key[0] == DIRECTORY:
-            return "+", self._name_for(key[1]), "new", "", "", wording.at_home(wording.plain(key[1])), ""
+            return "+", _name_for(key[1]), "new", "", "", wording.at_home(wording.plain(key[1])), ""
         if key[0] == NEW:
             return "+", key[1], "new", "", "", "", ""
         mark, _, state, activity, _, idle, directory, runs = table.rows([self._shown[key]], now)[0]
@@ -377,6 +362,12 @@ class _Picker:
             line += f"\x1b[{codes[column]}m{text}\x1b[m" if coloured else text
         line += " " * (width - sum(widths) - _GAP * sum(room > 0 for room in widths[1:]))
         return f"\x1b[7m{line}\x1b[m" if marked else line
+
+
+@cache
+def _name_for(directory: str) -> str:
+    """Return the name for the session of a directory, if no other one has it."""
+    return places.repository(directory)[1]
 
 
 def _is_session(key: Key) -> bool:

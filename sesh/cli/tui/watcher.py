@@ -7,12 +7,12 @@ import time
 from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.cli.table import SIGNALS, Table
-from sesh.cli.tui.console import Stage
+from sesh.cli.table import SIGNALS, Table, painted
+from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, standing
-from sesh.cli.tui.rows import LEAVING, MarkedList, edited, hint
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
+from sesh.ops import send
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
 
@@ -70,7 +70,7 @@ class _Watcher:
 
     def __init__(self, sessions: LiveSessions) -> None:
         self._live = sessions
-        self._coloured = printing.coloured(printing.STDOUT)
+        self._coloured = printing.coloured()
         self._shown: dict[Key, Summary] = {}
         """The sessions that need a person, as they were drawn last: keys are meant for these."""
         self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
@@ -167,8 +167,6 @@ class _Watcher:
         key, since, question = asked
 
         def echo_is_off(target: Target) -> bool:
-            from sesh.ops import send
-
             return send.hides(target, key[1], since, question)
 
         def tell(hidden: bool, problem: str) -> None:
@@ -187,8 +185,6 @@ class _Watcher:
         key, since, question = asked
 
         def answer(target: Target) -> None:
-            from sesh.ops import send
-
             send.answer(target, key[1], text, since, question, single=single)
             self._answered[key] = since, time.monotonic() + _SETTLING
 
@@ -238,7 +234,8 @@ class _Watcher:
             return cut(f"answer {_title(asked[0])}: {shown}_", width)
         if self._message:
             return cut(self._message, width)
-        return self._coloured_text(hint(_HINTS if self._waits(self._list.mark) else _OTHER_HINTS, width), "2")
+        hints = _HINTS if self._waits(self._list.mark) else _OTHER_HINTS
+        return painted(hint(hints, width), "2", coloured=self._coloured)
 
     def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
         """Return the lines of the sessions that need a person, with their questions, under a heading for each state."""
@@ -248,7 +245,7 @@ class _Watcher:
         for key, session in sessions.items():
             before, (state, since, question) = state, standing(session)
             if state != before:
-                lines.append(self._coloured_text(_HEADS[state], SIGNALS.get(state, "")))
+                lines.append(painted(_HEADS[state], SIGNALS.get(state, ""), coloured=self._coloured))
             asks = "answered" if self._settling(key, session) else plain(question) or wording.runs(session)
             mark, name = ">" if key == marked else " ", cut(_title(key), names)
             gap = " " * (names - wording.columns(name))
@@ -289,9 +286,6 @@ class _Watcher:
         """Return whether a session was answered just now, and its state has not changed since."""
         since, until = self._answered.get(key, ("", 0.0)) if key is not None else ("", 0.0)
         return since == standing(session)[1] and time.monotonic() < until
-
-    def _coloured_text(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code else text
 
 
 def _title(key: Key) -> str:

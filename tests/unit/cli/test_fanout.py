@@ -12,11 +12,11 @@ from sesh.cli import fanout, printing
 from sesh.cli.fanout import HostRun
 
 
-def run(host: str, colour: int | None = None) -> HostRun:
+def run(host: str) -> HostRun:
     """A run without a process."""
     own = HostRun.__new__(HostRun)
     own.host, own.output, own.notes = host, bytearray(), b""
-    own._prefix = f"{host}: ".encode()
+    own.prefix = f"{host}: ".encode()
     return own
 
 
@@ -27,10 +27,10 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
         patch.setattr(printing, "write", written.append)
         patch.setattr(os, "waitpid", lambda pid, _: (pid, 0))
         one = run("box")
-        one._pid = 1
+        one.pid = 1
         for piece in pieces:
             one.print_lines(piece)
-        assert one.finish(prefixed=True) == 0
+        assert one.finish() == 0
     whole = b"".join(pieces)
     lines = whole.split(b"\n")
     if not lines[-1]:

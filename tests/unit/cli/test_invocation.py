@@ -18,5 +18,5 @@ def test_the_name_is_said_of_a_session_that_is_on_a_host(
     monkeypatch.setattr(lookup, "host_of", lambda *_, **__: "gpu")
     cli = Invocation(split(["--wait", "--exit", "work"]))
     cli.look_for("work")
-    assert (cli.host, cli.caller.host, cli.caller.greeting) == ("gpu", "gpu", "work on @gpu")
+    assert (cli.host, cli.greeting) == ("gpu", "work on @gpu")
     assert capfd.readouterr().err == "[work on @gpu]\n"

@@ -36,8 +36,8 @@ def test_keys_have_names(sent: bytes, keys: list[str]) -> None:
 
 def test_a_lone_escape_is_known_when_nothing_follows() -> None:
     keys = Keys()
-    assert (keys.feed(b"\x1b"), keys.holding) == ([], True)
-    assert (keys.flush(), keys.holding) == (["escape"], False)
+    assert (keys.feed(b"\x1b"), keys.partial) == ([], b"\x1b")
+    assert (keys.flush(), keys.partial) == (["escape"], b"")
     assert keys.feed(b"\x1b[") == []
     assert keys.flush() == []
     assert keys.feed(b"j") == ["j"]
@@ -49,5 +49,5 @@ def test_no_bytes_confuse_it_for_good(pieces: list[bytes]) -> None:
     for piece in pieces:
         assert all(key for key in keys.feed(piece))
     keys.flush()
-    assert not keys.holding
+    assert not keys.partial
     assert keys.feed(b"q") == ["q"]

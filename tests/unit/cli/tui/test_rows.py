@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.tui.rows import STEPS, MarkedList, edited, hint
+from sesh.cli.tui.console import STEPS, MarkedList, edited, hint
 
 
 def test_the_mark_stays_on_its_row_while_others_come_and_go() -> None:

@@ -1,0 +1,157 @@
+"""`--pick`, `--next`, `--watch`: a session chosen among all, from a list or by its standing, and attached to."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from sesh import moments
+from sesh.cli import attach, printing
+from sesh.cli.tui.live import await_change, entries, standing
+from sesh.errors import ExitCode, NotFound, Refused
+from sesh.names import check_label
+from sesh.ops import enter, sessions
+from sesh.ops.index import SessionIndex
+from sesh.ops.views import bears
+from sesh.reach.cancelling import Interrupts
+from sesh.store import listing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Unpack
+
+    from sesh.cli.attach import ViewWords
+    from sesh.cli.invocation import Invocation
+    from sesh.cli.tui.live import Key
+    from sesh.schema import Summary
+
+_PATIENCE = 2.0
+"""Seconds that hosts have to answer `--next`."""
+
+
+def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
+    """`--pick [--label K=V]… [OPTIONS]`: attach to the chosen session; return the exit code of attaching.
+
+    1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
+    """
+    from sesh.cli.tui import picker
+
+    wanted = dict(map(check_label, label))
+    attach.check(view)
+    if not printing.on_terminal():
+        raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
+    chosen, running = picker.choose(cli, cli.hosts or None, wanted)
+    if chosen is None:
+        return ExitCode.FAILED
+    host, name = chosen
+    if host == picker.DIRECTORY:
+        return attach.into_directory(cli, name, **view)
+    if host == picker.NEW:
+        host = cli.hosts[0] if cli.hosts else None
+    cli.set_host(host)
+    if host is None and name in running:
+        return attach.attach_to(cli, name, view)
+    return attach.go(cli, [name], **view)
+
+
+def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
+    """`--next [--label K=V]… [OPTIONS]`: attach to the session that has waited longest; once more, to the next.
+
+    The exit code is that of attaching. Raises Refused without a terminal, NotFound if no session waits.
+    """
+    wanted = dict(map(check_label, label))
+    attach.check(view)
+    if not printing.on_terminal():
+        raise Refused("--next needs a terminal", hint="`$sesh --list --json` has the activity of each session")
+    current = listing.current()
+    here = (None, str(current["name"])) if current is not None else None
+    recent = [(host or None, name) for host, name in enter.recent()]
+    waiting, silent = _waiting(cli, wanted)
+    chosen = following(waiting, here or (recent[0] if recent else None))
+    if chosen is None or chosen == here:
+        message = "no other session waits for you" if chosen is not None else "no session waits for you"
+        message += f", but {', '.join(silent)} could not be asked" if silent else ""
+        raise NotFound(message, hint="`$sesh` shows how each one stands")
+    cli.set_host(chosen[0])
+    return attach.attach(cli, chosen[1], **view)
+
+
+def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
+    """Return the session after `last` in the order in which they began to wait, else the one that has waited
+    longest."""
+    order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
+    if last in order:
+        return order[(order.index(last) + 1) % len(order)]
+    return order[0] if order else None
+
+
+def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str]]:
+    """Return the sessions that wait with the time since when, and the sessions and hosts that do not answer.
+
+    The time is 0 if it is not known. The daemon of a session here may be silent; one of another machine is asked there.
+    Raises the error of the host if a single one is named and cannot be reached.
+    """
+    unreachable: list[str] = []
+    if cli.host is not None:
+        rows = cli.target.call(sessions.summaries)
+        summaries: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
+    else:
+        with SessionIndex(cli, cli.hosts or None) as index:
+            until = time.monotonic() + _PATIENCE
+            while index.pending and (left := until - time.monotonic()) > 0:
+                await_change(index, left)
+            index.take(set())  # gives up the hosts that are late
+            unreachable = [f"@{host}" for host, answer in index.there.items() if isinstance(answer, str)]
+            summaries = entries(index, wanted)
+    waiting: dict[Key, float] = {}
+    silent: list[str] = []
+    for (host, name), session in summaries.items():
+        state, since, _ = standing(session)
+        if state == "waiting":
+            waiting[host, name] = moments.seconds(since) or 0.0
+        if session["state"] == "running" and session.get("responding") is False and not session.get("machine"):
+            silent.append(f"{name} on @{host}" if host is not None else name)
+    return waiting, silent + unreachable
+
+
+def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
+    """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
+
+    Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
+    Refused without a terminal.
+    """
+    from sesh.cli.tui import watcher
+
+    wanted = dict(map(check_label, label))
+    if cli.json:
+        return _follow(cli, wanted)
+    if not printing.on_terminal() or printing.dumb():
+        raise Refused(
+            "--watch needs a terminal that can move its cursor",
+            hint="use $sesh --watch --json, or $sesh --list",
+        )
+    chosen = watcher.watch(cli, cli.hosts or None, wanted)
+    if chosen is None:
+        return 0
+    cli.set_host(chosen[0])
+    return attach.attach(cli, chosen[1])
+
+
+def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
+    """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
+    before: list[Summary] | None = None
+    with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+        while True:
+            rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
+            if rows != before and not (before is None and index.pending):
+                printing.value(rows)
+                before = rows
+            ready = await_change(index, others={interrupts.inbound: select.POLLIN, printing.STDOUT: 0})
+            if printing.STDOUT in ready:
+                raise BrokenPipeError  # nobody reads it any more
+            if interrupts.inbound in ready:
+                os.read(interrupts.inbound, 16)
+                return ExitCode.INTERRUPTED
