@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 MODULES = {
     "checks": "doctor",
     "enter": "enter",
-    "enter.job": "begin",
+    "enter.job": "create",
     "enter.new": "new",
     "follow": "events",
     "follow.ended": "wait",

@@ -316,7 +316,7 @@ class Session:
             "limit": _seconds(timeout, "timeout"),
         }
         try:
-            with self._stream(stop, conditions["limit"]) as stream, stop.by(stream.cut):
+            with self._stream(stop, conditions["limit"]) as stream, stop.calling(stream.cut):
                 condition = wait.met(stream, conditions)
         except NotFound as missing:  # it has ended already
             condition = wait.after_end(self._target, self.name, missing, conditions)
@@ -352,7 +352,7 @@ class Session:
         `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
-        with self._stream(stop, None) as stream, stop.by(stream.cut):
+        with self._stream(stop, None) as stream, stop.calling(stream.cut):
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
@@ -398,8 +398,8 @@ def execute(
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
     data = _job(command, name, **words)
     target, stop = _target(host), stop or Stop()
-    interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
-    with closing(interrupts), stop.by(interrupts.stop):
+    interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
+    with closing(interrupts), stop.calling(interrupts.stop):
         session, facts, retained = jobs.run(target, data, interrupts)
     return _result(session, target.host, data["spec"]["command"] or [], facts, _piped(retained))
 

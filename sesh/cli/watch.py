@@ -49,7 +49,7 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
     from sesh.reach.cancelling import Interrupts
 
     before: list[Summary] | None = None
-    with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli.caller, hosts) as index:
         while True:
             sessions: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
             if sessions != before and not (before is None and index.pending):

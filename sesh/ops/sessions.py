@@ -114,9 +114,9 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """Begins a job that nothing waits for; returns the name of its session."""
-    from sesh.ops import begin
+    from sesh.ops import create
 
-    name, connection = begin.job(caller, name, spec, keep, timeout)
+    name, connection = create.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 

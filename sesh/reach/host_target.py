@@ -186,7 +186,7 @@ class HostTarget(Target):
         def attempt() -> Link:
             return links.reopened(self.caller, self.destination, deadline)
 
-        before, interrupts.away = interrupts.away, interrupts.given_up
+        before, interrupts.handler = interrupts.handler, interrupts.give_up
         try:
             return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
         except Interrupted:
@@ -196,7 +196,7 @@ class HostTarget(Target):
             refusal.exit_code = ExitCode.UNKNOWN
             raise
         finally:
-            interrupts.away = before
+            interrupts.handler = before
 
     def log_attached(self, name: str) -> None:
         """Logs that a terminal is attached to a session there."""
