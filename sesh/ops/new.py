@@ -50,7 +50,10 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
             if choice == "join":
                 enter.apply(caller, name, spec)
                 return name, find.required(name), False
-            return *_instead(name, launch_spec, choice), True
+            if choice == "new":
+                return *_beside(name, launch_spec), True
+            end.end_for(name, "replace")
+            return name, create.start(launch_spec, name), True
         if (summary := find.dormant(name)) is not None:
             return *_instead_of_dormant(caller, name, summary, launch_spec, choice, asks=asks), True
         try:
@@ -67,7 +70,10 @@ def _choice(caller: Caller, name: str, connection: Connection, choice: str, *, a
         state = "has ended, but is kept" if find.ended(name) else "already runs"
         if not asks:
             raise Exists(f"{name} {state}; choose --join, --replace or --new-name")
-        session = _summary(connection)
+        try:
+            session = find.summary(connection, _PATIENCE)
+        except SeshError:
+            session = None
     question = f"{name} runs but does not answer" if session is None else f"{name} {state}{_about(session)}"
     answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
     return _asked(caller, question, answers, "r" if session is None else "j")
@@ -78,14 +84,6 @@ def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], 
     if choice is None:
         raise Refused("nothing was done")
     return choice
-
-
-def _instead(name: str, launch_spec: LaunchSpec, choice: str) -> Entered:
-    """The new session in the place of one that runs, or beside it."""
-    if choice == "new":
-        return _beside(name, launch_spec)
-    end.end_for(name, "replace")
-    return name, create.start(launch_spec, name)
 
 
 def _instead_of_dormant(
@@ -114,13 +112,6 @@ def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
             return free, create.start(launch_spec, free)
         except Exists:
             continue
-
-
-def _summary(connection: Connection) -> Summary | None:
-    try:
-        return find.described(connection.only("summary", timeout=_PATIENCE)[0])
-    except SeshError:
-        return None
 
 
 def _about(session: Summary) -> str:

@@ -87,8 +87,6 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     try:
         data = find.ask(name, "screen", format=_FORMATS[form])[1]
     except NotFound:
-        if find.dormant(name) is None:
-            raise
         from sesh.ops import dormant
 
         data = dormant.screen(name, _FORMATS[form])
@@ -130,8 +128,6 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
     try:
         data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=lines, ansi=ansi)[1]
     except NotFound:
-        if find.dormant(name) is None:
-            raise
         from sesh.ops import dormant
 
         return dormant.last_lines(name, lines, ansi=ansi)

@@ -137,6 +137,11 @@ def described(answer: Answer) -> Summary:
     raise gate.malformed("RESPONSE", ".session is missing")
 
 
+def summary(connection: wire.Connection, timeout: float) -> Summary:
+    """A session's description of itself, asked over a fresh connection, which is closed; `timeout`: in seconds."""
+    return described(connection.only("summary", timeout=timeout)[0])
+
+
 def dormant(name: str) -> Summary | None:
     """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
     summary = listing.unanswered(name)
