@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 MODULES = {
     "checks": "doctor",
     "enter": "enter",
-    "enter.job": "create",
     "enter.new": "new",
     "follow": "events",
     "follow.ended": "wait",

@@ -15,17 +15,18 @@ from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, UsageError,
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
+from sesh.reach import target_of
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.host_target import target_of
 from sesh.reach.stream import Stream
-from sesh.reach.target import Target
 from sesh.schema import Command, Event, JobResult, JobSpec, RunFacts, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from sesh.reach.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

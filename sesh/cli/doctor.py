@@ -7,6 +7,7 @@ from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.errors import SeshError, UsageError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
+from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def _check_host(cli: Invocation, host: str) -> list[Finding]:
 
 def _skew(host: str) -> list[Finding]:
     """Return a warning if the sesh there has another version than this one, as the link has just reported."""
-    from sesh.remote import known
-
     version = next((remote.version for remote in known.all() if remote.host == host), "")
     if version in ("", __version__):
         return []

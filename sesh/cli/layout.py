@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from sesh import wording
@@ -29,8 +30,6 @@ def export(cli: Invocation) -> int:
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
-    import json
-
     printing.text(json.dumps(wording.encodable(whole), indent=2, ensure_ascii=True))
     return 0
 

@@ -1,23 +1,20 @@
-"""Creating a session: the specification for its daemon, its directory and its number; the op that begins a job."""
+"""Creating a session: the specification for its daemon, its directory and its number."""
 
 from __future__ import annotations
 
 import os
 
 from sesh import paths, platform
-from sesh.errors import Exists, ExitCode, Refused, SeshError, UsageError
+from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
 from sesh.names import check_label, check_variable, is_name, printable
 from sesh.reach import find
-from sesh.reach.op import op
-from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.reach.caller import Caller
-    from sesh.reach.op import Entered
     from sesh.schema import LaunchSpec, Spec
     from sesh.wire import Connection
 
@@ -158,39 +155,3 @@ def next_name(name: str) -> str:
     if not is_name(f"{name}-{number}"):
         raise UsageError(f"{name}-{number} is too long for a session name; choose another one")
     return f"{name}-{number}"
-
-
-@op("enter.job", creates=True)
-def job(
-    caller: Caller,
-    name: str | None = None,
-    spec: Spec | None = None,
-    keep: bool = False,
-    timeout: float | None = None,
-    stdin: bool = False,
-) -> Entered:
-    """Begins a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
-
-    Errors exit with 125, unless they have a code of their own.
-    """
-    from sesh import bounds
-
-    name = find.checked(name, "--exec") if name is not None else None
-    if timeout is not None:
-        timeout = bounds.seconds(timeout, "timeout")
-    try:
-        launched = launch_spec(caller, **(spec or {}))
-        launched |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
-        if name is None:
-            return start_numbered(launched)
-        if (summary := find.dormant(name)) is None:
-            return name, start(launched, name)
-        from sesh.ops import dormant
-
-        # A job that was lost is replaced, for what runs it each night; no other session is.
-        if (records.readable(name) or {}).get("job") is not True:
-            raise find.occupied(summary)
-        return name, dormant.start(caller, launched, name, summary, again=False)
-    except SeshError as error:
-        error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
-        raise

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sesh import config, paths, platform, programs
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
+from sesh.keynames import DetachKey
 from sesh.names import printable
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
+from sesh.remote import known
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import program
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
@@ -68,8 +75,6 @@ def all_(caller: Caller) -> list[Finding]:
 
 
 def _python(_caller: Caller) -> Iterator[Finding]:
-    from importlib.util import find_spec
-
     yield _ok("python", f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
     for name, loss, state in (
         ("ptyprocess", "sessions cannot be created", ERROR),
@@ -117,15 +122,11 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
     long = longest > platform.LONGEST_SOCKET_PATH
     more = " (long path: sockets are opened relative to the directory)" if long else ""
     yield _ok("directory", f"{path}, private{more}")
-    from sesh.remote import known
-
     for reason in [*listing.refusals(), *results.damage(), *known.damage()]:
         yield error_row("files", Refused(reason))
 
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
-    from sesh.keynames import DetachKey
-
     settings = config.load()
     for warning in settings.warnings:
         yield _warning("settings", str(warning), "fix that line")
@@ -185,8 +186,6 @@ def _path(_caller: Caller) -> Iterator[Finding]:
 
 def _program(_caller: Caller) -> Iterator[Finding]:
     """The programs named `sesh` in PATH: a session picker for tmux, among others, has the same name."""
-    import shutil
-
     seen: set[str] = set()
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None
@@ -209,8 +208,6 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
         yield _ok("logout", "no systemd here that could end sessions")
         return
-    import pwd
-
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
     if platform.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
@@ -221,8 +218,6 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
     """Daemons, and known remotes, that are another sesh than this one."""
-    from sesh.remote import known
-
     everywhere, names = True, paths.names()
     for name in names:
         record = records.readable(name)
@@ -247,9 +242,6 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
 
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:
-    from sesh.remote.ssh import ssh
-    from sesh.remote.ssh.destination import program
-
     name = program()
     if programs.find(name) is None:
         message = f"{printable(name)} is not installed: other hosts cannot be reached"

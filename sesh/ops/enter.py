@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
-from sesh.errors import Exists, NotFound, Refused, Unreachable
+from sesh import bounds, paths
+from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, is_name, printable
 from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,3 +166,37 @@ def recent() -> list[tuple[str, str]]:
     paths.trusted(paths.directory())
     entries = [entry.rpartition(" ") for entry in paths.recent()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
+
+
+@op("enter.job", creates=True)
+def job(
+    caller: Caller,
+    name: str | None = None,
+    spec: Spec | None = None,
+    keep: bool = False,
+    timeout: float | None = None,
+    stdin: bool = False,
+) -> Entered:
+    """Begins a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
+
+    Errors exit with 125, unless they have a code of their own.
+    """
+    name = find.checked(name, "--exec") if name is not None else None
+    if timeout is not None:
+        timeout = bounds.seconds(timeout, "timeout")
+    try:
+        launch_spec = create.launch_spec(caller, **(spec or {}))
+        launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
+        if name is None:
+            return create.start_numbered(launch_spec)
+        if (summary := find.dormant(name)) is None:
+            return name, create.start(launch_spec, name)
+        from sesh.ops import dormant
+
+        # A job that was lost is replaced, for what runs it each night; no other session is.
+        if (records.readable(name) or {}).get("job") is not True:
+            raise find.occupied(summary)
+        return name, dormant.start(caller, launch_spec, name, summary, again=False)
+    except SeshError as error:
+        error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
+        raise

@@ -13,7 +13,7 @@ import time
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
-from sesh.ops import create
+from sesh.ops import enter
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
 
@@ -223,7 +223,7 @@ def run(
 ) -> tuple[str, JobResult, bytes]:
     """Begins a job and waits for its end; returns its name, the daemon's account, the retained output if `wanted`.
 
-    `data`: the arguments of `create.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
+    `data`: the arguments of `enter.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
     exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
     """
     limit = data.get("timeout")
@@ -233,7 +233,7 @@ def run(
     begun = False
     try:
         target.sync()
-        with target.begin(create.job, interrupts, deadline, **data, stdin=stdin) as stream:
+        with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder, late=late)
             result, output = waiter.result(sink, wanted=wanted)

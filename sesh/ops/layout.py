@@ -6,6 +6,7 @@ None for this machine, `command` None for the user's shell.
 
 from __future__ import annotations
 
+import json
 import os
 
 from sesh import programs, shapes, wording
@@ -74,8 +75,6 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
 
     Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
     """
-    import json
-
     try:
         whole = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 
 from sesh import moments, wire
 from sesh.about import CALLED
 from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, Unreachable, silent_host
+from sesh.keepalive import Backoff
 from sesh.reach.caller import Caller
+from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,21 +41,15 @@ def reason(error: SeshError) -> str:
 
 def hosts(caller: Caller) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
-    from sesh.remote import known
-
     return [host for host in _known(caller) if not known.failed_recently(host)]
 
 
 def skipped(caller: Caller) -> list[str]:
     """The known remotes that are not asked because they failed within the last minute."""
-    from sesh.remote import known
-
     return [host for host in _known(caller) if known.failed_recently(host)]
 
 
 def _known(caller: Caller) -> list[str]:
-    from sesh.remote import known
-
     if caller.local or caller.origin is not None or not known.exist():
         return []
     return [remote.host for remote in known.all()]
@@ -60,8 +57,6 @@ def _known(caller: Caller) -> list[str]:
 
 def _note_failure(host: str) -> None:
     """Notes that a host did not answer; if that cannot be written it is asked again."""
-    from sesh.remote import known
-
     try:
         known.record_failure(host)
         known.forget_unless_known(host)
@@ -89,8 +84,6 @@ class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
 
     def __init__(self, caller: Caller, hosts: list[str]) -> None:
-        import threading
-
         self.waiting = set(hosts)
         self.deadline = time.monotonic() + PATIENCE
         self.remarks: dict[str, str] = {}
@@ -105,8 +98,6 @@ class Asking:
             threading.Thread(target=self._ask, args=(host, outbound), daemon=True).start()
 
     def _ask(self, host: str, outbound: int) -> None:
-        from sesh.remote import known
-
         answer: list[Summary] | SeshError
         caller = _Gathering(self._caller)
         try:
@@ -251,8 +242,6 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
 
 def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
     """Waits for a silent host, if the person wants that; returns it, or None to create the session here."""
-    from sesh.keepalive import Backoff
-
     ago = moments.ago(time.time() - seen)
     answers = (("w", "Wait"), ("h", "Create here"))
     answer = caller.ask(f"{host} does not answer; {name} was there {ago}", answers, "w")
@@ -279,8 +268,6 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
 
     A host that does not answer counts by the sessions that it had when it was asked last.
     """
-    from sesh.remote import known
-
     whereabouts = {name: Whereabouts() for name in names}
     unasked = skipped(caller)  # read before asking: a host that does not answer is skipped from then on
     try:

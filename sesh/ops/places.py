@@ -6,10 +6,12 @@ In a worktree of git it is `repo-branch`, outside of any repository the name of 
 from __future__ import annotations
 
 import os
+import unicodedata
 
-from sesh import paths, platform
+from sesh import paths, platform, programs
 from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
+from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.store import records, results
@@ -37,8 +39,6 @@ def here(caller: Caller, directory: str) -> SessionHere:
     A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
     such directory.
     """
-    from sesh.ops import create
-
     directory = create.checked_directory(caller, directory)
     root, repository_name = repository(directory)
     taken = set(paths.names())
@@ -106,8 +106,6 @@ def _first_line(path: str) -> str:
 
 def valid(text: str) -> str:
     """A name as near to `text` as the rule of names allows."""
-    import unicodedata
-
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
@@ -116,8 +114,6 @@ def valid(text: str) -> str:
 
 def directories() -> list[str]:
     """Directories in which a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
-    from sesh import programs
-
     listed = programs.printed("zoxide", "query", "-l", timeout=_PATIENCE)
     likely = [line for line in (listed or "").split("\n") if line[:1] == "/"]
     return list(dict.fromkeys(likely or _of_past_sessions()))[:MOST]

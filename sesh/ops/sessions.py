@@ -112,9 +112,9 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """Begins a job that nothing waits for; returns the name of its session."""
-    from sesh.ops import create
+    from sesh.ops import enter
 
-    name, connection = create.job(caller, name, spec, keep, timeout)
+    name, connection = enter.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 

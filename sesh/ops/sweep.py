@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import stat
 import time
@@ -23,8 +24,11 @@ from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.lean import socket
 from sesh.names import is_name
+from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.remote import known
+from sesh.remote.ssh import ssh
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
@@ -163,8 +167,6 @@ def _settled_for(name: str, kind: str) -> float:
 
 def _forget(name: str, session_id: str) -> bool:
     """Forgets a session; False if another one has its name by now."""
-    from sesh.ops import end
-
     try:
         end.end_this(name, session_id)
     except NotFound:
@@ -181,8 +183,6 @@ def _age(path: str) -> float:
 
 def _files() -> Iterator[Leftover]:
     """Files that nothing uses any more, and unfinished ones of killed processes."""
-    from sesh.remote import known
-
     _ids.cache_clear()
     for folder, kind, is_left in (
         (paths.directory(), "file", _is_unused),
@@ -310,8 +310,6 @@ def _is_run(path: str) -> bool:
 
 
 def _remove_version(path: str) -> bool:
-    import shutil
-
     if _is_run(path):
         return False
     # Renamed first: nothing may start from one that is half gone.
@@ -417,9 +415,6 @@ def _orphaned_bridges() -> list[int]:
 
 def _control_directory() -> str | None:
     """The directory of the control sockets; None if no host was ever reached, or it is not trusted."""
-    from sesh.remote import known
-    from sesh.remote.ssh import ssh
-
     try:
         return ssh.control_directory() if known.exist() else None
     except Refused:
