@@ -9,7 +9,7 @@ import os
 import time
 
 from sesh import bounds, paths
-from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
+from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import differ_by_one, is_name, printable
 from sesh.ops import create
 from sesh.reach import find
@@ -33,7 +33,9 @@ def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "", oth
 
     `meant`: the line to propose if DIR does not exist; `other`: the line to propose for a name that looks like a verb.
     """
-    return Entry(caller, name, spec or {}, meant, other).enter()
+    entry = Entry(caller, name, spec or {}, meant, other)
+    entry.check()
+    return entry.enter()
 
 
 class Entry:
@@ -59,9 +61,7 @@ class Entry:
             create.check_words(self._spec)
 
     def enter(self) -> Entered:
-        """The session, created if it does not exist. Raises Refused if the person declines."""
-        if self._launch_spec is None:
-            self.check()
+        """The session, created if it does not exist; `check` comes first. Raises Refused if the person declines."""
         name, connection = self.name, self.connection
         if connection is None and not self.dormant:
             name, connection = _near(self._caller, name)
@@ -70,23 +70,19 @@ class Entry:
             return name, connection
         if self._other and not self.dormant:
             _confirm(self._caller, name, self._other)
-        return name, self._created()
-
-    def _created(self) -> Connection:
-        """A new session, one of that name created by another process meanwhile, or a dormant one started again."""
-        if self._launch_spec is None:
-            raise Unreachable(f"{self.name} has just ended; try again")
+        launch_spec = self._launch_spec
+        assert launch_spec is not None  # noqa: S101 (`check` has made it)
         while True:
             try:
-                if (summary := find.dormant(self.name)) is not None:
+                if (summary := find.dormant(name)) is not None:
                     from sesh.ops import dormant
 
-                    return dormant.enter(self._caller, self._launch_spec, self.name, summary, plain=self._plain)
-                return create.start(self._launch_spec, self.name)
+                    return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
+                return name, create.start(launch_spec, name)
             except Exists:
-                if (connection := find.running(self.name)) is not None:
-                    apply(self._caller, self.name, self._spec)
-                    return connection
+                if (connection := find.running(name)) is not None:  # another process has created it meanwhile
+                    apply(self._caller, name, self._spec)
+                    return name, connection
                 time.sleep(create.PAUSE)  # it is just ending
 
 
