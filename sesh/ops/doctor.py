@@ -209,7 +209,6 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
-    """Daemons, and known remotes, that are another sesh than this one."""
     everywhere, names = True, paths.names()
     for name in names:
         record = records.readable(name)

@@ -175,7 +175,6 @@ def rename(old: str, new: str) -> None:
 
 
 def _about(name: str, summary: Summary) -> str:
-    """The question's facts: how it ended, and the command that it ran."""
     active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
     is_shell = _record(name).get("shell") is True
     command = "" if is_shell else f"; it ran: {wording.command_line(summary.get('command') or [])}"

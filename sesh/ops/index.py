@@ -125,7 +125,6 @@ class SessionIndex:
             self._ask_hosts()
 
     def _drain(self) -> None:
-        """Drops the events of the sessions here, and the connections to those that have ended."""
         self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
@@ -142,7 +141,6 @@ class SessionIndex:
                 connection.close()
 
     def _ask_here(self) -> None:
-        """Asks the sessions here, and follows the events of those that are new."""
         self._drain()
         silent = any(session.get("responding") is False for session in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
@@ -180,7 +178,6 @@ class SessionIndex:
             self._askings.append(Asking(self._caller, asked))
 
     def _take_answers(self, ready: set[int]) -> None:
-        """Takes in the answers of hosts; a late host is said to be unreachable."""
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():

@@ -130,7 +130,6 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:
@@ -147,7 +146,6 @@ class Waiter:
         self._forwarder.send(connection)
 
     def _take_missed(self, ended: Ended) -> None:
-        """Takes the end of the output of a job that ended while nobody heard it."""
         self._retained[:] = ended.output
         if self._output is not None:
             before, (_, data) = self._stream.skipped, self._stream.rest(ended)

@@ -111,7 +111,6 @@ def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
 
 
 def _about(session: Summary) -> str:
-    """Facts that help to decide: state, idle time, directory, command."""
     idle = moments.age(session.get("last_activity"), time.time())
     facts = (
         wording.state(session) if session["state"] == "running" else "",

@@ -203,7 +203,6 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str, is_left: Callable[[str], bool]) -> bool:
-    """Removes a file if it is still left over."""
     try:
         with paths.locked(paths.ready_directory()):
             _ids.cache_clear()
