@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 MODULES = {
     "checks": "doctor",
     "enter": "enter",
-    "enter.job": "begin",
     "enter.new": "new",
     "follow": "events",
     "follow.ended": "wait",
@@ -164,7 +163,7 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     if not (_leads(op) and isinstance(arguments, dict)):
         raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
     caller.session_id = _checked_id(request.get("session_id")) or None
-    if caller.session_id:
+    if caller.session_id:  # it may be there already, or its result: this request has come before then
         if (session := _by_id(caller.session_id)) is not None:
             return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
         if (ended := _ended(caller.session_id)) is not None:
@@ -320,7 +319,11 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
         while True:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if near.inbound in ready:
-                _answer_pings(near, later)
+                for kind, payload in [near.receive(), *near.leftovers()]:
+                    if kind == protocol.PING:
+                        near.send(protocol.frame(protocol.PONG, payload))
+                    else:
+                        later.append((kind, payload))
             if frames in ready:
                 block = os.read(frames, _BLOCK)
                 if not block:
@@ -338,15 +341,6 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     if not answered:
         unknown = InternalError("what carried this out on the host ended without an answer", exit_code=ExitCode.UNKNOWN)
         near.send(_refusal(number, unknown))
-
-
-def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None:
-    """Answers PING while an op runs; other frames are kept for `later`. Raises Unreachable if the other side left."""
-    for kind, payload in [near.receive(), *near.leftovers()]:
-        if kind == protocol.PING:
-            near.send(protocol.frame(protocol.PONG, payload))
-        else:
-            later.append((kind, payload))
 
 
 def _splice(near: wire.Connection, daemon: wire.Connection) -> int:

@@ -40,9 +40,9 @@ class Stop:
                 except SeshError:
                     continue  # the other side of the call cannot be reached, and the call itself neither
 
-    def by(self, way: Way) -> _By:
-        """Has `way` called by `stop` within a block. Raises Interrupted if that cut the block off, or came before."""
-        return _By(self, way)
+    def calling(self, way: Way) -> _Block:
+        """Has `stop` call `way` within a block. Raises Interrupted if that cut the block off, or came before."""
+        return _Block(self, way)
 
     def check(self) -> None:
         """Raises Interrupted if it was stopped already."""
@@ -56,7 +56,7 @@ class Stop:
             raise Interrupted(_GOES_ON)
 
 
-class _By:
+class _Block:
     __slots__ = ("_stop", "_way")
 
     def __init__(self, stop: Stop, way: Way) -> None:

@@ -385,7 +385,7 @@ def _open(
         on_failure.pop_all()  # the link closes them from here on
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
-        with (beside or Stop()).by(link.abort):
+        with (beside or Stop()).calling(link.abort):
             link.start(caller, time.monotonic() + timeout, asked_for)
         on_failure.pop_all()
     return link

@@ -15,17 +15,18 @@ from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, UsageError,
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
+from sesh.reach import target_of
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.host_target import target_of
 from sesh.reach.stream import Stream
-from sesh.reach.target import Target
 from sesh.schema import Command, Event, JobResult, JobSpec, RunFacts, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from sesh.reach.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -312,7 +313,7 @@ class Session:
             "limit": _seconds(timeout, "timeout"),
         }
         try:
-            with self._stream(stop, conditions["limit"]) as stream, stop.by(stream.cut):
+            with self._stream(stop, conditions["limit"]) as stream, stop.calling(stream.cut):
                 condition = wait.met(stream, conditions)
         except NotFound as missing:  # it has ended already
             condition = wait.after_end(self._target, self.name, missing, conditions)
@@ -348,7 +349,7 @@ class Session:
         `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
-        with self._stream(stop, None) as stream, stop.by(stream.cut):
+        with self._stream(stop, None) as stream, stop.calling(stream.cut):
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
@@ -394,8 +395,8 @@ def execute(
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
     data = _job(command, name, **words)
     target, stop = _target(host), stop or Stop()
-    interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
-    with closing(interrupts), stop.by(interrupts.stop):
+    interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
+    with closing(interrupts), stop.calling(interrupts.stop):
         session, facts, retained = jobs.run(target, data, interrupts)
     return _result(session, target.host, data["spec"]["command"] or [], facts, retained.replace(b"\r\n", b"\n"))
 

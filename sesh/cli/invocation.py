@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import reach
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import UsageError, for_host
@@ -116,13 +117,7 @@ class Invocation(Caller):
 
     def target_of(self, host: str | None, *, offer: bool = False) -> Target:
         """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
-        if host is None:
-            from sesh.reach.target import Target
-
-            return Target(self)
-        from sesh.reach.host_target import HostTarget
-
-        return HostTarget(self, host, offer=offer)
+        return reach.target_of(self, host, offer=offer)
 
     def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
         """Return the description of a new session: its command stands behind `--`, None for the user's shell."""

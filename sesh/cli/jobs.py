@@ -64,7 +64,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     started = "may have started" if cli.host is None else "may or may not have started"
     left = f"the job {started}; check with: $sesh"
     sink = FollowedOutput(lines=cli.json) if follow else None
-    with Interrupts(tie=tie, left=left) as interrupts:
+    with Interrupts(tie=tie, message=left) as interrupts:
         name, result, retained = jobs.run(
             cli.target, data, interrupts, sink=sink, wanted=printed or cli.json, stdin=stdin
         )

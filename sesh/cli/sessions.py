@@ -67,9 +67,7 @@ def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshEr
 
     for name, whereabouts in lookup.located(cli, absent).items():
         try:
-            host = lookup.chosen(cli, name, whereabouts.hosts, "--kill")
-            if host is None:
-                failed[name] = whereabouts.missing(name) or failed[name]
+            if (host := whereabouts.chosen(cli, "--kill")) is None:
                 continue
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             cli.target_of(host).call(sessions.kill, names=[name])

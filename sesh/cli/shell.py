@@ -34,7 +34,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     with (
         shell.RunErrors(),
         cli.target.open_stream(name, seconds) as stream,
-        Interrupts(tie=False, left=left) as interrupts,
+        Interrupts(tie=False, message=left) as interrupts,
     ):
         facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live)
     with shell.RunErrors(asked=True):

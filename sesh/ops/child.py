@@ -42,7 +42,8 @@ def fork(
             stdio = (nothing, nothing, 2)
         for number, descriptor in enumerate(stdio):
             os.dup2(descriptor, number)
-        _close_others(keep, max(256, *(descriptor + 1 for descriptor in stdio), keep + 1))
+        os.closerange(3, max(3, keep))
+        os.closerange(max(3, keep + 1), max(256, *(descriptor + 1 for descriptor in stdio), keep + 1))
         if directory is not None:
             os.chdir(directory)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # what came since the fork is this one's too
@@ -53,14 +54,6 @@ def fork(
         code = end.code if isinstance(end.code, int) else 1
     finally:
         os._exit(code)
-
-
-def _close_others(keep: int, most: int) -> None:
-    if keep < 3:
-        os.closerange(3, most)
-    else:
-        os.closerange(3, keep)
-        os.closerange(keep + 1, most)
 
 
 def aside(work: Callable[[], int]) -> None:

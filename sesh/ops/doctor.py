@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sesh import config, paths, platform, programs
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
+from sesh.keynames import DetachKey
 from sesh.names import printable
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
+from sesh.remote import known
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import program
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
@@ -45,14 +52,6 @@ def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:
     return row(check, ERROR, message, "; ".join(filter(None, (hint, error.hint))) or remedy)
 
 
-def _ok(check: str, message: str) -> Finding:
-    return row(check, OK, message)
-
-
-def _warning(check: str, message: str, remedy: str) -> Finding:
-    return row(check, WARNING, message, remedy)
-
-
 @op("checks.all_")
 def all_(caller: Caller) -> list[Finding]:
     """All findings, in the order in which a person should read them."""
@@ -68,9 +67,7 @@ def all_(caller: Caller) -> list[Finding]:
 
 
 def _python(_caller: Caller) -> Iterator[Finding]:
-    from importlib.util import find_spec
-
-    yield _ok("python", f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
+    yield row("python", OK, f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
     for name, loss, state in (
         ("ptyprocess", "sessions cannot be created", ERROR),
         ("pyte", "screens cannot be shown", ERROR),
@@ -79,7 +76,7 @@ def _python(_caller: Caller) -> Iterator[Finding]:
         if find_spec(name) is None:
             yield row("packages", state, f"{name} is missing: {loss}", "reinstall sesh")
     if sys.version_info[:2] == (3, 10) and find_spec("tomli") is None:
-        yield _warning("packages", "config.toml cannot be read", "pip install tomli, or use Python 3.11")
+        yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
 
 def _system(_caller: Caller) -> Iterator[Finding]:
@@ -91,11 +88,11 @@ def _system(_caller: Caller) -> Iterator[Finding]:
     except OSError as error:
         yield row("system", ERROR, f"cannot open a pseudoterminal: {error.strerror}", "mount /dev/pts; see: man 4 pts")
     else:
-        yield _ok("system", f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
+        yield row("system", OK, f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
     chosen, taken = os.environ.get("SHELL", ""), programs.shell(os.environ)
     if chosen not in ("", taken):
-        yield _warning(
-            "shell", f"SHELL={printable(chosen)} is not a program; {taken} is used", "set SHELL to your shell"
+        yield row(
+            "shell", WARNING, f"SHELL={printable(chosen)} is not a program; {taken} is used", "set SHELL to your shell"
         )
 
 
@@ -106,29 +103,25 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
         pass
     room = os.statvfs(path)
     if room.f_bavail * room.f_frsize < _ROOM:
-        yield _warning(
-            "directory", f"{path}: the disk is nearly full", "free some space; checkpoints and results need it"
+        yield row(
+            "directory", WARNING, f"{path}: the disk is nearly full", "free some space; checkpoints and results need it"
         )
     if kind := platform.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
-        yield _warning("directory", message, remedy)
+        yield row("directory", WARNING, message, remedy)
     longest = len(os.fsencode(path)) + 1 + 64 + len(paths.SOCKET)
     long = longest > platform.LONGEST_SOCKET_PATH
     more = " (long path: sockets are opened relative to the directory)" if long else ""
-    yield _ok("directory", f"{path}, private{more}")
-    from sesh.remote import known
-
+    yield row("directory", OK, f"{path}, private{more}")
     for reason in [*listing.refusals(), *results.damage(), *known.damage()]:
         yield error_row("files", Refused(reason))
 
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
-    from sesh.keynames import DetachKey
-
     settings = config.load()
     for warning in settings.warnings:
-        yield _warning("settings", warning, "fix that line")
+        yield row("settings", WARNING, warning, "fix that line")
     for source, key, state in (
         ("SESH_DETACH_KEY", os.environ.get("SESH_DETACH_KEY"), ERROR),
         (settings.path, settings.detach_key, WARNING),
@@ -139,7 +132,7 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
             yield row("settings", state, f"{source}: {error}", "use tmux's key names: C-\\ or 'C-b d'")
     log = os.environ.get("SESH_EVENT_LOG")
     if log and not os.access(log if os.path.exists(log) else os.path.dirname(os.path.abspath(log)), os.W_OK):
-        yield _warning("settings", f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
+        yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
 
 
 def _terminal(caller: Caller) -> Iterator[Finding]:
@@ -152,12 +145,12 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
         return
     if term in ("", "dumb"):
         remedy = "set TERM to your terminal's type, such as xterm-256color"
-        yield _warning("terminal", "TERM is not set to a terminal type", remedy)
+        yield row("terminal", WARNING, "TERM is not set to a terminal type", remedy)
     elif not platform.has_terminfo(term, os.environ):
         message = f"this machine has no terminfo entry for {printable(term)}; programs get xterm-256color"
-        yield _warning("terminal", message, "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -")
+        yield row("terminal", WARNING, message, "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -")
     else:
-        yield _ok("terminal", term)
+        yield row("terminal", OK, term)
 
 
 def _locale(caller: Caller) -> Iterator[Finding]:
@@ -167,26 +160,24 @@ def _locale(caller: Caller) -> Iterator[Finding]:
     locale = next((value for key in ("LC_ALL", "LC_CTYPE", "LANG") if (value := variables.get(key))), "")
     if "UTF8" not in locale.upper().replace("-", ""):
         message = f"{printable(locale or 'none')} is not UTF-8: programs may garble their text"
-        yield _warning("locale", message, "set LANG to a UTF-8 locale, such as C.UTF-8")
+        yield row("locale", WARNING, message, "set LANG to a UTF-8 locale, such as C.UTF-8")
     elif not locale_exists(locale):
-        yield _warning("locale", f"{printable(locale)} does not exist here", "generate it, or set LANG=C.UTF-8")
+        yield row("locale", WARNING, f"{printable(locale)} does not exist here", "generate it, or set LANG=C.UTF-8")
     else:
-        yield _ok("locale", locale)
+        yield row("locale", OK, locale)
 
 
 def _path(_caller: Caller) -> Iterator[Finding]:
     own = paths.expanded("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
-        yield _ok("path", f"{own} is in PATH")
+        yield row("path", OK, f"{own} is in PATH")
     else:
-        yield _warning("path", f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
+        yield row("path", WARNING, f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
 
 
 def _program(_caller: Caller) -> Iterator[Finding]:
     """The programs named `sesh` in PATH: a session picker for tmux, among others, has the same name."""
-    import shutil
-
     seen: set[str] = set()
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None
@@ -197,32 +188,27 @@ def _program(_caller: Caller) -> Iterator[Finding]:
         answer = (programs.printed(path, "--version", timeout=_VERSION_TIME) or "").strip()
         name, _, version = answer.partition(" ")
         if name == PROGRAM and version[:1].isdecimal():
-            yield _ok("program", f"{printable(path)}, version {printable(version)}")
+            yield row("program", OK, f"{printable(path)}, version {printable(version)}")
             continue
         other = "the session picker for tmux" if answer.startswith(f"{PROGRAM} version") else "another program"
         order = "" if first else f", behind this {PROGRAM} in PATH"
         remedy = f"type {DISTRIBUTION} for this one, or have its directory come first in PATH" if first else ""
-        yield _warning("program", f"{printable(path)} is {other}{order}", remedy)
+        yield row("program", WARNING, f"{printable(path)} is {other}{order}", remedy)
 
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
-        yield _ok("logout", "no systemd here that could end sessions")
+        yield row("logout", OK, "no systemd here that could end sessions")
         return
-    import pwd
-
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
     if platform.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
-        yield _warning("logout", message, "to keep them running: loginctl enable-linger")
+        yield row("logout", WARNING, message, "to keep them running: loginctl enable-linger")
     else:
-        yield _ok("logout", f"sessions survive logout{' (lingering is on)' if lingers else ''}")
+        yield row("logout", OK, f"sessions survive logout{' (lingering is on)' if lingers else ''}")
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
-    """Daemons, and known remotes, that are another sesh than this one."""
-    from sesh.remote import known
-
     everywhere, names = True, paths.names()
     for name in names:
         record = records.readable(name)
@@ -234,40 +220,37 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
             continue
         everywhere = False
         message = f"{name} runs on sesh {printable(str(record.get('version')))}, this is {__version__}"
-        yield _warning("versions", message, f"$sesh --reload {name}")
+        yield row("versions", WARNING, message, f"$sesh --reload {name}")
     for remote in known.all():
         if remote.version not in ("", __version__):
             everywhere = False
             message = f"@{remote.host} has sesh {printable(remote.version)}, this is {__version__}"
-            yield _warning("versions", message, f"{CALLED} --deploy @{remote.host}")
+            yield row("versions", WARNING, message, f"{CALLED} --deploy @{remote.host}")
     if everywhere:
-        yield _ok("versions", f"sesh {__version__} everywhere")
+        yield row("versions", OK, f"sesh {__version__} everywhere")
     if len(names) > _MANY:
-        yield _warning("sessions", f"{len(names)} sessions", "$sesh --sweep clears those that have ended")
+        yield row("sessions", WARNING, f"{len(names)} sessions", "$sesh --sweep clears those that have ended")
 
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:
-    from sesh.remote.ssh import ssh
-    from sesh.remote.ssh.destination import program
-
     name = program()
     if programs.find(name) is None:
         message = f"{printable(name)} is not installed: other hosts cannot be reached"
-        yield _warning("ssh", message, "install the OpenSSH client")
+        yield row("ssh", WARNING, message, "install the OpenSSH client")
         return
     version = (programs.printed(name, "-V", timeout=_VERSION_TIME) or "").strip().partition("\n")[0]
     if "OpenSSH" in version:
-        yield _ok("ssh", version)
+        yield row("ssh", OK, version)
     else:
-        yield _warning("ssh", f"{printable(version)} is not OpenSSH", "install the OpenSSH client, or set SESH_SSH")
+        yield row("ssh", WARNING, f"{printable(version)} is not OpenSSH", "install the OpenSSH client, or set SESH_SSH")
     try:
-        yield _ok("connections", f"shared, under {ssh.control_directory()}")
+        yield row("connections", OK, f"shared, under {ssh.control_directory()}")
     except Refused as error:
         yield error_row("connections", error)
     if (rsync := programs.find("rsync")) is None:
-        yield _warning("rsync", "not installed: files are always copied whole to other hosts", "install rsync")
+        yield row("rsync", WARNING, "not installed: files are always copied whole to other hosts", "install rsync")
     else:
-        yield _ok("rsync", rsync)
+        yield row("rsync", OK, rsync)
 
 
 CHECKS: dict[str, Check] = {

@@ -42,12 +42,18 @@ def last_lines(name: str, count: int, *, ansi: bool) -> list[str]:
 
 
 def _required(name: str) -> Emulator:
+    error = find.without_daemon(_summary(name))
     emulator = _emulator(checkpoints.read(_record(name).get("id")))
     if emulator is None:
-        summary = find.dormant(name)
-        error = find.without_daemon(summary) if summary is not None else paths.absent(name)
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
     return emulator
+
+
+def _summary(name: str) -> Summary:
+    """The summary of a dormant session. Raises NotFound for all others."""
+    if (summary := find.dormant(name)) is None:
+        raise paths.absent(name)
+    return summary
 
 
 def _record(name: str) -> Record:
@@ -63,7 +69,8 @@ def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
 
 
 def history(name: str) -> list[RunFacts]:
-    """The newest commands that were run in it, without their output."""
+    """The newest commands that were run in it, without their output. Raises NotFound."""
+    _summary(name)
     header = checkpoints.header(_record(name).get("id"))
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
@@ -156,9 +163,8 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
 def rename(old: str, new: str) -> None:
     """Gives a dormant session another name. Raises NotFound if it is dormant no more, Exists, OSError, Refused."""
     with paths.locked(paths.directory()):
-        record = records.read(old) if find.dormant(old) is not None else None
-        if record is None:
-            raise paths.absent(old)
+        _summary(old)
+        record = _record(old)
         if new in paths.names():
             raise find.taken(new)
         records.write({**record, "name": new}, durable=True)
@@ -169,7 +175,6 @@ def rename(old: str, new: str) -> None:
 
 
 def _about(name: str, summary: Summary) -> str:
-    """The question's facts: how it ended, and the command that it ran."""
     active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
     is_shell = _record(name).get("shell") is True
     command = "" if is_shell else f"; it ran: {wording.command_line(summary.get('command') or [])}"

@@ -32,7 +32,7 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
 
 def end_this(name: str, session_id: str = "") -> None:
     """Ends a session. Raises NotFound if it no longer bears this name; `session_id`: only the one with this id."""
-    for error in _end_portion([name], session_id).values():
+    for error in _end([name], session_id).values():
         raise error
 
 
@@ -44,19 +44,12 @@ def end_for(name: str, act: str) -> None:
     end_this(name)
 
 
-def _end(names: Sequence[str]) -> dict[str, SeshError]:
+def _end(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
     """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
     failed: dict[str, SeshError] = {}
-    most = wire.most_connections()
-    for first in range(0, len(names), most):
-        failed |= _end_portion(names[first : first + most])
-    return failed
-
-
-def _end_portion(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
-    failed: dict[str, SeshError] = {}
     asked: dict[str, tuple[Record | None, wire.Connection]] = {}
-    for name in names:
+    most = wire.most_connections()
+    for name in names[:most]:
         try:
             record = records.readable(name) if paths.trusted(paths.directory()) else None
             connection = _request_end(name, session_id)
@@ -71,7 +64,7 @@ def _end_portion(names: Sequence[str], session_id: str = "") -> dict[str, SeshEr
             _await_end(name, record, connection, deadline)
         except SeshError as error:
             failed[name] = error
-    return failed
+    return {**failed, **_end(names[most:])} if names[most:] else failed
 
 
 def _request_end(name: str, session_id: str) -> wire.Connection | None:

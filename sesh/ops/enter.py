@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
-from sesh.errors import Exists, NotFound, Refused, Unreachable
+from sesh import bounds, paths
+from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import differ_by_one, is_name, printable
 from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "", oth
 
     `meant`: the line to propose if DIR does not exist; `other`: the line to propose for a name that looks like a verb.
     """
-    return Entry(caller, name, spec or {}, meant, other).enter()
+    entry = Entry(caller, name, spec or {}, meant, other)
+    entry.check()
+    return entry.enter()
 
 
 class Entry:
@@ -59,9 +61,7 @@ class Entry:
             create.check_words(self._spec)
 
     def enter(self) -> Entered:
-        """The session, created if it does not exist. Raises Refused if the person declines."""
-        if self._launch_spec is None:
-            self.check()
+        """The session, created if it does not exist; `check` comes first. Raises Refused if the person declines."""
         name, connection = self.name, self.connection
         if connection is None and not self.dormant:
             name, connection = _near(self._caller, name)
@@ -70,23 +70,19 @@ class Entry:
             return name, connection
         if self._other and not self.dormant:
             _confirm(self._caller, name, self._other)
-        return name, self._created()
-
-    def _created(self) -> Connection:
-        """A new session, one of that name created by another process meanwhile, or a dormant one started again."""
-        if self._launch_spec is None:
-            raise Unreachable(f"{self.name} has just ended; try again")
+        launch_spec = self._launch_spec
+        assert launch_spec is not None  # noqa: S101 (`check` has made it)
         while True:
             try:
-                if (summary := find.dormant(self.name)) is not None:
+                if (summary := find.dormant(name)) is not None:
                     from sesh.ops import dormant
 
-                    return dormant.enter(self._caller, self._launch_spec, self.name, summary, plain=self._plain)
-                return create.start(self._launch_spec, self.name)
+                    return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
+                return name, create.start(launch_spec, name)
             except Exists:
-                if (connection := find.running(self.name)) is not None:
-                    apply(self._caller, self.name, self._spec)
-                    return connection
+                if (connection := find.running(name)) is not None:  # another process has created it meanwhile
+                    apply(self._caller, name, self._spec)
+                    return name, connection
                 time.sleep(create.PAUSE)  # it is just ending
 
 
@@ -166,3 +162,37 @@ def recent() -> list[tuple[str, str]]:
     paths.trusted(paths.directory())
     entries = [entry.rpartition(" ") for entry in paths.recent()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
+
+
+@op("enter.job", creates=True)
+def job(
+    caller: Caller,
+    name: str | None = None,
+    spec: Spec | None = None,
+    keep: bool = False,
+    timeout: float | None = None,
+    stdin: bool = False,
+) -> Entered:
+    """Begins a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
+
+    Errors exit with 125, unless they have a code of their own.
+    """
+    name = find.checked(name, "--exec") if name is not None else None
+    if timeout is not None:
+        timeout = bounds.seconds(timeout, "timeout")
+    try:
+        launch_spec = create.launch_spec(caller, **(spec or {}))
+        launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
+        if name is None:
+            return create.start_numbered(launch_spec)
+        if (summary := find.dormant(name)) is None:
+            return name, create.start(launch_spec, name)
+        from sesh.ops import dormant
+
+        # A job that was lost is replaced, for what runs it each night; no other session is.
+        if (records.readable(name) or {}).get("job") is not True:
+            raise find.occupied(summary)
+        return name, dormant.start(caller, launch_spec, name, summary, again=False)
+    except SeshError as error:
+        error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
+        raise

@@ -15,7 +15,7 @@ from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
@@ -108,20 +108,18 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             if not followed.has(session_id) and (result := results.by_id(session_id)) is not None:
                 yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
         seen, since = names, {}  # sessions that begin from now on are followed from their first event on
-        while not followed.due:
-            yield from followed.turn()
-        followed.due = False
+        while not (yield from followed.turn()):
+            continue
 
 
 class _Followed:
-    """The followed sessions, a connection each. `due`: whether there may be new ones.
+    """The followed sessions, a connection each.
 
     `watch`: the descriptor that becomes readable when there may be; negative if the kernel has none. `audience`: see
     `Caller`. `begun`: no event before that moment counts.
     """
 
     def __init__(self, watch: int, audience: int, begun: str) -> None:
-        self.due = False
         self._watch, self._audience, self._begun = watch, audience, begun
         self._connections: dict[int, wire.Connection] = {}
 
@@ -149,18 +147,16 @@ class _Followed:
         self._connections[connection.inbound] = connection
         yield from self._events(connection)
 
-    def turn(self) -> Iterator[Event]:
-        """Waits until something comes, and yields its events."""
+    def turn(self) -> Generator[Event, None, bool]:
+        """Waits until something comes, and yields its events; returns whether there may be new sessions."""
         watched = [(descriptor, select.POLLIN) for descriptor in (self._watch, *self._connections) if descriptor >= 0]
         if self._audience >= 0:
             watched.append((self._audience, 0))
         ready = wire.polled(watched, None if self._watch >= 0 else time.monotonic() + _SCAN_INTERVAL)
         wire.heard_out(ready, self._audience)
-        self.due = self._watch < 0
         for descriptor in ready:
             if descriptor == self._watch:
                 os.read(descriptor, 1 << 16)
-                self.due = True
                 continue
             connection = self._connections[descriptor]
             try:
@@ -170,6 +166,7 @@ class _Followed:
                 yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
                 continue
             yield from self._events(connection)
+        return self._watch < 0 or self._watch in ready
 
     def _events(self, connection: wire.Connection) -> Iterator[Event]:
         for kind, payload in connection.leftovers():

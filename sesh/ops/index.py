@@ -93,16 +93,15 @@ class SessionIndex:
     @property
     def descriptors(self) -> list[int]:
         """The descriptors that become readable when something has happened."""
-        own = [] if self._changed_here else [*([self._directory] if self._directory >= 0 else []), *self._followed]
-        return [*own, *(asking.inbound for asking in self._askings)]
+        own = [] if self._changed_here else [self._directory, *self._followed]
+        return [descriptor for descriptor in (*own, *(asking.inbound for asking in self._askings)) if descriptor >= 0]
 
     @property
     def due(self) -> float:
         """Seconds until `take` is to be called though nothing has happened."""
         there = 0.0 if self._refreshed else self._next_there
-        moments = [there if not self.pending else self._askings[-1].deadline]
-        moments += [self._next_here] if self._hosts is None else []
-        return max(0.0, min(moments) - time.monotonic())
+        there = self._askings[-1].deadline if self.pending else there
+        return max(0.0, (there if self._hosts is not None else min(there, self._next_here)) - time.monotonic())
 
     def refresh(self) -> None:
         """Has the next `take` ask all hosts again, and once more soon, whatever it costs: a session was changed.
@@ -114,31 +113,34 @@ class SessionIndex:
     def take(self, ready: set[int]) -> None:
         """Takes in events and answers, and asks the sessions and hosts that are due."""
         now = time.monotonic()
-        if ready & {self._directory, *self._followed}:
-            self._schedule_here(now)
+        if ready & {self._directory, *self._followed}:  # soon; more seldom if events come all the time
+            calm = now - self._asked_here_at >= self._longest_interval
+            self._changed_here = True
+            self._interval = _SOON if calm else min(2 * self._interval, self._longest_interval)
+            self._next_here = min(self._next_here, max(now + _SOON, self._asked_here_at + self._interval))
         self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
             self._ask_here()
         if not self.pending and (self._refreshed or now >= self._next_there):
             self._ask_hosts()
 
-    def _schedule_here(self, now: float) -> None:
-        """Has the sessions here asked soon; more seldom if events come all the time."""
-        calm = now - self._asked_here_at >= self._longest_interval
-        self._changed_here, self._interval = True, _SOON if calm else min(2 * self._interval, self._longest_interval)
-        self._next_here = min(self._next_here, max(now + _SOON, self._asked_here_at + self._interval))
-
     def _drain(self) -> None:
-        """Drops the events of the sessions here, and the connections to those that have ended."""
         self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
-        for descriptor in list(self._followed):
-            if not _drained(descriptor):
-                self._followed.pop(descriptor)[1].close()
+        for descriptor, (_, connection) in list(self._followed.items()):
+            try:
+                while len(data := os.read(descriptor, _BLOCK)) == _BLOCK:
+                    continue
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                del self._followed[descriptor]
+                connection.close()
 
     def _ask_here(self) -> None:
-        """Asks the sessions here, and follows the events of those that are new."""
         self._drain()
         silent = any(session.get("responding") is False for session in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
@@ -176,7 +178,6 @@ class SessionIndex:
             self._askings.append(Asking(self._caller, asked))
 
     def _take_answers(self, ready: set[int]) -> None:
-        """Takes in the answers of hosts; a late host is said to be unreachable."""
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():
@@ -197,16 +198,3 @@ def _bounded(seconds: float, least: float, most: float) -> float:
 def _spent_by_children() -> float:
     times = os.times()
     return times.children_user + times.children_system
-
-
-def _drained(descriptor: int) -> bool:
-    """Reads and drops the frames of a session; False if it has ended."""
-    try:
-        while data := os.read(descriptor, _BLOCK):
-            if len(data) < _BLOCK:
-                return True
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

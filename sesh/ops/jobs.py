@@ -13,7 +13,7 @@ import time
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
-from sesh.ops import begin
+from sesh.ops import enter
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
 
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
             """Writes some of the pending output; called when there is room."""
 
 
-_WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
-"""The numbers of requests: the wait, the first of those that may be many, and chunks of stdin, one at a time."""
+_WAIT, _SIGNAL, _FEED = 1, 2, 3
+"""The numbers of requests: the wait, Ctrl-C or the end of the job, and chunks of stdin, one at a time."""
 STDIN = 0
 _CHUNK = 64 << 10
 _GRACE = 2.5
@@ -56,8 +56,9 @@ _GRACE = 2.5
 class Waiter:
     """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
-    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `late`: the
-    moment (monotonic) after which the daemon is stuck, as the job's time has been up for a while.
+    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `forwarder`:
+    feeds the job, None if nothing does. `late`: the moment (monotonic) after which the daemon is stuck, as the job's
+    time has been up for a while.
     """
 
     def __init__(
@@ -70,19 +71,18 @@ class Waiter:
         late: float | None = None,
     ) -> None:
         self._stream, self._interrupts, self._note, self._late = stream, interrupts, note, late
-        self._forwarder = forwarder
+        self._forwarder = forwarder or StdinForwarder(feeds=False, mends=False)
         self._output: Sink | None = None
         self._wanted = False
         """True if the answer is to bring the retained output."""
         self._retained = bytearray()
-        self._last_number = _OTHERS
         self._ending = False
         """True if the job is to be killed over the next connection."""
-        self._set_left()
+        self._set_message()
 
-    def _set_left(self) -> None:
+    def _set_message(self) -> None:
         name = self._stream.name
-        self._interrupts.left = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
+        self._interrupts.message = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
         """Waits for the job's end; returns the daemon's account of it, and the retained output if it is `wanted`.
@@ -95,7 +95,7 @@ class Waiter:
         if output is not None:
             self._stream.audience = output.descriptor
         self._interrupts.heard()
-        self._interrupts.away = self._while_lost
+        self._interrupts.handler = self._while_lost
         try:
             facts = self._awaited()
         except Ended as ended:
@@ -130,28 +130,22 @@ class Waiter:
         return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
-        """Asks for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
         words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
         if position:
             words["from"] = position
         self._retained.clear()
-        asked = wire.asking("wait", _WAIT, **words)
-        if self._ending:
-            self._last_number += 1
-            asked += wire.asking("kill", self._last_number, lasts=True)
-        connection.send(wire.greeting("request") + asked)
+        asked = wire.asking("kill", _SIGNAL, lasts=True) if self._ending else b""
+        connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
         try:
             connection.expect_welcome(self._late)
         except TimedOut as error:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
-        self._set_left()
-        if self._forwarder is not None:
-            self._forwarder.send(connection)
+        self._set_message()
+        self._forwarder.send(connection)
 
     def _take_missed(self, ended: Ended) -> None:
-        """Takes the end of the output of a job that ended while nobody heard it."""
         self._retained[:] = ended.output
         if self._output is not None:
             before, (_, data) = self._stream.skipped, self._stream.rest(ended)
@@ -164,14 +158,14 @@ class Waiter:
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
-        if self._forwarder is not None and self._forwarder.hungry:
+        if self._forwarder.hungry:
             watched.append((STDIN, select.POLLIN))
         return watched, True
 
     def _serve(self, descriptor: int) -> None:
         if descriptor == self._interrupts.inbound:
             self._pass_on(self._interrupts.taken())
-        elif descriptor == STDIN and self._forwarder is not None:
+        elif descriptor == STDIN:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:
             self._output.write()
@@ -179,7 +173,7 @@ class Waiter:
     def _answered(self, data: bytes) -> JobResult | None:
         """The job's end, if the answer is that."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
-        if response.get("id") == _FEED and self._forwarder is not None:
+        if response.get("id") == _FEED:
             self._forwarder.answered(response)
         elif response.get("id") != _WAIT:
             self._retained.clear()
@@ -205,14 +199,13 @@ class Waiter:
         if not self._stream.reconnecting:
             return
         if not self._interrupts.tie or self._ending:
-            raise Interrupted(self._interrupts.left)
+            raise Interrupted(self._interrupts.message)
         self._ending = True
 
     def _send(self, verb: str) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
-        self._last_number += 1
         try:
-            self._stream.connection.send(wire.asking(verb, self._last_number, lasts=True), time.monotonic() + 1)
+            self._stream.connection.send(wire.asking(verb, _SIGNAL, lasts=True), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return
 
@@ -228,17 +221,17 @@ def run(
 ) -> tuple[str, JobResult, bytes]:
     """Begins a job and waits for its end; returns its name, the daemon's account, the retained output if `wanted`.
 
-    `data`: the arguments of `begin.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
+    `data`: the arguments of `enter.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
     exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
     late = None if deadline is None else deadline + _GRACE
-    forwarder = StdinForwarder(mends=target.host is not None) if stdin else None
+    forwarder = StdinForwarder(feeds=stdin, mends=target.host is not None)
     begun = False
     try:
         target.sync()
-        with target.begin(begin.job, interrupts, deadline, **data, stdin=stdin) as stream:
+        with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder, late=late)
             result, output = waiter.result(sink, wanted=wanted)
@@ -268,15 +261,16 @@ def result(_caller: Caller, name: str) -> JobOutput:
 class StdinForwarder:
     """Feeds a job from our stdin, one chunk at a time.
 
-    `mends`: whether a lost connection may be made again; the chunk that was on its way is then sent again.
+    `feeds`: whether there is anything to feed. `mends`: whether a lost connection may be made again; the chunk that was
+    on its way is then sent again.
     """
 
-    def __init__(self, *, mends: bool) -> None:
+    def __init__(self, *, feeds: bool, mends: bool) -> None:
         self._mends = mends
         self._sent = 0
-        self._chunk: bytes | None = b""
+        self._chunk: bytes | None = b"" if feeds else None
         """The bytes on their way, if any; empty ones come first, to tell the daemon which connection feeds."""
-        self._ends = self._over = False
+        self._ends, self._over = False, not feeds
 
     @property
     def hungry(self) -> bool:

@@ -6,6 +6,7 @@ None for this machine, `command` None for the user's shell.
 
 from __future__ import annotations
 
+import json
 import os
 
 from sesh import programs, shapes, wording
@@ -65,17 +66,11 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 # -- reading a layout
 
 
-class _LayoutError(Exception):
-    """An error in a layout: the place, and the reason."""
-
-
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
     """The sessions of a layout: the output of `--export`, or a bare list of sessions.
 
     Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
     """
-    import json
-
     try:
         whole = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -89,7 +84,7 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
         raise UsageError(f"{source}: nested too deeply, or not JSON; nothing was created") from error
     try:
         return _sessions(whole)
-    except _LayoutError as error:
+    except UsageError as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
@@ -98,17 +93,17 @@ def _sessions(whole: object) -> list[LayoutEntry]:
     if isinstance(whole, dict):
         version = whole.get("version", VERSION)
         if version != VERSION:
-            raise _LayoutError(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
+            raise UsageError(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
         listed = _required(whole, "sessions", ("version", "sessions"))
     if not isinstance(listed, list):
-        raise _LayoutError("sessions: not a list")
+        raise UsageError("sessions: not a list")
     entries: list[LayoutEntry] = []
     indices: dict[tuple[str, str | None], int] = {}
     for index, value in enumerate(listed):
         entry = _session(value, f"sessions[{index}]")
         first = indices.setdefault((entry["name"], entry["host"]), index)
         if first != index:
-            raise _LayoutError(f"sessions[{index}].name: {entry['name']} is already at sessions[{first}]")
+            raise UsageError(f"sessions[{index}].name: {entry['name']} is already at sessions[{first}]")
         entries.append(entry)
     return entries
 
@@ -119,37 +114,37 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
         return table[key]
     unknown = [f'"{printable(other)}"' for other in table if other not in keys][:_MOST_UNKNOWN]
     meant = f" ({', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown)" if unknown else ""
-    raise _LayoutError(f'{prefix}the key "{key}" is missing{meant}')
+    raise UsageError(f'{prefix}the key "{key}" is missing{meant}')
 
 
 def _session(value: object, path: str) -> LayoutEntry:
     if not isinstance(value, dict):
-        raise _LayoutError(f"{path}: not an object")
+        raise UsageError(f"{path}: not an object")
     name, host = _required(value, "name", _KEYS, f"{path}: "), value.get("host")
     if not isinstance(name, str):
-        raise _LayoutError(f"{path}.name: not a string")
+        raise UsageError(f"{path}.name: not a string")
     if host is not None and not isinstance(host, str):
-        raise _LayoutError(f"{path}.host: not a string or null")
+        raise UsageError(f"{path}.host: not a string or null")
     for key, text, check in (("name", name, check_name), ("host", host, check_host)):
         try:
             if text is not None:
                 check(text)
         except UsageError as error:
-            raise _LayoutError(f"{path}.{key}: {error}") from error
+            raise UsageError(f"{path}.{key}: {error}") from error
     directory, command, labels = value.get("directory"), value.get("command"), value.get("labels") or {}
     if directory is not None and not (directory and shapes.fits(shapes.system_text, directory)):
-        raise _LayoutError(f"{path}.directory: not a directory name or null")
+        raise UsageError(f"{path}.directory: not a directory name or null")
     if command is not None and not shapes.fits(files.words, command):
-        raise _LayoutError(f"{path}.command: not a list of words or null")
+        raise UsageError(f"{path}.command: not a list of words or null")
     if not isinstance(labels, dict):
-        raise _LayoutError(f"{path}.labels: not an object")
+        raise UsageError(f"{path}.labels: not an object")
     for key, label in labels.items():
         try:
             check_label(f"{key}={label}")
         except UsageError as error:
-            raise _LayoutError(f"{path}.labels: {error}") from error
+            raise UsageError(f"{path}.labels: {error}") from error
         if not isinstance(label, str) or "=" in key:
-            raise _LayoutError(f"{path}.labels.{printable(key)}: not a valid label")
+            raise UsageError(f"{path}.labels.{printable(key)}: not a valid label")
     return {"name": name, "host": host, "directory": directory, "command": command or None, "labels": dict(labels)}
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 
 from sesh import moments, wire
 from sesh.about import CALLED
 from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, Unreachable, silent_host
+from sesh.keepalive import Backoff
 from sesh.reach.caller import Caller
+from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,21 +41,15 @@ def reason(error: SeshError) -> str:
 
 def hosts(caller: Caller) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
-    from sesh.remote import known
-
     return [host for host in _known(caller) if not known.failed_recently(host)]
 
 
 def skipped(caller: Caller) -> list[str]:
     """The known remotes that are not asked because they failed within the last minute."""
-    from sesh.remote import known
-
     return [host for host in _known(caller) if known.failed_recently(host)]
 
 
 def _known(caller: Caller) -> list[str]:
-    from sesh.remote import known
-
     if caller.local or caller.origin is not None or not known.exist():
         return []
     return [remote.host for remote in known.all()]
@@ -60,8 +57,6 @@ def _known(caller: Caller) -> list[str]:
 
 def _note_failure(host: str) -> None:
     """Notes that a host did not answer; if that cannot be written it is asked again."""
-    from sesh.remote import known
-
     try:
         known.record_failure(host)
         known.forget_unless_known(host)
@@ -89,8 +84,6 @@ class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
 
     def __init__(self, caller: Caller, hosts: list[str]) -> None:
-        import threading
-
         self.waiting = set(hosts)
         self.deadline = time.monotonic() + PATIENCE
         self.remarks: dict[str, str] = {}
@@ -105,8 +98,6 @@ class Asking:
             threading.Thread(target=self._ask, args=(host, outbound), daemon=True).start()
 
     def _ask(self, host: str, outbound: int) -> None:
-        from sesh.remote import known
-
         answer: list[Summary] | SeshError
         caller = _Gathering(self._caller)
         try:
@@ -211,37 +202,48 @@ def summaries(
 
 
 class Whereabouts:
-    """The hosts of a session.
+    """The hosts of the session `name`.
 
     `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
     answer (seconds since the epoch).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.hosts: list[str] = []
         self.silent: list[tuple[str, float]] = []
 
-    def missing(self, name: str) -> NotFound | None:
-        """The error if no host has the session, and a silent one had it."""
-        if self.hosts or not self.silent:
-            return None
-        host = self.silent[0][0]
-        return NotFound(f"no session {name} here; {host}, where it was, does not answer", hint="try again later")
+    def chosen(self, caller: Caller, verb: str) -> str | None:
+        """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint.
+
+        Raises NotFound if a silent host had it; Refused if several have it and nobody can be asked, or chooses.
+        """
+        name, hosts = self.name, self.hosts
+        if not hosts and self.silent:
+            silent = self.silent[0][0]
+            raise NotFound(f"no session {name} here; {silent}, where it was, does not answer", hint="try again later")
+        if len(hosts) < 2:
+            return hosts[0] if hosts else None
+        if not caller.can_ask:
+            several = ", ".join(f"@{host}" for host in hosts)
+            line = " ".join(filter(None, (CALLED, f"@{hosts[0]}", verb, name)))
+            raise Refused(f"{name} runs on {several}; choose one: {line}")
+        answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
+        answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
+        if not answer.isdecimal():
+            raise Refused("nothing was done")
+        return hosts[int(answer) - 1]
 
 
 def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False) -> str | None:
-    """The known remote that has a session of this name; None if none has.
+    """The known remote that has a session of this name; None if none has. Raises as `Whereabouts.chosen`.
 
     `verb`: for the hint; `creates`: the name is to be created here if it is nowhere, which a person may have done at
-    once by Enter. Raises Refused if several have it and nobody can be asked, or the person declines; NotFound if a
-    silent host had it, unless `creates`.
+    once by Enter, and decides if a silent host had it.
     """
     whereabouts = located(caller, [name], creates=creates)[name]
-    missing = whereabouts.missing(name)
-    if missing is None:
-        return chosen(caller, name, whereabouts.hosts, verb)
-    if not creates:
-        raise missing
+    if whereabouts.hosts or not (creates and whereabouts.silent):
+        return whereabouts.chosen(caller, verb)
     host, seen = whereabouts.silent[0]
     if not caller.can_ask:
         caller.note(f"{host}, where {name} was, does not answer")
@@ -251,8 +253,6 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
 
 def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
     """Waits for a silent host, if the person wants that; returns it, or None to create the session here."""
-    from sesh.keepalive import Backoff
-
     ago = moments.ago(time.time() - seen)
     answers = (("w", "Wait"), ("h", "Create here"))
     answer = caller.ask(f"{host} does not answer; {name} was there {ago}", answers, "w")
@@ -279,9 +279,7 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
 
     A host that does not answer counts by the sessions that it had when it was asked last.
     """
-    from sesh.remote import known
-
-    whereabouts = {name: Whereabouts() for name in names}
+    whereabouts = {name: Whereabouts(name) for name in names}
     unasked = skipped(caller)  # read before asking: a host that does not answer is skipped from then on
     try:
         answers = dict(summaries(caller, hosts(caller), names=names, skippable=creates and caller.can_ask))
@@ -297,18 +295,3 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
             for name in whereabouts.keys() & {row["name"] for row in known.names(host)}:
                 whereabouts[name].silent.append((host, answered_at))
     return whereabouts
-
-
-def chosen(caller: Caller, name: str, hosts: list[str], verb: str = "") -> str | None:
-    """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint."""
-    if len(hosts) < 2:
-        return hosts[0] if hosts else None
-    if not caller.can_ask:
-        several = ", ".join(f"@{host}" for host in hosts)
-        line = " ".join(filter(None, (CALLED, f"@{hosts[0]}", verb, name)))
-        raise Refused(f"{name} runs on {several}; choose one: {line}")
-    answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
-    answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
-    if not answer.isdecimal():
-        raise Refused("nothing was done")
-    return hosts[int(answer) - 1]

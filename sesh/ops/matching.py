@@ -8,7 +8,6 @@ none.
 from __future__ import annotations
 
 import os
-import select
 import sys
 import time
 
@@ -86,29 +85,31 @@ class Pattern:
         return numbers
 
     def _ask(self, text: str, deadline: float | None) -> str:
-        began = time.monotonic()
-        starts = self._socket is None
+        from sesh.ops import searching
+
+        began, texts = time.monotonic(), [text]
         if self._socket is None:
-            self._socket = self._start()
+            self._socket, texts = self._start(), [self.text, text]
+        descriptor = self._socket.fileno()
+
+        def wait(events: int) -> None:
+            if not wire.polled([(descriptor, events)], deadline):
+                raise TimedOut("timed out")
+
         try:
-            if starts:
-                _send(self._socket, self.text, deadline)
-            _send(self._socket, text, deadline)
-            size = int.from_bytes(_receive(self._socket, 8, deadline), "big")
-            return _receive(self._socket, size, deadline).decode("utf-8", "surrogatepass")
+            for message in texts:
+                searching.send(descriptor, message, wait)
+            return searching.received(descriptor, wait)
         except TimedOut as late:
             if time.monotonic() - began > _SLOW:
                 late.hint = _SIMPLER
             raise
-        except OSError:
-            raise self._died() from None
-
-    def _died(self) -> Refused:
-        """The error for a process that has ended."""
-        status = self._reap()
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
-            return Refused(f"{printable(self.text)} takes too long to search for", hint=_SIMPLER)
-        return Refused(f"the process that searches for {printable(self.text)} was killed; try again")
+        except (EOFError, OSError):
+            status = self._reap()
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
+                raise Refused(f"{printable(self.text)} takes too long to search for", hint=_SIMPLER) from None
+            killed = f"the process that searches for {printable(self.text)} was killed; try again"
+            raise Refused(killed) from None
 
     def _reap(self) -> int:
         """The wait status of the other process, 0 if something else took it."""
@@ -154,31 +155,6 @@ def _portions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
             after += 1
         yield first, "\n".join(lines[first:after])
         first = after
-
-
-def _send(opened: socket.socket, text: str, deadline: float | None) -> None:
-    data = text.encode("utf-8", "surrogatepass")
-    view = memoryview(len(data).to_bytes(8, "big") + data)
-    while view:
-        _wait(opened, select.POLLOUT, deadline)
-        view = view[opened.send(view) :]
-
-
-def _receive(opened: socket.socket, size: int, deadline: float | None) -> bytes:
-    parts = []
-    while size:
-        _wait(opened, select.POLLIN, deadline)
-        data = opened.recv(size)
-        if not data:
-            raise BrokenPipeError
-        parts.append(data)
-        size -= len(data)
-    return b"".join(parts)
-
-
-def _wait(opened: socket.socket, events: int, deadline: float | None) -> None:
-    if not wire.polled([(opened.fileno(), events)], deadline):
-        raise TimedOut("timed out")
 
 
 def checked(text: str) -> str:

@@ -45,32 +45,52 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
         return *create.start_numbered(launch_spec), True
     find.checked(name, "--new")
     while True:
-        if (connection := find.running(name)) is not None:
-            choice = _choice(caller, name, connection, choice, asks=asks)
+        connection, summary = find.running(name), None
+        if connection is not None:
+            with connection:
+                choice = choice or _choice(caller, name, connection, asks=asks)
             if choice == "join":
                 enter.apply(caller, name, spec)
                 return name, find.required(name), False
-            return *_instead(name, launch_spec, choice), True
-        if (summary := find.dormant(name)) is not None:
-            return *_instead_of_dormant(caller, name, summary, launch_spec, choice, asks=asks), True
-        try:
-            return name, create.start(launch_spec, name), True
-        except Exists:
-            time.sleep(create.PAUSE)  # another process was faster, or it is just ending
+        elif (summary := find.dormant(name)) is not None:
+            choice = choice or _choice_of_dormant(caller, name, summary, asks=asks)
+            if choice == "join":
+                raise find.occupied(summary)
+        else:
+            try:
+                return name, create.start(launch_spec, name), True
+            except Exists:
+                time.sleep(create.PAUSE)  # another process was faster, or it is just ending
+                continue
+        if choice == "new":
+            return *_beside(name, launch_spec), True
+        if summary is not None:
+            from sesh.ops import dormant
+
+            return name, dormant.start(caller, launch_spec, name, summary, again=False), True
+        end.end_for(name, "replace")
+        return name, create.start(launch_spec, name), True
 
 
-def _choice(caller: Caller, name: str, connection: Connection, choice: str, *, asks: bool) -> str:
-    """The choice for a session that runs, or is kept: proposed is to join it, or to replace a silent one."""
-    with connection:
-        if choice:
-            return choice
-        state = "has ended, but is kept" if find.ended(name) else "already runs"
-        if not asks:
-            raise Exists(f"{name} {state}; choose --join, --replace or --new-name")
-        session = _summary(connection)
+def _choice(caller: Caller, name: str, connection: Connection, *, asks: bool) -> str:
+    """The person's choice for a session that runs, or is kept: proposed is to join it, or to replace a silent one."""
+    state = "has ended, but is kept" if find.ended(name) else "already runs"
+    if not asks:
+        raise Exists(f"{name} {state}; choose --join, --replace or --new-name")
+    try:
+        session = find.summary(connection, _PATIENCE)
+    except SeshError:
+        session = None
     question = f"{name} runs but does not answer" if session is None else f"{name} {state}{_about(session)}"
     answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
     return _asked(caller, question, answers, "r" if session is None else "j")
+
+
+def _choice_of_dormant(caller: Caller, name: str, summary: Summary, *, asks: bool) -> str:
+    if not asks:
+        raise find.occupied(summary, "--replace", "--new-name")
+    answers = (("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
+    return _asked(caller, find.how(summary), answers, "n")
 
 
 def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], default: str) -> str:
@@ -78,32 +98,6 @@ def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], 
     if choice is None:
         raise Refused("nothing was done")
     return choice
-
-
-def _instead(name: str, launch_spec: LaunchSpec, choice: str) -> Entered:
-    """The new session in the place of one that runs, or beside it."""
-    if choice == "new":
-        return _beside(name, launch_spec)
-    end.end_for(name, "replace")
-    return name, create.start(launch_spec, name)
-
-
-def _instead_of_dormant(
-    caller: Caller, name: str, summary: Summary, launch_spec: LaunchSpec, choice: str, *, asks: bool
-) -> Entered:
-    """The new session in the place of a dormant one, or beside it. Raises Exists, Refused."""
-    if not choice:
-        if not asks:
-            raise find.occupied(summary, "--replace", "--new-name")
-        answers = (("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
-        choice = _asked(caller, find.how(summary), answers, "n")
-    if choice == "join":
-        raise find.occupied(summary)
-    if choice == "new":
-        return _beside(name, launch_spec)
-    from sesh.ops import dormant
-
-    return name, dormant.start(caller, launch_spec, name, summary, again=False)
 
 
 def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
@@ -116,15 +110,7 @@ def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
             continue
 
 
-def _summary(connection: Connection) -> Summary | None:
-    try:
-        return find.described(connection.only("summary", timeout=_PATIENCE)[0])
-    except SeshError:
-        return None
-
-
 def _about(session: Summary) -> str:
-    """Facts that help to decide: state, idle time, directory, command."""
     idle = moments.age(session.get("last_activity"), time.time())
     facts = (
         wording.state(session) if session["state"] == "running" else "",

@@ -6,10 +6,12 @@ In a worktree of git it is `repo-branch`, outside of any repository the name of 
 from __future__ import annotations
 
 import os
+import unicodedata
 
-from sesh import paths, platform
+from sesh import paths, platform, programs
 from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
+from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.store import records, results
@@ -17,7 +19,7 @@ from sesh.store import records, results
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.reach.caller import Caller
-    from sesh.schema import Record, SessionHere
+    from sesh.schema import SessionHere
 
 MOST = 500
 """Directories that are proposed at most."""
@@ -37,8 +39,6 @@ def here(caller: Caller, directory: str) -> SessionHere:
     A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
     such directory.
     """
-    from sesh.ops import create
-
     directory = create.checked_directory(caller, directory)
     root, repository_name = repository(directory)
     taken = set(paths.names())
@@ -50,22 +50,19 @@ def here(caller: Caller, directory: str) -> SessionHere:
 
 
 def _stands_in(name: str, root: str) -> bool:
-    """Returns whether a session began in that repository or directory, or is there now, also one being made."""
-    record = records.readable(name) or _made(name)
+    """Returns whether a session began in that repository or directory, or is there now."""
+    record = records.readable(name)
+    if record is None:  # it is being made: its daemon answers once it has one
+        try:
+            if (connection := find.running(name)) is not None:
+                connection.only("summary", timeout=find.PATIENCE)
+        except SeshError:
+            return False
+        record = records.readable(name)
     if record is None or not records.here(record):
         return False
     now = platform.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
-
-
-def _made(name: str) -> Record | None:
-    """The record of a session that has a socket already, once its daemon answers; None if none does."""
-    try:
-        if (connection := find.running(name)) is not None:
-            connection.only("summary", timeout=find.PATIENCE)
-    except SeshError:
-        return None
-    return records.readable(name)
 
 
 def repository(directory: str) -> tuple[str, str]:
@@ -109,8 +106,6 @@ def _first_line(path: str) -> str:
 
 def valid(text: str) -> str:
     """A name as near to `text` as the rule of names allows."""
-    import unicodedata
-
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
@@ -119,14 +114,9 @@ def valid(text: str) -> str:
 
 def directories() -> list[str]:
     """Directories in which a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
-    return list(dict.fromkeys(_of_zoxide() or _of_past_sessions()))[:MOST]
-
-
-def _of_zoxide() -> list[str]:
-    from sesh import programs
-
     listed = programs.printed("zoxide", "query", "-l", timeout=_PATIENCE)
-    return [line for line in (listed or "").split("\n") if line[:1] == "/"]
+    likely = [line for line in (listed or "").split("\n") if line[:1] == "/"]
+    return list(dict.fromkeys(likely or _of_past_sessions()))[:MOST]
 
 
 def _of_past_sessions() -> list[str]:
@@ -136,5 +126,5 @@ def _of_past_sessions() -> list[str]:
     except Refused:
         return []
     ended.sort(key=lambda result: float(result.get("ended") or 0), reverse=True)
-    directories = [str(result.get("directory")) for result in ended]
+    directories = (str(result.get("directory")) for result in ended)
     return [directory for directory in directories if directory[:1] == "/" and os.path.isdir(directory)]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sesh.reach.target import Target
     from sesh.schema import Answer, Event, Welcome
 
-_WAIT, _SUMMARY, _EVENTS = 1, 2, 3
+_WAIT, _EVENTS = 1, 9
 _ANSWER_TIMEOUT = 10.0
 
 
@@ -80,8 +80,6 @@ class Recording:
     def __init__(self, target: Target, stream: Stream) -> None:
         self._target, self._stream = target, stream
         self._events: wire.Connection | None = target.connect(stream.name)
-        self._asked = False
-        """True from `begin` until `_ask` is called for the first time."""
         self._start = 0
         """The position of the output when the recording began."""
         self.code: int | None = None
@@ -96,13 +94,11 @@ class Recording:
 
     def begin(self, cast: Cast, *, since_start: bool) -> None:
         """Writes the header, and asks for output and events; for output first, so that none is missing."""
-        deadline = time.monotonic() + _ANSWER_TIMEOUT
-        self._asked, events = True, self._events
-        self._start = int(self._ask_output(None if since_start else "head").get("position") or 0)
+        deadline, events = time.monotonic() + _ANSWER_TIMEOUT, self._events
         assert events is not None  # noqa: S101 (only reconnecting may lose it)
-        events.send(wire.greeting("request") + wire.asking("summary", _SUMMARY), deadline)
-        events.expect_welcome(deadline)
-        summary = find.described(events.answer(_SUMMARY, deadline)[0])
+        self._start = int(self._ask_output(None if since_start else "head").get("position") or 0)
+        events.hello("request", deadline)
+        summary = find.described(events.request("summary", deadline=deadline)[0])
         command, columns, rows = summary.get("command") or ["sh"], summary.get("columns"), summary.get("rows")
         cast.header(self._stream.name, int(columns or 80), int(rows or 24), str(command[0]))
         if not since_start:
@@ -129,33 +125,25 @@ class Recording:
                     self._take_output(cast, number, data)
                 elif kind == protocol.RESPONSE:
                     answer: Answer = wire.checked(self._stream.connection.message(kind, data))
-                    if answer.get("id") == _WAIT:
-                        self._end(cast, answer.get("exit_code"))
-                        return
+                    self._end(cast, answer.get("exit_code"))
+                    return
         except Ended as ended:  # while the link was down: what is kept of its output comes at once
             self._take_output(cast, *self._stream.rest(ended))
             self._end(cast, ended.result.get("exit_code"))
 
     def _ask(self) -> None:
-        """Asks again over another link; the first time, `begin` has asked already."""
-        if self._asked:
-            self._asked = False
+        """Asks again over another link; over the first one `begin` has asked."""
+        if self._stream.connection.welcome:
             return
-        position = self._stream.position
-        self._ask_output(position)
+        self._ask_output(self._stream.position)
         if self._events is not None:
             self._events.close()
-        self._events = None
+            self._events = None
         try:
-            events = self._target.connect(self._stream.name)
+            self._events = self._target.connect(self._stream.name)
+            self._events.send(wire.greeting("request") + wire.asking("events", _EVENTS))
         except (NotFound, Unreachable):
             return  # it has ended since, or the link is lost: the first connection tells
-        try:
-            events.send(wire.greeting("request") + wire.asking("events", _EVENTS))
-        except Unreachable:
-            events.close()
-            return
-        self._events = events
 
     def _others(self) -> Watched:
         return [(self._events.inbound, select.POLLIN)] if self._events is not None else [], True

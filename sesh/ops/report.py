@@ -45,7 +45,15 @@ def gather(checks: list[Finding]) -> Report:
     private = {*names, *settings.groups, *settings.remotes, machine.nodename, os.path.basename(paths.home())}
     for remote in remotes:
         private |= {remote.host, remote.hostname, remote.user}
-    shorten = _Shortener(private)
+
+    def shortened_word(match: re.Match[str]) -> str:
+        word = match[0].rstrip(".")
+        return "…" if word in private or word.partition(".")[0] in private else match[0]
+
+    def shorten(text: str) -> str:
+        """Leaves names and paths out of a text."""
+        return _WORD.sub(shortened_word, _AT_HOST.sub("@…", _PATH.sub(_shortened_path, text)))
+
     return {
         "version": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -92,20 +100,6 @@ def _facts(text: str) -> str:
     except ValueError:
         return ""  # it was cut
     return "".join(f" {key}={facts[key]}" for key in _FACTS if key in facts)
-
-
-class _Shortener:
-    """Leaves names and paths out of a text."""
-
-    def __init__(self, private: set[str]) -> None:
-        self._private = private
-
-    def __call__(self, text: str) -> str:
-        return _WORD.sub(self._word, _AT_HOST.sub("@…", _PATH.sub(_shortened_path, text)))
-
-    def _word(self, match: re.Match[str]) -> str:
-        word = match[0].rstrip(".")
-        return "…" if word in self._private or word.partition(".")[0] in self._private else match[0]
 
 
 def _shortened_path(match: re.Match[str]) -> str:

@@ -7,22 +7,28 @@ that matches and the match, or with the numbers of all lines that match if the t
 from __future__ import annotations
 
 import os
-import re
-import signal
-import sys
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
 
 
 def main(patience: float) -> None:
     """Answers on descriptor 0; the kernel ends it after `patience` seconds of one search. Raises EOFError."""
-    pattern = re.compile(_received())
+    import re
+    import signal
+
+    pattern = re.compile(received(0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     while True:
-        text = _received()
+        text = received(0)
         answer = _numbers if text[:1] == "*" else _first
         signal.setitimer(signal.ITIMER_PROF, patience)
         reply = answer(pattern, text[1:].split("\n"))
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(reply)
+        send(0, reply)
 
 
 def _numbers(pattern: re.Pattern[str], lines: list[str]) -> str:
@@ -36,14 +42,16 @@ def _first(pattern: re.Pattern[str], lines: list[str]) -> str:
     return ""
 
 
-def _received() -> str:
-    return _read(int.from_bytes(_read(8), "big")).decode("utf-8", "surrogatepass")
+def received(descriptor: int, wait: Callable[[int], object] = bool) -> str:
+    """The next message; `wait` is called before each read with its event. Raises EOFError."""
+    return _read(descriptor, int.from_bytes(_read(descriptor, 8, wait), "big"), wait).decode("utf-8", "surrogatepass")
 
 
-def _read(size: int) -> bytes:
+def _read(descriptor: int, size: int, wait: Callable[[int], object]) -> bytes:
     parts = []
     while size:
-        part = os.read(0, size)
+        wait(select.POLLIN)
+        part = os.read(descriptor, size)
         if not part:
             raise EOFError
         parts.append(part)
@@ -51,14 +59,18 @@ def _read(size: int) -> bytes:
     return b"".join(parts)
 
 
-def _send(text: str) -> None:
+def send(descriptor: int, text: str, wait: Callable[[int], object] = bool) -> None:
+    """Sends a message; `wait` is called before each write with its event."""
     data = text.encode("utf-8", "surrogatepass")
     view = memoryview(len(data).to_bytes(8, "big") + data)
     while view:
-        view = view[os.write(0, view) :]
+        wait(select.POLLOUT)
+        view = view[os.write(descriptor, view) :]
 
 
 if __name__ == "__main__":
+    import sys
+
     try:
         main(float(sys.argv[1]))
     except EOFError:

@@ -82,10 +82,8 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
 def _summary(name: str) -> Summary | None:
     """A session's description of itself; None if there is none, also if it ends while it is asked."""
     connection = find.running(name)
-    if connection is None:
-        return None
     try:
-        return find.described(connection.only("summary", timeout=_ANSWER_TIMEOUT)[0])
+        return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
     except Unreachable:
         return None
 
@@ -114,9 +112,9 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """Begins a job that nothing waits for; returns the name of its session."""
-    from sesh.ops import begin
+    from sesh.ops import enter
 
-    name, connection = begin.job(caller, name, spec, keep, timeout)
+    name, connection = enter.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 
@@ -163,19 +161,13 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         except Exists:
             occupant = find.dormant(new)
             raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-        _rename_recent(old, new)
+        if old in (recent := paths.recent()):
+            lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
+            try:
+                paths.write_whole(paths.recent_path(), lines.encode())
+            except OSError:
+                pass  # the sessions attached last are then those of the old names
     return {"name": new, "renamed_from": old}
-
-
-def _rename_recent(old: str, new: str) -> None:
-    """Puts the new name in the old one's place among the sessions attached last, if that can be written."""
-    recent = paths.recent()
-    if old in recent:
-        lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
-        try:
-            paths.write_whole(paths.recent_path(), lines.encode())
-        except OSError:
-            return
 
 
 @op("sessions.label")

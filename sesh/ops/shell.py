@@ -101,7 +101,14 @@ def run(
         request.deadline = stream.deadline
     with RunErrors():
         try:
-            return _over_links(stream, request, live, stop)
+            while True:
+                try:
+                    request.send(stream)
+                    with RunErrors(asked=True):
+                        return _answered(stream.connection, request.deadline, live, stop)
+                except Lost:
+                    request.lost = True
+                    stream.reconnect()
         except Ended as ended:
             return request.ended(name, ended)
         except (TimedOut, Unreachable) as error:
@@ -110,21 +117,8 @@ def run(
             raise request.failed(stream.connection, name, error) from None
 
 
-def _over_links(stream: Stream, request: _RunRequest, live: OutputWriter | None, stop: Stop) -> Ran:
-    """Sends the request and waits for the answer, again over each new link."""
-    while True:
-        try:
-            request.send(stream)
-            with RunErrors(asked=True):
-                return _answered(stream.connection, request.deadline, live, stop)
-        except Lost:
-            request.lost = True
-            stream.reconnect()
-
-
 def _answered(connection: wire.Connection, deadline: float | None, live: OutputWriter | None, stop: Stop) -> Ran:
     """Waits for the answer. `stop` interrupts the command meanwhile."""
-    grace = _FAR_GRACE if connection.far else _GRACE
 
     def interrupt() -> None:
         try:
@@ -132,22 +126,21 @@ def _answered(connection: wire.Connection, deadline: float | None, live: OutputW
         except (TimedOut, Unreachable):
             return  # the answer is on its way, or never comes
 
-    def answer(late: float) -> Ran:
-        until = None if deadline is None else deadline + late
+    def answer(grace: float) -> Ran:
+        until = None if deadline is None else deadline + grace
+        return connection.answer(_RUN, until, live.take if live is not None else None)  # type: ignore[return-value]
+
+    with stop.calling(interrupt):
         try:
-            facts, output = connection.answer(_RUN, until, output=None if live is None else live.take)
+            try:
+                return answer(_FAR_GRACE if connection.far else _GRACE)
+            except TimedOut as error:
+                if error.answered or connection.begun != _RUN or connection.given_up:
+                    raise
+                return answer(_BEGUN_GRACE)
         except KeyboardInterrupt:
             interrupt()
             raise
-        except TimedOut as error:
-            if error.answered or connection.begun != _RUN or connection.given_up or late > grace:
-                raise
-            return answer(_BEGUN_GRACE)  # once: `late` is over the grace then
-        account: RunFacts = facts  # type: ignore[assignment]  # which has them
-        return account, output
-
-    with stop.by(interrupt):
-        return answer(grace)
 
 
 class OutputWriter:
@@ -254,16 +247,12 @@ def history(_caller: Caller, name: str) -> list[Command]:
     For a job that has ended and is not a session any more: its command alone. Raises NotFound.
     """
     commands: Sequence[Mapping[str, object]]
-    job = None
     try:
         commands = _commands(name)
-        if not commands and find.ended(name):
-            job = _job(name)
+        job = _job(name) if not commands and find.ended(name) else None
     except NotFound:
-        commands, job = [], _job(name)
+        commands, job = (), _job(name)
         if job is None:
-            if find.dormant(name) is None:
-                raise
             from sesh.ops import dormant
 
             commands = dormant.history(name)
@@ -288,8 +277,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 
 def _commands(name: str) -> list[dict[str, Any]]:
-    commands: list[dict[str, Any]] = protocol.parse(find.ask(name, "history", n=None)[1])["commands"]
-    return commands
+    return protocol.parse(find.ask(name, "history", n=None)[1])["commands"]  # type: ignore[no-any-return]
 
 
 def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
@@ -317,5 +305,4 @@ def _dated(facts: Mapping[str, object]) -> Command:
     """A daemon's account of a command, with its start as a stamp, as in all JSON."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
-    command: Command = {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them
-    return command
+    return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import stat
 import time
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sesh import moments, paths, platform, programs
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.lean import socket
 from sesh.names import is_name
+from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.remote import known
+from sesh.remote.ssh import ssh
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
@@ -163,8 +167,6 @@ def _settled_for(name: str, kind: str) -> float:
 
 def _forget(name: str, session_id: str) -> bool:
     """Forgets a session; False if another one has its name by now."""
-    from sesh.ops import end
-
     try:
         end.end_this(name, session_id)
     except NotFound:
@@ -181,8 +183,6 @@ def _age(path: str) -> float:
 
 def _files() -> Iterator[Leftover]:
     """Files that nothing uses any more, and unfinished ones of killed processes."""
-    from sesh.remote import known
-
     _ids.cache_clear()
     for folder, kind, is_left in (
         (paths.directory(), "file", _is_unused),
@@ -203,7 +203,6 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str, is_left: Callable[[str], bool]) -> bool:
-    """Removes a file if it is still left over."""
     try:
         with paths.locked(paths.ready_directory()):
             _ids.cache_clear()
@@ -244,9 +243,8 @@ def _has_no_user(entry: str, mode: int) -> bool:
         pid = temporary[1] or temporary[2]
         return not (pid and platform.start_time(int(pid)))
     name, suffix = os.path.splitext(entry)
-    if not (is_name(name) and suffix in _TYPES and _TYPES[suffix](mode)):
-        return False
-    return records.readable(name) is None and _listener(paths.socket_path(name)) is None
+    is_own = is_name(name) and suffix in _TYPES and _TYPES[suffix](mode)
+    return is_own and records.readable(name) is None and _listener(paths.socket_path(name)) is None
 
 
 def _is_stale(path: str) -> bool:
@@ -281,7 +279,8 @@ def _versions() -> Iterator[Leftover]:
     """Versions that `--deploy` put here, which nothing runs from and ~/.local/bin/sesh does not lead to."""
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
-    if not os.path.isdir(folder) or platform.network_filesystem(folder) or _is_shared():
+    every = [record for name in paths.names() if (record := records.readable(name)) is not None]
+    if not os.path.isdir(folder) or platform.network_filesystem(folder) or not all(map(records.here, every)):
         return  # another machine that shares the home directory may run from any of them
     try:
         launcher = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
@@ -309,14 +308,7 @@ def _is_run(path: str) -> bool:
     return any(_version_part(path) in " ".join(words) for _, _, words in platform.own_processes())
 
 
-def _is_shared() -> bool:
-    """Returns whether another machine has sessions in this directory."""
-    return any((record := records.readable(name)) is not None and not records.here(record) for name in paths.names())
-
-
 def _remove_version(path: str) -> bool:
-    import shutil
-
     if _is_run(path):
         return False
     # Renamed first: nothing may start from one that is half gone.
@@ -329,32 +321,30 @@ def _remove_version(path: str) -> bool:
 # -- processes
 
 
-class _Process(NamedTuple):
-    """A process, told by its start time from a later one with its pid."""
-
-    pid: int
-    start: str
-
-    def alive(self) -> bool:
-        return self.start != "" and platform.start_time(self.pid) == self.start
-
-    def end(self) -> bool:
-        """Ends it by SIGTERM, after a while by SIGKILL; returns whether it has ended."""
-        for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
-            if not self.alive():
-                return True
-            os.kill(self.pid, number)
-            until = time.monotonic() + timeout
-            while self.alive() and time.monotonic() < until:
-                time.sleep(0.02)  # it is not a child of ours, and no event tells of its end
-        return not self.alive()
-
-
 def _orphan(kind: str, what: str, pid: int) -> Leftover:
-    process, age = _Process(pid, platform.start_time(pid)), 0.0
-    if platform.LINUX and process.start:
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(process.start) / os.sysconf("SC_CLK_TCK")
-    return Leftover(kind, what, age, process.end, pid)
+    start, age = platform.start_time(pid), 0.0
+    if platform.LINUX and start:
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
+    return Leftover(kind, what, age, partial(_end, pid, start), pid)
+
+
+def _end(pid: int, start: str) -> bool:
+    """Ends a process by SIGTERM, after a while by SIGKILL; returns whether it has ended.
+
+    `start`: the time of its start, which tells it from a later one with its pid.
+    """
+
+    def lives() -> bool:
+        return start != "" and platform.start_time(pid) == start
+
+    for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
+        if not lives():
+            return True
+        os.kill(pid, number)
+        until = time.monotonic() + timeout
+        while lives() and time.monotonic() < until:
+            time.sleep(0.02)  # it is not a child of ours, and no event tells of its end
+    return not lives()
 
 
 def _ancestors() -> set[int]:
@@ -393,13 +383,10 @@ def daemons() -> Iterator[Leftover]:
 
 def _descriptors(pid: int) -> set[str]:
     """The open descriptors of a process, as in /proc/PID/fd; empty if unknown."""
-    held = set()
     try:
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            held.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+        return {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
     except OSError:
-        pass  # it ended, or closed something, meanwhile
-    return held
+        return set()  # it ended, or closed something, meanwhile
 
 
 def bridges() -> Iterator[Leftover]:
@@ -427,9 +414,6 @@ def _orphaned_bridges() -> list[int]:
 
 def _control_directory() -> str | None:
     """The directory of the control sockets; None if no host was ever reached, or it is not trusted."""
-    from sesh.remote import known
-    from sesh.remote.ssh import ssh
-
     try:
         return ssh.control_directory() if known.exist() else None
     except Refused:
@@ -443,7 +427,8 @@ def connections() -> Iterator[Leftover]:
         return
     for pid, words in _adopted().items():  # while it logs in it still has its parent
         path = _control_path(words, folder)
-        if path and not _is_master(pid, path):
+        check = ("ssh", "-O", "check", "-o", f"ControlPath={path}", "-F", "none", "sesh")
+        if path and f"(pid={pid})" not in (programs.printed(*check, timeout=5.0) or ""):
             yield _orphan("connection", f"ssh {pid}, a shared connection without a socket", pid)
 
 
@@ -456,9 +441,3 @@ def _control_path(words: list[str], folder: str) -> str:
         return ""
     option = f"ControlPath={folder}/"
     return next((word.removeprefix("ControlPath=") for word in words if word.startswith(option)), "")
-
-
-def _is_master(pid: int, path: str) -> bool:
-    """Returns whether the socket of a shared connection leads to this process, as ssh says."""
-    answer = programs.printed("ssh", "-O", "check", "-o", f"ControlPath={path}", "-F", "none", "sesh", timeout=5.0)
-    return f"(pid={pid})" in (answer or "")

@@ -61,12 +61,11 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
     Without a condition it waits for the end. Raises TimedOut, Refused if the session ends and that was not a condition,
     DaemonDied.
     """
-    name, limit, pattern = stream.name, conditions["limit"], conditions["pattern"]
-    search = Pattern(pattern) if pattern is not None else None
+    name, limit = stream.name, conditions["limit"]
     deadline = stream.deadline if stream.deadline is not None or limit is None else time.monotonic() + limit
     try:
-        with search or Pattern(""):
-            answer = _Wait(stream, search, deadline, conditions).answer()
+        with Pattern(conditions["pattern"] or "") as pattern:
+            answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
     except DaemonDied:
@@ -114,9 +113,10 @@ def _met_exit(code: int | None, position: int | None) -> Condition:
 class _Wait:
     """One wait. It searches the output itself, and goes on over another connection if one is lost."""
 
-    def __init__(self, stream: Stream, search: Pattern | None, deadline: float | None, conditions: Conditions) -> None:
+    def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
-        self._pattern, self._deadline = search, deadline
+        self._pattern, self._deadline = pattern, deadline
+        self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
         self._columns = 80
@@ -139,7 +139,7 @@ class _Wait:
                         return wire.checked(answer)
         except Ended as ended:
             position, data = self._stream.rest(ended)
-            if self._pattern is not None and data:
+            if self._searches and data:
                 self._search(position, data)
             return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
         raise AssertionError  # frames come without end
@@ -152,31 +152,23 @@ class _Wait:
         words: TimedWords = {"exit": True, "idle": conditions["idle"]}
         words |= {"prompt": True} if conditions["prompt"] else {}
         words |= {"waiting": True} if conditions["waiting"] else {}
-        if self._pattern is not None:
+        if self._searches:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
             if self._begin == "start" and self._lines is None:
-                self._search_kept(stream.connection, late)
+                answer, data = stream.connection.request("logs", deadline=late, lines=_ALL_LINES)
+                position = int(answer.get("position") or 0)
+                self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
             words["follow"] = True
-        words |= self._since(welcome.get("position"))
-        stream.connection.send(wire.asking("wait", _WAIT, **words), late)
-
-    def _since(self, head: object) -> TimedWords:
-        """The position from which output counts, and the seconds left; `head`: the position of the output now."""
-        earlier = self._head  # of an earlier connection: a daemon that knows no `sent` begins there
-        if self._head is None:
-            self._head = head if isinstance(head, int) else None
-        left: TimedWords = {}
         if self._deadline is not None:
-            left["timeout"] = max(0.0, self._deadline - time.monotonic())
+            words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
-            return {**left, "from": self._lines.position, "since": self._begin}
-        return {**left, "from": self._begin, "else": earlier}
-
-    def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
-        answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
-        position = int(answer.get("position") or 0)
-        self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
+            words |= {"from": self._lines.position, "since": self._begin}
+        else:  # a daemon that knows no `sent` begins at the position that an earlier connection found
+            words |= {"from": self._begin, "else": self._head}
+        if self._head is None:
+            self._head = welcome.get("position")
+        stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
     def _search(self, position: int, data: bytes) -> None:
         """Searches output; bytes that were searched before are passed over."""
@@ -196,9 +188,6 @@ class _Wait:
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
         """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
-        if self._pattern is None:
-            return
-        match = self._pattern.search([text for text, _ in lines], self._deadline)
-        if match is not None:
+        if (match := self._pattern.search([text for text, _ in lines], self._deadline)) is not None:
             number, text = match
             raise _Match(text, lines[number][1])

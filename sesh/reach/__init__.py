@@ -8,3 +8,21 @@
 `find`         a session on this machine; on known remotes: `sesh.ops.lookup`
 `cancelling`   Ctrl-C while something is waited for; from another thread: `sesh.stop`
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.reach.caller import Caller
+    from sesh.reach.target import Target
+
+
+def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Target:
+    """The target for a host, None for this machine; `offer`: see `HostTarget`. Raises InvalidHost."""
+    if host is None:
+        from sesh.reach.target import Target
+
+        return Target(caller)
+    from sesh.reach.host_target import HostTarget
+
+    return HostTarget(caller, host, offer=offer)

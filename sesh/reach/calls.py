@@ -6,9 +6,12 @@ result. Questions and notes for the person come back with the answer, and are as
 
 from __future__ import annotations
 
+from binascii import a2b_base64, b2a_base64
+
 from sesh import gate, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
+from sesh.keepalive import Keepalive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +30,6 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
-    from sesh.keepalive import Keepalive
     from sesh.reach import op_shapes
 
     host = link.destination.host
@@ -48,7 +50,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
                 exit_code=ExitCode.FAILED,
             ) from None
 
-    _, answer = _asked(caller, link, ask)
+    _, answer = answered(caller, link, ask)
     check = shapes.Check(far=True)
     result = op_shapes.checked(name, data, answer, check)
     if check.left_out:
@@ -56,40 +58,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     return result
 
 
-def enter(
-    caller: Caller,
-    link: Link,
-    op: str,
-    data: Mapping[str, object],
-    session_id: str,
-    deadline: float | None = None,
-) -> tuple[Answer, bytes]:
-    """Has the other end of a link carry out an op that leads to a session; afterwards the link leads to its daemon.
-
-    The answer names the session, or holds the `result` of one that began with `session_id` and has ended; the bytes are
-    its output. Raises Lost; the link is closed if it fails.
-    """
-    from sesh.remote import known
-    from sesh.remote.ssh.link import SESSION_TIMEOUT
-    from sesh.remote.ssh.ssh import seconds_left
-
-    def ask(answers: list[str]) -> tuple[Answer, bytes]:
-        left = seconds_left(deadline, SESSION_TIMEOUT)
-        return link.open_session(
-            "enter", left, op=op, arguments=data, asks=caller.can_ask, answers=answers, session_id=session_id
-        )
-
-    try:
-        answer, output = _asked(caller, link, ask)
-    except BaseException:
-        link.close()
-        raise
-    if op != "enter.job":
-        known.add_name(link.destination.host, str(answer.get("name")))
-    return answer, output
-
-
-def _asked(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
+def answered(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
     """The first answer to `ask` that is no question; before it, `ask` is called again with the person's replies.
 
     Notes of the other side are shown. Raises ProtocolError if it has too many questions.
@@ -147,19 +116,15 @@ def decoded(data: bytes) -> Any:
 
 
 def _packed(value: object) -> dict[str, str]:
-    from base64 import b64encode
-
     if not isinstance(value, bytes):
         raise TypeError(f"a {type(value).__name__} does not go over a link")
-    return {"$bytes": b64encode(value).decode()}
+    return {"$bytes": b2a_base64(value, newline=False).decode()}
 
 
 def _unpacked(value: dict[str, Any]) -> Any:
     if value.keys() != {"$bytes"}:
         return value
-    from base64 import b64decode
-
-    return b64decode(value["$bytes"])
+    return a2b_base64(value["$bytes"])
 
 
 def frames(name: str, data: Mapping[str, object], *, asks: bool, answers: list[str]) -> bytes:

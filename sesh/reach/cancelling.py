@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import Any
+    from typing import Any, NoReturn
 
     from sesh.stop import Way
 
@@ -31,21 +31,20 @@ class Interrupts(Stop):
     A context manager: within it signals of this process come, save those that it ignores; without it, and in a thread,
     only `stop` brings any.
 
-    `away` handles each signal while nobody polls. At first it counts: the third Ctrl-C in a row raises Interrupted with
-    `left`. Within a block `by` a way, each Ctrl-C calls the way; after it, between two connections, the first one stops
-    the waiting. None while `inbound` is polled. SIGQUIT stops the waiting at any time if its effect was the default.
+    `handler` is called with each signal, None while `inbound` is polled. At first it counts: the third Ctrl-C in a row
+    raises Interrupted with `message`. Within a block `calling` a way, each Ctrl-C calls the way; after it, between two
+    connections, the first one stops the waiting. SIGQUIT stops it at any time if its effect was the default.
     """
 
-    def __init__(self, *, tie: bool, left: str) -> None:
+    def __init__(self, *, tie: bool, message: str) -> None:
         super().__init__()
-        self.tie = tie
-        self.left = left
-        """The line for a person who stops the waiting: what goes on."""
-        self.away: Callable[[int], None] | None = self._early
+        self.tie, self.message = tie, message
+        """`message`: the line for a person who stops the waiting: what goes on."""
+        self.handler: Callable[[int], None] | None = self._count
         self._presses: list[float] = []
         """Moments of the last Ctrl-C in a row (monotonic)."""
-        self._handlers: list[tuple[int, Any]] = []
-        """The handlers that were replaced, by signal."""
+        self._replaced: list[tuple[int, Any]] = []
+        """The signals whose effect was another one, and that effect."""
         self._wakes = False
         self.inbound, self._wakeup = os.pipe()
         for descriptor in (self.inbound, self._wakeup):
@@ -58,13 +57,10 @@ class Interrupts(Stop):
             return self  # not the main thread
         self._wakes = True
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self.tie else (signal.SIGINT,):
-            handler = signal.getsignal(number)
-            if handler != signal.SIG_IGN:
-                self._handlers.append((number, handler))
-                signal.signal(number, self._noted)
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._replaced.append((number, signal.signal(number, self._handle)))
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
-            self._handlers.append((signal.SIGQUIT, signal.SIG_DFL))
-            signal.signal(signal.SIGQUIT, self._leave)
+            self._replaced.append((signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,7 +70,7 @@ class Interrupts(Stop):
         """Gives the signals back; a second call does nothing."""
         if self.inbound < 0:
             return
-        for number, handler in self._handlers:
+        for number, handler in self._replaced:
             signal.signal(number, handler)
         if self._wakes:
             signal.set_wakeup_fd(-1)
@@ -101,47 +97,44 @@ class Interrupts(Stop):
             self._presses.clear()
         self._presses.append(now)
         if len(self._presses) >= _MOST:
-            raise self._stopped()
-
-    def _stopped(self) -> Interrupted:
-        stopped = Interrupted(self.left)
-        stopped.typed = True
-        return stopped
+            self._leave()
 
     def add(self, way: Way) -> None:
         """Has each Ctrl-C count, and call `way`; one that was pressed before calls it now."""
 
-        def away(_number: int) -> None:
+        def handler(_number: int) -> None:
             self.pressed(time.monotonic())
             way()
 
         self.heard()
-        self.away = away
+        self.handler = handler
         if self.taken():
             way()
 
     def remove(self, _way: Way) -> None:
         """Has the first Ctrl-C stop the waiting: a lost link is waited for no longer than the person wants."""
-        self.away = self.given_up
+        self.handler = self.give_up
 
-    def _early(self, number: int) -> None:
+    def _count(self, number: int) -> None:
         """Counts a Ctrl-C while nothing can be interrupted; `heard` begins anew."""
         if number == signal.SIGINT:
             self.pressed(time.monotonic())
 
-    def _noted(self, number: int, _frame: FrameType | None) -> None:
-        if self.away is not None:
-            self.away(number)
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.handler is not None:
+            self.handler(number)
 
-    def given_up(self, _number: int) -> None:
-        """Stops the waiting at the first signal; for `away`."""
-        raise Interrupted(self.left)
+    def give_up(self, _number: int) -> None:
+        """Stops the waiting at the first signal; a `handler`."""
+        raise Interrupted(self.message)
 
-    def _leave(self, _number: int, _frame: FrameType | None) -> None:
-        r"""Stops the waiting at once on Ctrl-\, as that leaves a session."""
-        raise self._stopped()
+    def _leave(self, *_: object) -> NoReturn:
+        r"""Stops the waiting: at the third Ctrl-C, and at once on Ctrl-\, as that leaves a session."""
+        stopped = Interrupted(self.message)
+        stopped.typed = True
+        raise stopped
 
     def heard(self) -> None:
         """Begins polling: earlier presses are counted when they are delivered."""
-        self.away = None
+        self.handler = None
         self._presses.clear()

@@ -56,11 +56,10 @@ def is_here(name: str, *, ended: bool = False) -> bool:
     if os.path.lexists(paths.socket_path(name)):  # it has just been made, or nobody listens there any more
         try:
             wire.connect(name, PATIENCE).close()
+            return True
         except NotFound:
             pass
         except SeshError:
-            return True
-        else:
             return True
     if not ended:
         return False
@@ -77,24 +76,22 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
     runs and does not accept.
     """
     patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
-    try:
-        return wire.connect(name, patience)
-    except NotFound:
-        pass
-    until = time.monotonic() + min(patience, _DYING)
+    until = 0.0
     while True:
-        summary = listing.unanswered(name)
+        try:
+            return wire.connect(name, patience)
+        except NotFound:
+            if until and time.monotonic() >= until:
+                hint = f"`$sesh --status {name}` shows its daemon's pid"
+                raise Silent(f"{name} runs but does not answer", hint=hint) from None
+        if until:
+            time.sleep(0.005)
+        until = until or time.monotonic() + min(patience, _DYING)
+        summary = listing.unanswered(name)  # has a daemon that lives make its socket again
         if summary is None or summary["state"] != "running":
             return None
         if "machine" in summary:
             raise elsewhere(name, summary)
-        try:
-            return wire.connect(name, patience)  # listing had it make its socket again
-        except NotFound:
-            if time.monotonic() >= until:
-                hint = f"`$sesh --status {name}` shows its daemon's pid"
-                raise Silent(f"{name} runs but does not answer", hint=hint) from None
-        time.sleep(0.005)
 
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:
@@ -135,6 +132,11 @@ def described(answer: Answer) -> Summary:
     if isinstance(session, dict):
         return session
     raise gate.malformed("RESPONSE", ".session is missing")
+
+
+def summary(connection: wire.Connection, timeout: float) -> Summary:
+    """A session's description of itself, asked over a fresh connection, which is closed; `timeout`: in seconds."""
+    return described(connection.only("summary", timeout=timeout)[0])
 
 
 def dormant(name: str) -> Summary | None:

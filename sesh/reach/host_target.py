@@ -21,18 +21,24 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
+from sesh.keepalive import Backoff
+from sesh.reach import calls, links
 from sesh.reach.op import named
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
+from sesh.remote import eventlog, known
+from sesh.remote.ssh.link import SESSION_TIMEOUT
+from sesh.remote.ssh.ssh import seconds_left
+from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.keepalive import Backoff
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Arguments, Entered, Op, Result
-    from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
+    from sesh.schema import Answer
     from sesh.wire import Connection
 
 
@@ -43,8 +49,6 @@ class HostTarget(Target):
     """
 
     def __init__(self, caller: Caller, host: str, *, offer: bool = False) -> None:
-        from sesh.reach import links
-
         super().__init__(caller)
         self.host: str | None = host
         self.destination: Destination = links.destination_of(caller, host)
@@ -52,14 +56,10 @@ class HostTarget(Target):
 
     def open(self, deadline: float | None = None) -> Link:
         """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic)."""
-        from sesh.reach import links
-
         return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
-        from sesh.reach import calls
-
         with NamingHost(self.host), self.open() as link:
             result: Result = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
         return result
@@ -69,26 +69,43 @@ class HostTarget(Target):
 
         Raises KeyboardInterrupt with a line that says whether the session is there already.
         """
-        from sesh.reach import calls, links
-
         data = named(op, args, kwargs)
         session_id = os.urandom(8).hex() if op.creates else ""
         with NamingHost(self.host):
             link = self.open()
             try:
-                answer, _ = calls.enter(self.caller, link, op.wire_name, data, session_id)
+                answer, _ = self._led(link, op, data, session_id)
             except KeyboardInterrupt:
                 if not session_id:
                     raise
                 name = str(data.get("name") or "NAME")
                 raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
+        known.add_name(self.destination.host, str(answer["name"]))
         return str(answer["name"]), link
+
+    def _led(
+        self, link: Link, op: Op[..., Entered], data: dict[str, object], session_id: str, deadline: float | None = None
+    ) -> tuple[Answer, bytes]:
+        """Has an op lead a link to a session's daemon; returns the host's answer, and the output that comes with it.
+
+        The answer names the session, or holds the `result` of one that began with `session_id` and has ended. Raises
+        Lost; the link is closed if it fails.
+        """
+
+        def ask(answers: list[str]) -> tuple[Answer, bytes]:
+            left, asks = seconds_left(deadline, SESSION_TIMEOUT), self.caller.can_ask
+            return link.open_session(
+                "enter", left, op=op.wire_name, arguments=data, asks=asks, answers=answers, session_id=session_id
+            )
+
+        try:
+            return calls.answered(self.caller, link, ask)
+        except BaseException:
+            link.close()
+            raise
 
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
         """A link that was led to a session there. Raises NotFound."""
-        from sesh.remote.ssh.link import SESSION_TIMEOUT
-        from sesh.remote.ssh.ssh import seconds_left
-
         with NamingHost(self.host):
             link = self.open(deadline)
             left = seconds_left(deadline, SESSION_TIMEOUT)
@@ -103,8 +120,6 @@ class HostTarget(Target):
 
     def _again(self, stream: Stream) -> Connection:
         """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Backoff.retry`."""
-        from sesh.reach import links
-
         lost, name, host = stream.connection, stream.name, str(self.host)
         session_id = stream.session_id
         heard = lost.keepalive.heard_at if lost.keepalive is not None else time.monotonic()
@@ -121,8 +136,6 @@ class HostTarget(Target):
 
     def _ended(self, stream: Stream) -> Ended | None:
         """The end of a stream's session, asked over another link; None if the host does not know."""
-        from sesh.reach import links
-
         try:
             with self.open(stream.deadline) as link:
                 answer, output = links.connected(link, stream.name, stream.session_id, stream.deadline)
@@ -132,10 +145,6 @@ class HostTarget(Target):
 
     def open_events(self) -> Stream:
         """A stream for the events of all sessions of the host."""
-        from sesh.reach import calls, links
-        from sesh.reach.stream import Stream
-        from sesh.remote import eventlog
-
         host = str(self.host)
 
         def again(stream: Stream) -> Link:
@@ -156,13 +165,10 @@ class HostTarget(Target):
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        from sesh.keepalive import Backoff
-        from sesh.reach import calls
-
         link, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
         while True:
             try:
-                answer, output = calls.enter(self.caller, link, op.wire_name, data, session_id, deadline)
+                answer, output = self._led(link, op, data, session_id, deadline)
             except Lost:
                 lost = f"lost the link to @{self.host} before the job was known to have started"
                 self.caller.note(f"{lost}; reconnecting")
@@ -179,14 +185,12 @@ class HostTarget(Target):
 
     def _reopened(self, interrupts: Interrupts, backoff: Backoff, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
-        from sesh.reach import links
-
         host = self.destination.host
 
         def attempt() -> Link:
             return links.reopened(self.caller, self.destination, deadline)
 
-        before, interrupts.away = interrupts.away, interrupts.given_up
+        before, interrupts.handler = interrupts.handler, interrupts.give_up
         try:
             return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
         except Interrupted:
@@ -196,26 +200,20 @@ class HostTarget(Target):
             refusal.exit_code = ExitCode.UNKNOWN
             raise
         finally:
-            interrupts.away = before
+            interrupts.handler = before
 
     def log_attached(self, name: str) -> None:
         """Logs that a terminal is attached to a session there."""
-        from sesh.remote import eventlog
-
         eventlog.log("connect", host=self.destination.host, session=name)
 
     def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
         """Logs the end of that, and the link's round trip."""
-        from sesh.remote import eventlog, known
-
         eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
         if host == self.destination.host and round_trip:
             known.record_round_trip(self.destination, round_trip)
 
     def sync(self) -> None:
         """Pushes the user's files there; an error is noted, and stops nothing."""
-        from sesh.remote.sync import sync
-
         if sync.wanted():
             try:
                 sync.sync(self.destination)
@@ -223,8 +221,3 @@ class HostTarget(Target):
                 return  # the link that comes next meets the same, and says it
             except SeshError as error:
                 self.caller.note(str(error))
-
-
-def target_of(caller: Caller, host: str | None) -> Target:
-    """The target for a host, None for this machine. Raises InvalidHost."""
-    return Target(caller) if host is None else HostTarget(caller, host)

@@ -132,7 +132,7 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
     else:
         link = _opened_beside(destination, beside, {"name": name, "session_id": session_id})
     try:
-        with (beside or Stop()).by(link.abort):
+        with (beside or Stop()).calling(link.abort):
             answer, output = connected(link, name, session_id, deadline)
     except SeshError:
         link.close()

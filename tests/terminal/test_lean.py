@@ -24,7 +24,7 @@ WORDS = "moments wording"
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = f"{WORDS} cli.attach config ops.create ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
-JOBS = "cli.jobs ops.begin ops.jobs reach.cancelling reach.stream stop"
+JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {

@@ -44,7 +44,7 @@ def test_every_way_is_called_each_time_also_behind_one_that_fails() -> None:
         called.append("first")
         raise Unreachable("gone")
 
-    with stop.by(unreachable), stop.by(lambda: called.append("second")):
+    with stop.calling(unreachable), stop.calling(lambda: called.append("second")):
         stop.stop()
         stop.stop()
     stop.stop()
@@ -58,9 +58,9 @@ def cut(stop: Stop) -> None:
 
 def test_what_was_cut_off_was_interrupted_and_what_broke_by_itself_was_not() -> None:
     stop = Stop()
-    with pytest.raises(Unreachable), stop.by(list):
+    with pytest.raises(Unreachable), stop.calling(list):
         raise Unreachable("it broke")
-    with pytest.raises(Interrupted, match="stopped waiting"), stop.by(list):
+    with pytest.raises(Interrupted, match="stopped waiting"), stop.calling(list):
         cut(stop)
-    with pytest.raises(Interrupted, match="before it began"), stop.by(list):
+    with pytest.raises(Interrupted, match="before it began"), stop.calling(list):
         pytest.fail("it does not begin")

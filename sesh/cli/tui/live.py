@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 
-from sesh import wording
+from sesh import reach, wording
 from sesh.errors import SeshError
 from sesh.ops.views import bears
-from sesh.reach import host_target
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -60,7 +60,6 @@ class LiveSessions:
 
         `tell` is called there with its answer and an error in one line, empty for none.
         """
-        import threading
 
         def carry_out() -> None:
             answer, problem = None, ""
@@ -79,7 +78,7 @@ class LiveSessions:
 
 def target_of(host: str | None) -> Target:
     """Return the machine that has a session of a list; no person is asked there."""
-    return host_target.target_of(Caller(), host)
+    return reach.target_of(Caller(), host)
 
 
 def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:

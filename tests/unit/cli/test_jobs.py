@@ -86,7 +86,7 @@ def test_what_is_pressed_before_there_is_a_job_is_told_to_it(ends: tuple[wire.Co
         seen.append(daemon.next()[1]["verb"])
         daemon.ended(130)
 
-    with Interrupts(tie=False, left="") as noted:
+    with Interrupts(tie=False, message="") as noted:
         os.kill(os.getpid(), signal.SIGINT)
         thread = played(daemon, part)
         with waiting(connection, noted) as waiter:
@@ -100,12 +100,12 @@ def test_nobody_is_kept_by_a_job_that_does_not_begin() -> None:
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
 
-    with Interrupts(tie=False, left="it may have started"), pytest.raises(Interrupted, match="may have started"):
+    with Interrupts(tie=False, message="it may have started"), pytest.raises(Interrupted, match="may have started"):
         pressed(3)
 
 
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
-    with Interrupts(tie=False, left="") as noted:
+    with Interrupts(tie=False, message="") as noted:
         for moment in (0.0, 1.0, 2.5, 3.0, 5.0, 6.9):
             noted.pressed(moment)
         with pytest.raises(Interrupted):

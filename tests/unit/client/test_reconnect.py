@@ -307,7 +307,7 @@ def test_the_other_link_is_closed_where_the_first_one_answers(monkeypatch: pytes
     go, ended = threading.Event(), threading.Event()
 
     def attempt(stop: Stop) -> wire.Connection:
-        with stop.by(ended.set):
+        with stop.calling(ended.set):
             go.wait(10)
         return late
 

@@ -20,7 +20,7 @@ from sesh.remote.ssh.link import Link
 
 def interrupts(*, tie: bool) -> Interrupts:
     """The signals, noted from now on; the waiter gives them back."""
-    return Interrupts(tie=tie, left="").__enter__()
+    return Interrupts(tie=tie, message="").__enter__()
 
 
 @contextmanager

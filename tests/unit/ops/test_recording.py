@@ -25,7 +25,7 @@ class Script:
         self._parts: Iterator[tuple[int, bytes] | Exception] = iter(parts)
         if parts:
             os.write(self._other, b"x")
-        self.welcome: dict[str, Any] = {"position": 0}
+        self.welcome: dict[str, Any] = {}
         self._frames: list[tuple[int, bytes]] = []
 
     def send(self, data: bytes, deadline: float | None = None) -> None:

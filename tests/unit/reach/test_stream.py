@@ -246,7 +246,7 @@ def test_who_is_stopped_while_a_link_is_opened_again_does_not_go_on_over_it(
 
     threading.Thread(target=stopped, daemon=True).start()
     stream = Stream(daemons[0].connection, "work", host="box", again=again, sleep=stop.sleep)
-    with pytest.raises(Interrupted), stream, stop.by(stream.cut):
+    with pytest.raises(Interrupted), stream, stop.calling(stream.cut):
         next(stream.frames(nothing))
 
 

@@ -81,7 +81,7 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 
 
 def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    interrupts = Interrupts(tie=False, left="")
+    interrupts = Interrupts(tie=False, message="")
 
     def reopened(*_: object) -> NoReturn:
         interrupts.stop()
