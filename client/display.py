@@ -28,8 +28,8 @@ _LATE_REPLIES = 0.1
 _ABORT_SEQUENCE = b"\x18\x1b\\"
 _LAST_ROW = 9999
 _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r", b"\r\n\x1b[?2004l\r\x1b[?2004h")
-"""Output that leaves the cursor on a fresh row: a shell that has taken a line in turns bracketed paste off, and on again
-before its next prompt."""
+"""Output that leaves the cursor on a fresh row: a shell that has taken in a line turns bracketed paste off, and on for
+the next one."""
 _END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
 """Bytes of the newest output that are kept, to find the last row by."""
