@@ -26,6 +26,7 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
+_FIELDS = {**gate.ENDED, "command": files.words, "ended": moment}
 
 
 def directory() -> str:
@@ -115,7 +116,7 @@ def output(result: JobResult) -> bytes:
 
 
 def _read(path: str) -> JobResult | None:
-    result: JobResult | None = files.read(path, {**gate.ENDED, "ended": moment}, _LARGEST)
+    result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
     if result is None:
         return None
     return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output
