@@ -128,7 +128,7 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
 
     settings = config.load()
     for warning in settings.warnings:
-        yield _warning("settings", warning, "fix that line")
+        yield _warning("settings", str(warning), "fix that line")
     for source, key, state in (
         ("SESH_DETACH_KEY", os.environ.get("SESH_DETACH_KEY"), ERROR),
         (settings.path, settings.detach_key, WARNING),
