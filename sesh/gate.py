@@ -98,13 +98,14 @@ FACTS: dict[str, Shape] = {
 }  # fmt: skip
 """Keys of a run, of a job, and of a session's result."""
 RUN: dict[str, Shape] = {**FACTS, "exit_code": optional(marked_code), "started": moment}
+"""Keys of a run as its daemon, and a file, has them."""
 ENDED: dict[str, Shape] = {
     **FACTS,
     "id": word(64), "directory": text, "cpu": optional(number), "memory": optional(natural), "job": flag,
     "run": optional(table(RUN)),
 }  # fmt: skip
 ended = table(ENDED, ("exit_code",))
-"""A session's result, which an asker gets and `store.results` reads."""
+"""A session's result."""
 LOGGED: dict[str, Shape] = {
     "seq": natural, "ts": word(64), "event": word(100), "session": optional(line), "id": optional(word(64)),
     "begun": word(64), "exit_code": optional(marked_code), "signal": _signal, **keys("columns rows", _size),

@@ -52,10 +52,6 @@ class Backoff:
         self._pause = _FIRST_PAUSE
         self._opened_at = -STOOD
 
-    def opened(self) -> None:
-        """Note that the link stands again."""
-        self._opened_at = time.monotonic()
-
     def pauses(self) -> Iterator[float]:
         """Yield the seconds to wait before each attempt, without end."""
         if time.monotonic() >= self._opened_at + STOOD:
@@ -92,5 +88,5 @@ class Backoff:
                 raise
             except (Unreachable, TimedOut):
                 continue
-            self.opened()
+            self._opened_at = time.monotonic()
             return value

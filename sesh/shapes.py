@@ -94,13 +94,8 @@ def choice(*words: str) -> Shape:
 
 def whole(least: int, most: int) -> Shape:
     """A whole number within bounds."""
-
-    def apply(_check: Check, value: object) -> int:
-        if bounds.is_integer(value, least, most):
-            return value
-        raise Malformed(f"is not a whole number from {least} to {most}")
-
-    return apply
+    reason = f"is not a whole number from {least} to {most}"
+    return simple(int, reason, lambda number: bounds.is_integer(number, least, most))
 
 
 natural = whole(0, bounds.MOST)

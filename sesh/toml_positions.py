@@ -49,7 +49,12 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     except RecursionError as error:
         raise InvalidToml("nested too deeply", (1, 1)) from error
     except ValueError as error:
-        raise _invalid(str(error), text) from error
+        message = str(error)
+        if match := _PLACE.search(message):
+            raise InvalidToml(message[: match.start()].rstrip(), (int(match[1]), int(match[2]))) from error
+        lines = text.split("\n")
+        reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
+        raise InvalidToml(reason, (len(lines), len(lines[-1]) + 1)) from error
     return tables, _places(text)
 
 
@@ -61,14 +66,6 @@ def _loads(text: str) -> dict[str, object]:
         from tomli import loads
     tables: dict[str, object] = loads(text)
     return tables
-
-
-def _invalid(message: str, text: str) -> InvalidToml:
-    if match := _PLACE.search(message):
-        return InvalidToml(message[: match.start()].rstrip(), (int(match[1]), int(match[2])))
-    lines = text.split("\n")
-    reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
-    return InvalidToml(reason, (len(lines), len(lines[-1]) + 1))
 
 
 def _places(text: str) -> dict[Path, Place]:
@@ -111,4 +108,4 @@ def _places(text: str) -> dict[Path, Place]:
 def _key(token: str) -> str:
     if token[:1] == '"' and "\\" in token:
         return str(_loads(f"key = {token}")["key"])
-    return token.strip("\"'") if token[:1] in "\"'" else token
+    return token.strip("\"'")

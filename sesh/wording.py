@@ -181,7 +181,8 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
         part = mark + "".join(reversed(clusters)) if keeps_end else "".join(clusters) + mark
         if not clusters or columns(part) <= limit:
             return part
-        clusters.pop()  # stray marks may take more together than one by one
+        while clusters and not columns(clusters.pop()):  # stray marks may take more together than one by one
+            continue
 
 
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}

@@ -35,14 +35,9 @@ def summaries(patience: float | None = None) -> list[Summary]:
     `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
     """
     inside = current()
-    by_name: dict[str, Summary] = {}
-    silent: list[str] = []
-    for name, summary in _asked(paths.names(), PATIENCE if patience is None else patience):
-        if summary is None:
-            silent.append(name)
-        else:
-            by_name[str(summary["name"])] = summary
-    for name in silent:
+    answers = dict(_asked(paths.names(), PATIENCE if patience is None else patience))
+    by_name = {str(answer["name"]): answer for answer in answers.values() if answer is not None}
+    for name in [name for name, answer in answers.items() if answer is None]:
         try:
             summary = unanswered(name)
         except Refused:

@@ -26,6 +26,7 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
+_FIELDS = {**gate.ENDED, "command": files.words, "ended": moment}
 
 
 def directory() -> str:
@@ -115,7 +116,7 @@ def output(result: JobResult) -> bytes:
 
 
 def _read(path: str) -> JobResult | None:
-    result: JobResult | None = files.read(path, {**gate.ENDED, "ended": moment}, _LARGEST)
+    result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
     if result is None:
         return None
     return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output
@@ -123,24 +124,23 @@ def _read(path: str) -> JobResult | None:
 
 def _prune(folder: str) -> None:
     """Removes results that are too old or beyond the newest ones, and unfinished files of killed processes."""
-    dated = []
+    written: dict[str, float] = {}
     for entry in os.scandir(folder):
         try:
             if paths.is_abandoned(entry.path):
                 os.unlink(entry.path)
-                continue
-            dated.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
+            elif entry.name.endswith(".json"):
+                written[entry.name[:-5]] = entry.stat(follow_symlinks=False).st_mtime
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones
-    results = sorted((file for file in dated if file[1].endswith(".json")), reverse=True)
     old = time.time() - OLDEST
-    surplus = {name[:-5] for index, (written, name) in enumerate(results) if index >= NEWEST or written < old}
-    for _, name in dated:
-        if name.rpartition(".")[0] in surplus:
-            try:
-                os.unlink(os.path.join(folder, name))
-            except FileNotFoundError:
-                continue
+    for index, session_id in enumerate(sorted(written, key=written.__getitem__, reverse=True)):
+        if index >= NEWEST or written[session_id] < old:
+            for suffix in (".out", ".json"):
+                try:
+                    os.unlink(os.path.join(folder, session_id + suffix))
+                except FileNotFoundError:
+                    continue
 
 
 def command_json(

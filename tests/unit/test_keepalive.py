@@ -86,7 +86,7 @@ def test_pauses_go_on_growing_where_links_die_at_once_and_begin_anew_once_one_ha
     found = []
     for _ in range(5):
         found.append(next(iter(backoff.pauses())))
-        backoff.opened()
+        backoff.retry(lambda: None, "box", at_once=True)
         clock[0] += STOOD / 2
     assert [round(pause / least - 0.125) for pause, least in zip(found, [0.25, 0.5, 1, 2, 4], strict=True)] == [1] * 5
     clock[0] += STOOD

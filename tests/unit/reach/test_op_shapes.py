@@ -17,8 +17,7 @@ from sesh.vt.render import screen_data
 
 _NAMES = {**vars(schema), **vars(screen_data), **vars(typing), **vars(collections.abc), "Caller": object}
 _PLAIN: dict[str, type] = {
-    "whole": int, "number": float, "moment": float, "word": str, "text": str, "styled": str, "unstyled": str,
-    "octets": bytes,
+    "number": float, "moment": float, "word": str, "text": str, "styled": str, "unstyled": str, "octets": bytes,
 }  # fmt: skip
 """The kinds of values without parts, by the function that is their shape or makes it; `simple` is given one."""
 
@@ -74,7 +73,7 @@ def differences(shape: shapes.Shape, hint: Any, place: str) -> Iterator[str]:
         inside = given.get("shapes") or [given[each] for each in ("key", "shape") if each in given]
         for at, (each, inner) in enumerate(zip(inside, get_args(kind), strict=True)):
             yield from differences(each, inner, f"{place}[{at}]")
-    elif _PLAIN.get(maker, given.get("kind")) is not kind and (maker, kind) != ("whole", float):
+    elif (plain := _PLAIN.get(maker, given.get("kind"))) is not kind and (plain, kind) != (int, float):
         yield f"{place}: {maker}, {kind}"
 
 
