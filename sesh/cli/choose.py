@@ -80,8 +80,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session after `last` in the order in which they began to wait, else the one that has waited
-    longest."""
+    """Return the session after `last` in the order in which they began to wait, else the one that waits longest."""
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
@@ -120,8 +119,7 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
 
-    Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
-    Refused without a terminal.
+    Sessions that wait can be answered. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
     """
     from sesh.cli.tui import watcher
 

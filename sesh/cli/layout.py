@@ -56,17 +56,15 @@ def _read(file: str | None) -> bytes:
     """Return the bytes of a layout. Raises Refused, UsageError."""
     if file is None and os.isatty(0):
         raise UsageError("no layout given; write: $sesh --import FILE (create it with $sesh --export > FILE)")
-    data = bytearray()
     try:
-        with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:
-            while len(data) <= LARGEST and (block := content.read(1 << 16)):
-                data += block
+        with open(0 if file is None else file, "rb", closefd=file is not None) as content:
+            data = content.read(LARGEST + 1) or b""  # None from a terminal or pipe that does not block
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Refused(f"cannot read {printable(file or 'stdin')}: {reason}; name a file written by --export") from error
     if len(data) > LARGEST:
         raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
-    return bytes(data)
+    return data
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:

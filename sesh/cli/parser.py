@@ -44,8 +44,6 @@ class CommandLine:
     True if help is wanted, of this verb or of the whole.
     """
 
-    __slots__ = ("create", "help", "hosts", "json", "local", "tail", "verb", "words")
-
     def __init__(self) -> None:
         self.verb = ""
         self.hosts: list[str] = []

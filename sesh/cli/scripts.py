@@ -1,14 +1,12 @@
 """`--completions` and `--shell-init`: scripts that the user's shell evaluates when it starts.
 
 Inside a session the integration updates DISPLAY and the like for the newest client, and `SESH_SESSION`, before each
-prompt. It marks prompts and commands (FinalTerm's OSC 133), so that `--history` has the commands that were typed, and
-terminals can jump from prompt to prompt. Evaluated twice, it acts once; the user's own prompt functions find their `$?`
-unchanged.
+prompt. It marks prompts and commands (FinalTerm's OSC 133), for `--history` and for terminals that jump from prompt to
+prompt. Evaluated twice, it acts once; the user's own prompt functions find their `$?` unchanged.
 
-Outside too, it defines widgets, functions for a key of the user's choice, and binds none. The text at the prompt is
-restored after them. In bash they are left out in POSIX mode, in which a function's name with a dash is an error; in zsh
-they read `$TTY`, as a widget's standard input is /dev/null, and begin with `zle -I`, as the key has put the terminal
-into a mode of zsh's.
+Outside too, it defines widgets, functions for a key of the user's choice, and binds none; the text at the prompt is
+restored after them. In bash they are left out in POSIX mode, where a function's name with a dash is an error; in zsh
+they read `$TTY`, as a widget's stdin is /dev/null, and begin with `zle -I`, as the key leads to a terminal mode of zsh.
 """
 
 from __future__ import annotations

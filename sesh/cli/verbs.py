@@ -81,7 +81,6 @@ _LABELLED = Option("--label", "Only sessions with this label; may be repeated.",
 _DETACHED = Option("-d", "Do not attach or wait; print the name.", key="detached")
 _ANSI = Option("--ansi", "Keep escape sequences in the output.")
 _JOIN = Option("--join", "Attach beside other clients (the default).")
-_REPLACE = Option("--replace", "Detach the other clients.")
 _VIEW = (
     Option("--read-only -r", "Only watch; keys are ignored."),
     Option("--replay", "Replay scrollback that this terminal has seen before too."),
@@ -89,8 +88,7 @@ _VIEW = (
     Option("--predict", "On slow links to other hosts, show keys before their echo: adaptive, always, never.", "WHEN"),
     Option("--no-detach-key", "Pass the detach key to the program; leave with `sesh --detach`."),
 )
-_ATTACHING = (_JOIN, _REPLACE, *_VIEW)
-_TIMEOUT = Option("--timeout", "Exit with 124 after S seconds.", "S")
+_ATTACHING = (_JOIN, Option("--replace", "Detach the other clients."), *_VIEW)
 
 VERBS = (
     Verb(
@@ -255,7 +253,7 @@ VERBS = (
             Option("--for", "A line matches REGEX.", "REGEX", key="pattern"),
             Option("--from", "Count output from POS, the position that --send --json prints.", "POS", key="start"),
             Option("--since-start", "Count all output that is kept."),
-            _TIMEOUT,
+            Option("--timeout", "Exit with 124 after S seconds.", "S"),
         ),
         session=True,
     ),

@@ -89,10 +89,8 @@ def _paged(cli: Invocation, name: str) -> int:
 
 
 def _print_lines(lines: list[str]) -> None:
-    if lines:
-        printing.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    printing.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
 def _print_objects(lines: list[str]) -> None:
-    if lines:
-        printing.write(b"".join(printing.json_line({"line": line}) for line in lines))
+    printing.write(b"".join(printing.json_line({"line": line}) for line in lines))

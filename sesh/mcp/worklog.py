@@ -50,12 +50,10 @@ class UsedSession:
         self.session.kill()
 
     def standing(self, answer: Summary | SeshError | None) -> str:
-        """The standing of the session, by its row in its host's list, None if it is not there, or by the error that
-        came instead.
+        """The standing of the session, by its host's row for it (None if it is not there) or the error in its place.
 
-        `connecting`: nothing has come of the first call yet. `connected`; `idle`: nothing happened in it for five
-        minutes. `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has
-        ended.
+        `connecting`: the first call has not answered yet. `connected`; `idle`: nothing happened in it for five minutes.
+        `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has ended.
         """
         if self.calls and not self.reached:
             return "connecting"

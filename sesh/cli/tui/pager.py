@@ -48,11 +48,8 @@ def page(lines: Sequence[str], start: str) -> None:
     if os.path.basename(words[0]) == "less":
         words += ["-R", start]
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
     try:
-        with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, env=programs.environment()) as pager:
-            try:
-                pager.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            except BrokenPipeError:
-                pass  # the person has seen enough
+        subprocess.run([program, *words[1:]], input=text, env=programs.environment(), check=False)
     finally:
         signal.signal(signal.SIGINT, before)

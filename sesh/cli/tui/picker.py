@@ -122,8 +122,7 @@ class _Picker:
         self._shown: dict[Key, Summary] = {}
         self._list = MarkedList(STEPS, around=True)
         self._question: tuple[str, str | None, Callable[[str], None]] | None = None
-        """The question of the last line, the text typed so far (None if y answers it), and the action that it leads
-        to."""
+        """The question of the last line, the text typed so far (None if y answers it), and the action it leads to."""
         self._renamed: dict[Key, Key] = {}
         """Renamed sessions: new key to old key."""
         self._message = ""
