@@ -97,8 +97,7 @@ class RunQueue:
         self.waiting.extend(runs)
         if active:
             self.active = self.waiting.popleft()
-        if runs:
-            self.timers.set("run", 0, self.step)
+        self.timers.set("run", 0, self.step)
 
     # -- requests
 
