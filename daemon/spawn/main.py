@@ -95,6 +95,8 @@ def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
         except OSError:
             first.close()  # the creator has died; its session lives
+            if session.pump.stdin is not None:
+                session.pump.stdin.close()  # nobody feeds the job
         _serve(session, listener, first if first.fileno() >= 0 else None)
     except BaseException as error:
         try:
