@@ -118,8 +118,7 @@ def _note_crash(error: BaseException) -> None:
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
-    """Serves the session to its end. Imports the server's modules only now: the creator has its answer and need not
-    wait.
+    """Serves the session to its end. Imports the server only now: the creator has its answer and need not wait.
 
     The program runs already, so an error for lack of descriptors or memory is no end: it is tried again for a while.
     """
