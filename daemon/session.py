@@ -113,7 +113,7 @@ class Session:
             passing=self._passing,
             deliver=self._deliver,
             stirred=self._stirred,
-            report=self._report,
+            report=self._handle_finding,
             checkpoint=self.output_settled,
         )
         self.title = ""
@@ -198,7 +198,7 @@ class Session:
         if self.facts.get("persist"):
             self.get_checkpointer().write_if_due()
 
-    def _report(self, kind: str, body: bytes, position: int) -> None:
+    def _handle_finding(self, kind: str, body: bytes, position: int) -> None:
         """Handles a finding of the query scanner; `position`: behind it in the log."""
         if kind in QUERIES:
             self._query(kind, body, position)

@@ -48,10 +48,7 @@ class OutputLog:
         self.appended_at = time.monotonic()
 
     def read(self, position: int, limit: int) -> list[memoryview]:
-        """At most `limit` bytes from `position` on, as views of the blocks, not copied; none at the head.
-
-        Raises LookupError if the log does not hold that position, or does not yet.
-        """
+        """At most `limit` bytes from `position` on, as views, not copied. Raises LookupError outside the log."""
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
         views: list[memoryview] = []

@@ -235,7 +235,12 @@ def load_ptyprocess() -> Any:
 def _new_state(descriptor: int, pid: int) -> PtyState:
     """The state of a new pty, whose master side this descriptor is. Raises OSError."""
     os.set_blocking(descriptor, False)
-    path = slave_path(descriptor)
+    if hasattr(os, "ptsname"):  # since Python 3.13
+        path = str(os.ptsname(descriptor))
+    elif platform.LINUX:
+        path = f"/dev/pts/{int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)}"  # TIOCGPTN
+    else:
+        path = bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
     try:
         # Without it, a program that closes its terminal to open it again later would look like one that has ended.
         slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -243,16 +248,6 @@ def _new_state(descriptor: int, pid: int) -> PtyState:
         slave = -1
     device = platform.device_number(os.stat(path).st_rdev)
     return {"descriptor": descriptor, "slave": slave, "pid": pid, "path": path, "device": device}
-
-
-def slave_path(descriptor: int) -> str:
-    """The path of the slave side of a pty."""
-    if hasattr(os, "ptsname"):  # since Python 3.13
-        return str(os.ptsname(descriptor))
-    if platform.LINUX:
-        number = int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)  # TIOCGPTN
-        return f"/dev/pts/{number}"
-    return bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
 
 
 def _signal_group(group: int, number: int) -> None:

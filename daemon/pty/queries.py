@@ -48,7 +48,7 @@ _KINDS = (
     "decrqm", "window", "decreqtparm", "decrqcra", "da1", "osc", "string", "bell",
 )  # fmt: skip
 """The kinds by the number of the group that has matched."""
-_OSC, _STRING, _BELL = 19, 20, 21
+_OSC, _BELL = 19, 21
 
 REPLAYED = b";sesh=replay"
 """The end of a mark that a replay sends (see `vt.marks`), of another sesh that runs in this session."""

@@ -97,16 +97,12 @@ class RunQueue:
         self.waiting.extend(runs)
         if active:
             self.active = self.waiting.popleft()
-        if runs:
-            self.timers.set("run", 0, self.step)
+        self.timers.set("run", 0, self.step)
 
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queues a command, or has a client that comes back wait for the one of its `key`.
-
-        Raises Busy if too many wait.
-        """
+        """Queues a command; a client that comes back waits for the one of its `key`. Raises Busy if too many wait."""
         if self.history.answer_again(run):
             return
         begun = next((other for other in self.every() if run.key and other.key == run.key), None)
@@ -396,10 +392,7 @@ class RunQueue:
         self.timers.set("run", SETTLED, self.step)
 
     def _not_begun(self, run: Run, error: SeshError) -> None:
-        """The shell does not read the line: clears it, and tries once more if no shell was at its prompt.
-
-        `error`: the answer if it is not tried again.
-        """
+        """The shell does not read the line: clears it. Tries once more if `error` is Busy, else answers with it."""
         run.withdrawn = None
         if not isinstance(error, Interrupted):
             self._pump.type("run", b"\x03")

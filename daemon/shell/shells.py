@@ -1,7 +1,4 @@
-"""The shell in the foreground of a terminal: its kind, and whether it waits for a command line.
-
-The answers come from the terminal and the kernel, never from the screen.
-"""
+"""The shell in the foreground of a terminal, and whether it is at its prompt: by the kernel, never by the screen."""
 
 from __future__ import annotations
 

@@ -37,8 +37,7 @@ def displays(sent: object) -> dict[str, str]:
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Writes the variables that have changed. If that fails, as on a full disk, they stay as they were, without an
-    error."""
+    """Writes the variables that have changed; if that fails, as on a full disk, they stay as they were."""
     path = records.environment_path(session_id)
     try:
         content = paths.read_own(path, _LARGEST)

@@ -18,10 +18,7 @@ _LIFETIME_PIPE = 4
 
 
 def python() -> list[str]:
-    """The words that start this interpreter isolated; what it runs sets its `sys.path`.
-
-    If `site` was not loaded here, it is not needed there.
-    """
+    """The words that start this interpreter isolated, without `site` if that is not loaded here."""
     return [sys.executable, "-IS" if sys.flags.no_site else "-I"]
 
 

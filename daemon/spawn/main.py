@@ -95,6 +95,8 @@ def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
         except OSError:
             first.close()  # the creator has died; its session lives
+            if session.pump.stdin is not None:
+                session.pump.stdin.close()  # nobody feeds the job
         _serve(session, listener, first if first.fileno() >= 0 else None)
     except BaseException as error:
         try:
@@ -116,8 +118,7 @@ def _note_crash(error: BaseException) -> None:
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
-    """Serves the session to its end. Imports the server's modules only now: the creator has its answer and need not
-    wait.
+    """Serves the session to its end. Imports the server only now: the creator has its answer and need not wait.
 
     The program runs already, so an error for lack of descriptors or memory is no end: it is tried again for a while.
     """

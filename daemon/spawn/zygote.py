@@ -62,10 +62,8 @@ def connect() -> wire.Connection | None:
 
 
 def start(at_least: int) -> None:
-    """Starts a zygote that fits this process, unless there is one, and does not wait for it.
-
-    None is worth its memory with fewer than `at_least` sessions. Raises OSError and Refused.
-    """
+    """Starts a zygote that fits this process, unless one runs or fewer than `at_least` sessions do, without waiting for
+    it. Raises OSError and Refused."""
     import fcntl
     from itertools import islice
 
@@ -164,10 +162,7 @@ def _serve(listener: Listener) -> None:
 
 
 def _fork_daemon(opened: socket.socket) -> list[int]:
-    """Forks a daemon that serves the creator's connection; returns its lifetime (see `_serve`).
-
-    Returns none if that fails: the connection closes unanswered.
-    """
+    """Forks a daemon for the creator's connection; returns its lifetime, none if that fails (nobody answers then)."""
     from sesh.daemon.spawn.main import run_from_zygote
 
     ends: list[int] = []

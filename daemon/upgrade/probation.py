@@ -32,10 +32,7 @@ class _Hangs(Exception):
 
 
 def damning(error: BaseException) -> bool:
-    """Returns whether an error is the fault of the code: one of a peer or of the machine occurs in any version.
-
-    EBADF is such a fault: the code has lost a descriptor.
-    """
+    """Returns whether an error is the code's fault (EBADF: it lost a descriptor), not that of a peer or the machine."""
     return not isinstance(error, SeshError) and (not isinstance(error, OSError) or error.errno == errno.EBADF)
 
 

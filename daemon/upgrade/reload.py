@@ -91,7 +91,6 @@ class _Reload:
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
         deadline = time.monotonic() + TRIAL_TIMEOUT
-        yield from self._between_runs(deadline)
         pid, output = self._start_trial()
         ended = late = False
         while not ended:
@@ -111,15 +110,11 @@ class _Reload:
         if status or PASSED not in report:
             why = "it took too long" if late else report.decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise Refused(f"the new version cannot take over ({why or 'it died'}); {self._unchanged()}")
-        yield from self._between_runs(deadline)
-        self._execute()
-
-    def _between_runs(self, deadline: float) -> Iterator[None]:
-        """Waits while a shell is about to begin a command of `--run`. Raises Busy past the deadline."""
         while (runs := self._server.session.runs) is not None and runs.holding:
             if time.monotonic() > deadline:
                 raise self._busy("is starting a command of --run")
             yield
+        self._execute()
 
     def _start_trial(self) -> tuple[int, int]:
         """Starts the trial; returns its pid, and the descriptor of its output. Raises Refused."""

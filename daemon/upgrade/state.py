@@ -78,9 +78,9 @@ def _set_attributes(instance: object, names: tuple[str, ...], values: Mapping[st
 
 
 def dump(server: Server) -> State:
-    """The state of a daemon that is not ending, and whose shell is not just beginning a command.
+    """The state of a daemon that is not ending. Drops the connections that have failed.
 
-    Drops the connections that have failed.
+    While the shell is just beginning a command (`RunQueue.holding`), the state is good for a trial alone.
     """
     session, pump = server.session, server.session.pump
     for connection in list(server.connections.values()):

@@ -2,8 +2,7 @@
 
 A child process loads the whole state on stand-ins for its descriptors. Then it serves the session alone, without the
 daemon's connections, on a terminal, a socket and in a directory of the trial's own: nothing reaches the real session.
-The trial attaches to that copy, types, resizes, sends requests, lets a timer run out and ends it. The reason against
-the new sesh is whatever fails, dies or does not answer in time.
+The reason against the new sesh is whatever fails, dies or does not answer in time.
 """
 
 from __future__ import annotations

@@ -332,6 +332,22 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
             creations(home, asked, step, killed)
 
 
+def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It read for ever: the daemon gives a job's input up when its feeder's connection closes, and there was none."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    home.env["PATIENCE"] = "30"
+    with Askers(home, STOPPING) as asked:
+        stop = home.write("stop-newborn", "started")
+        feeder = asked("--exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed")
+        wait_until(lambda: len(stopped(home)) == 1, what="the daemon with its program")
+        feeder.kill()
+        os.unlink(stop)
+        go_on(home)
+        wait_until(lambda: lines(home, "ran-fed") == 1, what="the end of the job's input")
+
+
 def creations(home: Home, asked: Askers, step: str, killed: bool) -> None:
     """Each way to create a session, at once, with newborns that are stopped at a step until all askers have ended."""
     stop = home.write("stop-newborn", step)

@@ -176,7 +176,7 @@ def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobyte
     session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
     session.pump.pty = Deaf()  # type: ignore[assignment]
     for _ in range(5000):
-        session._report("da1", b"c", 0)
+        session._handle_finding("da1", b"c", 0)
     assert MAX_ANSWERS <= session.pump.input.size < MAX_ANSWERS + 100
     session.pump.input.add("send", b"typed")
     assert session.pump.input.waiting("send") == 5
@@ -189,8 +189,8 @@ def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(m
     session.pump.pty = Deaf()  # type: ignore[assignment]
     session.log.append(b"\x1b[K\r\n" * 40000 + b"x")
     head = session.log.head
-    session._report("cpr", b"6n", head)
-    session._report("da1", b"c", head)
+    session._handle_finding("cpr", b"6n", head)
+    session._handle_finding("da1", b"c", head)
     assert session.timers.is_set("answers")
     assert session.pump.input.size == 0
     monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 10.0)
