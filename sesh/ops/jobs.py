@@ -56,9 +56,9 @@ _GRACE = 2.5
 class Waiter:
     """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
-    Past the stream's deadline the daemon is stuck, as the job's time has been up for a while. `interrupts`: the signals,
-    noted since before the job was asked for. `note`: tells the person a line. `forwarder`: feeds the job, None if
-    nothing does.
+    Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
+    signals, noted since before the job was asked for. `note`: tells the person a line. `forwarder`: feeds the job,
+    None if nothing does.
     """
 
     def __init__(

@@ -138,8 +138,8 @@ class Asking:
         os.close(self.inbound)
 
     def give_up(self) -> list[str]:
-        """Notes the hosts that are late, so that they are not asked again for a while; returns them."""
-        late = sorted(self.waiting)
+        """Waits for no more hosts: notes those that are late, so that they are not asked again soon; returns them."""
+        late, self.waiting = sorted(self.waiting), set()
         for host in late:
             _note_failure(host)
         return late
