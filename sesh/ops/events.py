@@ -183,14 +183,15 @@ class _Followed:
 
 def follow_all(target: Target) -> Iterator[Event]:
     """The events of all sessions of a machine, and notes, as from `all_events`; they go on after a lost link."""
-    from sesh.reach.host_target import HostTarget
-
-    if not isinstance(target, HostTarget):
+    if target.host is None:
         for item in all_events(target.caller):
             if "begun" not in item:
                 item.pop("id", None)
                 yield item
         return
+    from sesh.reach.host_target import HostTarget
+
+    assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
     begun = ""
 

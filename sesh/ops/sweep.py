@@ -28,7 +28,6 @@ from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.remote import known
-from sesh.remote.ssh import ssh
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
@@ -412,6 +411,8 @@ def _orphaned_bridges() -> list[int]:
 
 def _control_directory() -> str | None:
     """The directory of the control sockets; None if no host was ever reached, or it is not trusted."""
+    from sesh.remote.ssh import ssh
+
     try:
         return ssh.control_directory() if known.exist() else None
     except Refused:
