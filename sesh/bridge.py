@@ -312,12 +312,9 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     decoder = protocol.Decoder()
     answered = False
     later: list[tuple[int, bytes]] = []
-    poll = select.poll()
-    poll.register(near.inbound, select.POLLIN)
-    poll.register(frames, select.POLLIN)
     try:
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = wire.polled([(near.inbound, select.POLLIN), (frames, select.POLLIN)], None)
             if near.inbound in ready:
                 for kind, payload in [near.receive(), *near.leftovers()]:
                     if kind == protocol.PING:
@@ -354,14 +351,11 @@ def _splice(near: wire.Connection, daemon: wire.Connection) -> int:
         for descriptor in {*back, *forth}:
             os.set_blocking(descriptor, False)
         while True:
-            poll = select.poll()
             wanted: dict[int, int] = {}  # by descriptor: a daemon's socket is an end of both directions
             for direction, block in held.items():
                 end, event = (direction[1], select.POLLOUT) if block else (direction[0], select.POLLIN)
                 wanted[end] = wanted.get(end, 0) | event
-            for descriptor, events in wanted.items():
-                poll.register(descriptor, events)
-            poll.poll()
+            wire.polled(wanted.items(), None)
             for direction in list(held):
                 try:
                     held[direction] = _pass_on(direction, held[direction])

@@ -132,26 +132,21 @@ def start(launch_spec: LaunchSpec, name: str) -> Connection:
         raise find.taken(name) from None
 
 
-def start_numbered(launch_spec: LaunchSpec) -> tuple[str, Connection]:
-    """Starts the session under the lowest free number from 1; returns its name and the connection."""
-    number = 0
+def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -> tuple[str, Connection]:
+    """Starts the session under the name `numbered` gives; returns that and the connection."""
     while True:
-        taken = set(paths.names())
-        number += 1
-        while str(number) in taken:
-            number += 1
+        name = numbered(prefix, number)
         try:
-            return str(number), start(launch_spec, str(number))
-        except Exists:
-            continue  # another process was faster
+            return name, start(launch_spec, name)
+        except Exists:  # another process was faster
+            number = int(name.removeprefix(prefix)) + 1
 
 
-def next_name(name: str) -> str:
-    """`NAME-2`, or the next that is free. Raises UsageError if it would be too long."""
+def numbered(prefix: str, number: int) -> str:
+    """`prefix` and the lowest free number, from `number` on. Raises UsageError if that is too long for a name."""
     taken = set(paths.names())
-    number = 2
-    while f"{name}-{number}" in taken:
+    while f"{prefix}{number}" in taken:
         number += 1
-    if not is_name(f"{name}-{number}"):
-        raise UsageError(f"{name}-{number} is too long for a session name; choose another one")
-    return f"{name}-{number}"
+    if not is_name(f"{prefix}{number}"):
+        raise UsageError(f"{prefix}{number} is too long for a session name; choose another one")
+    return f"{prefix}{number}"

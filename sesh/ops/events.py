@@ -105,7 +105,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             except SeshError:
                 names.discard(name)  # it has ended already, or is another user's
         for session_id in since or {}:
-            if not followed.has(session_id) and (result := results.by_id(session_id)) is not None:
+            if session_id not in followed.connections and (result := results.by_id(session_id)) is not None:
                 yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
         seen, since = names, {}  # sessions that begin from now on are followed from their first event on
         while not (yield from followed.turn()):
@@ -113,7 +113,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
 
 class _Followed:
-    """The followed sessions, a connection each.
+    """The followed sessions: `connections` by id.
 
     `watch`: the descriptor that becomes readable when there may be; negative if the kernel has none. `audience`: see
     `Caller`. `begun`: no event before that moment counts.
@@ -121,11 +121,7 @@ class _Followed:
 
     def __init__(self, watch: int, audience: int, begun: str) -> None:
         self._watch, self._audience, self._begun = watch, audience, begun
-        self._connections: dict[int, wire.Connection] = {}
-
-    def has(self, session_id: str) -> bool:
-        """Returns whether a session is followed."""
-        return any(connection.welcome.get("id") == session_id for connection in self._connections.values())
+        self.connections: dict[str, wire.Connection] = {}
 
     def add(self, name: str, since: dict[str, int] | None) -> Iterator[Event]:
         """Follows a session, unless it is followed already under its old name.
@@ -137,35 +133,35 @@ class _Followed:
         connection = wire.connect(name, timeout=1.0)
         try:
             connection.send(wire.greeting("request") + wire.asking("events", _EVENTS, since=number))
-            session_id = str(find.welcomed(connection, name).get("id"))
+            session_id = find.welcomed(connection, name)["id"]
         except SeshError:
             connection.close()
             raise
-        if self.has(session_id):
+        if session_id in self.connections:
             connection.close()
             return
-        self._connections[connection.inbound] = connection
+        self.connections[session_id] = connection
         yield from self._events(connection)
 
     def turn(self) -> Generator[Event, None, bool]:
         """Waits until something comes, and yields its events; returns whether there may be new sessions."""
-        watched = [(descriptor, select.POLLIN) for descriptor in (self._watch, *self._connections) if descriptor >= 0]
-        if self._audience >= 0:
-            watched.append((self._audience, 0))
+        connections = list(self.connections.values())
+        watched = [(connection.inbound, select.POLLIN) for connection in connections]
+        watched += [(self._watch, select.POLLIN), (self._audience, 0)]
+        watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
         ready = wire.polled(watched, None if self._watch >= 0 else time.monotonic() + _SCAN_INTERVAL)
         wire.heard_out(ready, self._audience)
-        for descriptor in ready:
-            if descriptor == self._watch:
-                os.read(descriptor, 1 << 16)
-                continue
-            connection = self._connections[descriptor]
-            try:
-                connection.read()
-            except Unreachable:
-                self._drop(connection)
-                yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
-                continue
-            yield from self._events(connection)
+        for connection in connections:
+            if connection.inbound in ready:
+                try:
+                    connection.read()
+                except Unreachable:
+                    self._drop(connection)
+                    yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
+                else:
+                    yield from self._events(connection)
+        if self._watch in ready:
+            os.read(self._watch, 1 << 16)
         return self._watch < 0 or self._watch in ready
 
     def _events(self, connection: wire.Connection) -> Iterator[Event]:
@@ -181,20 +177,21 @@ class _Followed:
                 return
 
     def _drop(self, connection: wire.Connection) -> None:
-        del self._connections[connection.inbound]
+        del self.connections[connection.welcome["id"]]
         connection.close()
 
 
 def follow_all(target: Target) -> Iterator[Event]:
     """The events of all sessions of a machine, and notes, as from `all_events`; they go on after a lost link."""
-    from sesh.reach.host_target import HostTarget
-
-    if not isinstance(target, HostTarget):
+    if target.host is None:
         for item in all_events(target.caller):
             if "begun" not in item:
                 item.pop("id", None)
                 yield item
         return
+    from sesh.reach.host_target import HostTarget
+
+    assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
     begun = ""
 

@@ -51,8 +51,6 @@ class SessionIndex:
         """The names of the sessions here, and the connections that bring their events, by descriptor."""
         self._directory = -1
         self._askings: list[Asking] = []
-        self._late: Asking | None = None
-        """The newest question whose time is over: its late hosts have been noted as unreachable."""
         self._next_here = self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
@@ -183,8 +181,7 @@ class SessionIndex:
                 for host, answer in asking.take():
                     self.there[host] = reason(answer) if isinstance(answer, SeshError) else answer
                     self.remarks[host] = asking.remarks.get(host, "")
-            if asking.waiting and not asking.left() and asking is not self._late:
-                self._late = asking
+            if asking.waiting and not asking.left():
                 self.there |= dict.fromkeys(asking.give_up(), "unreachable")
             if asking.finished:
                 self._askings.remove(asking)

@@ -56,9 +56,9 @@ _GRACE = 2.5
 class Waiter:
     """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
-    `interrupts`: the signals, noted since before the job was asked for. `note`: tells the person a line. `forwarder`:
-    feeds the job, None if nothing does. `late`: the moment (monotonic) after which the daemon is stuck, as the job's
-    time has been up for a while.
+    Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
+    signals, noted since before the job was asked for. `note`: tells the person a line. `forwarder`: feeds the job,
+    None if nothing does.
     """
 
     def __init__(
@@ -68,9 +68,8 @@ class Waiter:
         note: Callable[[str], None],
         *,
         forwarder: StdinForwarder | None = None,
-        late: float | None = None,
     ) -> None:
-        self._stream, self._interrupts, self._note, self._late = stream, interrupts, note, late
+        self._stream, self._interrupts, self._note = stream, interrupts, note
         self._forwarder = forwarder or StdinForwarder(feeds=False, mends=False)
         self._output: Sink | None = None
         self._wanted = False
@@ -113,7 +112,7 @@ class Waiter:
         return facts, bytes(self._retained)
 
     def _awaited(self) -> JobResult:
-        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._late):
+        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._stream.deadline):
             if kind == LATE:
                 raise self._timed_out()
             if kind == READY:
@@ -138,7 +137,7 @@ class Waiter:
         asked = wire.asking("kill", _SIGNAL, lasts=True) if self._ending else b""
         connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
         try:
-            connection.expect_welcome(self._late)
+            connection.expect_welcome(self._stream.deadline)
         except TimedOut as error:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
@@ -233,7 +232,7 @@ def run(
         target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
-            waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder, late=late)
+            waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder)
             result, output = waiter.result(sink, wanted=wanted)
             return stream.name, result, output
     except Ended as ended:  # before anybody could wait for it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 import time
 
 from sesh import moments, wire
@@ -84,6 +83,8 @@ class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
 
     def __init__(self, caller: Caller, hosts: list[str]) -> None:
+        import threading  # a process that has loaded it does not fork for a new session
+
         self.waiting = set(hosts)
         self.deadline = time.monotonic() + PATIENCE
         self.remarks: dict[str, str] = {}
@@ -138,8 +139,8 @@ class Asking:
         os.close(self.inbound)
 
     def give_up(self) -> list[str]:
-        """Notes the hosts that are late, so that they are not asked again for a while; returns them."""
-        late = sorted(self.waiting)
+        """Waits for no more hosts: notes those that are late, so that they are not asked again soon; returns them."""
+        late, self.waiting = sorted(self.waiting), set()
         for host in late:
             _note_failure(host)
         return late

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.op import Entered
-    from sesh.schema import LaunchSpec, Spec, Summary
+    from sesh.schema import Spec, Summary
     from sesh.wire import Connection
 
 _PATIENCE = 1.5
@@ -53,7 +53,9 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
                 enter.apply(caller, name, spec)
                 return name, find.required(name), False
         elif (summary := find.dormant(name)) is not None:
-            choice = choice or _choice_of_dormant(caller, name, summary, asks=asks)
+            if not (choice or asks):
+                raise find.occupied(summary, "--replace", "--new-name")
+            choice = choice or _asked(caller, name, find.how(summary), "n")
             if choice == "join":
                 raise find.occupied(summary)
         else:
@@ -63,7 +65,7 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
                 time.sleep(create.PAUSE)  # another process was faster, or it is just ending
                 continue
         if choice == "new":
-            return *_beside(name, launch_spec), True
+            return *create.start_numbered(launch_spec, f"{name}-", 2), True
         if summary is not None:
             from sesh.ops import dormant
 
@@ -82,32 +84,15 @@ def _choice(caller: Caller, name: str, connection: Connection, *, asks: bool) ->
     except SeshError:
         session = None
     question = f"{name} runs but does not answer" if session is None else f"{name} {state}{_about(session)}"
-    answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
-    return _asked(caller, question, answers, "r" if session is None else "j")
+    return _asked(caller, name, question, "r" if session is None else "j", ("j", "Join"))
 
 
-def _choice_of_dormant(caller: Caller, name: str, summary: Summary, *, asks: bool) -> str:
-    if not asks:
-        raise find.occupied(summary, "--replace", "--new-name")
-    answers = (("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
-    return _asked(caller, find.how(summary), answers, "n")
-
-
-def _asked(caller: Caller, question: str, answers: tuple[tuple[str, str], ...], default: str) -> str:
+def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), ("c", "Cancel"))
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
         raise Refused("nothing was done")
     return choice
-
-
-def _beside(name: str, launch_spec: LaunchSpec) -> Entered:
-    """The session under the next free name, also if another one takes that name first."""
-    while True:
-        free = create.next_name(name)
-        try:
-            return free, create.start(launch_spec, free)
-        except Exists:
-            continue
 
 
 def _about(session: Summary) -> str:

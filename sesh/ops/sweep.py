@@ -28,7 +28,6 @@ from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.remote import known
-from sesh.remote.ssh import ssh
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
@@ -105,26 +104,24 @@ def clear(
     rows: list[LeftoverFacts] = []
     for row in wanted:
         leftover = present.get((row["kind"], row["what"], row["pid"]))
-        if leftover is None:
-            rows.append({**row, "cleared": True})
-        elif leftover.pid is not None and not ends:
-            rows.append({**row, "cleared": False, "left": "it still runs"})
-        elif leftover.kind in ("lost", "ended") and not forgets:
-            rows.append({**row, "cleared": False, "left": "it can still be read"})
-        else:
-            rows.append(_cleared(leftover, row))
+        outcome: LeftoverFacts = {**row, "cleared": False}
+        try:
+            if leftover is None:
+                outcome["cleared"] = True
+            elif leftover.pid is not None and not ends:
+                outcome["left"] = "it still runs"
+            elif leftover.kind in ("lost", "ended") and not forgets:
+                outcome["left"] = "it can still be read"
+            elif leftover.clear():
+                outcome["cleared"] = True
+            else:
+                outcome["left"] = "it is in use again"
+        except SeshError as error:
+            outcome["error"] = error.facts()
+        except OSError as error:
+            outcome["error"] = Refused(f"{error.strerror}").facts()
+        rows.append(outcome)
     return rows
-
-
-def _cleared(leftover: Leftover, row: LeftoverFacts) -> LeftoverFacts:
-    try:
-        if leftover.clear():
-            return {**row, "cleared": True}
-    except SeshError as error:
-        return {**row, "cleared": False, "error": error.facts()}
-    except OSError as error:
-        return {**row, "cleared": False, "error": Refused(f"{error.strerror}").facts()}
-    return {**row, "cleared": False, "left": "it is in use again"}
 
 
 def _all() -> list[Leftover]:
@@ -414,6 +411,8 @@ def _orphaned_bridges() -> list[int]:
 
 def _control_directory() -> str | None:
     """The directory of the control sockets; None if no host was ever reached, or it is not trusted."""
+    from sesh.remote.ssh import ssh
+
     try:
         return ssh.control_directory() if known.exist() else None
     except Refused:

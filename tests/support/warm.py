@@ -40,14 +40,13 @@ MODULES = """
     sesh.daemon.shell.shells sesh.daemon.spawn.environment sesh.daemon.spawn.launch sesh.daemon.spawn.main
     sesh.daemon.upgrade.reload sesh.daemon.waits sesh.ops.dormant sesh.ops.end sesh.ops.enter sesh.ops.layout
     sesh.ops.lookup sesh.ops.new sesh.ops.send sesh.ops.sessions sesh.ops.shell sesh.ops.sweep sesh.ops.views
-    sesh.reach.host_target
     sesh.remote.known sesh.vt.emulator sesh.vt.lines sesh.vt.render.clean_screen sesh.vt.render.export
     sesh.vt.render.overlay sesh.vt.render.replay
 """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _REMOTE = """
-    sesh.reach.links sesh.reach.op_shapes sesh.remote.eventlog sesh.remote.ssh.link sesh.remote.ssh.master
-    sesh.remote.sync.sync fnmatch random zlib
+    sesh.reach.host_target sesh.reach.links sesh.reach.op_shapes sesh.remote.eventlog sesh.remote.ssh.link
+    sesh.remote.ssh.master sesh.remote.sync.sync fnmatch random zlib
 """
 """What a verb with `@host` loads besides."""
 _TYPER = f"sesh.cli.typer_app {_REMOTE}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 
 from sesh import reach, wording
 from sesh.errors import SeshError
@@ -60,6 +59,7 @@ class LiveSessions:
 
         `tell` is called there with its answer and an error in one line, empty for none.
         """
+        import threading
 
         def carry_out() -> None:
             answer, problem = None, ""
