@@ -134,8 +134,7 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
     return data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
 
 
-_WAIT = 9
-"""The number of the request; smaller ones are those of `Connection.request`."""
+_WAIT, _LOGS = 1, 2
 _FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
 """The keys of the answer with the last lines, from a daemon that tells how to go on from there."""
 
@@ -158,51 +157,86 @@ class LiveLog:
     ) -> None:
         self._stream, self._count, self._ansi, self._write, self._skipped = stream, count, ansi, write, skipped
         self._lines: LineReader | None = None
+        self._early: list[tuple[int, bytes]] = []
+        """Output that came before the last lines."""
+        self._held = 0
+        """Bytes of `_early`."""
+        self._carried = bytearray()
+        self._over = False
+        """True if the session had ended before it was asked: then the last lines are all."""
 
     def follow(self) -> None:
         """Writes lines until the session ends. Raises DaemonDied."""
         try:
             for kind, position, data in self._stream.frames(self._ask):
-                if kind == protocol.OUTPUT and self._lines is not None:
-                    self._take(self._lines, position, data)
-                elif kind == protocol.RESPONSE:
-                    wire.checked(self._stream.connection.message(kind, data))
-                    break
+                if kind == protocol.OUTPUT:
+                    self._output(position, data)
+                elif kind == protocol.DATA:
+                    gate.carry(self._carried, data)
+                elif kind == protocol.RESPONSE and self._answered(data):
+                    return
         except Ended as ended:  # while the link was down, or before its answer: its kept output comes at once
             from sesh.vt.lines import LineReader
 
             position, data = self._stream.rest(ended)
-            self._lines = self._lines or LineReader(position, 80)
-            self._take(self._lines, position, data)
-        if self._lines is not None and self._lines.current.text:
-            self._write([self._text(self._lines.current)])
+            lines = self._lines or LineReader(position, 80)
+            self._take(lines, position, data)
+            self._write_unfinished(lines)
+
+    def _answered(self, data: bytes) -> bool:
+        """Takes in an answer of the daemon; returns whether it was the last one."""
+        answer: Answer = wire.checked(self._stream.connection.message(protocol.RESPONSE, data))
+        if answer.get("id") == _LOGS:
+            text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
+            lines = text.removesuffix("\n").split("\n")
+            if self._over:
+                self._write_last(lines if answer.get("lines") else [])
+                return True
+            self._lines = self._begin(answer, lines if text else [])
+            for early in self._early:
+                self._take(self._lines, *early)
+        elif self._lines is not None:
+            self._write_unfinished(self._lines)
+            return True
+        else:
+            self._over = True
+        return False
 
     def _ask(self) -> None:
-        """Asks for the last lines, once, and then for the bytes that came after them."""
-        self._stream.greet()
-        connection = self._stream.connection
+        """Asks for bytes before lines, so that none is missing between the two."""
+        self._early, self._held, self._carried, self._over = [], 0, bytearray(), False
+        words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
+        asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
-            answer, data = connection.request("logs", lines=max(1, self._count), ansi=self._ansi, end=True)
-            self._lines = self._begin(answer, gate.lines(data, far=connection.far))
-        words: Words = {"follow": True, "from": self._lines.position}
-        connection.send(wire.asking("wait", _WAIT, **words))
+            asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, end=True)
+        self._stream.greet(asked)
 
-    def _begin(self, answer: Answer, text: str) -> LineReader:
+    def _output(self, position: int, data: bytes) -> None:
+        if self._lines is not None:
+            self._take(self._lines, position, data)
+            return
+        self._early.append((position, data))
+        self._held += len(data)
+        if self._held > gate.LARGEST:
+            raise gate.malformed("OUTPUT", "came instead of the last lines")
+
+    def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
         """Writes the existing lines; returns the reader of new ones. One that the cursor stands on is unfinished."""
         if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
 
-        lines = text.removesuffix("\n").split("\n") if text else []
         unfinished = lines.pop() if answer["open"] and lines else ""
-        lines += [""] * int(answer["blank"])
-        if self._count and lines:
-            self._write(lines[-self._count :])
+        self._write_last([*lines, *[""] * int(answer["blank"])])
         column = int(answer["column"]) if unfinished else 0
         reader = LineReader(int(answer["position"] or 0), int(answer["columns"]), unfinished, column)
         reader.alternate = bool(answer["alternate"])
         reader.resume(str(answer["unfinished"]).encode("latin-1"))
         return reader
+
+    def _write_last(self, lines: list[str]) -> None:
+        if self._count and lines:
+            self._write(lines[-self._count :])
 
     def _take(self, lines: LineReader, position: int, data: bytes) -> None:
         """Writes the lines that a block of output ends; the part that the existing lines hold is passed over."""
@@ -213,6 +247,10 @@ class LiveLog:
         whole = [self._text(line) for line in lines.feed(fresh) if line.final] if fresh else []
         if whole:
             self._write(whole)
+
+    def _write_unfinished(self, lines: LineReader) -> None:
+        if lines.current.text:
+            self._write([self._text(lines.current)])
 
     def _text(self, line: Line) -> str:
         return line.ansi if self._ansi else line.text
