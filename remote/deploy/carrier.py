@@ -128,13 +128,12 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
     """
     if destination.via is not None:
         return SshCarrier(destination)
-    if master.is_shared(destination):
-        master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT)
-        return SshCarrier(destination)
-    if not ask:
+    shared = master.is_shared(destination)
+    if not shared and not ask:
         carrier = SshCarrier(destination)
         carrier.run("exec true")  # each command logs in by itself: does the first one?
         return carrier
-    shared = destination.sharing()
-    master.ensure(shared, ask=True)
-    return SshCarrier(shared, own_master=True)
+    if not shared:
+        destination = destination.sharing()
+    master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT)
+    return SshCarrier(destination, own_master=not shared)

@@ -81,7 +81,7 @@ def exchange(
     process has ended afterwards in any case: it is killed if something was raised.
     """
     printed = Printed(host)
-    rest, sent = memoryview(data), 0
+    rest = memoryview(data)
     begun = moved = time.monotonic()
     with process, selectors.DefaultSelector() as selector:
         try:
@@ -106,9 +106,9 @@ def exchange(
                             count = os.write(key.fd, rest[:BLOCK]) if rest else 0
                         except BrokenPipeError:
                             rest, count = rest[:0], 0  # it has ended, and its output says why
-                        rest, sent = rest[count:], sent + count
+                        rest = rest[count:]
                         if on_sent and count:
-                            on_sent(sent)
+                            on_sent(len(data) - len(rest))
                         if not rest:
                             selector.unregister(process.stdin)
                             process.stdin.close()
