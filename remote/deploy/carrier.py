@@ -25,8 +25,6 @@ class HostSilent(Unreachable):
 class CommandResult:
     """The exit code, stdout and the end of stderr of a command."""
 
-    __slots__ = ("code", "err", "out")
-
     def __init__(self, code: int, out: bytes | bytearray, err: bytes | bytearray) -> None:
         self.code = code
         self.out = out.decode("utf-8", "replace")

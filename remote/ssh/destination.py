@@ -52,9 +52,9 @@ class Destination:
 
     @property
     def settings(self) -> dict[str, list[str]]:
-        """Output of `ssh -G`, by lower-case keyword. Raises InvalidHost if ssh refuses the host, Unreachable."""
+        """What `ssh -G` says of the host, by lower-case keyword. Raises InvalidHost, Unreachable."""
         if self._settings is None:
-            self._settings = {} if self.via is not None else _resolve(self)
+            self._settings = {} if self.via is not None else resolve(self, *environment_options())
         return self._settings
 
     def setting(self, keyword: str) -> str:
@@ -91,8 +91,10 @@ def environment_options() -> list[str]:
     return options
 
 
-def _resolve(destination: Destination) -> dict[str, list[str]]:
-    argv = [program(), *environment_options(), "-G", *destination.target]
+def resolve(destination: Destination, *options: str) -> dict[str, list[str]]:
+    """Output of `ssh -G` with these options, by lower-case keyword. Raises InvalidHost if ssh refuses the host,
+    Unreachable."""
+    argv = [program(), *options, "-G", *destination.target]
     try:
         done = subprocess.run(
             argv,

@@ -57,8 +57,6 @@ _UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 class PushResult:
     """The result for one path: `code` of the program (None if none ran), its `stderr`, `ok`."""
 
-    __slots__ = ("code", "ok", "stderr")
-
     def __init__(self, code: int | None, stderr: str = "", *, ok: bool | None = None) -> None:
         self.code, self.stderr = code, stderr.strip()[:_MAX_STDERR]
         self.ok = code == 0 if ok is None else ok
