@@ -198,8 +198,7 @@ def set_process_title(text: str) -> None:
 def _argument_memory() -> tuple[int, int]:
     """The address and the size in bytes of this process's arguments in its memory. Raises ValueError if unknown."""
     if LINUX:
-        fields = stat_of("self")
-        start, end = (int(fields[45]), int(fields[46])) if len(fields) > 46 else (0, 0)  # arg_start, arg_end
+        start, end = (int(field) for field in stat_of("self")[45:47])  # arg_start, arg_end
     else:
         import ctypes
 

@@ -88,7 +88,7 @@ class SshCarrier(Carrier):
             )
         except TimeoutError as error:
             raise HostSilent(f"{self.destination.host} stopped answering") from error
-        result = CommandResult(process.returncode, printed.out, printed.err)
+        result = CommandResult(printed.code, printed.out, printed.err)
         if result.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, result.err)
         return result

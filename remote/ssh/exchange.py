@@ -30,11 +30,16 @@ _TICK = 0.25
 
 
 class Printed:
-    """Output of a command so far: `out`, and the end of its stderr, `err`."""
+    """Output of a command so far: `out`, and the end of its stderr, `err`; `code`, once it has ended."""
 
     def __init__(self, host: str) -> None:
-        self.out, self.err = bytearray(), bytearray()
+        self.out, self.err, self.code = bytearray(), bytearray(), -1
         self._host, self._stderr = host, 0
+
+    @property
+    def stderr(self) -> str:
+        """The end of its stderr as text."""
+        return self.err.decode("utf-8", "replace")
 
     def add(self, block: bytes, *, stderr: bool) -> None:
         """Add what has just come. Raises ProtocolError if it is too much."""
@@ -118,7 +123,7 @@ def exchange(
                             on_output(block)
                     else:
                         selector.unregister(key.fileobj)
-            process.wait(timeout or silence)
+            printed.code = process.wait(timeout or silence)
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise TimeoutError from error
