@@ -107,22 +107,19 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
     before: RemoteRecord = read(path)
-    written = write(
-        path,
-        {
-            "word": destination.host,
-            "key": destination.key,
-            "user": destination.setting("user"),
-            "hostname": destination.setting("hostname"),
-            "port": destination.setting("port"),
-            "first_used": before.get("first_used") or now,
-            "last_used": now,
-            "version": version or before.get("version") or "",
-            "asks": bool(before.get("asks")) if asks is None else asks,
-            **({"round_trip": before["round_trip"]} if "round_trip" in before else {}),
-        },
-        durable=True,
-    )
+    content: dict[str, object] = {
+        **before,
+        "word": destination.host,
+        "key": destination.key,
+        "user": destination.setting("user"),
+        "hostname": destination.setting("hostname"),
+        "port": destination.setting("port"),
+        "first_used": before.get("first_used") or now,
+        "last_used": now,
+        "version": version or before.get("version") or "",
+        "asks": bool(before.get("asks")) if asks is None else asks,
+    }
+    written = write(path, content, durable=True)
     _remove(path_of(destination.host, _FAILED))
     for path, other in _records():
         # The host as typed leads elsewhere now, so nobody could reach the other one by it.

@@ -80,15 +80,13 @@ def read_proc(path: str, most: int | None = None) -> bytes:
         return file.read(-1 if most is None else most)
 
 
-def _printed(*words: str, timeout: float | None = None) -> str:
-    """The stdout of a program, such as `ps` on systems without /proc. Raises OSError, subprocess.TimeoutExpired."""
+def _printed(*words: str) -> str:
+    """The stdout of a program, such as `ps` on systems without /proc. Raises OSError."""
     import subprocess
 
     from sesh import programs
 
-    environment = programs.environment()
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=timeout, check=False)
-    return done.stdout
+    return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
 
 
 def stat_of(pid: int | str) -> list[str]:
@@ -198,8 +196,7 @@ def set_process_title(text: str) -> None:
 def _argument_memory() -> tuple[int, int]:
     """The address and the size in bytes of this process's arguments in its memory. Raises ValueError if unknown."""
     if LINUX:
-        fields = stat_of("self")
-        start, end = (int(fields[45]), int(fields[46])) if len(fields) > 46 else (0, 0)  # arg_start, arg_end
+        start, end = (int(field) for field in stat_of("self")[45:47])  # arg_start, arg_end
     else:
         import ctypes
 
@@ -317,13 +314,10 @@ def shutting_down() -> bool:
     """Returns whether systemd is shutting the machine down or restarting it; waits a second at most."""
     if not (LINUX and os.path.isdir(_SYSTEMD)):
         return False
-    import subprocess
+    from sesh import programs
 
-    try:
-        state = _printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return state.strip() == "stopping"
+    state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
+    return (state or "").strip() == "stopping"
 
 
 def machine() -> str:
@@ -395,15 +389,11 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
     """Returns whether this host has a terminfo entry of that name for programs with these variables (terminfo(5))."""
     if not term or term.startswith(".") or "/" in term or not (term.isascii() and term.isprintable()):
         return False
-    folders = [env.get("TERMINFO", "")]
     home = env.get("HOME")
-    if home:
-        folders.append(os.path.join(home, ".terminfo"))
-    folders += env.get("TERMINFO_DIRS", "").split(":")
+    folders = [env.get("TERMINFO"), home and os.path.join(home, ".terminfo"), *env.get("TERMINFO_DIRS", "").split(":")]
     entries = (os.path.join(term[0], term), os.path.join(f"{ord(term[0]):x}", term))
-    return any(
-        os.path.isfile(os.path.join(folder, entry)) for folder in (*folders, *_TERMINFO) if folder for entry in entries
-    )
+    present = filter(None, (*folders, *_TERMINFO))
+    return any(os.path.isfile(os.path.join(folder, entry)) for folder in present for entry in entries)
 
 
 def logind_kills() -> bool:

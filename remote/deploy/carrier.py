@@ -25,8 +25,6 @@ class HostSilent(Unreachable):
 class CommandResult:
     """The exit code, stdout and the end of stderr of a command."""
 
-    __slots__ = ("code", "err", "out")
-
     def __init__(self, code: int, out: bytes | bytearray, err: bytes | bytearray) -> None:
         self.code = code
         self.out = out.decode("utf-8", "replace")
@@ -90,7 +88,7 @@ class SshCarrier(Carrier):
             )
         except TimeoutError as error:
             raise HostSilent(f"{self.destination.host} stopped answering") from error
-        result = CommandResult(process.returncode, printed.out, printed.err)
+        result = CommandResult(printed.code, printed.out, printed.err)
         if result.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, result.err)
         return result
@@ -128,13 +126,12 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
     """
     if destination.via is not None:
         return SshCarrier(destination)
-    if master.is_shared(destination):
-        master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT)
-        return SshCarrier(destination)
-    if not ask:
+    shared = master.is_shared(destination)
+    if not shared and not ask:
         carrier = SshCarrier(destination)
         carrier.run("exec true")  # each command logs in by itself: does the first one?
         return carrier
-    shared = destination.sharing()
-    master.ensure(shared, ask=True)
-    return SshCarrier(shared, own_master=True)
+    if not shared:
+        destination = destination.sharing()
+    master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT)
+    return SshCarrier(destination, own_master=not shared)

@@ -78,28 +78,21 @@ class DeployError(SeshError):
 
 @dataclass
 class Deployment:
-    """The state of the host after a deploy."""
+    """The state of the host after a deploy. `python`, `path`: the interpreter that runs it, and its directory; `bytes`:
+    uploaded; `changed`: whether anything was missing before."""
 
     version: str
     python: str
-    """The path of the interpreter that runs it."""
     python_version: str
     platform: str
     path: str = ""
-    """The directory of the version."""
     bytes: int = 0
-    """Uploaded."""
     changed: bool = False
-    """True if anything was missing before."""
     seconds: float = 0.0
 
 
 def deploy(
-    destination: Destination,
-    *,
-    force: bool = False,
-    progress: Progress | None = None,
-    carrier: Carrier | None = None,
+    destination: Destination, *, force: bool = False, progress: Progress | None = None, carrier: Carrier | None = None
 ) -> Deployment:
     """Install this sesh on a host. If it is there already, complete and in use, nothing is sent. Raises DeployError.
 

@@ -10,14 +10,12 @@ import functools
 import logging
 import os
 import pwd
-import subprocess
 import time
 import warnings
 
 from sesh.errors import Unreachable
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
-from sesh.remote.ssh import ssh
-from sesh.remote.ssh.destination import Destination, program
+from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import BLOCK, Printed
 
 TYPE_CHECKING = False
@@ -154,11 +152,7 @@ def is_plain(destination: Destination) -> bool:
 @functools.cache
 def ssh_defaults() -> dict[str, list[str]]:
     """ssh's settings without any configuration."""
-    argv = [program(), "-F", "none", "-G", "--", "localhost"]
-    done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ssh.environment(ask=False), check=False
-    )
-    return {keyword.lower(): [value] for keyword, _, value in (row.partition(" ") for row in done.stdout.splitlines())}
+    return resolve(Destination("localhost"), "-F", "none")
 
 
 def _connection(destination: Destination) -> fabric.Connection:

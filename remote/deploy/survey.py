@@ -60,8 +60,6 @@ class Python(NamedTuple):
 class Platform:
     """`system` and `machine` as uname prints them, `libc` (glibc, musl or empty), `release` of libc or of macOS."""
 
-    __slots__ = ("libc", "machine", "release", "system")
-
     def __init__(self, system: str, machine: str, libc: str = "", version: str = "") -> None:
         self.system, self.libc = system, libc
         self.machine = {"amd64": "x86_64", "i386": "i686", "i586": "i686"}.get(machine, machine)

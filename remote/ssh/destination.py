@@ -16,7 +16,7 @@ from sesh.names import check_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TIMEOUT = 5.0
 """Seconds for `ssh -G`, which only reads files."""
@@ -41,9 +41,6 @@ class Destination:
         self.via, self.near = via, near
         self._settings = settings
 
-    def __repr__(self) -> str:
-        return f"Destination({self.host!r})"
-
     @property
     def target(self) -> list[str]:
         """The host as ssh takes it: `user@host` or the alias, after `-p PORT` if a port was given."""
@@ -55,9 +52,9 @@ class Destination:
 
     @property
     def settings(self) -> dict[str, list[str]]:
-        """Output of `ssh -G`, by lower-case keyword. Raises InvalidHost if ssh refuses the host, Unreachable."""
+        """What `ssh -G` says of the host, by lower-case keyword. Raises InvalidHost, Unreachable."""
         if self._settings is None:
-            self._settings = {} if self.via is not None else _resolve(self)
+            self._settings = {} if self.via is not None else resolve(self, *environment_options())
         return self._settings
 
     def setting(self, keyword: str) -> str:
@@ -94,8 +91,10 @@ def environment_options() -> list[str]:
     return options
 
 
-def _resolve(destination: Destination) -> dict[str, list[str]]:
-    argv = [program(), *environment_options(), "-G", *destination.target]
+def resolve(destination: Destination, *options: str) -> dict[str, list[str]]:
+    """Output of `ssh -G` with these options, by lower-case keyword. Raises InvalidHost if ssh refuses the host,
+    Unreachable."""
+    argv = [program(), *options, "-G", *destination.target]
     try:
         done = subprocess.run(
             argv,
@@ -123,25 +122,20 @@ def _resolve(destination: Destination) -> dict[str, list[str]]:
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 _LINE = re.compile(r"\s*(host|include)(?:\s*=|\s)\s*(.*)", re.IGNORECASE)
-_MAX_DEPTH = 16
-"""Of files that include each other; ssh's own bound."""
-_MAX_BYTES = 1 << 20
-_MAX_FILES = 200
+_MAX_BYTES, _MAX_FILES = 1 << 20, 200
+"""Bytes of one file; files, which may include each other."""
 
 
 def aliases() -> list[str]:
     """The `Host` names without patterns, each once, those of the user's file before the system's."""
-    names: dict[str, None] = {}
-    read: set[str] = set()
-    own = paths.expanded("~/.ssh")
-    _read_aliases(os.path.join(own, "config"), own, names, read, 0)
-    _read_aliases(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), names, read, 0)
-    return list(names)
+    own, read = paths.expanded("~/.ssh"), set[str]()
+    names = _aliases_in(os.path.join(own, "config"), own, read)
+    return list(dict.fromkeys([*names, *_aliases_in(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), read)]))
 
 
-def _read_aliases(path: str, folder: str, names: dict[str, None], read: set[str], depth: int) -> None:
-    """Read one file and those that it includes, whose relative paths are relative to `folder`."""
-    if depth > _MAX_DEPTH or path in read or len(read) >= _MAX_FILES:
+def _aliases_in(path: str, folder: str, read: set[str]) -> Iterator[str]:
+    """The names in a file and in those that it includes, whose relative paths are relative to `folder`."""
+    if path in read or len(read) >= _MAX_FILES:
         return
     read.add(path)
     try:
@@ -155,11 +149,11 @@ def _read_aliases(path: str, folder: str, names: dict[str, None], read: set[str]
     for line in lines:
         keyword, words = _parse_line(line)
         if keyword == "host":
-            names.update((word, None) for word in words if _is_alias(word))
-        elif keyword == "include":
-            for word in words:
-                for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
-                    _read_aliases(included, folder, names, read, depth + 1)
+            yield from filter(_is_alias, words)
+            continue
+        for word in words:
+            for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
+                yield from _aliases_in(included, folder, read)
 
 
 def _parse_line(line: str) -> tuple[str, list[str]]:

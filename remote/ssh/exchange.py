@@ -30,11 +30,16 @@ _TICK = 0.25
 
 
 class Printed:
-    """Output of a command so far: `out`, and the end of its stderr, `err`."""
+    """Output of a command so far: `out`, and the end of its stderr, `err`; `code`, once it has ended."""
 
     def __init__(self, host: str) -> None:
-        self.out, self.err = bytearray(), bytearray()
+        self.out, self.err, self.code = bytearray(), bytearray(), -1
         self._host, self._stderr = host, 0
+
+    @property
+    def stderr(self) -> str:
+        """The end of its stderr as text."""
+        return self.err.decode("utf-8", "replace")
 
     def add(self, block: bytes, *, stderr: bool) -> None:
         """Add what has just come. Raises ProtocolError if it is too much."""
@@ -81,7 +86,7 @@ def exchange(
     process has ended afterwards in any case: it is killed if something was raised.
     """
     printed = Printed(host)
-    rest, sent = memoryview(data), 0
+    rest = memoryview(data)
     begun = moved = time.monotonic()
     with process, selectors.DefaultSelector() as selector:
         try:
@@ -106,9 +111,9 @@ def exchange(
                             count = os.write(key.fd, rest[:BLOCK]) if rest else 0
                         except BrokenPipeError:
                             rest, count = rest[:0], 0  # it has ended, and its output says why
-                        rest, sent = rest[count:], sent + count
+                        rest = rest[count:]
                         if on_sent and count:
-                            on_sent(sent)
+                            on_sent(len(data) - len(rest))
                         if not rest:
                             selector.unregister(process.stdin)
                             process.stdin.close()
@@ -118,7 +123,7 @@ def exchange(
                             on_output(block)
                     else:
                         selector.unregister(key.fileobj)
-            process.wait(timeout or silence)
+            printed.code = process.wait(timeout or silence)
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise TimeoutError from error

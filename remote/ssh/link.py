@@ -373,12 +373,7 @@ def _open(
                     child_ends.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
             try:
                 process = subprocess.Popen(
-                    argv,
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                    env=environment,
-                    start_new_session=detached,
+                    argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
                 )
             except OSError as error:
                 raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error

@@ -50,8 +50,6 @@ class Tree:
     the fingerprint. `settles`: the time (monotonic) from which on each further change shows.
     """
 
-    __slots__ = ("bytes", "digest", "directory", "excluded", "left_out", "linked", "path", "settles", "source")
-
     def __init__(
         self, path: str, source: str, status: os.stat_result, *, linked: bool, excluded: Mapping[str, str]
     ) -> None:

@@ -17,12 +17,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import exchange, piped
+from sesh.remote.ssh.exchange import Printed, exchange, piped
 from sesh.remote.sync import fingerprint
 
 if TYPE_CHECKING:
@@ -56,8 +56,6 @@ _UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 
 class PushResult:
     """The result for one path: `code` of the program (None if none ran), its `stderr`, `ok`."""
-
-    __slots__ = ("code", "ok", "stderr")
 
     def __init__(self, code: int | None, stderr: str = "", *, ok: bool | None = None) -> None:
         self.code, self.stderr = code, stderr.strip()[:_MAX_STDERR]
@@ -111,12 +109,12 @@ class Push:
             master.close(self.destination)
             raise silent_host(self.destination.host) from error
         if done.code == ssh.FAILED and self.destination.via is None:
-            raise ssh.failure(self.destination, done.err)
+            raise ssh.failure(self.destination, done.stderr)
         noise, *answers = done.out.decode("utf-8", "surrogateescape").split(f"\n{token} ")
         facts = [line.split("\n", 1)[0] for line in answers]
         self._remote_home = next((fact[5:] for fact in facts if fact.startswith("home /")), "")
         if not self._remote_home or facts[-1] not in ("end", "shared"):
-            raise Refused(PushResult(done.code, done.err).reason)
+            raise Refused(PushResult(done.code, done.stderr).reason)
         self.same_home = "shared" in facts
         self._remote_tools = {"rsync", "tar"}.intersection(facts)
         self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
@@ -196,7 +194,7 @@ class Push:
         if not _PLAIN.fullmatch(target):
             options.append("-s")
         done = self._run(["rsync", *options, *argv, f"{host}:{target}"], names)
-        return PushResult(done.code, done.err, ok=done.code in (0, _RSYNC_VANISHED))
+        return PushResult(done.code, done.stderr, ok=done.code in (0, _RSYNC_VANISHED))
 
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:
@@ -219,9 +217,8 @@ class Push:
             except BaseException:
                 stop.set()
                 raise
-            stderr = reading.result().err.decode("utf-8", "replace")
-        code = process.returncode
-        return PushResult(code, "\n".join(filter(None, (stderr, failed))), ok=not code and not failed)
+            done = reading.result()
+        return PushResult(done.code, "\n".join(filter(None, (done.stderr, failed))), ok=not done.code and not failed)
 
     def _folders(self, trees: Sequence[Tree]) -> list[str]:
         """Lines of sh that create the missing directories above the paths."""
@@ -239,19 +236,10 @@ class Push:
             lines.append(f"[ -d {name} ] || mkdir -m {mode | 0o700:o} {name}")
         return lines
 
-    def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Completed:
+    def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Printed:
         """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
         process = piped(argv, ask=self._ask)
-        printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
-        return Completed(process.returncode, printed.out, printed.err.decode("utf-8", "replace"))
-
-
-class Completed(NamedTuple):
-    """A program that has ended: its exit code, stdout, and the end of its stderr as text."""
-
-    code: int
-    out: bytearray
-    err: str
+        return exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
 
 
 def _exclude(path: str) -> str:

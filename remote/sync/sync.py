@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 class SyncResult:
     """The listed paths: `pushed`, `skipped` because nothing had changed, `failed` with the reason."""
 
-    __slots__ = ("failed", "pushed", "skipped")
-
     def __init__(self) -> None:
         self.pushed: list[str] = []
         self.skipped: list[str] = []
