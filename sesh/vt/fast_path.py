@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt.blocks import END, LONGEST_SGR, PARTING, SGR_BYTES, UNDERLINE_COLOUR, LineBlock, pen_after
-from sesh.vt.cell import BLANK, DEFAULT, apply_sgr
+from sesh.vt.cell import DEFAULT, apply_sgr
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.scrollback import LINE_LIMIT
 
@@ -77,7 +77,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     """
     cursor = screen.cursor
     last = screen.buffer[-1]
-    blank = not (last.used or last.wrapped or last.marks) and last.rest is BLANK
+    blank = not (last.trimmed() or last.wrapped or last.marks)
     if not _is_applicable(screen, lines) or cursor.y != screen.lines - 1 or cursor.x or not blank:
         return False
     if screen.lines > 1:
