@@ -112,19 +112,16 @@ def _overwritten(screen: Screen, data: bytes) -> bytes:
     """Return the lines as they are once text after a CR has overwritten them, if that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
-    return END.join([_overwritten_line(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
-
-
-def _overwritten_line(line: bytes, columns: int) -> bytes:
-    pieces = line.rstrip(b"\r").split(b"\r")
-    if len(pieces) == 1:
-        return pieces[0]
-    if _TAB_OR_ESCAPE.search(line) or not line.isascii() or max(map(len, pieces)) > columns:
-        return line
-    shown = pieces[0]
-    for piece in pieces[1:]:
-        shown = piece + shown[len(piece) :]
-    return shown
+    lines = data.split(END)
+    for index, line in enumerate(lines):
+        pieces = line.rstrip(b"\r").split(b"\r")
+        simple = line.isascii() and not _TAB_OR_ESCAPE.search(line) and max(map(len, pieces)) <= screen.columns
+        if len(pieces) == 1 or simple:
+            shown = b""
+            for piece in pieces:
+                shown = piece + shown[len(piece) :]
+            lines[index] = shown
+    return END.join(lines)
 
 
 def _is_short(data: bytes) -> bool:

@@ -85,45 +85,37 @@ class Row(list[Cell]):
 
     def put(self, x: int, data: str, pen: Pen) -> None:
         """Write text at `x`, a character for each column."""
-        self.spread()
-        end = x + len(data)
+        if self.parts:
+            self.spread()
         if self.wide:
-            self.blank_halves_outside(x, end, pen)
-        text = self.text or ""
-        size = len(text)
-        if x > size:
-            text += self.rest[0] * (x - size)
-        if pen is not DEFAULT or self.styled:
-            pens = self.pens
-            if not self.styled:
-                self.styled = True
-                pens = self.pens = [DEFAULT] * size
-            if x > size:
-                pens += [self.rest.pen] * (x - size)
-            pens[x:end] = [pen] * (end - x)
-        self.text = text[:x] + data + text[end:]
+            self.blank_halves_outside(x, x + len(data), pen)
+        self._put(x, data, [pen] * len(data) if pen is not DEFAULT or self.styled else ())
         if STUB in data:
             self.wide = True
-        self.stale = True
 
     def put_pens(self, x: int, data: str, pens: list[Pen]) -> None:
         """Write text at `x`, with a pen for each character, into a row without wide characters."""
-        text = self.text or ""
-        size, end = len(text), x + len(data)
-        if x == 0 and end >= size:
+        if x == 0 and len(data) >= len(self.text or ""):
             self.text, self.pens, self.parts = data, pens, data
             self.styled = self.stale = True
-            return
-        if self.parts:
-            self.spread()
-        if not self.styled:
+        else:
+            if self.parts:
+                self.spread()
+            self._put(x, data, pens)
+
+    def _put(self, x: int, data: str, pens: Sequence[Pen]) -> None:
+        text = self.text or ""
+        size = len(text)
+        if pens and not self.styled:
             self.styled = True
             self.pens = [DEFAULT] * size
         if x > size:
             text += self.rest[0] * (x - size)
-            self.pens += [self.rest.pen] * (x - size)
-        self.pens[x:end] = pens
-        self.text = text[:x] + data + text[end:]
+            if self.styled:
+                self.pens += [self.rest.pen] * (x - size)
+        if pens:
+            self.pens[x : x + len(data)] = pens
+        self.text = text[:x] + data + text[x + len(data) :]
         self.stale = True
 
     def grapheme(self, x: int) -> str:
