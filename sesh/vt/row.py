@@ -234,6 +234,16 @@ class Row(list[Cell]):
             end -= 1
         return self[:end]
 
+    def part(self, start: int, end: int) -> list[Cell]:
+        """Cells, with a blank for the half of a wide character at either edge."""
+        self.settle()
+        cells = self[start:end]
+        if cells and not cells[0].data:
+            cells[0] = cells[0].pen.space
+        if cells and end < len(self) and not self[end].data:
+            cells[-1] = cells[-1].pen.space
+        return cells
+
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last cell is there only because the wide character that `following` begins with did not
         fit."""
