@@ -242,6 +242,8 @@ for _n in range(8):
     _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
 
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
+_VALUES = {"5": 1, "2": 3}
+"""Number of values of a colour, by its form."""
 
 
 def apply_sgr(pen: Pen, text: str) -> Pen:
@@ -295,12 +297,11 @@ def _changed(style: Style, text: str) -> Style:
 def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
     """Set the colour of `38;5;N` or `38;2;R;G;B`, whose `5` or `2` is `items[index]`; return the index of the next
     parameter. A value out of range sets nothing."""
-    form = items[index] if index < len(items) else ""
-    count = {"5": 1, "2": 3}.get(form.lstrip("0"), 0)
-    parts = items[index + 1 : index + 1 + count]
+    form = items[index].lstrip("0") if index < len(items) else ""
+    parts = items[index + 1 : index + 1 + _VALUES.get(form, 0)]
     if any(":" in part for part in parts):
         return index + 1
-    _set_colour(fields, name, form, parts, count)
+    _set_colour(fields, name, form, parts)
     return index + 1 + len(parts)
 
 
@@ -316,14 +317,14 @@ def _subparameters(fields: dict[str, object], item: str) -> None:
         rest = parts[2:]
         if form == "2" and len(rest) > 3:
             rest = rest[1:]  # the full form, 38:2:SPACE:R:G:B, names a colour space first
-        count = {"5": 1, "2": 3}.get(form, 0)
-        _set_colour(fields, _COLOURS[code], form, rest[:count], count)
+        _set_colour(fields, _COLOURS[code], form, rest)
 
 
-def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str], count: int) -> None:
-    values = [parameter(part) for part in parts]
-    if count and len(values) == count and max(values) < 256:
-        fields[name] = ";".join([form.lstrip("0"), *map(str, values)])
+def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str]) -> None:
+    count = _VALUES.get(form, 0)
+    values = [parameter(part) for part in parts[:count]]
+    if values and len(values) == count and max(values) < 256:
+        fields[name] = ";".join([form, *map(str, values)])
 
 
 data_of = itemgetter(0)

@@ -378,8 +378,7 @@ class Editing(Grid):
         y, x, bottom_row, edge = target
         self.touched += (last - first) * (end - start)
         blocks = [
-            self._block(row, start, min(end, start + edge - x))
-            for row in range(first, min(last, first + bottom_row - y))
+            row.part(start, min(end, start + edge - x)) for row in self.rows[first : min(last, first + bottom_row - y)]
         ]
         for target_row, block in enumerate(blocks, y):
             self._replace(target_row, x, block)
@@ -442,18 +441,7 @@ class Editing(Grid):
                 row.text = text[:start] + " " * (end - start) + text[end:]
                 row.stale = True
         else:
-            self._replace(y, start, [cell.pen.space for cell in self._block(y, start, end)])
-
-    def _block(self, y: int, start: int, end: int) -> list[Cell]:
-        """Cells of a row, with blanks for the half of a wide character at an edge."""
-        row = self.rows[y]
-        row.settle()
-        cells = row[start:end]
-        if cells and not cells[0].data:
-            cells[0] = cells[0].pen.space
-        if end < len(row) and not row[end].data:
-            cells[-1] = cells[-1].pen.space
-        return cells
+            self._replace(y, start, [cell.pen.space for cell in row.part(start, end)])
 
     def _replace(self, y: int, x: int, cells: list[Cell]) -> None:
         row = self.own_row(y)

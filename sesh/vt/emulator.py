@@ -70,7 +70,6 @@ def _load_rows(data: list[list[Any]], columns: int) -> list[Row]:
         row[: len(cells)] = cells
         row.marks = tuple(marks)
         row.reset_hints()
-        row.used = len(cells)
         row.wrapped = wrapped
         row.spacer = spacer
         rows.append(row)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt.blocks import END, LONGEST_SGR, PARTING, SGR_BYTES, UNDERLINE_COLOUR, LineBlock, pen_after
-from sesh.vt.cell import BLANK, DEFAULT, apply_sgr
+from sesh.vt.cell import DEFAULT, apply_sgr
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.scrollback import LINE_LIMIT
 
@@ -77,7 +77,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     """
     cursor = screen.cursor
     last = screen.buffer[-1]
-    blank = not (last.used or last.wrapped or last.marks) and last.rest is BLANK
+    blank = not (last.trimmed() or last.wrapped or last.marks)
     if not _is_applicable(screen, lines) or cursor.y != screen.lines - 1 or cursor.x or not blank:
         return False
     if screen.lines > 1:
@@ -112,19 +112,16 @@ def _overwritten(screen: Screen, data: bytes) -> bytes:
     """Return the lines as they are once text after a CR has overwritten them, if that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
-    return END.join([_overwritten_line(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
-
-
-def _overwritten_line(line: bytes, columns: int) -> bytes:
-    pieces = line.rstrip(b"\r").split(b"\r")
-    if len(pieces) == 1:
-        return pieces[0]
-    if _TAB_OR_ESCAPE.search(line) or not line.isascii() or max(map(len, pieces)) > columns:
-        return line
-    shown = pieces[0]
-    for piece in pieces[1:]:
-        shown = piece + shown[len(piece) :]
-    return shown
+    lines = data.split(END)
+    for index, line in enumerate(lines):
+        pieces = line.rstrip(b"\r").split(b"\r")
+        simple = line.isascii() and not _TAB_OR_ESCAPE.search(line) and max(map(len, pieces)) <= screen.columns
+        if len(pieces) == 1 or simple:
+            shown = b""
+            for piece in pieces:
+                shown = piece + shown[len(piece) :]
+            lines[index] = shown
+    return END.join(lines)
 
 
 def _is_short(data: bytes) -> bool:

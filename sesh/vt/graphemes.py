@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 from unicodedata import category
@@ -114,25 +114,15 @@ _SPACING = frozenset(",ELS")
 """The kinds of spacing marks (Mc)."""
 
 
-def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
-    ranges = next(iter(source.values()), ())
-    return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
-
-
-@lru_cache(1)
-def _widened() -> frozenset[str]:
-    """The narrow emoji that U+FE0F makes wide."""
+@lru_cache(2)
+def _emoji_changed_by(selector: str) -> frozenset[str]:
+    """The narrow emoji that U+FE0F makes wide, or the wide ones that U+FE0E makes narrow."""
+    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
     from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
 
-    return _table(VS16_NARROW_TO_WIDE)
-
-
-@lru_cache(1)
-def _narrowed() -> frozenset[str]:
-    """The wide emoji that U+FE0E makes narrow."""
-    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
-
-    return _table(VS15_WIDE_TO_NARROW)
+    versions = VS16_NARROW_TO_WIDE if selector == "\ufe0f" else VS15_WIDE_TO_NARROW
+    ranges = next(iter(versions.values()), ())
+    return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
 def joined(cluster: str, width: int, char: str) -> int:
@@ -141,9 +131,9 @@ def joined(cluster: str, width: int, char: str) -> int:
     own = WIDTH[char]
     if own == 0:
         if char == "\ufe0f":
-            return 2 if last in _widened() else width
+            return 2 if last in _emoji_changed_by(char) else width
         if char == "\ufe0e":
-            return 1 if cluster in _narrowed() else width
+            return 1 if cluster in _emoji_changed_by(char) else width
         return 2 if KIND[char] in _SPACING else width
     if last < "\u0300" or char < "\u0900":
         return 0
@@ -199,7 +189,7 @@ def apart(cluster: str) -> bool:
 
 def text_presentation(cluster: str) -> bool:
     """Return whether U+FE0E has made a wide character one column wide."""
-    return cluster[1:2] == "\ufe0e" and cluster[0] in _narrowed()
+    return cluster[1:2] == "\ufe0e" and cluster[0] in _emoji_changed_by("\ufe0e")
 
 
 def attaches(char: str) -> bool:

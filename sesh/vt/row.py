@@ -26,23 +26,19 @@ class Row(list[Cell]):
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
     marks: the prompt marks in it (see `marks`).
-    shared: it is in several places, and is never changed (see `uniform`); `line` is then its text, if known.
-    Hints for speed: from `used` (or the end of `text`) on, all cells are `rest`, an ASCII one; `styled`: cells may have
-    pens that are not the default; `wide`: there may be wide characters; `stale`: the cells are not those of `text`.
+    shared: it is in several places, and is never changed (see `uniform`).
+    rest: the cell, an ASCII one, that all cells behind the end of `text` are.
+    Hints for speed: `styled`: cells may have pens that are not the default; `wide`: there may be wide characters;
+    `stale`: the cells are not those of `text`.
     """
 
-    __slots__ = (
-        "line", "marks", "parts", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "used", "wide",
-        "wrapped",
-    )  # fmt: skip
+    __slots__ = ("marks", "parts", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "wide", "wrapped")
 
     def __init__(self, columns: int, pen: Pen = DEFAULT) -> None:
         super().__init__([pen.space] * columns)
         self.wrapped = self.spacer = self.wide = self.shared = self.stale = False
         self.styled = pen is not DEFAULT
         self.rest = pen.space
-        self.used = 0
-        self.line: str | None = None
         self.text: str | None = None
         self.pens: list[Pen] = []
         self.parts: Sequence[str] = ()
@@ -53,8 +49,8 @@ class Row(list[Cell]):
         row = Row(0)
         row[:] = self
         row.wrapped, row.spacer, row.wide, row.styled = self.wrapped, self.spacer, self.wide, self.styled
-        row.rest, row.used, row.stale = self.rest, self.used, self.stale
-        row.text, row.pens, row.parts, row.marks = self.text, self.pens[:], self.parts, self.marks
+        row.rest, row.stale, row.marks = self.rest, self.stale, self.marks
+        row.text, row.pens, row.parts = self.text, self.pens[:], self.parts
         return row
 
     # -- text and cells -----------------------------------------------------------------------------------
@@ -63,7 +59,6 @@ class Row(list[Cell]):
         """Bring the cells up to date."""
         if self.stale and self.text is not None:
             text = self.text
-            self.used = len(text)
             if self.styled:
                 self.spread()
                 cells = [pen.cell(char) for pen, char in zip(self.pens, text, strict=True)]
@@ -75,12 +70,11 @@ class Row(list[Cell]):
     def as_text(self) -> bool:
         """Make text of the cells, if there is none. Return whether it can: there are only so many stand-ins."""
         if self.text is None:
-            cells = self[: self.used]
-            characters = [character(cell[0]) for cell in cells]
+            characters = [character(cell[0]) for cell in self]
             if not all(characters):
                 return False
             self.text = "".join(characters)
-            self.pens = list(map(pen_of_cell, cells)) if self.styled else []
+            self.pens = list(map(pen_of_cell, self)) if self.styled else []
         return True
 
     def spread(self) -> None:
@@ -91,45 +85,37 @@ class Row(list[Cell]):
 
     def put(self, x: int, data: str, pen: Pen) -> None:
         """Write text at `x`, a character for each column."""
-        self.spread()
-        end = x + len(data)
+        if self.parts:
+            self.spread()
         if self.wide:
-            self.blank_halves_outside(x, end, pen)
-        text = self.text or ""
-        size = len(text)
-        if x > size:
-            text += self.rest[0] * (x - size)
-        if pen is not DEFAULT or self.styled:
-            pens = self.pens
-            if not self.styled:
-                self.styled = True
-                pens = self.pens = [DEFAULT] * size
-            if x > size:
-                pens += [self.rest.pen] * (x - size)
-            pens[x:end] = [pen] * (end - x)
-        self.text = text[:x] + data + text[end:]
+            self.blank_halves_outside(x, x + len(data), pen)
+        self._put(x, data, [pen] * len(data) if pen is not DEFAULT or self.styled else ())
         if STUB in data:
             self.wide = True
-        self.stale = True
 
     def put_pens(self, x: int, data: str, pens: list[Pen]) -> None:
         """Write text at `x`, with a pen for each character, into a row without wide characters."""
-        text = self.text or ""
-        size, end = len(text), x + len(data)
-        if x == 0 and end >= size:
+        if x == 0 and len(data) >= len(self.text or ""):
             self.text, self.pens, self.parts = data, pens, data
             self.styled = self.stale = True
-            return
-        if self.parts:
-            self.spread()
-        if not self.styled:
+        else:
+            if self.parts:
+                self.spread()
+            self._put(x, data, pens)
+
+    def _put(self, x: int, data: str, pens: Sequence[Pen]) -> None:
+        text = self.text or ""
+        size = len(text)
+        if pens and not self.styled:
             self.styled = True
             self.pens = [DEFAULT] * size
         if x > size:
             text += self.rest[0] * (x - size)
-            self.pens += [self.rest.pen] * (x - size)
-        self.pens[x:end] = pens
-        self.text = text[:x] + data + text[end:]
+            if self.styled:
+                self.pens += [self.rest.pen] * (x - size)
+        if pens:
+            self.pens[x : x + len(data)] = pens
+        self.text = text[:x] + data + text[x + len(data) :]
         self.stale = True
 
     def grapheme(self, x: int) -> str:
@@ -167,7 +153,6 @@ class Row(list[Cell]):
         text = self.text
         if text is None:
             self[start:end] = [space] * (end - start)
-            self.used = len(self)
             self.styled = self.styled or pen is not DEFAULT
         elif end >= len(self) or (space is self.rest and end >= len(text)):
             if start > len(text) and space is not self.rest:  # up to `start` the old `rest` stays
@@ -223,12 +208,9 @@ class Row(list[Cell]):
         if count > 0:
             self.blank_across(pen, x, end - size, end)
             self[x:end] = blanks + self[x : end - size]
-            self.used = min(max(self.used, x) + size, end) if end == len(self) else len(self)
         else:
             self.blank_across(pen, x, x + size, end)
             self[x:end] = self[x + size : end] + blanks
-            if end < len(self) or pen.space is not self.rest:
-                self.used = len(self)
         self.styled = self.styled or pen is not DEFAULT
         self._settle_last()
 
@@ -241,18 +223,26 @@ class Row(list[Cell]):
 
     def reset_hints(self) -> None:
         """After cells were moved: forget the hints."""
-        self.used = len(self)
-        self.rest = BLANK
         self.styled = self.wide = True
         self._settle_last()
 
     def trimmed(self) -> list[Cell]:
         """The cells without the default blanks at the end."""
         self.settle()
-        end = self.used if self.rest is BLANK else len(self)
+        end = len(self) if self.text is None or self.rest is not BLANK else len(self.text)
         while end and self[end - 1] == BLANK:
             end -= 1
         return self[:end]
+
+    def part(self, start: int, end: int) -> list[Cell]:
+        """Cells, with a blank for the half of a wide character at either edge."""
+        self.settle()
+        cells = self[start:end]
+        if cells and not cells[0].data:
+            cells[0] = cells[0].pen.space
+        if cells and end < len(self) and not self[end].data:
+            cells[-1] = cells[-1].pen.space
+        return cells
 
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last cell is there only because the wide character that `following` begins with did not
@@ -287,16 +277,10 @@ class Row(list[Cell]):
     def write(self, encoder: Encoder, *, trimmed: bool = False, spacer: bool = False) -> None:
         """Write cells and marks; `trimmed`: without the default blanks at the end; `spacer`: without the last cell."""
         end = len(self) - spacer
-        if self.marks:
+        if self.marks or self.text is None:
             self.settle()
-            prompt_marks.write(encoder, self.trimmed() if trimmed else self[:end], self.marks, ends=trimmed)
-            return
-        if self.text is None:
-            if trimmed:
-                encoder.cells(self.trimmed())
-            else:
-                encoder.cells(self[: min(self.used, end)])
-                encoder.run(self.rest, end - self.used)
+            cells = self.trimmed() if trimmed else self[:end]
+            prompt_marks.write(encoder, cells, self.marks, ends=trimmed)
             return
         self.spread()
         text, pens = self.text[:end], self.pens[:end]
@@ -322,17 +306,12 @@ class Row(list[Cell]):
 
     def encoded(self) -> str:
         """The text of cells and marks without the default blanks at the end (see `cell`)."""
-        if self.line is not None:
-            return self.line
         text = self.text
         if not (self.styled or self.wide or self.marks) and text is not None and self.rest is BLANK and text.isascii():
             return text.rstrip(" ")
         encoder = Encoder()
         self.write(encoder, trimmed=True)
-        text = str(encoder)
-        if self.shared:
-            self.line = text
-        return text
+        return str(encoder)
 
 
 def spread(pens: list[Pen], parts: Sequence[str]) -> list[Pen]:
@@ -355,10 +334,6 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
     row = Row(columns, pen.erased)
     count = columns // width
     row[: count * width] = [pen.cell(grapheme), pen.stub][:width] * count
-    if grapheme.isascii() and row[0] != BLANK:
-        row.rest, row.used = row[0], 0
-    else:
-        row.rest, row.used = BLANK, columns
     row.styled = pen is not DEFAULT
     row.wide = width > 1
     row.spacer = count * width < columns
@@ -438,13 +413,11 @@ class Wrapped:
             row = Row(self.columns)
             cells = self.cells[self.starts[index] : self.end(index)]
             row[: len(cells)] = cells
-            row.used = len(cells)
             row.styled = row.wide = True
             spacer = self.spacer(index)
             if spacer is not None:
                 row[-1] = spacer
                 row.spacer = True
-                row.used = self.columns
             row.wrapped = index > 0
             row.marks = self._marks_of(index, index + 1)
             rows.append(row)

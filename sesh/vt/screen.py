@@ -235,12 +235,10 @@ class Modes(Printing):
 
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
-        cursor = self.cursor
-        column = min(self.columns, cursor.x)
-        pen = with_link(self.pen, "")
         if self.alternate:
             self.ever_changed.add("alternate")
-        self.saved = SavedCursor(cursor.y, column, pen, self.charsets, self.gl, self.origin)
+        column, pen = min(self.columns, self.cursor.x), with_link(self.pen, "")
+        self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.gl, self.origin)
 
     def restore_cursor(self) -> None:
         """DECRC, SCORC: also resets what was off when it was saved; with nothing saved, the defaults."""
@@ -315,6 +313,7 @@ LINK_LIMIT = 2083
 """Characters that are kept of a title or a directory, and of a link."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NUMBER = re.compile(r"[0-9]{1,3}\Z")
 _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
 
 
@@ -365,7 +364,7 @@ class Screen(Modes):
             self._reset_palette(rest)
         elif number == "133":
             self._mark(parsed(rest))
-        elif number.isascii() and number.isdigit() and len(number) < 4:
+        elif _NUMBER.match(number):
             self._dynamic_colours(int(number), rest)
 
     def _mark(self, body: str) -> None:
@@ -411,7 +410,7 @@ class Screen(Modes):
     def _set_palette(self, rest: str) -> None:
         parts = rest.split(";")
         for index, value in zip(parts[::2], parts[1::2], strict=False):
-            if index.isascii() and index.isdigit() and len(index) < 4 and int(index) < 256 and _COLOUR.match(value):
+            if _NUMBER.match(index) and int(index) < 256 and _COLOUR.match(value):
                 self.palette[int(index)] = value
                 self.ever_changed.add("palette")
 
@@ -419,7 +418,7 @@ class Screen(Modes):
         if not rest:
             self.palette.clear()
         for index in rest.split(";"):
-            if index.isascii() and index.isdigit() and len(index) < 4:
+            if _NUMBER.match(index):
                 self.palette.pop(int(index), None)
 
     def _dynamic_colours(self, number: int, rest: str) -> None:
@@ -442,9 +441,9 @@ class Screen(Modes):
             self.titles.append((part, (self.icon_name, self.title)))
             del self.titles[:-STACK_LIMIT]
         elif operation == 23:
-            if part in (grammar.BOTH, grammar.ICON) and (saved := grammar.pop(self.titles, grammar.ICON)):
+            if part != grammar.WINDOW and (saved := grammar.pop(self.titles, grammar.ICON)):
                 self.icon_name = saved[0]
-            if part in (grammar.BOTH, grammar.WINDOW) and (saved := grammar.pop(self.titles, grammar.WINDOW)):
+            if part != grammar.ICON and (saved := grammar.pop(self.titles, grammar.WINDOW)):
                 self.title = saved[1]
 
     # -- size ---------------------------------------------------------------------------------------------

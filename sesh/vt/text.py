@@ -384,7 +384,6 @@ class Printing(Editing):
             row.wide = True
         if self.pen is not DEFAULT:
             row.styled = True
-        row.used = max(row.used, end)
         cursor.x = end
         self.joinable = True
         self.margin_wrap = (cursor.y, end) if end == limit < self.columns else None
@@ -443,7 +442,6 @@ class Printing(Editing):
             if cluster and len(cluster) < CLUSTER_LIMIT:
                 row = self.own_row(self.cursor.y)
                 row[x] = row[x].pen.cell(cluster + char)
-                row.used = max(row.used, x + 1)
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
         """Make `cluster` the grapheme at `x`; its width may change."""

@@ -80,12 +80,8 @@ class Viewport:
 
     def _text(self, row: Row) -> str:
         """The visible part of a row from its first column, with the default pen before and after it."""
-        cells = row[self.left : self.left + self.columns]
-        if cells and not cells[0].data:
-            cells[0] = cells[0].pen.space
-        end = self.left + len(cells)
-        cut = end < len(row) and not row[end].data
-        if cut or (len(cells) == self.columns and text_presentation(cells[-1].data)):
+        cells = row.part(self.left, self.left + self.columns)
+        if len(cells) == self.columns and text_presentation(cells[-1].data):
             cells[-1] = cells[-1].pen.space
         while cells and cells[-1] == DEFAULT.space:
             cells.pop()

@@ -209,6 +209,6 @@ def test_resizing_at_random_never_fails_and_keeps_the_invariants() -> None:
         assert emulator.errors == 0, emulator.last_error
         for row in emulator.screen.buffer + (emulator.screen.main or []):
             assert len(row) == emulator.columns
-            assert all(cell == row[-1] for cell in row[row.used :])
+            assert row.text is None or all(cell == row.rest for cell in row[len(row.text) :])
         assert len(emulator.screen.buffer) == emulator.rows
         assert Emulator.from_state(emulator.state()).state() == emulator.state()
