@@ -52,16 +52,12 @@ class Ending:
         self.unseen = False
         """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
         self._timed_out = False
-        self._requests: list[tuple[Connection, int]] = []
+        self.requests: list[tuple[Connection, int]] = []
+        """Those that are answered when nothing of the session is left."""
         self._hung_up = False
         """True if the session's processes have been sent SIGHUP."""
         self._since = 0.0
         """Time (monotonic) at which the session was asked to end; then, at which it had ended."""
-
-    def kill(self, connection: Connection, request: int) -> None:
-        """Ends the session as `begin` does, and answers the request when nothing of it is left."""
-        self._requests.append((connection, request))
-        self.begin()
 
     def begin(self, *, keep: bool = False) -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
@@ -188,9 +184,9 @@ class Ending:
             session.faults.guard(self._files.release, "the release")
         self.done = session.model.ended = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
-        for connection, request in self._requests:
+        for connection, request in self.requests:
             connection.respond(request)
-        self._requests.clear()
+        self.requests.clear()
         for client in session.clients.all:
             if client.mode in (ASIDE, HELD):
                 session.clients.bring_back(client)

@@ -115,7 +115,7 @@ class Requests:
         data, connection.data = bytes(connection.data), bytearray()
         number = words.get("id", 0)
         connection.unanswered += 1
-        self._guard(self._begin, Request(connection, number if bounds.is_integer(number) else 0, words, data))
+        self._guard(Requests._begin, Request(connection, number if bounds.is_integer(number) else 0, words, data))
 
     def _begin(self, request: Request) -> None:
         """Carries a request out, or defers it until the emulator has caught up."""
@@ -140,16 +140,12 @@ class Requests:
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
         while self.deferred and self._due(*self.deferred[0][:2]):
-            self._carry_out_first()
+            self._guard(*self.deferred.pop(0)[2:])
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
-            self._carry_out_first()
-
-    def _carry_out_first(self) -> None:
-        _, _, function, request = self.deferred.pop(0)
-        self._guard(lambda request: function(self, request), request)
+            self._guard(*self.deferred.pop(0)[2:])
 
     def _due(self, position: int, since: float) -> bool:
         """Returns whether the emulator has come to `position`, or takes too long."""
@@ -164,10 +160,10 @@ class Requests:
         model.step()  # the machine is slow, not the emulator
         return model.position >= position
 
-    def _guard(self, step: Callable[[Request], None], request: Request) -> None:
-        """Calls `step` with a request, and answers with the error that it raises."""
+    def _guard(self, function: RequestFunction, request: Request) -> None:
+        """Calls a function with a request, and answers with the error that it raises."""
         try:
-            step(request)
+            function(self, request)
         except SeshError as error:
             request.connection.refuse(request.number, error)
         except Exception as error:
@@ -201,12 +197,10 @@ def status(daemon: Requests, request: Request) -> None:
 @_action
 def detach(daemon: Requests, request: Request) -> None:
     """Detaches the client that typed last (`which`: last), all others (others), or all of them."""
-    leader, which = daemon.session.clients.leader, request.words.get("which")
-    chosen = [
-        client
-        for client in daemon.session.clients.all
-        if which not in ("last", "others") or (client is leader) == (which == "last")
-    ]
+    clients, which = daemon.session.clients, request.words.get("which")
+    chosen = list(clients.all)
+    if which in ("last", "others"):
+        chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
     for client in chosen:
         daemon.handler.detach(client, "detached")
     request.respond(detached=len(chosen))
@@ -217,7 +211,8 @@ def kill(daemon: Requests, request: Request) -> None:
     """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
     if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
         raise paths.absent(daemon.session.name)
-    daemon.ending.kill(request.connection, request.number)
+    daemon.ending.requests.append((request.connection, request.number))
+    daemon.ending.begin()
 
 
 @_action
@@ -352,12 +347,7 @@ def label(daemon: Requests, request: Request) -> None:
     session, given = daemon.session, request.words.get("set")
     changes = [names.check_label(f"{key}={value}") for key, value in given.items()] if isinstance(given, dict) else []
     if changes:
-        labels = dict(session.facts["labels"])
-        for key, value in changes:
-            if value:
-                labels[key] = value
-            else:
-                labels.pop(key, None)
+        labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
         if len(labels) > MAX_LABELS:
             raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
         description.change(session, labels=labels)
@@ -395,7 +385,7 @@ def switch(daemon: Requests, request: Request) -> None:
 def typed(daemon: Requests, request: Request) -> None:
     """The time at which somebody last typed on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
-    request.respond(at=client.person.typed_at if client is not None else None)
+    request.respond(at=client.typed_at if client is not None else None)
 
 
 @_action
@@ -411,7 +401,7 @@ def tell(daemon: Requests, request: Request) -> None:
 def _teller(daemon: Requests) -> Client | None:
     """The client that typed last, if it can tell a person something; after the program's end there is none."""
     client = daemon.session.clients.leader
-    return client if client is not None and client.person.tells and daemon.session.running else None
+    return client if client is not None and client.tells and daemon.session.running else None
 
 
 @_request

@@ -359,7 +359,7 @@ class Session:
 
     def watch_titles(self) -> None:
         """Follows the running program while a client shows it; called after a client has come or gone."""
-        if self.titles is None and any(client.person.titled for client in self.clients.all):
+        if self.titles is None and any(client.titled for client in self.clients.all):
             from sesh.daemon.clients.titles import Titles
 
             self.titles = Titles(self.clients, self.timers, self._shown_title)

@@ -51,7 +51,7 @@ class Telling:
     @property
     def _watched(self) -> bool:
         """True if somebody looks at the session."""
-        return any(client.person.focused is not False for client in self._clients.all)
+        return any(client.focused is not False for client in self._clients.all)
 
     def _tell(self, event: Event) -> None:
         if self._watched or (self._facts.get("labels") or {}).get("mute") == "1":

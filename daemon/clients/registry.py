@@ -33,16 +33,12 @@ class Clients:
         self.turn = 0
         """Number of times that another client has begun to type."""
         self.last_number = 0
+        """The number of the newest client."""
         self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
         """Clients that have left, by token: the newest INPUT's number, the position, whether it was fed raw."""
 
     def __len__(self) -> int:
         return len(self.all)
-
-    def next_number(self) -> int:
-        """A number for a new client."""
-        self.last_number += 1
-        return self.last_number
 
     @property
     def leader(self) -> Client | None:
@@ -53,6 +49,7 @@ class Clients:
     def add(self, client: Client) -> None:
         """Adds a client; the session takes its size, unless it is read-only."""
         self.all.append(client)
+        self.last_number = client.number
         if client.read_only:
             self._choose_mode(client)
         else:
@@ -61,8 +58,8 @@ class Clients:
     def remove(self, client: Client, position: int) -> None:
         """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
         was_raw = client.mode == RAW and not client.uncover
-        if client.origin.token:
-            self.departed[client.origin.token] = (client.last_input, position, was_raw)
+        if client.token:
+            self.departed[client.token] = (client.last_input, position, was_raw)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)

@@ -37,7 +37,7 @@ class Titles:
     def watch(self) -> None:
         """Notes whether any client wants to know what runs; called after one has come or gone."""
         self._told = {client: title for client, title in self._told.items() if client in self._clients.all}
-        self._wanted = any(client.person.titled for client in self._clients.all)
+        self._wanted = any(client.titled for client in self._clients.all)
 
     def tell_soon(self) -> None:
         """Has `tell` called when what was read so far is on its way to the clients."""
@@ -52,7 +52,7 @@ class Titles:
         """Tells the clients that do not know it yet which program runs."""
         name, text = shown = self._current()
         for client in self._clients.all:
-            if client.person.titled and self._told.get(client) != shown:
+            if client.titled and self._told.get(client) != shown:
                 self._told[client] = shown
                 client.connection.queue(protocol.message(protocol.TITLE, {"name": name, "text": text}))
 

@@ -96,7 +96,7 @@ def dump(server: Server) -> State:
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [indexes[client.connection] for client in session.clients.all],
-        "titled": [indexes[client.connection] for client in session.clients.all if client.person.titled],
+        "titled": [indexes[client.connection] for client in session.clients.all if client.titled],
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [indexes[reader.connection] for reader in session.relay.followers],
         "events": (last, events, [(indexes[reader], seen) for reader, seen in followers.items() if reader in indexes]),
@@ -125,7 +125,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     session.clients.all += [client for index in state["clients"] if (client := connections[index].client)]
     for index in state.get("titled", ()):  # an older sesh does not know it
         if client := connections[index].client:
-            client.person.titled = True
+            client.titled = True
     session.watch_titles()
     session.relay.followers += [reader for index in state["followers"] if (reader := connections[index].reader)]
     last, events, followers = state["events"]
@@ -209,7 +209,7 @@ def _load_connection(state: ConnectionState) -> Connection:
     connection.backlog += [(kind, unpack(payload)) for kind, payload in state["backlog"]]
     connection.waits = dict(state["waits"])
     connection.queue(unpack(state["unsent"]))
-    connection.acknowledge(state["acknowledged"])
+    connection.due_ack = state["acknowledged"]
     if state["client"] is not None:
         connection.client = connection.reader = _load_client(connection, dict(state["client"]))
     elif state["reader"] is not None:

@@ -44,7 +44,7 @@ class Group:
 
     def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Client:
         self.links.append(Link(buffer=4 << 10))
-        client = self.links[-1].attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
+        client = self.links[-1].attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
         self.clients.add(client)
         client.needs = ""  # its first screen has been shown
         return client
@@ -218,9 +218,9 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     try:
         client = Client(link.connection, 1, dict.fromkeys(keys, odd))
         assert client.read_only is (odd is True)
-        assert client.origin.tty.isprintable()
-        assert max(len(client.origin.tty), len(client.origin.token), len(client.origin.auth_sock)) <= 1024
-        assert 0 <= client.origin.pid <= 1 << 31
+        assert client.tty.isprintable()
+        assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024
+        assert 0 <= client.pid <= 1 << 31
         assert all(isinstance(value, int) for value in client.size)
     finally:
         link.close()
