@@ -65,7 +65,7 @@ class Ending:
         `keep`: a session that was to be kept stays readable. A session that has ended already is only finished.
         """
         session, pty = self.session, self.session.pty
-        session.keep(keep and session.facts["keep"])
+        session.facts["keep"] = keep and session.facts["keep"]
         if not session.running:
             self._finish()
             return
@@ -74,15 +74,6 @@ class Ending:
         self.killed = True
         self._since = time.monotonic()
         session.timers.set("end", 0, self._check_processes)
-        session.faults.guard(self._hang_up, "the ending")
-
-    def _hang_up(self) -> None:
-        """Sends SIGHUP and SIGCONT, once. Raises OSError if the processes cannot be listed; it is tried again."""
-        pty = self.session.pty
-        if pty is not None and not self._hung_up:
-            pty.signal_session(signal.SIGHUP)
-            pty.signal_session(signal.SIGCONT)
-            self._hung_up = True
 
     def time_out(self) -> None:
         """Ends a job whose time is over."""
@@ -90,7 +81,8 @@ class Ending:
         self.begin(keep=True)
 
     def _check_processes(self) -> None:
-        """Ends the session once none of its processes is alive; sends them SIGKILL after `KILL_AFTER`.
+        """Ends the session once none of its processes is alive. Sends them SIGHUP and SIGCONT, once, and SIGKILL after
+        `KILL_AFTER`. Raises OSError if they cannot be listed; it is tried again.
 
         The program is reaped last: until then, the kernel gives its number to no other process.
         """
@@ -98,7 +90,10 @@ class Ending:
         if pty is None:
             return
         self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
-        self._hang_up()
+        if not self._hung_up:
+            pty.signal_session(signal.SIGHUP)
+            pty.signal_session(signal.SIGCONT)
+            self._hung_up = True
         waited = time.monotonic() - self._since
         alive = platform.groups_of_session(pty.pid)
         if not alive or waited > 2 * KILL_AFTER:
@@ -132,7 +127,7 @@ class Ending:
         session.faults.guard(self._keep_result, "the result")
         if not answered and self._outlives():
             self.unseen = bool(session.facts.get("persist"))
-            session.keep(not self.unseen)
+            session.facts["keep"] = not self.unseen
         self._finish()
 
     def _outlives(self) -> bool:
@@ -182,7 +177,7 @@ class Ending:
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
         elif not session.facts["keep"]:
             session.faults.guard(self._files.release, "the release")
-        self.done = session.model.ended = True
+        self.done = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
         for connection, request in self.requests:
             connection.respond(request)
@@ -241,13 +236,9 @@ class Ending:
         session = self.session
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False
-            session.faults.guard(self._files.forget, "the release")
-        message: Message = {
-            "name": session.name,
-            "code": session.end.code,
-            "signal": session.end.signal,
-            "reason": self._reason(),
-        }
+            session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
+        end, reason = session.end, self._reason()
+        message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 

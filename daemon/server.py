@@ -68,7 +68,7 @@ class Server:
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
         self._packer = Packer(session.log, session.model, session.timers)
-        self._load_reload = session.preload = load_reload
+        self._load_reload = load_reload
         self._stopping = False
         """True if the machine shuts down; then the session is left behind as lost."""
         self._frames_left = False

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from sesh.daemon.waits import Waits
     from sesh.schema import CheckpointHeader, Event, Facts, Foreground
 
+    EndState = tuple[int | None, int | None, float | None, bool, float | None, int | None]
+
 MAX_TITLE = 1024
 """Characters of a title or a notification."""
 ANSWER_TIME = 0.01
@@ -82,22 +84,19 @@ class ProgramEnd:
         if self.code < 0:
             self.signal, self.code = -self.code, SIGNAL_BASE - self.code
 
-    def dump(self) -> tuple[int | None, int | None, float | None, bool, float | None, int | None]:
+    def dump(self) -> EndState:
         """All of it as plain data, save `by_request`, which counts only at the moment of the end."""
         return self.code, self.signal, self.at, self.timed_out, self.cpu, self.memory
-
-    def restore(self, state: tuple[int | None, int | None, float | None, bool, float | None, int | None]) -> None:
-        """Goes on from what `dump` returned."""
-        self.code, self.signal, self.at, self.timed_out, self.cpu, self.memory = state
 
 
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `change` and `keep` alone.
+    `facts` change by `description.change` alone, and `keep` of them at the end. `preload` loads modules whose files may
+    be replaced later; it is called some time after output came.
     """
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> None:
         self.facts = facts
         self.end = ProgramEnd()
         self.timers = Timers()
@@ -124,8 +123,7 @@ class Session:
         """Parts of a notification that is not complete yet."""
         self._unanswered: deque[tuple[Finding, int]] = deque()
         """Queries that wait for the emulator, each with the position behind it."""
-        self.preload: Callable[[], object] = lambda: None
-        """Loads modules whose files may be replaced later; called some time after output came."""
+        self._preload = preload
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
@@ -159,15 +157,6 @@ class Session:
         """True if the terminal reads lines and shows nothing of them, as for a password."""
         return self.pty is not None and not self.pty.raw() and not self.pty.echoes()
 
-    def change(self, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
-        """Changes the name or the labels; the record is not written."""
-        self.facts["name"] = self.name if name is None else name
-        self.facts["labels"] = self.facts["labels"] if labels is None else labels
-
-    def keep(self, keep: bool) -> None:
-        """Sets whether the session stays readable after its end."""
-        self.facts["keep"] = keep
-
     # -- the program's bytes, by the pump
 
     def _passing(self, block: bytes) -> bytes:
@@ -195,7 +184,7 @@ class Session:
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
-        self.preload()
+        self._preload()
         if self.facts.get("persist"):
             self.get_checkpointer().write_if_due()
 
@@ -284,12 +273,22 @@ class Session:
 
     def program_ended(self, status: int, *, killed: bool, timed_out: bool = False) -> None:
         """Notes the program's end, from the kernel's wait status. `killed`: sesh ended it, for whatever reason."""
-        self.pump.running = False
         self.end.take(status, self.pty)
         self.end.timed_out = timed_out
+        self._no_more_output()
         self.end.by_request = self.activity.ends_by_interrupt or (killed and not timed_out)
         failed = bool(self.end.code) and not self.end.by_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
+
+    def restore_end(self, state: EndState) -> None:
+        """Goes on from what `ProgramEnd.dump` returned."""
+        end = self.end
+        end.code, end.signal, end.at, end.timed_out, end.cpu, end.memory = state
+        if not self.running:
+            self._no_more_output()
+
+    def _no_more_output(self) -> None:
+        self.pump.running, self.model.ended = False, True
 
     def foreground(self) -> Foreground | None:
         """The program that has the terminal: its process group, its command, and the title that it has set.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths, platform, protocol
+from sesh import platform, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.shell import variables
@@ -29,12 +29,12 @@ class SessionFiles:
         session, old = self._session, self._session.name
         self.restore_socket()  # something may have removed the socket that is to be moved
         try:
-            self._listener.rename(
-                name, lambda: description.change(session, name=name), lambda: self._remove_old_record(old)
-            )
-        except OSError as error:
-            session.change(name=old)
-            raise Refused(f"cannot rename {old}: {error.strerror}; nothing was changed") from error
+            error = self._listener.rename(name, lambda: description.change(session, name=name))
+        except OSError as failure:
+            session.facts["name"] = old
+            raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
+        if error is not None:
+            session.faults.note("a record stays under the name before", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
@@ -44,15 +44,6 @@ class SessionFiles:
         session.tell_titles()
         platform.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
-
-    def _remove_old_record(self, old: str) -> None:
-        """Removes the record under the old name. The directory's lock is held: nobody takes that name yet."""
-        try:
-            os.unlink(paths.record_path(old))
-        except FileNotFoundError:
-            pass  # somebody has removed it
-        except OSError as error:
-            self._session.faults.note("a record stays under the name before", error)
 
     def restore(self) -> None:
         """Makes the socket and the record again if something removed them."""
@@ -84,10 +75,6 @@ class SessionFiles:
         self._poller.forget(self._listener.socket.fileno())
         self._listener.leave()
         self._remove_agent_link()
-
-    def forget(self) -> None:
-        """Removes the files that `leave` left."""
-        records.forget(self._session.name, self._session.facts["id"])
 
     def release(self) -> None:
         """Gives the session's name back, and removes its files."""

@@ -115,7 +115,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for invalid data.
     """
     check_format(state)
-    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
+    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None, load_reload)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
     connections = [_load_connection(row) for row in state["connections"]]
@@ -329,10 +329,10 @@ def dump_session(session: Session) -> SessionState:
     }
 
 
-def load_session(state: SessionState, pty: Pty | None) -> Session:
+def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
     columns, rows, width, height = state["size"]
-    session = Session(state["facts"], (columns, rows, width, height), pty)
+    session = Session(state["facts"], (columns, rows, width, height), pty, preload)
     base, data = state["log"]
     session.log.restore(base, unpack(data))
     session.model.restore(state["model"])
@@ -343,8 +343,7 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
-    session.end.restore(state["end"])
-    pump.running = session.running
+    session.restore_end(state["end"])
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)
     session.missed.restore(state["missed"])

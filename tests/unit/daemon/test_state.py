@@ -65,11 +65,13 @@ def test_a_session_is_the_same_after_json_and_goes_on(
 
 
 def test_an_ended_session_keeps_its_end() -> None:
+    """An image that its program left unfinished was waited for after a reload, so that no client was told of the end."""
     own = session()
     own.program_ended(9, killed=False)
     other = through_json(own)
     assert (other.running, other.end.code, other.end.signal) == (False, 137, 9)
     assert description.outcome(other) == description.outcome(own)
+    assert (other.model.ended, other.pump.running) == (True, False)
     own = session()
     own.program_ended(3 << 8, killed=False)
     assert (through_json(own).end.code, own.end.signal) == (3, None)
