@@ -29,7 +29,7 @@ def check(session: Session, *, since: str, question: str | None) -> Answer:
     reads = 0
     while not session.relay.paused() and reads < _MOST_READS and pump.take(session.model.portion):
         reads += 1
-    standing = session.activity.at_this_moment()
+    standing = session.activity.standing(anew=True)
     if reads == _MOST_READS or session.relay.paused() or not session.activity.waits:
         # What it asked before is answered, or something came after it.
         state = "working" if standing.state == "waiting" else standing.state

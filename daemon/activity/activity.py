@@ -104,26 +104,24 @@ class Activity:
         """True if an end that comes now is a person's wish."""
         return self._interrupted_at is not None and time.monotonic() - self._interrupted_at < _INTERRUPTED
 
-    def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
-        """Takes the program's own word for its state. `bound`: that it works holds for its job alone."""
+    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False) -> None:
+        """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `progress`: as
+        in `Said`."""
+        from sesh.daemon.activity.rules import MAX_QUESTION, Said, Seen, judge
         from sesh.wording import one_line
 
-        self._take_statement(state, one_line(question), self._group() if bound else 0)
+        group = self._group() if bound else 0
+        said = self._said = Said(state, time.time(), one_line(question)[:MAX_QUESTION], group, progress)
+        self._take(judge(self._current(), said, Seen(0.0), time.time(), answered=self._answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
         digit = body.partition(b";")[0]
         state, said = _PROGRESS.get(digit), self._said
         if state is not None and (said is None or said.state != state):
-            self._take_statement(state, "", self._group(), progress=True)
+            self.say(state, progress=True)
         elif digit == b"0" and said is not None and said.progress:
             self._said = None
-
-    def _take_statement(self, state: str, question: str, group: int, *, progress: bool = False) -> None:
-        from sesh.daemon.activity.rules import MAX_QUESTION, Said, Seen, judge
-
-        said = self._said = Said(state, time.time(), question[:MAX_QUESTION], group, progress)
-        self._take(judge(self._current(), said, Seen(0.0), time.time(), answered=self._answered))
 
     def marked(self, body: bytes) -> None:
         """Takes a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
@@ -147,16 +145,11 @@ class Activity:
         said = self._said is not None and self._said.state == "waiting"
         return said or (not self._due and self._standing is not None and self._standing.state == "waiting")
 
-    def standing(self) -> Standing:
-        """Returns the standing, looked at again if it may have changed unseen since the last look."""
-        resting = not self._due and not self._timers.is_set("activity")
-        if resting and self._current().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
-            self._look(again=True)
-        return self._current()
-
-    def at_this_moment(self) -> Standing:
-        """Returns the standing, looked at anew, unless a look is due after recent output or typing."""
-        if not self._due:
+    def standing(self, *, anew: bool = False) -> Standing:
+        """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
+        `anew`; but not while a look is due after recent output or typing."""
+        old = self._current().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH
+        if not self._due and (anew or (old and not self._timers.is_set("activity"))):
             self._look(again=True)
         return self._current()
 
@@ -239,27 +232,24 @@ class Activity:
 
         pump = self._pump
         pty, leader = pump.pty, self._facts["pid"]
-        now = time.monotonic()
+        now, seen = time.monotonic(), Seen(silent)
         elapsed, self._looked_at = now - self._looked_at, now
         group = pty.foreground() if pty is not None and pump.running else 0
         if pty is None or not group:
-            return Seen(silent)
-        raw = pty.raw()
+            return seen
+        seen.group, raw = group, pty.raw()
         prompt = self._stands_at_prompt(pty, group, raw=raw)
         if prompt and group != self._begun:
-            return Seen(silent, group=group, prompt=True)
+            seen.prompt = True
+            return seen
         program = syscalls.foreground(group, leader, pty.device)
-        asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
-        reads = program.reads or asks
-        return Seen(
-            silent,
-            group=group,
-            reads=reads,
-            asks=asks,
-            busy=self._computed(program, elapsed),
-            begun=bool(self._begun),
-            question=self._question(line=not raw) if reads else "",
-        )
+        seen.asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
+        seen.reads = program.reads or seen.asks
+        seen.busy = self._computed(program, elapsed)
+        seen.begun = bool(self._begun)
+        if seen.reads:
+            seen.question = self._question(line=not raw)
+        return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Returns whether the foreground is a shell at its prompt, by its own word or the kernel's."""

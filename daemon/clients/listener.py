@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypedDict
 
-
     class ListenerState(TypedDict):
         """The listener, for a process that has its descriptor."""
 

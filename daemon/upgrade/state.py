@@ -102,7 +102,7 @@ def dump(server: Server) -> State:
         "events": (last, events, [(indexes[reader], seen) for reader, seen in followers.items() if reader in indexes]),
         "waits": _dump_waits(session, indexes),
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
-        "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
+        "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
@@ -137,7 +137,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["runs"] is not None:
         load_runs(session.get_runs(), state["runs"], connections)
     if state["hooks"]:
-        session.get_hooks().restore(dict(state["hooks"]))
+        session.get_hooks().running.update(state["hooks"])
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
         _set_attributes(session.pump.typed_line, state["typed_line"])
@@ -267,12 +267,7 @@ def _dump_waits(session: Session, indexes: Indexes) -> list[tuple[int, int, floa
     if session.waits is None:
         return []
     return [
-        (
-            indexes[wait.connection],
-            wait.request,
-            session.timers.remaining(wait.key("wait")),
-            wait.dump(),
-        )
+        (indexes[wait.connection], wait.request, session.timers.remaining(wait.key("wait")), wait.sought)
         for wait in session.waits.all
         if wait.pending and wait.connection in indexes
     ]

@@ -359,7 +359,8 @@ def test_a_shell_at_its_prompt_stays_idle_while_a_background_job_prints(gaps: li
 def test_what_follows_from_the_same_is_the_same_and_begins_once(
     state: str, said: bool, silent: float, prompt: bool, reads: bool, asks: bool, busy: bool
 ) -> None:
-    seen = Seen(silent, group=1, prompt=prompt, reads=reads, asks=asks, busy=busy)
+    seen = Seen(silent)
+    seen.group, seen.prompt, seen.reads, seen.asks, seen.busy = 1, prompt, reads, asks, busy
     word = Said(state, 5.0, "go on?", 1) if said else None
     if word is not None and not rules.holds(word, seen):
         word = None
