@@ -147,8 +147,7 @@ class Server:
         if (has_work and (not ready or model.overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
-        if self.requests.deferred:
-            guard(self.requests.resume, "a late answer")
+        guard(self.requests.resume, "a late answer")
         if self.ending.done:
             guard(self.ending.tell, "the ending")
         session.events.feed()
@@ -233,23 +232,20 @@ class Server:
     # -- signals
 
     def _signalled(self, numbers: bytes) -> None:
+        session = self.session
         if signal.SIGTERM in numbers:
-            self._terminate()
+            if session.facts.get("persist") and session.running and platform.shutting_down():
+                # Left behind as lost, to be read and started again later.
+                session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
+                self._stopping = True
+            else:
+                self.ending.begin()
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
-            if self.session.hooks is not None:
-                self.session.hooks.reap()
+            if session.hooks is not None:
+                session.hooks.reap()
         if signal.SIGUSR1 in numbers and self.named:
             self.files.restore()
-
-    def _terminate(self) -> None:
-        """Ends the session. If the machine shuts down, leaves it lost instead, to be read and started again later."""
-        session = self.session
-        if session.facts.get("persist") and session.running and platform.shutting_down():
-            session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
-            self._stopping = True
-        else:
-            self.ending.begin()
 
     # -- connections
 

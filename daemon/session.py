@@ -62,17 +62,14 @@ MAX_HISTORY = 32 << 10
 class ProgramEnd:
     """The program's end: code, signal, time, processor seconds and bytes of memory, each None until it is known."""
 
-    __slots__ = ("at", "by_request", "code", "cpu", "memory", "signal", "timed_out")
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-        self.signal: int | None = None
-        self.at: float | None = None
-        self.timed_out = False
-        self.cpu: float | None = None
-        self.memory: int | None = None
-        self.by_request = False
-        """True if a person ended it, by `--kill` or Ctrl-C, which is no failure."""
+    code: int | None = None
+    signal: int | None = None
+    at: float | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    timed_out = False
+    by_request = False
+    """True if a person ended it, by `--kill` or Ctrl-C, which is no failure."""
 
     def take(self, status: int, pty: Pty | None) -> None:
         """Takes the kernel's wait status, and what the program on this pty used."""
@@ -358,12 +355,12 @@ class Session:
 
     def watch_titles(self) -> None:
         """Follows the running program while a client shows it; called after a client has come or gone."""
-        if self.titles is None and any(client.titled for client in self.clients.all):
+        if not any(client.titled for client in self.clients.all):
+            self.titles = None
+        elif self.titles is None:
             from sesh.daemon.clients.titles import Titles
 
             self.titles = Titles(self.clients, self.timers, self._shown_title)
-        if self.titles is not None:
-            self.titles.watch()
 
     def tell_titles(self) -> None:
         """Tells the clients that show it which program runs, behind the output that came so far."""

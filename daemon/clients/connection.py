@@ -309,7 +309,7 @@ REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
-_MADE_ANEW = ("flow", "replies", "titled", "uncover", "viewport")
+_MADE_ANEW = ("flow", "replies", "title", "titled", "uncover", "viewport")
 """Attributes that `dump` leaves out: another process image makes them anew, or gets them otherwise."""
 
 
@@ -322,7 +322,8 @@ class Client(Reader):
     __slots__ = (
         "auth_sock", "brief", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines",
         "mode", "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since",
-        "size", "tells", "titled", "token", "tty", "typed_at", "unacknowledged", "uncover", "viewport", "wants_screen",
+        "size", "tells", "title", "titled", "token", "tty", "typed_at", "unacknowledged", "uncover", "viewport",
+        "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
@@ -339,6 +340,8 @@ class Client(Reader):
         """True if its terminal can tell a person something."""
         self.titled = hello.get("title") is True
         """True if the title of its window shows which program runs."""
+        self.title = ("", "")
+        """What that shows: the session's name, and the text."""
         self.focused: bool | None = None
         """True if its terminal has the focus; None for unknown."""
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))

@@ -12,7 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.daemon.clients.connection import Client
     from sesh.daemon.clients.registry import Clients
     from sesh.loop.timers import Timers
     from sesh.schema import Foreground
@@ -24,20 +23,13 @@ LONGEST, MOST_WORDS = 200, 50
 
 
 class Titles:
-    """Tells the clients that want it which program runs, whenever that has changed.
+    """Tells the clients that want it which program runs, whenever that has changed; there while any wants it.
 
     `current` returns the session's name, and what runs.
     """
 
     def __init__(self, clients: Clients, timers: Timers, current: Callable[[], tuple[str, str]]) -> None:
         self._clients, self._timers, self._current = clients, timers, current
-        self._wanted = False
-        self._told: dict[Client, tuple[str, str]] = {}
-
-    def watch(self) -> None:
-        """Notes whether any client wants to know what runs; called after one has come or gone."""
-        self._told = {client: title for client, title in self._told.items() if client in self._clients.all}
-        self._wanted = any(client.titled for client in self._clients.all)
 
     def tell_soon(self) -> None:
         """Has `tell` called when what was read so far is on its way to the clients."""
@@ -45,15 +37,14 @@ class Titles:
 
     def look_soon(self) -> None:
         """Has `tell` called some time after output came."""
-        if self._wanted:
-            self._timers.ensure("foreground", SETTLED, self.tell)
+        self._timers.ensure("foreground", SETTLED, self.tell)
 
     def tell(self) -> None:
         """Tells the clients that do not know it yet which program runs."""
         name, text = shown = self._current()
         for client in self._clients.all:
-            if client.titled and self._told.get(client) != shown:
-                self._told[client] = shown
+            if client.titled and client.title != shown:
+                client.title = shown
                 client.connection.queue(protocol.message(protocol.TITLE, {"name": name, "text": text}))
 
 
