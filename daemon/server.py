@@ -171,9 +171,9 @@ class Server:
         """Seconds for which the turn may wait for something to happen, None for no limit."""
         if self._screens_due or self.requests.deferred or self._frames_left or self.ending.due():
             return 0.0
-        seconds = self.session.timers.wait_time()
-        model = self.session.model
-        if not model.has_work or self.session.timers.is_set("again"):
+        model, timers = self.session.model, self.session.timers
+        seconds = timers.wait_time()
+        if not model.has_work or timers.is_set("again"):
             return seconds
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
@@ -257,9 +257,8 @@ class Server:
 
     def _idlest(self) -> Connection | None:
         """The oldest connection without a HELLO, else the oldest idle one."""
-        connections = self.connections.values()
-        silent = next((connection for connection in connections if not (connection.role or connection.creator)), None)
-        return silent or next((connection for connection in connections if connection.idle), None)
+        idle = [connection for connection in self.connections.values() if connection.idle]
+        return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self) -> None:
         """Accepts a connection. Out of descriptors, ignores the listening socket for a while, as it stays ready."""
@@ -286,8 +285,7 @@ class Server:
         self._frames_left = self._frames_left or bool(connection.role)
         if connection.role and not connection.creator:
             return
-        key = ("hello", connection.descriptor)
-        self.session.timers.set(key, HELLO_TIMEOUT, lambda: self._no_hello(connection))
+        self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, lambda: self._no_hello(connection))
 
     def _no_hello(self, connection: Connection) -> None:
         connection.creator = False

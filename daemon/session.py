@@ -7,6 +7,7 @@ import time
 
 from sesh import paths, platform
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.activity.telling import Telling
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
-    from sesh.daemon.activity.telling import Telling
     from sesh.daemon.clients.titles import Titles
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
@@ -126,7 +126,7 @@ class Session:
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
-        self.telling: Telling | None = None
+        self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
         self.titles: Titles | None = None
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
@@ -253,7 +253,7 @@ class Session:
         if not self.clients:
             self.missed.note(event)
         if kind in _TOLD and not (kind == "exited" and self.end.by_request):
-            self.faults.guard(lambda: self.get_telling().event(event), "telling")
+            self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
@@ -344,14 +344,6 @@ class Session:
 
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
-
-    def get_telling(self) -> Telling:
-        """The part that tells a person that the session needs one."""
-        if self.telling is None:
-            from sesh.daemon.activity.telling import Telling
-
-            self.telling = Telling(self.facts, self.clients, self.timers, self.get_hooks)
-        return self.telling
 
     def watch_titles(self) -> None:
         """Follows the running program while a client shows it; called after a client has come or gone."""

@@ -117,21 +117,16 @@ class Clients:
     def too_slow(self, log: OutputLog) -> list[Client]:
         """The raw clients that are too far behind and that the program does not wait for."""
         late = [client for client in self.all if client.fed() and client.behind(log) > CLIENT_LAG]
-        if not late:
-            return late
-        now = time.monotonic()
-        leader = self.leader
+        now, leader = time.monotonic(), self.leader
         return [client for client in late if client is not leader or now - client.connection.progress_at > STALLED]
 
-    def awaited(self, log: OutputLog) -> Client | None:
-        """The client for which the program waits: the leader, while it is too far behind."""
+    def awaits_leader(self, log: OutputLog) -> bool:
+        """Returns whether the program waits for the leader, which is too far behind."""
         leader = self.leader
-        late = leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
-        return leader if late else None
+        return leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
 
     def answering(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
-        able = [
-            client for client in self.all if client.fed() and not client.read_only and client.behind(log) <= CLIENT_LAG
-        ]
+        reading = [client for client in self.all if client.fed() and client.behind(log) <= CLIENT_LAG]
+        able = [client for client in reading if not client.read_only]
         return max(able, key=lambda client: client.last_typed, default=None)

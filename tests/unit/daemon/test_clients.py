@@ -143,7 +143,7 @@ def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: G
 def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     other, leader = group.add(), group.add()
     group.print(CLIENT_LAG + (64 << 10))
-    assert group.clients.awaited(group.log) is leader
+    assert (group.clients.leader, group.clients.awaits_leader(group.log)) == (leader, True)
     assert group.clients.too_slow(group.log) == [other]
     later = leader.connection.progress_at + STALLED + 0.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
@@ -157,7 +157,7 @@ def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> 
         client = group.add(**hello)
         client.needs = ATTACH
         assert group.clients.too_slow(group.log) == []
-        assert group.clients.awaited(group.log) is None
+        assert not group.clients.awaits_leader(group.log)
 
 
 def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -> None:
