@@ -6,7 +6,7 @@ server     the loop; handler: attached clients; requests: one function a verb; e
            learns of it, with session_files beside it
 description
            a session as lists and its record show it
-session    builds and connects the parts; with events, waits and answering beside it
+session    builds and connects the parts; with events and waits beside it
 activity/  how the program stands, what is told to whom, and the user's hooks
 shell/     `--run` in the live shell, and the history of commands
 clients/   connections, attached clients, and the relay to them

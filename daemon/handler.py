@@ -260,7 +260,7 @@ class ClientHandler:
     def _changed(self, event: str, client: Client) -> None:
         """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
-        session.emit(event, **client.as_event())
+        session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
         newest_first = sorted(self._clients.all, key=lambda other: -other.number)
         variables.use_agent(session.facts["id"], [other.auth_sock for other in newest_first])
         session.watch_titles()

@@ -39,6 +39,8 @@ MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
 """Characters of each text that a person is told."""
+MOST_READS = 16
+"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
@@ -246,17 +248,63 @@ def send(daemon: Requests, request: Request) -> None:
 
 @_action
 def answer(daemon: Requests, request: Request) -> None:
-    """Types as `send` does, if the session waits for that (see `answering`); with `probe` only returns the question."""
-    from sesh.daemon import answering
+    """Types as `send` does, if the session waits and still asks what is answered; `probe`: only returns the question.
 
-    session = daemon.session
-    question = request.text("question") if "question" in request.words else None
-    asked = answering.check(session, since=request.text("since"), question=question)
+    It is one step: the program's output so far is read, the session looked at anew, and the answer typed, before
+    anything else can happen.
+    """
+    asked = _asked(daemon.session, request)
     if request.flag("probe"):
         request.respond(**asked)
         return
-    request.data = answering.answer(session, request.data, whole=request.flag("whole"), single=request.flag("single"))
+    request.data = _keys_of_answer(daemon.session, request)
     send(daemon, request)
+
+
+def _asked(session: Session, request: Request) -> Answer:
+    """Returns the session's question, since when it asks, and whether it `hides` what is typed.
+
+    `since`, `question` of the request: what the answer is meant for, as `activity` names it; missing if any will do.
+    Raises Refused, with the present state or question, if the session waits for nothing or asks something else.
+    """
+    name, pump, since = session.name, session.pump, request.text("since")
+    question = request.text("question") if "question" in request.words else None
+    if not session.running:
+        raise Refused(f"the program of {name} has ended and reads no more input")
+    reads = 0
+    while not session.relay.paused() and reads < MOST_READS and pump.take(session.model.portion):
+        reads += 1
+    standing = session.activity.standing(anew=True)
+    if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
+        # What it asked before is answered, or something came after it.
+        state = "working" if standing.state == "waiting" else standing.state
+        raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
+    asked = standing.as_json()
+    words = f'"{standing.question}"' if standing.question else "something without words"
+    if question is not None and question != standing.question:
+        raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
+    if since and since != asked["since"]:
+        raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
+    return {"since": asked["since"], "question": standing.question, "hides": session.hides}
+
+
+def _keys_of_answer(session: Session, request: Request) -> bytes:
+    """Returns the bytes to type for an answer that `_asked` has let pass.
+
+    `whole`: it is complete, and gets its Enter if the program reads lines, or if it is more than a key. `single`: one
+    key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the session hides it,
+    and if a line that somebody has begun stands there, which the answer would enter with itself.
+    """
+    if request.flag("single") and session.hides:
+        raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
+    if session.activity.line_begun:
+        raise Refused(
+            f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
+            hint=f"enter or erase it: $sesh {session.name}",
+        )
+    text, pty = request.data, session.pty
+    is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
+    return text + b"\r" if request.flag("whole") and not is_key else text
 
 
 class SendTaken:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.errors import SeshError
     from sesh.lean import socket
-    from sesh.schema import Answer, AttachedClient, Event
+    from sesh.schema import Answer, AttachedClient
     from sesh.vt.render.viewport import Viewport
     from sesh.vt.screen import Stacks
 
@@ -415,10 +415,6 @@ class Client(Reader):
         if _NEEDS.index(need) > _NEEDS.index(self.needs):
             self.needs = need
             self.needed_at = time.monotonic()
-
-    def as_event(self) -> Event:
-        """The client as events show it."""
-        return {"client": self.number, "pid": self.pid, "tty": self.tty, "read_only": self.read_only}
 
     def as_status(self) -> AttachedClient:
         """The client as `--status` shows it."""
