@@ -51,13 +51,10 @@ class Ending:
         """True if the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
         """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
-        self._timed_out = False
         self.requests: list[tuple[Connection, int]] = []
         """Those that are answered when nothing of the session is left."""
-        self._hung_up = False
-        """True if the session's processes have been sent SIGHUP."""
         self._since = 0.0
-        """Time (monotonic) at which the session was asked to end; then, at which it had ended."""
+        """Time (monotonic) at which the session's processes were sent SIGHUP; then, at which it had ended; 0 before."""
 
     def begin(self, *, keep: bool = False) -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
@@ -69,15 +66,13 @@ class Ending:
         if not session.running:
             self._finish()
             return
-        if self.killed or pty is None:
-            return
-        self.killed = True
-        self._since = time.monotonic()
-        session.timers.set("end", 0, self._check_processes)
+        if not self.killed and pty is not None:
+            self.killed = True
+            session.timers.set("end", 0, self._check_processes)
 
     def time_out(self) -> None:
         """Ends a job whose time is over."""
-        self._timed_out = True
+        self.session.end.timed_out = True
         self.begin(keep=True)
 
     def _check_processes(self) -> None:
@@ -90,10 +85,10 @@ class Ending:
         if pty is None:
             return
         self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
-        if not self._hung_up:
+        if not self._since:
             pty.signal_session(signal.SIGHUP)
             pty.signal_session(signal.SIGCONT)
-            self._hung_up = True
+            self._since = time.monotonic()
         waited = time.monotonic() - self._since
         alive = platform.groups_of_session(pty.pid)
         if not alive or waited > 2 * KILL_AFTER:
@@ -117,7 +112,7 @@ class Ending:
             if not pump.take() and pump.open:
                 break
             pump.reopen()
-        session.program_ended(pump.pty.status or 0, killed=self.killed, timed_out=self._timed_out)
+        session.program_ended(pump.pty.status or 0, killed=self.killed)
         code, runs = session.end.code, session.runs
         answered = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:

@@ -268,12 +268,11 @@ class Session:
         self.model.set_pixels(size[2], size[3])
         self.emit("resized", columns=size[0], rows=size[1])
 
-    def program_ended(self, status: int, *, killed: bool, timed_out: bool = False) -> None:
+    def program_ended(self, status: int, *, killed: bool) -> None:
         """Notes the program's end, from the kernel's wait status. `killed`: sesh ended it, for whatever reason."""
         self.end.take(status, self.pty)
-        self.end.timed_out = timed_out
         self._no_more_output()
-        self.end.by_request = self.activity.ends_by_interrupt or (killed and not timed_out)
+        self.end.by_request = self.activity.ends_by_interrupt or (killed and not self.end.timed_out)
         failed = bool(self.end.code) and not self.end.by_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
 
@@ -357,7 +356,7 @@ class Session:
     def tell_titles(self) -> None:
         """Tells the clients that show it which program runs, behind the output that came so far."""
         if self.titles is not None:
-            self.titles.tell_soon()
+            self.timers.ensure("title", 0, self.titles.tell)
 
     def _shown_title(self) -> tuple[str, str]:
         from sesh.daemon.clients.titles import what_runs

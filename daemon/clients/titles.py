@@ -31,10 +31,6 @@ class Titles:
     def __init__(self, clients: Clients, timers: Timers, current: Callable[[], tuple[str, str]]) -> None:
         self._clients, self._timers, self._current = clients, timers, current
 
-    def tell_soon(self) -> None:
-        """Has `tell` called when what was read so far is on its way to the clients."""
-        self._timers.ensure("title", 0, self.tell)
-
     def look_soon(self) -> None:
         """Has `tell` called some time after output came."""
         self._timers.ensure("foreground", SETTLED, self.tell)
