@@ -17,7 +17,7 @@ from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from typing_extensions import Unpack
 
@@ -119,6 +119,7 @@ def _frame(event: Event) -> bytes:
 class Missed:
     """Bells, notifications and ended commands since the last client left, the time of that, and the log's position."""
 
+    # In this order another process image gets them.
     __slots__ = ("bells", "commands", "failed", "notifications", "position", "since", "text")
 
     def __init__(self) -> None:
@@ -165,15 +166,6 @@ class Missed:
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
         return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
-
-    def dump(self) -> list[object]:
-        """All of it as plain data, in the order of `__slots__`, in which another sesh reads it."""
-        return [getattr(self, name) for name in self.__slots__]
-
-    def restore(self, values: Sequence[object]) -> None:
-        """Goes on from what `dump` returned."""
-        for name, value in zip(self.__slots__, values, strict=False):
-            setattr(self, name, value)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -351,17 +351,14 @@ class Session:
         elif self.titles is None:
             from sesh.daemon.clients.titles import Titles
 
-            self.titles = Titles(self.clients, self.timers, self._shown_title)
+            self.titles = Titles(
+                self.clients, self.timers, lambda: (self.name, self.title, self.titled_by, self.foreground())
+            )
 
     def tell_titles(self) -> None:
         """Tells the clients that show it which program runs, behind the output that came so far."""
         if self.titles is not None:
             self.timers.ensure("title", 0, self.titles.tell)
-
-    def _shown_title(self) -> tuple[str, str]:
-        from sesh.daemon.clients.titles import what_runs
-
-        return self.name, what_runs(self.title, self.titled_by, self.foreground())
 
     def get_checkpointer(self) -> Checkpointer:
         """The part that writes the session's checkpoints."""

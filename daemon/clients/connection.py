@@ -309,10 +309,6 @@ REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
-_MADE_ANEW = ("flow", "replies", "title", "titled", "uncover", "viewport")
-"""Attributes that `dump` leaves out: another process image makes them anew, or gets them otherwise."""
-
-
 class Client(Reader):
     """An attached client, made from its HELLO: its terminal, its feed, and its input.
 
@@ -383,16 +379,6 @@ class Client(Reader):
         self.unacknowledged = 0
         """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
 
-    def dump(self) -> dict[str, object]:
-        """Facts for another process image, by names that any sesh knows; `flow` and `replies` go by themselves."""
-        return {name: getattr(self, name) for name in self.__slots__ if name not in _MADE_ANEW}
-
-    def restore(self, values: Mapping[str, object]) -> None:
-        """Goes on from what `dump` returned, of this sesh or an older one."""
-        for name in self.__slots__:
-            if name in values and name not in _MADE_ANEW:
-                setattr(self, name, values[name])
-
     def fed(self) -> bool:
         return self.mode == RAW and self.needs in ("", REPAINT)
 
@@ -428,3 +414,9 @@ class Client(Reader):
             "read_only": self.read_only,
             "mode": self.mode,
         }
+
+
+_MADE_ANEW = ("flow", "replies", "title", "titled", "uncover", "viewport")
+HANDED_OVER = tuple(name for name in Client.__slots__ if name not in _MADE_ANEW)
+"""Attributes of a client that another process image gets by these names, which any sesh knows; others it makes anew, or
+gets otherwise."""

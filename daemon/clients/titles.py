@@ -25,10 +25,12 @@ LONGEST, MOST_WORDS = 200, 50
 class Titles:
     """Tells the clients that want it which program runs, whenever that has changed; there while any wants it.
 
-    `current` returns the session's name, and what runs.
+    `current` returns the session's name, and the arguments of `what_runs`.
     """
 
-    def __init__(self, clients: Clients, timers: Timers, current: Callable[[], tuple[str, str]]) -> None:
+    def __init__(
+        self, clients: Clients, timers: Timers, current: Callable[[], tuple[str, str, int, Foreground | None]]
+    ) -> None:
         self._clients, self._timers, self._current = clients, timers, current
 
     def look_soon(self) -> None:
@@ -37,10 +39,11 @@ class Titles:
 
     def tell(self) -> None:
         """Tells the clients that do not know it yet which program runs."""
-        name, text = shown = self._current()
+        name, title, titled_by, foreground = self._current()
+        text = what_runs(title, titled_by, foreground)
         for client in self._clients.all:
-            if client.titled and client.title != shown:
-                client.title = shown
+            if client.titled and client.title != (name, text):
+                client.title = name, text
                 client.connection.queue(protocol.message(protocol.TITLE, {"name": name, "text": text}))
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 
 from sesh import protocol
-from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
+from sesh.daemon.clients.connection import DRAWN, HANDED_OVER, Client, Connection, Reader
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.events import Missed
 from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe, TypedLine
@@ -223,7 +224,7 @@ def _dump_client(client: Client) -> Attributes:
     replies = _attributes(client.replies, ReplyFilter.__slots__)
     packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
     flow = client.flow.dump() if client.flow is not None else None
-    return {**client.dump(), "replies": {**replies, **packed}, "flow": flow}
+    return {**_attributes(client, HANDED_OVER), "replies": {**replies, **packed}, "flow": flow}
 
 
 def _load_client(connection: Connection, state: Attributes) -> Client:
@@ -238,7 +239,8 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
 
         alternate, (main_flags, alternate_flags, titles) = state["shown"]
         state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
-    client.restore({**state, "size": tuple(state["size"])})
+    state["size"] = tuple(state["size"])
+    _set_attributes(client, {name: state[name] for name in HANDED_OVER if name in state})  # an older sesh has fewer
     client.flow = flow
     _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
     return client
@@ -317,7 +319,7 @@ def dump_session(session: Session) -> SessionState:
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
-        "missed": session.missed.dump(),
+        "missed": list(_attributes(session.missed, Missed.__slots__).values()),
         "history": _dump_history(session),
         "marks": session.marks.dump() if session.marks is not None else None,
         "activity": session.activity.dump(),
@@ -341,7 +343,7 @@ def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], obj
     session.restore_end(state["end"])
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)
-    session.missed.restore(state["missed"])
+    _set_attributes(session.missed, dict(zip(Missed.__slots__, state["missed"], strict=False)))
     if state["history"] is not None:
         count, last, entries, answers = state["history"]
         session.get_history().restore(count, last, [(entry, unpack(output)) for entry, output in entries], answers)
