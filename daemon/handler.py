@@ -261,8 +261,7 @@ class ClientHandler:
         """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
         session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
-        newest_first = sorted(self._clients.all, key=lambda other: -other.number)
-        variables.use_agent(session.facts["id"], [other.auth_sock for other in newest_first])
+        variables.use_agent(session.facts["id"], [other.auth_sock for other in reversed(self._clients.all)])
         session.watch_titles()
 
 

@@ -51,8 +51,6 @@ _MOST_PARTS = 8
 """Parts of a notification (OSC 99)."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
 """Events that may have a hook: those of `hooks.KINDS`, a module that is loaded only then."""
-_TOLD = ("activity", "bell", "exited")
-"""Events that a person may be told of."""
 _MAX_COMMAND = 32 << 10
 """Characters of a command in a list."""
 MAX_HISTORY = 32 << 10
@@ -100,7 +98,7 @@ class Session:
         self.faults = FaultLog()
         self.log = OutputLog()
         self.model = Model(self.log, size[0], size[1], self.faults.note)
-        self.model.set_pixels(size[2], size[3])
+        self.model.resize(*size)
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers, self._terminal_flags)
         self.pump = Pump(
@@ -252,7 +250,7 @@ class Session:
         kind = event["event"]
         if not self.clients:
             self.missed.note(event)
-        if kind in _TOLD and not (kind == "exited" and self.end.by_request):
+        if kind != "exited" or not self.end.by_request:
             self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
@@ -264,8 +262,7 @@ class Session:
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
-        self.model.resize(size[0], size[1])
-        self.model.set_pixels(size[2], size[3])
+        self.model.resize(*size)
         self.emit("resized", columns=size[0], rows=size[1])
 
     def program_ended(self, status: int, *, killed: bool) -> None:

@@ -221,12 +221,8 @@ def _remove_stale(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
-                if paths.is_abandoned(entry.path):
-                    os.unlink(entry.path)
-                    continue
-                if not entry.name.endswith((".run", ".cmd")):
-                    continue
-                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
+                of_run = entry.name.endswith((".run", ".cmd")) and entry.is_file(follow_symlinks=False)
+                if paths.is_abandoned(entry.path) or (of_run and entry.stat(follow_symlinks=False).st_mtime < old):
                     os.unlink(entry.path)
             except FileNotFoundError:
                 continue  # another process removed it

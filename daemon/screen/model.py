@@ -166,23 +166,23 @@ class Model:
         waited = now - self._behind_since
         return waited >= OVERDUE and self.lag <= waited * LIGHT
 
-    def set_pixels(self, width: int, height: int) -> None:
-        """Sets the screen's size in pixels, 0 for unknown: the measure of images from the emulator's position on."""
-        across, down = width // max(1, self.columns), height // max(1, self.rows)
+    def resize(self, columns: int, rows: int, width: int = 0, height: int = 0) -> None:
+        """Changes the screen's size from the log's head on.
+
+        Its size in pixels, 0 for unknown, is the measure of images from the emulator's position on.
+        """
+        self.columns, self.rows = columns, rows
+        across, down = width // max(1, columns), height // max(1, rows)
         self._cell = (across, down) if across and down else None
         if self._emulator is not None:
             self._emulator.set_cell(self._cell)
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Changes the screen's size from the log's head on."""
-        self.columns, self.rows = columns, rows
+        if not self.loaded and self._log.head == 0:
+            self._initial_size = (columns, rows)
+            return
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # nothing was printed at the last size
         self._resizes.append((self._log.head, columns, rows))
-        if not self.loaded and self._log.head == 0:
-            self._initial_size = (columns, rows)
-            self._resizes.clear()
-        elif self.loaded and not self.lag:
+        if not self.lag:
             self._apply_resizes()
 
     def step(self, end: int | None = None) -> None:
