@@ -1,13 +1,18 @@
-"""The end of a session, by itself or on request, and the answers to those who wait for it."""
+"""The end of a session, by itself or on request, and the answers to those who wait for it; and the session's files, its
+socket and record under its name, given back then."""
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh import platform, protocol
+from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
+from sesh.daemon.shell import variables
+from sesh.errors import Refused
 from sesh.lean import signal
 from sesh.store import records, results
 
@@ -16,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.clients.listener import Listener
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.daemon.session_files import SessionFiles
+    from sesh.loop.poller import Poller
     from sesh.messages import Message
     from sesh.schema import JobResult
 
@@ -30,6 +36,73 @@ POLL = 0.02
 """Seconds between two looks at the session's processes: most are not our children, and so do not report their end."""
 _FINAL_READS = 64
 """Reads of the terminal for the output that the program left in it."""
+
+
+class SessionFiles:
+    """Renames, restores and removes a session's files. The poller forgets a descriptor before it is closed."""
+
+    def __init__(self, session: Session, listener: Listener, poller: Poller) -> None:
+        self._session, self._listener, self._poller = session, listener, poller
+
+    def rename(self, name: str) -> None:
+        """Gives the session another name. Raises Exists, Refused."""
+        session, old = self._session, self._session.name
+        self.restore_socket()  # something may have removed the socket that is to be moved
+        try:
+            error = self._listener.rename(name, lambda: description.change(session, name=name))
+        except OSError as failure:
+            session.facts["name"] = old
+            raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
+        if error is not None:
+            session.faults.note("a record stays under the name before", error)
+        if not session.running:
+            session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
+        session.emit("renamed", before=old)
+        notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
+        for client in session.clients.all:
+            client.connection.queue(notice)
+        session.tell_titles()
+        platform.set_process_title(f"{PROGRAM}: {name}")
+        variables.update(session.facts["id"], name, {}, renamed=True)
+
+    def restore(self) -> None:
+        """Makes the socket and the record again if something removed them."""
+        self.restore_socket()
+        description.write_record(self._session)
+
+    def restore_socket(self) -> None:
+        """Makes the socket again if something removed it."""
+        before = self._listener.socket.fileno()
+        if self._listener.restore():
+            self._poller.forget(before)
+
+    def close_stdin(self) -> None:
+        """Ends the standard input of a job that is fed."""
+        stdin = self._session.pump.stdin
+        if stdin is not None:
+            self._poller.forget(stdin.descriptor)
+            stdin.close()
+
+    def close_pump(self) -> None:
+        """Closes the pty, and a job's standard input, after the program's end."""
+        self.close_stdin()
+        if self._session.pty is not None:
+            self._poller.forget(self._session.pty.descriptor)
+        self._session.pump.close()
+
+    def release(self, *, remove: bool) -> None:
+        """Stops listening. `remove`: gives the session's name back, and removes its files; else they stay for those who
+        want to know how it ended."""
+        session_id = self._session.facts["id"]
+        self._poller.forget(self._listener.socket.fileno())
+        if remove:
+            self._listener.release(session_id)
+            self._session.remove_checkpoint()
+        else:
+            self._listener.leave()
+        link = records.agent_path(session_id)
+        if os.path.islink(link):
+            os.unlink(link)
 
 
 class Ending:
@@ -168,10 +241,10 @@ class Ending:
             if session.facts.get("persist"):
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
         if self.unseen:
-            session.faults.guard(self._files.leave, "the release")
+            session.faults.guard(lambda: self._files.release(remove=False), "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
         elif not session.facts["keep"]:
-            session.faults.guard(self._files.release, "the release")
+            session.faults.guard(lambda: self._files.release(remove=True), "the release")
         self.done = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
         for connection, request in self.requests:

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.ending import Ending
+    from sesh.daemon.ending import Ending, SessionFiles
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.daemon.session_files import SessionFiles
     from sesh.daemon.waits import Sought
     from sesh.messages import Message
     from sesh.schema import Answer

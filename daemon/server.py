@@ -7,12 +7,11 @@ import time
 
 from sesh import platform, protocol
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.ending import Ending
+from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.screen.model import Packer
-from sesh.daemon.session_files import SessionFiles
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, new_poller
