@@ -94,15 +94,17 @@ class SessionFiles:
         """Stops listening. `remove`: gives the session's name back, and removes its files; else they stay for those who
         want to know how it ended."""
         session_id = self._session.facts["id"]
+        own = [records.agent_path(session_id)]
         self._poller.forget(self._listener.socket.fileno())
         if remove:
             self._listener.release(session_id)
-            self._session.remove_checkpoint()
+            # They may be there still, if somebody has removed the record or the socket that leads to them.
+            own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
         else:
             self._listener.leave()
-        link = records.agent_path(session_id)
-        if os.path.islink(link):
-            os.unlink(link)
+        for path in own:
+            if os.path.lexists(path):
+                os.unlink(path)
 
 
 class Ending:

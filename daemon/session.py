@@ -367,11 +367,6 @@ class Session:
             )
         return self._checkpointer
 
-    def remove_checkpoint(self) -> None:
-        """Removes the checkpoint, even if somebody else has removed the record that leads to it."""
-        if self._checkpointer is not None:
-            self._checkpointer.remove()
-
     def _checkpoint_header(self) -> CheckpointHeader:
         running_here = platform.LINUX and self.running
         return {

@@ -8,8 +8,6 @@ shell.
 
 from __future__ import annotations
 
-import os
-
 from sesh import bounds, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
@@ -60,14 +58,6 @@ def header(session_id: object) -> CheckpointHeader:
     except Refused:
         return {}
     return checkpoint[0] if checkpoint is not None else {}
-
-
-def remove(session_id: str) -> None:
-    """Removes a checkpoint; one that is not there is ignored."""
-    try:
-        os.unlink(records.checkpoint_path(session_id))
-    except FileNotFoundError:
-        return
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
