@@ -117,15 +117,18 @@ class Listener:
     def release(self, session_id: str = "") -> None:
         """Removes the session's files, if they are still its own, and closes the socket.
 
-        Files that stayed would look like a lost session: so a failure is tried again. Raises OSError, Refused.
+        Files that stayed would look like a lost session: so a failure is tried again, at last without the lock, for
+        which there may be no descriptor; nobody takes the name while this one listens. Raises OSError.
         """
         if self.socket.fileno() < 0:
             return
         for attempts_left in reversed(range(_RELEASES)):
             try:
-                with paths.locked(self.folder):
-                    if self._ours():
-                        records.remove(self.name, session_id)
+                if attempts_left:
+                    with paths.locked(self.folder):
+                        self._remove(session_id)
+                else:
+                    self._remove(session_id)
                 break
             except FileNotFoundError:
                 break  # the whole directory is gone, and the files with it
@@ -133,6 +136,10 @@ class Listener:
                 if not attempts_left:
                     raise
         self.close()
+
+    def _remove(self, session_id: str) -> None:
+        if self._ours():
+            records.remove(self.name, session_id)
 
     def leave(self) -> None:
         """Removes the socket, if it is still its own, and stops listening; the other files stay. Raises OSError."""
