@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform
+from sesh import paths, platform, protocol, wording
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.telling import Telling
 from sesh.daemon.clients.registry import Clients
@@ -20,7 +20,6 @@ from sesh.lean import deque
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import stamp
-from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
-    from sesh.daemon.clients.titles import Titles
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
     from sesh.daemon.screen.checkpoint import Checkpointer
@@ -43,6 +41,11 @@ if TYPE_CHECKING:
 
 MAX_TITLE = 1024
 """Characters of a title or a notification."""
+MAX_SHOWN, MOST_WORDS = 200, 50
+"""Characters of a window's title, words of a command in it."""
+TITLE_SETTLED = 0.2
+"""Seconds after output came until windows' titles are brought up to date: a shell starts a command after it has echoed
+it."""
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
 MAX_UNANSWERED = 1000
@@ -125,7 +128,8 @@ class Session:
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
         self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
-        self.titles: Titles | None = None
+        self._shows_titles = False
+        """True while the title of a client's window shows which program runs."""
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event)
@@ -160,8 +164,9 @@ class Session:
     def _deliver(self, block: bytes) -> bool:
         """Passes a block on to the clients; returns whether nothing else is to be done with it (see `Server.turn`)."""
         delivered = self.relay.deliver(block)
-        if self.titles is not None:
-            self.titles.look_soon()
+        if self._shows_titles:
+            # Nothing is polled: unseen, another program can only have got the terminal when output came.
+            self.timers.ensure("foreground", TITLE_SETTLED, self._send_titles)
         return delivered and self.runs is None
 
     def _terminal_flags(self) -> int:
@@ -296,6 +301,24 @@ class Session:
         command = shorten(platform.command_of_group(group, shell))
         return {"pid": group, "command": command, "title": self.title if titled else None}
 
+    # -- the titles of clients' windows, which tell what runs: the program's own title, or its command
+
+    def watch_titles(self) -> None:
+        """Notes whether a client shows what runs; called after one has come or gone."""
+        self._shows_titles = any(client.titled for client in self.clients.all)
+
+    def tell_titles(self) -> None:
+        """Tells the clients that show it what runs, behind the output that came so far."""
+        if self._shows_titles:
+            self.timers.ensure("title", 0, self._send_titles)
+
+    def _send_titles(self) -> None:
+        shown = self.name, what_runs(self.title, self.titled_by, self.foreground())
+        for client in self.clients.all:
+            if client.titled and client.title != shown:
+                client.title = shown
+                client.connection.queue(protocol.message(protocol.TITLE, {"name": shown[0], "text": shown[1]}))
+
     # -- parts made with their first use
 
     def get_history(self) -> History:
@@ -341,22 +364,6 @@ class Session:
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
 
-    def watch_titles(self) -> None:
-        """Follows the running program while a client shows it; called after a client has come or gone."""
-        if not any(client.titled for client in self.clients.all):
-            self.titles = None
-        elif self.titles is None:
-            from sesh.daemon.clients.titles import Titles
-
-            self.titles = Titles(
-                self.clients, self.timers, lambda: (self.name, self.title, self.titled_by, self.foreground())
-            )
-
-    def tell_titles(self) -> None:
-        """Tells the clients that show it which program runs, behind the output that came so far."""
-        if self.titles is not None:
-            self.timers.ensure("title", 0, self.titles.tell)
-
     def get_checkpointer(self) -> Checkpointer:
         """The part that writes the session's checkpoints."""
         if self._checkpointer is None:
@@ -380,7 +387,14 @@ class Session:
 
 def _printable(body: bytes) -> str:
     """Text that a program chose, without controls and of bounded length."""
-    return plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
+    return wording.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
+
+
+def what_runs(title: str, titled_by: int, foreground: Foreground | None) -> str:
+    """The title, if the program that set it (`titled_by`) has the terminal, be it the shell; else its command."""
+    titled = title and (foreground["pid"] if foreground else 0) == titled_by
+    command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
+    return wording.one_line(title if titled or not command else command)[:MAX_SHOWN]
 
 
 def shorten(command: list[str]) -> list[str]:
