@@ -2,11 +2,11 @@
 
 spawn/     starts a daemon; the zygote from which later ones are forked
 upgrade/   `--reload`: state out, exec, state in
-server     the loop; handler: attached clients; requests: one function a verb; ending: how the session ends and who
-           learns of it, with session_files beside it
+server     the loop; handler: attached clients; requests: one function a verb; ending: how the session ends, who
+           learns of it, and the session's files
 description
            a session as lists and its record show it
-session    builds and connects the parts; with events, waits and answering beside it
+session    builds and connects the parts; with events and waits beside it
 activity/  how the program stands, what is told to whom, and the user's hooks
 shell/     `--run` in the live shell, and the history of commands
 clients/   connections, attached clients, and the relay to them

@@ -134,10 +134,12 @@ def write_record(session: Session, *, durable: bool = False) -> None:
 
 def change(session: Session, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
     """Changes the name or the labels, and the record with them. Raises Refused, with nothing changed, if that fails."""
-    name_before, labels_before = session.name, session.facts["labels"]
-    session.change(name=name, labels=labels)
+    facts = session.facts
+    before = facts["name"], facts["labels"]
+    facts["name"] = name or session.name
+    facts["labels"] = facts["labels"] if labels is None else labels
     try:
         write_record(session, durable=True)
     except OSError as error:
-        session.change(name=name_before, labels=labels_before)
+        facts["name"], facts["labels"] = before
         raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error

@@ -1,13 +1,18 @@
-"""The end of a session, by itself or on request, and the answers to those who wait for it."""
+"""The end of a session, by itself or on request, and the answers to those who wait for it; and the session's files, its
+socket and record under its name, given back then."""
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh import platform, protocol
+from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
+from sesh.daemon.shell import variables
+from sesh.errors import Refused
 from sesh.lean import signal
 from sesh.store import records, results
 
@@ -16,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.clients.listener import Listener
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.daemon.session_files import SessionFiles
+    from sesh.loop.poller import Poller
     from sesh.messages import Message
     from sesh.schema import JobResult
 
@@ -30,6 +36,75 @@ POLL = 0.02
 """Seconds between two looks at the session's processes: most are not our children, and so do not report their end."""
 _FINAL_READS = 64
 """Reads of the terminal for the output that the program left in it."""
+
+
+class SessionFiles:
+    """Renames, restores and removes a session's files. The poller forgets a descriptor before it is closed."""
+
+    def __init__(self, session: Session, listener: Listener, poller: Poller) -> None:
+        self._session, self._listener, self._poller = session, listener, poller
+
+    def rename(self, name: str) -> None:
+        """Gives the session another name. Raises Exists, Refused."""
+        session, old = self._session, self._session.name
+        self.restore_socket()  # something may have removed the socket that is to be moved
+        try:
+            error = self._listener.rename(name, lambda: description.change(session, name=name))
+        except OSError as failure:
+            session.facts["name"] = old
+            raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
+        if error is not None:
+            session.faults.note("a record stays under the name before", error)
+        if not session.running:
+            session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
+        session.emit("renamed", before=old)
+        notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
+        for client in session.clients.all:
+            client.connection.queue(notice)
+        session.tell_titles()
+        platform.set_process_title(f"{PROGRAM}: {name}")
+        variables.update(session.facts["id"], name, {}, renamed=True)
+
+    def restore(self) -> None:
+        """Makes the socket and the record again if something removed them."""
+        self.restore_socket()
+        description.write_record(self._session)
+
+    def restore_socket(self) -> None:
+        """Makes the socket again if something removed it."""
+        before = self._listener.socket.fileno()
+        if self._listener.restore():
+            self._poller.forget(before)
+
+    def close_stdin(self) -> None:
+        """Ends the standard input of a job that is fed."""
+        stdin = self._session.pump.stdin
+        if stdin is not None:
+            self._poller.forget(stdin.descriptor)
+            stdin.close()
+
+    def close_pump(self) -> None:
+        """Closes the pty, and a job's standard input, after the program's end."""
+        self.close_stdin()
+        if self._session.pty is not None:
+            self._poller.forget(self._session.pty.descriptor)
+        self._session.pump.close()
+
+    def release(self, *, remove: bool) -> None:
+        """Stops listening. `remove`: gives the session's name back, and removes its files; else they stay for those who
+        want to know how it ended."""
+        session_id = self._session.facts["id"]
+        own = [records.agent_path(session_id)]
+        self._poller.forget(self._listener.socket.fileno())
+        if remove:
+            self._listener.release(session_id)
+            # They may be there still, if somebody has removed the record or the socket that leads to them.
+            own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
+        else:
+            self._listener.leave()
+        for path in own:
+            if os.path.lexists(path):
+                os.unlink(path)
 
 
 class Ending:
@@ -51,17 +126,10 @@ class Ending:
         """True if the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
         """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
-        self._timed_out = False
-        self._requests: list[tuple[Connection, int]] = []
-        self._hung_up = False
-        """True if the session's processes have been sent SIGHUP."""
+        self.requests: list[tuple[Connection, int]] = []
+        """Those that are answered when nothing of the session is left."""
         self._since = 0.0
-        """Time (monotonic) at which the session was asked to end; then, at which it had ended."""
-
-    def kill(self, connection: Connection, request: int) -> None:
-        """Ends the session as `begin` does, and answers the request when nothing of it is left."""
-        self._requests.append((connection, request))
-        self.begin()
+        """Time (monotonic) at which the session's processes were sent SIGHUP; then, at which it had ended; 0 before."""
 
     def begin(self, *, keep: bool = False) -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
@@ -69,32 +137,22 @@ class Ending:
         `keep`: a session that was to be kept stays readable. A session that has ended already is only finished.
         """
         session, pty = self.session, self.session.pty
-        session.keep(keep and session.facts["keep"])
+        session.facts["keep"] = keep and session.facts["keep"]
         if not session.running:
             self._finish()
             return
-        if self.killed or pty is None:
-            return
-        self.killed = True
-        self._since = time.monotonic()
-        session.timers.set("end", 0, self._check_processes)
-        session.faults.guard(self._hang_up, "the ending")
-
-    def _hang_up(self) -> None:
-        """Sends SIGHUP and SIGCONT, once. Raises OSError if the processes cannot be listed; it is tried again."""
-        pty = self.session.pty
-        if pty is not None and not self._hung_up:
-            pty.signal_session(signal.SIGHUP)
-            pty.signal_session(signal.SIGCONT)
-            self._hung_up = True
+        if not self.killed and pty is not None:
+            self.killed = True
+            session.timers.set("end", 0, self._check_processes)
 
     def time_out(self) -> None:
         """Ends a job whose time is over."""
-        self._timed_out = True
+        self.session.end.timed_out = True
         self.begin(keep=True)
 
     def _check_processes(self) -> None:
-        """Ends the session once none of its processes is alive; sends them SIGKILL after `KILL_AFTER`.
+        """Ends the session once none of its processes is alive. Sends them SIGHUP and SIGCONT, once, and SIGKILL after
+        `KILL_AFTER`. Raises OSError if they cannot be listed; it is tried again.
 
         The program is reaped last: until then, the kernel gives its number to no other process.
         """
@@ -102,7 +160,10 @@ class Ending:
         if pty is None:
             return
         self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
-        self._hang_up()
+        if not self._since:
+            pty.signal_session(signal.SIGHUP)
+            pty.signal_session(signal.SIGCONT)
+            self._since = time.monotonic()
         waited = time.monotonic() - self._since
         alive = platform.groups_of_session(pty.pid)
         if not alive or waited > 2 * KILL_AFTER:
@@ -126,7 +187,7 @@ class Ending:
             if not pump.take() and pump.open:
                 break
             pump.reopen()
-        session.program_ended(pump.pty.status or 0, killed=self.killed, timed_out=self._timed_out)
+        session.program_ended(pump.pty.status or 0, killed=self.killed)
         code, runs = session.end.code, session.runs
         answered = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:
@@ -136,7 +197,7 @@ class Ending:
         session.faults.guard(self._keep_result, "the result")
         if not answered and self._outlives():
             self.unseen = bool(session.facts.get("persist"))
-            session.keep(not self.unseen)
+            session.facts["keep"] = not self.unseen
         self._finish()
 
     def _outlives(self) -> bool:
@@ -182,15 +243,15 @@ class Ending:
             if session.facts.get("persist"):
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
         if self.unseen:
-            session.faults.guard(self._files.leave, "the release")
+            session.faults.guard(lambda: self._files.release(remove=False), "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
         elif not session.facts["keep"]:
-            session.faults.guard(self._files.release, "the release")
-        self.done = session.model.ended = True
+            session.faults.guard(lambda: self._files.release(remove=True), "the release")
+        self.done = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
-        for connection, request in self._requests:
+        for connection, request in self.requests:
             connection.respond(request)
-        self._requests.clear()
+        self.requests.clear()
         for client in session.clients.all:
             if client.mode in (ASIDE, HELD):
                 session.clients.bring_back(client)
@@ -245,13 +306,9 @@ class Ending:
         session = self.session
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False
-            session.faults.guard(self._files.forget, "the release")
-        message: Message = {
-            "name": session.name,
-            "code": session.end.code,
-            "signal": session.end.signal,
-            "reason": self._reason(),
-        }
+            session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
+        end, reason = session.end, self._reason()
+        message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 

@@ -17,7 +17,7 @@ from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from typing_extensions import Unpack
 
@@ -47,7 +47,10 @@ class Events:
     def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
-        texts = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
+        texts = {
+            key: wording.plain(value[: 4 * MAX_TEXT])[:MAX_TEXT] if isinstance(value, str) else value
+            for key, value in facts.items()
+        }
         added: Event = {
             "seq": self.last,
             "ts": moments.exact_stamp(time.time()),
@@ -81,8 +84,6 @@ class Events:
 
     def feed(self) -> None:
         """Sends the followers new events, each as many as it reads: one DATA frame an event."""
-        if not self._followers:
-            return
         for connection, seen in list(self._followers.items()):
             if connection.closed:
                 del self._followers[connection]
@@ -93,15 +94,16 @@ class Events:
         """Queues events for a follower; returns the number of the last one."""
         oldest = self._kept[0]
         if seen < oldest["seq"] - 1:
+            before = oldest["seq"] - 1
             missed: Event = {
-                "seq": oldest["seq"] - 1,
+                "seq": before,
                 "ts": moments.exact_stamp(time.time()),
                 "event": "missed",
                 "session": oldest["session"],
-                "count": oldest["seq"] - 1 - seen,
+                "count": before - seen,
             }
             connection.queue(_frame(missed))
-            seen = oldest["seq"] - 1
+            seen = before
         for event in list(self._kept)[seen - self.last :]:
             if connection.unsent >= MAX_UNREAD:
                 break
@@ -114,13 +116,10 @@ def _frame(event: Event) -> bytes:
     return protocol.message(protocol.DATA, event)
 
 
-def _plain(text: str) -> str:
-    return wording.plain(text[: 4 * MAX_TEXT])[:MAX_TEXT]
-
-
 class Missed:
     """Bells, notifications and ended commands since the last client left, the time of that, and the log's position."""
 
+    # In this order another process image gets them.
     __slots__ = ("bells", "commands", "failed", "notifications", "position", "since", "text")
 
     def __init__(self) -> None:
@@ -167,15 +166,6 @@ class Missed:
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
         return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
-
-    def dump(self) -> list[object]:
-        """All of it as plain data, in the order of `__slots__`, in which another sesh reads it."""
-        return [getattr(self, name) for name in self.__slots__]
-
-    def restore(self, values: Sequence[object]) -> None:
-        """Goes on from what `dump` returned."""
-        for name, value in zip(self.__slots__, values, strict=False):
-            setattr(self, name, value)
 
 
 def _counted(count: int, noun: str) -> str:

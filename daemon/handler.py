@@ -44,7 +44,7 @@ class ClientHandler:
             return
         connection.role = "attach" if hello.get("role") == "attach" else "request"
         if not connection.creator:
-            self._timers.clear(("hello", connection.descriptor))
+            self.creator_served(connection)
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -58,17 +58,17 @@ class ClientHandler:
         understood = hello.get("protocol") == protocol.PROTOCOL
         if understood and connection.role == "attach":
             self._attach(connection, hello, welcome)
-            return
-        connection.queue(protocol.message(protocol.WELCOME, welcome))
-        connection.closing = not understood
+        else:
+            connection.queue(protocol.message(protocol.WELCOME, welcome))
+            connection.closing = not understood
 
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
-        client = Client(connection, self._clients.next_number(), hello)
+        client = Client(connection, self._clients.last_number + 1, hello)
         for other in list(self._clients.all):
-            if client.origin.token and other.origin.token == client.origin.token:
+            if client.token and other.token == client.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
-        client.last_input, left_at, was_raw = self._clients.departed.pop(client.origin.token, (0, -1, False))
+        client.last_input, left_at, was_raw = self._clients.departed.pop(client.token, (0, -1, False))
         welcome = {**welcome, "last_input": client.last_input, "new": connection.creator}
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
@@ -85,7 +85,7 @@ class ClientHandler:
             variables.update(self._session.facts["id"], self._session.name, displays)
 
     def creator_served(self, connection: Connection) -> None:
-        """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
+        """Notes that a connection, maybe the creator's, has said what it wants: nothing waits for it any longer."""
         connection.creator = False
         self._timers.clear(("hello", connection.descriptor))
 
@@ -101,8 +101,10 @@ class ClientHandler:
             since, seen = None, {session_id: since}
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
-        if not (resumes or client.creator or self._clients) and self._pump.running:
-            client.notice = self._missed()
+        missed = self._session.missed
+        if missed.any and self._pump.running and not (resumes or client.creator or self._clients):
+            self._model.catch_up()
+            client.notice = missed.line(self._model.scrolled_since(missed.position))
         self._clients.add(client)
         if not resumes or not isinstance(since, int):
             left_at = seen.get(session_id) if isinstance(seen, dict) else None
@@ -114,14 +116,6 @@ class ClientHandler:
             client.needs, client.position = "", since
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
-
-    def _missed(self) -> str:
-        """The events while no client was attached, in one line; empty if there were none."""
-        missed = self._session.missed
-        if not missed.any:
-            return ""
-        self._model.catch_up()
-        return missed.line(self._model.scrolled_since(missed.position))
 
     def input(self, client: Client, payload: bytes) -> bool:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
@@ -139,12 +133,12 @@ class ClientHandler:
             return False
         keys = client.replies.filter(data, time.monotonic())
         if data[-3:] in _FOCUS:
-            client.person.focused = data[-1:] == b"I"
+            client.focused = data[-1:] == b"I"
         passed = True
         if client.replies.typed:  # by a person
-            client.person.typed_at = time.time()
-            if client.person.focused is False:
-                client.person.focused = True  # who types looks there, whatever the terminal reports
+            client.typed_at = time.time()
+            if client.focused is False:
+                client.focused = True  # who types looks there, whatever the terminal reports
             leads_anew = self._clients.typed(client)  # first: the program is to find the size of this terminal
             if self._session.runs is not None:
                 self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
@@ -181,10 +175,10 @@ class ClientHandler:
         client.unacknowledged += size
         if client.connection.closed:
             return
-        client.connection.acknowledge(number)
+        client.connection.due_ack = number
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
-            client.connection.queue_ack()
+            client.connection.queue(client.connection.take_ack())
             client.connection.flush()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
@@ -195,12 +189,11 @@ class ClientHandler:
             self.detach(client, "detached")
         elif kind == protocol.NOTICE:
             self._relay.hold(client, str(protocol.parse(payload).get("text") or ""))
-        elif kind == protocol.GOT:
-            if client.flow is not None:
-                now = time.monotonic()
-                if client.flow.arrived(protocol.split_number(payload)[0], now):
-                    client.connection.progress_at = now
-                self._relay.writable(client)
+        elif kind == protocol.GOT and client.flow is not None:
+            now = time.monotonic()
+            if client.flow.arrived(protocol.split_number(payload)[0], now):
+                client.connection.progress_at = now
+            self._relay.writable(client)
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
@@ -224,9 +217,11 @@ class ClientHandler:
 
     def detach(self, client: Client, reason: str) -> None:
         """Detaches a client: tells it the reason, and the facts by which it leaves its terminal tidy."""
-        rows_below = self.rows_below(client)
-        pending = client.replies.pending(time.monotonic())
-        message: Message = {"reason": reason, "rows_below": rows_below, "queries": pending}
+        message: Message = {
+            "reason": reason,
+            "rows_below": self.rows_below(client),
+            "queries": client.replies.pending(time.monotonic()),
+        }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
 
@@ -265,9 +260,8 @@ class ClientHandler:
     def _changed(self, event: str, client: Client) -> None:
         """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
-        session.emit(event, **client.as_event())
-        newest_first = sorted(self._clients.all, key=lambda other: -other.number)
-        variables.use_agent(session.facts["id"], [other.origin.auth_sock for other in newest_first])
+        session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
+        variables.use_agent(session.facts["id"], [other.auth_sock for other in reversed(self._clients.all)])
         session.watch_titles()
 
 

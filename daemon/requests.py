@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.ending import Ending
+    from sesh.daemon.ending import Ending, SessionFiles
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.daemon.session_files import SessionFiles
     from sesh.daemon.waits import Sought
     from sesh.messages import Message
     from sesh.schema import Answer
@@ -39,6 +38,8 @@ MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
 """Characters of each text that a person is told."""
+MOST_READS = 16
+"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
@@ -115,7 +116,7 @@ class Requests:
         data, connection.data = bytes(connection.data), bytearray()
         number = words.get("id", 0)
         connection.unanswered += 1
-        self._guard(self._begin, Request(connection, number if bounds.is_integer(number) else 0, words, data))
+        self._guard(Requests._begin, Request(connection, number if bounds.is_integer(number) else 0, words, data))
 
     def _begin(self, request: Request) -> None:
         """Carries a request out, or defers it until the emulator has caught up."""
@@ -140,16 +141,12 @@ class Requests:
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
         while self.deferred and self._due(*self.deferred[0][:2]):
-            self._carry_out_first()
+            self._guard(*self.deferred.pop(0)[2:])
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
-            self._carry_out_first()
-
-    def _carry_out_first(self) -> None:
-        _, _, function, request = self.deferred.pop(0)
-        self._guard(lambda request: function(self, request), request)
+            self._guard(*self.deferred.pop(0)[2:])
 
     def _due(self, position: int, since: float) -> bool:
         """Returns whether the emulator has come to `position`, or takes too long."""
@@ -164,10 +161,10 @@ class Requests:
         model.step()  # the machine is slow, not the emulator
         return model.position >= position
 
-    def _guard(self, step: Callable[[Request], None], request: Request) -> None:
-        """Calls `step` with a request, and answers with the error that it raises."""
+    def _guard(self, function: RequestFunction, request: Request) -> None:
+        """Calls a function with a request, and answers with the error that it raises."""
         try:
-            step(request)
+            function(self, request)
         except SeshError as error:
             request.connection.refuse(request.number, error)
         except Exception as error:
@@ -201,12 +198,10 @@ def status(daemon: Requests, request: Request) -> None:
 @_action
 def detach(daemon: Requests, request: Request) -> None:
     """Detaches the client that typed last (`which`: last), all others (others), or all of them."""
-    leader, which = daemon.session.clients.leader, request.words.get("which")
-    chosen = [
-        client
-        for client in daemon.session.clients.all
-        if which not in ("last", "others") or (client is leader) == (which == "last")
-    ]
+    clients, which = daemon.session.clients, request.words.get("which")
+    chosen = list(clients.all)
+    if which in ("last", "others"):
+        chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
     for client in chosen:
         daemon.handler.detach(client, "detached")
     request.respond(detached=len(chosen))
@@ -217,7 +212,8 @@ def kill(daemon: Requests, request: Request) -> None:
     """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
     if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
         raise paths.absent(daemon.session.name)
-    daemon.ending.kill(request.connection, request.number)
+    daemon.ending.requests.append((request.connection, request.number))
+    daemon.ending.begin()
 
 
 @_action
@@ -251,17 +247,63 @@ def send(daemon: Requests, request: Request) -> None:
 
 @_action
 def answer(daemon: Requests, request: Request) -> None:
-    """Types as `send` does, if the session waits for that (see `answering`); with `probe` only returns the question."""
-    from sesh.daemon import answering
+    """Types as `send` does, if the session waits and still asks what is answered; `probe`: only returns the question.
 
-    session = daemon.session
-    question = request.text("question") if "question" in request.words else None
-    asked = answering.check(session, since=request.text("since"), question=question)
+    It is one step: the program's output so far is read, the session looked at anew, and the answer typed, before
+    anything else can happen.
+    """
+    asked = _asked(daemon.session, request)
     if request.flag("probe"):
         request.respond(**asked)
         return
-    request.data = answering.answer(session, request.data, whole=request.flag("whole"), single=request.flag("single"))
+    request.data = _keys_of_answer(daemon.session, request)
     send(daemon, request)
+
+
+def _asked(session: Session, request: Request) -> Answer:
+    """Returns the session's question, since when it asks, and whether it `hides` what is typed.
+
+    `since`, `question` of the request: what the answer is meant for, as `activity` names it; missing if any will do.
+    Raises Refused, with the present state or question, if the session waits for nothing or asks something else.
+    """
+    name, pump, since = session.name, session.pump, request.text("since")
+    question = request.text("question") if "question" in request.words else None
+    if not session.running:
+        raise Refused(f"the program of {name} has ended and reads no more input")
+    reads = 0
+    while not session.relay.paused() and reads < MOST_READS and pump.take(session.model.portion):
+        reads += 1
+    standing = session.activity.standing(anew=True)
+    if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
+        # What it asked before is answered, or something came after it.
+        state = "working" if standing.state == "waiting" else standing.state
+        raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
+    asked = standing.as_json()
+    words = f'"{standing.question}"' if standing.question else "something without words"
+    if question is not None and question != standing.question:
+        raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
+    if since and since != asked["since"]:
+        raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
+    return {"since": asked["since"], "question": standing.question, "hides": session.hides}
+
+
+def _keys_of_answer(session: Session, request: Request) -> bytes:
+    """Returns the bytes to type for an answer that `_asked` has let pass.
+
+    `whole`: it is complete, and gets its Enter if the program reads lines, or if it is more than a key. `single`: one
+    key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the session hides it,
+    and if a line that somebody has begun stands there, which the answer would enter with itself.
+    """
+    if request.flag("single") and session.hides:
+        raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
+    if session.activity.line_begun:
+        raise Refused(
+            f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
+            hint=f"enter or erase it: $sesh {session.name}",
+        )
+    text, pty = request.data, session.pty
+    is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
+    return text + b"\r" if request.flag("whole") and not is_key else text
 
 
 class SendTaken:
@@ -352,12 +394,7 @@ def label(daemon: Requests, request: Request) -> None:
     session, given = daemon.session, request.words.get("set")
     changes = [names.check_label(f"{key}={value}") for key, value in given.items()] if isinstance(given, dict) else []
     if changes:
-        labels = dict(session.facts["labels"])
-        for key, value in changes:
-            if value:
-                labels[key] = value
-            else:
-                labels.pop(key, None)
+        labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
         if len(labels) > MAX_LABELS:
             raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
         description.change(session, labels=labels)
@@ -395,7 +432,7 @@ def switch(daemon: Requests, request: Request) -> None:
 def typed(daemon: Requests, request: Request) -> None:
     """The time at which somebody last typed on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
-    request.respond(at=client.person.typed_at if client is not None else None)
+    request.respond(at=client.typed_at if client is not None else None)
 
 
 @_action
@@ -411,7 +448,7 @@ def tell(daemon: Requests, request: Request) -> None:
 def _teller(daemon: Requests) -> Client | None:
     """The client that typed last, if it can tell a person something; after the program's end there is none."""
     client = daemon.session.clients.leader
-    return client if client is not None and client.person.tells and daemon.session.running else None
+    return client if client is not None and client.tells and daemon.session.running else None
 
 
 @_request

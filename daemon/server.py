@@ -7,12 +7,11 @@ import time
 
 from sesh import platform, protocol
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.ending import Ending
+from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.screen.model import Packer
-from sesh.daemon.session_files import SessionFiles
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, Poller
@@ -68,7 +67,7 @@ class Server:
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
         self._packer = Packer(session.log, session.model, session.timers)
-        self._load_reload = session.preload = load_reload
+        self._load_reload = load_reload
         self._stopping = False
         """True if the machine shuts down; then the session is left behind as lost."""
         self._frames_left = False
@@ -147,8 +146,7 @@ class Server:
         if (has_work and (not ready or model.overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
-        if self.requests.deferred:
-            guard(self.requests.resume, "a late answer")
+        guard(self.requests.resume, "a late answer")
         if self.ending.done:
             guard(self.ending.tell, "the ending")
         session.events.feed()
@@ -172,9 +170,9 @@ class Server:
         """Seconds for which the turn may wait for something to happen, None for no limit."""
         if self._screens_due or self.requests.deferred or self._frames_left or self.ending.due():
             return 0.0
-        seconds = self.session.timers.wait_time()
-        model = self.session.model
-        if not model.has_work or self.session.timers.is_set("again"):
+        model, timers = self.session.model, self.session.timers
+        seconds = timers.wait_time()
+        if not model.has_work or timers.is_set("again"):
             return seconds
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
@@ -233,23 +231,20 @@ class Server:
     # -- signals
 
     def _signalled(self, numbers: bytes) -> None:
+        session = self.session
         if signal.SIGTERM in numbers:
-            self._terminate()
+            if session.facts.get("persist") and session.running and platform.shutting_down():
+                # Left behind as lost, to be read and started again later.
+                session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
+                self._stopping = True
+            else:
+                self.ending.begin()
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
-            if self.session.hooks is not None:
-                self.session.hooks.reap()
+            if session.hooks is not None:
+                session.hooks.reap()
         if signal.SIGUSR1 in numbers and self.named:
             self.files.restore()
-
-    def _terminate(self) -> None:
-        """Ends the session. If the machine shuts down, leaves it lost instead, to be read and started again later."""
-        session = self.session
-        if session.facts.get("persist") and session.running and platform.shutting_down():
-            session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
-            self._stopping = True
-        else:
-            self.ending.begin()
 
     # -- connections
 
@@ -261,9 +256,8 @@ class Server:
 
     def _idlest(self) -> Connection | None:
         """The oldest connection without a HELLO, else the oldest idle one."""
-        connections = self.connections.values()
-        silent = next((connection for connection in connections if not (connection.role or connection.creator)), None)
-        return silent or next((connection for connection in connections if connection.idle), None)
+        idle = [connection for connection in self.connections.values() if connection.idle]
+        return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self) -> None:
         """Accepts a connection. Out of descriptors, ignores the listening socket for a while, as it stays ready."""
@@ -290,8 +284,7 @@ class Server:
         self._frames_left = self._frames_left or bool(connection.role)
         if connection.role and not connection.creator:
             return
-        key = ("hello", connection.descriptor)
-        self.session.timers.set(key, HELLO_TIMEOUT, lambda: self._no_hello(connection))
+        self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, lambda: self._no_hello(connection))
 
     def _no_hello(self, connection: Connection) -> None:
         connection.creator = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform
+from sesh import paths, platform, protocol, wording
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.activity.telling import Telling
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
@@ -19,7 +20,6 @@ from sesh.lean import deque
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import stamp
-from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
-    from sesh.daemon.activity.telling import Telling
-    from sesh.daemon.clients.titles import Titles
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.screen.checkpoint import Checkpointer
     from sesh.daemon.shell.history import CommandMarks, History
@@ -38,8 +36,15 @@ if TYPE_CHECKING:
     from sesh.daemon.waits import Waits
     from sesh.schema import CheckpointHeader, Event, Facts, Foreground
 
+    EndState = tuple[int | None, int | None, float | None, bool, float | None, int | None]
+
 MAX_TITLE = 1024
 """Characters of a title or a notification."""
+MAX_SHOWN, MOST_WORDS = 200, 50
+"""Characters of a window's title, words of a command in it."""
+TITLE_SETTLED = 0.2
+"""Seconds after output came until windows' titles are brought up to date: a shell starts a command after it has echoed
+it."""
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
 MAX_UNANSWERED = 1000
@@ -48,8 +53,6 @@ _MOST_PARTS = 8
 """Parts of a notification (OSC 99)."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
 """Events that may have a hook: those of `hooks.KINDS`, a module that is loaded only then."""
-_TOLD = ("activity", "bell", "exited")
-"""Events that a person may be told of."""
 _MAX_COMMAND = 32 << 10
 """Characters of a command in a list."""
 MAX_HISTORY = 32 << 10
@@ -59,17 +62,14 @@ MAX_HISTORY = 32 << 10
 class ProgramEnd:
     """The program's end: code, signal, time, processor seconds and bytes of memory, each None until it is known."""
 
-    __slots__ = ("at", "by_request", "code", "cpu", "memory", "signal", "timed_out")
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-        self.signal: int | None = None
-        self.at: float | None = None
-        self.timed_out = False
-        self.cpu: float | None = None
-        self.memory: int | None = None
-        self.by_request = False
-        """True if a person ended it, by `--kill` or Ctrl-C, which is no failure."""
+    code: int | None = None
+    signal: int | None = None
+    at: float | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    timed_out = False
+    by_request = False
+    """True if a person ended it, by `--kill` or Ctrl-C, which is no failure."""
 
     def take(self, status: int, pty: Pty | None) -> None:
         """Takes the kernel's wait status, and what the program on this pty used."""
@@ -81,29 +81,26 @@ class ProgramEnd:
         if self.code < 0:
             self.signal, self.code = -self.code, SIGNAL_BASE - self.code
 
-    def dump(self) -> tuple[int | None, int | None, float | None, bool, float | None, int | None]:
+    def dump(self) -> EndState:
         """All of it as plain data, save `by_request`, which counts only at the moment of the end."""
         return self.code, self.signal, self.at, self.timed_out, self.cpu, self.memory
-
-    def restore(self, state: tuple[int | None, int | None, float | None, bool, float | None, int | None]) -> None:
-        """Goes on from what `dump` returned."""
-        self.code, self.signal, self.at, self.timed_out, self.cpu, self.memory = state
 
 
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `change` and `keep` alone.
+    `facts` change by `description.change` alone, and `keep` of them at the end. `preload` loads modules whose files may
+    be replaced later; it is called some time after output came.
     """
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> None:
         self.facts = facts
         self.end = ProgramEnd()
         self.timers = Timers()
         self.faults = FaultLog()
         self.log = OutputLog()
         self.model = Model(self.log, size[0], size[1], self.faults.note)
-        self.model.set_pixels(size[2], size[3])
+        self.model.resize(*size)
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers, self._terminal_flags)
         self.pump = Pump(
@@ -123,15 +120,15 @@ class Session:
         """Parts of a notification that is not complete yet."""
         self._unanswered: deque[tuple[str, bytes, int]] = deque()
         """Queries that wait for the emulator: kind, body, and the position behind them."""
-        self.preload: Callable[[], object] = lambda: None
-        """Loads modules whose files may be replaced later; called some time after output came."""
+        self._preload = preload
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
-        self.telling: Telling | None = None
-        self.titles: Titles | None = None
+        self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
+        self._shows_titles = False
+        """True while the title of a client's window shows which program runs."""
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event)
@@ -158,15 +155,6 @@ class Session:
         """True if the terminal reads lines and shows nothing of them, as for a password."""
         return self.pty is not None and not self.pty.raw() and not self.pty.echoes()
 
-    def change(self, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
-        """Changes the name or the labels; the record is not written."""
-        self.facts["name"] = self.name if name is None else name
-        self.facts["labels"] = self.facts["labels"] if labels is None else labels
-
-    def keep(self, keep: bool) -> None:
-        """Sets whether the session stays readable after its end."""
-        self.facts["keep"] = keep
-
     # -- the program's bytes, by the pump
 
     def _passing(self, block: bytes) -> bytes:
@@ -175,8 +163,9 @@ class Session:
     def _deliver(self, block: bytes) -> bool:
         """Passes a block on to the clients; returns whether nothing else is to be done with it (see `Server.turn`)."""
         delivered = self.relay.deliver(block)
-        if self.titles is not None:
-            self.titles.look_soon()
+        if self._shows_titles:
+            # Nothing is polled: unseen, another program can only have got the terminal when output came.
+            self.timers.ensure("foreground", TITLE_SETTLED, self._send_titles)
         return delivered and self.runs is None
 
     def _terminal_flags(self) -> int:
@@ -194,7 +183,7 @@ class Session:
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
-        self.preload()
+        self._preload()
         if self.facts.get("persist"):
             self.get_checkpointer().write_if_due()
 
@@ -264,8 +253,8 @@ class Session:
         kind = event["event"]
         if not self.clients:
             self.missed.note(event)
-        if kind in _TOLD and not (kind == "exited" and self.end.by_request):
-            self.faults.guard(lambda: self.get_telling().event(event), "telling")
+        if kind != "exited" or not self.end.by_request:
+            self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
@@ -276,18 +265,26 @@ class Session:
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
-        self.model.resize(size[0], size[1])
-        self.model.set_pixels(size[2], size[3])
+        self.model.resize(*size)
         self.emit("resized", columns=size[0], rows=size[1])
 
-    def program_ended(self, status: int, *, killed: bool, timed_out: bool = False) -> None:
+    def program_ended(self, status: int, *, killed: bool) -> None:
         """Notes the program's end, from the kernel's wait status. `killed`: sesh ended it, for whatever reason."""
-        self.pump.running = False
         self.end.take(status, self.pty)
-        self.end.timed_out = timed_out
-        self.end.by_request = self.activity.ends_by_interrupt or (killed and not timed_out)
+        self._no_more_output()
+        self.end.by_request = self.activity.ends_by_interrupt or (killed and not self.end.timed_out)
         failed = bool(self.end.code) and not self.end.by_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
+
+    def restore_end(self, state: EndState) -> None:
+        """Goes on from what `ProgramEnd.dump` returned."""
+        end = self.end
+        end.code, end.signal, end.at, end.timed_out, end.cpu, end.memory = state
+        if not self.running:
+            self._no_more_output()
+
+    def _no_more_output(self) -> None:
+        self.pump.running, self.model.ended = False, True
 
     def foreground(self) -> Foreground | None:
         """The program that has the terminal: its process group, its command, and the title that it has set.
@@ -301,6 +298,24 @@ class Session:
         titled = self.title and group == self.titled_by and not (group == shell and self.facts.get("shell"))
         command = shorten(platform.command_of_group(group, shell))
         return {"pid": group, "command": command, "title": self.title if titled else None}
+
+    # -- the titles of clients' windows, which tell what runs: the program's own title, or its command
+
+    def watch_titles(self) -> None:
+        """Notes whether a client shows what runs; called after one has come or gone."""
+        self._shows_titles = any(client.titled for client in self.clients.all)
+
+    def tell_titles(self) -> None:
+        """Tells the clients that show it what runs, behind the output that came so far."""
+        if self._shows_titles:
+            self.timers.ensure("title", 0, self._send_titles)
+
+    def _send_titles(self) -> None:
+        shown = self.name, what_runs(self.title, self.titled_by, self.foreground())
+        for client in self.clients.all:
+            if client.titled and client.title != shown:
+                client.title = shown
+                client.connection.queue(protocol.message(protocol.TITLE, {"name": shown[0], "text": shown[1]}))
 
     # -- parts made with their first use
 
@@ -347,33 +362,6 @@ class Session:
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
 
-    def get_telling(self) -> Telling:
-        """The part that tells a person that the session needs one."""
-        if self.telling is None:
-            from sesh.daemon.activity.telling import Telling
-
-            self.telling = Telling(self.facts, self.clients, self.timers, self.get_hooks)
-        return self.telling
-
-    def watch_titles(self) -> None:
-        """Follows the running program while a client shows it; called after a client has come or gone."""
-        if self.titles is None and any(client.person.titled for client in self.clients.all):
-            from sesh.daemon.clients.titles import Titles
-
-            self.titles = Titles(self.clients, self.timers, self._shown_title)
-        if self.titles is not None:
-            self.titles.watch()
-
-    def tell_titles(self) -> None:
-        """Tells the clients that show it which program runs, behind the output that came so far."""
-        if self.titles is not None:
-            self.titles.tell_soon()
-
-    def _shown_title(self) -> tuple[str, str]:
-        from sesh.daemon.clients.titles import what_runs
-
-        return self.name, what_runs(self.title, self.titled_by, self.foreground())
-
     def get_checkpointer(self) -> Checkpointer:
         """The part that writes the session's checkpoints."""
         if self._checkpointer is None:
@@ -383,11 +371,6 @@ class Session:
                 self.facts["id"], self.log, self.model, self.timers, self._checkpoint_header
             )
         return self._checkpointer
-
-    def remove_checkpoint(self) -> None:
-        """Removes the checkpoint, even if somebody else has removed the record that leads to it."""
-        if self._checkpointer is not None:
-            self._checkpointer.remove()
 
     def _checkpoint_header(self) -> CheckpointHeader:
         running_here = platform.LINUX and self.running
@@ -402,7 +385,14 @@ class Session:
 
 def _printable(body: bytes) -> str:
     """Text that a program chose, without controls and of bounded length."""
-    return plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
+    return wording.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
+
+
+def what_runs(title: str, titled_by: int, foreground: Foreground | None) -> str:
+    """The title, if the program that set it (`titled_by`) has the terminal, be it the shell; else its command."""
+    titled = title and (foreground["pid"] if foreground else 0) == titled_by
+    command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
+    return wording.one_line(title if titled or not command else command)[:MAX_SHOWN]
 
 
 def shorten(command: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from sesh.errors import TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from typing import Literal, TypedDict
 
     from sesh.daemon.activity.activity import Activity
     from sesh.daemon.clients.connection import Connection
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sesh.schema import Answer
 
     class Sought(TypedDict):
-        """Conditions of a request beside the session's end; `idle` in seconds, `since` as in `Wait`."""
+        """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
+        have passed before a prompt counts."""
 
         prompt: bool
         waiting: bool
@@ -39,14 +40,12 @@ FED = 0.05
 
 
 class Wait:
-    """One request and its conditions. `since`: the position that output must have passed before a prompt counts."""
+    """One request and what it sought."""
 
-    __slots__ = ("connection", "idle", "prompt", "request", "since", "waiting")
+    __slots__ = ("connection", "request", "sought")
 
     def __init__(self, connection: Connection, request: int, sought: Sought) -> None:
-        self.connection, self.request = connection, request
-        self.prompt, self.waiting = sought["prompt"], sought["waiting"]
-        self.idle, self.since = sought["idle"], sought["since"]
+        self.connection, self.request, self.sought = connection, request, sought
 
     def key(self, kind: str) -> tuple[str, int, int]:
         """The name of one of its timers."""
@@ -56,10 +55,6 @@ class Wait:
     def pending(self) -> bool:
         """True if it has not been answered, and its client is still there."""
         return not self.connection.closed and self.request in self.connection.waits
-
-    def dump(self) -> Sought:
-        """The conditions, as plain data."""
-        return {"prompt": self.prompt, "waiting": self.waiting, "idle": self.idle, "since": self.since}
 
 
 class Waits:
@@ -82,27 +77,28 @@ class Waits:
         self.all.append(wait)
         if timeout is not None:
             self._timers.set(wait.key("wait"), timeout, lambda: self._time_out(wait))
-        if wait.idle is not None:
-            self._check_idle(wait)
-        if wait.prompt:
+        self._check_idle(wait)
+        if sought["prompt"]:
             self._pause = QUIET
             self._timers.set("prompt", 0, self._check_prompt)
-        if wait.waiting:
+        if sought["waiting"]:
             self._timers.set("waiting", 0, self._check_waiting)
 
     def stirred(self) -> None:
         """Notes that the program has printed, or was sent something."""
-        if not self.all:
-            return
-        self._active_at = time.monotonic()
-        self._pause = QUIET
-        if any(wait.prompt for wait in self.all):
-            self._timers.set("prompt", QUIET, self._check_prompt)
+        if self.all:
+            self._active_at = time.monotonic()
+            self._pause = QUIET
+            if self._waiting_for("prompt"):
+                self._timers.set("prompt", QUIET, self._check_prompt)
 
     def looked(self) -> None:
         """Answers those who wait until a person is needed, if one is; called after each look at the session."""
-        if self._activity.waits and any(wait.waiting for wait in self.all):
+        if self._activity.waits and self._waiting_for("waiting"):
             self._timers.set("waiting", 0, self._check_waiting)
+
+    def _waiting_for(self, condition: Literal["prompt", "waiting"]) -> list[Wait]:
+        return [wait for wait in self.all if wait.sought[condition]]
 
     def _prune(self) -> None:
         """Forgets the waits that are over, and their timers."""
@@ -116,14 +112,15 @@ class Waits:
         """Answers those who wait for a prompt, if the shell is at one."""
         self._prune()
         pump = self._pump
-        waits = [wait for wait in self.all if wait.prompt]
+        waits = self._waiting_for("prompt")
         if not waits or pump.pty is None or not pump.running:
             return
         quiet = time.monotonic() - self._active_at
         if quiet < QUIET:
             self._timers.set("prompt", QUIET - quiet, self._check_prompt)
             return
-        possible = [wait for wait in waits if wait.since is None or pump.log.head > wait.since]
+        head = pump.log.head
+        possible = [wait for wait in waits if (since := wait.sought["since"]) is None or head > since]
         if not possible:
             return  # the next output comes back here
         from sesh.daemon.shell.shells import at_prompt
@@ -140,7 +137,7 @@ class Waits:
         self._prune()
         question = self._activity.standing().question
         needed = self._activity.waits
-        waits = [wait for wait in self.all if wait.waiting]
+        waits = self._waiting_for("waiting")
         if needed:
             waits = [wait for wait in waits if not self._answer(wait, "waiting", question=question)]
         if waits:
@@ -148,9 +145,10 @@ class Waits:
 
     def _check_idle(self, wait: Wait) -> None:
         """Answers a wait if the program has been silent for long enough."""
-        if not wait.pending or wait.idle is None:
+        idle = wait.sought["idle"]
+        if not wait.pending or idle is None:
             return
-        left = self._active_at + wait.idle - time.monotonic()
+        left = self._active_at + idle - time.monotonic()
         if left > 0 or not self._answer(wait, "idle"):
             self._timers.set(wait.key("idle"), max(left, FED), lambda: self._check_idle(wait))
 

@@ -10,21 +10,21 @@ import os
 import time
 
 from sesh import platform
+from sesh.daemon.activity import rules
+from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
 from sesh.daemon.pty.queries import REPLAYED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.daemon.activity.rules import Said, SaidState, Seen, Standing, StandingState
+    from sesh.daemon.activity.rules import SaidState, StandingState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
     from sesh.loop.timers import Timers
     from sesh.schema import Facts
 
-FIRST_LOOK = 0.2
-"""Seconds after output came until the first look, as `rules.SETTLED`, which is loaded only then."""
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
 _TAIL = 1024
@@ -51,7 +51,7 @@ class Activity:
         self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], looked: Callable[[], None]
     ) -> None:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
-        self._standing: Standing | None = None
+        self._standing = Standing(rules.WORKING, rules.OUTPUT, facts["created"])
         self._said: Said | None = None
         self._stirred_at = self._looked_at = time.monotonic()
         """Times (monotonic) of the last output or typing, and of the last look."""
@@ -83,7 +83,7 @@ class Activity:
         self._stirred_at = time.monotonic()
         if not self._due:
             self._due = True
-            self._timers.set("activity", FIRST_LOOK, self._look)
+            self._timers.set("activity", SETTLED, self._look)
 
     def typed(self, keys: bytes) -> None:
         """Notes that a person or a script has typed: the question that the program said is answered."""
@@ -104,26 +104,23 @@ class Activity:
         """True if an end that comes now is a person's wish."""
         return self._interrupted_at is not None and time.monotonic() - self._interrupted_at < _INTERRUPTED
 
-    def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
-        """Takes the program's own word for its state. `bound`: that it works holds for its job alone."""
+    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False) -> None:
+        """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `progress`: as
+        in `Said`."""
         from sesh.wording import one_line
 
-        self._take_statement(state, one_line(question), self._group() if bound else 0)
+        group = self._group() if bound else 0
+        said = self._said = Said(state, time.time(), one_line(question)[:MAX_QUESTION], group, progress)
+        self._take(rules.judge(self._standing, said, Seen(0.0), time.time(), answered=self._answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
         digit = body.partition(b";")[0]
         state, said = _PROGRESS.get(digit), self._said
         if state is not None and (said is None or said.state != state):
-            self._take_statement(state, "", self._group(), progress=True)
+            self.say(state, progress=True)
         elif digit == b"0" and said is not None and said.progress:
             self._said = None
-
-    def _take_statement(self, state: str, question: str, group: int, *, progress: bool = False) -> None:
-        from sesh.daemon.activity.rules import MAX_QUESTION, Said, Seen, judge
-
-        said = self._said = Said(state, time.time(), question[:MAX_QUESTION], group, progress)
-        self._take(judge(self._current(), said, Seen(0.0), time.time(), answered=self._answered))
 
     def marked(self, body: bytes) -> None:
         """Takes a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
@@ -133,11 +130,9 @@ class Activity:
 
     def ended(self, *, failed: bool) -> None:
         """Notes that the program has ended; the event `exited` tells of it."""
-        from sesh.daemon.activity.rules import DONE, EXIT, FAILED, Standing
-
         self._timers.clear("activity")
         self._due, self._said = False, None
-        self._standing = Standing(FAILED if failed else DONE, EXIT, time.time())
+        self._standing = Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, time.time())
 
     # -- how it stands
 
@@ -145,20 +140,15 @@ class Activity:
     def waits(self) -> bool:
         """True if it waits for a person, and nobody has answered meanwhile."""
         said = self._said is not None and self._said.state == "waiting"
-        return said or (not self._due and self._standing is not None and self._standing.state == "waiting")
+        return said or (not self._due and self._standing.state == "waiting")
 
-    def standing(self) -> Standing:
-        """Returns the standing, looked at again if it may have changed unseen since the last look."""
-        resting = not self._due and not self._timers.is_set("activity")
-        if resting and self._current().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
+    def standing(self, *, anew: bool = False) -> Standing:
+        """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
+        `anew`; but not while a look is due after recent output or typing."""
+        old = self._standing.why in _UNSEEN and time.monotonic() - self._looked_at > FRESH
+        if not self._due and (anew or (old and not self._timers.is_set("activity"))):
             self._look(again=True)
-        return self._current()
-
-    def at_this_moment(self) -> Standing:
-        """Returns the standing, looked at anew, unless a look is due after recent output or typing."""
-        if not self._due:
-            self._look(again=True)
-        return self._current()
+        return self._standing
 
     @property
     def line_begun(self) -> bool:
@@ -172,22 +162,13 @@ class Activity:
     def dump(self) -> tuple[StandingState, SaidState | None, int, int]:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
-        return self._current().dump(), said, self._begun, self._prompted
+        return self._standing.dump(), said, self._begun, self._prompted
 
     def restore(self, standing: StandingState, said: SaidState | None, begun: int, prompted: int) -> None:
         """Goes on from what `dump` returned."""
-        from sesh.daemon.activity.rules import Said, Standing
-
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
         self._asked, self._keys = self._standing.question, 2  # neither no key nor a single one, see `_question`
-
-    def _current(self) -> Standing:
-        if self._standing is None:
-            from sesh.daemon.activity.rules import OUTPUT, WORKING, Standing
-
-            self._standing = Standing(WORKING, OUTPUT, self._facts["created"])
-        return self._standing
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -201,12 +182,10 @@ class Activity:
         A program that has just begun to read may have printed a question that has not come yet: it is looked at `again`
         in a moment.
         """
-        from sesh.daemon.activity import rules
-
-        before, said = self._current(), self._said
+        before, said = self._standing, self._said
         silent = time.monotonic() - self._stirred_at
         if rules.streams(before, said, silent):
-            self._timers.set("activity", max(FIRST_LOOK - silent, _SOON), self._look)
+            self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
         self._due = False  # first: if looking fails, the next output has it tried again
         seen = self._seen(silent)
@@ -218,15 +197,15 @@ class Activity:
             return
         if not holds:
             self._said = said = None
-        self._due = silent < FIRST_LOOK
+        self._due = silent < SETTLED
         self._take(rules.judge(before, said, seen, time.time(), answered=self._answered))
-        after = rules.next_look(self._current(), silent)
+        after = rules.next_look(self._standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""
-        before, self._standing, self._answered = self._current(), standing, False
+        before, self._standing, self._answered = self._standing, standing, False
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
             self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
@@ -234,32 +213,28 @@ class Activity:
 
     def _seen(self, silent: float) -> Seen:
         """Asks the terminal and the kernel."""
-        from sesh.daemon.activity.rules import Seen
         from sesh.daemon.pty import syscalls
 
         pump = self._pump
         pty, leader = pump.pty, self._facts["pid"]
-        now = time.monotonic()
+        now, seen = time.monotonic(), Seen(silent)
         elapsed, self._looked_at = now - self._looked_at, now
         group = pty.foreground() if pty is not None and pump.running else 0
         if pty is None or not group:
-            return Seen(silent)
-        raw = pty.raw()
+            return seen
+        seen.group, raw = group, pty.raw()
         prompt = self._stands_at_prompt(pty, group, raw=raw)
         if prompt and group != self._begun:
-            return Seen(silent, group=group, prompt=True)
+            seen.prompt = True
+            return seen
         program = syscalls.foreground(group, leader, pty.device)
-        asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
-        reads = program.reads or asks
-        return Seen(
-            silent,
-            group=group,
-            reads=reads,
-            asks=asks,
-            busy=self._computed(program, elapsed),
-            begun=bool(self._begun),
-            question=self._question(line=not raw) if reads else "",
-        )
+        seen.asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
+        seen.reads = program.reads or seen.asks
+        seen.busy = self._computed(program, elapsed)
+        seen.begun = bool(self._begun)
+        if seen.reads:
+            seen.question = self._question(line=not raw)
+        return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         """Returns whether the foreground is a shell at its prompt, by its own word or the kernel's."""
@@ -282,13 +257,11 @@ class Activity:
 
         A key that a new line follows was an answer by itself; so were all keys, once the program reads lines again.
         """
-        from sesh.daemon.activity.rules import question
-
         log = self._pump.log
         by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         self._answered = self._answered or answered
         if answered or self._keys == 0 or not self._pump.line_begun:
             self._keys, self._by_line = 0, line
-            self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
+            self._asked = rules.question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
         return self._asked

@@ -45,7 +45,8 @@ class Hooks:
 
     def __init__(self, facts: Facts, faults: FaultLog, attached: Callable[[], int]) -> None:
         self._facts, self._faults, self._attached = facts, faults, attached
-        self._running: dict[int, str] = {}
+        self.running: dict[int, str] = {}
+        """The hooks that run, by pid."""
         self._left, self._counted_at = float(BURST), time.monotonic()
         """Hooks that could start at the last count, and the time of that (monotonic)."""
 
@@ -70,7 +71,7 @@ class Hooks:
         now = time.monotonic()
         self._left = min(float(BURST), self._left + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
-        if kind != "on_exit" and (self._left < 1 or len(self._running) >= MAX_RUNNING):
+        if kind != "on_exit" and (self._left < 1 or len(self.running) >= MAX_RUNNING):
             self._faults.note(f"hook {kind} skipped: too many hooks")
             return
         self._left -= 1
@@ -81,26 +82,18 @@ class Hooks:
             return
         if pid == 0:
             _become(kind, variables, self._facts["directory"], message)
-        self._running[pid] = kind
-
-    def dump(self) -> dict[int, str]:
-        """The hooks that run, by pid."""
-        return dict(self._running)
-
-    def restore(self, running: dict[int, str]) -> None:
-        """Goes on from what `dump` returned."""
-        self._running.update(running)
+        self.running[pid] = kind
 
     def reap(self) -> None:
         """Notes which hooks have ended, and how; called after SIGCHLD."""
-        for pid, kind in list(self._running.items()):
+        for pid, kind in list(self.running.items()):
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
                 ended, status = pid, 0
             if not ended:
                 continue
-            del self._running[pid]
+            del self.running[pid]
             code = os.waitstatus_to_exitcode(status)
             if code:
                 how = f"ended with {code}" if code > 0 else f"was ended by signal {-code}"

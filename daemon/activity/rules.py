@@ -65,7 +65,7 @@ class Said:
 
 
 class Seen:
-    """One look at a session.
+    """One look at a session, of which the looker sets what it has seen.
 
     `silent`: seconds since the program printed, or was typed to. `group`: who has the terminal. `prompt`: it is a shell
     that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a line, or for
@@ -73,22 +73,12 @@ class Seen:
     said that a command began. `question`: the words before the cursor.
     """
 
-    __slots__ = ("asks", "begun", "busy", "group", "prompt", "question", "reads", "silent")
+    group = 0
+    prompt = reads = asks = busy = begun = False
+    question = ""
 
-    def __init__(
-        self,
-        silent: float,
-        *,
-        group: int = 0,
-        prompt: bool = False,
-        reads: bool = False,
-        asks: bool = False,
-        busy: bool = False,
-        begun: bool = False,
-        question: str = "",
-    ) -> None:
-        self.silent, self.group, self.prompt, self.reads, self.asks = silent, group, prompt, reads, asks
-        self.busy, self.begun, self.question = busy, begun, question
+    def __init__(self, silent: float) -> None:
+        self.silent = silent
 
 
 def holds(said: Said, seen: Seen) -> bool:

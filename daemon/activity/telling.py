@@ -48,13 +48,9 @@ class Telling:
             question = f"exited {code}" if code is not None else f"ended by signal {event.get('signal')}"
             self._tell({**event, "state": state, "why": "exit", "question": question})
 
-    @property
-    def _watched(self) -> bool:
-        """True if somebody looks at the session."""
-        return any(client.person.focused is not False for client in self._clients.all)
-
     def _tell(self, event: Event) -> None:
-        if self._watched or (self._facts.get("labels") or {}).get("mute") == "1":
+        watched = any(client.focused is not False for client in self._clients.all)
+        if watched or (self._facts.get("labels") or {}).get("mute") == "1":
             return
         left = self._told_at + BETWEEN - time.monotonic()
         if left > 0 and event["event"] != "exited":

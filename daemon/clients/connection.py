@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.errors import SeshError
     from sesh.lean import socket
-    from sesh.schema import Answer, AttachedClient, Event
+    from sesh.schema import Answer, AttachedClient
     from sesh.vt.render.viewport import Viewport
     from sesh.vt.screen import Stacks
 
@@ -99,8 +99,8 @@ class Connection:
         """Requests that have not been answered yet."""
         self.before_output = b""
         """Frames that may wait for the next OUTPUT, and go before it in the same packet."""
-        self._due_ack = self._last_ack = 0
-        """Numbers of INPUT: the newest whose ACK is due, 0 for none; and of the last ACK."""
+        self.due_ack = self._last_ack = 0
+        """Numbers of INPUT: the newest that the program has and whose ACK is due, 0 for none; and of the last ACK."""
         self._follows = -1
         """End position of the last OUTPUT or MORE, behind which MORE may follow; -1: it must not."""
         self._out: deque[memoryview] = deque()
@@ -162,9 +162,7 @@ class Connection:
         """Sends what the socket takes; returns whether nothing is left to send. A connection that fails is closed."""
         while self._out and not self.closed:
             try:
-                sent = self.socket.sendmsg(
-                    list(self._out) if len(self._out) <= 64 else [self._out[index] for index in range(64)]
-                )
+                sent = self.socket.sendmsg([self._out[index] for index in range(min(64, len(self._out)))])
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
@@ -246,21 +244,13 @@ class Connection:
         else:
             header = protocol.numbered_header(protocol.OUTPUT, position, size)
         self._follows, self.before_output = position + size, b""
-        return self._take_ack() + waiting + header
+        return self.take_ack() + waiting + header
 
-    def acknowledge(self, number: int) -> None:
-        """Notes that the program has INPUT up to `number`; the next output, or `queue_ack`, carries the ACK."""
-        self._due_ack = number
-
-    def queue_ack(self) -> None:
-        """Queues the ACK that is due."""
-        self.queue(self._take_ack())
-
-    def _take_ack(self) -> bytes:
+    def take_ack(self) -> bytes:
         """Takes the ACK that is due, empty if none is. It says no number if that is one more than the last one's."""
-        if not self._due_ack:
+        if not self.due_ack:
             return b""
-        before, self._last_ack, self._due_ack = self._last_ack, self._due_ack, 0
+        before, self._last_ack, self.due_ack = self._last_ack, self.due_ack, 0
         if self._last_ack == before + 1 and self.reader is not None and self.reader.brief:
             return protocol.frame(protocol.ACK)
         return protocol.numbered(protocol.ACK, self._last_ack, b"")
@@ -279,7 +269,7 @@ class Connection:
 
     def dump(self) -> tuple[bytes, int]:
         """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
-        return b"".join(self._out), self._due_ack
+        return b"".join(self._out), self.due_ack
 
     def fail(self) -> None:
         """Gives the connection up. Its descriptor stays open until `drop`: no new connection gets its number before."""
@@ -319,39 +309,6 @@ REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
-class ClientOrigin:
-    """Origin of a client: its process, its terminal, its ssh agent; and `token`, by which it comes back."""
-
-    __slots__ = ("auth_sock", "pid", "since", "token", "tty")
-
-    def __init__(self, hello: Mapping[str, object]) -> None:
-        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
-        self.token = str(hello.get("client") or "")[:64]
-        self.tty = plain(str(hello.get("tty") or "")[:256])
-        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
-        self.since = time.time()
-
-
-class ClientPerson:
-    """The person at a client."""
-
-    __slots__ = ("focused", "tells", "titled", "typed_at")
-
-    def __init__(self, hello: Mapping[str, object]) -> None:
-        self.tells = hello.get("tells") is True
-        """True if the terminal can tell them something."""
-        self.titled = hello.get("title") is True
-        """True if the title of its window shows them which program runs."""
-        self.typed_at = time.time()
-        """Time at which they last typed; attaching counts."""
-        self.focused: bool | None = None
-        """True if the terminal has the focus; None for unknown."""
-
-
-_MADE_ANEW = ("flow", "origin", "person", "replies", "titled", "uncover", "viewport")
-"""Attributes that `dump` leaves out: another process image makes them anew, or gets them otherwise."""
-
-
 class Client(Reader):
     """An attached client, made from its HELLO: its terminal, its feed, and its input.
 
@@ -359,15 +316,30 @@ class Client(Reader):
     """
 
     __slots__ = (
-        "brief", "creator", "flow", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode", "needed_at",
-        "needs", "notice", "number", "origin", "person", "read_only", "remote", "replies", "shown", "size",
-        "unacknowledged", "uncover", "viewport", "wants_screen",
+        "auth_sock", "brief", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines",
+        "mode", "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since",
+        "size", "tells", "title", "titled", "token", "tty", "typed_at", "unacknowledged", "uncover", "viewport",
+        "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, 0)
         self.number = number
-        self.origin, self.person = ClientOrigin(hello), ClientPerson(hello)
+        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
+        self.token = str(hello.get("client") or "")[:64]
+        """Its own choice, by which it comes back."""
+        self.tty = plain(str(hello.get("tty") or "")[:256])
+        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
+        self.since = self.typed_at = time.time()
+        """Times at which it came, and at which its person last typed; attaching counts."""
+        self.tells = hello.get("tells") is True
+        """True if its terminal can tell a person something."""
+        self.titled = hello.get("title") is True
+        """True if the title of its window shows which program runs."""
+        self.title = ("", "")
+        """What that shows: the session's name, and the text."""
+        self.focused: bool | None = None
+        """True if its terminal has the focus; None for unknown."""
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
@@ -407,18 +379,6 @@ class Client(Reader):
         self.unacknowledged = 0
         """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
 
-    def dump(self) -> dict[str, object]:
-        """Facts for another process image, by names that any sesh knows; `flow` and `replies` go by themselves."""
-        parts = (self, self.origin, self.person)
-        return {name: getattr(part, name) for part in parts for name in part.__slots__ if name not in _MADE_ANEW}
-
-    def restore(self, values: Mapping[str, object]) -> None:
-        """Goes on from what `dump` returned, of this sesh or an older one."""
-        for part in (self, self.origin, self.person):
-            for name in part.__slots__:
-                if name in values and name not in _MADE_ANEW:
-                    setattr(part, name, values[name])
-
     def fed(self) -> bool:
         return self.mode == RAW and self.needs in ("", REPAINT)
 
@@ -442,24 +402,21 @@ class Client(Reader):
             self.needs = need
             self.needed_at = time.monotonic()
 
-    def as_event(self) -> Event:
-        """The client as events show it."""
-        return {
-            "client": self.number,
-            "pid": self.origin.pid,
-            "tty": self.origin.tty,
-            "read_only": self.read_only,
-        }
-
     def as_status(self) -> AttachedClient:
         """The client as `--status` shows it."""
         return {
             "id": self.number,
-            "pid": self.origin.pid,
-            "tty": self.origin.tty,
+            "pid": self.pid,
+            "tty": self.tty,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": moments.stamp(self.origin.since),
+            "since": moments.stamp(self.since),
             "read_only": self.read_only,
             "mode": self.mode,
         }
+
+
+_MADE_ANEW = ("flow", "replies", "title", "titled", "uncover", "viewport")
+HANDED_OVER = tuple(name for name in Client.__slots__ if name not in _MADE_ANEW)
+"""Attributes of a client that another process image gets by these names, which any sesh knows; others it makes anew, or
+gets otherwise."""

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.daemon.clients.connection import Client
+    from sesh.daemon.clients.connection import Client, Connection
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.screen.model import Model
     from sesh.loop.timers import Timers
@@ -72,18 +72,18 @@ class Echoes:
         taken = self._taken.get(client)
         if not taken:
             return
-        now = time.monotonic()
+        now, connection = time.monotonic(), client.connection
         number, urgent = 0, False
         while taken and now >= taken[0][0] + ECHO_TIME:
             _, number, keys, head = taken.popleft()
             urgent = self._urgent(client, keys, head) or urgent
         self.tell_flags()
-        if number and not urgent:
-            if not client.connection.before_output:
-                self._timers.set(("ride", client.number), RIDE_TIME, lambda: self._send(client))
-            client.connection.before_output += self._echoed(client, number)
-        elif number:
+        if number and urgent:
             self._tell(client, number)
+        elif number:
+            if not connection.before_output:
+                self._timers.set(("ride", client.number), RIDE_TIME, lambda: self._send(connection))
+            connection.before_output += self._echoed(client, number)
         if taken:
             self._timers.set(("echo", client.number), taken[0][0] + ECHO_TIME - now, lambda: self._tell_echoed(client))
 
@@ -116,11 +116,10 @@ class Echoes:
 
     def _tell(self, client: Client, number: int) -> None:
         client.connection.before_output += self._echoed(client, number)
-        self._send(client)
+        self._send(client.connection)
 
-    def _send(self, client: Client) -> None:
+    def _send(self, connection: Connection) -> None:
         """Sends the frames that waited for output to go along with."""
-        connection = client.connection
         connection.queue(connection.before_output)
         connection.before_output = b""
         connection.flush()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import time
 
 from sesh import lean, paths, platform, wire
-from sesh.errors import Refused, SeshError
+from sesh.errors import Refused
 from sesh.lean import socket
 from sesh.store import records
 
@@ -16,8 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypedDict
-
-    from sesh.schema import Record
 
     class ListenerState(TypedDict):
         """The listener, for a process that has its descriptor."""
@@ -39,8 +36,7 @@ class Listener:
     """A listening, non-blocking Unix socket of mode 0600 in the directory of sessions."""
 
     def __init__(self, name: str, folder: str = "") -> None:
-        self.name = name
-        self.folder = folder or paths.directory()
+        self.name, self.folder = name, folder or paths.directory()
         self.socket, self._identity = self._bind()
 
     @classmethod
@@ -80,37 +76,32 @@ class Listener:
         """A new connection of the same user; None if there is none. Raises Refused if it is another user's."""
         try:
             opened = lean.accept(self.socket)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
-                return None
-            raise
+        except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+            return None
         user = platform.peer_uid(opened)
         if user != os.geteuid():
             opened.close()
             raise Refused(f"another user (uid {user}) tried to connect")
         return opened
 
-    def rename(
-        self, name: str, record: Callable[[], None] | None = None, done: Callable[[], None] | None = None
-    ) -> None:
-        """Moves the socket to another name, after `record` has written the new record; `done` removes the old one.
+    def rename(self, name: str, record: Callable[[], None] = lambda: None) -> OSError | None:
+        """Moves the socket to another name, after `record` has written the new record, and removes the old record.
 
-        Raises Exists if that name is a session's, a lost one's too, and what `record` raises; then nothing has changed.
+        Returns the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
+        what `record` raises; then nothing has changed.
         """
         with paths.locked(self.folder):
             if os.path.lexists(paths.record_path(name)):
                 raise paths.taken(name)
             clear(name)
             try:
-                if record is not None:
-                    record()
+                record()
                 os.rename(self._path(self.name), self._path(name))
             except BaseException:
-                _forget_record(name)  # it may be there, although to write it failed
+                _remove_record(name)  # it may be there, although to write it failed
                 raise
-            self.name = name
-            if done is not None:
-                done()
+            old, self.name = self.name, name
+            return _remove_record(old)  # under the lock: nobody takes that name yet
 
     def restore(self) -> bool:
         """Makes the socket again if something removed it; returns whether it did: then `socket` is a new one."""
@@ -126,15 +117,18 @@ class Listener:
     def release(self, session_id: str = "") -> None:
         """Removes the session's files, if they are still its own, and closes the socket.
 
-        Files that stayed would look like a lost session: so a failure is tried again. Raises OSError, Refused.
+        Files that stayed would look like a lost session: so a failure is tried again, at last without the lock, for
+        which there may be no descriptor; nobody takes the name while this one listens. Raises OSError.
         """
         if self.socket.fileno() < 0:
             return
         for attempts_left in reversed(range(_RELEASES)):
             try:
-                with paths.locked(self.folder):
-                    if self._ours():
-                        records.remove(self.name, session_id)
+                if attempts_left:
+                    with paths.locked(self.folder):
+                        self._remove(session_id)
+                else:
+                    self._remove(session_id)
                 break
             except FileNotFoundError:
                 break  # the whole directory is gone, and the files with it
@@ -142,6 +136,10 @@ class Listener:
                 if not attempts_left:
                     raise
         self.close()
+
+    def _remove(self, session_id: str) -> None:
+        if self._ours():
+            records.remove(self.name, session_id)
 
     def leave(self) -> None:
         """Removes the socket, if it is still its own, and stops listening; the other files stay. Raises OSError."""
@@ -188,11 +186,15 @@ class Listener:
         return opened, (status.st_dev, status.st_ino)
 
 
-def _forget_record(name: str) -> None:
+def _remove_record(name: str) -> OSError | None:
+    """Removes a record if it is there; returns the error if that fails."""
     try:
         os.unlink(paths.record_path(name))
-    except OSError:
-        return  # it is not there, or the first failure says why
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 def clear(name: str) -> None:
@@ -211,11 +213,12 @@ def clear(name: str) -> None:
         if probe is not None:
             probe.close()
             raise paths.taken(name)
-    if record is not None and record.get("daemon_pid") == os.getpid() and records.alive(record):
-        return  # who looks must not miss it while its socket is made again
-    ended_unseen = record is not None and record.get("exit_code") is not None and record.get("keep") is not True
-    if record is not None and not ended_unseen and _wakes(record):
-        raise paths.taken(name)
+    if record is not None:
+        if record.get("daemon_pid") == os.getpid() and records.alive(record):
+            return  # who looks must not miss it while its socket is made again
+        ended_unseen = record.get("exit_code") is not None and record.get("keep") is not True
+        if not ended_unseen and records.wake(record):  # it lost its socket, makes it again, and still holds the name
+            raise paths.taken(name)
     records.remove(name)
 
 
@@ -225,20 +228,8 @@ def _remove_stale(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
-                if paths.is_abandoned(entry.path):
-                    os.unlink(entry.path)
-                    continue
-                if not entry.name.endswith((".run", ".cmd")):
-                    continue
-                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
+                of_run = entry.name.endswith((".run", ".cmd")) and entry.is_file(follow_symlinks=False)
+                if paths.is_abandoned(entry.path) or (of_run and entry.stat(follow_symlinks=False).st_mtime < old):
                     os.unlink(entry.path)
             except FileNotFoundError:
                 continue  # another process removed it
-
-
-def _wakes(record: Record) -> bool:
-    """Asks a daemon that lost its socket to make it again; returns whether there is one, which still holds the name."""
-    try:
-        return records.wake(record)
-    except SeshError:
-        return False

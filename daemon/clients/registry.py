@@ -33,16 +33,12 @@ class Clients:
         self.turn = 0
         """Number of times that another client has begun to type."""
         self.last_number = 0
+        """The number of the newest client."""
         self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
         """Clients that have left, by token: the newest INPUT's number, the position, whether it was fed raw."""
 
     def __len__(self) -> int:
         return len(self.all)
-
-    def next_number(self) -> int:
-        """A number for a new client."""
-        self.last_number += 1
-        return self.last_number
 
     @property
     def leader(self) -> Client | None:
@@ -53,6 +49,7 @@ class Clients:
     def add(self, client: Client) -> None:
         """Adds a client; the session takes its size, unless it is read-only."""
         self.all.append(client)
+        self.last_number = client.number
         if client.read_only:
             self._choose_mode(client)
         else:
@@ -61,8 +58,8 @@ class Clients:
     def remove(self, client: Client, position: int) -> None:
         """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
         was_raw = client.mode == RAW and not client.uncover
-        if client.origin.token:
-            self.departed[client.origin.token] = (client.last_input, position, was_raw)
+        if client.token:
+            self.departed[client.token] = (client.last_input, position, was_raw)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)
@@ -120,21 +117,16 @@ class Clients:
     def too_slow(self, log: OutputLog) -> list[Client]:
         """The raw clients that are too far behind and that the program does not wait for."""
         late = [client for client in self.all if client.fed() and client.behind(log) > CLIENT_LAG]
-        if not late:
-            return late
-        now = time.monotonic()
-        leader = self.leader
+        now, leader = time.monotonic(), self.leader
         return [client for client in late if client is not leader or now - client.connection.progress_at > STALLED]
 
-    def awaited(self, log: OutputLog) -> Client | None:
-        """The client for which the program waits: the leader, while it is too far behind."""
+    def awaits_leader(self, log: OutputLog) -> bool:
+        """Returns whether the program waits for the leader, which is too far behind."""
         leader = self.leader
-        late = leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
-        return leader if late else None
+        return leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
 
     def answering(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
-        able = [
-            client for client in self.all if client.fed() and not client.read_only and client.behind(log) <= CLIENT_LAG
-        ]
+        reading = [client for client in self.all if client.fed() and client.behind(log) <= CLIENT_LAG]
+        able = [client for client in reading if not client.read_only]
         return max(able, key=lambda client: client.last_typed, default=None)

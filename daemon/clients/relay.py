@@ -100,7 +100,7 @@ class Relay:
             return True
         if self.log.head - self.log.base <= CLIENT_LAG and not self.followers:
             return False  # no reader can be far behind
-        waits = self.clients.awaited(self.log) is not None or any(
+        waits = self.clients.awaits_leader(self.log) or any(
             follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower) for follower in self.followers
         )
         if waits:
@@ -207,19 +207,10 @@ class Relay:
 
         The creator does; a later client does if those bytes do no more than a screen made from them would.
         """
-        return (
-            client.needs == ATTACH
-            and client.mode == RAW
-            and client.left_at < 0
-            and not client.notice
-            and not self.seen
-            and self.log.base == 0
-            and not self.model.loaded
-            and self.log.head <= CLIENT_LAG
-            and (client.creator or self._replay_safe(client))
-        )
-
-    def _replay_safe(self, client: Client) -> bool:
+        new = client.needs == ATTACH and client.mode == RAW and client.left_at < 0 and not client.notice
+        unread = not self.seen and not self.model.loaded and self.log.base == 0 and self.log.head <= CLIENT_LAG
+        if not (new and unread) or client.creator:
+            return new and unread
         from sesh.vt.render.clean_screen import REPLAY_SAFE_LIMIT, replay_safe
 
         columns, rows = client.size[:2]
@@ -230,10 +221,8 @@ class Relay:
         from sesh.vt.render.clean_screen import clean_screen
 
         self.seen = True
-        client.needs = ""
-        client.position = 0
-        start = clean_screen(*client.size[:2])
-        client.connection.queue_screen(0, start)
+        client.needs, client.position = "", 0
+        client.connection.queue_screen(0, clean_screen(*client.size[:2]))
         client.connection.feed(self.log)
 
     def _send_screen(self, client: Client) -> None:
@@ -328,10 +317,5 @@ class Relay:
         """Drops the bytes that every reader has passed."""
         if self.log.head - self.log.base <= TRIM_FROM:
             return
-        needed = self.model.position
-        for client in self.clients.all:
-            if client.fed():
-                needed = min(needed, client.position)
-        for follower in self.followers:
-            needed = min(needed, follower.position)
-        self.log.trim(needed)
+        readers = [*self.followers, *(client for client in self.clients.all if client.fed())]
+        self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))

@@ -185,7 +185,9 @@ class ReplyFilter:
         if reply is not None:
             number, title, device, graphics = reply.groups()
             name = title or device or graphics
-            kind = forms.command_kind(int(number)) if number else forms.STRING_KINDS.get(name, "")
+            kind = forms.STRING_KINDS.get(name, "")
+            if number:
+                kind = "colour" if int(number) in forms.COLOURS else ""
             if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
                 return reply.end(), True
             return reply.end(), self._close(kind, now)

@@ -13,6 +13,8 @@ STRING_KINDS = {
     b">|": "xtversion", b"!|": "da3", b"$r": "decrqss", b"+r": "xtgettcap", b"!~": "decrqcra",
     b"G": "graphics", b"l": "window", b"L": "window",
 }  # fmt: skip
+COLOURS = (4, 5, 21, *range(10, 20))
+"""Numbers of the OSC that answer a query for a colour."""
 
 BEGUN_REPLY = re.compile(rb"\x1b\[(?:[?>=].*|[0-9;]+|[0-9]+;[0-9]+\$|[0-9]*\*)\Z")
 """The start of a control sequence that may become a reply."""
@@ -45,8 +47,3 @@ BEGUN_STRING = re.compile(
 )
 CUT = re.compile(rb"[\x00-\x1f\x7f]")
 """A control, which ends the content of a clipboard."""
-
-
-def command_kind(number: int) -> str:
-    """The kind of query that an OSC of this number answers."""
-    return "colour" if number in (4, 5, 21) or 10 <= number <= 19 else ""

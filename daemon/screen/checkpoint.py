@@ -73,11 +73,6 @@ class Checkpointer:
         checkpoints.write(self._id, {**self._header(), "model": model}, data)
         self._pause = max(TIME_SHARE * (time.monotonic() - began), len(data) / BYTES_PER_SECOND)
 
-    def remove(self) -> None:
-        """Removes the checkpoint of a session that has ended."""
-        self._timers.clear("checkpoint")
-        checkpoints.remove(self._id)
-
 
 def _content(log: OutputLog, model: Model) -> tuple[ModelState, bytes]:
     """The state of a model, and the bytes that show the session once that model has read them."""

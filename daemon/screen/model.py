@@ -166,23 +166,23 @@ class Model:
         waited = now - self._behind_since
         return waited >= OVERDUE and self.lag <= waited * LIGHT
 
-    def set_pixels(self, width: int, height: int) -> None:
-        """Sets the screen's size in pixels, 0 for unknown: the measure of images from the emulator's position on."""
-        across, down = width // max(1, self.columns), height // max(1, self.rows)
+    def resize(self, columns: int, rows: int, width: int = 0, height: int = 0) -> None:
+        """Changes the screen's size from the log's head on.
+
+        Its size in pixels, 0 for unknown, is the measure of images from the emulator's position on.
+        """
+        self.columns, self.rows = columns, rows
+        across, down = width // max(1, columns), height // max(1, rows)
         self._cell = (across, down) if across and down else None
         if self._emulator is not None:
             self._emulator.set_cell(self._cell)
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Changes the screen's size from the log's head on."""
-        self.columns, self.rows = columns, rows
+        if not self.loaded and self._log.head == 0:
+            self._initial_size = (columns, rows)
+            return
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # nothing was printed at the last size
         self._resizes.append((self._log.head, columns, rows))
-        if not self.loaded and self._log.head == 0:
-            self._initial_size = (columns, rows)
-            self._resizes.clear()
-        elif self.loaded and not self.lag:
+        if not self.lag:
             self._apply_resizes()
 
     def step(self, end: int | None = None) -> None:
@@ -214,7 +214,9 @@ class Model:
         took = time.perf_counter() - began
         self._fed = self._fed * _FADING + taken
         self._spent = self._spent * _FADING + time.thread_time() - began_work
-        self._remember()
+        self._passed.append((self.position, _snapshot(emulator)))
+        if self.position in self._marks:
+            self._marks[self.position] = self._passed[-1][1]
         if not self.lag:
             self._behind_since = None
         if took < _QUICK and end - start == self._slice:
@@ -331,16 +333,8 @@ class Model:
 
     def _state_at(self, position: int) -> Snapshot | None:
         """The state at the last remembered position up to this one."""
-        marked = self._marks.get(position)
-        if marked is not None:
-            return marked
-        return next((state for passed, state in reversed(self._passed) if passed <= position), None)
-
-    def _remember(self) -> None:
-        state = _snapshot(self.emulator)
-        self._passed.append((self.position, state))
-        if self.position in self._marks:
-            self._marks[self.position] = state
+        passed = (state for passed, state in reversed(self._passed) if passed <= position)
+        return self._marks.get(position) or next(passed, None)
 
     def _apply_resizes(self) -> None:
         """Resizes the emulator if it has come to a position of a resize."""
@@ -412,7 +406,8 @@ def _snapshot(emulator: Emulator) -> Snapshot:
 
 
 class Packer:
-    """Compresses log and scrollback once the output has gone quiet. Output alone arms its timer."""
+    """Compresses log and scrollback once the output has gone quiet, and gives the memory that becomes free back to the
+    system. Output alone arms its timer."""
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers) -> None:
         self._log, self._model, self._timers = log, model, timers
@@ -427,11 +422,7 @@ class Packer:
         left = self._log.appended_at + PACK_AFTER - time.monotonic()
         if left > 0 or self._model.has_work:
             self._timers.set("pack", max(left, 1.0), self._pack_if_quiet)
-        else:
-            self.pack()
-
-    def pack(self) -> None:
-        """Packs log and scrollback, and gives the memory that becomes free back to the system."""
+            return
         self.due_at = self._log.head + self._model.position + PACK_GAIN
         self._log.pack()
         if self._model.loaded:

@@ -223,7 +223,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         from sesh.daemon.shell.variables import link_agent
 
         link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
-    session = Session(facts, size, pty)
+    session = Session(facts, size, pty, _load_reload)
     if spec.get("before"):
         session.log.append(spec["before"].encode("utf-8", "replace"))
     if outbound >= 0:

@@ -11,9 +11,10 @@ from binascii import a2b_base64 as unpack
 from binascii import b2a_base64
 
 from sesh import protocol
-from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
+from sesh.daemon.clients.connection import DRAWN, HANDED_OVER, Client, Connection, Reader
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.events import Missed
 from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe, TypedLine
@@ -101,17 +102,17 @@ def dump(server: Server) -> State:
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [indexes[client.connection] for client in session.clients.all],
-        "titled": [indexes[client.connection] for client in session.clients.all if client.person.titled],
+        "titled": [indexes[client.connection] for client in session.clients.all if client.titled],
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [indexes[reader.connection] for reader in session.relay.followers],
         "events": (last, events, [(indexes[reader], seen) for reader, seen in followers.items() if reader in indexes]),
         "waits": [
-            (indexes[wait.connection], wait.request, session.timers.remaining(wait.key("wait")), wait.dump())
+            (indexes[wait.connection], wait.request, session.timers.remaining(wait.key("wait")), wait.sought)
             for wait in (session.waits.all if session.waits is not None else ())
             if wait.pending and wait.connection in indexes
         ],
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
-        "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
+        "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
@@ -124,7 +125,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for invalid data.
     """
     check_format(state)
-    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
+    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None, load_reload)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
     connections = [_load_connection(row) for row in state["connections"]]
@@ -134,7 +135,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     session.clients.all += [client for index in state["clients"] if (client := connections[index].client)]
     for index in state.get("titled", ()):  # an older sesh does not know it
         if client := connections[index].client:
-            client.person.titled = True
+            client.titled = True
     session.watch_titles()
     session.relay.followers += [reader for index in state["followers"] if (reader := connections[index].reader)]
     last, events, followers = state["events"]
@@ -146,7 +147,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["runs"] is not None:
         load_runs(session.get_runs(), state["runs"], connections)
     if state["hooks"]:
-        session.get_hooks().restore(dict(state["hooks"]))
+        session.get_hooks().running.update(state["hooks"])
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
         _set_attributes(session.pump.typed_line, TypedLine.__slots__, state["typed_line"])
@@ -213,7 +214,7 @@ def _load_connection(state: ConnectionState) -> Connection:
     connection.backlog += [(kind, unpack(payload)) for kind, payload in state["backlog"]]
     connection.waits = dict(state["waits"])
     connection.queue(unpack(state["unsent"]))
-    connection.acknowledge(state["acknowledged"])
+    connection.due_ack = state["acknowledged"]
     if state["client"] is not None:
         connection.client = connection.reader = _load_client(connection, dict(state["client"]))
     elif state["reader"] is not None:
@@ -225,7 +226,8 @@ def _load_connection(state: ConnectionState) -> Connection:
 
 def _dump_client(client: Client) -> Attributes:
     flow = client.flow.dump() if client.flow is not None else None
-    return {**client.dump(), "replies": _attributes(client.replies, ReplyFilter.__slots__), "flow": flow}
+    replies = _attributes(client.replies, ReplyFilter.__slots__)
+    return {**_attributes(client, HANDED_OVER), "replies": replies, "flow": flow}
 
 
 def _load_client(connection: Connection, state: Attributes) -> Client:
@@ -240,7 +242,8 @@ def _load_client(connection: Connection, state: Attributes) -> Client:
 
         alternate, (main_flags, alternate_flags, titles) = state["shown"]
         state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
-    client.restore({**state, "size": tuple(state["size"])})
+    state["size"] = tuple(state["size"])
+    _set_attributes(client, HANDED_OVER, state)
     client.flow = flow
     _set_attributes(client.replies, ReplyFilter.__slots__, replies)
     return client
@@ -309,17 +312,17 @@ def dump_session(session: Session) -> SessionState:
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
-        "missed": session.missed.dump(),
+        "missed": list(_attributes(session.missed, Missed.__slots__).values()),
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
     }
 
 
-def load_session(state: SessionState, pty: Pty | None) -> Session:
+def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
     columns, rows, width, height = state["size"]
-    session = Session(state["facts"], (columns, rows, width, height), pty)
+    session = Session(state["facts"], (columns, rows, width, height), pty, preload)
     base, data = state["log"]
     session.log.restore(base, unpack(data))
     session.model.restore(state["model"])
@@ -330,11 +333,10 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
-    session.end.restore(state["end"])
-    pump.running = session.running
+    session.restore_end(state["end"])
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)
-    session.missed.restore(state["missed"])
+    _set_attributes(session.missed, Missed.__slots__, dict(zip(Missed.__slots__, state["missed"], strict=False)))
     if state["history"] is not None:
         count, last, entries, answers = state["history"]
         session.get_history().restore(count, last, [(entry, unpack(output)) for entry, output in entries], answers)

@@ -6,8 +6,6 @@ A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of
 
 from __future__ import annotations
 
-import os
-
 from sesh import bounds, paths, protocol
 from sesh.errors import Refused
 from sesh.gate import RUN
@@ -59,14 +57,6 @@ def header(session_id: object) -> CheckpointHeader:
     except Refused:
         return {}
     return checkpoint[0] if checkpoint is not None else {}
-
-
-def remove(session_id: str) -> None:
-    """Removes a checkpoint; one that is not there is ignored."""
-    try:
-        os.unlink(records.checkpoint_path(session_id))
-    except FileNotFoundError:
-        return
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:

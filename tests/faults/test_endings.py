@@ -276,6 +276,18 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
     client.wait_output(b"unbroken")
 
 
+def test_a_session_that_ends_without_socket_and_record_leaves_no_other_file(daemons: Daemons, home: Home) -> None:
+    """The variables of its shells stayed, which nothing leads to without the record."""
+    pid = daemons.start("before", "/bin/cat")
+    daemons.ask("before", "rename", to="work")
+    assert [name for name in os.listdir(home.directory) if name.startswith(".env.")]
+    os.unlink(paths.socket_path("work"))
+    os.unlink(paths.record_path("work"))
+    os.kill(pid, signal.SIGTERM)
+    gone(pid)
+    assert [name for name in os.listdir(home.directory) if name.startswith((".agent.", ".checkpoint.", ".env."))] == []
+
+
 def test_a_session_ends_cleanly_after_its_directory_was_removed(daemons: Daemons, home: Home) -> None:
     pid = daemons.start("work", "/bin/cat")
     for name in os.listdir(home.directory):

@@ -73,7 +73,7 @@ class Race:
     def check(self) -> dict[str, dict[str, Any]]:
         """That nothing is lost and nothing is left; the sessions by name."""
         home = self.home
-        wait_until(lambda: not self._loose(), what=f"nothing loose after\n{self.story}", portrait=self._loose)
+        wait_until(lambda: not self.loose(), what=f"nothing loose after\n{self.story}", portrait=self.loose)
         listed = home.sesh("--list", "--json")
         assert listed.code == 0, (listed, self.story)
         found = {each["name"]: each for each in listed.json()}
@@ -84,7 +84,7 @@ class Race:
                 assert os.path.exists(os.path.join(home.directory, f"{name}.sock")), (each, self.story)
         return found
 
-    def _loose(self) -> str:
+    def loose(self) -> str:
         """What does not belong to a session: files, and daemons without one."""
         home, ids, daemons, loose = self.home, set(), set(), []
         for name in home.names():
@@ -101,11 +101,14 @@ class Race:
         for entry in os.listdir(home.directory):
             of = re.fullmatch(r"\.(?:checkpoint|env|agent)\.([0-9a-f]+)", entry)
             name = entry.rpartition(".")[0]
-            if of is not None and of[1] not in ids:
-                loose.append(entry)
-            elif of is None and entry[:1] != "." and name not in home.names():
-                loose.append(entry)
-            elif re.fullmatch(r"\..*\.\d+(\.sock)?|\.\d+\.sock", entry) and not entry.startswith(".terminal."):
+            if of is not None:  # first: the digits of an id may all be decimal, as those of a pid are
+                belongs = of[1] in ids
+            elif entry[:1] != ".":
+                belongs = name in home.names()
+            else:
+                unfinished = re.fullmatch(r"\..*\.\d+(\.sock)?|\.\d+\.sock", entry)
+                belongs = unfinished is None or entry.startswith(".terminal.")
+            if not belongs:
                 loose.append(entry)
         running = {pid for pid in home.processes() if is_daemon(pid)}
         return " ".join([*loose, *(f"daemon {pid}" for pid in running ^ daemons)])

@@ -165,14 +165,13 @@ def test_the_detach_key_typed_again_while_the_client_leaves_changes_nothing(home
 @pytest.mark.needs("vim")
 def test_r12_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) -> None:
     with terminal("work") as window:
-        before = window.termios()
         window.wait_for(READY)
         window.type("vim -n --clean -c 'set mouse=a' /etc/passwd\r")
         window.wait_for("root:")
         window.wait_until(lambda: 1049 in window.modes)
         window.type(b"\x1c")
         assert window.exit_code() == 0
-        assert window.termios() == before
+        assert window.termios() == window.first_termios
         assert window.modes <= {7, 25}
         assert rows(window)[0].startswith(READY)
         assert rows(window)[-1] == "[detached from work]"
@@ -215,13 +214,12 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
 def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, terminal: Open) -> None:
     home.strict = False
     with terminal("work") as window:
-        before = window.termios()
         window.wait_for(READY)
         window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; sleep 1000\r")
         window.wait_until(lambda: 1006 in window.modes)
         os.kill(daemon_of(home, "work"), signal.SIGKILL)
         assert window.exit_code() == 1
-        assert window.termios() == before
+        assert window.termios() == window.first_termios
         assert not window.modes & {1000, 1006, 2004}
         assert rows(window)[-1] == "[work was lost: its daemon died; sesh work restarts it]"
 

@@ -123,9 +123,6 @@ def test_the_line_is_bounded_and_holds_nothing_that_a_terminal_acts_upon() -> No
     assert line.isprintable()
     assert "12,345 lines, 1,000 bells; ]0;xyyy" in line
     assert len(line) < MAX_TEXT + 100
-    other = Missed()
-    other.restore(json.loads(json.dumps(missed.dump())))
-    assert other.dump() == missed.dump()
 
 
 HOOKS = """

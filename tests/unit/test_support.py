@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support import PROMPT, Glass, Home, Terminal, need, processes, wait_until
 from tests.support.order import dealt
+from tests.support.race import Race
 
 
 def shell(home: Home, columns: int = 80, rows: int = 24, answers: bool = False) -> Terminal:
@@ -111,6 +113,19 @@ def test_queries_are_answered_only_where_it_was_asked_for(home: Home) -> None:
     speaking = home.terminal(command=ask, answers=True)
     speaking.exit_code()
     assert b"1;1" in speaking.raw
+
+
+@pytest.mark.parametrize("session", ["0123456789012345", "0123456789abcdef"])
+def test_a_file_with_an_id_of_decimal_digits_belongs_to_its_session(home: Home, session: str) -> None:
+    """About one id in two thousand has no letter, and looks like the pid behind the name of an unfinished file."""
+    name = home.write(".sesh/a.json", json.dumps({"id": session, "daemon_pid": 1 << 30}))
+    files = [home.write(f".sesh/.{kind}.{session}", "") for kind in ("agent", "checkpoint", "env")]
+    assert Race(home, 0).loose() == ""
+    unfinished = home.write(".sesh/.a.json.4321", "")
+    assert Race(home, 0).loose() == os.path.basename(unfinished)
+    os.unlink(unfinished)
+    os.unlink(name)
+    assert set(Race(home, 0).loose().split()) == {os.path.basename(path) for path in files}
 
 
 def test_closing_the_window_hangs_up(home: Home) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon.activity import activity as module
 from sesh.daemon.activity import rules
-from sesh.daemon.activity.activity import FIRST_LOOK, Activity
+from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import Said, Seen, Standing
 from sesh.daemon.pty.syscalls import Foreground
 from sesh.loop import timers
@@ -128,7 +128,7 @@ def world() -> Iterator[World]:
 def test_a_shell_at_its_prompt_is_idle_and_is_not_looked_at_again() -> None:
     with world() as here:
         here.prompt = True
-        here.passes(FIRST_LOOK)
+        here.passes(rules.SETTLED)
         assert here.stands == ("idle", "prompt")
         assert here.timers.wait_time() is None
         here.passes(3600)
@@ -157,7 +157,7 @@ def test_a_question_that_comes_just_after_it_was_looked_is_told_with_its_words(b
         here.runs(reads=True)
         told: list[str] = []
         here.on_look = lambda: told.append(here.activity.standing().question)
-        here.passes(FIRST_LOOK)
+        here.passes(rules.SETTLED)
         assert told == []
         here.tail += b"Password: "
         here.activity.stirred()
@@ -292,7 +292,7 @@ def test_an_answer_is_followed_by_another_look_though_nothing_is_printed() -> No
         here.activity.typed(b"\r")
         assert [here.activity.waits] == [False]
         here.runs()
-        here.passes(FIRST_LOOK)
+        here.passes(rules.SETTLED)
         assert here.stands == ("working", "output")
 
 
@@ -313,7 +313,7 @@ def test_without_proc_the_shell_s_own_prompt_is_known_by_the_terminal_s_mode(mon
 # -- never flapping
 
 
-@given(st.lists(st.tuples(st.floats(0.001, FIRST_LOOK - 0.001), st.booleans(), st.booleans()), max_size=300))
+@given(st.lists(st.tuples(st.floats(0.001, rules.SETTLED - 0.001), st.booleans(), st.booleans()), max_size=300))
 def test_it_works_for_as_long_as_output_streams_whatever_else_is_seen(steps: list[tuple[float, bool, bool]]) -> None:
     with world() as here:
         here.runs()
@@ -321,7 +321,7 @@ def test_it_works_for_as_long_as_output_streams_whatever_else_is_seen(steps: lis
             here.found.reads, here.prompt = reads, prompt
             here.passes(gap)
             here.activity.stirred()
-            assert here.activity._current().state == "working"
+            assert here.activity._standing.state == "working"
         assert here.seen == []
         assert here.looks == 0
 
@@ -359,7 +359,8 @@ def test_a_shell_at_its_prompt_stays_idle_while_a_background_job_prints(gaps: li
 def test_what_follows_from_the_same_is_the_same_and_begins_once(
     state: str, said: bool, silent: float, prompt: bool, reads: bool, asks: bool, busy: bool
 ) -> None:
-    seen = Seen(silent, group=1, prompt=prompt, reads=reads, asks=asks, busy=busy)
+    seen = Seen(silent)
+    seen.group, seen.prompt, seen.reads, seen.asks, seen.busy = 1, prompt, reads, asks, busy
     word = Said(state, 5.0, "go on?", 1) if said else None
     if word is not None and not rules.holds(word, seen):
         word = None

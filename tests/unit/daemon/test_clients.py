@@ -44,7 +44,7 @@ class Group:
 
     def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Client:
         self.links.append(Link(buffer=4 << 10))
-        client = self.links[-1].attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
+        client = self.links[-1].attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
         self.clients.add(client)
         client.needs = ""  # its first screen has been shown
         return client
@@ -143,7 +143,7 @@ def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: G
 def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     other, leader = group.add(), group.add()
     group.print(CLIENT_LAG + (64 << 10))
-    assert group.clients.awaited(group.log) is leader
+    assert (group.clients.leader, group.clients.awaits_leader(group.log)) == (leader, True)
     assert group.clients.too_slow(group.log) == [other]
     later = leader.connection.progress_at + STALLED + 0.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
@@ -157,7 +157,7 @@ def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> 
         client = group.add(**hello)
         client.needs = ATTACH
         assert group.clients.too_slow(group.log) == []
-        assert group.clients.awaited(group.log) is None
+        assert not group.clients.awaits_leader(group.log)
 
 
 def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -> None:
@@ -218,9 +218,9 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     try:
         client = Client(link.connection, 1, dict.fromkeys(keys, odd))
         assert client.read_only is (odd is True)
-        assert client.origin.tty.isprintable()
-        assert max(len(client.origin.tty), len(client.origin.token), len(client.origin.auth_sock)) <= 1024
-        assert 0 <= client.origin.pid <= 1 << 31
+        assert client.tty.isprintable()
+        assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024
+        assert 0 <= client.pid <= 1 << 31
         assert all(isinstance(value, int) for value in client.size)
     finally:
         link.close()

@@ -97,14 +97,14 @@ def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link
 def test_an_acknowledgement_travels_before_the_next_output(link: Link) -> None:
     log = OutputLog()
     link.connection.reader = Reader(link.connection, 0)
-    link.connection.acknowledge(4)
-    link.connection.acknowledge(5)
+    link.connection.due_ack = 4
+    link.connection.due_ack = 5
     link.connection.feed(log)
     assert link.take() == []
     log.append(b"x")
     link.connection.feed(log)
     assert link.take() == [(protocol.ACK, bytes(7) + b"\5"), (protocol.OUTPUT, bytes(8) + b"x")]
-    link.connection.queue_ack()
+    link.connection.queue(link.connection.take_ack())
     link.connection.flush()
     assert link.take() == []
 
@@ -114,7 +114,7 @@ def test_a_client_that_knows_it_is_told_of_one_more_input_without_its_number(lin
     link.attached(remote=True, brief=True).needs = ""
     told = []
     for number in (4, 5, 6, 8, 9):
-        link.connection.acknowledge(number)
+        link.connection.due_ack = number
         log.append(b"x")
         link.connection.pass_on(log, b"x")
         told += [payload for kind, payload in link.take() if kind == protocol.ACK]
@@ -149,7 +149,7 @@ def test_a_client_that_knows_it_is_not_told_the_position_again(link: Link) -> No
 def test_a_block_passed_on_carries_the_acknowledgement_and_waits_behind_what_is_unsent(link: Link) -> None:
     log = OutputLog()
     link.connection.reader = Reader(link.connection, 0)
-    link.connection.acknowledge(7)
+    link.connection.due_ack = 7
     log.append(b"x")
     link.connection.pass_on(log, b"x")
     assert link.take() == [(protocol.ACK, bytes(7) + b"\7"), (protocol.OUTPUT, bytes(8) + b"x")]

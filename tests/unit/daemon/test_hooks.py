@@ -84,7 +84,7 @@ def test_a_daemon_that_ends_while_it_is_asked_for_a_terminal_costs_no_hook(
     settings.write_text(f'[hooks]\non_failed = "echo $SESH_STATE >{ran}; kill -PIPE $$; echo still >>{ran}"\n')
     hooks = server.session.get_hooks()
     hooks.tell("on_failed", {"event": "exited", "ts": "2026-11-22T05:00:00Z", "state": "failed", "exit_code": 3})
-    (pid,) = hooks.dump()
+    (pid,) = hooks.running
     _, status = os.waitpid(pid, 0)
     assert ran.read_text() == "failed\n"
     assert os.waitstatus_to_exitcode(status) == -signal.SIGPIPE, "the hook has it as programs do"

@@ -44,7 +44,7 @@ class Stage:
 
     def attach(self, columns: int = 80, rows: int = 24, **hello: Any) -> tuple[Link, Client]:
         link = self.link()
-        client = link.attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
+        client = link.attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
         client.lines = 1000
         self.clients.add(client)
         self.serve()
@@ -442,7 +442,7 @@ def test_the_creator_gets_every_byte_whatever_it_does(stage: Stage) -> None:
     stage.print(b"\a\x1b[c")
     link = stage.link()
     link.connection.creator = True
-    client = link.attached(stage.clients.next_number(), columns=80, rows=24)
+    client = link.attached(stage.clients.last_number + 1, columns=80, rows=24)
     stage.clients.add(client)
     stage.serve()
     assert protocol.split_number(link.take()[-1][1]) == (0, b"\a\x1b[c")

@@ -69,7 +69,7 @@ def test_a_terminal_that_is_about_to_be_left_tells_the_person_nothing(
     server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session whose program had just ended took the telling of another one, and its client had gone."""
-    client = SimpleNamespace(person=SimpleNamespace(tells=True, typed_at=5.0), connection=link.connection)
+    client = SimpleNamespace(tells=True, typed_at=5.0, connection=link.connection)
     monkeypatch.setattr(Clients, "leader", client)
     assert answer(server, link, verb="typed")["at"] == 5.0
     monkeypatch.setattr(server.session.end, "at", 1.0)

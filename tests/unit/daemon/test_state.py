@@ -44,7 +44,12 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     printed(own, before)
     own.relay.seen = seen
     own.title, own.pump.sent_at = "t\u00fc", 7
-    own.missed.note({"event": "notification", "text": "n"})
+    for event in (
+        {"event": "notification", "text": "n"},
+        {"event": "bell"},
+        {"event": "command_ended", "exit_code": 1},
+    ):
+        own.missed.note(event)  # type: ignore[arg-type]
     own.clients.size = (100, 30, 0, 0)
     own.model.resize(100, 30)
     if seen:
@@ -55,6 +60,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
         own.relay.trim()
     other = through_json(own)
     assert dump_session(other) == dump_session(own)
+    assert other.missed.line(7) == own.missed.line(7)
     for each in (own, other):
         printed(each, after)
         each.model.catch_up(10)
@@ -65,11 +71,13 @@ def test_a_session_is_the_same_after_json_and_goes_on(
 
 
 def test_an_ended_session_keeps_its_end() -> None:
+    """An image left unfinished by its program was waited for after a reload, so that no client was told of the end."""
     own = session()
     own.program_ended(9, killed=False)
     other = through_json(own)
     assert (other.running, other.end.code, other.end.signal) == (False, 137, 9)
     assert description.outcome(other) == description.outcome(own)
+    assert (other.model.ended, other.pump.running) == (True, False)
     own = session()
     own.program_ended(3 << 8, killed=False)
     assert (through_json(own).end.code, own.end.signal) == (3, None)

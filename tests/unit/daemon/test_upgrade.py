@@ -109,7 +109,7 @@ def test_all_connections_are_what_they_were(server: Server) -> None:
         again = connections[0].client
         assert again is not None
         assert person.client is not None
-        assert (again.last_input, again.origin.token, again.origin.tty) == (3, "token", "/dev/pts/9")
+        assert (again.last_input, again.token, again.tty) == (3, "token", "/dev/pts/9")
         assert again.replies.held == person.client.replies.held
         assert other.session.clients.leader is again
         assert other.session.relay.followers == [connections[2].reader]
@@ -144,7 +144,7 @@ def test_those_who_typed_or_sent_are_answered_when_the_program_has_it(server: Se
         other.session.pump.input.drain(take)
         assert b"".join(sorted(typed)) == b"abcabcdef"
         for connection in connections:
-            connection.queue_ack()
+            connection.queue(connection.take_ack())
             connection.flush()
         assert screen.recv(1 << 16).endswith(protocol.frame(protocol.ACK, (2).to_bytes(8, "big")))
         assert b'"position":17' in answers.recv(1 << 16)
@@ -227,10 +227,10 @@ def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: p
 KNOWN = {
     Session: """activity clients end events facts faults history hooks log marks missed
         model pump relay runs title titled_by waits
-        _checkpointer _notice_parts _unanswered preload telling timers titles""",
+        _checkpointer _notice_parts _preload _shows_titles _unanswered telling timers""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
         _checkpoint _deliver _passing _report _stirred delivered timers""",
-    Connection: """_due_ack _out backlog client closing creator data decoder descriptor progress_at reader role
+    Connection: """due_ack _out backlog client closing creator data decoder descriptor progress_at reader role
         unanswered waits
         _follows _last_ack before_output blocked closed heard_at socket unsent""",
 }
