@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sesh.schema import Welcome
     from sesh.wire import Connection
 
-_READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
+_READ_SIZE = 32 << 10
 _ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
 """Seconds of silence after which a key has the link asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
@@ -51,7 +51,6 @@ class Channel:
         self._timers, self._lost, self._on_link = timers, lost, on_link
         self.unsent = bytearray(hello)
         """Frames that wait to be sent."""
-        self._read_size = _READ_SIZE
         self._acknowledged = 0
         self.got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
@@ -95,14 +94,13 @@ class Channel:
     def read(self) -> list[tuple[int, bytes]] | None:
         """Return the frames that have come; None if nothing will come any more."""
         try:
-            data = os.read(self.connection.inbound, self._read_size)
+            data = os.read(self.connection.inbound, _READ_SIZE)
         except BlockingIOError:
             return []
         except OSError:
             data = b""
         if not data:
             return None
-        self._read_size = _FLOOD_READ_SIZE if len(data) == self._read_size else _READ_SIZE
         if self._on_link:
             self.keepalive.heard()
         if self._race is not None:

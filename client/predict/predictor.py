@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
 
-_MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
-"""Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
+_MEASURE_EVERY = 1.0
+"""Seconds between two measurements of the round trip, while keys are typed."""
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
 _RECOVERY = 30.0
@@ -28,8 +28,8 @@ _MOST_BEHIND = 64 << 10
 """Bytes of output that the model may be behind."""
 _UNHEARD = 3.0
 """Seconds without an acknowledgement after which guesses are given up: the daemon may be another one."""
-_PASTE_TIME, _PASTE_SIZE = 0.010, 100
-"""Bytes within seconds that count as a paste."""
+_PASTE_SIZE = 100
+"""Bytes that come at once and count as a paste."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
 _ON, _OFF = 0.030, 0.020
@@ -38,26 +38,18 @@ _UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
 """The same for underlining them."""
 _SHARE = 1 / 8
 """Weight of a new sample (RFC 6298, as SRTT)."""
-_SETTLED = 8
-"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
 
 
 class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 before the first sample; `alike`: samples in a row near it.
-
-    `long`, `very_long`: keys are predicted, and underlined, with some hysteresis.
-    """
+    """The round trip of a link. `smoothed`: seconds, 0 before the first sample. `long`, `very_long`: with a margin."""
 
     def __init__(self) -> None:
         self.smoothed = 0.0
         self.long = self.very_long = False
-        self.alike = 0
 
     def sample(self, seconds: float) -> None:
         """Take in one measured round trip."""
-        before = self.smoothed
-        self.alike = self.alike + 1 if before / 2 <= seconds <= before * 2 else 0
-        self.smoothed = before + _SHARE * (seconds - before) if before else seconds
+        self.smoothed += _SHARE * (seconds - self.smoothed) if self.smoothed else seconds
         self.long = self.smoothed > (_OFF if self.long else _ON)
         self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
 
@@ -99,7 +91,6 @@ class Predictor:
         self._shown = 0
         """The position up to which output is shown."""
         self._heard_at = 0.0
-        self._pasted_at, self._pasted = 0.0, 0
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
@@ -123,7 +114,7 @@ class Predictor:
     def measure(self) -> None:
         """Send a ping, if the last one was some time ago."""
         now = time.monotonic()
-        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.alike >= _SETTLED else _MEASURE_EVERY):
+        if now - self._measured_at >= _MEASURE_EVERY:
             self._measured_at = now
             self._ping = b"%f" % now
             self._send(protocol.frame(protocol.PING, self._ping))
@@ -228,14 +219,11 @@ class Predictor:
             self.quiet()
             return b""
         now = time.monotonic()
-        if now - self._pasted_at > _PASTE_TIME:
-            self._pasted_at, self._pasted = now, 0
-        self._pasted += len(data)
         if not guesses.active:
             self._heard_at = now
         if now - self._heard_at > _UNHEARD:
             return self.withdraw()
-        if self._pasted >= _PASTE_SIZE:
+        if len(data) >= _PASTE_SIZE:
             guesses.give_up(number)
         else:
             guesses.typed(number, data)
