@@ -72,8 +72,6 @@ class Predictor:
         self._send, self._size, self._always = send, size, always
         self.round_trip = round_trip or RoundTrip()
         self._measured_at = 0.0
-        self._ping = b""
-        """The payload of the last ping, until it is answered."""
         self._asked = self._outdated = False
         """`_asked`: a model was asked for that has not come yet; `_outdated`: it will be too old."""
         self._asked_at = 0.0
@@ -101,8 +99,7 @@ class Predictor:
         if kind == protocol.MODEL:
             self._take_model(*protocol.split_number(payload))
             return b""
-        if payload and payload == self._ping:
-            self._ping = b""
+        if payload == b"%f" % self._measured_at:
             self.round_trip.sample(time.monotonic() - self._measured_at)
         if not self._wanted:
             return self.withdraw()
@@ -116,8 +113,7 @@ class Predictor:
         now = time.monotonic()
         if now - self._measured_at >= _MEASURE_EVERY:
             self._measured_at = now
-            self._ping = b"%f" % now
-            self._send(protocol.frame(protocol.PING, self._ping))
+            self._send(protocol.frame(protocol.PING, b"%f" % now))
 
     @property
     def _wanted(self) -> bool:
