@@ -82,17 +82,15 @@ class Display:
         """
         if self._uncover:
             before = self._removal() + before
-        if not data:
-            self.draw(before + after)
-            return
-        self.started = True
-        self._tail += data
-        if len(self._tail) > _TAIL_SIZE:
-            del self._tail[: -_TAIL_SIZE // 2]
-            self._tail_whole = False
-        self._unread.append(data)
-        self.unread += len(data)
-        self.draw(before + data + after if before or after else data)
+        if data:
+            self.started = True
+            self._tail += data
+            if len(self._tail) > _TAIL_SIZE:
+                del self._tail[: -_TAIL_SIZE // 2]
+                self._tail_whole = False
+            self._unread.append(data)
+            self.unread += len(data)
+        self.draw(before + data + after)
         while self.unread > _MAX_UNREAD or len(self._unread) > _MAX_BLOCKS:
             self.update_ledger()
 
