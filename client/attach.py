@@ -82,7 +82,7 @@ class _Client:
             elif outcome.kind == "detached" and not outcome.reason and not attachment.session_id:
                 outcome.early = True
             elif outcome.host is not None:
-                outcome.round_trip = attachment.round_trip
+                outcome.round_trip = attachment.round_trip.smoothed
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)

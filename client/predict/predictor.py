@@ -15,11 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.client.channel import RoundTrip
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
 
-_MEASURE_EVERY = 1.0
-"""Seconds between two measurements of the round trip, while keys are typed."""
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
 _RECOVERY = 30.0
@@ -32,46 +31,23 @@ _PASTE_SIZE = 100
 """Bytes that come at once and count as a paste."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
-_ON, _OFF = 0.030, 0.020
-"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
-_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-"""The same for underlining them."""
-_SHARE = 1 / 8
-"""Weight of a new sample (RFC 6298, as SRTT)."""
-
-
-class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 before the first sample. `long`, `very_long`: with a margin."""
-
-    def __init__(self) -> None:
-        self.smoothed = 0.0
-        self.long = self.very_long = False
-
-    def sample(self, seconds: float) -> None:
-        """Take in one measured round trip."""
-        self.smoothed += _SHARE * (seconds - self.smoothed) if self.smoothed else seconds
-        self.long = self.smoothed > (_OFF if self.long else _ON)
-        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
 
 
 class Predictor:
     """Predictive echo over one connection.
 
-    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal; `round_trip` was measured on
-    the link before this one, if there was one. `always`: on short links too.
+    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal. `always`: on short links too.
     """
 
     def __init__(
         self,
         send: Callable[[bytes], None],
         size: Callable[[], tuple[int, int]],
-        round_trip: RoundTrip | None = None,
+        round_trip: RoundTrip,
         *,
         always: bool,
     ) -> None:
-        self._send, self._size, self._always = send, size, always
-        self.round_trip = round_trip or RoundTrip()
-        self._measured_at = 0.0
+        self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
         self._asked = self._outdated = False
         """`_asked`: a model was asked for that has not come yet; `_outdated`: it will be too old."""
         self._asked_at = 0.0
@@ -99,25 +75,14 @@ class Predictor:
         if kind == protocol.MODEL:
             self._take_model(*protocol.split_number(payload))
             return b""
-        if payload == b"%f" % self._measured_at:
-            self.round_trip.sample(time.monotonic() - self._measured_at)
         if not self._wanted:
             return self.withdraw()
         self.quiet()
         return b""
 
-    # -- the round trip
-
-    def measure(self) -> None:
-        """Send a ping, if the last one was some time ago."""
-        now = time.monotonic()
-        if now - self._measured_at >= _MEASURE_EVERY:
-            self._measured_at = now
-            self._send(protocol.frame(protocol.PING, b"%f" % now))
-
     @property
     def _wanted(self) -> bool:
-        return self._always or self.round_trip.long
+        return self._always or self._round_trip.long
 
     # -- the model
 
@@ -209,7 +174,6 @@ class Predictor:
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess at input that was sent under this number; return the bytes to draw."""
         self._typed = number
-        self.measure()
         guesses = self._catch_up()
         if guesses is None:
             self.quiet()
@@ -289,7 +253,7 @@ class Predictor:
         from sesh.vt.render import patch
 
         row, cells, column = shown
-        underlined = self.round_trip.very_long
+        underlined = self._round_trip.very_long
         if drawn == (row, cells, column, underlined):
             return b""
         out = b""
