@@ -14,10 +14,17 @@ from sesh import protocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from sesh.client.channel import RoundTrip
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
+
+    class RoundTrip(Protocol):
+        """The round trip of the link: whether it is so long that keys are predicted, and that they are underlined."""
+
+        long: bool
+        very_long: bool
+
 
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
