@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Unpack
+
     from sesh.client.outcome import AttachOptions
     from sesh.client.race import Reconnect
     from sesh.messages import Hello, Message
@@ -80,7 +82,7 @@ class _Client:
             elif outcome.kind == "detached" and not outcome.reason and not attachment.session_id:
                 outcome.early = True
             elif outcome.host is not None:
-                outcome.round_trip = attachment.round_trip
+                outcome.round_trip = attachment.round_trip.smoothed
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
@@ -130,11 +132,11 @@ class _Client:
         attachment.channel.close()
         if isinstance(result, Outcome):
             return result
-        hello = self._hello(result, attachment.host)
         since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
-        hello |= {"client": self._token, "id": attachment.session_id, "since": since}
-        redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost or reconnector.logged_in else b""
-        attachment.connect(result, wire.greeting("attach", **hello) + redraw, reconnect, self._backoff)
+        greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
+        if self.display.row_lost or reconnector.logged_in:
+            greeting += protocol.frame(protocol.REDRAW)
+        attachment.connect(result, greeting, reconnect, self._backoff)
         return None
 
     def _switch(self, outcome: Outcome) -> None:
@@ -174,12 +176,12 @@ class _Client:
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         self._token = os.urandom(8).hex()
-        hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions(host)}
+        greeting = self._greeting(connection, host, replace=replace, seen=self._shown.positions(host))
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
-        attachment.connect(connection, wire.greeting("attach", **hello), self._reconnect, self._backoff)
+        attachment.connect(connection, greeting, self._reconnect, self._backoff)
         return attachment
 
-    def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> Hello:
+    def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
         hello: Hello = {
@@ -193,7 +195,7 @@ class _Client:
             "tty": terminal.path(),
             "lang": os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", ""),
             "read_only": options.read_only,
-            "replace": replace,
+            "replace": False,
             "replay": options.replay,
             "lines": options.lines,
             "remote": host is not None,
@@ -201,12 +203,13 @@ class _Client:
             "tells": True,
             "got": host is not None,
             "brief": host is not None,
+            **more,
         }
         if connection.agent:
             hello["auth_sock"] = connection.agent
         if connection.displays is not None:
             hello["displays"] = connection.displays
-        return hello
+        return wire.greeting("attach", **hello)
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:

@@ -7,7 +7,7 @@ import select
 import time
 
 from sesh import protocol, wording
-from sesh.client.channel import Channel
+from sesh.client.channel import Channel, RoundTrip
 from sesh.client.display import MAX_PENDING, notification
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
@@ -74,7 +74,7 @@ class Attachment:
         self._keys = KeyParser(options.detach_key)
         self.input = UnacknowledgedInput()
         """Input that may not have reached the program."""
-        self._predictor: Predictor | None = None
+        self.round_trip = RoundTrip()
         self._read_only_notified = False
 
     @property
@@ -101,14 +101,16 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
-        self.channel = Channel(connection, hello, self._timers, self._lost, on_link=host is not None)
+        self.channel = Channel(connection, self._timers, self._lost, self.round_trip, on_link=host is not None)
+        self.channel.send(hello)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
+        predictor: Predictor | None = None
         if host is not None and predict != "never" and not self.options.read_only:
             from sesh.client.predict.predictor import Predictor
 
-            measured = self._predictor.round_trip if self._predictor is not None else None
-            self._predictor = Predictor(self.channel.send, self.terminal.grid, measured, always=predict == "always")
-        parts = self.display, self.channel, self._timers, self._predictor
+            always = predict == "always"
+            predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
+        parts = self.display, self.channel, self._timers, predictor
         self.overlays, self._poller = Overlays(*parts), _Poller(*parts)
         if host is not None and reconnect is not None:
 
@@ -116,12 +118,7 @@ class Attachment:
                 heard_at = self.channel.keepalive.heard_at
                 return reconnect(self.name, host, self.session_id, self.position, heard_at, beside=stop)
 
-            self.channel.watch_link(attempt, backoff, lambda: self.round_trip)
-
-    @property
-    def round_trip(self) -> float:
-        """Seconds, 0 if they were not measured."""
-        return self._predictor.round_trip.smoothed if self._predictor is not None else 0.0
+            self.channel.watch_link(attempt, backoff)
 
     def _unanswered(self) -> None:
         if self._ending is None:
@@ -184,7 +181,6 @@ class Attachment:
 
         Raises the daemon's refusal, Unreachable if it does not answer HELLO, ProtocolError.
         """
-        self.channel.send()
         self._handle_frames(self.channel.connection.leftovers())
         while self._switch is None:
             if self._ending is not None and (self._at_once or not self.display.pending):

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from sesh.schema import Welcome
     from sesh.wire import Connection
 
-_READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
+    Lost = Callable[[str], None]
+
+_READ_SIZE = 32 << 10
 _ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
 """Seconds of silence after which a key has the link asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
@@ -30,17 +32,41 @@ _LONGEST_PING = 64
 LIMIT = 64 << 10
 """Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
+_MEASURE_EVERY = 1.0
+"""Seconds between two measurements of the round trip, while keys are typed."""
+_ON, _OFF = 0.030, 0.020
+"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
+_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
+"""The same for underlining them."""
+_SHARE = 1 / 8
+"""Weight of a new sample (RFC 6298, as SRTT)."""
+
+
+class RoundTrip:
+    """The round trip of a link. `smoothed`: seconds, 0 before the first sample. `long`, `very_long`: with a margin."""
+
+    def __init__(self) -> None:
+        self.smoothed = 0.0
+        self.long = self.very_long = False
+
+    def sample(self, seconds: float) -> None:
+        """Take in one measured round trip."""
+        self.smoothed += _SHARE * (seconds - self.smoothed) if self.smoothed else seconds
+        self.long = self.smoothed > (_OFF if self.long else _ON)
+        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
+
 
 class Channel:
-    """One connection of an attachment; `hello` precedes all else. A daemon on another host is reached over a link.
+    """One connection of an attachment. A daemon on another host is reached over a link (`on_link`).
 
     `lost` is called if the link is "silent", or "raced" by another. `close` ends the deadlines that it has in `timers`.
     """
 
     def __init__(
-        self, connection: Connection, hello: bytes, timers: Timers, lost: Callable[[str], None], *, on_link: bool
+        self, connection: Connection, timers: Timers, lost: Lost, round_trip: RoundTrip, *, on_link: bool
     ) -> None:
-        self.connection = connection
+        self.connection, self._round_trip = connection, round_trip
+        self._measured_at = 0.0
         self.keepalive = Keepalive(enabled=on_link)
         self.closed = False
         """True if the daemon is gone, or nothing is to be sent to it any more."""
@@ -49,16 +75,14 @@ class Channel:
         self.raced: Connection | Exception | None = None
         """The connection over another link, which was ready before this one answered; or the Ended of the session."""
         self._timers, self._lost, self._on_link = timers, lost, on_link
-        self.unsent = bytearray(hello)
+        self.unsent = bytearray()
         """Frames that wait to be sent."""
-        self._read_size = _READ_SIZE
         self._acknowledged = 0
         self.got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
         self._got_sent_at = 0.0
         self._race: Race | None = None
         self._wake: Wake | None = None
-        self._round_trip: Callable[[], float] = float
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
         if on_link:
@@ -95,14 +119,13 @@ class Channel:
     def read(self) -> list[tuple[int, bytes]] | None:
         """Return the frames that have come; None if nothing will come any more."""
         try:
-            data = os.read(self.connection.inbound, self._read_size)
+            data = os.read(self.connection.inbound, _READ_SIZE)
         except BlockingIOError:
             return []
         except OSError:
             data = b""
         if not data:
             return None
-        self._read_size = _FLOOD_READ_SIZE if len(data) == self._read_size else _READ_SIZE
         if self._on_link:
             self.keepalive.heard()
         if self._race is not None:
@@ -145,30 +168,38 @@ class Channel:
         if not alive:
             self._lost("silent")
 
-    def watch_link(self, attempt: Attempt, backoff: Backoff, round_trip: Callable[[], float]) -> None:
+    def watch_link(self, attempt: Attempt, backoff: Backoff) -> None:
         """Ask the link at once from now on if it may be dead, and open another beside it by `attempt`."""
         from sesh.client.race import Race
 
-        self._round_trip = round_trip
         self._race = Race(self._ask, attempt, backoff, self._timers)
 
     def _ask(self, question: bytes) -> None:
         self.send(protocol.frame(protocol.PING, question))
 
+    def measure(self) -> None:
+        """Measure the round trip, if the last time was some time ago."""
+        now = time.monotonic()
+        if now - self._measured_at >= _MEASURE_EVERY:
+            self._measured_at = now
+            self._ask(b"%f" % now)
+
     def doubt(self) -> None:
         """Ask whether the link lives: something says that it may be dead."""
         if self._race is not None and self.welcome and self.reading:
-            self._race.doubt(self._round_trip())
+            self._race.doubt(self._round_trip.smoothed)
 
     def typed(self) -> None:
         """Note a key, and doubt the link if it has been silent, or stays so."""
         if self._race is not None:
             if time.monotonic() > self.keepalive.heard_at + _ASK_AFTER:
                 self.doubt()
-            self._timers.ensure("answer", _ANSWER_AFTER + self._round_trip(), self.doubt)
+            self._timers.ensure("answer", _ANSWER_AFTER + self._round_trip.smoothed, self.doubt)
 
     def answered(self, payload: bytes) -> None:
         """Note a PONG."""
+        if payload == b"%f" % self._measured_at:
+            self._round_trip.sample(time.monotonic() - self._measured_at)
         if self._race is not None:
             self._race.answered(payload)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
-from sesh.lean import deque
 from sesh.wording import plain
 
 TYPE_CHECKING = False
@@ -30,9 +29,8 @@ _LAST_ROW = 9999
 _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r", b"\r\n\x1b[?2004l\r\x1b[?2004h")
 """Output that leaves the cursor on a fresh row: a shell that has taken in a line turns bracketed paste off, and on for
 the next one."""
-_END_SIZE = max(map(len, _FRESH_ROW))
 _TAIL_SIZE = 128 << 10
-"""Bytes of the newest output that are kept, to find the last row by."""
+"""Bytes of the newest output that are kept, to find the last row by; when there are more, half of them go."""
 
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 """Names in TERM_PROGRAM."""
@@ -68,10 +66,8 @@ class Display:
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
         self._unread: list[bytes] = []
         self._ledger = Ledger()
-        self._last_bytes = b""
-        self._tail: deque[bytes] = deque()
-        self._tail_size, self._tail_whole = 0, True
-        """The size of `_tail`, and whether it is all that was shown."""
+        self._tail, self._tail_whole = bytearray(), True
+        """The newest output, and whether it is all that was shown."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
         self._title_shown = ("", 0)
@@ -87,20 +83,15 @@ class Display:
         """
         if self._uncover:
             before = self._removal() + before
-        if not data:
-            self.draw(before + after)
-            return
-        self.started = True
-        end = data[-_END_SIZE:]
-        self._last_bytes = end if len(end) == _END_SIZE else (self._last_bytes + end)[-_END_SIZE:]
-        self._tail.append(data)
-        self._tail_size += len(data)
-        while self._tail_size - len(self._tail[0]) >= _TAIL_SIZE:
-            self._tail_size -= len(self._tail.popleft())
-            self._tail_whole = False
-        self._unread.append(data)
-        self.unread += len(data)
-        self.draw(before + data + after if before or after else data)
+        if data:
+            self.started = True
+            self._tail += data
+            if len(self._tail) > _TAIL_SIZE:
+                del self._tail[: -_TAIL_SIZE // 2]
+                self._tail_whole = False
+            self._unread.append(data)
+            self.unread += len(data)
+        self.draw(before + data + after)
         while self.unread > _MAX_UNREAD or len(self._unread) > _MAX_BLOCKS:
             self.update_ledger()
 
@@ -124,7 +115,7 @@ class Display:
         It has to be repeated over the next connection.
         """
         self._finish_ledger()
-        return self._ledger.unfinished or (unfinished_character(self._last_bytes) if self._uncover else 0)
+        return self._ledger.unfinished or (unfinished_character(self._tail) if self._uncover else 0)
 
     def update_ledger(self) -> None:
         """Have the ledger follow the oldest block that it has not followed yet."""
@@ -179,8 +170,8 @@ class Display:
             return None
         from sesh.client.last_row import last_row
 
-        tail = b"".join(self._tail)
-        tail = tail[: len(tail) - (self._ledger.unfinished or unfinished_character(self._last_bytes))]
+        unfinished = self._ledger.unfinished or unfinished_character(self._tail)
+        tail = bytes(self._tail[: len(self._tail) - unfinished])
         return last_row(tail, columns, rows, whole=self._tail_whole, default_pen=self._ledger.default_pen)
 
     def title(self, text: str) -> None:
@@ -197,7 +188,7 @@ class Display:
         title_due = self._title != "" and self._title_shown != (self._title, self._ledger.title_changes)
         if not (title_due or self._notifications):
             return
-        if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
+        if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._tail):
             return
         if title_due:
             self.draw(self._ledger.own_title(self._title.encode("utf-8", "replace")))
@@ -246,7 +237,7 @@ class Display:
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
-        on_fresh_row = self._last_bytes.endswith(_FRESH_ROW) and not rows_below and not alternate
+        on_fresh_row = self._tail.endswith(_FRESH_ROW) and not rows_below and not alternate
         undo += b"\r" if on_fresh_row else b"\r\n"
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
@@ -265,9 +256,9 @@ class Display:
         self.show(b"\x1b[?1049h" if self._alternate else clean_screen(*self.terminal.grid()))
 
 
-def unfinished_character(end: bytes) -> int:
-    """Return the length of the UTF-8 character that the last bytes begin and do not finish; 0 without one."""
-    for length, byte in enumerate(reversed(end), 1):
+def unfinished_character(data: bytes | bytearray) -> int:
+    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
+    for length, byte in enumerate(reversed(data[-4:]), 1):
         if byte & 0xC0 != 0x80:
             return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
     return 0

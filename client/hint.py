@@ -101,7 +101,7 @@ class Hint:
 
     def _stays(self, data: bytes) -> bool:
         """Return whether output cannot reach the last row, and ends in no sequence and no character."""
-        if _HARMLESS.sub(b"", data) or _SWITCH.search(data) or unfinished_character(data[-4:]):
+        if _HARMLESS.sub(b"", data) or _SWITCH.search(data) or unfinished_character(data):
             return False
         self._part += len(data)
         self._room -= data.count(b"\n") + self._part // self._columns

@@ -41,7 +41,7 @@ class Overlays:
         """Show a SCREEN, which replaces guesses and hint."""
         guesses = b""
         if self._predictor is not None:
-            self._predictor.measure()
+            self._channel.measure()
             guesses = self._predictor.withdraw()
         self._display.show(data, guesses)
         hint, self._hint = self._hint, None
@@ -81,6 +81,7 @@ class Overlays:
     def guess(self, number: int, data: bytes) -> None:
         """Guess at the effect of input that was sent under this number."""
         if self._predictor is not None:
+            self._channel.measure()
             self._display.draw(self._predictor.typed(number, data))
 
     def judge(self, kind: int, payload: bytes) -> None:

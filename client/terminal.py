@@ -79,14 +79,7 @@ class RawTerminal:
         if self.outbound != self._given_outbound:
             _close(self.outbound)
             self.outbound = self._given_outbound
-        for number, handler in self._handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._handlers = {}
-        if self.signals >= 0:
-            signal.set_wakeup_fd(self._old_wakeup)
-            _close(self.signals)
-            _close(self._wakeup)
-            self.signals = self._wakeup = -1
+        self._restore_handlers()
 
     # -- the line discipline
 
@@ -195,6 +188,16 @@ class RawTerminal:
                 return
 
     # -- signals
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._handlers = {}
+        if self.signals >= 0:
+            signal.set_wakeup_fd(self._old_wakeup)
+            _close(self.signals)
+            _close(self._wakeup)
+            self.signals = self._wakeup = -1
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         """Note a signal; Python writes its number to the wakeup descriptor only if a handler is set."""

@@ -80,10 +80,7 @@ def _mouse(data: bytes, end: int) -> tuple[int, bool]:
             return end, False
         if data[end] < 0x20:
             return end, True
-        if not 0xC2 <= data[end] <= 0xDF:
-            end += 1
-            continue
-        end, whole = _character(data, end)
+        end, whole = _character(data, end) if 0xC2 <= data[end] <= 0xDF else (end + 1, True)
         if not whole:
             return end, False
     return end, True

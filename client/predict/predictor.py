@@ -14,12 +14,18 @@ from sesh import protocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
 
-_MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
-"""Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
+    class RoundTrip(Protocol):
+        """The round trip of the link: whether it is so long that keys are predicted, and that they are underlined."""
+
+        long: bool
+        very_long: bool
+
+
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
 _RECOVERY = 30.0
@@ -28,60 +34,22 @@ _MOST_BEHIND = 64 << 10
 """Bytes of output that the model may be behind."""
 _UNHEARD = 3.0
 """Seconds without an acknowledgement after which guesses are given up: the daemon may be another one."""
-_PASTE_TIME, _PASTE_SIZE = 0.010, 100
-"""Bytes within seconds that count as a paste."""
+_PASTE_SIZE = 100
+"""Bytes that come at once and count as a paste."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
-_ON, _OFF = 0.030, 0.020
-"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
-_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-"""The same for underlining them."""
-_SHARE = 1 / 8
-"""Weight of a new sample (RFC 6298, as SRTT)."""
-_SETTLED = 8
-"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
-
-
-class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 before the first sample; `alike`: samples in a row near it.
-
-    `long`, `very_long`: keys are predicted, and underlined, with some hysteresis.
-    """
-
-    def __init__(self) -> None:
-        self.smoothed = 0.0
-        self.long = self.very_long = False
-        self.alike = 0
-
-    def sample(self, seconds: float) -> None:
-        """Take in one measured round trip."""
-        before = self.smoothed
-        self.alike = self.alike + 1 if before / 2 <= seconds <= before * 2 else 0
-        self.smoothed = before + _SHARE * (seconds - before) if before else seconds
-        self.long = self.smoothed > (_OFF if self.long else _ON)
-        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
 
 
 class Predictor:
     """Predictive echo over one connection.
 
-    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal; `round_trip` was measured on
-    the link before this one, if there was one. `always`: on short links too.
+    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal. `always`: on short links too.
     """
 
     def __init__(
-        self,
-        send: Callable[[bytes], None],
-        size: Callable[[], tuple[int, int]],
-        round_trip: RoundTrip | None = None,
-        *,
-        always: bool,
+        self, send: Callable[[bytes], None], size: Callable[[], tuple[int, int]], round_trip: RoundTrip, *, always: bool
     ) -> None:
-        self._send, self._size, self._always = send, size, always
-        self.round_trip = round_trip or RoundTrip()
-        self._measured_at = 0.0
-        self._ping = b""
-        """The payload of the last ping, until it is answered."""
+        self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
         self._asked = self._outdated = False
         """`_asked`: a model was asked for that has not come yet; `_outdated`: it will be too old."""
         self._asked_at = 0.0
@@ -99,7 +67,6 @@ class Predictor:
         self._shown = 0
         """The position up to which output is shown."""
         self._heard_at = 0.0
-        self._pasted_at, self._pasted = 0.0, 0
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
@@ -110,27 +77,14 @@ class Predictor:
         if kind == protocol.MODEL:
             self._take_model(*protocol.split_number(payload))
             return b""
-        if payload and payload == self._ping:
-            self._ping = b""
-            self.round_trip.sample(time.monotonic() - self._measured_at)
         if not self._wanted:
             return self.withdraw()
         self.quiet()
         return b""
 
-    # -- the round trip
-
-    def measure(self) -> None:
-        """Send a ping, if the last one was some time ago."""
-        now = time.monotonic()
-        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.alike >= _SETTLED else _MEASURE_EVERY):
-            self._measured_at = now
-            self._ping = b"%f" % now
-            self._send(protocol.frame(protocol.PING, self._ping))
-
     @property
     def _wanted(self) -> bool:
-        return self._always or self.round_trip.long
+        return self._always or self._round_trip.long
 
     # -- the model
 
@@ -222,20 +176,16 @@ class Predictor:
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess at input that was sent under this number; return the bytes to draw."""
         self._typed = number
-        self.measure()
         guesses = self._catch_up()
         if guesses is None:
             self.quiet()
             return b""
         now = time.monotonic()
-        if now - self._pasted_at > _PASTE_TIME:
-            self._pasted_at, self._pasted = now, 0
-        self._pasted += len(data)
         if not guesses.active:
             self._heard_at = now
         if now - self._heard_at > _UNHEARD:
             return self.withdraw()
-        if self._pasted >= _PASTE_SIZE:
+        if len(data) >= _PASTE_SIZE:
             guesses.give_up(number)
         else:
             guesses.typed(number, data)
@@ -305,7 +255,7 @@ class Predictor:
         from sesh.vt.render import patch
 
         row, cells, column = shown
-        underlined = self.round_trip.very_long
+        underlined = self._round_trip.very_long
         if drawn == (row, cells, column, underlined):
             return b""
         out = b""

@@ -1,13 +1,16 @@
-"""Waiting for descriptors by poll(2): for the few of a session it is faster than epoll, and it never fails."""
+"""Waiting for descriptors by poll(2): for the few of a session it is faster than epoll, and needs no descriptor."""
 
 from __future__ import annotations
 
 import select
+import time
 
 READ, WRITE = select.POLLIN, select.POLLOUT
 
 _LONGEST = 86400.0
 """Seconds that one call waits at most; poll takes no more than 24 days."""
+_AGAIN = 0.1
+"""Seconds until the next call if the kernel has no memory for one."""
 
 
 class Poller:
@@ -34,7 +37,11 @@ class Poller:
         """Returns the descriptors ready now or within `seconds` (at most a day; None: no limit), with their events."""
         if seconds is not None:
             seconds = seconds * 1000 if seconds < _LONGEST else _LONGEST * 1000
-        ready = self._kernel.poll(seconds)
+        try:
+            ready = self._kernel.poll(seconds)
+        except OSError:
+            time.sleep(_AGAIN)
+            return []
         for index, (descriptor, events) in enumerate(ready):
             if events & ~(READ | WRITE):  # after an error or a hangup, both reading and writing return at once
                 ready[index] = (descriptor, self._watched.get(descriptor, 0))

@@ -25,6 +25,7 @@ DEAR = ("life", "client")
 """Scenarios with the most calls, of which most of FOUND below are."""
 
 FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "the kernel has no memory to wait": ("life", "poll sesh/loop/poller.py", {"error": "ENOMEM", "nth": 5, "times": 3}),
     "no descriptor is left for the loop's pipe": ("life", "pipe daemon/server.py", {"error": "ENFILE", "times": 5}),
     "the loop's modules cannot be read at first": ("life", "import daemon/server.py", {"error": "EMFILE", "times": 4}),
     "standard streams cannot be opened": ("life", "open daemon/spawn/daemonize.py", {"error": "ENFILE"}),

@@ -19,8 +19,8 @@ from unittest import mock
 from sesh import config, gate, moments, names, paths, platform, protocol, shapes, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
-from sesh.client import hint, notification
-from sesh.client.display import unfinished_character
+from sesh.client import hint
+from sesh.client.display import notification, unfinished_character
 from sesh.client.keys import KeyParser
 from sesh.client.ledger import Ledger
 from sesh.client.predict.guesses import Guesses
@@ -414,7 +414,7 @@ FROM_PEERS = [
     *pure("message", _JSON, *(_message(kind) for kind in _MESSAGES)),
     *pure("notice", TERMINAL, _as_json(_message(protocol.NOTICE)), _text(lambda text: overlay(text, 100_000))),
     *pure("lines of a host", TERMINAL, lambda data: gate.lines(data, far=True)),
-    *pure("notification", TERMINAL, _text(lambda text: notification.notification(text, {"TERM": "xterm-kitty"}))),
+    *pure("notification", TERMINAL, _text(lambda text: notification(text, {"TERM": "xterm-kitty"}))),
     *pure(
         "words",
         TERMINAL,

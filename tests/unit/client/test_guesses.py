@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.client.channel import RoundTrip
 from sesh.client.predict.guesses import MOST_IN_FLIGHT, Guesses
-from sesh.client.predict.predictor import RoundTrip
 
 COLUMNS = 20
 LEFT, RIGHT, ERASE, ENTER = b"\x1b[D", b"\x1b[C", b"\x7f", b"\r"

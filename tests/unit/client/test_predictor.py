@@ -7,6 +7,7 @@ import time
 import pytest
 
 from sesh import protocol
+from sesh.client.channel import RoundTrip
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE
 
@@ -19,7 +20,7 @@ class Person:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
-        self.predictor = Predictor(lambda frame: self.sent.append(frame[0]), lambda: (80, 24), always=True)
+        self.predictor = Predictor(lambda frame: self.sent.append(frame[0]), lambda: (80, 24), RoundTrip(), always=True)
 
     def asks(self) -> None:
         self.predictor.quiet()
