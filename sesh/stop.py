@@ -44,6 +44,17 @@ class Stop:
         """Has `stop` call `way` within a block. Raises Interrupted if that cut the block off, or came before."""
         return _Block(self, way)
 
+    def add(self, way: Way) -> None:
+        """Has `stop` call `way`. Raises Interrupted if it was stopped before."""
+        with self._lock:
+            self.check()
+            self._ways.append(way)
+
+    def remove(self, way: Way) -> None:
+        """Has `stop` no longer call `way`."""
+        with self._lock:
+            self._ways.remove(way)
+
     def check(self) -> None:
         """Raises Interrupted if it was stopped already."""
         if self.stopped:
@@ -63,12 +74,9 @@ class _Block:
         self._stop, self._way = stop, way
 
     def __enter__(self) -> None:
-        with self._stop._lock:
-            self._stop.check()
-            self._stop._ways.append(self._way)
+        self._stop.add(self._way)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        with self._stop._lock:
-            self._stop._ways.remove(self._way)
+        self._stop.remove(self._way)
         if isinstance(error, Unreachable) and self._stop.stopped:
             raise Interrupted(_GOES_ON) from None
