@@ -117,7 +117,10 @@ _building = threading.Lock()
 
 
 def build(platform: Platform, python: Python) -> Bundle:
-    """The bundle for an interpreter on a platform. Raises Refused if a part of it is not here and cannot be fetched."""
+    """The bundle for an interpreter on a platform; several hosts of one kind share it.
+
+    Raises Refused if a part of it is not here and cannot be fetched.
+    """
     key = (str(platform), python.version)
     with _building:
         if key not in _bundles:
