@@ -256,7 +256,10 @@ def _ended(session_id: str) -> Entered | None:
 
 
 def _by_id(session_id: str, name: str = "") -> tuple[str, wire.Connection] | None:
-    """The name of the session with this id, and a connection to it; None if none runs. `name` is tried first."""
+    """The current name of the session with this id, and a connection to it; None if none runs.
+
+    `name`: the one that the other side knows, which is tried first.
+    """
     for current in [name, *paths.names()]:
         if current and _session_id(current) == session_id and (connection := find.running(current)) is not None:
             return current, connection
@@ -315,7 +318,7 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     try:
         while True:
             ready = wire.polled([(near.inbound, select.POLLIN), (frames, select.POLLIN)], None)
-            if near.inbound in ready:
+            if near.inbound in ready:  # what asks for a sign of life while the op runs; the rest waits for its end
                 for kind, payload in [near.receive(), *near.leftovers()]:
                     if kind == protocol.PING:
                         near.send(protocol.frame(protocol.PONG, payload))

@@ -76,8 +76,15 @@ def _read(path: str, most: int | None = None) -> bytes:
 
 def read_proc(path: str, most: int | None = None) -> bytes:
     """The content of a file of /proc or /etc, at most `most` bytes. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(-1 if most is None else most)
+    # Not by open(), which asks four more things of the kernel: a daemon reads hundreds of these at a time.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        read = b""
+        while (most is None or len(read) < most) and (block := os.read(descriptor, 65536)):
+            read += block
+        return read[:most]
+    finally:
+        os.close(descriptor)
 
 
 def _printed(*words: str) -> str:
@@ -347,7 +354,10 @@ def give_back() -> None:
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (TIOCGWINSZ). Raises OSError."""
+    """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
+
+    Raises OSError if the descriptor is no terminal.
+    """
     import fcntl
     import termios
 
@@ -378,7 +388,10 @@ _GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
 
 
 def keyring_and_io_priority() -> tuple[int, int]:
-    """This process's session keyring (keyctl_get_keyring_ID(3)) and I/O priority (ioprio_get(2)); -1 if unknown."""
+    """This process's session keyring (keyctl_get_keyring_ID(3)) and I/O priority (ioprio_get(2)); -1 if unknown.
+
+    No file in /proc tells of them.
+    """
     if not LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
         return -1, -1
     keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)

@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import zipfile
 from email.parser import HeaderParser
@@ -116,7 +117,10 @@ _building = threading.Lock()
 
 
 def build(platform: Platform, python: Python) -> Bundle:
-    """The bundle for an interpreter on a platform. Raises Refused if a part of it is not here and cannot be fetched."""
+    """The bundle for an interpreter on a platform; several hosts of one kind share it.
+
+    Raises Refused if a part of it is not here and cannot be fetched.
+    """
     key = (str(platform), python.version)
     with _building:
         if key not in _bundles:
@@ -299,13 +303,21 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     for name in platform_tags(platform):
         argv += ["--platform", name]
     os.makedirs(cache_directory(), mode=0o700, exist_ok=True)
-    reason = _run_pip([*argv, "--dest", folder, "--", requirement])
-    if (fetched := _wheel_in(folder)) is None:
-        raise Refused(
-            f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
-            "this needs pip and network access once"
-        )
-    return fetched
+    # Not into its place at once: what pip was interrupted at, or another deploy's pip is still copying, pip would keep.
+    with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".tmp-") as temporary:
+        target = os.path.join(temporary, "wheel")
+        reason = _run_pip([*argv, "--dest", target, "--", requirement])
+        if _wheel_in(target) is None:
+            raise Refused(
+                f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
+                "this needs pip and network access once"
+            )
+        try:
+            os.rename(target, folder)
+        except OSError:
+            if _wheel_in(folder) is None:  # else another deploy was faster
+                raise
+    return str(_wheel_in(folder))
 
 
 def _pip() -> list[str]:
@@ -340,6 +352,6 @@ def _run_pip(argv: list[str]) -> str:
 
 
 def _wheel_in(folder: str) -> str | None:
-    """The path of a wheel in a folder, if there is one that is complete: another deploy may be copying it just now."""
+    """The path of a wheel in a folder, if there is one that is complete."""
     wheels = sorted(glob.glob(os.path.join(glob.escape(folder), "*.whl")))
     return next(filter(zipfile.is_zipfile, wheels), None)

@@ -129,13 +129,15 @@ def connect(destination: Destination) -> FabricCarrier | None:
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
     logging.getLogger("paramiko").propagate = False
-    connection = _connection(destination)
+    connection = None
     try:
+        connection = _connection(destination)
         load_known_hosts(connection.client, destination)
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
     except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain):
-        connection.client.close()
+        if connection is not None:
+            connection.client.close()
         return None
     return FabricCarrier(destination, connection)
 

@@ -7,7 +7,6 @@ login files is not taken for an answer.
 
 from __future__ import annotations
 
-import compileall
 import concurrent.futures
 import contextlib
 import errno
@@ -17,7 +16,6 @@ import io
 import json
 import os
 import py_compile
-import re
 import shutil
 import signal
 import stat
@@ -57,7 +55,7 @@ SIGNATURE = "# sesh's launcher, written by sesh --deploy"
 """The second line of a ~/.local/bin/sesh that is ours."""
 _MANIFEST, _START, _TEMPORARY = "MANIFEST", "start.py", ".tmp-"
 _BLOCK = 1 << 18
-_NOT_COMPILED = re.compile("/unpacked/lib/(pygments|markdown_it)/")  # sesh never loads them
+_NOT_COMPILED = ("pygments", "markdown_it")  # sesh never loads them
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -216,14 +214,16 @@ class Installer:
 
     def _compile(self, unpacked: str) -> None:
         """Compile what sesh loads now: nothing in a version's directory changes later."""
-        compileall.compile_dir(
-            os.path.join(unpacked, "lib"),
-            quiet=2,  # what does not compile is for another version of Python
-            rx=_NOT_COMPILED,
-            stripdir=unpacked,
-            prependdir=self.final,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        for folder, folders, names in os.walk(os.path.join(unpacked, "lib")):
+            folders[:] = sorted(name for name in folders if name not in _NOT_COMPILED)
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    path = os.path.join(folder, name)
+                    shown = os.path.join(self.final, os.path.relpath(path, unpacked))
+                    # Not by compileall, which passes over a full disk in silence.
+                    with contextlib.suppress(py_compile.PyCompileError):  # for another version of Python
+                        py_compile.compile(path, dfile=shown, doraise=True, invalidation_mode=unchecked)
 
     def _smoke_test(self, version: str, scratch: str) -> None:
         """Run the version's smoke test, through a launcher as its users run it."""

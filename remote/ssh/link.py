@@ -100,7 +100,8 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` for the user. Raises Lost if it does not answer in time, or the link breaks.
+        It may answer with a `question` for the user instead. Raises Lost if it does not answer in time, or the link
+        breaks.
         """
         host = self.destination.host
         try:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 
-from sesh import paths
+from sesh import paths, programs
 from sesh.errors import LoginRefused, Refused, Unreachable, silent_host
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
@@ -223,11 +223,17 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
 
 
 def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: float | None) -> bool:
-    """Let autossh open the control master, whenever it is lost; False if it gives up at once. Raises Unreachable."""
+    """Let autossh open the control master, and open it again whenever it is lost; False if it gives up at once.
+
+    Raises Unreachable.
+    """
     argv = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *ssh.options(destination, ask=False)]
     # Not in the background (-f): autossh must see how its ssh ends. It lives until someone ends it.
     argv += [*_options(destination, persist="no"), *destination.target]
-    process = _start(argv, stderr, ask=False, hint="install it, or unset SESH_SSH")
+    hint = "install it, or unset SESH_SSH"
+    if programs.find(argv[0]) is None:
+        raise Unreachable(f"cannot run {argv[0]} (there is no such program)", hint=hint)
+    process = _start(argv, stderr, ask=False, hint=hint)
     deadline = time.monotonic() + 3 * ssh.CONNECT_TIMEOUT if deadline is None else deadline
     while not is_alive(destination):
         if process.poll() is not None:

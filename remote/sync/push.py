@@ -94,7 +94,7 @@ class Push:
         argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
         asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
         token = f"sesh-{uuid.uuid4().hex}"
-        try:
+        try:  # a new file in HOME, to see whether HOME there is the same
             marker = tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self.top)
         except OSError:
             marker = None  # nothing can be created in HOME
@@ -120,7 +120,10 @@ class Push:
         self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
 
     def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
-        """Push each path, in as few runs of a program as possible; the result for each."""
+        """Push each path, in as few runs of a program as possible; the result for each.
+
+        Files that are gone here are deleted there if rsync pushes.
+        """
         groups: dict[tuple[Method, str], list[Tree]] = {}
         for tree in trees:
             groups.setdefault(self._method(tree), []).append(tree)
@@ -259,7 +262,10 @@ BLOCK = 1 << 16
 
 
 def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
-    """Write an archive, links as links. Raises BrokenPipeError if nobody reads it, OSError with the unreadable file."""
+    """Write an archive with members relative to HOME, links as links.
+
+    Raises BrokenPipeError if nobody reads it, OSError with the name of a file that cannot be read.
+    """
     # GNU's format has no limit for names, and every tar today reads it.
     with tarfile.open(
         mode="w|", fileobj=pipe, format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape", bufsize=BLOCK

@@ -86,8 +86,8 @@ def sync(destination: Destination) -> SyncResult:
     before = known.read(state).get("paths")
     sealed = before if isinstance(before, dict) else {}
     result.skipped = [path for path, tree in trees.items() if tree.matches(sealed.get(path))]
-    changed = [tree for path, tree in trees.items() if path not in result.skipped]
     sealed = {path: sealed[path] for path in result.skipped}
+    changed = [tree for path, tree in trees.items() if path not in sealed]
     if changed:
         master.ensure(destination)
     try:

@@ -6,12 +6,9 @@ result. Questions and notes for the person come back with the answer, and are as
 
 from __future__ import annotations
 
-from binascii import a2b_base64, b2a_base64
-
 from sesh import gate, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
-from sesh.keepalive import Keepalive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +27,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
+    from sesh.keepalive import Keepalive
     from sesh.reach import op_shapes
 
     host = link.destination.host
@@ -118,12 +116,16 @@ def decoded(data: bytes) -> Any:
 def _packed(value: object) -> dict[str, str]:
     if not isinstance(value, bytes):
         raise TypeError(f"a {type(value).__name__} does not go over a link")
+    from binascii import b2a_base64
+
     return {"$bytes": b2a_base64(value, newline=False).decode()}
 
 
 def _unpacked(value: dict[str, Any]) -> Any:
     if value.keys() != {"$bytes"}:
         return value
+    from binascii import a2b_base64
+
     return a2b_base64(value["$bytes"])
 
 

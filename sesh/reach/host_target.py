@@ -75,12 +75,12 @@ class HostTarget(Target):
             link = self.open()
             try:
                 answer, _ = self._led(link, op, data, session_id)
+                known.add_name(self.destination.host, str(answer["name"]))
             except KeyboardInterrupt:
                 if not session_id:
                     raise
                 name = str(data.get("name") or "NAME")
                 raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
-        known.add_name(self.destination.host, str(answer["name"]))
         return str(answer["name"]), link
 
     def _led(

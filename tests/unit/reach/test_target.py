@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sesh import bridge, protocol, wire
 from sesh.errors import Interrupted, NotDeployed, NotFound, Unreachable, UsageError
 from sesh.keepalive import Backoff
-from sesh.ops import jobs, sessions
+from sesh.ops import enter, jobs, sessions
 from sesh.reach import arguments, calls, links
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
@@ -93,6 +93,20 @@ def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(mo
             HostTarget(Caller(), "box")._reopened(interrupts, Backoff(), None)
     finally:
         interrupts.close()
+
+
+def test_ctrl_c_once_the_host_has_answered_still_says_whether_the_session_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pressed(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    link: Any = SimpleNamespace(remote_info={"can": ["op"]}, open_session=lambda *_, **__: ({"name": "work"}, b""))
+    monkeypatch.setattr(HostTarget, "open", lambda _: link)
+    monkeypatch.setattr(known, "add_name", pressed)
+    monkeypatch.setattr(links, "left_behind", lambda *_: "work is there")
+    with pytest.raises(KeyboardInterrupt, match="work is there"):
+        HostTarget(Caller(), "box").enter(enter.go, "work")
 
 
 @pytest.mark.parametrize("answer", ["y", "n", ""])

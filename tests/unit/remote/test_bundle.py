@@ -195,6 +195,26 @@ def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -
     assert "--abi cp313t" in " ".join(calls[0])
 
 
+def test_what_pip_was_interrupted_at_is_not_there_the_next_time(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip would keep it, and without a hash to compare never fetch it again."""
+    found = []
+
+    def killed(words: list[str]) -> str:
+        folder = words[words.index("--dest") + 1]
+        found.append(os.path.exists(folder))
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "x-1-py3-none-any.whl"), "wb") as wheel:
+            wheel.write(b"PK")
+        return "killed"
+
+    monkeypatch.setattr(bundle, "_run_pip", killed)
+    for _ in range(2):
+        with pytest.raises(Refused, match="killed"):
+            bundle.fetch_wheel("x==1", MAC, Python("/p", "3.13.1"))
+    assert found == [False, False]
+    assert os.listdir(bundle.cache_directory()) == []
+
+
 def test_where_the_environment_has_no_pip_another_one_fetches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As in the environments that uv makes."""
     assert bundle._pip() == [sys.executable, "-m", "pip"]

@@ -238,6 +238,11 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
         assert not fabric_carrier.is_plain(changed), keyword
 
 
+def test_a_host_name_that_fabric_cannot_read_is_left_to_ssh() -> None:
+    destination = Destination("box", settings={**fabric_carrier.ssh_defaults(), "hostname": ["box:x"]})
+    assert fabric_carrier.connect(destination) is None
+
+
 @pytest.mark.parametrize("value", ["/a/%h", '"/a b"', "/a\\ b"])
 def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value: str) -> None:
     destination = Destination("box", settings={"userknownhostsfile": [value]})

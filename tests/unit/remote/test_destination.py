@@ -10,6 +10,7 @@ import pytest
 
 from sesh.errors import ExitCode, InvalidHost, Unreachable
 from sesh.remote.ssh import destination as room
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
 Fake = Callable[[str], None]
@@ -148,6 +149,15 @@ def test_the_ssh_of_bridges_is_the_one_chosen_but_never_autossh(
     else:
         monkeypatch.setenv("SESH_SSH", chosen)
     assert program() == used
+
+
+def test_an_autossh_that_is_not_there_is_named(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SESH_SSH", "/nowhere/autossh")
+    monkeypatch.setenv("SESH_CTRL_DIR", str(tmp_path / "control"))
+    with pytest.raises(Unreachable) as caught:
+        master.ensure(Destination("box"), ask=False, timeout=5)
+    assert caught.value.message == "cannot run /nowhere/autossh (there is no such program)"
+    assert caught.value.hint == "install it, or unset SESH_SSH"
 
 
 def test_identity_and_jump_host_of_the_environment_are_options(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
 import json
 import os
+import py_compile
 import signal
 import stat
 import subprocess
@@ -333,6 +335,18 @@ def test_a_disk_that_is_full_is_said_to_be_and_nothing_is_left(host: Host, bundl
     out, err = process.communicate(timeout=20)
     failed = json.loads(out.splitlines()[-1].partition(b" ")[2])["failed"]
     assert (failed["step"], "not enough space" in failed["reason"], err) == ("upload", True, b"")
+    assert host.untouched()
+
+
+def test_a_disk_that_fills_while_modules_are_compiled_is_said_to_be_full(
+    host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(py_compile, "compile", full)
+    step, reason = host.failed(bundle, "install")
+    assert (step, "not enough space" in reason) == ("unpack", True)
     assert host.untouched()
 
 
