@@ -45,8 +45,8 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
     return 0
 
 
-def _print(cli: Invocation, events: Iterable[Event]) -> None:
-    for event in events:
+def _print(cli: Invocation, items: Iterable[Event]) -> None:
+    for event in items:
         if "note" in event:
             cli.note(str(event["note"]))
         elif cli.json:

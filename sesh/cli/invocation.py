@@ -36,7 +36,7 @@ class Invocation(Caller):
         self.line = line
         self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb, line.local
         self._remembered: list[str] = []
-        self.hosts = line.hosts
+        self.hosts = line.hosts  # a note about the settings names the host too
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
         self.sought: str | None = None

@@ -210,3 +210,7 @@ def test_the_way_to_a_session_loads_the_standard_library_and_ptyprocess_only(nam
     allowed = {*sys.stdlib_module_names, "sesh", "ptyprocess"}
     found = loaded(f"import {name}") - loaded("pass")
     assert sorted(module for module in found if module.split(".")[0] not in allowed) == []
+
+
+def test_the_picker_comes_without_what_only_its_pager_needs() -> None:
+    assert loaded("import sesh.cli.tui.picker") & {"sesh.cli.tui.pager", "sesh.ops.search"} == set()

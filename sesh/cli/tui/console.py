@@ -69,7 +69,7 @@ def _name(token: bytes) -> str:
     return text if text.isprintable() and text != "\ufffd" else ""
 
 
-_SIGNALS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
+_SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
 _BLOCK = 1 << 12
 _FOREVER = float("inf")
 _PATIENCE = 2.0
@@ -142,7 +142,8 @@ class Console:
                 raise SystemExit(128 + number)
             if number == signal.SIGTSTP:
                 self.stop()
-            keys += [_SIGNALS[number]] if number in _SIGNALS else []
+            if number in _SIGNAL_KEYS:
+                keys.append(_SIGNAL_KEYS[number])
         return keys
 
     def stop(self) -> None:

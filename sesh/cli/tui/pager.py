@@ -47,8 +47,8 @@ def page(lines: Sequence[str], start: str) -> None:
         raise UsageError(f"there is no {printable(words[0]) if words else 'pager'}", hint="name another one in PAGER")
     if os.path.basename(words[0]) == "less":
         words += ["-R", start]
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
     try:
         subprocess.run([program, *words[1:]], input=text, env=programs.environment(), check=False)
     finally:

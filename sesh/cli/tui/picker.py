@@ -12,7 +12,7 @@ from functools import cache
 
 from sesh import moments, wording
 from sesh.cli import printing, table
-from sesh.cli.tui import console, pager
+from sesh.cli.tui import console
 from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of, title
 from sesh.cli.tui.preview import Previews, drawn
@@ -236,6 +236,8 @@ class _Picker:
         self._question = f"{verb} {title(key)}? [y/N]", None, lambda _: self._act(key, ask, f"{title(key)} was {done}")
 
     def _read(self, key: Key) -> None:
+        from sesh.cli.tui import pager  # with the modules of --grep; the list comes sooner without them
+
         try:
             pager.read(self._stage, target_of(key[0]), key[1], "+G")
         except (SeshError, OSError) as error:
