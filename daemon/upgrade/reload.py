@@ -134,7 +134,7 @@ class _Reload:
                 setsigmask=(),
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
             )
-            to_close.remove(output)
+            to_close.remove(output)  # read by `steps`
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged()}") from error
