@@ -44,7 +44,7 @@ class ClientHandler:
             return
         connection.role = "attach" if hello.get("role") == "attach" else "request"
         if not connection.creator:
-            self.creator_served(connection)
+            self._timers.clear(("hello", connection.descriptor))
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -85,7 +85,7 @@ class ClientHandler:
             variables.update(self._session.facts["id"], self._session.name, displays)
 
     def creator_served(self, connection: Connection) -> None:
-        """Notes that a connection, maybe the creator's, has said what it wants: nothing waits for it any longer."""
+        """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
         connection.creator = False
         self._timers.clear(("hello", connection.descriptor))
 

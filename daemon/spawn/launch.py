@@ -33,7 +33,9 @@ _GIVE_UP_TIMEOUT = 0.5
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
-    """Starts the daemon and its program (`spec`: see `main`), and returns the first connection to it, before HELLO.
+    """Starts the daemon and its program, and returns the first connection to it, before HELLO.
+
+    `spec`: see `LaunchSpec`, and `main` for what its values mean.
 
     Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
     TimedOut if a job's time is over, for a daemon that does not begin in time, and then never does; Unknown for one

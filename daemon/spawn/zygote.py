@@ -62,8 +62,10 @@ def connect() -> wire.Connection | None:
 
 
 def start(at_least: int) -> None:
-    """Starts a zygote that fits this process, unless one runs or fewer than `at_least` sessions do, without waiting for
-    it. Raises OSError and Refused."""
+    """Starts a zygote that fits this process, unless there is one, and does not wait for it.
+
+    None is worth its memory with fewer than `at_least` sessions. Raises OSError and Refused.
+    """
     import fcntl
     from itertools import islice
 

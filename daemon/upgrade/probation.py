@@ -32,7 +32,10 @@ class _Hangs(Exception):
 
 
 def damning(error: BaseException) -> bool:
-    """Returns whether an error is the code's fault (EBADF: it lost a descriptor), not that of a peer or the machine."""
+    """Returns whether an error is the fault of the code: one of a peer or of the machine occurs in any version.
+
+    EBADF is such a fault: the code has lost a descriptor.
+    """
     return not isinstance(error, SeshError) and (not isinstance(error, OSError) or error.errno == errno.EBADF)
 
 
@@ -73,7 +76,7 @@ def serve(server: Server, answer: Callable[[], None], back: Callable[[str], None
                 faults.note("a fault in a turn", error)
             if errors:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                back(reason(errors[0]))
+                back(reason(errors[0]))  # if it returns, there is no way back: the probation is over
             elif server.over:
                 break
             step = server.turn

@@ -118,9 +118,10 @@ class _Reload:
 
     def _start_trial(self) -> tuple[int, int]:
         """Starts the trial; returns its pid, and the descriptor of its output. Raises Refused."""
+        state = self._handover()  # an error in it is no fault of the new sesh, nor of its Python
         to_close: list[int] = []
         try:
-            to_close.append(_write_memory(self._handover()))
+            to_close.append(_write_memory(state))
             to_close += os.pipe()
             memory, output, write_end = to_close
             actions = [(os.POSIX_SPAWN_DUP2, memory, 0)]
@@ -133,7 +134,7 @@ class _Reload:
                 setsigmask=(),
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
             )
-            to_close.remove(output)
+            to_close.remove(output)  # read by `steps`
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged()}") from error
@@ -257,6 +258,7 @@ class _Adopted:
         self._asker = connections[index] if index is not None else None
         """The connection that waits for the answer; None after the answer."""
         self._on_probation = probation.serve
+        """Loaded here: if that fails, the old sesh is executed again (`_TAKE_OVER`)."""
         platform.set_process_title(f"{PROGRAM}: {self._server.session.name}")
         paths.hold_package()
         for descriptor in [*self._descriptors, memory]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -208,6 +209,21 @@ def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
         REQUESTS["reload"](server.requests, Request(connection, 1, {"python": "/nowhere/python", "path": []}, b""))
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before  # what other tests left is closed at any time
+    assert not server.session.timers.is_set("reload")
+
+
+def test_a_fault_in_writing_the_state_is_not_blamed_on_the_new_sesh(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that the new sesh's Python cannot be executed."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("of the old sesh")
+
+    monkeypatch.setattr(state, "dump_session", fail)
+    connection, _ = connect(server, wire.greeting("request"))
+    with pytest.raises(ValueError, match="of the old sesh"):
+        REQUESTS["reload"](server.requests, Request(connection, 1, {"python": sys.executable, "path": []}, b""))
     assert not server.session.timers.is_set("reload")
 
 
