@@ -233,8 +233,7 @@ class Channel:
 
             self._wake = Wake()
         for descriptor in self._wake.descriptors:
-            if descriptor in ready:
-                self._wake.take(descriptor)
+            if descriptor in ready and self._wake.happened(descriptor):
                 self.doubt()
         if race.descriptor in ready and self.reading:
             self.raced = race.won()

@@ -160,5 +160,13 @@ def test_clocks_and_routes_are_watched_without_a_wakeup() -> None:
         if sys.platform.startswith("linux"):
             assert len(wake.descriptors) == 2
         for descriptor in wake.descriptors:
-            wake.take(descriptor)
+            wake.happened(descriptor)
         assert select.select(wake.descriptors, [], [], 0.05)[0] == []
+
+
+def test_a_clock_that_was_set_has_no_link_asked_and_a_machine_that_has_slept_has() -> None:
+    with closing(Wake()) as wake:
+        assert not wake.happened(wake._timer)
+        wake._slept -= 30
+        assert wake.happened(wake._timer)
+        assert not wake.happened(wake._timer)
