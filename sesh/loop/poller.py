@@ -34,7 +34,7 @@ class Poller:
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
         """Returns the descriptors ready now or within `seconds` (at most a day; None: no limit), with their events."""
-        if seconds is not None:
+        if seconds is not None:  # poll rounds up to milliseconds, so that a deadline that is near makes no loop spin
             seconds = seconds * 1000 if seconds < _LONGEST else _LONGEST * 1000
         try:
             ready = self._kernel.poll(seconds)

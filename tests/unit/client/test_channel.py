@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
 from sesh import protocol, wire
-from sesh.client import channel
 from sesh.client.channel import Channel, RoundTrip
 from sesh.loop.timers import Timers
 
@@ -15,7 +15,7 @@ from sesh.loop.timers import Timers
 def test_a_round_trip_that_has_settled_is_measured_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """A PING, and its PONG, in each second of typing would cost a slow link as much as the keys do."""
     now = 1000.0
-    monkeypatch.setattr(channel.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     near, far = socket.socketpair()
     far.setblocking(False)
     descriptor = near.detach()
