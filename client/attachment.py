@@ -75,6 +75,7 @@ class Attachment:
         self.input = UnacknowledgedInput()
         """Input that may not have reached the program."""
         self.round_trip = RoundTrip()
+        """That of the link; of the one before until this one is measured."""
         self._read_only_notified = False
 
     @property

@@ -32,14 +32,16 @@ _LONGEST_PING = 64
 LIMIT = 64 << 10
 """Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
-_MEASURE_EVERY = 1.0
-"""Seconds between two measurements of the round trip, while keys are typed."""
+_MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
+"""Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
 _UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
 """The same for underlining them."""
 _SHARE = 1 / 8
 """Weight of a new sample (RFC 6298, as SRTT)."""
+_SETTLED = 8
+"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
 
 
 class RoundTrip:
@@ -48,9 +50,16 @@ class RoundTrip:
     def __init__(self) -> None:
         self.smoothed = 0.0
         self.long = self.very_long = False
+        self._alike = 0
+
+    @property
+    def settled(self) -> bool:
+        """True if the round trip has been about the same for some time."""
+        return self._alike >= _SETTLED
 
     def sample(self, seconds: float) -> None:
         """Take in one measured round trip."""
+        self._alike = self._alike + 1 if self.smoothed / 2 <= seconds <= self.smoothed * 2 else 0
         self.smoothed += _SHARE * (seconds - self.smoothed) if self.smoothed else seconds
         self.long = self.smoothed > (_OFF if self.long else _ON)
         self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
@@ -67,6 +76,8 @@ class Channel:
     ) -> None:
         self.connection, self._round_trip = connection, round_trip
         self._measured_at = 0.0
+        self._measuring = b""
+        """The payload of the PING that measures the round trip, until it is answered."""
         self.keepalive = Keepalive(enabled=on_link)
         self.closed = False
         """True if the daemon is gone, or nothing is to be sent to it any more."""
@@ -180,9 +191,9 @@ class Channel:
     def measure(self) -> None:
         """Measure the round trip, if the last time was some time ago."""
         now = time.monotonic()
-        if now - self._measured_at >= _MEASURE_EVERY:
-            self._measured_at = now
-            self._ask(b"%f" % now)
+        if now - self._measured_at >= (_SETTLED_EVERY if self._round_trip.settled else _MEASURE_EVERY):
+            self._measured_at, self._measuring = now, b"%f" % now
+            self._ask(self._measuring)
 
     def doubt(self) -> None:
         """Ask whether the link lives: something says that it may be dead."""
@@ -198,7 +209,8 @@ class Channel:
 
     def answered(self, payload: bytes) -> None:
         """Note a PONG."""
-        if payload == b"%f" % self._measured_at:
+        if payload and payload == self._measuring:
+            self._measuring = b""
             self._round_trip.sample(time.monotonic() - self._measured_at)
         if self._race is not None:
             self._race.answered(payload)
@@ -221,8 +233,7 @@ class Channel:
 
             self._wake = Wake()
         for descriptor in self._wake.descriptors:
-            if descriptor in ready:
-                self._wake.take(descriptor)
+            if descriptor in ready and self._wake.happened(descriptor):
                 self.doubt()
         if race.descriptor in ready and self.reading:
             self.raced = race.won()

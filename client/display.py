@@ -30,7 +30,7 @@ _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r", b"\r\n\x1b[?2004l\r\x1b[?2004h")
 """Output that leaves the cursor on a fresh row: a shell that has taken in a line turns bracketed paste off, and on for
 the next one."""
 _TAIL_SIZE = 128 << 10
-"""Bytes of the newest output that are kept, to find the last row by; when there are more, half of them go."""
+"""Bytes of the newest output to find the last row by; twice as many are kept before the older half goes."""
 
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 """Names in TERM_PROGRAM."""
@@ -86,8 +86,8 @@ class Display:
         if data:
             self.started = True
             self._tail += data
-            if len(self._tail) > _TAIL_SIZE:
-                del self._tail[: -_TAIL_SIZE // 2]
+            if len(self._tail) > 2 * _TAIL_SIZE:
+                del self._tail[:-_TAIL_SIZE]
                 self._tail_whole = False
             self._unread.append(data)
             self.unread += len(data)
@@ -171,8 +171,9 @@ class Display:
         from sesh.client.last_row import last_row
 
         unfinished = self._ledger.unfinished or unfinished_character(self._tail)
-        tail = bytes(self._tail[: len(self._tail) - unfinished])
-        return last_row(tail, columns, rows, whole=self._tail_whole, default_pen=self._ledger.default_pen)
+        tail = bytes(self._tail[-_TAIL_SIZE : len(self._tail) - unfinished])
+        whole = self._tail_whole and len(self._tail) <= _TAIL_SIZE
+        return last_row(tail, columns, rows, whole=whole, default_pen=self._ledger.default_pen)
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""

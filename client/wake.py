@@ -1,8 +1,8 @@
 """Signs that a link may be dead: the machine has slept, or its addresses or routes have changed.
 
-Linux: a timer that the kernel cancels when the clock jumps, as it does on waking (timerfd_create(2)), and a netlink
-socket (rtnetlink(7)). macOS: a routing socket (route(4)); there waking shows as a change of routes. Nothing is polled,
-and nothing wakes up by itself.
+Linux: a timer that the kernel cancels when the clock jumps, as it does on waking (timerfd_create(2), and whether the
+machine slept is the growth of CLOCK_BOOTTIME beside CLOCK_MONOTONIC), and a netlink socket (rtnetlink(7)). macOS: a
+routing socket (route(4)); there waking shows as a change of routes. Nothing is polled, and nothing wakes up by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _AF_ROUTE = 17
 _CANCEL_ON_SET = 1 | 2  # TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
 _FAR = 1 << 40
 """Seconds since 1970 at which the timer would expire."""
+_SLEPT = 0.5
+"""Seconds of sleep that count."""
 
 
 class Wake:
@@ -30,21 +32,31 @@ class Wake:
     def __init__(self) -> None:
         self._changes = _routing_socket()
         self._timer, self._arm = _clock_timer()
+        self._slept = _sleep_so_far()
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
         if self._timer >= 0:
             self.descriptors.append(self._timer)
 
-    def take(self, descriptor: int) -> None:
-        """Take in the event of a readable descriptor."""
-        try:
-            if descriptor == self._timer:
+    def happened(self, descriptor: int) -> bool:
+        """Take in the event of a readable descriptor; return whether links are to be asked."""
+        if descriptor == self._timer:
+            try:
                 os.read(descriptor, 8)
+            except OSError:
+                pass  # ECANCELED: the clock has jumped; and from now on it is armed no more
+            self._arm()
+            return self.slept()
+        try:
             while self._changes is not None and self._changes.recv(1 << 16):
                 continue
         except OSError:
-            pass  # ECANCELED: the clock has jumped; EAGAIN; ENOBUFS: so many changes that some were lost
-        if descriptor == self._timer:
-            self._arm()  # it is armed no more after a jump
+            pass  # EAGAIN; ENOBUFS: so many changes that some were lost
+        return True
+
+    def slept(self) -> bool:
+        """Return whether the machine has slept since the last call: a clock that was set is no sign of a dead link."""
+        before, self._slept = self._slept, _sleep_so_far()
+        return self._slept - before > _SLEPT
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -53,6 +65,12 @@ class Wake:
         if self._timer >= 0:
             os.close(self._timer)
         self._changes, self._timer, self.descriptors = None, -1, []
+
+
+def _sleep_so_far() -> float:
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _routing_socket() -> socket.socket | None:

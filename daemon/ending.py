@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.listener import Listener
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.loop.poller import Poller
     from sesh.messages import Message
     from sesh.schema import JobResult
 
@@ -39,15 +38,15 @@ _FINAL_READS = 64
 
 
 class SessionFiles:
-    """Renames, restores and removes a session's files. The poller forgets a descriptor before it is closed."""
+    """Renames, restores and removes a session's files."""
 
-    def __init__(self, session: Session, listener: Listener, poller: Poller) -> None:
-        self._session, self._listener, self._poller = session, listener, poller
+    def __init__(self, session: Session, listener: Listener) -> None:
+        self._session, self._listener = session, listener
 
     def rename(self, name: str) -> None:
         """Gives the session another name. Raises Exists, Refused."""
         session, old = self._session, self._session.name
-        self.restore_socket()  # something may have removed the socket that is to be moved
+        self._listener.restore()  # something may have removed the socket that is to be moved
         try:
             error = self._listener.rename(name, lambda: description.change(session, name=name))
         except OSError as failure:
@@ -67,27 +66,18 @@ class SessionFiles:
 
     def restore(self) -> None:
         """Makes the socket and the record again if something removed them."""
-        self.restore_socket()
+        self._listener.restore()
         description.write_record(self._session)
-
-    def restore_socket(self) -> None:
-        """Makes the socket again if something removed it."""
-        before = self._listener.socket.fileno()
-        if self._listener.restore():
-            self._poller.forget(before)
 
     def close_stdin(self) -> None:
         """Ends the standard input of a job that is fed."""
         stdin = self._session.pump.stdin
         if stdin is not None:
-            self._poller.forget(stdin.descriptor)
             stdin.close()
 
     def close_pump(self) -> None:
         """Closes the pty, and a job's standard input, after the program's end."""
         self.close_stdin()
-        if self._session.pty is not None:
-            self._poller.forget(self._session.pty.descriptor)
         self._session.pump.close()
 
     def release(self, *, remove: bool) -> None:
@@ -95,7 +85,6 @@ class SessionFiles:
         want to know how it ended."""
         session_id = self._session.facts["id"]
         own = [records.agent_path(session_id)]
-        self._poller.forget(self._listener.socket.fileno())
         if remove:
             self._listener.release(session_id)
             # They may be there still, if somebody has removed the record or the socket that leads to them.

@@ -62,7 +62,7 @@ class Server:
         os.set_blocking(self._waker, False)
         self.session, self.listener = session, listener
         self.connections: dict[int, Connection] = {}
-        self.files = SessionFiles(session, listener, self._poller)
+        self.files = SessionFiles(session, listener)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
@@ -379,7 +379,6 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
         session.timers.clear(("hello", connection.descriptor))
-        self._poller.forget(connection.descriptor)
         session.events.forget(connection)
         # The state of an older sesh does not say who will feed.
         if stdin is not None and (stdin.feeder is connection or (stdin.feeder is None and not self.connections)):

@@ -49,7 +49,7 @@ _BLANK = " "
 class Guess:
     """The effect of one key: `cells` that change in `row`, by column, and the cursor at its `end`.
 
-    `cursor`: that of the view when it was guessed. `visible`: its echo changes the text of a cell.
+    `cursor`: that of the view when it was guessed. `visible`: its echo changes a cell's text (no blank does).
     """
 
     __slots__ = ("cells", "cursor", "end", "epoch", "key", "number", "row", "seen", "visible")

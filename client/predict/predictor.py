@@ -34,8 +34,8 @@ _MOST_BEHIND = 64 << 10
 """Bytes of output that the model may be behind."""
 _UNHEARD = 3.0
 """Seconds without an acknowledgement after which guesses are given up: the daemon may be another one."""
-_PASTE_SIZE = 100
-"""Bytes that come at once and count as a paste."""
+_PASTE_TIME, _PASTE_SIZE = 0.010, 100
+"""Bytes within seconds that count as a paste: one may come in several reads."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
 
@@ -67,6 +67,7 @@ class Predictor:
         self._shown = 0
         """The position up to which output is shown."""
         self._heard_at = 0.0
+        self._pasted_at, self._pasted = 0.0, 0
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
@@ -181,11 +182,14 @@ class Predictor:
             self.quiet()
             return b""
         now = time.monotonic()
+        if now - self._pasted_at > _PASTE_TIME:
+            self._pasted_at, self._pasted = now, 0
+        self._pasted += len(data)
         if not guesses.active:
             self._heard_at = now
         if now - self._heard_at > _UNHEARD:
             return self.withdraw()
-        if len(data) >= _PASTE_SIZE:
+        if self._pasted >= _PASTE_SIZE:
             guesses.give_up(number)
         else:
             guesses.typed(number, data)

@@ -111,7 +111,7 @@ class Listener:
             clear(self.name)
             before = self.socket
             self.socket, self._identity = self._bind()
-            before.close()  # only now: the new one must not get its number
+            before.close()  # only now: it stays if no new one can be made
             return True
 
     def release(self, session_id: str = "") -> None:

@@ -209,8 +209,10 @@ class Relay:
         """
         new = client.needs == ATTACH and client.mode == RAW and client.left_at < 0 and not client.notice
         unread = not self.seen and not self.model.loaded and self.log.base == 0 and self.log.head <= CLIENT_LAG
-        if not (new and unread) or client.creator:
-            return new and unread
+        if not (new and unread):
+            return False
+        if client.creator:
+            return True
         from sesh.vt.render.clean_screen import REPLAY_SAFE_LIMIT, replay_safe
 
         columns, rows = client.size[:2]

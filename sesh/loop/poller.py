@@ -21,7 +21,10 @@ class Poller:
         self._kernel = select.poll()
 
     def watch(self, watched: dict[int, int]) -> None:
-        """Watches these descriptors from now on, and no others. The caller must not change the dict later."""
+        """Watches these descriptors from now on, and no others. The caller must not change the dict later.
+
+        A descriptor is its number: one may be closed, and the number be another's, before the next call.
+        """
         before, self._watched = self._watched, watched
         for descriptor in before.keys() - watched.keys():
             self._kernel.unregister(descriptor)
@@ -29,13 +32,9 @@ class Poller:
             if before.get(descriptor) != events:
                 self._kernel.register(descriptor, events)
 
-    def forget(self, descriptor: int) -> None:
-        """Stops watching a descriptor, before it is closed. One that is not watched is ignored."""
-        self.watch({other: events for other, events in self._watched.items() if other != descriptor})
-
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
         """Returns the descriptors ready now or within `seconds` (at most a day; None: no limit), with their events."""
-        if seconds is not None:
+        if seconds is not None:  # poll rounds up to milliseconds, so that a deadline that is near makes no loop spin
             seconds = seconds * 1000 if seconds < _LONGEST else _LONGEST * 1000
         try:
             ready = self._kernel.poll(seconds)

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -160,5 +161,18 @@ def test_clocks_and_routes_are_watched_without_a_wakeup() -> None:
         if sys.platform.startswith("linux"):
             assert len(wake.descriptors) == 2
         for descriptor in wake.descriptors:
-            wake.take(descriptor)
+            wake.happened(descriptor)
         assert select.select(wake.descriptors, [], [], 0.05)[0] == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there waking shows as a change of routes")
+def test_a_clock_that_was_set_has_no_link_asked_and_a_machine_that_has_slept_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with closing(Wake()) as wake:
+        timer = wake.descriptors[-1]
+        assert not wake.happened(timer)
+        at = time.clock_gettime
+        monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
+        assert wake.happened(timer)
+        assert not wake.happened(timer)

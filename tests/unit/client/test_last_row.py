@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.client.display import unfinished_character
+from sesh.client.display import Display, unfinished_character
 from sesh.client.last_row import TIME, last_row
 from sesh.client.ledger import Ledger
+from sesh.client.terminal import RawTerminal
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.overlay import own_row
 from tests.unit.vt.streams import stream
@@ -81,6 +82,32 @@ def test_it_is_told_by_the_end_of_much() -> None:
     assert known(b"\x1b]0;begun", b"in a title\x07" + b"".join(LINES) * 300 + b"end") == "end"
     assert known(b"", b"\x1b[2J\x1b[5;1Hstatus" + b"\x1b[1;1Hx\r\n" * 9_000) == "status"
     assert known(b"before", b"\x1b[5;1Hstatus\x1b[1;1H" + b"\x1b[1;1Hx" * 9_000) is None
+
+
+class Shows(RawTerminal):
+    """A terminal of this size that takes all it is given."""
+
+    def __init__(self) -> None:
+        return
+
+    def size(self) -> tuple[int, int, int, int]:
+        return COLUMNS, ROWS, 0, 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        return len(data)
+
+
+def test_a_display_keeps_as_much_of_the_newest_output_as_it_takes() -> None:
+    """A screen that was drawn long before its last changes: else a lost link would cost a whole screen more."""
+    for before in range(0, 200 << 10, 20 << 10):
+        display = Display(Shows())
+        for _ in range(before >> 10):
+            display.show(b"before\r\n" * 128)
+        display.show(b"\x1b[2J\n" + b"".join(b"\x1b[%d;1Hline %d" % (row, row) for row in range(1, ROWS + 1)))
+        for _ in range(100):
+            display.show(b"\x1b[1;1Ha change of a row" * 42)
+        display.notice("lost the link", held=False)
+        assert not display.row_lost, before
 
 
 def test_it_takes_no_longer_than_it_is_worth() -> None:

@@ -112,3 +112,15 @@ def test_output_and_keys_that_come_while_a_model_is_taken_in_count(person: Perso
     person.predictor.output(1, b"b")
     drawn = person.predictor.typed(3, b"c")
     assert b"\x1b[1;5Hc" in drawn, "behind the prompt, what came, and the echo"
+
+
+def test_a_paste_that_comes_in_several_reads_is_not_guessed(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    person.asks()
+    person.gets(b"$ ")
+    person.built()
+    assert person.predicts()
+    now = time.monotonic() + 1
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assert b"x" in person.predictor.typed(3, b"x" * 10)
+    now += 0.004
+    assert b"y" not in person.predictor.typed(4, b"y" * 99)

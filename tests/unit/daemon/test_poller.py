@@ -43,16 +43,24 @@ def test_a_hangup_is_ready_for_what_was_wanted(pipe: tuple[int, int]) -> None:
     assert waiting.wait(1) == [(read, READ)]
 
 
-def test_what_is_forgotten_may_be_closed_and_waited_for_anew(pipe: tuple[int, int]) -> None:
+def test_what_was_closed_is_waited_for_no_more_and_what_has_its_number_now_is(pipe: tuple[int, int]) -> None:
+    """The loop closes a descriptor where it is done with it, and says what it waits for before each wait."""
     waiting = Poller()
     read, write = pipe
     os.write(write, b"x")
-    waiting.watch({read: READ})
-    waiting.forget(read)
-    waiting.forget(read)
+    waiting.watch({read: READ, write: WRITE})
+    os.close(read)
+    waiting.watch({})
     assert waiting.wait(0) == []
-    waiting.watch({read: READ})
-    assert waiting.wait(0) == [(read, READ)]
+    waiting.watch({write: READ})
+    other, far = os.pipe()
+    os.dup2(other, write)
+    waiting.watch({write: READ})
+    assert waiting.wait(0) == []
+    os.write(far, b"x")
+    assert waiting.wait(0) == [(write, READ)]
+    os.close(other)
+    os.close(far)
 
 
 def test_a_deadline_is_not_asked_for_before_it_is_there(pipe: tuple[int, int]) -> None:
