@@ -156,9 +156,13 @@ class SessionIndex:
     def _follow(self, name: str) -> None:
         try:
             connection = wire.connect(name, timeout=_PATIENCE)
-            connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
         except SeshError:
             return  # it ended just now; the next look is soon
+        try:
+            connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
+        except SeshError:
+            connection.close()
+            return
         os.set_blocking(connection.inbound, False)
         self._followed[connection.inbound] = (name, connection)
 
