@@ -123,6 +123,7 @@ class SessionIndex:
             self._ask_hosts()
 
     def _drain(self) -> None:
+        """Drops the events of the sessions here, and the connections to those that have ended."""
         self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
