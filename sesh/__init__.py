@@ -3,17 +3,20 @@
 `from sesh import Session, sessions` is the Python API; see `sesh.api`.
 """
 
-from sesh.about import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.about import __version__
     from sesh.api import Met, Result, SeshError, Session, Stop, execute, sessions
 
 __all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
 
 
 def __getattr__(name: str) -> object:
-    """Load the API on first use: attaching does not need it."""
+    """Load a name on first use: attaching needs none, and the error of an import here would be a traceback."""
+    if name == "__version__":
+        from sesh.about import __version__
+
+        return __version__
     if name in __all__:
         from sesh import api
 

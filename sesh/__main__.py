@@ -6,8 +6,6 @@ import errno
 import os
 import sys
 
-from sesh.about import CALLED
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.errors import SeshError
@@ -40,7 +38,8 @@ def start() -> None:
             signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
             _exit(code)
     except OSError as error:  # the modules that word errors cannot be loaded either
-        sys.exit(f"{CALLED}: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
+        called = "sesh-mux" if sys.argv[0].rpartition("/")[2] == "sesh-mux" else "sesh"  # as `about` has it
+        sys.exit(f"{called}: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
 
 
 def _exit(code: int) -> None:

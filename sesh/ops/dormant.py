@@ -163,8 +163,9 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
 def rename(old: str, new: str) -> None:
     """Gives a dormant session another name. Raises NotFound if it is dormant no more, Exists, OSError, Refused."""
     with paths.locked(paths.directory()):
-        _summary(old)
-        record = _record(old)
+        record = records.read(old) if find.dormant(old) is not None else None
+        if record is None:
+            raise paths.absent(old)
         if new in paths.names():
             raise find.taken(new)
         records.write({**record, "name": new}, durable=True)

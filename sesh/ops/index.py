@@ -123,6 +123,7 @@ class SessionIndex:
             self._ask_hosts()
 
     def _drain(self) -> None:
+        """Drops the events of the sessions here, and the connections to those that have ended."""
         self._changed_here = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)
@@ -156,9 +157,13 @@ class SessionIndex:
     def _follow(self, name: str) -> None:
         try:
             connection = wire.connect(name, timeout=_PATIENCE)
-            connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
         except SeshError:
             return  # it ended just now; the next look is soon
+        try:
+            connection.send(wire.greeting("request") + wire.asking("events", 1), time.monotonic() + _PATIENCE)
+        except SeshError:
+            connection.close()
+            return
         os.set_blocking(connection.inbound, False)
         self._followed[connection.inbound] = (name, connection)
 

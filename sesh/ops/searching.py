@@ -43,7 +43,7 @@ def _first(pattern: re.Pattern[str], lines: list[str]) -> str:
 
 
 def received(descriptor: int, wait: Callable[[int], object] = bool) -> str:
-    """The next message; `wait` is called before each read with its event. Raises EOFError."""
+    """The next message; `wait` is called before each read with its event, `bool` waits for none. Raises EOFError."""
     return _read(descriptor, int.from_bytes(_read(descriptor, 8, wait), "big"), wait).decode("utf-8", "surrogatepass")
 
 

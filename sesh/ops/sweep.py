@@ -380,10 +380,13 @@ def daemons() -> Iterator[Leftover]:
 
 def _descriptors(pid: int) -> set[str]:
     """The open descriptors of a process, as in /proc/PID/fd; empty if unknown."""
+    held = set()
     try:
-        return {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            held.add(os.readlink(f"/proc/{pid}/fd/{number}"))
     except OSError:
-        return set()  # it ended, or closed something, meanwhile
+        pass  # it ended, or closed something, meanwhile
+    return held
 
 
 def bridges() -> Iterator[Leftover]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from sesh import bounds, paths, protocol
 from sesh.errors import Refused
-from sesh.gate import RUN
 from sesh.names import is_id
 from sesh.shapes import items, keys, loose, system_line
 from sesh.store import files, records
@@ -25,7 +24,7 @@ _LONGEST_HEADER = 64 << 10
 _FIELDS = {
     **keys("written last_activity cwd title", system_line),
     "model": loose({}),
-    "history": items(loose(RUN)),
+    "history": items(loose(files.RUN)),
 }
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from sesh import paths, protocol, shapes
 from sesh.errors import ProtocolError
-from sesh.shapes import items, mapping, system_text
+from sesh.shapes import (
+    either,
+    exact,
+    exact_natural,
+    flag,
+    items,
+    keys,
+    mapping,
+    moment,
+    number,
+    system_line,
+    system_text,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +27,12 @@ if TYPE_CHECKING:
 words = items(system_text)
 """A command."""
 labels = mapping(system_text, system_text)
+RUN = {
+    **keys("n output_bytes from position", exact_natural), "exit_code": exact,
+    **keys("timed_out truncated output_lost", flag), **keys("cwd key", system_line),
+    "command": either(words, system_text), "started": moment, "duration": number,
+}  # fmt: skip
+"""The keys of a run; an older sesh kept the typed command as one text."""
 
 
 def read(path: str, fields: Fields, largest: int) -> Any:

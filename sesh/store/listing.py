@@ -6,6 +6,7 @@ Which session the caller is typed in: the one whose pty is the caller's controll
 from __future__ import annotations
 
 import os
+import select
 import stat
 import time
 
@@ -50,23 +51,40 @@ def summaries(patience: float | None = None) -> list[Summary]:
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Yields each name and its daemon's answer, None if there is none; asks as many at once as it can."""
+    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
     unasked = list(reversed(names))
+    asked: dict[int, tuple[str, wire.Connection, float]] = {}
     most = wire.most_connections()
-    while unasked:
-        asked: list[tuple[str, wire.Connection | None]] = []
+    poll = select.poll()
+    while unasked or asked:
         while unasked and len(asked) < most:
+            name = unasked.pop()
             try:
-                asked.append((unasked[-1], _ask(unasked[-1])))
+                connection = _ask(name)
             except OSError as error:
                 if error.errno not in paths.TOO_MANY_FILES or not asked:
                     raise
-                most = len(asked)  # no descriptor is left: it is asked when these have answered
+                unasked.append(name)  # no descriptor is left: it is asked when an answer has come
+                most = len(asked)
                 break
-            unasked.pop()
-        deadline = time.monotonic() + patience
-        for name, connection in asked:  # an answer that came in time is taken past the deadline too
-            yield name, _answer(connection, deadline)
+            if connection is None:
+                yield name, None
+                continue
+            asked[connection.inbound] = (name, connection, time.monotonic() + patience)
+            poll.register(connection.inbound, select.POLLIN)
+        first = min((deadline for _, _, deadline in asked.values()), default=0.0)
+        ready = poll.poll(max(0.0, first - time.monotonic()) * 1000) if asked else []
+        now = time.monotonic()
+        overdue = [descriptor for descriptor, (_, _, deadline) in asked.items() if deadline <= now]
+        # Answers that have come are taken before anybody is given up.
+        for descriptor in [descriptor for descriptor, _ in ready] or overdue:
+            name, connection, deadline = asked.pop(descriptor)
+            poll.unregister(descriptor)
+            if ready:
+                yield name, _answer(connection, deadline)
+            else:
+                connection.close()
+                yield name, None
 
 
 def refusals() -> list[str]:

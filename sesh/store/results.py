@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import gate, paths, protocol
+from sesh import paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.shapes import moment
+from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
 from sesh.store import files
 
 TYPE_CHECKING = False
@@ -26,7 +26,11 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
-_FIELDS = {**gate.ENDED, "command": files.words, "ended": moment}
+_FIELDS = {
+    **keys("exit_code signal", code), **keys("memory position events", exact_natural), **keys("duration cpu", number),
+    **keys("timed_out truncated job", flag), **keys("name directory reason", system_line),
+    "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
+}  # fmt: skip
 
 
 def directory() -> str:
@@ -134,11 +138,11 @@ def _prune(folder: str) -> None:
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones
     old = time.time() - OLDEST
-    for index, session_id in enumerate(sorted(written, key=written.__getitem__, reverse=True)):
-        if index >= NEWEST or written[session_id] < old:
+    for index, stem in enumerate(sorted(written, key=written.__getitem__, reverse=True)):
+        if index >= NEWEST or written[stem] < old:
             for suffix in (".out", ".json"):
                 try:
-                    os.unlink(os.path.join(folder, session_id + suffix))
+                    os.unlink(os.path.join(folder, stem + suffix))
                 except FileNotFoundError:
                     continue
 

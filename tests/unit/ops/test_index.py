@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from sesh import wire
+from sesh.errors import Unreachable
 from sesh.ops import index as indexes
 from sesh.ops.index import SessionIndex
 from sesh.reach.caller import Caller
@@ -98,3 +100,23 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
         assert passes(20) == [18], "asking is dear"
         index.refresh()
         assert passes(20) == [0, 3]
+
+
+def test_a_session_that_ends_before_its_events_are_asked_for_leaves_no_descriptor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each look at a session that took no request kept another connection open."""
+    ours, theirs = socket.socketpair()
+    connection = wire.adopt(ours)
+    descriptor = connection.inbound
+
+    def send(*_: object) -> None:
+        raise Unreachable("it has ended")
+
+    monkeypatch.setattr(wire.Connection, "send", send)
+    monkeypatch.setattr(wire, "connect", lambda *_words, **_more: connection)
+    with theirs, SessionIndex(Caller(), []) as index:
+        index._follow("gone")
+        assert index._followed == {}
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)

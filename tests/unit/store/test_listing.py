@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh import paths, platform, protocol
+from sesh import paths, platform, protocol, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Refused
 from sesh.store import listing, records
@@ -173,6 +173,20 @@ def test_a_daemon_that_does_not_answer_is_shown_from_its_record_in_bounded_time(
     assert time.monotonic() - began < 5
     assert (found["mute"]["state"], found["mute"]["responding"]) == ("running", False)
     assert found["quick"]["state"] == "running"
+
+
+def test_daemons_that_do_not_answer_are_waited_for_together_though_few_are_asked_at_once(
+    daemon: Daemons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where descriptors are few each group of daemons with a silent one cost its own patience."""
+    monkeypatch.setattr(wire, "most_connections", lambda: 4)
+    for number in range(12):
+        name = f"s{number:02}"
+        record(name)
+        daemon(name, None if number % 4 == 0 else response({"name": name, "state": "running"}))
+    began = time.monotonic()
+    assert len(list(listing._asked(paths.names(), 0.5))) == 12
+    assert time.monotonic() - began < 1.0, "three that are silent, half a second for all"
 
 
 @pytest.mark.parametrize(

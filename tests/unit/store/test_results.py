@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
@@ -76,3 +77,21 @@ def test_the_result_of_a_session_that_a_run_ended_is_read() -> None:
     whole: JobResult = {**result(1), "run": {"key": "ab", "exit_code": 9, "n": 1}}
     results.keep(whole, None)
     assert results.by_id(f"{1:016x}") == whole
+
+
+@pytest.mark.parametrize("key", ["directory", "name", "reason"])
+def test_a_result_with_text_that_no_file_name_holds_is_damaged(key: str, tmp_path: Path) -> None:
+    """Half a surrogate, or a NUL, is not what a daemon wrote: no path, no argument and no frame can hold it."""
+    results.keep(result(1), None)
+    file = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
+    for text in ("/tmp/\ud800", "/tmp/\0"):
+        file.write_text(json.dumps({**result(1), key: text}))
+        with pytest.raises(Refused, match=f"{key} is not of its type"):
+            results.by_id(f"{1:016x}")
+
+
+def test_null_passes_for_each_fact_of_a_results_run(tmp_path: Path) -> None:
+    results.keep(result(1), None)
+    file = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
+    file.write_text(json.dumps({**result(1), "run": {"n": 1, "started": None}}))
+    assert results.by_id(f"{1:016x}") is not None

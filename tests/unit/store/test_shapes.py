@@ -1,7 +1,4 @@
-"""What the files of sesh may hold, and their types, say the same: the keys, and the kind of each.
-
-A result, and a run, has the shape of an answer: see `tests/unit/reach/test_op_shapes.py`.
-"""
+"""What the files of sesh may hold, and their types, say the same: the keys, and the kind of each."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from sesh import schema, shapes
-from sesh.store import checkpoints, files, records
+from sesh.store import checkpoints, files, records, results
 
 KINDS: dict[shapes.Shape, Any] = {
     **dict.fromkeys((shapes.system_text, shapes.system_line, shapes.session_id), str),
@@ -18,9 +15,11 @@ KINDS: dict[shapes.Shape, Any] = {
     **dict.fromkeys((shapes.number, shapes.moment), float),
     shapes.flag: bool,
     files.words: list[str],
+    files.RUN["command"]: list[str],
     files.labels: dict[str, str],
 }
-PARTS = {"history": list[schema.RunFacts], "model": schema.ModelState}
+"""Of an older sesh the words of a command may be one text."""
+PARTS = {"run": schema.RunFacts, "history": list[schema.RunFacts], "model": schema.ModelState}
 """What holds keys of its own."""
 UNCHECKED = {
     schema.Record: {"name", "found_lost"},
@@ -33,7 +32,9 @@ UNCHECKED = {
     ("fields", "kind"),
     [
         (records._FIELDS, schema.Record),
+        (results._FIELDS, schema.JobResult),
         (checkpoints._FIELDS, schema.CheckpointHeader),
+        (files.RUN, schema.RunFacts),
     ],
 )
 def test_a_file_is_read_as_what_its_type_says(fields: shapes.Fields, kind: Any) -> None:
