@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -178,6 +177,8 @@ def _path(_caller: Caller) -> Iterator[Finding]:
 
 def _program(_caller: Caller) -> Iterator[Finding]:
     """The programs named `sesh` in PATH: a session picker for tmux, among others, has the same name."""
+    import shutil
+
     seen: set[str] = set()
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None

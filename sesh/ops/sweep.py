@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import stat
 import time
@@ -306,6 +305,8 @@ def _is_run(path: str) -> bool:
 
 
 def _remove_version(path: str) -> bool:
+    import shutil
+
     if _is_run(path):
         return False
     # Renamed first: nothing may start from one that is half gone.
