@@ -94,7 +94,7 @@ class LineBlock:
         return lines[: len(lines) - len(newest)], newest
 
     def _pen_after(self, raw: bytes) -> Pen | None:
-        return self._pen and pen_after(self._pen, raw)
+        return None if self._pen is None else pen_after(self._pen, raw)  # a pen without cells yet is false
 
 
 def _max_size(raw: bytes, count: int, pen: Pen) -> int:
@@ -187,7 +187,8 @@ def _without_tabs(line: str, pen: Pen, columns: int) -> str:
         for number, words in enumerate(part.split("\t")):
             if number and column < columns:
                 stop = min((column // 8 + 1) * 8, columns - 1)
-                out += [DEFAULT.sequence, " " * (stop - column), pen.sequence]
+                blanks = " " * (stop - column)
+                out += [blanks] if pen is DEFAULT else [DEFAULT.sequence, blanks, pen.sequence]
                 column = stop
             out.append(words)
             column += len(words)

@@ -357,7 +357,7 @@ class Editing(Grid):
         self.move_to(0, 0)
         self.rows[:] = [uniform(DEFAULT, "E", 1, self.columns)] * self.lines
 
-    # -- rectangles ---------------------------------------------------------------------------------------
+    # -- rectangles: the cursor stays, and so does a pending wrap ------------------------------------------
 
     def copy_rectangle(
         self,

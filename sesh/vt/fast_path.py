@@ -15,6 +15,7 @@ import re
 
 from sesh.vt.blocks import END, LONGEST_SGR, PARTING, SGR_BYTES, UNDERLINE_COLOUR, LineBlock, pen_after
 from sesh.vt.cell import DEFAULT, apply_sgr
+from sesh.vt.graphemes import text_presentation
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.scrollback import LINE_LIMIT
 
@@ -37,8 +38,7 @@ _TAB_OR_ESCAPE = re.compile(rb"[\t\x1b]")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n\t\x1b"
 _UTF8 = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\x1b"
 _C1 = re.compile(b"\xc2[\x80-\x9f]")
-_NARROWING = "\ufe0e".encode()
-"""What follows it joins the cell before in ways of its own."""
+_BEFORE_FE0E = re.compile(".\ufe0e")
 
 
 def bulk_limit(data: bytes) -> int:
@@ -147,13 +147,14 @@ def _is_text(screen: Screen, data: bytes) -> bool:
         return False
     if data.isascii():
         return not data.translate(None, _ASCII)
-    if tabs or data.translate(None, _UTF8) or _C1.search(data) or _NARROWING in data:
+    if tabs or data.translate(None, _UTF8) or _C1.search(data):
         return False
     try:
-        data.decode()
+        text = data.decode()
     except UnicodeDecodeError:
         return False
-    return True
+    # What follows a character that U+FE0E has made narrow joins it in ways of its own.
+    return not any(map(text_presentation, _BEFORE_FE0E.findall(text)))
 
 
 def _is_coloured(screen: Screen, data: bytes) -> bool:

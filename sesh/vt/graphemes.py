@@ -244,9 +244,11 @@ _UNKNOWN = "\1"
 
 
 def _laid_out(word: str) -> str:
-    if (word and not WIDTH[word[0]]) or "\ufe0e" in word:  # a mark joins the blank; U+FE0E gives a column back
+    graphemes = clusters(word)
+    # A mark joins the blank before it; U+FE0E may give a column back.
+    if (word and not WIDTH[word[0]]) or any(text_presentation(grapheme) for grapheme, _ in graphemes):
         return _UNKNOWN
-    return "".join([(character(grapheme) or _UNKNOWN) + STUB * (width - 1) for grapheme, width in clusters(word)])
+    return "".join([(character(grapheme) or _UNKNOWN) + STUB * (width - 1) for grapheme, width in graphemes])
 
 
 _layouts = _Known(_laid_out, 4096)

@@ -340,6 +340,7 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
     if row.spacer and last is not None:
         row[-1], row.spacer = last, False
     row.wrapped, row.shared = wrapped, True
+    row.as_text()  # as text it is written at once, however often it scrolls off
     return row
 
 

@@ -176,21 +176,34 @@ class Scrollback:
         return count
 
     def push_line(self, wrapped: Wrapped, rows: int) -> None:
-        """Take in the first rows of a wrapped line, as many at once as have about ENCODED_TOGETHER cells."""
+        """Take in the first rows of a wrapped line, as `push` does one after the other.
+
+        Many rows are encoded at once, half as many while their text would reach LINE_LIMIT, so that the line ends at
+        the row at which `push` would end it.
+        """
         if not self.max_lines:
             self.scrolled += rows
             return
-        at_once = max(1, ENCODED_TOGETHER // wrapped.columns)
-        for start in range(0, rows, at_once):
-            end = min(start + at_once, rows)
+        start = 0
+        while start < rows:
             if self._open is None:
                 self._count(1)
                 self._open = _OpenLine()
-            wrapped.write(self._open, start, end)
-            full = self._open.length >= LINE_LIMIT
-            if end == rows or full:
-                self._open.maybe_spacer = wrapped.spacer(end - 1)
-            if end == wrapped.rows or full:
+            line = self._open
+            count = min(rows - start, max(1, min(LINE_LIMIT - line.length, ENCODED_TOGETHER) // wrapped.columns))
+            while True:
+                encoder = Encoder(line.pen, line.last)
+                wrapped.write(encoder, start, start + count)
+                if count == 1 or line.length + len(str(encoder)) < LINE_LIMIT:
+                    break
+                count //= 2
+            start += count
+            line.parts.append(str(encoder))
+            line.pen, line.last = encoder.pen, encoder.last
+            full = line.length >= LINE_LIMIT
+            if start == rows or full:
+                line.maybe_spacer = wrapped.spacer(start - 1)
+            if start == wrapped.rows or full:
                 self.close()
 
     def push_block(self, block: LineBlock) -> None:

@@ -118,6 +118,15 @@ def test_a_row_of_one_character_goes_to_the_scrollback_as_a_run(monkeypatch: pyt
     assert "🇫" in "".join(emulator.last_lines(20))
 
 
+def test_a_row_of_one_character_is_not_looked_at_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """REP over a screen of 500 columns took six times as long, scrolling a screen of DECALN four times."""
+    monkeypatch.setattr(cell.Encoder, "cells", None)
+    emulator = Emulator(500, 20)
+    emulator.feed(b"x\x1b[99999999b\r\n\x1b[31mx\x1b[99999999b\x1b[m\x1b#8\x1b[20;1H" + b"\n" * 20)
+    assert emulator.errors == 0, emulator.last_error
+    assert emulator.scrollback.lines > 20
+
+
 def test_a_screen_that_is_filled_or_erased_again_and_again_makes_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = Emulator(200, 60)
     emulator.feed(b"\x1b#8\x1bc\x1b[2J")

@@ -148,7 +148,7 @@ def test_both_ways_agree() -> None:
         "中文 é\r\n".encode(),
         *(
             f"{each} \x1b[33m{each}\x1b[m\r\n".encode()
-            for each in ("한국어", "e\u0301", "👩\u200d👩\u200d👧", "🇫🇷", "क्षेत्र", "สวัสดี", "مرحبا")
+            for each in ("한국어", "e\u0301", "✔\ufe0e", "👩\u200d👩\u200d👧", "🇫🇷", "क्षेत्र", "สวัสดี", "مرحبا")
         ),
         b"\x1b[1;44m white on blue \x1b[0m\r\n",
         b"10%\r20%\r\r\n",

@@ -10,6 +10,7 @@ from sesh.daemon.pty.output_log import RETAINED, OutputLog
 from sesh.daemon.screen.model import PACK_AFTER, PACK_GAIN, Model, Packer
 from sesh.loop.timers import Timers
 from sesh.vt.blocks import LineBlock
+from sesh.vt.cell import DEFAULT, apply_sgr
 from sesh.vt.emulator import Emulator
 from sesh.vt.packed import PIECE, Packed
 
@@ -77,6 +78,14 @@ def test_packed_lines_forget_the_oldest() -> None:
         assert (kept.count, kept.last(kept.count)) == (100 - gone, lines[gone:])
         assert kept.max_size >= kept.size == sum(map(len, lines[gone:]))
         assert kept.last(1) == lines[-1:]
+
+
+def test_the_newest_lines_begin_with_the_pen_that_those_before_them_leave() -> None:
+    """A pen with which no cell has been made yet is an empty dictionary, and was taken for none."""
+    pen = apply_sgr(DEFAULT, "38;2;7;77;177")
+    pen.clear()
+    block = LineBlock(b"in colour\x1b[m\r\nwithout\r\n", 2, pen, 80)
+    assert block.last(1) == [b"without"]
 
 
 def test_text_becomes_much_less() -> None:

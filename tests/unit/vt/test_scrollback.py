@@ -7,6 +7,7 @@ import random
 import pytest
 
 from sesh.vt.emulator import Emulator
+from sesh.vt.scrollback import LINE_LIMIT
 from tests.unit.vt.streams import piece
 
 
@@ -137,6 +138,13 @@ def test_p19_lines_pushed_off_by_a_resize_are_kept() -> None:
     assert emulator.text() == ["line 4", "line 5"]
     assert emulator.last_lines(9) == [f"line {number}" for number in range(6)]
     assert emulator.cursor == (1, 6)
+
+
+def test_p19_a_line_that_a_resize_pushes_off_ends_at_its_limit() -> None:
+    """Parts of thousands of cells, each with colours of its own, made it many times as long."""
+    emulator = fed("".join(f"\x1b[38;2;{n % 256};0;0;48;2;0;0;{n // 256}mx" for n in range(8000)), 100, 100)
+    emulator.resize(100, 2)
+    assert max(map(len, emulator.scrollback.last(99))) < LINE_LIMIT + 100 * 40
 
 
 def test_p19_blank_rows_below_the_cursor_go_first() -> None:
