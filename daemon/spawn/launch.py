@@ -91,6 +91,7 @@ def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
         theirs.close()
         raise
     if child == 0:
+        ours.close()  # else the daemon, which asks whether its creator is gone, could see this process's copy of it
         # Collecting the parent's garbage could close descriptors whose numbers are in use again.
         gc.freeze()
         gc.disable()

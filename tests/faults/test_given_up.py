@@ -332,6 +332,41 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
             creations(home, asked, step, killed)
 
 
+LINGERING = """
+import os, signal
+from sesh.daemon.spawn import daemonize, main
+
+def leave_session():
+    os.setsid()
+    if daemonize.fork():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+
+main.leave_session = leave_session
+"""
+"""Python in which the process between a creator and its daemon is stopped before it ends."""
+
+
+def test_a_job_whose_creator_was_killed_does_not_run_though_the_process_between_them_lingers(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That process held the creator's end of the connection too: for the daemon, nobody had gone."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    home.env["PATIENCE"] = "30"
+    with Askers(home, LINGERING + STOPPING) as asked:
+        stop = home.write("stop-newborn", "forked")
+        asker = asked("--exec", "job", "--", *JOB)
+        wait_until(lambda: len(stopped(home)) == 2, what="the newborn and its parent are stopped")
+        parents = {pid: int(platform.stat_of(pid)[1]) for pid in stopped(home)}
+        (newborn,) = [pid for pid, parent in parents.items() if parent in parents]
+        asker.kill()
+        os.unlink(stop)
+        os.kill(newborn, signal.SIGCONT)
+        wait_until(lambda: newborn not in home.processes(), what="the newborn's end")
+        assert lines(home, "ran") == 0
+        go_on(home)
+
+
 def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
