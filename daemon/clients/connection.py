@@ -309,17 +309,12 @@ REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
-class Client(Reader):
-    """An attached client, made from its HELLO: its terminal, its feed, and its input.
-
-    It gets OUTPUT while its mode is RAW and it needs nothing, or REPAINT; else a screen is due, or it gets nothing.
-    """
+class ClientTerminal(Reader):
+    """The other end of an attached client, as its HELLO says: a process, a terminal, and a person at it."""
 
     __slots__ = (
-        "auth_sock", "brief", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines",
-        "mode", "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since",
-        "size", "tells", "title", "titled", "token", "tty", "typed_at", "unacknowledged", "uncover", "viewport",
-        "wants_screen",
+        "auth_sock", "brief", "focused", "max_lines", "number", "pid", "read_only", "remote", "since", "size", "tells",
+        "title", "titled", "token", "tty", "typed_at",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
@@ -333,23 +328,40 @@ class Client(Reader):
         self.since = self.typed_at = time.time()
         """Times at which it came, and at which its person last typed; attaching counts."""
         self.tells = hello.get("tells") is True
-        """True if its terminal can tell a person something."""
+        """True if it can tell the person something."""
         self.titled = hello.get("title") is True
         """True if the title of its window shows which program runs."""
         self.title = ("", "")
         """What that shows: the session's name, and the text."""
         self.focused: bool | None = None
-        """True if its terminal has the focus; None for unknown."""
+        """True if it has the focus; None for unknown."""
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
+        self.brief = self.remote and hello.get("brief") is True
+        self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
+        """Lines of scrollback that it gets at most."""
+
+
+class Client(ClientTerminal):
+    """An attached client: what its terminal is fed and needs, and its input.
+
+    It gets OUTPUT while its mode is RAW and it needs nothing, or REPAINT; else a screen is due, or it gets nothing.
+    """
+
+    __slots__ = (
+        "creator", "flow", "last_input", "last_typed", "left_at", "lines", "mode", "needed_at", "needs", "notice",
+        "replies", "shown", "unacknowledged", "uncover", "viewport", "wants_screen",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
+        super().__init__(connection, number, hello)
         self.flow: Flow | None = None
         """Bytes that may be on their way over its link, if it says how many it has got."""
         if self.remote and hello.get("got") is True:
             from sesh.daemon.clients.flow import Flow
 
             self.flow = Flow()
-        self.brief = self.remote and hello.get("brief") is True
         self.creator = connection.creator
         """True if the session was just made for it."""
         self.last_typed = 0
@@ -358,8 +370,6 @@ class Client(Reader):
         self.needs = ATTACH
         self.needed_at = time.monotonic()
         """Time (monotonic) since which it needs what it `needs`."""
-        self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
-        """Lines of scrollback that it gets at most."""
         self.lines = 0
         """Lines of scrollback that come before its next screen."""
         self.shown: tuple[bool, Stacks] | None = None
@@ -417,6 +427,6 @@ class Client(Reader):
 
 
 _MADE_ANEW = ("flow", "replies", "title", "titled", "uncover", "viewport")
-HANDED_OVER = tuple(name for name in Client.__slots__ if name not in _MADE_ANEW)
+HANDED_OVER = tuple(name for name in (*ClientTerminal.__slots__, *Client.__slots__) if name not in _MADE_ANEW)
 """Attributes of a client that another process image gets by these names, which any sesh knows; others it makes anew, or
 gets otherwise."""

@@ -1,9 +1,8 @@
 """The grid: rows of cells, the cursor, the pen, margins and tab stops.
 
-The screen is a chain of classes, each on top of the one before: Grid, Editing (`edit`), Printing
-(`text`), Modes and Screen (`screen`). It extends pyte's Screen and keeps pyte's names for what pyte has, but
-replaces all that touches pyte's buffer: here rows are lists, so that scrolling moves references and text is written by
-slices.
+The screen is a chain of classes, each on top of the one before: Grid, Editing (`edit`), Rectangles, Printing (`text`),
+Modes and Screen (`screen`). It extends pyte's Screen and keeps pyte's names for what pyte has, but replaces all that
+touches pyte's buffer: here rows are lists, so that scrolling moves references and text is written by slices.
 
 A cursor whose column equals `columns` has a wrap pending (so do pyte and xterm.js).
 """

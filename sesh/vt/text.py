@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import groupby
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr
-from sesh.vt.edit import Editing
 from sesh.vt.graphemes import (
     CLUSTER_LIMIT,
     GRAPHEMES,
@@ -30,6 +29,7 @@ from sesh.vt.graphemes import (
     joined_by_unicode,
     text_presentation,
 )
+from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import Row, spread, uniform
 
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
@@ -48,7 +48,7 @@ G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
 ASCII = "B"
 
 
-class Printing(Editing):
+class Printing(Rectangles):
     """Printing characters, REP, G0 to G3.
 
     It is over 400 lines for speed: it works on the screen's own attributes, as one class of the screen.
