@@ -56,7 +56,7 @@ JUST_NOW = 1.0
 class RunQueue:
     """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event.
 
-    It is over 400 lines because it is one state machine: marks, timers and keys each act on the whole of its state.
+    It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
 
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:

@@ -12,6 +12,9 @@ from tests.house.source import Module, modules, read
 
 LONGEST_MODULE = 700
 LONGEST_FUNCTION = 70
+LONGEST_CLASS, MOST_ATTRIBUTES = 400, 25
+LARGE = {"Printing"}
+"""Classes that say in their docstring why they are larger."""
 NAMELESS = re.compile(r"(utils?|helpers?|misc|common)")
 
 
@@ -29,6 +32,35 @@ def test_no_function_is_longer_than_a_screen() -> None:
         if (node.end_lineno or node.lineno) - node.lineno + 1 > LONGEST_FUNCTION
     ]
     assert long == []
+
+
+def attributes(node: ast.ClassDef) -> set[str]:
+    """The attributes of `self` that the class sets."""
+    return {
+        part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
+        if isinstance(part.value, ast.Name) and part.value.id == "self"
+    }
+
+
+def test_a_class_can_be_held_in_the_head() -> None:
+    classes = [(module, node) for module in modules() for node in module.nodes if isinstance(node, ast.ClassDef)]
+    large = {
+        f"{module.path}: {node.name}: {node.end_lineno - node.lineno + 1} lines, {len(attributes(node))} attributes"
+        for module, node in classes
+        if node.end_lineno is not None and node.name not in LARGE
+        if node.end_lineno - node.lineno >= LONGEST_CLASS or len(attributes(node)) > MOST_ATTRIBUTES
+    }
+    assert large == set()
+    assert {node.name for _, node in classes} >= LARGE
+
+
+def test_attributes_of_a_class_are_counted_once_each() -> None:
+    tree = ast.parse("class A:\n    def f(self):\n        self.x = self.y = 1\n        self.x += other.z")
+    (node,) = tree.body
+    assert isinstance(node, ast.ClassDef)
+    assert attributes(node) == {"x", "y"}
 
 
 def test_every_module_has_a_name_that_says_something() -> None:
