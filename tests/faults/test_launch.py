@@ -167,7 +167,8 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(daemon
 
     def attempts() -> int:
         faults = connection.request("status")[0]["session"]["faults"]
-        return sum("Too many open files" in fault for fault in faults)
+        # A timer may lack a descriptor too, to load what looks at the program.
+        return sum("in an event: " in fault and "Too many open files" in fault for fault in faults)
 
     assert attempts() == 0  # and what it takes to answer is loaded
     crowd = [wire.connect("work") for _ in range(40)]
