@@ -96,7 +96,8 @@ class Stage:
             elif name not in (".lock", ".results", ".recent") and not name.startswith(".terminal."):
                 # A file whose removal the kernel refuses stays: one of a name before, and in pairs one half made.
                 unlinks = [each for each in run.fired() if " unlink " in each]
-                refused = any("daemon/server.py" in each for each in unlinks) or (unlinks and len(run.fired()) > 1)
+                named_before = name.endswith(".json") and any("daemon/clients/listener.py" in each for each in unlinks)
+                refused = named_before or (unlinks and len(run.fired()) > 1)
                 # A session that fails while nobody is attached stays listed: so does one whose client was cut off.
                 unseen = CUT_OFF in run.notes and not name.endswith(".sock")
                 (run.notes if refused or unseen else run.complaints).append(f"left lying: {name}")
