@@ -343,7 +343,12 @@ def gap(reason: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text if text.isprintable() else "".join(filter(str.isprintable, text))
+    """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
+    if text.isprintable():
+        return text
+    from sesh.wording import plain
+
+    return plain(text)
 
 
 def printable(text: str) -> str:
