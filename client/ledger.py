@@ -148,7 +148,8 @@ class Ledger:
             if single is not None:  # a mode alone, which saves no cursor
                 undo, self._changed[undo] = single
             else:
-                self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
+                if match.start() > followed:
+                    self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
                 followed = match.end()
                 self._change(match)
         self._follow_charsets(data[followed:])
@@ -193,6 +194,8 @@ class Ledger:
         text = match[kind]
         if kind == "mode":
             self._switch(text)
+        elif kind == "escape":
+            self._escape(text)
         elif kind == "keyboard":
             self._keyboard(text)
         elif kind == "control":
@@ -205,8 +208,6 @@ class Ledger:
             self._changed[b"\x1b%sB" % slot] = text[1:] != b"B"
         elif kind == "coding":
             self._changed[_UTF_8] = text == b"@"
-        elif kind == "escape":
-            self._escape(text)
         else:
             number, _, body = text.partition(b";")
             self._command(int(number), body)
@@ -238,7 +239,7 @@ class Ledger:
 
     def _save_or_restore_cursor(self, save: bool) -> None:
         """Follow DECSC or DECRC; auto-wrap, origin mode and charsets count as changed if they were when saved."""
-        screen = int(self.alternate)
+        screen = 1 if self._alternate_mode else 0
         if save:
             self._saved_cursors[screen] = self._undone(*_SAVED)
             self._cursor_saved = self._cursor_saved or screen == 0
@@ -260,12 +261,12 @@ class Ledger:
             self._save_or_restore_cursor(final == b"s")
 
     def _escape(self, escape: bytes) -> None:
-        if escape in b"=>":
+        if escape in b"78":
+            self._save_or_restore_cursor(escape == b"7")
+        elif escape in b"=>":
             self._changed[_KEYPAD] = escape == b"="
         elif escape == b"H":
             self._changed[_TABS] = True
-        elif escape in b"78":
-            self._save_or_restore_cursor(escape == b"7")
         elif escape == b"c":
             self._reset()
         else:  # LS2, LS3
@@ -370,7 +371,8 @@ class Ledger:
         return b"".join(out + self._undo_titles())
 
     def _undone(self, *undos: bytes) -> list[bytes]:
-        return [undo for undo in undos if self._changed.get(undo)]
+        changed = self._changed
+        return [undo for undo in undos if undo in changed and changed[undo]]
 
     def _undo_flags(self, screen: int) -> list[bytes]:
         """Return the bytes that undo the changes of kitty's keyboard flags while a screen shows."""
