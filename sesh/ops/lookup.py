@@ -260,6 +260,29 @@ def summaries(
         yield host, silent_host(host)
 
 
+def told(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
+    """Each known remote in the order of their names, as soon as it and those before it have answered or are late.
+
+    Its sessions, and an empty text; or what it told last, and why it does not answer.
+    """
+    silent, asked = skipped(caller), hosts(caller)
+    answers = {host: last_known(host, why) for host, why in silent.items()}
+    left = sorted([*silent, *asked], key=natural)
+
+    def come() -> Iterator[tuple[str, list[Summary], str]]:
+        while left and left[0] in answers:
+            host = left.pop(0)
+            yield host, once(answers)[host], silent.get(host, "")
+
+    yield from come()
+    for host, answer in summaries(caller, asked):
+        if isinstance(answer, SeshError):
+            silent[host] = reason(answer)
+            answer = last_known(host, silent[host])
+        answers[host] = answer
+        yield from come()
+
+
 class Whereabouts:
     """The hosts of the session `name`.
 
