@@ -97,8 +97,7 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    Of a host: `home`: the home directory there; `clock`: seconds by which its clock is ahead of this one; `stale`: the
-    host does not answer, this is what was last known.
+    Of a host: its `home` directory; `clock`: seconds that its clock is ahead; `stale`: it is silent now.
     """
 
     shell: bool
@@ -117,6 +116,7 @@ class AttachedClient(TypedDict):
     id: int
     pid: int
     tty: str
+    machine: str | None
     columns: int
     rows: int
     since: Moment
