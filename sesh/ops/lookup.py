@@ -43,6 +43,8 @@ _ATTEMPT = 10.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
+_NAMED = 5
+"""Hosts that the line names at most."""
 _SKEW = 2.0
 """Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
 
@@ -206,9 +208,12 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
     from sesh.remote.ssh import link
 
     destination = links.destination_of(caller, host)
-    timeout = deadline - time.monotonic()
-    with link.open_link(destination, links.origin(destination), ask=False, timeout=timeout) as opened:
-        rows: list[Summary] = calls.request(caller, opened, "sessions.summaries", {}, deadline)
+    timeout, op = deadline - time.monotonic(), "sessions.summaries"
+    question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
+    with link.open_link(
+        destination, links.origin(destination), ask=False, timeout=timeout, question=question
+    ) as opened:
+        rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
@@ -251,7 +256,9 @@ def summaries(
                 break
             if speaks and asking.waiting and time.monotonic() >= speak_at:
                 speaks = False
-                others = ", ".join(f"@{host}" for host in sorted(asking.waiting))
+                late = sorted(asking.waiting, key=natural)
+                others = ", ".join(f"@{host}" for host in late[:_NAMED])
+                others += f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
                 more = "; Enter creates it here" if skippable else ""
                 caller.note(f"looking for {', '.join(names)} on {others}{more}")
     finally:
@@ -301,10 +308,12 @@ class Whereabouts:
         Raises NotFound if a silent host had it; Refused if several have it and nobody can be asked, or chooses.
         """
         name, hosts = self.name, self.hosts
-        if not hosts and self.silent:
+        if self.silent:
             host, seen, why = self.silent[0]
-            where = f"{host}, where it was {moments.ago(time.time() - seen)}, does not answer ({why})"
-            raise NotFound(f"no session {name} here; {where}", hint="try again later")
+            where = f"{host}, where {name} was {moments.ago(time.time() - seen)}, does not answer ({why})"
+            if not hosts:
+                raise NotFound(f"no session {name} here; {where}", hint="try again later")
+            caller.note(where)
         if len(hosts) < 2:
             return hosts[0] if hosts else None
         if not caller.can_ask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -170,3 +171,32 @@ def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home
     opened.type("q")
     opened.exit_code()
     assert "known: @other" in home.sesh("--forget", "@box").stderr
+
+
+def test_a_host_far_away_is_listed_once_it_has_been_logged_in_to(home: Home, farm: Farm) -> None:
+    """At 500 ms of round trip a host was never listed, warm or cold: the login began anew each time."""
+    far = farm.host("far", proxied=True)
+    far.sesh("--open", "build")
+    known(home, far)
+    processes.kill(farm.masters())
+    far.proxy.delay(0.25)
+    asked = len(farm.connections())
+    listed = [home.start("--list"), home.start("--list")]
+    for process in listed:
+        assert b"@far  no answer yet" in process.communicate(timeout=20)[0]
+    sockets = os.path.join(home.directory, ".control")
+    wait_until(lambda: [name for name in os.listdir(sockets) if "." not in name], 20)
+    assert len(farm.connections()) == asked + 1, "one login at a time, which goes on by itself"
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], "stale" in row) for row in rows] == [("build", False)]
+    assert len(farm.connections()) == asked + 2, "over the connection that stands"
+
+
+def test_a_host_whose_login_files_read_what_is_sent_early_is_listed(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    far.sesh("--open", "work")
+    known(home, far)
+    far.login_files("")
+    far.write(".bashrc", "read -r -t 0.3 -N 4096\n")
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], "stale" in row) for row in rows] == [("work", False)]
