@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
+from tests.remote.patches import patch, patch_host
 from tests.remote.test_lookup import known
 from tests.support import Home, processes, wait_until
 
@@ -18,6 +18,7 @@ now = time.time
 time.time = lambda: now() + 3 * 86400
 """
 """The clock here is three days ahead of that of each host."""
+BEHIND = AHEAD.replace("+", "-")
 
 
 def lines(text: str) -> list[str]:
@@ -130,6 +131,28 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(home: Home, far
     home.sesh("--open", "older", "--", "sh", "-c", "exec sleep 600")
     assert re.search(r"^created: .* \(\d+s ago\)", home.sesh("@box", "--status", "work").stdout, re.MULTILINE)
     assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + 3 * 86400) < 60
+
+
+def test_next_goes_by_what_has_passed_not_by_what_a_host_s_clock_says(home: Home, farm: Farm) -> None:
+    """It went to a host first whose clock was three days behind."""
+    far = farm.host("box")
+    patch_host(far, BEHIND)
+    asks = ["--", "sh", "-c", "printf '\\033]9;which?\\007'; exec sleep 600"]
+    home.sesh("--open", "first", *asks)
+    assert home.sesh("--wait", "first", "--waiting", "--timeout", "10").code == 0
+    home.sesh("@box", "--open", "second", *asks)
+    assert home.sesh("@box", "--wait", "second", "--waiting", "--timeout", "10").code == 0
+    behind = home.sesh("--list", "--json").json()[-1]
+    assert (behind["name"], round(behind["clock"] / 86400)) == ("second", -3)
+    opened = home.terminal("--next")
+    opened.wait_for("which")
+    opened.type(b"\x1c")
+    assert opened.exit_code() == 0
+    assert "[detached from first]" in opened.text()
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_for(re.compile(r"first +\d+s  which\?\n.*second@box +\d+s  which\?"))
+    opened.type("q")
+    opened.exit_code()
 
 
 @pytest.fixture
