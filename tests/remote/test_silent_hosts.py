@@ -18,7 +18,24 @@ now = time.time
 time.time = lambda: now() + 3 * 86400
 """
 """The clock here is three days ahead of that of each host."""
-BEHIND = AHEAD.replace("+", "-")
+BEHIND = (
+    AHEAD.replace("+", "-")
+    + """
+from sesh import moments
+from sesh.store import listing
+told = listing.summaries
+
+def behind(*words):
+    rows = told(*words)
+    for row in rows:
+        standing = row["activity"]
+        standing["since"] = moments.exact_stamp(moments.seconds(standing["since"]) - 3 * 86400)
+    return rows
+
+listing.summaries = behind
+"""
+)
+"""The clock of a host, and of its daemons, is three days behind."""
 
 
 def lines(text: str) -> list[str]:
