@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from functools import lru_cache
 
 from sesh import moments, wire
 from sesh.about import CALLED
@@ -76,6 +77,11 @@ def _known(caller: Caller) -> list[str]:
 
 def last_known(host: str, reason: str) -> list[Summary]:
     """The sessions of a host that does not answer, as it told them last."""
+    return _last_known(host, reason, known.asked_at(host))
+
+
+@lru_cache(maxsize=256)  # a list that is looked at draws them again and again
+def _last_known(host: str, reason: str, _changed: float) -> list[Summary]:
     stale = {"since": moments.stamp(known.names_at(host)), "reason": reason}
     plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
     return [

@@ -46,6 +46,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     own, others = World(), set(threading.enumerate())
+    lookup._last_known.cache_clear()
     monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
