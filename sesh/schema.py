@@ -66,6 +66,13 @@ class Unseen(TypedDict):
     failed: int
 
 
+class Staleness(TypedDict):
+    """A host's silence: when it last told what is shown of its session, and why it does not now."""
+
+    since: Moment
+    reason: str
+
+
 class _Summary(TypedDict):
     name: str
     host: str | None
@@ -88,13 +95,19 @@ class _Summary(TypedDict):
 
 
 class Summary(_Summary, total=False):
-    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs."""
+    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
+
+    Of a host: its `home` directory; `clock`: seconds that its clock is ahead; `stale`: it is silent now.
+    """
 
     shell: bool
     ended: Moment | None
     responding: bool
     machine: str | None
     lost: Loss
+    home: str
+    clock: float
+    stale: Staleness
 
 
 class AttachedClient(TypedDict):
@@ -103,6 +116,7 @@ class AttachedClient(TypedDict):
     id: int
     pid: int
     tty: str
+    machine: str | None
     columns: int
     rows: int
     since: Moment
@@ -612,6 +626,7 @@ class Welcome(TypedDict, total=False):
     events: int
     can: list[str]
     home: str
+    now: float
     auth_sock: str
 
 

@@ -11,8 +11,8 @@ import select
 import time
 
 from sesh import paths, platform, wire
-from sesh.errors import SeshError
-from sesh.ops.lookup import SKIPPED, Asking, hosts, reason, skipped
+from sesh.errors import Late, SeshError
+from sesh.ops.lookup import Asking, hosts, reason, skipped
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -169,11 +169,11 @@ class SessionIndex:
 
     def _ask_hosts(self) -> None:
         refreshed, self._refreshed = self._refreshed, False
-        asked, unasked = self._hosts, list[str]()
+        asked, unasked = self._hosts, dict[str, str]()
         if asked is None:
             asked, unasked = hosts(self._caller), skipped(self._caller)
         self.there = {host: rows for host, rows in self.there.items() if host in asked}
-        self.there |= dict.fromkeys(unasked, SKIPPED)
+        self.there |= unasked
         before, self._spent_elsewhere = self._spent_elsewhere, _spent_by_children()
         pause = 0.0 if refreshed else (self._spent_elsewhere - before) / _SHARE_ELSEWHERE
         self._next_there = time.monotonic() + _bounded(pause, *ELSEWHERE)
@@ -187,7 +187,7 @@ class SessionIndex:
                     self.there[host] = reason(answer) if isinstance(answer, SeshError) else answer
                     self.remarks[host] = asking.remarks.get(host, "")
             if asking.waiting and not asking.left():
-                self.there |= dict.fromkeys(asking.give_up(), "unreachable")
+                self.there |= dict.fromkeys(asking.give_up(), Late.reason)
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
