@@ -9,7 +9,7 @@ import time
 from sesh import protocol, wording
 from sesh.client.channel import Channel, RoundTrip
 from sesh.client.display import BELL, MAX_PENDING, notification
-from sesh.client.keys import FLUSH_DELAY, KeyParser
+from sesh.client.keys import FLUSH_DELAY, FOCUS, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
 from sesh.client.terminal import EXIT_SIGNALS
@@ -160,6 +160,8 @@ class Attachment:
             for event in self._keys.feed(data or b"") + self._keys.flush():
                 if event[0] == "detach":
                     return self.outcome("detached")
+                if event[0] == "focus" and not self._focus(event[1]):
+                    continue
                 if event[1].endswith(_CTRL_C):
                     return self.outcome("lost")
                 take(event[1])
@@ -267,20 +269,33 @@ class Attachment:
             self._timers.clear("keys")
 
     def _handle_keys(self, events: list[Event]) -> None:
-        if events:
+        if any(event[0] != "focus" for event in events):
             self.overlays.end_hint()
             self.channel.typed()
         for event in events:
             if event[0] == "detach":
                 self._detach()
                 return
-            if not self.options.read_only:
+            if event[0] == "focus":
+                if self._focus(event[1]) and not self.options.read_only:
+                    self._handle_input(event[1])
+            elif not self.options.read_only:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
                 self.overlays.show_notice("this client only watches: keys are not passed on")
             else:
                 self.overlays.clear_notice()
+
+    def _focus(self, report: bytes) -> bool:
+        """Tell the daemon that the terminal has got or lost the focus; return whether the program wants to know."""
+        self.display.focused = report == FOCUS[0]
+        self._tell_focus()
+        return self.display.focus_wanted
+
+    def _tell_focus(self) -> None:
+        if self.display.focused is not None:
+            self.channel.send(protocol.frame(protocol.FOCUS, b"\1" if self.display.focused else b"\0"))
 
     def _handle_input(self, data: bytes) -> None:
         if self._holding:
@@ -289,7 +304,7 @@ class Attachment:
         if self._ending is None:
             if self.input.dropping and self.input.drops(time.monotonic()):
                 return
-            for frame in self.input.add(data):
+            for frame in self.input.add(self.display.unasked(data)):
                 self.channel.send(frame)
             self.overlays.guess(self.input.number, data)
         self.overlays.clear_notice()
@@ -384,6 +399,7 @@ class Attachment:
             if welcome.get("new") is True and not self.options.read_only:
                 self.overlays.begin_hint(self.name, key.name if key is not None else "")
         self._show_title("")
+        self._tell_focus()
         if self._resuming:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))

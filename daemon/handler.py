@@ -194,6 +194,8 @@ class ClientHandler:
             if client.flow.arrived(protocol.split_number(payload)[0], now):
                 client.connection.progress_at = now
             self._relay.writable(client)
+        elif kind == protocol.FOCUS:
+            client.focused = payload == b"\1"
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
