@@ -250,6 +250,7 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
+        self._timers.clear(("line", client.number))
         if self._relay.echoes is not None:
             self._relay.echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at
