@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 _HELLO_TIMEOUT = 10.0
 """Seconds for the daemon to answer HELLO."""
-_GOODBYE_TIMEOUT = 0.2
-"""Seconds for the daemon to say how it left the screen, and for the terminal to take pending output."""
+_GOODBYE_TIMEOUT, _LONGEST_GOODBYE = 0.2, 2.0
+"""Seconds for the daemon to say how it left the screen, and for the terminal to take pending output; over a link two
+round trips more, and the second number at most, or if its round trip was not measured."""
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
@@ -242,10 +243,16 @@ class Attachment:
             self._end(leaving if self._link_lost else self._ending, at_once=True)
             return
         self.overlays.take_guesses_back()
-        self._timers.set("leave", _GOODBYE_TIMEOUT, self._leave)
+        self._timers.set("leave", self._goodbye_time(), self._leave)
         self.channel.send(protocol.message(protocol.DETACH, {}))
         if self.channel.closed or not self.channel.welcome:
             self._end(leaving, at_once=True)
+
+    def _goodbye_time(self) -> float:
+        if self.host is None:
+            return _GOODBYE_TIMEOUT
+        trips = 2 * self.round_trip.smoothed
+        return min(_GOODBYE_TIMEOUT + trips, _LONGEST_GOODBYE) if trips else _LONGEST_GOODBYE
 
     def _leave(self) -> None:
         """Leave without waiting any longer for the daemon, or for the terminal to take pending output."""

@@ -254,9 +254,10 @@ class Display:
 
         `farewell`: the daemon's last message, which says how it left the screen; empty if there was none.
         """
+        unknown = self.started and not farewell
         if self.started and not self._undo(farewell):
             return  # the terminal takes nothing
-        if farewell.get("queries") is True:
+        if unknown or farewell.get("queries") is True:
             self.terminal.discard(_LATE_REPLIES)
         for text in lines:
             self.line(text)
