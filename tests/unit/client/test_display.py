@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sesh.client.display import Display
+from sesh.messages import Message
 
 
 class Left:
@@ -39,7 +38,7 @@ class Left:
         ({"code": 0, "rows_below": 0}, False),
     ],
 )
-def test_replies_that_may_still_come_reach_no_shell_outside(farewell: dict[str, Any], open_queries: bool) -> None:
+def test_replies_that_may_still_come_reach_no_shell_outside(farewell: Message, open_queries: bool) -> None:
     """Where the daemon's goodbye had not come, a late reply was typed at the prompt."""
     left = Left()
     display = Display(left)  # type: ignore[arg-type]
