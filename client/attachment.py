@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 
 from sesh import protocol, wording
 from sesh.client.channel import Channel, RoundTrip
-from sesh.client.display import BELL, MAX_PENDING, notification
+from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, FOCUS, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
 
 _HELLO_TIMEOUT = 10.0
 """Seconds for the daemon to answer HELLO."""
-_GOODBYE_TIMEOUT, _LONGEST_GOODBYE = 0.2, 2.0
-"""Seconds for the daemon to say how it left the screen, and for the terminal to take pending output; over a link two
-round trips more, and the second number at most, or if its round trip was not measured."""
+_FLUSH_TIMEOUT = 0.2
+"""Seconds for the terminal to take pending output."""
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
@@ -243,16 +241,10 @@ class Attachment:
             self._end(leaving if self._link_lost else self._ending, at_once=True)
             return
         self.overlays.take_guesses_back()
-        self._timers.set("leave", self._goodbye_time(), self._leave)
+        self._timers.set("leave", self.channel.goodbye_time, self._leave)
         self.channel.send(protocol.message(protocol.DETACH, {}))
         if self.channel.closed or not self.channel.welcome:
             self._end(leaving, at_once=True)
-
-    def _goodbye_time(self) -> float:
-        if self.host is None:
-            return _GOODBYE_TIMEOUT
-        trips = 2 * self.round_trip.smoothed
-        return min(_GOODBYE_TIMEOUT + trips, _LONGEST_GOODBYE) if trips else _LONGEST_GOODBYE
 
     def _leave(self) -> None:
         """Leave without waiting any longer for the daemon, or for the terminal to take pending output."""
@@ -297,12 +289,8 @@ class Attachment:
     def _focus(self, report: bytes) -> bool:
         """Tell the daemon that the terminal has got or lost the focus; return whether the program wants to know."""
         self.display.focused = report == FOCUS[0]
-        self._tell_focus()
+        self.channel.tell_focus(self.display.focused)
         return self.display.focus_wanted
-
-    def _tell_focus(self) -> None:
-        if self.display.focused is not None:
-            self.channel.send(protocol.frame(protocol.FOCUS, b"\1" if self.display.focused else b"\0"))
 
     def _handle_input(self, data: bytes) -> None:
         if self._holding:
@@ -406,7 +394,7 @@ class Attachment:
             if welcome.get("new") is True and not self.options.read_only:
                 self.overlays.begin_hint(self.name, key.name if key is not None else "")
         self._show_title("")
-        self._tell_focus()
+        self.channel.tell_focus(self.display.focused)
         if self._resuming:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
@@ -429,18 +417,14 @@ class Attachment:
             self._show_title(text)
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            news = wording.needs(name, state, question, self.host)
-            shown = notification(news, os.environ)
-            self.display.tell(shown)
-            if shown == BELL:  # which does not say whose it is
-                self.overlays.show_notice(news)
+            self.overlays.tell(wording.needs(name, state, question, self.host))
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
             self._end(Outcome.ended(self.name, self.host, code, number, reason))
         elif kind == protocol.DETACH:
             self.farewell = message
-            self._timers.ensure("leave", _GOODBYE_TIMEOUT, self._leave)
+            self._timers.ensure("leave", _FLUSH_TIMEOUT, self._leave)
             self._end(self.outcome("detached", reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leaving:
             self.overlays.take_back()

@@ -7,8 +7,11 @@ some seconds are over. An older daemon goes on sending, and the next output take
 
 from __future__ import annotations
 
+import os
+
 from sesh import protocol
 from sesh.about import CALLED
+from sesh.client.display import BELL, notification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +117,13 @@ class Overlays:
             self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
         else:
             self._lay(text, held=False)
+
+    def tell(self, news: str) -> None:
+        """Have the terminal tell the person of another session; where it only rings, a line says of which."""
+        shown = notification(news, os.environ)
+        self._display.tell(shown)
+        if shown == BELL:
+            self.show_notice(news)
 
     def held(self, text: str) -> None:
         """Show the line of a daemon that sends nothing from here on."""
