@@ -417,7 +417,7 @@ class Attachment:
             self._show_title(text)
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            self.overlays.tell(wording.needs(name, state, question, self.host))
+            self.overlays.tell(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")

@@ -118,11 +118,12 @@ class Overlays:
         else:
             self._lay(text, held=False)
 
-    def tell(self, news: str) -> None:
-        """Have the terminal tell the person of another session; where it only rings, a line says of which."""
-        shown = notification(news, os.environ)
-        self._display.tell(shown)
-        if shown == BELL:
+    def tell(self, news: str, *, shown: bool) -> None:
+        """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
+        that it shows."""
+        told = notification(news, os.environ)
+        self._display.tell(told)
+        if told == BELL and not shown:
             self.show_notice(news)
 
     def held(self, text: str) -> None:
