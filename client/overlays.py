@@ -7,8 +7,11 @@ some seconds are over. An older daemon goes on sending, and the next output take
 
 from __future__ import annotations
 
+import os
+
 from sesh import protocol
 from sesh.about import CALLED
+from sesh.client.display import BELL, MAX_NOTIFICATION, notification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 _NOTICE_TIME = 3.0
 """Seconds that a notice stays, unless a key is pressed."""
+_MOST_TELLINGS = 8
+"""Lines that tell of other sessions in that time."""
 _MAX_NOTICE = 4096
 """Characters of all notices that came while one is shown."""
 
@@ -32,6 +37,8 @@ class Overlays:
         self.greeting = ""
         """A notice for the next screen."""
         self._notice = ""
+        self._tellings = 0
+        """Lines that tell of other sessions, in the last seconds."""
         self._hint: Hint | None = None
         """The hint: for the first screen, or on it."""
 
@@ -114,6 +121,19 @@ class Overlays:
             self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
         else:
             self._lay(text, held=False)
+
+    def tell(self, news: str, *, shown: bool) -> None:
+        """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
+        that it shows."""
+        told = notification(news, os.environ)
+        self._display.tell(told)
+        if told == BELL and not shown and self._tellings < _MOST_TELLINGS:
+            self._tellings += 1
+            self._timers.ensure("tellings", _NOTICE_TIME, self._tell_on)
+            self.show_notice(news[:MAX_NOTIFICATION])
+
+    def _tell_on(self) -> None:
+        self._tellings = 0
 
     def held(self, text: str) -> None:
         """Show the line of a daemon that sends nothing from here on."""

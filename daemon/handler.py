@@ -143,7 +143,7 @@ class ClientHandler:
             if self._session.runs is not None:
                 self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
             self._relay.uncover(client)  # the echo must not come under a line of sesh's own
-            self._session.sent(keys)
+            self._session.sent(keys, attended=True)
             passed = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
@@ -194,6 +194,8 @@ class ClientHandler:
             if client.flow.arrived(protocol.split_number(payload)[0], now):
                 client.connection.progress_at = now
             self._relay.writable(client)
+        elif kind == protocol.FOCUS:
+            client.focused = payload == b"\1"
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
@@ -248,13 +250,14 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
+        self._timers.clear(("line", client.number))
         if self._relay.echoes is not None:
             self._relay.echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at
         self._model.mark(position)
         self._clients.remove(client, position)
         if not self._clients:
-            self._session.missed.begin(self._log.head)
+            self._session.left()
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:
