@@ -97,6 +97,14 @@ class Summary(_Summary, total=False):
     lost: Loss
 
 
+class SessionChanges(TypedDict):
+    """Changes of a machine's sessions; see the op that yields them."""
+
+    changed: list[Summary]
+    gone: list[str]
+    more: bool
+
+
 class AttachedClient(TypedDict):
     """A client that is attached to a session."""
 

@@ -141,7 +141,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     before: list[Summary] | None = None
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None, holds=True) as index:
         while True:
             rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
             if rows != before and not (before is None and index.pending):

@@ -131,6 +131,10 @@ class Held(Generic[Item]):
     def __contains__(self, host: str) -> bool:
         return host in self._stops
 
+    def hosts(self) -> set[str]:
+        """The hosts that are followed."""
+        return set(self._stops)
+
     def begin(self, host: str) -> None:
         """Follows a host that is not followed yet."""
         self._stops[host] = stop = Stop()

@@ -55,7 +55,11 @@ _ASKING, _ECHO_OFF, _ECHO_ON, _UNKNOWN = "asking", "off", "on", "unknown"
 
 def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Key | None:
     """Show the sessions with the `wanted` labels until the person leaves; return the one to attach to."""
-    with RawTerminal() as terminal, SessionIndex(caller, hosts) as index, LiveSessions(index, wanted) as live:
+    with (
+        RawTerminal() as terminal,
+        SessionIndex(caller, hosts, holds=True) as index,
+        LiveSessions(index, wanted) as live,
+    ):
         watcher = _Watcher(live)
         with Stage(terminal) as stage:
             chosen = watcher.run(stage)
