@@ -142,3 +142,16 @@ def test_the_open_picker_is_live_too(home: Home, farm: Farm) -> None:
     assert len(links(farm)) <= before + 1, "its screen is looked at, the list is not asked for"
     picked.type("\x1b")
     assert picked.exit_code() == 1
+
+
+def test_a_question_on_a_host_is_told_by_the_list_here(home: Home, farm: Farm) -> None:
+    """Its hooks told the host's own desktop, where nobody is."""
+    far = farm.host("box")
+    known(home, far)
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(re.compile(r"@box\n work"))
+    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
+    assert b"\a" in opened.raw
+    opened.type("q")
+    assert opened.exit_code() == 0

@@ -343,3 +343,34 @@ def test_a_session_that_says_it_failed_stands_above_the_list(terminal: Open, ses
     sesh("--open", "agent", "--", "sh", "-c", "sesh --state failed 'no key'; sleep 60")
     opened = terminal("--watch")
     opened.wait_for(re.compile(r"^failed\n> agent +\d+s  no key"))
+
+
+@tells
+def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> None:
+    """Nobody was told: a question was seen by who looked at the list."""
+    asking(sesh, "old", ASKS)
+    sesh("--open", "job", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; " + ASKS)
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for("> old")
+    home.write("go", "")
+    opened.wait_for_raw(b"\x1b]9;job waits: push it?\x1b\\")
+    opened.wait_for(re.compile(r"\n  job +\d+s  push it\?"))
+    assert opened.raw.count(b"\a") == 1
+    assert b"old waits" not in opened.raw
+    sesh("--open", "new", "--", "sh", "-c", "printf '\\a'; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;new rings\x1b\\")
+    assert opened.raw.count(b"job waits") == 1
+
+
+@tells
+def test_it_tells_nothing_of_a_session_that_is_looked_at(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "seen", "--", "sh", "-c", "read x; " + ASKS)
+    looking = home.terminal("seen")
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(re.compile(r" seen +attached"))
+    looking.type("go on\r")
+    looking.wait_for("push it?")
+    opened.wait_for(re.compile(r"> seen +\d+s  push it\?"))
+    sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;other rings\x1b\\")
+    assert b"seen waits" not in opened.raw

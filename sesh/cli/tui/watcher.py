@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh import wording
@@ -10,6 +11,8 @@ from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, standing
+from sesh.cli.tui.news import News, quiet
+from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
 from sesh.ops import send
@@ -60,7 +63,7 @@ def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Ke
         SessionIndex(caller, hosts, holds=True) as index,
         LiveSessions(index, wanted) as live,
     ):
-        watcher = _Watcher(live)
+        watcher = _Watcher(live, caller)
         with Stage(terminal) as stage:
             chosen = watcher.run(stage)
         width = terminal.size()[0] or 80
@@ -72,8 +75,9 @@ def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Ke
 class _Watcher:
     """The sessions, the marked one of those that need a person, and the answer as far as it is typed."""
 
-    def __init__(self, sessions: LiveSessions) -> None:
-        self._live = sessions
+    def __init__(self, sessions: LiveSessions, caller: Caller) -> None:
+        self._live, self._caller = sessions, caller
+        self._news = News()
         self._coloured = printing.coloured()
         self._shown: dict[Key, Summary] = {}
         """The sessions that need a person, as they were drawn last: keys are meant for these."""
@@ -100,10 +104,20 @@ class _Watcher:
             self._take(stage.typed())  # they came before the picture that is drawn now
             self._update()
             stage.draw(self._picture(*stage.size))
-            keys = self._live.wait(stage)
+            self._tell(stage)
+            keys = self._live.wait(stage, self._news.due)
             self._live.take()
             self._take([*self._released(), *keys])
         return self._chosen
+
+    def _tell(self, stage: Stage) -> None:
+        """Ring, and have the terminal tell the person what is new; not in quiet hours."""
+        index = self._live.index
+        answered = {None, *(host for host, rows in index.there.items() if not isinstance(rows, str))}
+        lines = self._news.lines(self._live.all().items(), answered)
+        if lines and not quiet(self._caller.settings().quiet):
+            told = [notification(line, os.environ) for line in lines]
+            stage.terminal.write_all(BELL + b"".join(data for data in told if data != BELL), 2.0)
 
     # -- keys
 
