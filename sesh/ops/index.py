@@ -72,6 +72,8 @@ class SessionIndex:
         self._next_here = self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
+        self._passes_over = True
+        """True if hosts are left out that failed a moment ago; False for the next question."""
         self._asked_here_at = 0.0
         """The moment when the sessions here were asked last (monotonic)."""
         self._changed_here = False
@@ -131,6 +133,13 @@ class SessionIndex:
         Its effect takes a moment to show, hence twice. Any thread may call it.
         """
         self._refreshed = True
+
+    def ask_all(self) -> None:
+        """Has the next `take` ask the sessions here, and the hosts whose link does not stand, whatever they said last.
+
+        Also those that would be passed over, as they were not reached a moment ago.
+        """
+        self._next_here, self._refreshed, self._passes_over = 0.0, True, False
 
     def take(self, ready: set[int]) -> None:
         """Takes in events and answers, and asks the sessions and hosts that are due."""
@@ -196,6 +205,8 @@ class SessionIndex:
         asked, unasked = self._hosts, list[str]()
         if asked is None:
             asked, unasked = hosts(self._caller), skipped(self._caller)
+        if not self._passes_over:
+            asked, unasked, self._passes_over = [*asked, *unasked], [], True
         standing = self._links.standing & {*asked, *unasked} if self._links is not None else set()
         self.there = {host: rows for host, rows in self.there.items() if host in asked or host in standing}
         self.there |= {host: SKIPPED for host in unasked if host not in standing}

@@ -115,6 +115,20 @@ def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, farm: Farm) -> 
     assert [pid for pid in farm.masters() if "--bridge" in processes.describe(pid)] == []
 
 
+def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.proxy.refuse()
+    far.proxy.cut()
+    opened = home.terminal("--watch")
+    opened.wait_for(re.compile(r"@box +\w"))
+    far.proxy.restore()
+    opened.type("r")
+    opened.wait_for(re.compile(r"@box\n work +detached"))
+    opened.type("q")
+    assert opened.exit_code() == 0
+
+
 def test_a_host_that_is_forgotten_meanwhile_stays_forgotten(
     home: Home, farm: Farm, watch: Callable[..., Watched]
 ) -> None:

@@ -420,7 +420,8 @@ def test_a_watched_list_asks_an_older_host_as_before_and_says_why(before: Home, 
     watched = home.terminal("--watch")
     watched.wait_for(re.compile(r"@there +older sesh: asked now and then\n work +detached"), timeout=20)
     assert home.sesh("@there", "--open", "more", "--", "sleep", "1000").code == 0
-    watched.wait_for(re.compile(r"\n more +detached"), timeout=60)
+    watched.type("r")
+    watched.wait_for(re.compile(r"\n more +detached"))
     watched.type("q")
     assert watched.exit_code() == 0
     assert home.sesh("@there", "--kill", "work", "more").code == 0

@@ -339,6 +339,47 @@ def test_the_marked_one_of_several_is_answered_or_attached_to(terminal: Open, se
     opened.wait_for("really?")
 
 
+@tells
+def test_after_an_answer_the_next_question_stands_there_at_once(terminal: Open, sesh: Sesh) -> None:
+    """It said "answered" for two seconds, as long as the word about the answer stands, and took no key."""
+    asking(sesh, "job", ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> job +\d+s  push it\?"))
+    opened.type("y")
+    opened.wait_for(re.compile(r"> job +\d+s  really\?\n.*\njob was answered", re.DOTALL))
+    opened.type("n")
+    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+
+
+def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh) -> None:
+    """One was in the shell after each look at a session."""
+    for name in ("one", "two"):
+        sesh("--open", name, "--", "sh", "-c", f"sesh --state failed 'no {name}'; echo in-{name}; sleep 60")
+    opened = terminal("--watch")
+    for name, key in (("one", ""), ("two", "\x1b[B")):
+        opened.wait_for(re.compile(r"failed\n.* one +\d+s  no one\n.* two +\d+s  no two"))
+        opened.type(key)
+        opened.wait_for(f"> {name}")
+        opened.type("a")
+        opened.wait_for(f"in-{name}")
+        opened.type("\x1c")
+    opened.wait_for(re.compile(r"failed\n> one +\d+s  no one"))
+    opened.type("q")
+    assert opened.exit_code() == 0
+    assert len(re.findall(r"^failed$", opened.text(), re.MULTILINE)) == 1, "the list stays once"
+
+
+def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
+    home.sesh("--open", "other", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-other; sleep 60")
+    opened = home.terminal("work")
+    opened.wait_for(PROMPT)
+    opened.type("sesh --watch; echo code=$?\r")
+    opened.wait_for("> other")
+    opened.type("a")
+    opened.wait_for("in-other")
+    assert home.sesh("--wait", "work", "--for", "^code=0", "--since-start", "--timeout", "10").code == 0
+
+
 def test_a_session_that_says_it_failed_stands_above_the_list(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "agent", "--", "sh", "-c", "sesh --state failed 'no key'; sleep 60")
     opened = terminal("--watch")

@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 _ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
 _HINTS = (
+    "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  r ask again  q quit",
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
     "Enter y n 1-9 answer  / line  a attach  q quit",
     "y n / answer  a attach  q quit",
 )
-_OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
+_OTHER_HINTS = ("↑↓ choose  a attach  r ask again  q quit",)
 """The keys while the marked session waits for no answer."""
 _SETTLING = 3.0
 """Seconds after an answer for which its session is not shown as waiting."""
@@ -66,9 +67,10 @@ def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Ke
         watcher = _Watcher(live, caller)
         with Stage(terminal) as stage:
             chosen = watcher.run(stage)
-        width = terminal.size()[0] or 80
-        last = [*watcher.needing(width), *watcher.rest(width)]
-        terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
+        if chosen is None:
+            width = terminal.size()[0] or 80
+            last = [*watcher.needing(width), *watcher.rest(width)]
+            terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
     return chosen
 
 
@@ -138,6 +140,9 @@ class _Watcher:
                 self._edit(*self._line, key)
             elif key in LEAVING:
                 self._leaving = True
+            elif key == "r":
+                self._live.index.ask_all()
+                self._say("all are asked again")
             else:
                 self._pressed(key)
 
