@@ -673,6 +673,7 @@ class Answer(_From, total=False):
     received: int
     switched: bool
     at: float | None
+    watched: bool
     told: bool
     since: Moment | None
     hides: bool
