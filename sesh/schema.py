@@ -88,8 +88,12 @@ class _Summary(TypedDict):
 
 
 class Summary(_Summary, total=False):
-    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs."""
+    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
+    `last_line`: the last row that a working program has printed.
+    """
+
+    last_line: str | None
     shell: bool
     ended: Moment | None
     responding: bool

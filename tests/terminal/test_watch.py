@@ -415,3 +415,25 @@ def test_it_tells_nothing_of_a_session_that_is_looked_at(sesh: Sesh, home: Home)
     sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 60")
     opened.wait_for_raw(b"\x1b]9;other rings\x1b\\")
     assert b"seen waits" not in opened.raw
+
+
+def test_what_works_shows_its_last_line(terminal: Open, sesh: Sesh, home: Home) -> None:
+    source = "sesh --state working; printf '\\033]0;title\\007one\\n\\033[32mcompil\\033[1ming\\033[m\\n'; "
+    source += "until [ -e go ]; do sleep 0.1; done; "
+    sesh("--open", "job", "--", "sh", "-c", source + "printf 'linking 10%%\\rlinking 20%%'; exec sleep 60")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"\n job +detached +working .*\n   compiling\n"))
+    home.write("go", "")
+    opened.wait_for(re.compile(r"\n job +detached +working .*\n   linking 20%\n"))
+    sesh("--open", "idle", "--", "sh", "-c", "sesh --state idle; echo nothing; exec sleep 60")
+    opened.wait_for(re.compile(r"\n idle +detached +idle .*\n[^ ]* *\n"))
+
+
+def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
+    home.sesh("--open", "job", "--", "sh", "-c", "sesh --state working; echo compiling; exec sleep 60")
+    typing = home.terminal("job")
+    typing.wait_for("compiling")
+    typing.type("a note to myself")
+    typing.wait_for("a note to myself")
+    (row,) = home.sesh("--list", "--json").json()
+    assert row["last_line"] == "compiling"

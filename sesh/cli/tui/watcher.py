@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import wording
+from sesh import moments, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
@@ -14,7 +14,6 @@ from sesh.cli.tui.live import LiveSessions, standing
 from sesh.cli.tui.news import News, quiet
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
-from sesh.moments import age
 from sesh.ops import send
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
@@ -49,6 +48,8 @@ _DEAF_FOR = 1.0
 """Seconds for which keys answer nothing after the mark has moved by itself, unless the person moves it."""
 _BURST = 0.4
 """The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
+_YOUNG = 2.0
+"""Seconds of work after which the last line of a session is shown: the list stands still while somebody types."""
 _BUSY = "…"
 """The message while an answer is typed."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
@@ -96,6 +97,8 @@ class _Watcher:
         """The last answer by session: the time since when it had waited, and the end of its `_SETTLING` (monotonic)."""
         self._message, self._message_until = "", 0.0
         """The outcome of the last answer, and the time until which it is shown (monotonic)."""
+        self._some_young = False
+        """True if the last line of a session is to be shown soon."""
         self._leaving = False
         self._chosen: Key | None = None
         """The session to attach to once the person leaves, None for none."""
@@ -107,7 +110,7 @@ class _Watcher:
             self._update()
             stage.draw(self._picture(*stage.size))
             self._tell(stage)
-            keys = self._live.wait(stage, self._news.due)
+            keys = self._live.wait(stage, min(self._news.due, _YOUNG if self._some_young else float("inf")))
             self._live.take()
             self._take([*self._released(), *keys])
         return self._chosen
@@ -272,11 +275,15 @@ class _Watcher:
             asks = "answered" if self._settling(key, session) else plain(question) or wording.runs(session)
             mark, name = ">" if key == marked else " ", cut(_title(key), names)
             gap = " " * (names - wording.columns(name))
-            lines.append(cut(f"{mark} {name}{gap}  {age(since, now):>4}  {asks}", width))
+            lines.append(cut(f"{mark} {name}{gap}  {moments.age(since, now):>4}  {asks}", width))
         return [*lines, ""] if lines else []
 
     def rest(self, width: int) -> list[str]:
-        """Return the lines of all others as `--list` prints them, the working ones of each host first."""
+        """Return the lines of all others as `--list` prints them, the working ones of each host first.
+
+        Below one that works stands what it has printed last.
+        """
+        self._some_young = False
         now, needing, index = time.time(), self._needing(), self._live.index
         drawn = Table(width, coloured=self._coloured)
         by_host: dict[str | None, list[Summary]] = {}
@@ -286,12 +293,25 @@ class _Watcher:
         for sessions in by_host.values():
             sessions.sort(key=lambda session: standing(session)[0] != "working")
         drawn.measure([session for sessions in by_host.values() for session in sessions], now)
-        lines = drawn.lines(by_host.pop(None, []), now) if by_host else []
+        lines = self._rows(drawn, by_host.pop(None, []), now) if by_host else []
         for host, sessions in by_host.items():
-            lines += [drawn.remark(str(host), index.remarks.get(str(host), "")), *drawn.lines(sessions, now)]
+            lines += [drawn.remark(str(host), index.remarks.get(str(host), "")), *self._rows(drawn, sessions, now)]
         lines += [drawn.remark(host, rows) for host, rows in index.there.items() if isinstance(rows, str)]
         missing = "no session has these labels" if self._live.wanted else f"no sessions; `{CALLED} NAME` creates one"
         return lines or ([] if needing else [cut(missing, width)])
+
+    def _rows(self, drawn: Table, sessions: list[Summary], now: float) -> list[str]:
+        """Return the lines of sessions, and below each one that works what it has printed last."""
+        lines = drawn.lines(sessions, now)
+        shown = lines[: len(lines) - len(sessions)]
+        for session, line in zip(sessions, lines[len(shown) :], strict=True):
+            shown.append(line)
+            words, (state, since, _) = plain(session.get("last_line") or ""), standing(session)
+            if state == "working" and words:
+                young = 0 <= now - (moments.seconds(since) or 0.0) < _YOUNG
+                self._some_young = self._some_young or young
+                shown += [] if young else [drawn.below(words)]
+        return shown
 
     # -- the sessions
 
