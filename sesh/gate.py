@@ -77,6 +77,7 @@ session = table(
         "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),
         "lost": table({"reason": _tag, "saved": optional(_date)}, ("reason", "saved")),
+        "home": text, "clock": number, "stale": table({"since": _date, "reason": line}, ("since", "reason")),
         "clients": items(_client),
         "scrollback": optional(table(keys("lines bytes", natural))),
         "foreground": optional(table({"pid": natural, "command": any_command, "title": optional(line)})),
@@ -145,7 +146,7 @@ _messages: dict[int, tuple[str, Shape]] = {
         "WELCOME",
         table(
             {
-                **keys("version id", word(64)), **keys("position last_input events", natural),
+                **keys("version id", word(64)), **keys("position last_input events", natural), "now": number,
                 **keys("home auth_sock", text), "name": session_name, "new": flag, "can": items(word(64), 100),
             }
         ),

@@ -66,6 +66,13 @@ class Unseen(TypedDict):
     failed: int
 
 
+class Staleness(TypedDict):
+    """A host's silence: when it last told what is shown of its session, and why it does not now."""
+
+    since: Moment
+    reason: str
+
+
 class _Summary(TypedDict):
     name: str
     host: str | None
@@ -90,7 +97,8 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    `last_line`: the last row that a working program has printed.
+    `last_line`: the last row that a working program has printed. Of a host: `home`: the home directory there; `clock`:
+    seconds by which its clock is ahead of this one; `stale`: the host does not answer, this is what was last known.
     """
 
     last_line: str | None
@@ -99,6 +107,9 @@ class Summary(_Summary, total=False):
     responding: bool
     machine: str | None
     lost: Loss
+    home: str
+    clock: float
+    stale: Staleness
 
 
 class SessionChanges(TypedDict):
@@ -624,6 +635,7 @@ class Welcome(TypedDict, total=False):
     events: int
     can: list[str]
     home: str
+    now: float
     auth_sock: str
 
 

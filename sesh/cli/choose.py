@@ -6,11 +6,10 @@ import os
 import select
 import time
 
-from sesh import moments
 from sesh.cli import attach, printing
-from sesh.cli.tui.live import await_change, entries, standing
+from sesh.cli.tui.live import await_change, entries, since, standing
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.names import check_label
+from sesh.names import check_label, natural
 from sesh.ops import enter, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
@@ -103,14 +102,17 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
             while index.pending and (left := until - time.monotonic()) > 0:
                 await_change(index, left)
             index.take(set())  # gives up the hosts that are late
-            unreachable = [f"@{host}" for host, answer in index.there.items() if isinstance(answer, str)]
+            unreachable = [
+                f"@{host} ({answer})"
+                for host, answer in sorted(index.there.items(), key=lambda row: natural(row[0]))
+                if isinstance(answer, str)
+            ]
             summaries = entries(index, wanted)
     waiting: dict[Key, float] = {}
     silent: list[str] = []
     for (host, name), session in summaries.items():
-        state, since, _ = standing(session)
-        if state == "waiting":
-            waiting[host, name] = moments.seconds(since) or 0.0
+        if standing(session)[0] == "waiting":
+            waiting[host, name] = since(session)
         if session["state"] == "running" and session.get("responding") is False and not session.get("machine"):
             silent.append(f"{name} on @{host}" if host is not None else name)
     return waiting, silent + unreachable

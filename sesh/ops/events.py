@@ -199,7 +199,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
     since: dict[str, int] = {}
     begun = ""
 
-    def words() -> dict[str, object]:
+    def words(_link: object) -> dict[str, object]:
         return {"since": since, "begun": begun} if begun else {}
 
     for item in held.items(target, all_events, words, stop):

@@ -11,8 +11,9 @@ import select
 import time
 
 from sesh import paths, platform, wire
-from sesh.errors import Refused, SeshError, UsageError
-from sesh.ops.lookup import SKIPPED, Asking, Gathering, hosts, reason, skipped
+from sesh.errors import Late, Refused, SeshError, UsageError
+from sesh.names import natural
+from sesh.ops.lookup import Asking, Gathering, hosts, placed, reason, skipped
 from sesh.reach.op import op
 from sesh.remote import known
 from sesh.store import listing
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Caller
     from sesh.reach.held import Held
+    from sesh.remote.ssh.link import Link
     from sesh.schema import SessionChanges, Summary
     from sesh.stop import Stop
 
@@ -202,14 +204,14 @@ class SessionIndex:
 
     def _ask_hosts(self) -> None:
         refreshed, self._refreshed = self._refreshed, False
-        asked, unasked = self._hosts, list[str]()
+        asked, unasked = self._hosts, dict[str, str]()
         if asked is None:
             asked, unasked = hosts(self._caller), skipped(self._caller)
         if not self._passes_over:
-            asked, unasked, self._passes_over = [*asked, *unasked], [], True
+            asked, unasked, self._passes_over = [*asked, *unasked], {}, True
         standing = self._links.standing & {*asked, *unasked} if self._links is not None else set()
         self.there = {host: rows for host, rows in self.there.items() if host in asked or host in standing}
-        self.there |= {host: SKIPPED for host in unasked if host not in standing}
+        self.there |= {host: why for host, why in unasked.items() if host not in standing}
         if self._links is not None:
             self._links.keep({*asked, *unasked})
             asked = [host for host in asked if host not in standing]
@@ -225,8 +227,7 @@ class SessionIndex:
                 for host, answer in asking.take():
                     self._take_answer(host, answer, asking.remarks.get(host, ""))
             if asking.waiting and not asking.left():
-                late = asking.give_up()
-                self.there |= {host: "unreachable" for host in late if not self._stands(host)}
+                self.there |= {host: Late.reason for host in asking.give_up() if not self._stands(host)}
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
@@ -348,8 +349,11 @@ class _HeldLinks:
 
         caller = Gathering(self._caller)
         rows: dict[str, Summary] = {}
+        home, clock = "", 0.0
 
-        def begin() -> dict[str, object]:
+        def begin(link: Link) -> dict[str, object]:
+            nonlocal home, clock
+            home, clock = link.home, link.clock
             rows.clear()  # a new link says all of them anew
             caller.notes.clear()
             return {}
@@ -359,11 +363,11 @@ class _HeldLinks:
                 self._held.put(host, None)
 
         for changes in held.items(HostTarget(caller, host), follow, begin, stop, lost=lost, passing=True):
-            rows |= {row["name"]: {**row, "host": host} for row in changes["changed"]}
+            rows |= {row["name"]: placed(row, host, home, clock) for row in changes["changed"]}
             for name in changes["gone"]:
                 rows.pop(name, None)
             if not changes["more"]:
-                own = [rows[name] for name in sorted(rows)]
+                own = [rows[name] for name in sorted(rows, key=natural)]
                 known.record_names(host, own)
                 known.forget_unless_known(host)
                 yield own, "; ".join(caller.notes)

@@ -17,6 +17,7 @@ from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
 from sesh.reach.stream import DaemonDied, Stream
 from sesh.remote import eventlog
+from sesh.remote.ssh.link import Link
 from sesh.stop import Stop
 
 TYPE_CHECKING = False
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from sesh.reach.host_target import HostTarget
     from sesh.reach.op import Op
-    from sesh.remote.ssh.link import Link
 
 Item = TypeVar("Item")
 
@@ -40,7 +40,7 @@ _MOST_UNREAD = 1000
 def items(
     target: HostTarget,
     op: Op[..., Iterator[Item]],
-    words: Callable[[], Mapping[str, object]],
+    words: Callable[[Link], Mapping[str, object]],
     stop: Stop | None = None,
     *,
     lost: Callable[[], None] | None = None,
@@ -73,7 +73,8 @@ def items(
 
     def ask() -> None:
         nonlocal asked
-        asked = words()
+        assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `again` give)
+        asked = words(stream.connection)
         stream.connection.send(calls.frames(op.wire_name, asked, asks=False, answers=[]))
 
     with _opening:

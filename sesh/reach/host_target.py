@@ -61,6 +61,7 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         with NamingHost(self.host), self.open() as link:
+            self.clock = link.clock
             result: Result = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
         return result
 

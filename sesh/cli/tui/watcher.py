@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, wording
+from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
-from sesh.cli.tui.live import LiveSessions, standing
+from sesh.cli.tui.live import LiveSessions, since, standing
 from sesh.cli.tui.news import News, quiet
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
+from sesh.moments import age
+from sesh.names import natural
 from sesh.ops import send
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
@@ -269,13 +271,14 @@ class _Watcher:
         sessions = self._needing()
         names = min(max((wording.columns(_title(key)) for key in sessions), default=0), width // 2)
         for key, session in sessions.items():
-            before, (state, since, question) = state, standing(session)
+            before, (state, began, question) = state, standing(session)
+            ago = age(began, now + session.get("clock", 0.0))
             if state != before:
                 lines.append(painted(_HEADS[state], SIGNALS.get(state, ""), coloured=self._coloured))
             asks = "answered" if self._settling(key, session) else plain(question) or wording.runs(session)
             mark, name = ">" if key == marked else " ", cut(_title(key), names)
             gap = " " * (names - wording.columns(name))
-            lines.append(cut(f"{mark} {name}{gap}  {moments.age(since, now):>4}  {asks}", width))
+            lines.append(cut(f"{mark} {name}{gap}  {ago:>4}  {asks}", width))
         return [*lines, ""] if lines else []
 
     def rest(self, width: int) -> list[str]:
@@ -294,9 +297,10 @@ class _Watcher:
             sessions.sort(key=lambda session: standing(session)[0] != "working")
         drawn.measure([session for sessions in by_host.values() for session in sessions], now)
         lines = self._rows(drawn, by_host.pop(None, []), now) if by_host else []
-        for host, sessions in by_host.items():
-            lines += [drawn.remark(str(host), index.remarks.get(str(host), "")), *self._rows(drawn, sessions, now)]
-        lines += [drawn.remark(host, rows) for host, rows in index.there.items() if isinstance(rows, str)]
+        silent = {host: rows for host, rows in index.there.items() if isinstance(rows, str)}
+        for host in sorted({*map(str, by_host), *silent}, key=natural):
+            remark = drawn.remark(host, silent.get(host) or index.remarks.get(host, ""))
+            lines += [remark, *(self._rows(drawn, by_host[host], now) if host in by_host else ())]
         missing = "no session has these labels" if self._live.wanted else f"no sessions; `{CALLED} NAME` creates one"
         return lines or ([] if needing else [cut(missing, width)])
 
@@ -306,9 +310,9 @@ class _Watcher:
         shown = lines[: len(lines) - len(sessions)]
         for session, line in zip(sessions, lines[len(shown) :], strict=True):
             shown.append(line)
-            words, (state, since, _) = plain(session.get("last_line") or ""), standing(session)
-            if state == "working" and words:
-                young = 0 <= now - (moments.seconds(since) or 0.0) < _YOUNG
+            words = plain(session.get("last_line") or "")
+            if standing(session)[0] == "working" and words:
+                young = 0 <= now - since(session) < _YOUNG
                 self._some_young = self._some_young or young
                 shown += [] if young else [drawn.below(words)]
         return shown
@@ -319,7 +323,7 @@ class _Watcher:
         """Return the sessions that wait, then those that have failed, the longest first."""
         order = list(_HEADS)
         sessions = [row for row in self._live.all().items() if standing(row[1])[0] in order]
-        return dict(sorted(sessions, key=lambda row: (order.index(standing(row[1])[0]), standing(row[1])[1])))
+        return dict(sorted(sessions, key=lambda row: (order.index(standing(row[1])[0]), since(row[1]))))
 
     def _waits(self, key: Key | None) -> bool:
         session = self._shown.get(key) if key is not None else None
