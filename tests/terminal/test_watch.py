@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import termios
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from sesh.errors import Refused
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -437,3 +438,23 @@ def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
     typing.wait_for("a note to myself")
     (row,) = home.sesh("--list", "--json").json()
     assert row["last_line"] == "compiling"
+
+
+@tells
+@pytest.mark.parametrize("earlier", [True, False])
+def test_the_agents_page_s_line_finds_who_asks_also_who_asked_before(sesh: Sesh, home: Home, earlier: bool) -> None:
+    """It followed events, which a session that waited already has none of: it took its whole minute."""
+    with open(os.path.join(ROOT, "docs/AGENTS.md"), encoding="utf-8") as page:
+        (line,) = (line.strip() for line in page if line.startswith("    timeout 60 sesh"))
+    sesh("--open", "calm", "--label", "team=mine", "--", "sleep", "60")
+    source = "until [ -e go ]; do sleep 0.05; done; printf 'push it? '; read x; sleep 60"
+    sesh("--open", "job", "--label", "team=mine", "--", "sh", "-c", source)
+    if earlier:
+        home.write("go", "")
+        assert sesh("--wait", "job", "--waiting", "--timeout", "15").code == 0
+    with subprocess.Popen(["sh", "-c", line], env=home.environment(), stdout=subprocess.PIPE) as found:
+        home.write("go", "")
+        out, _ = found.communicate(timeout=20)
+    assert [row["activity"]["question"] for row in json.loads(out) if row["activity"]["state"] == "waiting"] == [
+        "push it?"
+    ]
