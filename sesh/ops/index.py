@@ -11,7 +11,7 @@ import select
 import time
 
 from sesh import paths, platform, wire
-from sesh.errors import Late, Refused, SeshError, UsageError
+from sesh.errors import Late, SeshError, UsageError
 from sesh.names import natural
 from sesh.ops.lookup import Asking, Gathering, hosts, placed, reason, skipped
 from sesh.reach.op import op
@@ -328,7 +328,7 @@ class _HeldLinks:
                 continue
             self.standing.discard(host)
             if said is not None:
-                self._ended[host] = time.monotonic(), isinstance(said, (Refused, UsageError))
+                self._ended[host] = time.monotonic(), isinstance(said, UsageError)
         return news
 
     def remark(self, host: str) -> str:

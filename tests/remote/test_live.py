@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.remote.farm import Far, Farm
-from tests.support import Home, processes, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 
 Row = dict[str, Any]
 
@@ -168,4 +168,16 @@ def test_a_question_on_a_host_is_told_by_the_list_here(home: Home, farm: Farm) -
     opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
     assert b"\a" in opened.raw
     opened.type("q")
+    assert opened.exit_code() == 0
+
+
+def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    opened = home.terminal("@box", "work", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(PROMPT)
+    opened.type("echo ty''ped\r")
+    opened.wait_for("typed")
+    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
+    opened.type("\x1c")
     assert opened.exit_code() == 0
