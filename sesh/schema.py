@@ -112,14 +112,6 @@ class Summary(_Summary, total=False):
     stale: Staleness
 
 
-class SessionChanges(TypedDict):
-    """Changes of a machine's sessions; see the op that yields them."""
-
-    changed: list[Summary]
-    gone: list[str]
-    more: bool
-
-
 class AttachedClient(TypedDict):
     """A client that is attached to a session."""
 
@@ -623,7 +615,7 @@ class Report(TypedDict):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon, or of the far end of a link, about itself. `can`: abilities beyond its version."""
+    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there."""
 
     protocol: int
     version: str
