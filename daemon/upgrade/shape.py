@@ -37,7 +37,7 @@ class ReaderState(TypedDict):
 
 
 class ConnectionState(TypedDict):
-    """A connection. `client`: its attributes by their names, with `replies` and `flow`."""
+    """A connection. `client`: its attributes by their names, with `replies` and `flow`; `machine`: where it runs."""
 
     descriptor: int
     creator: bool
@@ -53,6 +53,7 @@ class ConnectionState(TypedDict):
     acknowledged: int
     reader: ReaderState | None
     client: Attributes | None
+    machine: str
 
 
 class StdinState(TypedDict):

@@ -201,6 +201,7 @@ def _dump_connection(connection: Connection) -> ConnectionState:
         "acknowledged": acknowledged,
         "reader": {"position": reader.position, "skipped": reader.skipped} if reader is not None else None,
         "client": _dump_client(client) if client is not None else None,
+        "machine": client.machine if client is not None else "",
     }
 
 
@@ -217,6 +218,7 @@ def _load_connection(state: ConnectionState) -> Connection:
     connection.due_ack = state["acknowledged"]
     if state["client"] is not None:
         connection.client = connection.reader = _load_client(connection, dict(state["client"]))
+        connection.client.machine = state.get("machine", "")  # an older sesh did not know it
     elif state["reader"] is not None:
         connection.reader = Reader(connection, 0)
     if connection.reader is not None and state["reader"] is not None:
