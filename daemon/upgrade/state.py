@@ -318,6 +318,7 @@ def dump_session(session: Session) -> SessionState:
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
+        "seen_to": session.activity.seen_to,
     }
 
 
@@ -347,7 +348,7 @@ def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], obj
         marks.begun, marks.number = state["marks"]
     if "activity" in state:  # an older sesh does not know it
         session.activity.restore(*state["activity"])
-        session.activity.left(session.missed.position)
+        session.activity.seen_to = state.get("seen_to", session.missed.position)
     return session
 
 
