@@ -97,7 +97,7 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    `last_line`: of a program that works. Of a host: its `home`; `clock`: seconds that it is ahead; `stale`: it is silent.
+    `last_line`: of a program that works. Of a host: `home`; `clock`: seconds that its clock is ahead; `stale`: silent.
     """
 
     last_line: str | None
