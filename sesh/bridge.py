@@ -50,6 +50,7 @@ MODULES = {
     "enter.new": "new",
     "follow": "events",
     "follow.ended": "wait",
+    "follow.sessions": "index",
     "jobs": "jobs",
     "layout": "layout",
     "leftovers": "sweep",
@@ -309,6 +310,7 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     frames, outbound = os.pipe()
 
     def run() -> int:
+        caller.audience = outbound
         _send_answer(caller, number, op, data, lambda frame: paths.write_all(outbound, frame))
         return 0
 

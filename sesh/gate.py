@@ -72,7 +72,7 @@ session = table(
         **keys("attached pid daemon_pid", optional(natural)), "position": natural, "exit_code": optional(code),
         **keys("columns rows", optional(_size)),
         **keys("created last_activity ended", optional(_date)),
-        **keys("host title machine", optional(line)), "cwd": optional(text), "command": optional(command),
+        **keys("host title machine last_line", optional(line)), "cwd": optional(text), "command": optional(command),
         **keys("current shell responding", flag),
         "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),

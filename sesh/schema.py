@@ -97,9 +97,10 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    Of a host: its `home` directory; `clock`: seconds that its clock is ahead; `stale`: it is silent now.
+    `last_line`: of a program that works. Of a host: `home`; `clock`: seconds that its clock is ahead; `stale`: silent.
     """
 
+    last_line: str | None
     shell: bool
     ended: Moment | None
     responding: bool
@@ -438,10 +439,7 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended, as `--run --json` and `--exec --json` print it.
-
-    `output_base64`: the output if it is not UTF-8.
-    """
+    """A command that has ended, as `--run` and `--exec` print it. `output_base64`: the output if it is not UTF-8."""
 
     output_base64: str
 
@@ -479,8 +477,7 @@ class Condition(TypedDict):
 class Event(TypedDict, total=False):
     """Something that happened to a session. `seq` counts from 1 for each session; other keys depend on `event`.
 
-    `begun` and `note` stand alone, in the stream of all sessions: the moment from which it counts, and a line for the
-    person.
+    `begun` and `note` stand alone, among those of all sessions: since when these count, and a line for the person.
     """
 
     seq: int
@@ -614,7 +611,7 @@ class Report(TypedDict):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon, or of the far end of a link, about itself. `can`: abilities beyond its version."""
+    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there."""
 
     protocol: int
     version: str

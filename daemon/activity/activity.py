@@ -155,6 +155,10 @@ class Activity:
         said = self._said is not None and self._said.state == "waiting"
         return said or (not self._due and self._standing.state == "waiting")
 
+    def last_row(self) -> str:
+        """The last row that a program printed which works; empty for any other."""
+        return self._asked.last_row() if self._standing.state == rules.WORKING else ""
+
     def standing(self, *, anew: bool = False) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
         `anew`; but not while a look is due after recent output or typing."""

@@ -71,16 +71,28 @@ class Asked:
         self._words = words
         return words
 
+    def last_row(self) -> str:
+        """The last row of the output that says anything, without a line that somebody has begun to type."""
+        from sesh.daemon.activity import question
+
+        tail, cut = self._tail()
+        return question.last_row(tail, cut=cut, whole=self._pump.line_begun)
+
     def _in_output(self, *, line: bool) -> str | None:
         from sesh.daemon.activity import question
 
+        tail, cut = self._tail()
+        return question.in_output(tail, line=line, cut=cut)
+
+    def _tail(self) -> tuple[bytes, bool]:
+        """The end of the output, and whether it begins within a line."""
         log, tail, start = self._pump.log, b"", 0
         for size in _TAILS:
             start = max(log.base, log.head - size)
             tail = log.bytes(start)
             if not start or b"\n" in tail:
                 break
-        return question.in_output(tail, line=line, cut=start > 0 and b"\n" in tail)
+        return tail, start > 0 and b"\n" in tail
 
     def _on_screen(self, *, typed: bool) -> str | None:
         from sesh.daemon.activity import question

@@ -33,15 +33,30 @@ def in_output(tail: bytes, *, line: bool, cut: bool = False) -> str | None:
     `line`: the program reads a line, and so the words behind the last movement of the cursor are the question. `cut`:
     the output begins before `tail`, which therefore counts from its first line feed on.
     """
-    text = _STRING.sub(b"", tail.partition(b"\n")[2] if cut else tail)
-    *above, row = _SILENT.sub(b"", text.rpartition(_STRING_END)[2]).split(b"\n")
+    *above, row = _lines(tail, cut=cut)
     row = row.rpartition(b"\r")[2]
     if line:
-        rows = [_text(_OTHER.sub(b"", row.rstrip(b"\r").rpartition(b"\r")[2])) for row in above]
         parts = [_text(part) for part in _OTHER.split(row)]
-        return in_rows([*rows, next(filter(_says, reversed(parts)), parts[-1])])
+        return in_rows([*map(_row, above), next(filter(_says, reversed(parts)), parts[-1])])
     words = _text(row).strip()
     return words[-MAX_QUESTION:] if words.isprintable() and _says(words) else None
+
+
+def last_row(tail: bytes, *, cut: bool = False, whole: bool = False) -> str:
+    """The last row of the output that says anything; empty if none does. `whole`: only rows that are ended count."""
+    rows = map(_row, reversed(_lines(tail, cut=cut)[: -1 if whole else None]))
+    return next(filter(_says, map(_words, rows)), "")[:MAX_QUESTION]
+
+
+def _lines(tail: bytes, *, cut: bool) -> list[bytes]:
+    """The lines at the end of the output, without strings and what moves no cursor."""
+    text = _STRING.sub(b"", tail.partition(b"\n")[2] if cut else tail)
+    return _SILENT.sub(b"", text.rpartition(_STRING_END)[2]).split(b"\n")
+
+
+def _row(line: bytes) -> str:
+    """A line as it stands: what was written over, and what moved the cursor, are gone."""
+    return _text(_OTHER.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2]))
 
 
 def in_rows(rows: list[str]) -> str:

@@ -121,7 +121,8 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
 
-    Sessions that wait can be answered. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
+    Sessions that wait can be answered, or attached to: after that the list is there again, unless the terminal was
+    switched to it. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
     """
     from sesh.cli.tui import watcher
 
@@ -133,17 +134,19 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
             "--watch needs a terminal that can move its cursor",
             hint="use $sesh --watch --json, or $sesh --list",
         )
-    chosen = watcher.watch(cli, cli.hosts or None, wanted)
-    if chosen is None:
-        return 0
-    cli.set_host(chosen[0])
-    return attach.attach(cli, chosen[1])
+    hosts = cli.hosts
+    while (chosen := watcher.watch(cli, hosts or None, wanted)) is not None:
+        cli.set_host(chosen[0])
+        code = attach.attach(cli, chosen[1])
+        if listing.current() is not None:
+            return code
+    return 0
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     before: list[Summary] | None = None
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None, holds=True) as index:
         while True:
             rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
             if rows != before and not (before is None and index.pending):

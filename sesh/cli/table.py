@@ -81,6 +81,10 @@ class Table:
         most = [max(map(columns, column)) for column in zip(HEADINGS, *cells, strict=True)]
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
+    def below(self, words: str) -> str:
+        """Return a line with words about the session in the line above."""
+        return painted(cut(f"   {words}", self._limit or columns(words) + 3), "2", coloured=self._coloured)
+
     def remark(self, host: str, reason: str = "") -> str:
         """Return the line above a host's rows, with what is to be said of them, or why there are none."""
         head = painted(f"@{plain(host)}", "36", coloured=self._coloured)

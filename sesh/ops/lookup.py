@@ -122,7 +122,7 @@ def _note_failure(host: str, why: str) -> None:
         return
 
 
-class _Gathering(Caller):
+class Gathering(Caller):
     """The caller of the questions to one host: it gathers notes for a caller that may show them."""
 
     def __init__(self, caller: Caller) -> None:
@@ -159,7 +159,7 @@ class Asking:
 
     def _ask(self, host: str, outbound: int) -> None:
         answer: list[Summary] | SeshError
-        caller = _Gathering(self._caller)
+        caller = Gathering(self._caller)
         try:
             answer = sessions_of(caller, host, self.deadline)
             known.record_names(host, answer)
@@ -362,7 +362,7 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
 
     def attempt() -> list[Summary]:
         try:
-            return sessions_of(_Gathering(caller), host, time.monotonic() + _ATTEMPT)
+            return sessions_of(Gathering(caller), host, time.monotonic() + _ATTEMPT)
         except (LocalFault, LoginRefused) as fault:  # a person may log in meanwhile
             raise Unreachable(str(fault)) from fault
 

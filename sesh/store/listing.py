@@ -27,6 +27,7 @@ PATIENCE = 1.0
 KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
     "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
+    "last_line",
 )  # fmt: skip
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
 
