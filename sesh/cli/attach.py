@@ -114,24 +114,69 @@ def go(
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant = other = ""
+    meant = ""
+    slip: list[str] = []
     if name.isalpha():  # it may be a verb without its dashes
         meant = parser.verb_line(name, [directory]) if directory else ""
-        other = parser.other_line(name)
+        slip = parser.instead(cli.line, name)
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
+    if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
+        return code
     if cli.host is None:
-        return _go_here(cli, name, view, spec, meant, other)
+        return _go_here(cli, name, view, spec, meant)
     if not printing.on_terminal():
         raise _without_terminal(name, exists=_exists(cli.target, name))
-    return _attach_terminal(
-        cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other)
-    )
+    return _attach_terminal(cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant))
 
 
-def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
+def _instead(cli: Invocation, name: str, words: list[str], directory: str | None, meant: str) -> int | None:
+    """Carry out the line that was probably meant by the name of a session that is not there; return its exit code.
+
+    None if the session is there, or wanted. A person decides; without one only a bare verb is carried out that ends no
+    session. Raises Refused if the person wants nothing, or DIR, here, does not exist.
+    """
+    from sesh.cli import main
+
+    if _is_there(cli, name):
+        return None
+    if cli.host is None:
+        enter.check_directory(cli, name, directory, meant)
+    line = " ".join(["$sesh", *map(printable, words)])
+    asked = cli.can_ask and not cli.json
+    if asked:
+        answers = (("r", f"Run {line}"), ("c", f'Create a session "{name}"'), ("n", "Nothing"))
+        answer = cli.ask(f"there is no session {name}", answers, "r")
+        if answer == "c":
+            return None
+        if answer != "r":
+            raise Refused("nothing was done")
+    elif len(words) > 1 or cli.tail is not None or words == ["--kill"]:
+        return None
+    more = [word for word, given in (("--json", cli.json), ("--local", cli.local)) if given]
+    tail = ["--", *cli.tail] if cli.tail is not None else []
+    code = main.run([*(f"@{host}" for host in cli.hosts), *words, *more, *tail])
+    if not asked:
+        cli.note(f"there is no session {name}; this is {line}")
+    return code
+
+
+def _is_there(cli: Invocation, name: str) -> bool:
+    """Return whether there is a session of this name, or what is kept of one."""
+    if cli.host is None:
+        return find.is_here(name)
+    from sesh.ops import views
+
+    try:
+        cli.target.call(views.status, name=name)
+    except NotFound:
+        return False
+    return True
+
+
+def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str) -> int:
     """`sesh NAME` on this machine. The words are checked before the terminal: a wrong DIR is named without one too."""
-    entry = enter.Entry(cli, name, spec, meant, other)
+    entry = enter.Entry(cli, name, spec, meant)
     entry.check()
     runs = entry.connection is not None
     if not printing.on_terminal():
@@ -142,7 +187,7 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
         if not runs or find.running(name) is not None:
             raise
     # The session ended between our connection and its answer: begin again, which creates it.
-    return _go_here(cli, name, view, spec, meant, other)
+    return _go_here(cli, name, view, spec, meant)
 
 
 def _list(cli: Invocation) -> int:

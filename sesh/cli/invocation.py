@@ -72,6 +72,7 @@ class Invocation(Caller):
 
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
+        answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
         return console.ask(for_host(question, self.host), answers, default)
 
     @property

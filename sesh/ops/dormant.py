@@ -52,7 +52,7 @@ def _required(name: str) -> Emulator:
 def _summary(name: str) -> Summary:
     """The summary of a dormant session. Raises NotFound for all others."""
     if (summary := find.dormant(name)) is None:
-        raise paths.absent(name)
+        raise find.absent(name)
     return summary
 
 
@@ -165,7 +165,7 @@ def rename(old: str, new: str) -> None:
     with paths.locked(paths.directory()):
         record = records.read(old) if find.dormant(old) is not None else None
         if record is None:
-            raise paths.absent(old)
+            raise find.absent(old)
         if new in paths.names():
             raise find.taken(new)
         records.write({**record, "name": new}, durable=True)

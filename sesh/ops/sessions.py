@@ -240,7 +240,7 @@ def restart(caller: Caller, name: str) -> Named:
         return {"name": name}
     session, record = _summary(name), records.read(name)
     if session is None or record is None:
-        raise paths.absent(name)
+        raise find.absent(name)
     shell = record.get("shell") is True
     directory = str((session if shell else record).get("cwd") or "")
     if not os.path.isdir(directory):
