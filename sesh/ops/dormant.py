@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 _LINES = 1000
 """Lines that stand above a session that is started again."""
-_LOST = (("s", "Start again"), ("n", "New session"), ("c", "Cancel"))
-_ENDED = (("s", "Start again"), ("n", "New"), ("c", "Close"))
+_ANSWERS = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
 
 def screen(name: str, form: str) -> bytes:
@@ -85,8 +84,8 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
         return start(caller, launch_spec, name, summary, again=False)
     lost, session_id = summary["state"] == "lost", _record(name).get("id")
     above = "" if lost else _last_screen(name)
-    answer = caller.ask(_about(name, summary), _LOST if lost else _ENDED, "s", above)
-    if answer == "c" and not lost:
+    answer = caller.ask(_about(name, summary), _ANSWERS, "s", above)
+    if answer == "c":
         if not end.forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
         code = summary.get("exit_code")
@@ -137,7 +136,7 @@ def _restart_spec(
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
     before = [*emulator.last_lines(_LINES, ansi=True), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
-        before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
+        before.append(f"\x1b[2mEnter runs: {wording.command_line(command)}\x1b[m")
     return {
         **launch_spec,
         "command": command,
