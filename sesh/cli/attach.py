@@ -245,7 +245,7 @@ def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int
     raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
-def new(
+def new(  # noqa: PLR0913 (a session has that many options)
     cli: Invocation,
     name: str | None = None,
     directory: str | None = None,
@@ -255,6 +255,7 @@ def new(
     asks: bool = True,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
+    size: str | None = None,
     **view: Unpack[ViewWords],
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. With `--json` it does not attach.
@@ -268,7 +269,7 @@ def new(
     if name is not None:
         find.checked(name, "--new")
     choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
-    spec = cli.spec(directory, env, label)
+    spec = cli.spec(directory, env, label, size)
     if detached or cli.json:
         from sesh.cli.sessions import new_detached
 

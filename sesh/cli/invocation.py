@@ -120,9 +120,12 @@ class Invocation(Caller):
         """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
         return reach.target_of(self, host, offer=offer)
 
-    def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
+    def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str], size: str | None = None) -> Spec:
         """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
-        return {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
+        spec: Spec = {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
+        if size is not None:
+            spec["size"] = size
+        return spec
 
     def value(self, thing: object) -> int:
         """Print one JSON value; return 0."""

@@ -78,6 +78,7 @@ class Verb:
 _ENV = Option("--env", "Set a variable for the program; may be repeated.", "K=V", many=True)
 _LABEL = Option("--label", "Set a label; may be repeated.", "K=V", many=True)
 _LABELLED = Option("--label", "Only sessions with this label; may be repeated.", "K=V", many=True)
+_SIZE = Option("--size", "Its columns and rows until a terminal attaches, as 200x50.", "COLUMNSxROWS")
 _DETACHED = Option("-d", "Do not attach or wait; print the name.", key="detached")
 _ANSI = Option("--ansi", "Keep escape sequences in the output.")
 _JOIN = Option("--join", "Attach beside other clients (the default).")
@@ -107,7 +108,7 @@ VERBS = (
         "--open", "", "sessions.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
-        words=("name", "directory?"), options=(_ENV, _LABEL), command=True,
+        words=("name", "directory?"), options=(_ENV, _LABEL, _SIZE), command=True,
     ),
     Verb(
         "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
@@ -123,6 +124,7 @@ VERBS = (
             *_VIEW,
             _ENV,
             _LABEL,
+            _SIZE,
         ),
         command=True, attaches=True,
     ),
@@ -206,6 +208,7 @@ VERBS = (
             _DETACHED,
             _ENV,
             _LABEL,
+            _SIZE,
         ),
         command=True,
     ),

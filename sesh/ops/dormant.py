@@ -139,6 +139,8 @@ def _restart_spec(
         before.append(f"\x1b[2mEnter runs: {wording.command_line(command)}\x1b[m")
     return {
         **launch_spec,
+        "columns": launch_spec["columns"] or summary.get("columns") or 0,
+        "rows": launch_spec["rows"] or summary.get("rows") or 0,
         "command": command,
         "gate": command is not None and gate,
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},

@@ -90,8 +90,10 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     Raises UsageError for an invalid variable or label; then nothing is changed.
     """
     _, labels = create.check_words(spec)
+    if (size := spec.get("size")) is not None:
+        bounds.parse_size(size)
     ignored = ["DIR", "CMD"] if spec.get("directory") is not None or spec.get("command") is not None else []
-    ignored += ["--env"] if spec.get("env") else []
+    ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.ask(name, "label", set=labels)
     if ignored:
