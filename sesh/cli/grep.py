@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import bounds, wording
+from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
@@ -61,7 +61,10 @@ def _search(
 
 
 def _print(hits: Sequence[Hit]) -> None:
-    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
+    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups.
+
+    Behind the text stands the command that printed it, and when it began, if that is known.
+    """
     follows: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
@@ -70,7 +73,7 @@ def _print(hits: Sequence[Hit]) -> None:
         if (hit["before"] or hit["after"]) and follows is not None and follows != (name, first):
             out.append("--")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["before"], first)]
-        out.append(f"{name}:{line}:{wording.plain(hit['text'])}")
+        out.append(f"{name}:{line}:{wording.plain(hit['text'])}{_origin(hit)}")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["after"], line + 1)]
         follows = name, line + len(hit["after"]) + 1
     if out:
@@ -97,8 +100,16 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
 
 
 def _row(hit: Hit, width: int, *, marked: bool) -> str:
-    words = hit.get("command")
-    command = f"  [{wording.plain(' '.join(words))}]" if words else ""
     name = title((hit["host"], hit["session"]))
-    text = wording.cut(f"{name}:{hit['line']}  {wording.plain(hit['text'])}{command}", width)
+    text = wording.cut(f"{name}:{hit['line']}  {wording.plain(hit['text'])}{_origin(hit)}", width)
     return f"\x1b[7m{text}" if marked else text
+
+
+def _origin(hit: Hit) -> str:
+    """Return the command that printed a hit, and when it began here, in brackets; empty if that is not known."""
+    words = hit.get("command")
+    if not words:
+        return ""
+    line = words[0] if len(words) == 1 else " ".join(map(wording.shell_word, words))  # a single one is shell source
+    facts = filter(None, (wording.one_line(line), moments.here(hit.get("started"))))
+    return f"  [{', '.join(facts)}]"

@@ -193,5 +193,7 @@ def _last_screen(name: str) -> str:
 
 def _divider(summary: Summary) -> str:
     if summary["state"] == "exited":
-        return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {summary.get('ended')} ──\x1b[m"
-    return f"\x1b[2m── {find.how(summary)}; last active {summary.get('last_activity')} ──\x1b[m"
+        ended = moments.here(summary.get("ended"), dated=True)
+        return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {ended} ──\x1b[m"
+    active = moments.here(summary.get("last_activity"), dated=True)
+    return f"\x1b[2m── {find.how(summary)}; last active {active} ──\x1b[m"
