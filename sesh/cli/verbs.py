@@ -194,7 +194,8 @@ VERBS = (
     ),
     Verb(
         "--exec", "-e", "jobs.exec_", "[NAME] [OPTIONS] -- CMD…",
-        "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.",
+        "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.\n\n"
+        "Ctrl-C sends SIGINT to CMD. The third within 2 s, and any other end of sesh, leaves it running.",
         "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
         words=("name?",), gather="words",
         options=(
@@ -204,7 +205,7 @@ VERBS = (
             Option("--keep", "Keep the ended session readable until --kill."),
             Option("--timeout", "End it after S seconds.", "S"),
             Option("--stdin", "Feed it the standard input of sesh."),
-            Option("--tie", "End it when sesh gets SIGINT, SIGTERM or SIGHUP."),
+            Option("--tie", "End it, as --kill does, when sesh gets SIGINT, SIGTERM or SIGHUP; Ctrl-C is SIGINT."),
             _DETACHED,
             _ENV,
             _LABEL,
@@ -214,7 +215,8 @@ VERBS = (
     ),
     Verb(
         "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
-        "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell source.",
+        "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell source. "
+        "CMD reads the session's terminal, never the standard input of sesh.",
         "sesh --run work -- make test", "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
         "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
         words=("name",),

@@ -333,8 +333,11 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
     assert stopped.exit_code() == 130
     stopped.wait_for("sesh: interrupted")
     assert home.names() == ["a", "b"]
+    for number in range(10):
+        sesh("--open", f"c{number}", "--", "sleep", "60")
     agreed = terminal("-K")
-    agreed.wait_for("end 2 sessions")
+    agreed.wait_for("end 12 sessions")
+    assert "c7, and 2 more)?" in agreed.text()
     agreed.type("y\r")
     assert agreed.exit_code() == 0
     wait_until(lambda: home.names() == [])
