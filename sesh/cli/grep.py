@@ -11,6 +11,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
 def grep(
     cli: Invocation, pattern: str, names: Sequence[str] = (), *, context: str = "0", ignore_case: bool = False
 ) -> int:
-    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was."""
+    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was.
+
+    Without NAME all sessions of the machines of the line are searched; typed in a session, that one.
+    """
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
+    if not names and not cli.hosts and (here := listing.current()) is not None:
+        names = [here["name"]]
     hits, failed = _search(cli, pattern, list(names), int(context), ignore_case=ignore_case)
     if cli.json:
         cli.value(hits)

@@ -295,7 +295,8 @@ VERBS = (
     Verb(
         "--grep", "", "grep.grep", "REGEX [NAME…] [-C N] [-i]",
         "Search scrollback and screen of the sessions, also of those that have ended or were lost; exits with 1 if "
-        "nothing was found. On a terminal Enter opens the text there in $PAGER.",
+        "nothing was found. Without NAME it searches all of them; typed in a session, that one. On a terminal Enter "
+        "opens the text there in $PAGER.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         words=("pattern", "names*"),
         options=(
