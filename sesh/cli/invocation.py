@@ -41,6 +41,8 @@ class Invocation(Caller):
             self.hosts = self.settings().hosts_of(line.hosts)
         self.sought: str | None = None
         """The one session that the line names, until `target` has looked for it."""
+        self.meant = ""
+        """The hint of the error that there is no such session, if a known remote has one of a similar name."""
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
@@ -104,6 +106,8 @@ class Invocation(Caller):
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.remember(f"{name} on @{host}")
             self.set_host(host)
+        elif not creates:
+            self.meant = lookup.near_elsewhere(self, name)
 
     @property
     def target(self) -> Target:

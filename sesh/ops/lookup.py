@@ -6,10 +6,11 @@ import os
 import select
 import time
 
-from sesh import moments, wire
+from sesh import moments, paths, wire
 from sesh.about import CALLED
 from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, Unreachable, silent_host
 from sesh.keepalive import Backoff
+from sesh.names import near
 from sesh.reach.caller import Caller
 from sesh.remote import known
 
@@ -250,6 +251,19 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
         caller.note(f"{host}, where {name} was, does not answer")
         return None
     return _awaited(caller, name, host, seen)
+
+
+def near_elsewhere(caller: Caller, name: str) -> str:
+    """The hint that names the session of a known remote that was probably meant, by what was last known; else empty.
+
+    Empty too if a session here has such a name: that is proposed.
+    """
+    if near(name, paths.names()):
+        return ""
+    for host in _known(caller):
+        for other in near(name, (row["name"] for row in known.names(host))):
+            return f"did you mean {other} on @{host}?"
+    return ""
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
