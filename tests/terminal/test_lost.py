@@ -182,6 +182,19 @@ def test_a_lost_session_asks_as_an_ended_one_does(home: Home) -> None:
     assert home.names() == []
 
 
+def test_all_that_were_lost_are_started_again_by_an_export_and_an_import(home: Home) -> None:
+    for name in ("one", "two"):
+        home.sesh("--open", name, "--label", f"of={name}", "--", "cat")
+    for name in ("one", "two"):
+        lose(home, name)
+    assert home.sesh("--import", input=home.sesh("--export").stdout).code == 0
+    found = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["state"], row["labels"]) for row in found] == [
+        ("one", "running", {"of": "one"}),
+        ("two", "running", {"of": "two"}),
+    ]
+
+
 def test_until_enter_the_list_shows_the_command_itself_as_a_shell_would_write_it(home: Home) -> None:
     """It showed the shell that waits for Enter, and the line above ran words together: `sh -c echo a; cat`."""
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
