@@ -99,7 +99,7 @@ class HostTarget(Target):
             )
 
         try:
-            return calls.answered(self.caller, link, ask)
+            return calls.answered(self.caller, link, data, ask)
         except BaseException:
             link.close()
             raise
@@ -154,11 +154,11 @@ class HostTarget(Target):
             link = stream.backoff.retry(lambda: links.reopened(self.caller, self.destination), host)
             eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
             self.caller.note(f"reconnected to @{host}")
-            calls.check_version(link)
+            calls.check_version(link, "op")
             return link
 
         link = self.open()
-        calls.check_version(link)
+        calls.check_version(link, "op")
         return Stream(link, "", host=host, again=again)
 
     def _begun(
