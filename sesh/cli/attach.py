@@ -142,7 +142,8 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
-    line = " ".join(["$sesh", *map(printable, words)])
+    tail = ["--", *cli.tail] if cli.tail is not None else []
+    line = " ".join(["$sesh", *map(printable, [*words, *tail])])
     asked = cli.can_ask and not cli.json
     if asked:
         answers = (("r", f"Run {line}"), ("c", f'Create a session "{name}"'), ("n", "Nothing"))
@@ -151,10 +152,9 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
             return None
         if answer != "r":
             raise Refused("nothing was done")
-    elif len(words) > 1 or cli.tail is not None or words == ["--kill"]:
+    elif len(words) > 1 or tail or words == ["--kill"]:
         return None
     more = [word for word, given in (("--json", cli.json), ("--local", cli.local)) if given]
-    tail = ["--", *cli.tail] if cli.tail is not None else []
     code = main.run([*(f"@{host}" for host in cli.hosts), *words, *more, *tail])
     if not asked:
         cli.note(f"there is no session {name}; this is {line}")

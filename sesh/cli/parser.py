@@ -234,7 +234,8 @@ def instead(line: CommandLine, name: str) -> list[str]:
     """Return the words that were probably meant by a line of a session whose name looks like a verb; else none."""
     if line.verb or name not in _UNLIKELY:
         return []
-    return [verb_like(name) if word == name else word for word in line.words]
+    at = line.words.index(name)
+    return [*line.words[:at], verb_like(name), *line.words[at + 1 :]]
 
 
 def other_line(name: str) -> str:
