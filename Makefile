@@ -109,7 +109,6 @@ install:
 	@sh .ci/completions.sh install
 	@sh .ci/manual.sh install
 	@echo 'installed: $(PROGRAM)'
-	@sh .ci/running.sh '$(PROGRAM)'
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 

@@ -210,8 +210,7 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
-    names = paths.names()
-    others: dict[str, list[str]] = {}  # the sessions by their version
+    everywhere, names = True, paths.names()
     for name in names:
         record = records.readable(name)
         if (
@@ -220,12 +219,9 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
             or not (records.here(record) and records.alive(record))
         ):
             continue
-        others.setdefault(str(record.get("version")), []).append(name)
-    for version, running in others.items():
-        many, only = (f"{len(running)} sessions run", "") if running[1:] else (f"{running[0]} runs", f" {running[0]}")
-        message = f"{many} on sesh {printable(version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"$sesh --reload{only}")
-    everywhere = not others
+        everywhere = False
+        message = f"{name} runs on sesh {printable(str(record.get('version')))}, this is {__version__}"
+        yield row("versions", WARNING, message, f"$sesh --reload {name}")
     for remote in known.all():
         if remote.version not in ("", __version__):
             everywhere = False

@@ -104,13 +104,8 @@ class Recording:
         if not since_start:
             self._stream.position = self._start
             answer, picture = events.request("screen", deadline=deadline, format="ansi")
-            lines, cursor = picture.split(b"\n"), answer.get("cursor")
             if answer.get("alternate") is True:  # what a full-screen program changes means nothing without it
-                cast.output(b"\x1b[?1049h\x1b[H\x1b[2J" + b"\r\n".join(lines))
-            elif isinstance(cursor, dict) and cursor["row"] < len(lines) and answer.get("position") == self._start:
-                # The line that the program has begun, a prompt mostly; column 0 has no sequence.
-                line, column = lines[cursor["row"]], cursor["column"]
-                cast.output(line + (b"\r\x1b[%dC" % column if column else b"\r") if line else b"")
+                cast.output(b"\x1b[?1049h\x1b[H\x1b[2J" + b"\r\n".join(picture.split(b"\n")))
         events.send(wire.asking("events", _EVENTS), deadline)
 
     def _ask_output(self, start: int | str | None) -> Welcome:

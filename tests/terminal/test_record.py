@@ -94,19 +94,6 @@ def test_another_file_is_written_over_only_by_force_and_never_through_a_link(ses
     assert sesh("--record", "done", "-", "--since-start").stdout.splitlines()[1:2] != []
 
 
-def test_the_first_command_stands_behind_its_prompt(sesh: Sesh, home: Home) -> None:
-    """The prompt that stood there when the recording began was missing."""
-    sesh("--open", "work")
-    assert sesh("--run", "work", "--", "echo before").code == 0
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
-    path = os.path.join(home.path, "work.cast")
-    recorder = home.start("--record", "work", path)
-    wait_until(lambda: len(lines(path)) > 1)
-    sesh("--send", "work", "echo after; exit", "--enter")
-    recorder.communicate(timeout=10)
-    assert played(path)[:2] == [f"{PROMPT} echo after; exit", "after"]
-
-
 def test_a_full_screen_program_is_seen_from_the_first_moment(sesh: Sesh, home: Home) -> None:
     sesh("--open", "edit", "--", "sh", "-c", "printf '\\033[?1049h\\033[H\\033[2Jfirst\\r\\nsecond'; sleep 1000")
     wait_until(lambda: "second" in sesh("--screen", "edit").stdout)
