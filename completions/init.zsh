@@ -47,8 +47,12 @@ preexec_functions+=(__sesh_preexec)
 fi
 if [[ -o interactive ]]; then
 sesh-pick() {
-  zle -I
-  sesh --pick <$TTY
+  if sesh --pick <$TTY || [[ $? != 1 ]]; then
+    print -n '\e[A' >$TTY  # zle -I goes down a row: below that of `[detached from NAME]`
+    zle -I
+  else
+    zle reset-prompt  # nothing was chosen, and the prompt still stands there
+  fi
 }
 zle -N sesh-pick
 sesh-next() {

@@ -264,7 +264,8 @@ class ClientHandler:
         """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
         session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
-        variables.use_agent(session.facts["id"], [other.auth_sock for other in reversed(self._clients.all)])
+        sockets = [other.auth_sock for other in reversed(self._clients.all)]
+        variables.use_agent(session.facts["id"], session.name, sockets)
         session.watch_titles()
 
 

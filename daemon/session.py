@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     EndState = tuple[int | None, int | None, float | None, bool, float | None, int | None]
 
+GATE = 'IFS= read -r _ && exec "$@"'
+"""What a shell does in the place of a command that begins only after Enter."""
 MAX_TITLE = 1024
 """Characters of a title or a notification."""
 MAX_SHOWN, MOST_WORDS = 200, 50
@@ -307,7 +309,10 @@ class Session:
         if not group:
             return None
         titled = self.title and group == self.titled_by and not (group == shell and self.facts.get("shell"))
-        command = shorten(platform.command_of_group(group, shell))
+        command = platform.command_of_group(group, shell)
+        if command[1:3] == ["-c", GATE]:
+            command = self.facts["command"]
+        command = shorten(command)
         return {"pid": group, "command": command, "title": self.title if titled else None}
 
     # -- the titles of clients' windows, which tell what runs: the program's own title, or its command

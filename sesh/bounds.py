@@ -43,6 +43,14 @@ def clamp_size(columns: object, rows: object, width: object = 0, height: object 
     )
 
 
+def parse_size(word: str) -> tuple[int, int]:
+    """The columns and rows of `200x50`. Raises UsageError unless a screen can have them."""
+    columns, _, rows = word.partition("x")
+    if not all(is_decimal(side) and 1 <= int(side) <= LARGEST_SIDE for side in (columns, rows)):
+        raise UsageError(f"{printable(word)} is not a size: --size takes COLUMNSxROWS, each from 1 to {LARGEST_SIDE:,}")
+    return int(columns), int(rows)
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Returns whether `value` is a number, finite or not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -126,7 +126,7 @@ def _welcome(near: wire.Connection) -> Origin:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     described = protocol.parse(payload).get("near")
-    can = ["session_id", "op", "begun"]
+    can = ["session_id", "op", "begun", "size"]
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
     facts["now"] = time.time()
     if agent := os.environ.get("SSH_AUTH_SOCK"):

@@ -75,8 +75,8 @@ class FaultLog:
         """Called with each error that is noted."""
 
     def note(self, text: str, error: BaseException | None = None) -> None:
-        """Adds one line, with the error's kind and the place where it was raised."""
-        described = "" if error is None else f": {type(error).__name__}: {error}{_raised_at(error)}"
+        """Adds one line, with the error's kind, or the system's words for it, and the place where it was raised."""
+        described = "" if error is None else f": {_described(error)}{_raised_at(error)}"
         self._lines.append(f"{moments.stamp()} {text}{described}")
         write("daemon", text if error is None else f"{text}: {_summary(error)}")
         if error is not None and self.on_fault is not None:
@@ -97,6 +97,12 @@ class FaultLog:
     def lines(self) -> list[str]:
         """All lines kept."""
         return list(self._lines)
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}, {error.filename}" if isinstance(error.filename, str) else error.strerror
+    return f"{type(error).__name__}: {error}"
 
 
 def _summary(error: BaseException) -> str:

@@ -49,6 +49,15 @@ def local(moment: float) -> str:
     return clock.strftime("%Y-%m-%d %H:%M:%S", clock.localtime(moment))
 
 
+def here(stamp: object, *, dated: bool = False) -> str:
+    """An RFC 3339 moment as the time here, with the date if it is not today's, or `dated`; other text as it is."""
+    moment = seconds(stamp)
+    if moment is None:
+        return str(stamp or "")
+    text = local(moment)
+    return text if dated or text[:10] != local(clock.time())[:10] else text[11:]
+
+
 def on_a_clock(moment: float) -> str:
     """Seconds since the epoch as the time of day here, with the date unless it is today's."""
     then = clock.localtime(moment)

@@ -6,6 +6,7 @@ from sesh.errors import InvalidHost, InvalidName, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TypeGuard
 
 LONGEST_NAME = 64
@@ -13,6 +14,9 @@ LONGEST_NAME = 64
 
 LONGEST_ID = 64
 """Characters."""
+
+_LONG_ENOUGH = 4
+"""Letters from which on a name that is one letter off may be a slip; a shorter one is likely another word."""
 
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FIRST = _ALPHANUMERIC | {"_"}
@@ -86,6 +90,11 @@ def check_variable(text: str) -> tuple[str, str]:
     if not equals or not key or "\0" in text:
         raise UsageError(f"{printable(text)} is not a variable: write --env NAME=VALUE")
     return key, value
+
+
+def near(name: str, names: Iterable[str]) -> list[str]:
+    """Those of some names that somebody who typed `name` may have meant: they differ by one letter, no digit."""
+    return [other for other in names if differ_by_one(name, other)] if len(name) >= _LONG_ENOUGH else []
 
 
 def differ_by_one(one: str, other: str) -> bool:

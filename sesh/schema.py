@@ -226,12 +226,16 @@ class CheckpointHeader(TypedDict, total=False):
 
 
 class Spec(TypedDict, total=False):
-    """A caller's description of a session to create; `env` and `label` are lists of `KEY=VALUE`."""
+    """A caller's description of a session to create; `env` and `label` are lists of `KEY=VALUE`, `size` is `200x50`.
+
+    An older sesh knows no `size`, and refuses it.
+    """
 
     directory: str | None
     command: list[str] | None
     env: Sequence[str]
     label: Sequence[str]
+    size: str
 
 
 class JobSpec(TypedDict):

@@ -48,9 +48,11 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         before = {key: value for key, _, value in pairs}
     else:
         before = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
-        if not renamed and all(before[key] == value for key, value in changes.items()):
+        if not renamed and all(before.get(key) == value for key, value in changes.items()):
             return
-    now = {**before, **changes, "SSH_AUTH_SOCK": records.agent_path(session_id), "SESH_SESSION": name}
+    now = {**before, **changes, "SESH_SESSION": name}
+    if os.path.islink(link := records.agent_path(session_id)):
+        now["SSH_AUTH_SOCK"] = link
     if now == before:
         return
     try:
@@ -61,13 +63,19 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         return
 
 
-def use_agent(session_id: str, sockets: Iterable[str]) -> None:
-    """Points the session's agent link at the first of these sockets that exists; leaves it as it is if none does."""
+def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
+    """Points the session's agent link at the first of these sockets that exists; leaves it as it is if none does.
+
+    With the first agent that it ever has, its shells are told: they were created without the variable.
+    """
     link = records.agent_path(session_id)
-    for socket in sockets:
-        if socket and socket != link and os.path.exists(socket):
-            link_agent(link, socket)
-            return
+    socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")
+    if not socket:
+        return
+    is_first = not os.path.islink(link)
+    link_agent(link, socket)
+    if is_first:
+        update(session_id, name, {"SSH_AUTH_SOCK": link})
 
 
 def link_agent(link: str, target: str) -> None:

@@ -31,7 +31,8 @@ _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WE
 def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     """The program's variables: the creator's without those of its terminal, and those that the session sets.
 
-    A login shell starts to count SHLVL again.
+    A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
+    files which start one do; a client's comes with the integration.
     """
     creator, login, term = spec["environment"], bool(spec.get("login")), spec.get("term")
     variables = {
@@ -46,7 +47,8 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     if "HOME" in variables:
         variables["HOME"] = variables["HOME"] or paths.home()
     variables["SESH_SESSION"] = spec["name"]
-    variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
+    if variables.pop("SSH_AUTH_SOCK", ""):
+        variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
     variables.update(spec.get("extra") or {})
     if creator.get("SESH_DIR"):
         variables["SESH_DIR"] = paths.directory()

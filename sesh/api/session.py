@@ -37,6 +37,7 @@ class SpecWords(TypedDict, total=False):
     directory: str | os.PathLike[str] | None
     env: Mapping[str, str] | None
     labels: Mapping[str, str] | None
+    size: str | None
 
 
 class JobWords(SpecWords, total=False):
@@ -154,7 +155,8 @@ class Session:
         """Makes sure that the session runs. If it does already, `labels` are set, and the other words not applied.
 
         `directory`: the current one by default, on a host HOME. `command`: its program, the user's shell by default; a
-        text is a line for `sh`, a list one program and its words.
+        text is a line for `sh`, a list one program and its words. `size`: its columns and rows until a terminal
+        attaches, `"200x50"`; 80x24 by default.
 
         Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
         """
@@ -434,11 +436,15 @@ def _spec(
     directory: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    size: str | None = None,
 ) -> Spec:
     """The session as the ops take it; a command that is a text is a line for the shell `sh`."""
     program = [*_SHELL, command] if isinstance(command, str) else list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None
-    return {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
+    spec: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
+    if size is not None:
+        spec["size"] = size
+    return spec
 
 
 def _job(

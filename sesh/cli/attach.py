@@ -114,24 +114,69 @@ def go(
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant = other = ""
+    meant = ""
+    slip: list[str] = []
     if name.isalpha():  # it may be a verb without its dashes
         meant = parser.verb_line(name, [directory]) if directory else ""
-        other = parser.other_line(name)
+        slip = parser.instead(cli.line, name)
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
+    if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
+        return code
     if cli.host is None:
-        return _go_here(cli, name, view, spec, meant, other)
+        return _go_here(cli, name, view, spec, meant)
     if not printing.on_terminal():
         raise _without_terminal(name, exists=_exists(cli.target, name))
-    return _attach_terminal(
-        cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other)
-    )
+    return _attach_terminal(cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant))
 
 
-def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str, other: str) -> int:
+def _instead(cli: Invocation, name: str, words: list[str], directory: str | None, meant: str) -> int | None:
+    """Carry out the line that was probably meant by the name of a session that is not there; return its exit code.
+
+    None if the session is there, or wanted. A person decides; without one only a bare verb is carried out that ends no
+    session. Raises Refused if the person wants nothing, or DIR, here, does not exist.
+    """
+    from sesh.cli import main
+
+    if _is_there(cli, name):
+        return None
+    if cli.host is None:
+        enter.check_directory(cli, name, directory, meant)
+    tail = ["--", *cli.tail] if cli.tail is not None else []
+    line = " ".join(["$sesh", *map(printable, [*words, *tail])])
+    asked = cli.can_ask and not cli.json
+    if asked:
+        answers = (("r", f"Run {line}"), ("c", f'Create a session "{name}"'), ("n", "Nothing"))
+        answer = cli.ask(f"there is no session {name}", answers, "r")
+        if answer == "c":
+            return None
+        if answer != "r":
+            raise Refused("nothing was done")
+    elif len(words) > 1 or tail or words == ["--kill"]:
+        return None
+    more = [word for word, given in (("--json", cli.json), ("--local", cli.local)) if given]
+    code = main.run([*(f"@{host}" for host in cli.hosts), *words, *more, *tail])
+    if not asked:
+        cli.note(f"there is no session {name}; this is {line}")
+    return code
+
+
+def _is_there(cli: Invocation, name: str) -> bool:
+    """Return whether there is a session of this name, or what is kept of one."""
+    if cli.host is None:
+        return find.is_here(name)
+    from sesh.ops import views
+
+    try:
+        cli.target.call(views.status, name=name)
+    except NotFound:
+        return False
+    return True
+
+
+def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str) -> int:
     """`sesh NAME` on this machine. The words are checked before the terminal: a wrong DIR is named without one too."""
-    entry = enter.Entry(cli, name, spec, meant, other)
+    entry = enter.Entry(cli, name, spec, meant)
     entry.check()
     runs = entry.connection is not None
     if not printing.on_terminal():
@@ -142,7 +187,7 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
         if not runs or find.running(name) is not None:
             raise
     # The session ended between our connection and its answer: begin again, which creates it.
-    return _go_here(cli, name, view, spec, meant, other)
+    return _go_here(cli, name, view, spec, meant)
 
 
 def _list(cli: Invocation) -> int:
@@ -204,7 +249,7 @@ def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int
     raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
-def new(
+def new(  # noqa: PLR0913 (a session has that many options)
     cli: Invocation,
     name: str | None = None,
     directory: str | None = None,
@@ -214,6 +259,7 @@ def new(
     asks: bool = True,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
+    size: str | None = None,
     **view: Unpack[ViewWords],
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. With `--json` it does not attach.
@@ -227,7 +273,7 @@ def new(
     if name is not None:
         find.checked(name, "--new")
     choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
-    spec = cli.spec(directory, env, label)
+    spec = cli.spec(directory, env, label, size)
     if detached or cli.json:
         from sesh.cli.sessions import new_detached
 

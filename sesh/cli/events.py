@@ -57,7 +57,7 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
         else:
             own = ("seq", "ts", "event", "session")
             more = {key: fact for key, fact in event.items() if key not in own and fact is not False and fact != ""}
-            cells = (str(event.get("ts"))[11:19], str(event.get("session")), str(event.get("event")), _facts(more))
+            cells = (moments.here(event.get("ts")), str(event.get("session")), str(event.get("event")), _facts(more))
             printing.text(wording.plain("  ".join(cells).rstrip()))
 
 
@@ -87,11 +87,9 @@ def _log(cli: Invocation, name: str | None) -> int:
 
 def _cells(event: dict[str, Any]) -> list[str]:
     """Return the cells of an event of the log, its time in this machine's zone."""
-    stamp = str(event.get("ts") or "")
-    moment = moments.seconds(stamp)
     facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host")}
     cells = (
-        stamp if moment is None else moments.local(moment),
+        moments.here(event.get("ts"), dated=True),
         str(event.get("host") or ""),
         str(event.get("event")),
         _facts({key: None if value is None else " ".join(str(value).split()) for key, value in facts.items()}),

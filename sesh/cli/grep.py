@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import bounds, wording
+from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
@@ -11,6 +11,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
 def grep(
     cli: Invocation, pattern: str, names: Sequence[str] = (), *, context: str = "0", ignore_case: bool = False
 ) -> int:
-    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was."""
+    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was.
+
+    Without NAME all sessions of the machines of the line are searched; typed in a session, that one.
+    """
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
+    if not names and not cli.hosts and (here := listing.current()) is not None:
+        names = [here["name"]]
     hits, failed = _search(cli, pattern, list(names), int(context), ignore_case=ignore_case)
     if cli.json:
         cli.value(hits)
@@ -61,7 +67,10 @@ def _search(
 
 
 def _print(hits: Sequence[Hit]) -> None:
-    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups."""
+    """Print hits as grep does: `session:line:text`, and `session-line-text` for their context, `--` between groups.
+
+    Behind the text stands the command that printed it, and when it began, if that is known.
+    """
     follows: tuple[str, int] | None = None
     out: list[str] = []
     for hit in hits:
@@ -70,7 +79,7 @@ def _print(hits: Sequence[Hit]) -> None:
         if (hit["before"] or hit["after"]) and follows is not None and follows != (name, first):
             out.append("--")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["before"], first)]
-        out.append(f"{name}:{line}:{wording.plain(hit['text'])}")
+        out.append(f"{name}:{line}:{wording.plain(hit['text'])}{_origin(hit)}")
         out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["after"], line + 1)]
         follows = name, line + len(hit["after"]) + 1
     if out:
@@ -97,8 +106,16 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
 
 
 def _row(hit: Hit, width: int, *, marked: bool) -> str:
-    words = hit.get("command")
-    command = f"  [{wording.plain(' '.join(words))}]" if words else ""
     name = title((hit["host"], hit["session"]))
-    text = wording.cut(f"{name}:{hit['line']}  {wording.plain(hit['text'])}{command}", width)
+    text = wording.cut(f"{name}:{hit['line']}  {wording.plain(hit['text'])}{_origin(hit)}", width)
     return f"\x1b[7m{text}" if marked else text
+
+
+def _origin(hit: Hit) -> str:
+    """Return the command that printed a hit, and when it began here, in brackets; empty if that is not known."""
+    words = hit.get("command")
+    if not words:
+        return ""
+    line = words[0] if len(words) == 1 else " ".join(map(wording.shell_word, words))  # a single one is shell source
+    facts = filter(None, (wording.one_line(line), moments.here(hit.get("started"))))
+    return f"  [{', '.join(facts)}]"

@@ -49,6 +49,8 @@ class Invocation(Caller):
             self.hosts = self.settings().hosts_of(line.hosts)
         self.sought: str | None = None
         """The one session that the line names, until `target` has looked for it."""
+        self.meant = ""
+        """The hint of the error that there is no such session, if a known remote has one of a similar name."""
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
@@ -80,6 +82,7 @@ class Invocation(Caller):
 
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
+        answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
         return console.ask(for_host(question, self.host), answers, default)
 
     @property
@@ -111,6 +114,8 @@ class Invocation(Caller):
             self.found(name, host)
             self.remember(f"{name} on @{host}")
             self.set_host(host)
+        elif not creates:
+            self.meant = lookup.near_elsewhere(self, name)
 
     def found(self, name: str, host: str) -> None:
         """Print where a session was found; on a terminal ask before the verb changes it there. Raises Refused."""
@@ -135,9 +140,12 @@ class Invocation(Caller):
         """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
         return reach.target_of(self, host, offer=offer)
 
-    def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str]) -> Spec:
+    def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str], size: str | None = None) -> Spec:
         """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
-        return {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
+        spec: Spec = {"directory": directory, "command": self.tail or None, "env": list(env), "label": list(label)}
+        if size is not None:
+            spec["size"] = size
+        return spec
 
     def value(self, thing: object) -> int:
         """Print one JSON value; return 0."""

@@ -35,6 +35,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     directory: str | None = None,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
+    size: str | None = None,
 ) -> int:
     """`--exec [NAME] … -- CMD…`: start the job and wait for it; return its exit code, 124 if its time ran out.
 
@@ -55,7 +56,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     data: JobSpec = {
         "name": find.checked(words[0], "--exec") if words else None,
-        "spec": cli.spec(directory, env, label),
+        "spec": cli.spec(directory, env, label, size),
         "keep": keep,
         "timeout": bounds.parse_seconds(timeout),
     }

@@ -31,7 +31,7 @@ _FOREIGN = {
     "connect": "--attach", "last": "-",
 }  # fmt: skip
 """The verbs for words of other programs."""
-_UNLIKELY = frozenset(("ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last"))
+_UNLIKELY = frozenset(("ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach"))
 """Names that somebody who types them hardly wants for a session."""
 _NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
@@ -228,6 +228,14 @@ def verb_line(name: str, words: Sequence[str]) -> str:
     if not verb:
         return ""
     return f"$sesh {verb}" if verb in _NAMELESS else " ".join(["$sesh", verb, *map(printable, words)])
+
+
+def instead(line: CommandLine, name: str) -> list[str]:
+    """Return the words that were probably meant by a line of a session whose name looks like a verb; else none."""
+    if line.verb or name not in _UNLIKELY:
+        return []
+    at = line.words.index(name)
+    return [*line.words[:at], verb_like(name), *line.words[at + 1 :]]
 
 
 def other_line(name: str) -> str:

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def open_(
-    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
+    cli: Invocation,
+    name: str,
+    directory: str | None = None,
+    *,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    size: str | None = None,
 ) -> int:
     """`--open NAME [DIR] [-- CMD…]`: make sure that the session runs."""
     find.checked(name, "--open")
     target = cli.target
     target.sync()
-    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label))
+    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label, size))
     return report_session(cli, name, created=created)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from sesh import bounds
+from sesh import bounds, moments
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -81,9 +81,11 @@ def _print_history(cli: Invocation, commands: list[Command]) -> int:
 
     if cli.json:
         return cli.value(commands)
-    for command in commands:
+    times = [moments.here(command["started"]) or "-" for command in commands]
+    width = max(map(len, times), default=0)
+    for command, began in zip(commands, times, strict=True):
         code = "-" if command["exit_code"] is None else command["exit_code"]
         words = command["command"] or []  # a single one is shell source
         line = one_line(words[0] if len(words) == 1 else shlex.join(words))
-        printing.text(f"{command['n']:>4}  {code:>3}  {command['duration']:>8.2f}s  {line}")
+        printing.text(f"{command['n']:>4}  {began:>{width}}  {code:>3}  {command['duration']:>8.2f}s  {line}")
     return 0

@@ -63,7 +63,8 @@ def _described(session: Status, now: float) -> list[str]:
         size = f"{client.get('columns')}x{client.get('rows')}"
         watching = ", read-only" if client.get("read_only") else ""
         machine = f" of {client['machine']}" if client.get("machine") else ""
-        text = f"{client.get('pid')} on {client.get('tty')}{machine}, {size}, since {client.get('since')}{watching}"
+        since = moments.here(client.get("since"))
+        text = f"{client.get('pid')} on {client.get('tty')}{machine}, {size}, since {since}{watching}"
         lines.append(f"{'client:':<15}{wording.plain(text)}")
     return lines
 
@@ -73,17 +74,21 @@ def _standing_text(standing: StandingFacts | None, now: float) -> str:
     if not standing:
         return ""
     age = moments.age(standing.get("since"), now)
-    since = f"since {standing.get('since')} ({age} ago)" if age else ""
+    since = f"since {moments.here(standing.get('since'))} ({age} ago)" if age else ""
     reason = ", ".join(filter(None, (standing["state"], _REASONS.get(str(standing.get("why"))), since)))
     return f"{reason}: {question}" if (question := standing.get("question")) else reason
 
 
 def _moment_text(moment: object, now: float) -> str:
-    return f"{moment} ({moments.age(moment, now) or '?'} ago)"
+    return f"{moments.here(moment)} ({moments.age(moment, now) or '?'} ago)"
 
 
 def _lost(session: Summary) -> str:
     how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
     saved = session["lost"]["saved"]
-    left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"
+    left = (
+        f"its screen of {moments.here(saved)} was kept: $sesh --screen {session['name']}"
+        if saved
+        else "its screen was not kept"
+    )
     return f"{how}; {left}"

@@ -151,10 +151,16 @@ def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
     elif unknown and getattr(refusal, "option_name", "") == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
-    elif unknown and not verb and (near := get_close_matches(getattr(refusal, "option_name", ""), BY_NAME, 1, 0.75)):
+    elif unknown and not verb and (near := _verbs_near(getattr(refusal, "option_name", ""))):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean $sesh {near[0]}?"
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)
+
+
+def _verbs_near(word: str) -> list[str]:
+    """Return the verb that a word looks like, if any; the dashes, which they all have, prove nothing."""
+    near = get_close_matches(word.lstrip("-"), [name[2:] for name in _SHOWN], 1, 0.75)
+    return [f"--{name}" for name in near]
 
 
 def _help_hint(verb: str) -> str:

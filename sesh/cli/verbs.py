@@ -78,6 +78,7 @@ class Verb:
 _ENV = Option("--env", "Set a variable for the program; may be repeated.", "K=V", many=True)
 _LABEL = Option("--label", "Set a label; may be repeated.", "K=V", many=True)
 _LABELLED = Option("--label", "Only sessions with this label; may be repeated.", "K=V", many=True)
+_SIZE = Option("--size", "Its columns and rows until a terminal attaches, as 200x50.", "COLUMNSxROWS")
 _DETACHED = Option("-d", "Do not attach or wait; print the name.", key="detached")
 _ANSI = Option("--ansi", "Keep escape sequences in the output.")
 _JOIN = Option("--join", "Attach beside other clients (the default).")
@@ -107,7 +108,7 @@ VERBS = (
         "--open", "", "sessions.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
-        words=("name", "directory?"), options=(_ENV, _LABEL), command=True,
+        words=("name", "directory?"), options=(_ENV, _LABEL, _SIZE), command=True,
     ),
     Verb(
         "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
@@ -123,6 +124,7 @@ VERBS = (
             *_VIEW,
             _ENV,
             _LABEL,
+            _SIZE,
         ),
         command=True, attaches=True,
     ),
@@ -193,7 +195,8 @@ VERBS = (
     ),
     Verb(
         "--exec", "-e", "jobs.exec_", "[NAME] [OPTIONS] -- CMD…",
-        "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.",
+        "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.\n\n"
+        "Ctrl-C sends SIGINT to CMD. The third within 2 s, and any other end of sesh, leaves it running.",
         "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
         words=("name?",), gather="words",
         options=(
@@ -203,16 +206,18 @@ VERBS = (
             Option("--keep", "Keep the ended session readable until --kill."),
             Option("--timeout", "End it after S seconds.", "S"),
             Option("--stdin", "Feed it the standard input of sesh."),
-            Option("--tie", "End it when sesh gets SIGINT, SIGTERM or SIGHUP."),
+            Option("--tie", "End it, as --kill does, when sesh gets SIGINT, SIGTERM or SIGHUP; Ctrl-C is SIGINT."),
             _DETACHED,
             _ENV,
             _LABEL,
+            _SIZE,
         ),
         command=True,
     ),
     Verb(
         "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
-        "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell source.",
+        "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell source. "
+        "CMD reads the session's terminal, never the standard input of sesh.",
         "sesh --run work -- make test", "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
         "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
         words=("name",),
@@ -291,7 +296,8 @@ VERBS = (
     Verb(
         "--grep", "", "grep.grep", "REGEX [NAME…] [-C N] [-i]",
         "Search scrollback and screen of the sessions, also of those that have ended or were lost; exits with 1 if "
-        "nothing was found. On a terminal Enter opens the text there in $PAGER.",
+        "nothing was found. Without NAME it searches all of them; typed in a session, that one. On a terminal Enter "
+        "opens the text there in $PAGER.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         words=("pattern", "names*"),
         options=(

@@ -26,6 +26,9 @@ Host = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
 Limit = Annotated[int, Field(description="Maximum number of characters; longer output is cut at the front.", ge=0)]
+Size = Annotated[
+    str | None, Field(description="Columns and rows until a terminal attaches, such as 200x50; 80x24 by default.")
+]
 Command = str | list[str]
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -78,6 +81,7 @@ class Tools:
         command: Annotated[Command | None, Field(description="The program; by default the user's shell.")] = None,
         env: dict[str, str] | None = None,
         labels: dict[str, str] | None = None,
+        size: Size = None,
     ) -> Opened:
         """Make sure that a session runs: a shell that keeps its directory and variables between calls.
 
@@ -85,7 +89,7 @@ class Tools:
         where only the link was lost, everything in it is still there (created=false).
         """
         with self.table.during_call(Session(name, host)) as entry:
-            created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels)
+            created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels, size=size)
             if created:
                 entry.created()
         return Opened(**_named(entry), created=created, connection="connected", log=entry.log)
@@ -127,6 +131,7 @@ class Tools:
         ] = False,
         output_limit: Limit = CHARACTERS,
         *,
+        size: Size = None,
         stop: Stop,
     ) -> Ran:
         """Run a job as the program of a session of its own, and get its exit code and the end of its output.
@@ -135,10 +140,10 @@ class Tools:
         Cancelling this call interrupts the job.
         """
         if background:
-            begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout)
+            begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout, size=size)
             result = Result(begun.name, begun.host, [], None, b"")
         else:
-            result = execute(command, name, host, directory=directory, env=env, timeout=timeout, stop=stop)
+            result = execute(command, name, host, directory=directory, env=env, timeout=timeout, size=size, stop=stop)
         with self.table.during_call(Session(result.session, result.host)) as entry:
             if background:
                 entry.created()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths, platform
+from sesh import bounds, paths, platform
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
 from sesh.names import check_label, check_variable, is_name, printable
@@ -32,10 +32,12 @@ def launch_spec(
     command: list[str] | None = None,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
+    size: str | None = None,
 ) -> LaunchSpec:
     """The specification of a new session, without its name: the caller's surroundings, and the options.
 
-    Raises Refused for a directory that does not exist, UsageError for an invalid variable or label.
+    Its size is `size`, else that of the caller's terminal. Raises Refused for a directory that does not exist,
+    UsageError for an invalid variable, label or size.
     """
     extra, labels = check_words({"env": env, "label": label})
     origin = caller.origin
@@ -47,6 +49,8 @@ def launch_spec(
         columns, rows, width, height = (0, 0, 0, 0) if terminal is None else platform.window_size(terminal)
         term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
         environment, home = dict(os.environ), ""
+    if size is not None:
+        (columns, rows), width, height = bounds.parse_size(size), 0, 0
     return {
         "directory": checked_directory(caller, directory) if directory is not None else home,
         "command": command,

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 _LINES = 1000
 """Lines that stand above a session that is started again."""
-_LOST = (("s", "Start again"), ("n", "New session"), ("c", "Cancel"))
-_ENDED = (("s", "Start again"), ("n", "New"), ("c", "Close"))
+_ANSWERS = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
 
 def screen(name: str, form: str) -> bytes:
@@ -52,7 +51,7 @@ def _required(name: str) -> Emulator:
 def _summary(name: str) -> Summary:
     """The summary of a dormant session. Raises NotFound for all others."""
     if (summary := find.dormant(name)) is None:
-        raise paths.absent(name)
+        raise find.absent(name)
     return summary
 
 
@@ -85,8 +84,8 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
         return start(caller, launch_spec, name, summary, again=False)
     lost, session_id = summary["state"] == "lost", _record(name).get("id")
     above = "" if lost else _last_screen(name)
-    answer = caller.ask(_about(name, summary), _LOST if lost else _ENDED, "s", above)
-    if answer == "c" and not lost:
+    answer = caller.ask(_about(name, summary), _ANSWERS, "s", above)
+    if answer == "c":
         if not end.forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
         code = summary.get("exit_code")
@@ -137,9 +136,11 @@ def _restart_spec(
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
     before = [*emulator.last_lines(_LINES, ansi=True), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
-        before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
+        before.append(f"\x1b[2mEnter runs: {wording.command_line(command)}\x1b[m")
     return {
         **launch_spec,
+        "columns": launch_spec["columns"] or summary.get("columns") or 0,
+        "rows": launch_spec["rows"] or summary.get("rows") or 0,
         "command": command,
         "gate": command is not None and gate,
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
@@ -165,7 +166,7 @@ def rename(old: str, new: str) -> None:
     with paths.locked(paths.directory()):
         record = records.read(old) if find.dormant(old) is not None else None
         if record is None:
-            raise paths.absent(old)
+            raise find.absent(old)
         if new in paths.names():
             raise find.taken(new)
         records.write({**record, "name": new}, durable=True)
@@ -192,5 +193,7 @@ def _last_screen(name: str) -> str:
 
 def _divider(summary: Summary) -> str:
     if summary["state"] == "exited":
-        return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {summary.get('ended')} ──\x1b[m"
-    return f"\x1b[2m── {find.how(summary)}; last active {summary.get('last_activity')} ──\x1b[m"
+        ended = moments.here(summary.get("ended"), dated=True)
+        return f"\x1b[2m── {summary['name']} exited {summary.get('exit_code')}, {ended} ──\x1b[m"
+    active = moments.here(summary.get("last_activity"), dated=True)
+    return f"\x1b[2m── {find.how(summary)}; last active {active} ──\x1b[m"

@@ -10,7 +10,7 @@ import time
 
 from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.names import differ_by_one, is_name, printable
+from sesh.names import is_name, near, printable
 from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from sesh.schema import LaunchSpec, Spec
     from sesh.wire import Connection
 
-_LONG_ENOUGH = 4
-"""Letters from which on a name that is one letter off may be a slip; a shorter one is likely another word."""
-
 
 @op("enter.go", creates=True)
-def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "", other: str = "") -> Entered:
-    """The session NAME, created if there is none.
-
-    `meant`: the line to propose if DIR does not exist; `other`: the line to propose for a name that looks like a verb.
-    """
-    entry = Entry(caller, name, spec or {}, meant, other)
+def go(
+    caller: Caller,
+    name: str,
+    spec: Spec | None = None,
+    meant: str = "",
+    other: str = "",  # noqa: ARG001 (an older sesh sends it; its person is asked nothing any more)
+) -> Entered:
+    """The session NAME, created if there is none. `meant`: the line to propose if DIR does not exist."""
+    entry = Entry(caller, name, spec or {}, meant)
     entry.check()
     return entry.enter()
 
@@ -44,11 +44,11 @@ class Entry:
     `connection`: to the session that runs, None if there is none; `dormant`: whether it has no daemon.
     """
 
-    def __init__(self, caller: Caller, name: str, spec: Spec, meant: str, other: str) -> None:
+    def __init__(self, caller: Caller, name: str, spec: Spec, meant: str) -> None:
         self.name = find.checked(name)
         self.connection = find.running(name)
         self.dormant = self.connection is None and find.dormant(name) is not None
-        self._caller, self._spec, self._meant, self._other = caller, spec, meant, other
+        self._caller, self._spec, self._meant = caller, spec, meant
         self._plain = spec.get("directory") is None and spec.get("command") is None
         self._launch_spec: LaunchSpec | None = None
 
@@ -68,8 +68,6 @@ class Entry:
         if connection is not None:
             apply(self._caller, name, self._spec)
             return name, connection
-        if self._other and not self.dormant:
-            _confirm(self._caller, name, self._other)
         launch_spec = self._launch_spec
         assert launch_spec is not None  # noqa: S101 (`check` has made it)
         while True:
@@ -92,8 +90,10 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     Raises UsageError for an invalid variable or label; then nothing is changed.
     """
     _, labels = create.check_words(spec)
+    if (size := spec.get("size")) is not None:
+        bounds.parse_size(size)
     ignored = ["DIR", "CMD"] if spec.get("directory") is not None or spec.get("command") is not None else []
-    ignored += ["--env"] if spec.get("env") else []
+    ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.ask(name, "label", set=labels)
     if ignored:
@@ -111,26 +111,12 @@ def check_directory(caller: Caller, name: str, directory: str | None, meant: str
     raise Refused(create.no_directory(path), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
 
 
-def _confirm(caller: Caller, name: str, other: str) -> None:
-    """Asks before a session is created whose name looks like a verb, or notes it. Raises Refused."""
-    if not caller.can_ask:
-        caller.note(f"this creates a session named {name}; did you mean: {other}?")
-        return
-    answers = (("c", "Create it"), ("n", "Nothing"))
-    if caller.ask(f"{name} is no session yet. Create it, or did you mean: {other}?", answers, "c") != "c":
-        raise Refused("nothing was done")
-
-
 def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
     """The new name, or a running session's that differs by one letter, with a connection to that session.
 
     Asks only if a person can be asked, and only for names of four letters or more. Raises Refused if they decline.
     """
-    if len(name) < _LONG_ENOUGH or not caller.can_ask:
-        return name, None
-    for other in paths.names():
-        if not differ_by_one(name, other):
-            continue
+    for other in near(name, paths.names()) if caller.can_ask else ():
         try:
             summary = listing.unanswered(other)
         except Refused:

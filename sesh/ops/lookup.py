@@ -7,7 +7,7 @@ import select
 import time
 from functools import lru_cache
 
-from sesh import moments, wire
+from sesh import moments, paths, wire
 from sesh.about import CALLED
 from sesh.errors import (
     InternalError,
@@ -23,7 +23,7 @@ from sesh.errors import (
     silent_host,
 )
 from sesh.keepalive import Backoff
-from sesh.names import natural
+from sesh.names import natural, near
 from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.store import listing
@@ -347,6 +347,19 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
         caller.note(f"{host}, where {name} was, does not answer ({why})")
         return None
     return _awaited(caller, name, host, seen, why)
+
+
+def near_elsewhere(caller: Caller, name: str) -> str:
+    """The hint that names the session of a known remote that was probably meant, by what was last known; else empty.
+
+    Empty too if a session here has such a name: that is proposed.
+    """
+    if near(name, paths.names()):
+        return ""
+    for host in _known(caller):
+        for other in near(name, (row["name"] for row in known.names(host))):
+            return f"did you mean {other} on @{host}?"
+    return ""
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
+_MOST_NAMED = 10
+"""Sessions that a question names; there may be hundreds."""
 _RELOAD_TIMEOUT = 30.0
 """Seconds for a daemon to try the new sesh and to become it."""
 
@@ -240,13 +242,14 @@ def restart(caller: Caller, name: str) -> Named:
         return {"name": name}
     session, record = _summary(name), records.read(name)
     if session is None or record is None:
-        raise paths.absent(name)
+        raise find.absent(name)
     shell = record.get("shell") is True
     directory = str((session if shell else record).get("cwd") or "")
     if not os.path.isdir(directory):
         raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
     end.end_for(name, "restart")
     launch_spec["directory"], launch_spec["labels"] = directory, record["labels"]
+    launch_spec["columns"], launch_spec["rows"] = session["columns"] or 0, session["rows"] or 0
     launch_spec["command"] = None if shell else record["command"]
     create.start(launch_spec, name).close()
     return {"name": name}
@@ -275,7 +278,8 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        if not caller.agrees(f"end {many}{on_host} ({', '.join(chosen)})?"):
+        shown = [*chosen[:_MOST_NAMED], *([f"and {len(chosen) - _MOST_NAMED} more"] if chosen[_MOST_NAMED:] else [])]
+        if not caller.agrees(f"end {many}{on_host} ({', '.join(shown)})?"):
             raise Refused("no session was ended")
     errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
     killed, failed = outcome(chosen, errors)  # what has ended meanwhile counts

@@ -55,7 +55,7 @@ def status(caller: Caller, name: str) -> Status:
         summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
     except (TimedOut, Unreachable):
         if (summary := listing.unanswered(name)) is None:
-            raise paths.absent(name) from None
+            raise find.absent(name) from None
     except NotFound:
         if (summary := find.dormant(name)) is None:
             raise

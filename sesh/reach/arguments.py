@@ -26,7 +26,7 @@ KINDS: dict[str, Shape] = {
     "Sequence[str]": words,
     "dict[str, str]": labels,
     "dict[str, int]": mapping(system_text, exact_natural),
-    "Spec": loose({"directory": system_text, **keys("command env label", words)}, closed=True),
+    "Spec": loose({**keys("directory size", system_text), **keys("command env label", words)}, closed=True),
     "Sequence[LayoutEntry]": items(
         loose({**keys("name host directory", system_text), "command": words, "labels": labels}, complete=True)
     ),

@@ -50,7 +50,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
                 exit_code=ExitCode.FAILED,
             ) from None
 
-    _, answer = answered(caller, link, ask)
+    _, answer = answered(caller, link, data, ask)
     check = shapes.Check(far=True)
     result = op_shapes.checked(name, data, answer, check)
     if check.left_out:
@@ -58,12 +58,16 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     return result
 
 
-def answered(caller: Caller, link: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
+def answered(
+    caller: Caller, link: Link, words: Mapping[str, object], ask: Callable[[list[str]], tuple[Answer, bytes]]
+) -> tuple[Answer, bytes]:
     """The first answer to `ask` that is no question; before it, `ask` is called again with the person's replies.
 
-    Notes of the other side are shown. Raises ProtocolError if it has too many questions.
+    `words`: what the op is asked with. Notes of the other side are shown. Raises Refused if the sesh there is too old
+    for it, ProtocolError if it has too many questions.
     """
-    check_version(link)
+    spec = words.get("spec")
+    check_version(link, *(["size"] if isinstance(spec, dict) and "size" in spec else []))
     answers: list[str] = []
     while len(answers) <= gate.MOST_QUESTIONS:
         answer, data = ask(answers)
@@ -89,9 +93,10 @@ def _reply(caller: Caller, question: Answer) -> str:
     return caller.ask(question["question"], answers, default, str(question.get("above") or ""))
 
 
-def check_version(link: Link) -> None:
-    """Raises Refused if the sesh at the other end is too old to be asked for ops; the link is closed then."""
-    if "op" not in (link.remote_info.get("can") or ()):
+def check_version(link: Link, *needed: str) -> None:
+    """Raises Refused if the sesh at the other end is too old: it lacks ops, or what else is `needed`. The link is
+    closed then."""
+    if not {"op", *needed} <= {*(link.remote_info.get("can") or ())}:
         link.close()
         host, version = link.destination.host, str(link.remote_info.get("version") or "")[:40]
         hint = f"install this one there: {CALLED} --deploy @{host}"

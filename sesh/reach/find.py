@@ -8,7 +8,7 @@ import time
 from sesh import gate, paths, wire
 from sesh.about import CALLED
 from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, Silent, TimedOut, UsageError, silent_daemon
-from sesh.names import check_name, is_name, printable
+from sesh.names import check_name, is_name, near, printable
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -99,8 +99,16 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
     connection = running(name, deadline)
     if connection is None:
         session = dormant(name)
-        raise without_daemon(session) if session is not None else paths.absent(name)
+        raise without_daemon(session) if session is not None else absent(name)
     return connection
+
+
+def absent(name: str) -> NotFound:
+    """The error for a session that is not here: its hint is the name that was probably meant, else what to do."""
+    error = paths.absent(name)
+    if meant := near(name, paths.names()):
+        error.hint = f"did you mean {meant[0]}?"
+    return error
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:

@@ -100,7 +100,7 @@ class HostTarget(Target):
             )
 
         try:
-            return calls.answered(self.caller, link, ask)
+            return calls.answered(self.caller, link, data, ask)
         except BaseException:
             link.close()
             raise

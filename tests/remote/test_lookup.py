@@ -148,6 +148,20 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm)
     assert home.names() == []
 
 
+def test_a_name_one_letter_off_is_proposed_wherever_its_session_is(home: Home, farm: Farm) -> None:
+    """Only `sesh NAME` here knew it."""
+    far = farm.host("gpubox")
+    known(home, far)
+    far.sesh("--open", "work")
+    assert "no session wrok; did you mean work?" in home.sesh("@gpubox", "--kill", "wrok").stderr
+    for words in ("--kill wrok", "--attach wrok", "--logs wrok", "--run wrok -- true"):
+        assert "no session wrok; did you mean work on @gpubox?" in home.sesh(*words.split()).stderr, words
+    home.sesh("--open", "worn", "--", "cat")
+    assert "did you mean worn?" in home.sesh("--kill", "worm").stderr
+    assert "did you mean @gpubox?" in home.sesh("@gpubxo", "--list").stderr
+    assert "did you mean" not in home.sesh("@other", "--list").stderr
+
+
 def test_several_names_are_ended_wherever_they_are(home: Home, farm: Farm) -> None:
     one, two = farm.host("one"), farm.host("two")
     known(home, one, two)

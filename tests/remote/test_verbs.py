@@ -113,6 +113,7 @@ def test_a_session_lives_its_life_from_afar(home: Home, farm: Farm) -> None:
     assert home.sesh("@box", "--wait", "work", "--exit").code == 3
     assert "exited 3 (" in home.sesh("@box").stdout
     assert home.sesh("@box", "--kill", "work").code == 0
+    assert home.sesh("@box", "--exec", "--print", "--size", "132x43", "--", "stty", "size").stdout == "43 132\n"
     missing = home.sesh("@box", "--status", "work")
     assert (missing.code, missing.stdout) == (1, "")
     assert "no session work" in missing.stderr

@@ -38,6 +38,10 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert work.run("printf '\\033[31mred\\033[m'", ansi=True).data == b"\x1b[31mred\x1b[m"
     assert work.run("true", wait=False).exit_code is None
     assert work.status()["labels"] == {"team": "web"}
+    wide = Session.open("wide", size="200x50")
+    assert wide.run("stty size").output == "50 200\n"
+    wide.kill()
+    assert Session("job").exec("stty size", size="132x43").output == "43 132\n"
     assert [each["name"] for each in sessions()] == ["work"]
     assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
 
@@ -142,6 +146,7 @@ def test_events_come_until_the_session_ends() -> None:
         lambda: Session("work").message("\n"),
         lambda: Session("work").send(keys=["C-nonsense"]),
         lambda: Session.open("work", env={"A=B": "x", "": "y"}),
+        lambda: Session.open("work", size="200"),
     ],
 )
 def test_arguments_that_make_no_sense_are_told_before_anything_is_done(call: object, home: Home) -> None:

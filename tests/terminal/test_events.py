@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from sesh import moments
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -104,6 +107,32 @@ def test_people_get_a_line_each(sesh: Sesh, home: Home) -> None:
     assert lines[-1].split()[1:] == ["work", "exited", "exit_code=2", "reason=exited"]
     assert "command_ended  exit_code=0 command=true" in out.decode(), "0 is a code like any other"
     assert "\x1b" not in out.decode()
+
+
+@pytest.mark.usefixtures("work")
+def test_people_read_the_time_of_their_own_clock(sesh: Sesh, home: Home) -> None:
+    """Events had that of UTC, without saying so; histories and what was searched for had none at all."""
+    sesh("--run", "work", "--", "echo needle")
+    (command,) = sesh("--history", "work", "--json").json()
+    east = {"TZ": "EAST-05:30"}  # as POSIX writes what is 5:30 before UTC
+
+    def there(stamp: str) -> str:
+        return time.strftime("%H:%M:%S", time.gmtime((moments.seconds(stamp) or 0) + 19800))
+
+    assert there(command["started"]) in sesh("--history", "work", env=east).stdout.split()
+    found = sesh("--grep", "^needle", "work", env=east).stdout
+    assert re.fullmatch(rf"work:[0-9]+:needle  \[echo needle, (\S+ )?{there(command['started'])}\]\n", found)
+    assert there(sesh("--status", "work", "--json").json()["created"]) in sesh("--status", "work", env=east).stdout
+    following = home.start("--events", "work", "--since", "0", env=east)
+    programs = home.start("--events", "work", "--since", "0", "--json")
+    for process in (following, programs):
+        assert process.stdout is not None
+        process.stdout.peek()  # type: ignore[attr-defined]
+    sesh("--kill", "work")
+    lines = following.communicate(timeout=15)[0].decode().splitlines()
+    for line, event in zip(lines, finished(programs), strict=True):
+        assert event["ts"].endswith("Z")
+        assert there(event["ts"]) in line.partition("  work")[0].split()
 
 
 @pytest.mark.usefixtures("work")

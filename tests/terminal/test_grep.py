@@ -56,6 +56,18 @@ def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh
     assert sesh("--grep", "trace").stdout == "ended:1:trace\nlost:1:trace\n"
 
 
+def test_typed_in_a_session_it_searches_that_one(home: Home, sesh: Sesh) -> None:
+    """It searched all sessions, while `--logs`, `--history`, `--screen` and `--status` mean the one they stand in."""
+    for name in ("a", "b"):
+        sesh("--open", name)
+        sesh("--run", name, "--", f"echo needle in {name}")
+    inside = sesh("--run", "a", "--", "sesh --grep '^needle' | cat")
+    assert inside.stdout.startswith("a:")
+    assert inside.stdout.count("\n") == 1
+    assert sesh("--run", "a", "--", "sesh --grep '^needle' b | cat").stdout.startswith("b:")
+    assert sesh("--grep", "^needle").stdout.count("\n") == 2
+
+
 IMPATIENT = "from sesh.ops import matching; matching._SLOW = 0.2; matching.PATIENCE = 0.3"
 """For a sesh that soon gives up a search."""
 

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +140,29 @@ def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
     third.type("exit\r")
     third.exit_code()
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
+
+
+def test_a_shell_made_without_an_agent_has_none_until_a_client_brings_one(
+    sesh: Sesh, home: Home, shell: str, tmp_path: Path
+) -> None:
+    """Its SSH_AUTH_SOCK led to a file that was not there, so a login file that starts an agent never did."""
+    shown = 'echo "agent=$SSH_AUTH_SOCK="'
+    sesh("--open", "work")
+    assert sesh("--run", "work", "--", shown).stdout == "agent==\n"
+    without = home.terminal("work", env={"DISPLAY": ":2"})
+    without.wait_for(PROMPT)
+    without.type(b"\x1c")
+    assert without.exit_code() == 0
+    assert sesh("--run", "work", "--", shown).stdout == "agent==\n"
+    agent = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(agent)
+        bringing = home.terminal("work", env={"SSH_AUTH_SOCK": agent})
+        bringing.wait_for(PROMPT)
+        wait_until(lambda: home.summary("work")["attached"] == 1)
+        bringing.type("\r")
+        bringing.type("readlink $SSH_AUTH_SOCK | tr a-z A-Z\r")
+        bringing.wait_for(agent.upper())
 
 
 def test_outside_of_a_session_it_does_nothing(home: Home, shell: str) -> None:

@@ -151,7 +151,7 @@ def test_a_lost_command_begins_only_after_enter(home: Home) -> None:
     assert person.exit_code() == 0
 
 
-@pytest.mark.parametrize(("key", "code"), [("c", 1), ("\x1b", 1), ("\x03", 130)])
+@pytest.mark.parametrize(("key", "code"), [("\x1b", 1), ("\x03", 130)])
 def test_who_declines_leaves_a_lost_session_as_it_is(home: Home, key: str, code: int) -> None:
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: kept(home, "here"))
@@ -161,6 +161,51 @@ def test_who_declines_leaves_a_lost_session_as_it_is(home: Home, key: str, code:
     person.type(key)
     assert person.exit_code() == code
     assert home.sesh("--logs", "web").stdout == "here\n"
+
+
+def test_a_lost_session_asks_as_an_ended_one_does(home: Home) -> None:
+    """The same key forgot an ended session with all its output, and did nothing to a lost one."""
+    asked = []
+    home.sesh("--open", "lost", "--", "sh", "-c", "echo here; read x")
+    wait_until(lambda: kept(home, "here"))
+    lose(home, "lost")
+    home.sesh("--open", "ended", "--", "sh", "-c", "exit 3")
+    wait_until(lambda: home.summary("ended")["state"] == "exited")
+    for name, code in (("lost", 1), ("ended", 3)):
+        person = home.terminal(name)
+        person.wait_for("Close")
+        asked.append([row for row in person.screen() if "[S/n/c]" in row or "Close" in row][-1])
+        person.type("c")
+        assert person.exit_code() == code
+        person.wait_for(f"sesh: {name} is closed")
+    assert asked[0] == asked[1]
+    assert home.names() == []
+
+
+def test_all_that_were_lost_are_started_again_by_an_export_and_an_import(home: Home) -> None:
+    for name in ("one", "two"):
+        home.sesh("--open", name, "--label", f"of={name}", "--", "cat")
+    for name in ("one", "two"):
+        lose(home, name)
+    assert home.sesh("--import", input=home.sesh("--export").stdout).code == 0
+    found = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["state"], row["labels"]) for row in found] == [
+        ("one", "running", {"of": "one"}),
+        ("two", "running", {"of": "two"}),
+    ]
+
+
+def test_until_enter_the_list_shows_the_command_itself_as_a_shell_would_write_it(home: Home) -> None:
+    """It showed the shell that waits for Enter, and the line above ran words together: `sh -c echo a; cat`."""
+    home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
+    wait_until(lambda: kept(home, "here"))
+    lose(home, "web")
+    person = home.terminal("web")
+    person.wait_for("Close")
+    person.type("s")
+    person.wait_for("Enter runs: sh -c 'echo here; read x'")
+    (row,) = home.sesh("--list", "--json").json()
+    assert row["foreground"]["command"] == row["command"] == ["sh", "-c", "echo here; read x"]
 
 
 def test_a_session_that_cannot_be_started_again_stays_lost(home: Home) -> None:

@@ -44,6 +44,10 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
         opened = await agent.call("open", name="work", directory=home.path, env={"COLOUR": "blue"}, labels={"by": "me"})
         assert (opened["created"], opened["connection"]) == (True, "connected")
         assert (await agent.call("open", name="work"))["created"] is False
+        await agent.call("open", name="wide", size="200x50")
+        assert (await agent.call("run", name="wide", command="stty size"))["output"] == "50 200\n"
+        assert (await agent.call("exec", command="stty size", size="132x43"))["output"] == "43 132\n"
+        await agent.call("kill", name="wide")
         ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
         assert (ran["exit_code"], ran["output"], ran["timed_out"]) == (3, "blue\n", False)
         assert (await agent.call("run", name="work", command=["printf", "%s", "a b", "$X"]))["output"] == "a b$X"

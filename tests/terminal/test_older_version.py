@@ -30,8 +30,8 @@ def before(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def ageless(text: str) -> str:
-    """What a verb shows, without the seconds that have passed since something: the second look comes later."""
-    return re.sub(r"\(\d+s ago\)", "(AGO)", text)
+    """What a verb shows, without the moments of something (UTC there, local here) and the seconds since then."""
+    return re.sub(r"\S*\d:\d\d:\d\d\S* \(\d+s ago\)", "THEN", text)
 
 
 def leave(terminal: Terminal) -> None:
@@ -373,6 +373,10 @@ def test_hosts_of_either_version_serve_the_other(before: Home, home: Home, asker
         r"warning +version +@there has sesh \S+, this is \S+;.*\n +-> sesh --deploy @there", checked.stdout
     )
     assert near.sesh("@there", "--kill", "other").code == 0
+    if near is home:
+        for words in (["--open", "wide"], ["--new", "-d"], ["--exec"]):
+            done = near.sesh("@there", *words, "--size", "200x50", "--", "true")
+            assert (done.code in (1, 125), "has an older sesh" in done.stderr) == (True, True), done
     assert near.sesh("@there", "--list", "--json").json() == []
 
 

@@ -169,6 +169,8 @@ def test_a_dumb_terminal_gets_a_numbered_question(home: Home) -> None:
         ("src", "work", None, "/home/me/src bash", True),
         ("src wo", "work", None, "/home/me/src bash", True),
         ("srx", "work", None, "/home/me/src bash", False),
+        ("frntnd", "work", None, "/home/me/frontend bash", True),
+        ("mekvm", "work", None, "~/src make · kvm", False),
     ],
 )
 def test_what_was_typed_fits_names_hosts_and_places(
@@ -294,6 +296,15 @@ def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Ses
     sesh("--open", "work", "--", "sh", "-c", "echo chosen; exec cat")
     opened = home.terminal(command=[shell, "-i"])
     opened.wait_for(PROMPT)
+    opened.type("echo be''gun")
+    opened.wait_for("gun")
+    opened.type("\x07")
+    opened.wait_for("1/1")
+    opened.type("\x1b")
+    opened.wait_until(lambda: "1/1" not in opened.text(), what="the prompt")
+    opened.type("\r")
+    opened.wait_for("begun")
+    assert opened.text().count("be''gun") == 1, "the prompt stood there twice"
     opened.type("\x07")
     opened.wait_for("1/1")
     opened.type("\r")

@@ -37,6 +37,24 @@ def test_a_mistake_is_one_line_with_its_place_and_no_failure_to_attach(home: Hom
     assert terminal.exit_code() == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("--open work -- cat", 0),
+        ("--new -d -- cat", 0),
+        ("--exec --print --json -- true", 0),
+        ("@all --run work -- true", 1),
+        ("--deploy @all", 1),
+    ],
+)
+def test_a_mistake_is_said_once_by_each_verb_that_reads_the_file(sesh: Sesh, home: Home, words: str, code: int) -> None:
+    remotes = "".join(f'[remotes.{name}]\nvia = "false"\n' for name in ("one", "two"))
+    home.write(".config/sesh/config.toml", f'relay = 5\n[groups]\nall = ["one", "two"]\n{remotes}')
+    done = sesh(*words.split(), timeout=30)
+    assert (done.code, done.stderr.count("config.toml:1:1: unknown key relay")) == (code, 1), done.stderr
+    assert done.stdout.count("config.toml") == 0
+
+
 def test_the_page_names_every_key_with_its_default_and_its_example_holds(home: Home) -> None:
     with open(os.path.join(ROOT, "docs", "CONFIG.md"), encoding="utf-8") as page:
         text = page.read()

@@ -333,8 +333,11 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
     assert stopped.exit_code() == 130
     stopped.wait_for("sesh: interrupted")
     assert home.names() == ["a", "b"]
+    for number in range(10):
+        sesh("--open", f"c{number}", "--", "sleep", "60")
     agreed = terminal("-K")
-    agreed.wait_for("end 2 sessions")
+    agreed.wait_for("end 12 sessions")
+    assert "c7, and 2 more)?" in agreed.text()
     agreed.type("y\r")
     assert agreed.exit_code() == 0
     wait_until(lambda: home.names() == [])
@@ -342,12 +345,20 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
 
 def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = terminal("ls")
-    opened.wait_for("ls is no session yet. Create it, or did you mean: sesh --list?")
+    opened.wait_for("Nothing")
+    assert [part.strip() for part in opened.screen()[1].split("  ")] == [
+        "Run sesh --list", 'Create a session "ls"', "Nothing",
+    ]  # fmt: skip
     opened.type("n")
     assert opened.exit_code() == 1
     assert home.names() == []
+    listed = terminal("ls")
+    listed.wait_for("Nothing")
+    listed.type("\r")
+    assert listed.exit_code() == 0
+    listed.wait_for("no sessions; `sesh NAME` creates one")
     opened = terminal("ls")
-    opened.wait_for("Create it")
+    opened.wait_for("Create a session")
     opened.type("c")
     left(inside(opened), "ls")
     left(inside(terminal("ls")), "ls")

@@ -35,6 +35,28 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     assert (session["columns"], session["rows"], session["host"]) == (80, 24, None)
 
 
+def test_a_session_without_a_terminal_has_the_size_that_was_asked_for(sesh: Sesh, home: Home) -> None:
+    """It was 80x24 for ever: tables and differences of ten agents were cut."""
+    sesh("--open", "web", "--size", "200x50", env={"COLUMNS": "155"})
+    assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
+    assert sesh("--exec", "--print", "--size", "132x43", "--", "stty", "size").stdout == "43 132\n"
+    assert sesh("--new", "other", "-d", "--size", "1000x1").code == 0
+    assert [(row["columns"], row["rows"]) for row in sesh("--list", "--json").json()] == [(1000, 1), (200, 50)]
+    again = sesh("--open", "web", "--size", "10x10")
+    assert (again.code, "--size is ignored" in again.stderr) == (0, True)
+    assert sesh("--reload", "web").code == 0
+    assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
+    os.kill(daemon(home, "web"), signal.SIGKILL)
+    wait_until(lambda: home.summary("web")["state"] == "lost")
+    assert sesh("--open", "web").code == 0
+    assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
+    for word in ("", "80", "0x24", "1001x24", "80x-1", "80x24x1", "1e2x24"):
+        for verb in (["--open", "new"], ["--open", "web"], ["--new", "new", "-d"], ["--exec", "new"]):
+            refused = sesh(*verb, f"--size={word}", "--", "true")
+            assert (refused.code, "--size takes COLUMNSxROWS" in refused.stderr) == (2, True), (verb, word)
+    assert home.names() == ["other", "web"]
+
+
 @pytest.mark.parametrize("verb", [["--open", "web"], ["--new", "web", "--join", "-d"]])
 def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(sesh: Sesh, verb: list[str]) -> None:
     """Both were dropped in silence, even malformed."""

@@ -81,6 +81,33 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
     assert sesh(verb, "nobody", *more, "--json").json()["error"]["code"] == "not_found"
 
 
+def test_a_name_one_letter_off_is_proposed_by_every_verb(sesh: Sesh) -> None:
+    """Only `sesh NAME` knew it; all other verbs said how to list and create sessions."""
+    sesh("--open", "work", "--", "cat")
+    named = [[verb, "wrok"] for verb in ON_ONE if verb not in ("--open", "--new")]
+    more = [["--run", "wrok", "--", "true"], ["--grep", "x", "wrok"], ["--history", "wrok"], ["--reload", "wrok"]]
+    for line in [*named, *([verb, "wrok", *words] for verb, words in WITH_MORE), *more]:
+        done = sesh(*line)
+        assert (done.code in (1, 125), "no session wrok; did you mean work?" in done.stderr) == (True, True), line
+        if line[0] != "--grep":
+            assert done.stderr.count("\n") == 1
+    assert sesh("--kill", "wrok", "--json").json()["error"]["code"] == "not_found"
+
+
+def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh: Sesh, home: Home) -> None:
+    """`sesh ls` in a script failed, though the error knew what was meant."""
+    sesh("--open", "work", "--", "cat")
+    listed = sesh("ls")
+    assert (listed.code, "work" in listed.stdout) == (0, True)
+    assert listed.stderr == "sesh: there is no session ls; this is sesh --list\n"
+    assert [row["name"] for row in sesh("list", "--json").json()] == ["work"]
+    assert "Usage: sesh" in sesh("help").stdout
+    sesh("--open", "list", "--", "cat")
+    there = sesh("list")
+    assert (there.code, "attaching needs a terminal" in there.stderr) == (1, True)
+    assert home.names() == ["list", "work"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -90,8 +117,10 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("send web hello", 2, "did you mean sesh --send web hello?"),
         ("user@host", 2, "sesh @user@host"),
         ("work@gpu", 2, "sesh @gpu work"),
-        ("list", 1, "did you mean sesh --list?"),
-        ("ls", 1, "did you mean sesh --list?"),
+        ("kill", 1, "did you mean sesh --kill?"),
+        ("last", 1, "no previous session"),
+        ("attach", 2, "missing argument 'NAME'"),
+        ("list -- htop", 1, "did you mean sesh --list?"),
         ("web --kill", 2, "sesh --kill web"),
         ("-- make", 2, "sesh NAME"),
         ("-A", 2, "sesh NAME"),
@@ -100,6 +129,7 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("--run --timeout 5 web make", 2, "sesh --run --timeout 5 web -- make"),
         ("--run web -x -- make", 2, "no such option: -x"),
         ("--kil web", 2, "did you mean sesh --kill?"),
+        ("--bogus", 2, "no such option: --bogus; see"),
         ("--label a=b", 2, "sesh --label NAME a=b"),
         ("--send web", 2, "nothing to send"),
         ("--send web -la", 2, "after --"),

@@ -20,6 +20,10 @@ def sessions(home: Home) -> Home:
 
 SAID = [
     ("--status nobody", 1, "no session nobody; `sesh` lists sessions, `sesh nobody` creates it"),
+    ("--status othre", 1, "no session othre; did you mean other?"),
+    ("ls", 0, "there is no session ls; this is sesh --list"),
+    ("kill", 1, "attaching needs a terminal; did you mean sesh --kill?"),
+    ("--bogus", 2, "no such option: --bogus; see `sesh --help`"),
     ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
     (
         "--state waiting x",

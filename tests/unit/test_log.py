@@ -95,3 +95,23 @@ def test_an_error_is_told_without_words_that_may_be_the_user_s(file: Path, error
     except Exception as raised:
         log.write_error("command", raised)
     assert re.fullmatch(rf"\S+ \d+ command: {told} \(test_log\.py:\d+\)\n", file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(28, "No space left on device", "/full/.x"), "No space left on device, /full/.x"),
+        (OSError("odd"), "OSError: odd"),
+        (ValueError("odd"), "ValueError: odd"),
+    ],
+)
+def test_a_daemon_keeps_faults_of_the_system_in_its_words(error: Exception, told: str) -> None:
+    """`[Errno 28]` and the name of a class stood in `--status` and in reports."""
+    faults = log.FaultLog()
+
+    def fail() -> None:
+        raise error
+
+    faults.guard(fail, "a timer")
+    assert re.fullmatch(rf"\S+ a fault in a timer: {told} \(test_log\.py:\d+\)", faults.lines()[0])

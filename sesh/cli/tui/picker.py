@@ -81,13 +81,14 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
 def match_cost(query: str, name: str, host: str | None, *more: str) -> int | None:
     """Return the cost of a session for a query, the smaller the better; None if it does not match.
 
-    The letters of each word of `query` must be in their order in the name or in the host before it (`@gpu`), or the
-    word in one of `more`, which are long: its directory, its command.
+    Each word of `query` must fit the name, the host (`@gpu`), or one of `more`, which count less: its directory, its
+    command.
     """
+    own = f"@{host} {name}" if host else name
     total = 0
     for word in query.lower().split():
-        costs = [_word_cost(word, name.lower()), _word_cost(word, f"@{host} {name}".lower()) if host else None]
-        costs += [100 + min(text.lower().index(word), 9) for text in more if word in text.lower()]
+        costs = [_word_cost(word, name.lower()), _word_cost(word, own.lower())]
+        costs += [None if (cost := _word_cost(word, text.lower())) is None else 100 + cost for text in more]
         fitting = [cost for cost in costs if cost is not None]
         if not fitting:
             return None
@@ -96,17 +97,23 @@ def match_cost(query: str, name: str, host: str | None, *more: str) -> int | Non
 
 
 def _word_cost(word: str, text: str) -> int | None:
-    """Return 0 to 9, the characters before `word` in `text`; 10 and those between its letters; None for no match."""
+    """Return 0 to 9, the characters before `word` in `text`; else, if its letters are in their order in a part of it,
+    10 and those between them; None for no match.
+
+    The parts end at blanks and slashes: almost any letters stand somewhere in a whole command.
+    """
     if word in text:
         return min(text.index(word), 9)
-    start = end = text.find(word[0])
-    if start < 0:
-        return None
+    gaps = (_gaps(word, part) for part in text.replace("/", " ").split())
+    return min((10 + gap for gap in gaps if gap >= 0), default=None)
+
+
+def _gaps(word: str, part: str) -> int:
+    """Return the number of characters between the letters of a word in a part of a text; negative for no match."""
+    start = end = part.find(word[0])
     for letter in word[1:]:
-        end = text.find(letter, end + 1)
-        if end < 0:
-            return None
-    return 10 + end - start - len(word) + 1
+        end = part.find(letter, end + 1) if end >= 0 else -1
+    return end - start - len(word) + 1 if end >= 0 else -1
 
 
 class _Picker:

@@ -11,7 +11,7 @@ import pytest
 
 from sesh import Session, execute
 
-SPEC: dict[str, object] = {"directory": None, "env": None, "labels": None}
+SPEC: dict[str, object] = {"directory": None, "env": None, "labels": None, "size": None}
 JOB: dict[str, object] = {**SPEC, "timeout": None, "keep": False}
 STOP = {"stop": None}
 TAKEN: list[tuple[Callable[..., Any], dict[str, object]]] = [

@@ -72,3 +72,11 @@ def test_a_row_gives_its_function_what_that_takes(verb: Verb) -> None:
     assert row.keys() == own.keys() - {key for at, key in _NOT_OF_THE_LINE if at == verb.name}
     always = {each.rstrip("+") for each in verb.words if each[-1] not in "?*"} if not verb.gather else set()
     assert needed == always
+
+
+def test_help_says_what_ctrl_c_does_and_what_is_read() -> None:
+    """`--tie` read as if a job got no SIGINT without it, and nothing said that --run takes no input of its own."""
+    run, job = BY_NAME["--run"], BY_NAME["--exec"]
+    assert "never the standard input of sesh" in run.help
+    assert "Ctrl-C sends SIGINT to CMD." in job.help
+    assert "End it, as --kill does" in job.spelled["--tie"].help

@@ -19,7 +19,7 @@ from sesh.store import records
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 
 
-OF_SESSION = ("PWD", "SESH_ENV_FILE", "SSH_AUTH_SOCK")
+OF_SESSION = ("PWD", "SESH_ENV_FILE")
 
 
 def made(creator: dict[str, str] = CREATOR, **more: object) -> dict[str, str]:
@@ -47,9 +47,9 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
 
 def test_it_keeps_the_creators_variables_and_names_the_session() -> None:
     variables = made()
-    directory, file, agent = (variables.pop(name) for name in OF_SESSION)
+    directory, file = (variables.pop(name) for name in OF_SESSION)
     assert variables == CREATOR | {"SESH_SESSION": "work", "TERM": "xterm-256color"}
-    assert (directory, file, agent) == ("/there", records.environment_path("0123"), records.agent_path("0123"))
+    assert (directory, file) == ("/there", records.environment_path("0123"))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,14 @@ def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described:
 def test_colorterm_and_agent_are_passed_on() -> None:
     assert made(colorterm="truecolor")["COLORTERM"] == "truecolor"
     assert made(CREATOR | {"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
-    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == made()["SSH_AUTH_SOCK"]
+    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.agent_path("0123")
+
+
+@pytest.mark.parametrize("agent", [{}, {"SSH_AUTH_SOCK": ""}])
+def test_without_an_agent_there_is_no_variable_for_one(agent: dict[str, str]) -> None:
+    """It led nowhere, and `[ -z "$SSH_AUTH_SOCK" ]` of a login file never started an agent."""
+    assert "SSH_AUTH_SOCK" not in made(CREATOR | agent)
+    assert made(CREATOR | agent, extra={"SSH_AUTH_SOCK": "/mine"})["SSH_AUTH_SOCK"] == "/mine"
 
 
 def test_a_login_shell_does_not_get_shlvl() -> None:
