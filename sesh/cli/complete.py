@@ -142,7 +142,11 @@ def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
     """Return the sessions that the line may mean, and the hosts that may stand before a name."""
     names: Offers = {}
     if line.hosts:
-        for host in config.load().hosts_of(line.hosts):
+        try:
+            named = config.load().hosts_of(line.hosts)
+        except SeshError:
+            named = []
+        for host in named:
             names |= sessions_on(host)
     else:
         names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
@@ -199,7 +203,8 @@ def hosts() -> Offers:
 
     settings = config.load()
     offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
-    sources = (settings.remotes, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
+    named = [name for name in settings.remotes if not config.is_pattern(name)]
+    sources = (named, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
     for names, source in sources:
         for name in names:
             offers.setdefault(name, source)
