@@ -27,6 +27,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(map(check_label, label))
+    if len(cli.hosts) > 1:
+        return _list_hosts(cli, label)
     overview = cli.target.call(views.overview)
     sessions = [session for session in overview["sessions"] if bears(session, wanted)]
     for reason in overview["refusals"]:
@@ -79,6 +81,28 @@ def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], tabl
         elif table is not None:
             printing.text(table.remark(host, lookup.reason(answer)))
     return rows
+
+
+def _list_hosts(cli: Invocation, label: Sequence[str]) -> int:
+    """`sesh @a @b --list`: the sessions of each host, or the error in their place; 1 if any did not answer."""
+    from sesh.cli import fanout
+    from sesh.cli.table import Table
+
+    branches = fanout.each_host(cli, {"label": list(label)}, list_)
+    answers = fanout.gather(branches)
+    if cli.json:
+        cli.value(fanout.rows(answers))
+        return int(any(branch.code for branch in branches))
+    table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
+    now = time.time()
+    sessions: list[list[Summary]] = [answer if isinstance(answer, list) else [] for answer in answers]
+    table.measure([session for own in sessions for session in own], now)
+    for branch, answer, own in zip(branches, answers, sessions, strict=True):
+        reason = answer["error"]["message"] if isinstance(answer, dict) else ""
+        lines = table.lines(own, now)
+        lines.insert(len(lines) - len(own), table.remark(branch.title, reason))
+        printing.text("\n".join(lines))
+    return int(any(branch.code for branch in branches))
 
 
 def _at_home(session: Summary, home: str) -> Summary:
