@@ -207,8 +207,8 @@ class Branches:
             signal.signal(number, handler)
         self._replaced.clear()
 
-    def run(self, *, at_once: bool = False, enough: Callable[[Branch], bool] | None = None) -> None:
-        """Take what the children print until all have ended, or one after whose end it is `enough`.
+    def run(self, *, at_once: bool = False, enough: Callable[[Branch], bool] | None = None) -> Branch | None:
+        """Take what the children print until all have ended, or one for which that is `enough`, which is returned.
 
         `at_once`: the last note too is printed as it comes.
         """
@@ -233,7 +233,7 @@ class Branches:
                         if branch.stdout not in ends and branch.stderr not in ends:
                             branch.finish()
                             if enough is not None and enough(branch):
-                                return
+                                return branch
                     elif descriptor == branch.stdout:
                         branch.take(data)
                         if branch.take == branch.hold and len(branch.output) >= _HELD:
@@ -244,6 +244,7 @@ class Branches:
                             branch.print_reason()
             for branch in turns:
                 branch.take_turn()
+            return None
         finally:
             for descriptor in ends:
                 os.close(descriptor)
@@ -252,21 +253,22 @@ class Branches:
 def each_host(
     cli: Invocation, options: Mapping[str, object], function: Callable[..., int] | None = None, *, as_json: bool = True
 ) -> list[Branch]:
-    """Return the branches of a line for its hosts. `function`: carries it out, by default the verb's own."""
+    """Return the branches of a line for its hosts, one for this machine if it names none.
+
+    `function`: carries it out, by default the verb's own. `as_json`: what it prints is JSON, whatever the person wants.
+    """
     carried = function or cli.line.row.function()
 
-    def work(host: str) -> int:
+    def work(host: str | None) -> int:
         cli.set_host(host)
         return carry_out(cli, lambda: carried(cli, **options), as_json=as_json)
 
-    return [Branch(host, {"host": host}, partial(work, host)) for host in cli.hosts]
+    hosts: Sequence[str | None] = cli.hosts or [None]
+    return [Branch(host or "", {"host": host}, partial(work, host)) for host in hosts]
 
 
 def carry_out(cli: Invocation, work: Callable[[], int], *, as_json: bool) -> int:
-    """Do the work of a branch, in its child; return the exit code. Errors are printed as the command line prints them.
-
-    `as_json`: what it prints is JSON, whatever the person wants.
-    """
+    """Do the work of a branch, in its child; return the exit code. Errors are printed as on any command line."""
     cli.json = cli.json or as_json
     try:
         return work()
@@ -276,15 +278,15 @@ def carry_out(cli: Invocation, work: Callable[[], int], *, as_json: bool) -> int
 
 
 def gather(branches: Sequence[Branch], enough: Callable[[Branch], bool] | None = None) -> list[Any]:
-    """Carry branches out that print JSON; return their values in order. See `Branches.run`.
+    """Carry branches out that print JSON; return their values in order, or only that of the first that is `enough`.
 
     Raises KeyboardInterrupt if Ctrl-C has ended one.
     """
     with Branches(branches) as running:
-        running.run(enough=enough)
+        first = running.run(enough=enough)
     if signal.SIGINT in running.signals and any(branch.code == ExitCode.INTERRUPTED for branch in branches):
         raise KeyboardInterrupt
-    return [branch.value() for branch in branches]
+    return [branch.value() for branch in ([first] if first is not None else branches)]
 
 
 def rows(values: Sequence[Any]) -> list[Any]:

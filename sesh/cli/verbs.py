@@ -253,13 +253,17 @@ VERBS = (
         session=True, each=True,
     ),
     Verb(
-        "--wait", "", "wait.wait", "NAME [OPTIONS]",
+        "--wait", "", "wait.wait", "NAME… [OPTIONS]",
         "Wait until one of the conditions holds, and print which. Looks at output since the last --send or "
-        "--run, else from now on.",
+        "--run, else from now on.\n\n"
+        "Of several sessions it waits until one holds for each, and exits with the first code that is not 0.",
         "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
         "sesh --wait web --for 'listening on port [0-9]+' --idle 30", "sesh --wait agent --waiting",
-        words=("name",),
+        "sesh --wait build test --exit", "sesh --wait --label team=web --waiting --any",
+        words=("names*",),
         options=(
+            Option("--any", "Wait for the first of several sessions only.", key="any_"),
+            Option("--label", "Wait for the sessions with this label; may be repeated.", "K=V", many=True),
             Option("--exit", "The session has ended; exit with its exit code (the default).", key="exit_"),
             Option("--prompt", "Its shell is at its prompt."),
             Option("--waiting", "It waits for a person."),
