@@ -45,6 +45,7 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--deploy": (printed.PrintedHosts,),
     "--upgrade": (printed.PrintedHosts,),
     "--forget": (printed.PrintedForgotten,),
+    "--undeploy": (printed.PrintedUndeployed,),
     "--reload": (printed.PrintedReloaded,),
     "--completions": (printed.PrintedScript,),
     "--help": (printed.PrintedHelp,),

@@ -571,6 +571,13 @@ class Swept(TypedDict):
     pieces: list[LeftoverFacts]
 
 
+class Removed(TypedDict):
+    """The paths that `--undeploy` removed on a host, and the kept sessions that were forgotten with them."""
+
+    removed: list[str]
+    forgotten: list[str]
+
+
 class Finding(TypedDict):
     """A finding of `--doctor`. `state`: ok, warning or error."""
 

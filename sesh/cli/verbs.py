@@ -421,6 +421,13 @@ VERBS = (
         words=("hosts*",), hosts=True,
     ),
     Verb(
+        "--undeploy", "", "deploy.undeploy", "@HOST…",
+        "Remove the sesh that --deploy put on a host, with all that it keeps there, and forget the host.\n\n"
+        "It refuses while a session runs there.",
+        "sesh --undeploy @box",
+        words=("hosts*",), each=True,
+    ),
+    Verb(
         "--reload", "", "sessions.reload", "[NAME…]",
         "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
         "sesh --reload", "sesh --reload work", "sesh @gpu --reload",
