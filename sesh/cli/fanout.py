@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import Options
 
 _AS_IT_COMES = ("--exec", "--run")
 """Verbs whose output is printed while they run; others print when their host's turn has come, if they do not follow."""
@@ -294,9 +293,9 @@ def rows(values: Sequence[Any]) -> list[Any]:
     return [row for value in values for row in (value if isinstance(value, list) else [value])]
 
 
-def run(cli: Invocation, options: Options) -> int:
+def run(cli: Invocation, options: Mapping[str, object]) -> int:
     """`sesh @a @b --VERB …`: return the exit code. Raises UsageError if the verb takes one host only."""
-    if not cli.line.row.each:
+    if not cli.line.row.several:
         several = " ".join(verb.name for verb in VERBS if verb.several)
         raise UsageError(f"{cli.verb or f'{CALLED} NAME'} does not take several hosts; these do: {several}")
     follows = cli.verb == "--events" or "follow" in options

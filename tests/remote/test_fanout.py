@@ -321,3 +321,41 @@ def test_a_command_finds_the_shell_that_its_name_means(home: Home, farm: Farm) -
     past = home.sesh("--history", "work")
     assert (past.code, past.stderr) == (0, "[work on @one]\n")
     assert "echo here" in past.stdout
+
+
+def test_leftovers_of_every_host_are_cleared_though_one_cannot_be_reached(home: Home, farm: Farm) -> None:
+    """One that could not be reached kept those after it from being asked."""
+    farm.host("one")
+    farm.host("gone", proxied=True).proxy.refuse()
+    farm.host("other")
+    far = ["@one", "@gone", "@other"]
+    for host in ("@one", "@other"):
+        assert home.sesh(host, "--exec", "job", "--keep", "--", "true").code == 0
+    done = home.sesh(*far, "--sweep", "--older", "0s", "--json")
+    assert done.code == 1
+    assert [row["host"] for row in done.json()] == ["one", "gone", "other"]
+    assert [[piece["what"] for piece in row.get("pieces", [])] for row in done.json()] == [["job"], [], ["job"]]
+    for host in ("@one", "@other"):
+        assert home.sesh(host, "--exec", "job", "--keep", "--", "true").code == 0
+    terminal = home.terminal(*far, "--sweep")
+    terminal.wait_for("forget the ended session job on @one?")
+    terminal.type("y")
+    terminal.wait_for("forget the ended session job on @other?")
+    terminal.type("n")
+    assert terminal.exit_code() == 1
+    assert "cannot reach gone" in terminal.text()
+
+
+def test_the_live_list_of_several_hosts_has_them_all(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    farm.host("other")
+    assert home.sesh("@one", "@other", "--open", "work").code == 0
+    for words in (["--watch"], ["--list", "--watch"]):
+        watching = home.start("@one", "@other", *words, "--json")
+        assert watching.stdout is not None
+        hosts: list[str] = []
+        while len(hosts) < 2:
+            hosts = [row["host"] for row in json.loads(watching.stdout.readline())]
+        assert sorted(hosts) == ["one", "other"]
+        watching.send_signal(signal.SIGINT)
+        watching.wait(10)
