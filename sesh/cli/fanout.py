@@ -69,6 +69,10 @@ class Branch:
         try:
             self.pid = child.fork(self._begin, stdio=(stdin, stdout, stderr))
             os.setpgid(self.pid, self.pid)
+        except BaseException:
+            os.close(self.stdout)
+            os.close(self.stderr)
+            raise
         finally:
             for descriptor in (stdin, stdout, stderr):
                 os.close(descriptor)
@@ -166,6 +170,8 @@ class Branches:
         self.signals: set[int] = set()
         """The signals that have come."""
         self._stdin_path = stdin_path
+        self._ends: dict[int, Branch] = {}
+        """The descriptors that children are read by."""
         self._replaced: list[tuple[int, Callable[[int, FrameType | None], object] | int | None]] = []
 
     def __enter__(self) -> Branches:
@@ -173,6 +179,7 @@ class Branches:
         try:
             for branch in self.branches:
                 branch.start(self._stdin_path)
+                self._ends |= {branch.stdout: branch, branch.stderr: branch}
             for number in _PASSED_ON:
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._replaced.append((number, signal.signal(number, self._pass_on)))
@@ -204,7 +211,10 @@ class Branches:
                 branch.pid = -1
         for number, handler in self._replaced:
             signal.signal(number, handler)
+        for descriptor in self._ends:
+            os.close(descriptor)
         self._replaced.clear()
+        self._ends.clear()
 
     def run(self, *, at_once: bool = False, enough: Callable[[Branch], bool] | None = None) -> Branch | None:
         """Take what the children print until all have ended, or one for which that is `enough`, which is returned.
@@ -212,41 +222,36 @@ class Branches:
         `at_once`: the last note too is printed as it comes.
         """
         poll = select.poll()
-        ends = {branch.stdout: branch for branch in self.branches} | {branch.stderr: branch for branch in self.branches}
-        for descriptor in ends:
+        for descriptor in self._ends:
             poll.register(descriptor, select.POLLIN)
         turns = [branch for branch in self.branches if branch.take == branch.hold]
-        try:
-            while ends:
-                while turns and turns[0].take_turn():
-                    turns.pop(0)
-                if turns and turns[0].stdout in ends:
-                    poll.register(turns[0].stdout, select.POLLIN)
-                for descriptor, _ in poll.poll():
-                    branch = ends[descriptor]
-                    data = os.read(descriptor, _BLOCK)
-                    if not data:
+        while self._ends:
+            while turns and turns[0].take_turn():
+                turns.pop(0)
+            if turns and turns[0].stdout in self._ends:
+                poll.register(turns[0].stdout, select.POLLIN)
+            for descriptor, _ in poll.poll():
+                branch = self._ends[descriptor]
+                data = os.read(descriptor, _BLOCK)
+                if not data:
+                    poll.unregister(descriptor)
+                    os.close(descriptor)
+                    del self._ends[descriptor]
+                    if branch not in self._ends.values():
+                        branch.finish()
+                        if enough is not None and enough(branch):
+                            return branch
+                elif descriptor == branch.stdout:
+                    branch.take(data)
+                    if branch.take == branch.hold and len(branch.output) >= _HELD:
                         poll.unregister(descriptor)
-                        os.close(descriptor)
-                        del ends[descriptor]
-                        if branch.stdout not in ends and branch.stderr not in ends:
-                            branch.finish()
-                            if enough is not None and enough(branch):
-                                return branch
-                    elif descriptor == branch.stdout:
-                        branch.take(data)
-                        if branch.take == branch.hold and len(branch.output) >= _HELD:
-                            poll.unregister(descriptor)
-                    else:
-                        branch.take_notes(data)
-                        if at_once:
-                            branch.print_reason()
-            for branch in turns:
-                branch.take_turn()
-            return None
-        finally:
-            for descriptor in ends:
-                os.close(descriptor)
+                else:
+                    branch.take_notes(data)
+                    if at_once:
+                        branch.print_reason()
+        for branch in turns:
+            branch.take_turn()
+        return None
 
 
 def each_host(
@@ -256,6 +261,8 @@ def each_host(
 
     `function`: carries it out, by default the verb's own. `as_json`: what it prints is JSON, whatever the person wants.
     """
+    import sesh.reach.host_target  # noqa: F401 (loaded once, and not by every child)
+
     carried = function or cli.line.row.function()
 
     def work(host: str | None) -> int:
@@ -300,6 +307,8 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
         raise UsageError(f"{cli.verb or f'{CALLED} NAME'} does not take several hosts; these do: {several}")
     follows = cli.verb == "--events" or "follow" in options
     as_json = cli.json or options.get("form") == "json"
+    if options.get("form") in ("svg", "html") and not as_json:
+        raise UsageError("pictures of several hosts come in a list only; add --json")
     branches = each_host(cli, options, as_json=as_json)
     for branch, colour in zip(branches, cycle(_COLOURS), strict=False):
         prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
@@ -316,8 +325,8 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     codes = [branch.code for branch in branches]
     if signal.SIGINT in running.signals and set(codes) == {ExitCode.INTERRUPTED}:
         return printing.interrupted()
-    if set(codes) == {ExitCode.USAGE} and cli.verb not in _AS_IT_COMES:  # the words are wrong, on any host
-        raise _usage_error(branches[0])
+    if set(codes) == {ExitCode.USAGE} and not follows and cli.verb not in _AS_IT_COMES:
+        raise _usage_error(branches[0])  # the words are wrong, on any host
     if not as_json:
         summary = printing.aligned([_row(branch) for branch in branches])
         printing.write(printing.encoded("\n".join([*summary, ""])), printing.STDERR)

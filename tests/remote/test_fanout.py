@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 
 from tests.remote.farm import Farm
@@ -231,6 +232,14 @@ def test_a_followed_job_of_several_hosts_is_one_object_a_line(home: Home, farm: 
 def test_words_that_are_wrong_on_any_host_are_one_error(home: Home, farm: Farm) -> None:
     done = home.sesh("@one", "@other", "--open", "a b")
     assert (done.code, done.stdout, done.stderr.count("\n"), farm.calls()) == (2, "", 1, [])
+    done = home.sesh("@one", "@other", "--screen", "work", "--format", "svg")
+    assert (done.code, "add --json" in done.stderr, farm.calls()) == (2, True, [])
+    done = home.sesh("@one", "@other", "--events", "a b")
+    assert (done.code, [line.split(":")[1].strip() for line in done.stderr.splitlines()[:2]], farm.calls()) == (
+        1,
+        ["one", "other"],
+        [],
+    )
     done = home.sesh("@one", "@other", "--status", "--json")
     assert (done.code, done.json()["error"]["code"], farm.calls()) == (2, "usage", [])
 
@@ -359,3 +368,26 @@ def test_the_live_list_of_several_hosts_has_them_all(home: Home, farm: Farm) -> 
         assert sorted(hosts) == ["one", "other"]
         watching.send_signal(signal.SIGINT)
         watching.wait(10)
+
+
+def test_much_output_of_a_host_waits_for_its_turn(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    script = "seq -f '%0200g' 9000; echo end; cat"
+    assert home.sesh("@one", "@other", "--open", "work", "--", "sh", "-c", script).code == 0
+    for host in hosts:
+        host.prints("work", "end")
+    done = home.sesh("@one", "@other", "--logs", "work", "9001", timeout=60)
+    numbers = [*(f"{number:0200}" for number in range(1, 9001)), "end"]
+    assert done.stdout.splitlines() == [f"{host.word}: {line}" for host in hosts for line in numbers]
+
+
+def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    words = "@one @other --exec job --follow -- seq 1 1000000000"
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(home.command)} {words} | head -1"],
+        env=home.env, cwd=home.path, capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert len(done.stdout.splitlines()) == 1
+    wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])
+    assert [host.names() for host in hosts] == [["job"], ["job"]]
