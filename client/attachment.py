@@ -8,7 +8,7 @@ import time
 
 from sesh import protocol, wording
 from sesh.client.channel import Channel, RoundTrip
-from sesh.client.display import MAX_PENDING, notification
+from sesh.client.display import BELL, MAX_PENDING, notification
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
@@ -406,7 +406,11 @@ class Attachment:
             self._show_title(text)
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            self.display.tell(notification(wording.needs(name, state, question, self.host), os.environ))
+            news = wording.needs(name, state, question, self.host)
+            shown = notification(news, os.environ)
+            self.display.tell(shown)
+            if shown == BELL:  # which does not say whose it is
+                self.overlays.show_notice(news)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")

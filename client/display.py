@@ -36,7 +36,7 @@ _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 """Names in TERM_PROGRAM."""
 _MAX_NOTIFICATION = 200
 """Characters of the text that are shown."""
-_BELL = b"\a"
+BELL = b"\a"
 
 
 class Display:
@@ -274,11 +274,11 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
     text = plain(line)[:_MAX_NOTIFICATION].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):
-        return _BELL
+        return BELL
     if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
         return b"\x1b]99;;%s\x1b\\" % text
     if environment.get("TERM_PROGRAM") in _OSC_9 or "ghostty" in term or "wezterm" in term:
         return b"\x1b]9;%s\x1b\\" % text
     if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
         return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
-    return _BELL
+    return BELL

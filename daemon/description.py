@@ -47,6 +47,7 @@ def summary(session: Session) -> Status:
         "foreground": session.foreground(),
         "unseen": (Missed() if session.clients else session.missed).unseen(),  # who is attached sees all of it
         "activity": session.activity.standing().as_json(),
+        "last_line": session.activity.last_row() or None,
     }
 
 

@@ -143,7 +143,7 @@ class ClientHandler:
             if self._session.runs is not None:
                 self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
             self._relay.uncover(client)  # the echo must not come under a line of sesh's own
-            self._session.sent(keys)
+            self._session.sent(keys, attended=True)
             passed = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
@@ -254,7 +254,7 @@ class ClientHandler:
         self._model.mark(position)
         self._clients.remove(client, position)
         if not self._clients:
-            self._session.missed.begin(self._log.head)
+            self._session.left()
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:

@@ -430,15 +430,18 @@ def switch(daemon: Requests, request: Request) -> None:
 
 @_request
 def typed(daemon: Requests, request: Request) -> None:
-    """The time at which somebody last typed on a terminal that can tell a person something; None for never."""
+    """The time at which somebody last typed on a terminal that can tell a person something; None for never. `watched`:
+    somebody looks at this session."""
     client = _teller(daemon)
-    request.respond(at=client.typed_at if client is not None else None)
+    watched = daemon.session.clients.watched
+    request.respond(at=client.typed_at if client is not None else None, watched=watched)
 
 
 @_action
 def tell(daemon: Requests, request: Request) -> None:
-    """Has the client that typed last tell the person how another session stands."""
-    client = _teller(daemon)
+    """Has the client that typed last tell the person how a session stands; of this one only if nobody looks at it."""
+    session = daemon.session
+    client = _teller(daemon) if request.text("name") != session.name or not session.clients.watched else None
     if client is not None:
         news = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
         client.connection.queue(protocol.message(protocol.TELL, news))

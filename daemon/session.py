@@ -132,7 +132,7 @@ class Session:
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event)
-        self.activity = Activity(facts, self.pump, self.timers, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self._rows_to_cursor, self.emit, self._looked)
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
     @property
@@ -176,10 +176,10 @@ class Session:
         if self.waits is not None:
             self.waits.stirred()
 
-    def sent(self, keys: bytes) -> None:
-        """Notes that a person or a script has sent the program keys."""
+    def sent(self, keys: bytes, *, attended: bool = False) -> None:
+        """Notes that a person or a script has sent the program keys. `attended`: it was an attached person."""
         self.pump.last_activity = time.time()
-        self.activity.typed(keys)
+        self.activity.typed(keys, attended=attended)
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
@@ -257,6 +257,17 @@ class Session:
             self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
+
+    def _rows_to_cursor(self) -> list[str] | None:
+        if not self.model.catch_up(ANSWER_TIME):
+            return None
+        emulator = self.model.emulator
+        return emulator.text()[: emulator.cursor[0] + 1]
+
+    def left(self) -> None:
+        """Notes that the last client has left."""
+        self.missed.begin(self.log.head)
+        self.activity.left(self.log.head)
 
     def _looked(self) -> None:
         if self.waits is not None:

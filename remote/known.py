@@ -2,7 +2,8 @@
 
 The files lie in `sesh/remotes` of `XDG_STATE_HOME` (`~/.local/state`); the directory has mode 0700, the files 0600.
 Their names are hashes. HASH.json, of a destination's key, is the record; HASH.synced what sync has pushed there.
-HASH.failed, of a host as typed, shows by its age when that host last failed; HASH.names its sessions, for completion.
+HASH.failed, of a host as typed, shows by its age when that host last failed, and says why; HASH.names holds its
+sessions as it last told them, and shows by its age when it was last asked.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sesh import lean, moments, paths
 from sesh.errors import InvalidHost, Refused
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
-from sesh.shapes import flag, items, keys, loose, mapping, number, system_line, system_text
+from sesh.shapes import flag, items, keys, loose, mapping, natural, number, system_line, system_text
 from sesh.store import files
 from sesh.wording import plain
 
@@ -40,11 +41,26 @@ if TYPE_CHECKING:
         asks: bool
         round_trip: float
 
+    class KeptSession(TypedDict, total=False):
+        """What is kept of a session of a remote: keys of Summary."""
+
+        name: str
+        state: str
+        cwd: str
+        created: str
+        last_activity: str
+        home: str
+        pid: int
+        exit_code: int
+        clock: float
+        command: list[str]
+        labels: dict[str, str]
+
 
 FAILURE_PAUSE = 60.0
 """Seconds for which a host that failed is not asked again."""
 MAX_NAMES = 1_000
-"""Sessions of one remote kept for completion."""
+"""Sessions of one remote that are kept."""
 
 _NEAR = 0.02
 """Seconds of round trip within one network."""
@@ -53,13 +69,18 @@ _LARGEST = 4 << 20
 _HEAD = 1 << 10
 """Bytes of a file of names beside its rows."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
+_KEPT: Fields = {
+    **keys("name state cwd created last_activity home", system_text), **keys("pid exit_code", natural), "clock": number,
+    "command": items(system_text), "labels": mapping(system_text, system_text),
+}  # fmt: skip
+"""What is kept of a session."""
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
         **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
         "asks": flag, "round_trip": number,
     },
-    _FAILED: {},
-    _NAMES: {"sessions": items(loose({}))},
+    _FAILED: {"reason": system_line},
+    _NAMES: {"at": number, "sessions": items(loose(_KEPT))},
     SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
 }  # fmt: skip
 """The shape of each file, by its suffix."""
@@ -175,9 +196,10 @@ def _forget_answers(host: str) -> None:
         _remove(path_of(host, suffix))
 
 
-def record_failure(host: str) -> bool:
-    """Record that a host did not answer; False if that cannot be written. Raises Refused (unsafe directory)."""
-    return write(path_of(host, _FAILED), {"word": host})
+def record_failure(host: str, reason: str = "") -> bool:
+    """Record that a host could not be reached, and why; False if it cannot be written. Raises Refused (unsafe
+    directory)."""
+    return write(path_of(host, _FAILED), {"word": host, "reason": _plain(reason)})
 
 
 def failed_recently(host: str) -> bool:
@@ -189,27 +211,32 @@ def failed_recently(host: str) -> bool:
     return -1 <= age < FAILURE_PAUSE  # a time in the future means that the clock was set
 
 
+def failure(host: str) -> str:
+    """Return why a host failed, in a few words; empty if that is not known."""
+    return str(read(path_of(host, _FAILED)).get("reason") or "")
+
+
 def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
-    """Keep name, state and directory of a host's sessions, for completion: of as many as can be read again.
+    """Keep what a list shows of a host's sessions, for times when it does not answer: of as many as can be read again.
 
     False if that cannot be written. Raises Refused for an unsafe directory.
     """
-    rows: list[dict[str, str]] = []
+    rows: list[KeptSession] = []
     size = _HEAD
     for summary in summaries:
-        row = {key: _plain(summary.get(key)) for key in ("name", "state", "cwd")}
-        if not is_name(row["name"]):
+        row = _kept(summary)
+        if not is_name(str(row.get("name"))):
             continue
         size += len(_encoded(row)) + len(", ")
         if len(rows) == MAX_NAMES or size > _LARGEST:
             break
         rows.append(row)
-    return write(path_of(host, _NAMES), {"word": host, "sessions": rows})
+    return write(path_of(host, _NAMES), {"word": host, "at": time.time(), "sessions": rows})
 
 
 def add_name(host: str, name: str) -> bool:
     """Note one more session of a host, which was just attached or created; False if that cannot be written."""
-    rows = names(host)
+    rows = last_rows(host)
     if name in [row["name"] for row in rows]:
         return True
     written = record_names(host, [*rows, {"name": name, "state": "running"}])
@@ -217,16 +244,35 @@ def add_name(host: str, name: str) -> bool:
     return written
 
 
+def last_rows(host: str) -> list[KeptSession]:
+    """The sessions that a host had when it last told them."""
+    rows: list[KeptSession] = [_kept(row) for row in read(path_of(host, _NAMES)).get("sessions") or []]
+    return [row for row in rows if is_name(str(row.get("name")))]
+
+
 def names(host: str) -> list[dict[str, str]]:
-    """Name, state and directory of the sessions that a host had when it was last asked."""
-    rows = read(path_of(host, _NAMES)).get("sessions") or []
-    cleaned = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in rows]
-    return [row for row in cleaned if is_name(row["name"])]
+    """Name, state and directory of the sessions that a host had when it last told them."""
+    return [{key: str(row.get(key) or "") for key in ("name", "state", "cwd")} for row in last_rows(host)]
 
 
 def names_at(host: str) -> float:
-    """Return the time (seconds since the epoch) at which a host last said which sessions it has; 0 if it never did."""
+    """Return the time (seconds since the epoch) at which a host last told its sessions; 0 if it never did."""
+    at = read(path_of(host, _NAMES)).get("at")
+    return asked_at(host) if at is None else float(at)  # an older sesh wrote no other time than the file's
+
+
+def asked_at(host: str) -> float:
+    """Return when a host was marked as asked, or told its sessions (seconds since the epoch); 0 if never."""
     return _modified(path_of(host, _NAMES)) / 1e9
+
+
+def mark_asked(host: str) -> None:
+    """Note that a host is asked for its sessions now; what it told before stays as it is."""
+    path = path_of(host, _NAMES)
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        write(path, {"word": host, "at": 0, "sessions": []})
 
 
 def read(path: str) -> Any:
@@ -312,6 +358,19 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         return  # missing, or left for the next time
+
+
+def _kept(session: Mapping[str, object]) -> KeptSession:
+    """What is kept of a session, its texts as `_plain` makes them."""
+    return {key: _cleaned(session[key]) for key in _KEPT if session.get(key) is not None}  # type: ignore[return-value]
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, str):
+        return _plain(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: object) -> str:

@@ -1,6 +1,6 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`version`, `home`, what it `can`), then requests:
+It answers HELLO with WELCOME (`version`, `home`, the time `now`, what it `can`), then requests:
 
 - `op` {op, asks, answers} and its arguments as DATA: a child process carries the op out, so that PING is answered
   meanwhile. The result comes as DATA, notes as `notes`; an op that yields sends a DATA frame for each item. `asks`:
@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 
 from sesh import bounds, gate, log, paths, protocol, wire
 from sesh.about import CALLED, __version__
@@ -49,6 +50,7 @@ MODULES = {
     "enter.new": "new",
     "follow": "events",
     "follow.ended": "wait",
+    "follow.sessions": "index",
     "jobs": "jobs",
     "layout": "layout",
     "leftovers": "sweep",
@@ -127,6 +129,7 @@ def _welcome(near: wire.Connection) -> Origin:
     described = protocol.parse(payload).get("near")
     can = ["session_id", "op", "begun"]
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
+    facts["now"] = time.time()
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     near.send(protocol.message(protocol.WELCOME, facts))
@@ -308,6 +311,7 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
     frames, outbound = os.pipe()
 
     def run() -> int:
+        caller.audience = outbound
         _send_answer(caller, number, op, data, lambda frame: paths.write_all(outbound, frame))
         return 0
 

@@ -13,6 +13,7 @@ SeshError                      what happened and what to do, in one line
 ├── Interrupted                130  interrupted
 ├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
 ├── Unreachable                1    unreachable
+│   ├── Late                   1    unreachable (the host has not answered yet: it may be slow)
 │   ├── Lost                   1    unreachable (the link broke; what runs on the host goes on)
 │   ├── LoginRefused           1    unreachable (a person has to log in there, or to look into the host's key)
 │   ├── LocalFault             1    unreachable (this machine lacks a descriptor, a process, or room for it)
@@ -189,7 +190,15 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer."""
+    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if that is not known."""
+
+    reason = ""
+
+
+class Late(Unreachable):
+    """The host has not answered in time. It may be slow: another attempt may succeed."""
+
+    reason = "no answer yet"
 
 
 class LoginRefused(Unreachable):
@@ -204,8 +213,6 @@ class LoginRefused(Unreachable):
 class LocalFault(Unreachable):
     """This machine lacks a descriptor, a process or room on a disk for a link. `reason`: the system's words."""
 
-    reason = ""
-
 
 class Lost(Unreachable):
     """The link to another host broke: the session there may still run."""
@@ -215,9 +222,9 @@ class Silent(Unreachable):
     """The session's daemon lives and does not answer: it is stopped, or stuck."""
 
 
-def silent_host(host: str) -> Unreachable:
+def silent_host(host: str) -> Late:
     """The error for a host that does not answer."""
-    return Unreachable(f"{host} does not answer")
+    return Late(f"{host} does not answer")
 
 
 def silent_daemon(name: str) -> Silent:

@@ -72,11 +72,12 @@ session = table(
         **keys("attached pid daemon_pid", optional(natural)), "position": natural, "exit_code": optional(code),
         **keys("columns rows", optional(_size)),
         **keys("created last_activity ended", optional(_date)),
-        **keys("host title machine", optional(line)), "cwd": optional(text), "command": optional(command),
+        **keys("host title machine last_line", optional(line)), "cwd": optional(text), "command": optional(command),
         **keys("current shell responding", flag),
         "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),
         "lost": table({"reason": _tag, "saved": optional(_date)}, ("reason", "saved")),
+        "home": text, "clock": number, "stale": table({"since": _date, "reason": line}, ("since", "reason")),
         "clients": items(_client),
         "scrollback": optional(table(keys("lines bytes", natural))),
         "foreground": optional(table({"pid": natural, "command": any_command, "title": optional(line)})),
@@ -126,7 +127,7 @@ _response = table(
         **keys("lines clients detached received", natural), **keys("id memory", optional(natural)),
         **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
         **keys("at cpu", optional(number)), "since": optional(_date),
-        **keys("open alternate line waits hides switched told ok", flag),
+        **keys("open alternate line waits hides switched watched told ok", flag),
         **keys("question title", line), "version": word(64), "above": styled, "unfinished": latin,
         "error": error,
         "notes": items(several(line, flag), MOST_NOTES),
@@ -145,7 +146,7 @@ _messages: dict[int, tuple[str, Shape]] = {
         "WELCOME",
         table(
             {
-                **keys("version id", word(64)), **keys("position last_input events", natural),
+                **keys("version id", word(64)), **keys("position last_input events", natural), "now": number,
                 **keys("home auth_sock", text), "name": session_name, "new": flag, "can": items(word(64), 100),
             }
         ),

@@ -104,6 +104,20 @@ def differ_by_one(one: str, other: str) -> bool:
     return one[index:] == other[index + 1 :] and not other[index].isdigit()
 
 
+def natural(name: str) -> tuple[str, str]:
+    """The key that sorts names as people do, s2 before s10: by the length of each number, then by its digits."""
+    key = number = ""
+    for character in f"{name}\0":
+        if "0" <= character <= "9":
+            number += character
+            continue
+        if number:
+            digits = number.lstrip("0")
+            key, number = f"{key}{len(digits):03}{digits}", ""
+        key += character
+    return key, name
+
+
 def printable(text: str, limit: int = 80) -> str:
     """`text` in a form that is safe in one line of a terminal: quoted if needed, controls escaped, cut short."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"

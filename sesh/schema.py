@@ -66,6 +66,13 @@ class Unseen(TypedDict):
     failed: int
 
 
+class Staleness(TypedDict):
+    """A host's silence: when it last told what is shown of its session, and why it does not now."""
+
+    since: Moment
+    reason: str
+
+
 class _Summary(TypedDict):
     name: str
     host: str | None
@@ -88,13 +95,29 @@ class _Summary(TypedDict):
 
 
 class Summary(_Summary, total=False):
-    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs."""
+    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
+    `last_line`: the last row that a working program has printed. Of a host: `home`: the home directory there; `clock`:
+    seconds by which its clock is ahead of this one; `stale`: the host does not answer, this is what was last known.
+    """
+
+    last_line: str | None
     shell: bool
     ended: Moment | None
     responding: bool
     machine: str | None
     lost: Loss
+    home: str
+    clock: float
+    stale: Staleness
+
+
+class SessionChanges(TypedDict):
+    """Changes of a machine's sessions; see the op that yields them."""
+
+    changed: list[Summary]
+    gone: list[str]
+    more: bool
 
 
 class AttachedClient(TypedDict):
@@ -571,13 +594,6 @@ class Swept(TypedDict):
     pieces: list[LeftoverFacts]
 
 
-class Removed(TypedDict):
-    """The paths that `--undeploy` removed on a host, and the kept sessions that were forgotten with them."""
-
-    removed: list[str]
-    forgotten: list[str]
-
-
 class Finding(TypedDict):
     """A finding of `--doctor`. `state`: ok, warning or error."""
 
@@ -619,6 +635,7 @@ class Welcome(TypedDict, total=False):
     events: int
     can: list[str]
     home: str
+    now: float
     auth_sock: str
 
 
@@ -672,6 +689,7 @@ class Answer(_From, total=False):
     received: int
     switched: bool
     at: float | None
+    watched: bool
     told: bool
     since: Moment | None
     hides: bool

@@ -55,7 +55,13 @@ def _encodable_text(text: str) -> str:
 
 
 def state(session: Summary) -> str:
-    """The state of a session: attached, detached, exited with its code, lost, or the machine that it runs on."""
+    """The state of a session: attached, detached, exited with its code, lost, or the machine that it runs on.
+
+    Of a host that does not answer: when it was last seen.
+    """
+    if stale := session.get("stale"):
+        seen = moments.seconds(stale["since"])
+        return f"seen {moments.ago(time.time() - seen)}" if seen else "seen before"
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
@@ -142,9 +148,9 @@ def unseen(session: Summary) -> str:
     return ", ".join(parts)
 
 
-def at_home(path: str) -> str:
-    """A directory under HOME, written with `~`."""
-    home = os.environ.get("HOME", "").rstrip("/")
+def at_home(path: str, home: str | None = None) -> str:
+    """A directory under HOME, or another home directory, written with `~`."""
+    home = (os.environ.get("HOME", "") if home is None else home).rstrip("/")
     if home and (path == home or path.startswith(f"{home}/")):
         return f"~{path[len(home) :]}"
     return path

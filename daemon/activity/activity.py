@@ -11,6 +11,7 @@ import time
 
 from sesh import platform
 from sesh.daemon.activity import rules
+from sesh.daemon.activity.asked import Asked
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
 from sesh.daemon.pty.queries import REPLAYED
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
-_TAIL = 1024
-"""Bytes of the output in which a question is looked for."""
 _COMPUTES = 0.01
 """The share of a processor from which on a program computes."""
 _UNSEEN = ("output", "busy", "quiet")
@@ -45,10 +44,17 @@ _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 
 
 class Activity:
-    """The standing of one session. `emit` reports an event; `looked` is called after each look or statement."""
+    """The standing of one session. `rows` returns those of the screen down to the cursor's, None until they are known;
+    `emit` reports an event; `looked` is called after each look or statement."""
 
     def __init__(
-        self, facts: Facts, pump: Pump, timers: Timers, emit: Callable[..., None], looked: Callable[[], None]
+        self,
+        facts: Facts,
+        pump: Pump,
+        timers: Timers,
+        rows: Callable[[], list[str] | None],
+        emit: Callable[..., None],
+        looked: Callable[[], None],
     ) -> None:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing = Standing(rules.WORKING, rules.OUTPUT, facts["created"])
@@ -61,14 +67,11 @@ class Activity:
         """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
         self._prompted = 0
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
-        self._asked = ""
-        """The words before the cursor when nobody had typed behind them yet; empty once a line was entered."""
-        self._by_line = True
-        """True if a program that reads lines asked them."""
-        self._keys, self._typed_at = 0, 0
-        """Bytes that were typed behind these words, and the log's head at the last of them."""
-        self._answered = False
-        """True if somebody has typed an answer since the last look: what is asked then is asked anew."""
+        self._asked = Asked(pump, rows)
+        self._key_at = -SETTLED
+        """Time (monotonic) of the last key."""
+        self._seen_to, self._echoes_until = -1, 0.0
+        """The log's head when the last person left; and the time up to which output is still an echo of the keys."""
         self._interrupted_at: float | None = None
         """Time (monotonic) of an interrupt, if nobody has done anything to the program since."""
         self._used: tuple[int, list[int]] = (0, [])
@@ -81,18 +84,21 @@ class Activity:
     def stirred(self) -> None:
         """Notes that the program has printed, or that something was typed."""
         self._stirred_at = time.monotonic()
+        if self._stirred_at < self._echoes_until:
+            self._seen_to = self._pump.log.head
         if not self._due:
             self._due = True
             self._timers.set("activity", SETTLED, self._look)
 
-    def typed(self, keys: bytes) -> None:
-        """Notes that a person or a script has typed: the question that the program said is answered."""
-        self._keys, self._typed_at = self._keys + len(keys), self._pump.log.head
+    def typed(self, keys: bytes, *, attended: bool = False) -> None:
+        """Notes that a person or a script has typed: the question that the program said is answered. `attended`: it was
+        an attached person."""
+        self._key_at, self._echoes_until = time.monotonic(), 0.0
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
-        if b"\r" in keys or b"\n" in keys:
-            self._prompted, self._asked, self._answered = 0, "", True
+        if self._asked.typed(keys, attended=attended):
+            self._prompted = 0
         if self._said is not None and self._said.state != "working":
-            self._said, self._answered = None, True
+            self._said, self._asked.answered = None, True
         self.stirred()
 
     def interrupted(self) -> None:
@@ -104,6 +110,13 @@ class Activity:
         """True if an end that comes now is a person's wish."""
         return self._interrupted_at is not None and time.monotonic() - self._interrupted_at < _INTERRUPTED
 
+    def left(self, position: int) -> None:
+        """Notes that the last person has left, who has seen the output up to `position`: it is no news."""
+        self._seen_to, self._echoes_until = position, self._key_at + SETTLED
+        self._asked.left()
+        if not self._due and self._standing.why == rules.READ:
+            self._timers.set("activity", 0, lambda: self._look(again=True))
+
     def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False) -> None:
         """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `progress`: as
         in `Said`."""
@@ -111,7 +124,7 @@ class Activity:
 
         group = self._group() if bound else 0
         said = self._said = Said(state, time.time(), one_line(question)[:MAX_QUESTION], group, progress)
-        self._take(rules.judge(self._standing, said, Seen(0.0), time.time(), answered=self._answered))
+        self._take(rules.judge(self._standing, said, Seen(0.0), time.time(), answered=self._asked.answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -142,6 +155,10 @@ class Activity:
         said = self._said is not None and self._said.state == "waiting"
         return said or (not self._due and self._standing.state == "waiting")
 
+    def last_row(self) -> str:
+        """The last row that a program printed which works; empty for any other."""
+        return self._asked.last_row() if self._standing.state == rules.WORKING else ""
+
     def standing(self, *, anew: bool = False) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
         `anew`; but not while a look is due after recent output or typing."""
@@ -168,7 +185,7 @@ class Activity:
         """Goes on from what `dump` returned."""
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
-        self._asked, self._keys = self._standing.question, 2  # neither no key nor a single one, see `_question`
+        self._asked.restore(self._standing.question)
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -189,6 +206,10 @@ class Activity:
             return
         self._due = False  # first: if looking fails, the next output has it tried again
         seen = self._seen(silent)
+        if seen.question is None:
+            self._due = True
+            self._timers.set("activity", _PASSED_ON, lambda: self._look(again=again))
+            return
         holds = said is not None and rules.holds(said, seen)
         asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
         if seen.reads and not asked and not again:
@@ -198,14 +219,14 @@ class Activity:
         if not holds:
             self._said = said = None
         self._due = silent < SETTLED
-        self._take(rules.judge(before, said, seen, time.time(), answered=self._answered))
+        self._take(rules.judge(before, said, seen, time.time(), answered=self._asked.answered))
         after = rules.next_look(self._standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""
-        before, self._standing, self._answered = self._standing, standing, False
+        before, self._standing, self._asked.answered = self._standing, standing, False
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
             self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
@@ -232,8 +253,9 @@ class Activity:
         seen.reads = program.reads or seen.asks
         seen.busy = self._computed(program, elapsed)
         seen.begun = bool(self._begun)
-        if seen.reads:
-            seen.question = self._question(line=not raw)
+        seen.news = pump.log.head != self._seen_to
+        if seen.asks or (seen.reads and seen.news):
+            seen.question = self._asked.words(line=not raw)
         return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
@@ -251,17 +273,3 @@ class Activity:
         (ticks, members), self._used = self._used, (program.ticks, program.members)
         seconds = (program.ticks - ticks) / os.sysconf("SC_CLK_TCK")
         return program.runs or program.members != members or seconds > _COMPUTES * elapsed
-
-    def _question(self, *, line: bool) -> str:
-        """The words before the cursor, without keys that somebody types behind them: no event tells of keys.
-
-        A key that a new line follows was an answer by itself; so were all keys, once the program reads lines again.
-        """
-        log = self._pump.log
-        by_key = not self._by_line if line else self._keys == 1
-        answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
-        self._answered = self._answered or answered
-        if answered or self._keys == 0 or not self._pump.line_begun:
-            self._keys, self._by_line = 0, line
-            self._asked = rules.question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
-        return self._asked

@@ -152,15 +152,21 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
 
 
 def _tell_on_terminal(message: Words) -> bool:
-    """Has the client of this machine that was typed in last tell the person; returns whether it does."""
+    """Has the client of this machine that was typed in last tell the person; returns whether it does, or need not.
+
+    It need not if somebody has come to look at the session meanwhile.
+    """
     from sesh import wire
 
     typed: list[tuple[float, str]] = []
     for name in paths.names():
         try:
-            typed_at = wire.connect(name, 1.0).only("typed", timeout=1.0)[0].get("at")
+            answer = wire.connect(name, 1.0).only("typed", timeout=1.0)[0]
         except (SeshError, OSError):
             continue
+        typed_at = answer.get("at")
+        if name == message["name"] and answer.get("watched") is True:
+            return True
         if isinstance(typed_at, (int, float)):
             typed.append((typed_at, name))
     for _, name in sorted(typed, reverse=True):

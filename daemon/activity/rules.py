@@ -69,13 +69,15 @@ class Seen:
 
     `silent`: seconds since the program printed, or was typed to. `group`: who has the terminal. `prompt`: it is a shell
     that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a line, or for
-    a secret, so that there is no doubt. `busy`: it has used the processor since the last look. `begun`: its shell has
-    said that a command began. `question`: the words before the cursor.
+    a secret, so that there is no doubt. `news`: it has printed since the last person left. `busy`: it has used the
+    processor since the last look. `begun`: its shell has said that a command began. `question`: what it asks, None if
+    the screen is not known yet.
     """
 
     group = 0
     prompt = reads = asks = busy = begun = False
-    question = ""
+    news = True
+    question: str | None = ""
 
     def __init__(self, silent: float) -> None:
         self.silent = silent
@@ -96,13 +98,13 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
         return Standing(said.state, HOOK, before.since if again else said.since, said.question)
     if seen.prompt:
         state, why = IDLE, PROMPT
-    elif seen.reads or seen.asks:
-        state, why = WAITING, READ
+    elif seen.reads or seen.asks:  # who left an editor, a pager, a menu as it stands has seen it
+        state, why = WAITING if seen.asks or seen.news else IDLE, READ
     elif seen.silent < QUIET_AFTER:
         state, why = WORKING, HOOK if seen.begun else OUTPUT
     else:
         state, why = (WORKING, BUSY) if seen.busy else (IDLE, QUIET)
-    question = seen.question if state == WAITING else ""
+    question = (seen.question or "") if state == WAITING else ""
     again = (before.state, before.question) == (state, question) and not (answered and state == WAITING)
     return Standing(state, why, before.since if again else now - seen.silent, question)
 
@@ -119,17 +121,3 @@ def next_look(standing: Standing, silent: float) -> float | None:
     if standing.state != WORKING and standing.why != QUIET:
         return None
     return next((seconds for seconds in LOOKS if seconds > silent), None)
-
-
-def question(tail: bytes, *, line: bool) -> str:
-    """The words before the cursor, from the end of the output. `line`: the program reads a line, and so asks for one.
-
-    Else nothing is known of what stands before it if the cursor was moved about.
-    """
-    import re
-
-    rest = re.sub(rb"\x1b\[[0-9;:]*[mK]|\x1b\[\?[0-9;]*[hl]|\x07", b"", tail.rpartition(b"\n")[2].rpartition(b"\r")[2])
-    if line:
-        rest = re.split(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)", rest)[-1]
-    text = rest.decode("utf-8", "replace").strip()
-    return text[-MAX_QUESTION:] if text.isprintable() else ""

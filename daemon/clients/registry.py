@@ -46,6 +46,11 @@ class Clients:
         writable = [client for client in self.all if not client.read_only]
         return max(writable, key=lambda client: client.last_typed, default=None)
 
+    @property
+    def watched(self) -> bool:
+        """True if somebody looks: a terminal that has not said that it is out of focus."""
+        return any(client.focused is not False for client in self.all)
+
     def add(self, client: Client) -> None:
         """Adds a client; the session takes its size, unless it is read-only."""
         self.all.append(client)

@@ -345,6 +345,7 @@ def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], obj
         marks.begun, marks.number = state["marks"]
     if "activity" in state:  # an older sesh does not know it
         session.activity.restore(*state["activity"])
+        session.activity.left(session.missed.position)
     return session
 
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 from sesh import gate, protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
-from sesh.errors import Lost, NotDeployed, ProtocolError, SeshError, TimedOut, Unreachable, silent_host
+from sesh.errors import Late, Lost, NotDeployed, ProtocolError, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import printable
 from sesh.remote.ssh import master, ssh
 from sesh.stop import Stop
@@ -81,6 +81,8 @@ class Link(wire.Connection):
         self._process, self._stderr = process, stderr
         self._asked_for: tuple[str, Words] | None = None
         """The request that was sent along with HELLO."""
+        self.clock = 0.0
+        """Seconds by which the clock there is ahead of this one."""
 
     def __enter__(self) -> Link:
         return self
@@ -89,6 +91,11 @@ class Link(wire.Connection):
     def agent(self) -> str | None:
         """The socket there of the agent that ssh forwards."""
         return str(self.remote_info.get("auth_sock") or "") or None
+
+    @property
+    def home(self) -> str:
+        """The home directory there; empty if it is not known."""
+        return str(self.remote_info.get("home") or "")
 
     @property
     def displays(self) -> dict[str, str] | None:
@@ -230,6 +237,8 @@ class Link(wire.Connection):
             else:
                 self.send(first, deadline)
             self.remote_info = self.expect_welcome(deadline)
+            now = time.time()
+            self.clock = self.remote_info.get("now", now) - now
         except TimedOut as error:
             if early:
                 _swallowing.add(self.destination.host)
@@ -255,7 +264,7 @@ class Link(wire.Connection):
             if left <= 0 or not poll.poll(left * 1000):
                 host = self.destination.host
                 message = f"{host} does not answer: its sesh did not start in time"
-                raise Unreachable(message, hint=f"see what holds it up: ssh {host}")
+                raise Late(message, hint=f"see what holds it up: ssh {host}")
             data = os.read(self.inbound, 4096)
             if not data:
                 raise self._start_failure(seen)
@@ -285,7 +294,9 @@ class Link(wire.Connection):
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
         reason = f": {last[0]}" if last else ""
         hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
-        return Unreachable(f"sesh on {host} did not start (exit {code}){reason}", hint=hint)
+        failure = Unreachable(f"sesh on {host} did not start (exit {code}){reason}", hint=hint)
+        failure.reason = f"sesh did not start there{reason}"
+        return failure
 
 
 def open_link(

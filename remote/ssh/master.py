@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 
 from sesh import paths, programs
-from sesh.errors import LoginRefused, Refused, Unreachable, silent_host
+from sesh.errors import Late, LoginRefused, Refused, Unreachable, silent_host
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
 
@@ -290,7 +290,7 @@ def locked(destination: Destination, deadline: float | None) -> Iterator[None]:
             pass  # another process has it, or just had it
         os.close(descriptor)
         if deadline is not None and time.monotonic() >= deadline:
-            raise Unreachable(f"{destination.host} does not answer: another sesh is still trying to reach it")
+            raise Late(f"{destination.host} does not answer: another sesh is still trying to reach it")
         time.sleep(0.02)
     try:
         yield

@@ -13,7 +13,7 @@ import sys
 import time
 
 from sesh import paths, programs
-from sesh.errors import LoginRefused, Refused, SeshError, Unreachable
+from sesh.errors import Late, LoginRefused, Refused, Unreachable
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
 KEEPALIVE, CONNECT_TIMEOUT = "30", 10
@@ -185,38 +185,46 @@ def _is_own(runtime: str) -> bool:
 # -- failures
 
 
-def failure(destination: Destination, stderr: str, *, asked: bool = False) -> SeshError:
+def failure(destination: Destination, stderr: str, *, asked: bool = False) -> Unreachable:
     """The error for what ssh printed on stderr, in one line, with what to do. `asked`: ssh could ask for a password."""
+    error, why = _failure(destination, stderr, asked)
+    error.reason = why
+    return error
+
+
+def _failure(destination: Destination, stderr: str, asked: bool) -> tuple[Unreachable, str]:
+    """The error, and why in a few words."""
     host = destination.host
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     text = "\n".join(lines)
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
-        return LoginRefused(
-            f"the host key of {host} has changed: nothing was sent",
-            hint=f"if you know why, remove the old key with: {_remove_key_command(destination, text)}",
-        )
+        hint = f"if you know why, remove the old key with: {_remove_key_command(destination, text)}"
+        return LoginRefused(f"the host key of {host} has changed: nothing was sent", hint=hint), "host key changed"
     if "Host key verification failed" in text:
         message = f"the host key of {host} is unknown, and ssh may not accept it"
-        return LoginRefused(message, hint=f"check it with: ssh {host}")
+        return LoginRefused(message, hint=f"check it with: ssh {host}"), "host key unknown"
     if any(words in text for words in _REFUSALS):
-        message = f"{host} refused the login" if asked else _refusal(host, text)
-        return AuthenticationFailed(message, hint=f"try: ssh {host}")
-    last = (reasons(text) or lines[-1:] or ["no reason given"])[-1]
-    return Unreachable(f"cannot reach {host}: {last.rstrip('.')}")
+        message, reason = (f"{host} refused the login", "login refused") if asked else _refusal(host, text)
+        return AuthenticationFailed(message, hint=f"try: ssh {host}"), reason
+    last = (reasons(text) or lines[-1:] or ["no reason given"])[-1].rstrip(".")
+    kind = Late if "timed out" in last else Unreachable
+    reason = last.rpartition(": ")[2]
+    return kind(f"cannot reach {host}: {last}"), kind.reason or reason[:1].lower() + reason[1:]
 
 
-def _refusal(host: str, text: str) -> str:
-    """Return the reason of a login that was refused. sshd names the methods that may go on: publickey is not among them
-    once a key was accepted."""
+def _refusal(host: str, text: str) -> tuple[str, str]:
+    """Return why a login was refused, in a line and in a few words. sshd names the methods that may go on: publickey is
+    not among them once a key was accepted."""
     methods = set(",".join(re.findall(r"Permission denied \(([a-z0-9,-]{1,256})\)", text)[-1:]).split(",")) - {""}
     asked = "and sesh cannot ask you for it here"
     if "with partial success" in text:
-        return f"{host} accepts your key and asks for a second factor too, {asked}"
+        return f"{host} accepts your key and asks for a second factor too, {asked}", "asks for a second factor"
     if methods and not methods & {"publickey", "hostbased", "gssapi-with-mic"}:
-        return f"{host} asks for a password or a second factor, {asked}"
+        factor = "a password or a second factor"
+        return f"{host} asks for {factor}, {asked}", f"asks for {factor}"
     if methods and not methods & {"password", "keyboard-interactive"}:
-        return f"{host} does not accept your keys, as far as they need no passphrase"
-    return f"{host} does not accept your keys, and sesh cannot ask for a password here"
+        return f"{host} does not accept your keys, as far as they need no passphrase", "does not accept your keys"
+    return f"{host} does not accept your keys, and sesh cannot ask for a password here", "asks for a password"
 
 
 def reasons(stderr: str) -> list[str]:

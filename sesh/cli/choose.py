@@ -6,11 +6,10 @@ import os
 import select
 import time
 
-from sesh import moments
 from sesh.cli import attach, printing
-from sesh.cli.tui.live import await_change, entries, standing
+from sesh.cli.tui.live import await_change, entries, since, standing
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.names import check_label
+from sesh.names import check_label, natural
 from sesh.ops import enter, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
@@ -103,14 +102,17 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
             while index.pending and (left := until - time.monotonic()) > 0:
                 await_change(index, left)
             index.take(set())  # gives up the hosts that are late
-            unreachable = [f"@{host}" for host, answer in index.there.items() if isinstance(answer, str)]
+            unreachable = [
+                f"@{host} ({answer})"
+                for host, answer in sorted(index.there.items(), key=lambda row: natural(row[0]))
+                if isinstance(answer, str)
+            ]
             summaries = entries(index, wanted)
     waiting: dict[Key, float] = {}
     silent: list[str] = []
     for (host, name), session in summaries.items():
-        state, since, _ = standing(session)
-        if state == "waiting":
-            waiting[host, name] = moments.seconds(since) or 0.0
+        if standing(session)[0] == "waiting":
+            waiting[host, name] = since(session)
         if session["state"] == "running" and session.get("responding") is False and not session.get("machine"):
             silent.append(f"{name} on @{host}" if host is not None else name)
     return waiting, silent + unreachable
@@ -119,7 +121,8 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
 
-    Sessions that wait can be answered. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
+    Sessions that wait can be answered, or attached to: after that the list is there again, unless the terminal was
+    switched to it. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
     """
     from sesh.cli.tui import watcher
 
@@ -131,17 +134,19 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
             "--watch needs a terminal that can move its cursor",
             hint="use $sesh --watch --json, or $sesh --list",
         )
-    chosen = watcher.watch(cli, cli.hosts or None, wanted)
-    if chosen is None:
-        return 0
-    cli.set_host(chosen[0])
-    return attach.attach(cli, chosen[1])
+    hosts = cli.hosts
+    while (chosen := watcher.watch(cli, hosts or None, wanted)) is not None:
+        cli.set_host(chosen[0])
+        code = attach.attach(cli, chosen[1])
+        if listing.current() is not None:
+            return code
+    return 0
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     before: list[Summary] | None = None
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None, holds=True) as index:
         while True:
             rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
             if rows != before and not (before is None and index.pending):

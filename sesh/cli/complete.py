@@ -13,11 +13,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import config, wording
+from sesh import config, moments, wording
 from sesh.cli import parser, printing
 from sesh.cli.scripts import SHELLS
 from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.errors import SeshError
+from sesh.names import natural
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.remote import known
@@ -159,6 +160,8 @@ PATIENCE = 0.1
 """Seconds for the daemons here, and for the first answer of a host."""
 FRESH = 5.0
 """Seconds for which the cached sessions of a host are not asked for again."""
+_OLD = 60.0
+"""Seconds after which the cached sessions of a host are dated."""
 _LONGEST = 60
 """Columns of each part of a description."""
 _TICK = 0.01
@@ -180,17 +183,13 @@ def sessions_on(host: str) -> Offers:
     from sesh.ops import child
 
     try:
-        before = known.names_at(host)
+        before = known.asked_at(host)
         if time.time() - before > FRESH and host in remotes() and not known.failed_recently(host):
-            # The cache counts as fresh from now on: a host that does not answer is not asked at every Tab.
-            if before:
-                os.utime(known.path_of(host, ".names"))
-            else:
-                known.record_names(host, [])
-            marked = known.names_at(host)
+            known.mark_asked(host)  # a host that does not answer is not asked at every Tab
+            marked = known.asked_at(host)
             child.aside(lambda: ask(host))
             deadline = time.monotonic() + PATIENCE
-            while not before and known.names_at(host) == marked and time.monotonic() < deadline:
+            while not before and known.asked_at(host) == marked and time.monotonic() < deadline:
                 time.sleep(_TICK)
         return _cached(host)
     except (SeshError, OSError):
@@ -243,9 +242,16 @@ def _here() -> list[Summary]:
 
 
 def _cached(host: str) -> Offers:
-    return {row["name"]: _described(plain(row["state"]), row.get("cwd"), host) for row in known.names(host)}
+    """Return what a host told last of its sessions: when, if that is long ago, and why it does not answer now."""
+    seen = time.time() - known.names_at(host)
+    why = known.failure(host) if known.failed_recently(host) else ""
+    old = f"seen {moments.ago(seen)}" if why or seen > _OLD else ""
+    return {
+        row["name"]: _described(old or str(row.get("state") or ""), row.get("cwd"), host, row.get("home"), why)
+        for row in sorted(known.last_rows(host), key=lambda row: natural(row["name"]))
+    }
 
 
-def _described(state: str, directory: str | None, host: str = "") -> str:
-    words = (state, f"@{host}" if host else "", wording.at_home(plain(directory or "")))
+def _described(state: str, directory: str | None, host: str = "", home: str | None = None, why: str = "") -> str:
+    words = (state, f"@{host}" if host else "", why, wording.at_home(plain(directory or ""), home))
     return ", ".join(wording.cut(word, _LONGEST) for word in words if word)

@@ -10,6 +10,7 @@ from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach import find
 from sesh.reach.stream import DaemonDied
+from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
         raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
     try:
         if name is None:
+            if cli.host is None and cli.watched and known.exist() and known.all():
+                cli.note("these are the events of this machine; of another one: $sesh @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0
         find.checked(name, "--events")

@@ -325,15 +325,18 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     codes = [branch.code for branch in branches]
     if signal.SIGINT in running.signals and set(codes) == {ExitCode.INTERRUPTED}:
         return printing.interrupted()
-    if set(codes) == {ExitCode.USAGE} and not follows and cli.verb not in _AS_IT_COMES:
-        raise _usage_error(branches[0])  # the words are wrong, on any host
+    wrong = set(codes) == {ExitCode.USAGE} and cli.verb not in _AS_IT_COMES  # the words are, on any host
+    if wrong and not follows:
+        raise _usage_error(branches[0])
     if not as_json:
         summary = printing.aligned([_row(branch) for branch in branches])
         printing.write(printing.encoded("\n".join([*summary, ""])), printing.STDERR)
     elif not follows:
         cli.value(rows([branch.value() for branch in branches]))
     ending = running.signals & {signal.SIGTERM, signal.SIGHUP}
-    return SIGNAL_BASE + max(ending) if ending else int(any(codes))
+    if ending:
+        return SIGNAL_BASE + max(ending)
+    return ExitCode.USAGE if wrong else int(any(codes))
 
 
 def _all_stdin() -> _TemporaryFileWrapper[bytes]:

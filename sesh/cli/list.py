@@ -8,7 +8,7 @@ import time
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import SeshError, for_host
-from sesh.names import check_label
+from sesh.names import check_label, natural
 from sesh.ops import views
 from sesh.ops.views import bears
 from sesh.remote import known
@@ -29,30 +29,23 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     wanted = dict(map(check_label, label))
     if len(cli.hosts) > 1:
         return _list_hosts(cli, label)
-    overview = cli.target.call(views.overview)
-    sessions = [session for session in overview["sessions"] if bears(session, wanted)]
+    target = cli.target
+    overview = target.call(views.overview)
+    rows: list[Summary] = [session for session in overview["sessions"] if bears(session, wanted)]
     for reason in overview["refusals"]:
         cli.note(reason)
     if cli.host is not None:
-        known.record_names(cli.host, overview["sessions"])
-        known.forget_unless_known(cli.host)
-    hosts: list[str] | None = None
-    if cli.host is None and not cli.local and known.exist():
         from sesh.ops import lookup
 
-        hosts = lookup.hosts(cli)
-    table = None
-    if not cli.json:
-        from sesh.cli.table import Table
-
-        columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-        table = Table(columns, coloured=printing.coloured())
-    rows: list[Summary] = [{**session, "host": cli.host} for session in sessions]
-    if table is not None and sessions:
-        shown = sessions if cli.host is None else [_at_home(session, overview["home"]) for session in sessions]
-        printing.text("\n".join(table.lines(shown, time.time())))
-    if hosts is not None:
-        rows += _remote_rows(cli, hosts, wanted, table)
+        told = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
+        known.record_names(cli.host, told)
+        known.forget_unless_known(cli.host)
+        rows = [session for session in told if bears(session, wanted)]
+    table = _table() if not cli.json else None
+    if table is not None and rows:
+        printing.text("\n".join(table.lines(rows, time.time())))
+    if cli.host is None and not cli.local and known.exist():
+        rows += _remote_rows(cli, wanted, table)
     if cli.json:
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
@@ -62,52 +55,73 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     return 0
 
 
-def _remote_rows(cli: Invocation, hosts: list[str], wanted: dict[str, str], table: Table | None) -> list[Summary]:
-    """Return the sessions of the remotes that answer; with a table print them as they come."""
+def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:
+    """Return the sessions of the known remotes, in the order of their names; with a table print them as they come.
+
+    Of one that does not answer it is what was last known.
+    """
     from sesh.ops import lookup
 
-    if table is not None:
-        for host in lookup.skipped(cli):
-            printing.text(table.remark(host, lookup.SKIPPED))
+    silent = lookup.skipped(cli)
+    answers = {host: lookup.last_known(host, why) for host, why in silent.items()}
+    asked = lookup.hosts(cli)
+    left = sorted([*silent, *asked], key=natural)
     rows: list[Summary] = []
-    for host, answer in lookup.summaries(cli, hosts):
-        if not isinstance(answer, SeshError):
-            own = [session for session in answer if bears(session, wanted)]
-            if table is not None and own:
-                lines = table.lines(own, time.time())
-                lines.insert(len(lines) - len(own), table.remark(host))
+
+    def take() -> None:
+        """Take the hosts that are known by now, up to the first that is not."""
+        while left and left[0] in answers:
+            host = left.pop(0)
+            own = [session for session in lookup.once(answers)[host] if bears(session, wanted)]
+            if table is not None and (own or host in silent):
+                lines = table.lines(own, time.time()) if own else []
+                lines.insert(len(lines) - len(own), table.remark(host, silent.get(host, "")))
                 printing.text("\n".join(lines))
-            rows += own
-        elif table is not None:
-            printing.text(table.remark(host, lookup.reason(answer)))
+            rows.extend(own)
+
+    take()
+    for host, answer in lookup.summaries(cli, asked):
+        if isinstance(answer, SeshError):
+            silent[host] = lookup.reason(answer)
+            answer = lookup.last_known(host, silent[host])
+        answers[host] = answer
+        take()
     return rows
 
 
 def _list_hosts(cli: Invocation, label: Sequence[str]) -> int:
-    """`sesh @a @b --list`: the sessions of each host, or the error in their place; 1 if any did not answer."""
+    """`sesh @a @b --list`: the sessions of each host; 1 if any did not answer.
+
+    Of such a one it is the error, and what was last known.
+    """
     from sesh.cli import fanout
-    from sesh.cli.table import Table
+    from sesh.ops import lookup
 
     branches = fanout.each_host(cli, {"label": list(label)}, list_)
     answers = fanout.gather(branches)
+    wanted = dict(map(check_label, label))
+    errors = {answer["host"]: answer for answer in answers if isinstance(answer, dict)}
+    reasons = {host: str(answer["error"]["message"]) for host, answer in errors.items()}
+    sessions: dict[str, list[Summary]] = {
+        branch.title: answer
+        if branch.title not in errors
+        else [row for row in lookup.last_known(branch.title, reasons[branch.title]) if bears(row, wanted)]
+        for branch, answer in zip(branches, answers, strict=True)
+    }
     if cli.json:
-        cli.value(fanout.rows(answers))
-        return int(any(branch.code for branch in branches))
-    table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
-    now = time.time()
-    sessions: list[list[Summary]] = [answer if isinstance(answer, list) else [] for answer in answers]
-    table.measure([session for own in sessions for session in own], now)
-    for branch, answer, own in zip(branches, answers, sessions, strict=True):
-        reason = answer["error"]["message"] if isinstance(answer, dict) else ""
-        lines = table.lines(own, now)
-        lines.insert(len(lines) - len(own), table.remark(branch.title, reason))
-        printing.text("\n".join(lines))
-    return int(any(branch.code for branch in branches))
+        cli.value([row for host in sessions for row in (*filter(None, [errors.get(host)]), *sessions[host])])
+    else:
+        table, now = _table(), time.time()
+        table.measure([session for own in sessions.values() for session in own], now)
+        for host, own in sessions.items():
+            lines = table.lines(own, now)
+            lines.insert(len(lines) - len(own), table.remark(host, reasons.get(host, "")))
+            printing.text("\n".join(lines))
+    return int(bool(errors))
 
 
-def _at_home(session: Summary, home: str) -> Summary:
-    """Return a session of a host, its directory written with `~` for the home there."""
-    directory, above = session.get("cwd") or "", home.rstrip("/")
-    if home and (directory == home or directory.startswith(f"{above}/")):
-        return {**session, "cwd": f"~{directory.removeprefix(above)}"}
-    return session
+def _table() -> Table:
+    from sesh.cli.table import Table
+
+    columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
+    return Table(columns, coloured=printing.coloured())

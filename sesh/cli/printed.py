@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Removed, Renamed, Report
+from sesh.ops.undeploy import Removed
+from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report
 from sesh.vt.render.screen_data import Screen
 
 

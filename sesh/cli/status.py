@@ -28,15 +28,15 @@ _REASONS = {
 def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: print all facts about a session, also one that is lost or does not answer."""
     name = cli.session(name)
-    session = cli.target.call(views.status, name=name)
+    target = cli.target
+    session = target.call(views.status, name=name)
     if cli.json:
         return cli.value({**session, "host": cli.host})
-    printing.text(for_host("\n".join(_described(session)), cli.host))
+    printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.host))
     return 0
 
 
-def _described(session: Status) -> list[str]:
-    now = time.time()
+def _described(session: Status, now: float) -> list[str]:
     foreground = session.get("foreground")
     program = foreground["command"] if foreground else ""
     program = wording.command_line(program) if isinstance(program, list) else program

@@ -32,9 +32,9 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
             plain(session["name"]),
             state(session),
             wording.activity(session),
-            age(session.get("created"), now),
-            age(session.get("last_activity"), now),
-            at_home(plain(session.get("cwd") or "")),
+            age(session.get("created"), now + session.get("clock", 0.0)),
+            "" if "stale" in session else age(session.get("last_activity"), now + session.get("clock", 0.0)),
+            at_home(plain(session.get("cwd") or ""), session.get("home")),
             wording.runs(session),
         )
         for session in sessions
@@ -42,8 +42,9 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
 
 
 def mark(session: Summary) -> str:
-    """Return the mark before a session's name: `*` for the current one, `!` if something happened unseen."""
-    return "*" if session.get("current") else "!" if wording.unseen(session) else ""
+    """Return the mark before a session's name: `*` for the current one, `!` if something happened unseen, `?` if its
+    host does not answer."""
+    return "*" if session.get("current") else "?" if "stale" in session else "!" if wording.unseen(session) else ""
 
 
 class Table:
@@ -80,8 +81,12 @@ class Table:
         most = [max(map(columns, column)) for column in zip(HEADINGS, *cells, strict=True)]
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
+    def below(self, words: str) -> str:
+        """Return a line with words about the session in the line above."""
+        return painted(cut(f"   {words}", self._limit or columns(words) + 3), "2", coloured=self._coloured)
+
     def remark(self, host: str, reason: str = "") -> str:
-        """Return the line above a host's rows; with a `reason` it stands instead of them."""
+        """Return the line above a host's rows, with what is to be said of them, or why there are none."""
         head = painted(f"@{plain(host)}", "36", coloured=self._coloured)
         return f"{head}  {painted(plain(reason), '33', coloured=self._coloured)}" if reason else head
 
@@ -128,6 +133,8 @@ def painted(text: str, code: str, *, coloured: bool) -> str:
 
 def colour(session: Summary) -> str:
     """Return the SGR parameters of a session's state."""
+    if "stale" in session:
+        return "33"
     if session.get("machine"):
         return "36"
     if session["state"] == "exited":

@@ -151,7 +151,8 @@ VERBS = (
         "--watch", "", "choose.watch", "[--label K=V]…",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\n"
         "Who waits for you or has failed stands above, with the question. The arrow keys mark one; y, n, a digit and "
-        "Enter answer it, / begins a line of text, a attaches.",
+        "Enter answer it, / begins a line of text, a attaches (leaving it brings the list back), r asks all again. The "
+        "terminal rings and tells what begins to wait, fails or rings meanwhile.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options=(_LABELLED,), hosts=True,
     ),

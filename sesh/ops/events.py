@@ -8,9 +8,8 @@ import time
 
 from sesh import moments, paths, platform, protocol, wire
 from sesh.errors import Ended, SeshError, Unreachable
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.op import op
-from sesh.reach.stream import DaemonDied
 from sesh.store import records, results
 
 TYPE_CHECKING = False
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
     from sesh.schema import Event, RemoteLog
+    from sesh.stop import Stop
 
 _SCAN_INTERVAL = 1.0
 """Seconds between two looks for new sessions, if the kernel does not report them."""
@@ -181,39 +181,37 @@ class _Followed:
         connection.close()
 
 
-def follow_all(target: Target) -> Iterator[Event]:
-    """The events of all sessions of a machine, and notes, as from `all_events`; they go on after a lost link."""
+def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
+    """The events of all sessions of a machine, and notes, as from `all_events`; they go on after a lost link.
+
+    `stop`: ends those of a host from another thread, by Interrupted. Raises Unreachable if sesh over there ends.
+    """
     if target.host is None:
         for item in all_events(target.caller):
             if "begun" not in item:
                 item.pop("id", None)
                 yield item
         return
+    from sesh.reach import held
     from sesh.reach.host_target import HostTarget
 
     assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
     begun = ""
 
-    def ask() -> None:
-        words = {"since": since, "begun": begun} if begun else {}
-        stream.connection.send(calls.frames(all_events.wire_name, words, asks=False, answers=[]))
+    def words(_link: object) -> dict[str, object]:
+        return {"since": since, "begun": begun} if begun else {}
 
-    with target.open_events() as stream:
-        stream.audience = target.caller.audience
-        try:
-            for item in _items(stream, ask):
-                if "begun" in item:
-                    begun = item["begun"]
-                    continue
-                session_id = item.pop("id", None)
-                if session_id is not None and item.get("event") == "exited":
-                    since.pop(session_id, None)
-                elif session_id is not None and "seq" in item:
-                    since[session_id] = item["seq"]
-                yield item
-        except DaemonDied:
-            raise Unreachable(f"sesh on @{target.host} ended, and with it the events") from None
+    for item in held.items(target, all_events, words, stop):
+        if "begun" in item:
+            begun = item["begun"]
+            continue
+        session_id = item.pop("id", None)
+        if session_id is not None and item.get("event") == "exited":
+            since.pop(session_id, None)
+        elif session_id is not None and "seq" in item:
+            since[session_id] = item["seq"]
+        yield item
 
 
 # -- the log of remotes

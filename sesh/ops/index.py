@@ -1,7 +1,7 @@
 """The sessions here and on known remotes, kept up to date for a list that is looked at.
 
-Here, events report most changes at once, and the sessions are asked now and then for the others; hosts are asked now
-and then, all at once.
+Here, events report most changes at once, and the sessions are asked now and then for the others. Hosts are asked now
+and then, all at once; a list that stays open holds a link to each that has answered, which says what changes there.
 """
 
 from __future__ import annotations
@@ -11,14 +11,25 @@ import select
 import time
 
 from sesh import paths, platform, wire
-from sesh.errors import SeshError
-from sesh.ops.lookup import SKIPPED, Asking, hosts, reason, skipped
+from sesh.errors import Late, SeshError, UsageError
+from sesh.names import natural
+from sesh.ops.lookup import Asking, Gathering, hosts, placed, reason, skipped
+from sesh.reach.op import op
+from sesh.remote import known
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sesh.reach.caller import Caller
-    from sesh.schema import Summary
+    from sesh.reach.held import Held
+    from sesh.remote.ssh.link import Link
+    from sesh.schema import SessionChanges, Summary
+    from sesh.stop import Stop
+
+    Said = tuple[list[Summary], str]
+    """The sessions of a host, and a note on them."""
 
 HERE = (2.0, 10.0)
 """Seconds after which the sessions here are asked again without an event: at least, and if asking costs much."""
@@ -32,16 +43,25 @@ _PATIENCE = 0.5
 _IMPATIENCE = 0.1
 """Seconds for the sessions here, once one of them did not answer: keys are not read meanwhile."""
 _BLOCK = 1 << 16
+_ROWS = 20
+"""Sessions in one item of `follow`."""
+_LOST = 1.0
+"""Seconds after which a host is asked whose link was lost and is not back."""
+_AGAIN = 30.0
+"""Seconds until a link is held again to a host that has ended it, and answers."""
+_OLDER = "older sesh: asked now and then"
+"""The remark on a host that answers, and does not say what changes."""
 
 
 class SessionIndex:
     """Live index: `here` are the sessions of this machine, `there` by host its sessions, or the reason for having none.
 
     A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`. `hosts`:
-    those to ask, None for the known remotes; sessions of this machine are left out if hosts are named.
+    those to ask, None for the known remotes; sessions of this machine are left out if hosts are named. `holds`: whether
+    a link is held to each host that answers; it is only asked now and then while that does not stand.
     """
 
-    def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
+    def __init__(self, caller: Caller, hosts: list[str] | None = None, *, holds: bool = False) -> None:
         self.here: list[Summary] = []
         self.there: dict[str, list[Summary] | str] = {}
         self.remarks: dict[str, str] = {}
@@ -54,6 +74,8 @@ class SessionIndex:
         self._next_here = self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
+        self._passes_over = True
+        """True if hosts are left out that failed a moment ago; False for the next question."""
         self._asked_here_at = 0.0
         """The moment when the sessions here were asked last (monotonic)."""
         self._changed_here = False
@@ -64,6 +86,7 @@ class SessionIndex:
         """Seconds of the processor that were used until the sessions here were asked last."""
         self._spent_elsewhere = _spent_by_children()
         """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
+        self._links = _HeldLinks(caller) if holds else None
 
     def __enter__(self) -> SessionIndex:
         if self._hosts is None:
@@ -79,6 +102,8 @@ class SessionIndex:
         for asking in self._askings:
             asking.close()
         self._followed, self._askings = {}, []
+        if self._links is not None:
+            self._links.close()
         if self._directory >= 0:
             os.close(self._directory)
         self._directory = -1
@@ -92,7 +117,10 @@ class SessionIndex:
     def descriptors(self) -> list[int]:
         """The descriptors that become readable when something has happened."""
         own = [] if self._changed_here else [self._directory, *self._followed]
-        return [descriptor for descriptor in (*own, *(asking.inbound for asking in self._askings)) if descriptor >= 0]
+        elsewhere = [asking.inbound for asking in self._askings]
+        if self._links is not None:
+            elsewhere.append(self._links.inbound)
+        return [descriptor for descriptor in (*own, *elsewhere) if descriptor >= 0]
 
     @property
     def due(self) -> float:
@@ -107,6 +135,13 @@ class SessionIndex:
         Its effect takes a moment to show, hence twice. Any thread may call it.
         """
         self._refreshed = True
+
+    def ask_all(self) -> None:
+        """Has the next `take` ask the sessions here, and the hosts whose link does not stand, whatever they said last.
+
+        Also those that would be passed over, as they were not reached a moment ago.
+        """
+        self._next_here, self._refreshed, self._passes_over = 0.0, True, False
 
     def take(self, ready: set[int]) -> None:
         """Takes in events and answers, and asks the sessions and hosts that are due."""
@@ -169,11 +204,17 @@ class SessionIndex:
 
     def _ask_hosts(self) -> None:
         refreshed, self._refreshed = self._refreshed, False
-        asked, unasked = self._hosts, list[str]()
+        asked, unasked = self._hosts, dict[str, str]()
         if asked is None:
             asked, unasked = hosts(self._caller), skipped(self._caller)
-        self.there = {host: rows for host, rows in self.there.items() if host in asked}
-        self.there |= dict.fromkeys(unasked, SKIPPED)
+        if not self._passes_over:
+            asked, unasked, self._passes_over = [*asked, *unasked], {}, True
+        standing = self._links.standing & {*asked, *unasked} if self._links is not None else set()
+        self.there = {host: rows for host, rows in self.there.items() if host in asked or host in standing}
+        self.there |= {host: why for host, why in unasked.items() if host not in standing}
+        if self._links is not None:
+            self._links.keep({*asked, *unasked})
+            asked = [host for host in asked if host not in standing]
         before, self._spent_elsewhere = self._spent_elsewhere, _spent_by_children()
         pause = 0.0 if refreshed else (self._spent_elsewhere - before) / _SHARE_ELSEWHERE
         self._next_there = time.monotonic() + _bounded(pause, *ELSEWHERE)
@@ -184,13 +225,152 @@ class SessionIndex:
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():
-                    self.there[host] = reason(answer) if isinstance(answer, SeshError) else answer
-                    self.remarks[host] = asking.remarks.get(host, "")
+                    self._take_answer(host, answer, asking.remarks.get(host, ""))
             if asking.waiting and not asking.left():
-                self.there |= dict.fromkeys(asking.give_up(), "unreachable")
+                self.there |= {host: Late.reason for host in asking.give_up() if not self._stands(host)}
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
+        if self._links is not None and self._links.inbound in ready:
+            self._take_news(self._links)
+
+    def _take_answer(self, host: str, answer: list[Summary] | SeshError, remark: str) -> None:
+        if self._stands(host):
+            return  # its link has said more since
+        self.there[host] = reason(answer) if isinstance(answer, SeshError) else answer
+        self.remarks[host] = remark
+        if self._links is not None and not isinstance(answer, SeshError):
+            self._links.hold(host)
+            self.remarks[host] = remark or self._links.remark(host)
+
+    def _take_news(self, links: _HeldLinks) -> None:
+        """Takes what held links have said; hosts whose link is lost are asked soon."""
+        before = set(links.standing)
+        for host, (rows, remark) in links.take().items():
+            self.there[host], self.remarks[host] = rows, remark
+        if before - links.standing:
+            self._next_there = min(self._next_there, time.monotonic() + _LOST)
+
+    def _stands(self, host: str) -> bool:
+        return self._links is not None and host in self._links.standing
+
+
+@op("follow.sessions")
+def follow(caller: Caller) -> Iterator[SessionChanges]:
+    """The sessions of this machine, and then what changes of them, without end: at first all of them count as changed.
+
+    `changed`: sessions that are new or not as they were; `gone`: names; `more`: other changes come at once.
+    """
+    told: dict[str, Summary] | None = None
+    with SessionIndex(caller) as index:
+        while True:
+            rows = {session["name"]: session for session in index.here}
+            before, told = told, rows
+            changed = [row for name, row in rows.items() if before is None or before.get(name) != row]
+            gone = [name for name in before or () if name not in rows]
+            if changed or gone or before is None:
+                while len(changed) > _ROWS:
+                    yield {"changed": changed[:_ROWS], "gone": [], "more": True}
+                    changed = changed[_ROWS:]
+                yield {"changed": changed, "gone": gone, "more": False}
+            watched = [(descriptor, select.POLLIN) for descriptor in index.descriptors]
+            watched += [(caller.audience, 0)] if caller.audience >= 0 else []
+            ready = wire.polled(watched, time.monotonic() + index.due)
+            wire.heard_out(ready, caller.audience)
+            index.take(set(ready))
+
+
+class _HeldLinks:
+    """Links that are held to hosts, and say what changes there. `standing`: the hosts whose link stands."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._held: Held[Said | None] | None = None
+        """None until a host has answered: what it takes is loaded then."""
+        self.standing: set[str] = set()
+        self._ended: dict[str, tuple[float, bool]] = {}
+        """By host whose link has ended for good: when (monotonic), and whether its sesh is too old to hold one."""
+
+    @property
+    def inbound(self) -> int:
+        """The descriptor that becomes readable when a link has said something, negative if none is held yet."""
+        return self._held.inbound if self._held is not None else -1
+
+    def hold(self, host: str) -> None:
+        """Holds a link to a host that has answered, unless there is one, or it has ended that just now."""
+        ended_at, older = self._ended.get(host, (-_AGAIN, False))
+        if older or time.monotonic() < ended_at + _AGAIN:
+            return
+        if self._held is None:
+            from sesh.reach.held import Held
+
+            self._held = Held(self._follow)
+        if host not in self._held:
+            self._held.begin(host)
+
+    def keep(self, hosts: set[str]) -> None:
+        """Holds links to no other hosts any more."""
+        for host in self._held.hosts() - hosts if self._held is not None else ():
+            self._end(host)
+
+    def _end(self, host: str) -> None:
+        self.standing.discard(host)
+        if self._held is not None:
+            self._held.end(host)
+
+    def take(self) -> dict[str, Said]:
+        """What was said since the last time, by host; `standing` is up to date then."""
+        news: dict[str, Said] = {}
+        for host, said in self._held.take() if self._held is not None else ():
+            if isinstance(said, tuple):
+                news[host] = said
+                self.standing.add(host)
+                continue
+            self.standing.discard(host)
+            if said is not None:
+                self._ended[host] = time.monotonic(), isinstance(said, UsageError)
+        return news
+
+    def remark(self, host: str) -> str:
+        """The remark on a host that is only asked now and then, empty for the others."""
+        return _OLDER if self._ended.get(host, (0.0, False))[1] else ""
+
+    def close(self) -> None:
+        """Lets all links go."""
+        if self._held is not None:
+            self._held.__exit__()
+        self._held = None
+        self.standing = set()
+
+    def _follow(self, host: str, stop: Stop) -> Iterator[Said | None]:
+        """The sessions of a host each time that they have changed. Called in a thread of its own."""
+        from sesh.reach import held
+        from sesh.reach.host_target import HostTarget
+
+        caller = Gathering(self._caller)
+        rows: dict[str, Summary] = {}
+        home, clock = "", 0.0
+
+        def begin(link: Link) -> dict[str, object]:
+            nonlocal home, clock
+            home, clock = link.home, link.clock
+            rows.clear()  # a new link says all of them anew
+            caller.notes.clear()
+            return {}
+
+        def lost() -> None:
+            if self._held is not None:
+                self._held.put(host, None)
+
+        for changes in held.items(HostTarget(caller, host), follow, begin, stop, lost=lost, passing=True):
+            rows |= {row["name"]: placed(row, host, home, clock) for row in changes["changed"]}
+            for name in changes["gone"]:
+                rows.pop(name, None)
+            if not changes["more"]:
+                own = [rows[name] for name in sorted(rows, key=natural)]
+                known.record_names(host, own)
+                known.forget_unless_known(host)
+                yield own, "; ".join(caller.notes)
 
 
 def _bounded(seconds: float, least: float, most: float) -> float:

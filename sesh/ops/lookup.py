@@ -8,14 +8,28 @@ import time
 
 from sesh import moments, wire
 from sesh.about import CALLED
-from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, Unreachable, silent_host
+from sesh.errors import (
+    InternalError,
+    Late,
+    LocalFault,
+    LoginRefused,
+    NotDeployed,
+    NotFound,
+    Refused,
+    SeshError,
+    TimedOut,
+    Unreachable,
+    silent_host,
+)
 from sesh.keepalive import Backoff
+from sesh.names import natural
 from sesh.reach.caller import Caller
 from sesh.remote import known
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sesh.config import Config
     from sesh.schema import Summary
@@ -29,41 +43,78 @@ _ATTEMPT = 10.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
-SKIPPED = "unreachable less than a minute ago; not asked again"
-"""The reason that a list gives for hosts that `skipped` names."""
+_SKEW = 2.0
+"""Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
 
 
 def reason(error: SeshError) -> str:
-    """The reason that a list gives for a host that answered with this error."""
-    return "unreachable" if error.code == "unreachable" else str(error)
+    """Why a host does not tell its sessions, in a few words, for a list."""
+    if isinstance(error, Unreachable):
+        return error.reason or str(error)
+    if isinstance(error, TimedOut):
+        return Late.reason
+    return f"not deployed; {error.hint}" if isinstance(error, NotDeployed) else str(error)
 
 
 def hosts(caller: Caller) -> list[str]:
-    """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
+    """The known remotes that are worth asking, by name: none with `--local`, or that refused just now."""
     return [host for host in _known(caller) if not known.failed_recently(host)]
 
 
-def skipped(caller: Caller) -> list[str]:
-    """The known remotes that are not asked because they failed within the last minute."""
-    return [host for host in _known(caller) if known.failed_recently(host)]
+def skipped(caller: Caller) -> dict[str, str]:
+    """The known remotes that are not asked because they refused within the last minute, and why."""
+    return {host: known.failure(host) or "unreachable" for host in _known(caller) if known.failed_recently(host)}
 
 
 def _known(caller: Caller) -> list[str]:
     if caller.local or caller.origin is not None or not known.exist():
         return []
-    return [remote.host for remote in known.all()]
+    return sorted((remote.host for remote in known.all()), key=natural)
 
 
-def _note_failure(host: str) -> None:
-    """Notes that a host did not answer; if that cannot be written it is asked again."""
+def last_known(host: str, reason: str) -> list[Summary]:
+    """The sessions of a host that does not answer, as it told them last."""
+    stale = {"since": moments.stamp(known.names_at(host)), "reason": reason}
+    plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
+    return [
+        {**plain, "current": False, "labels": {}, **row, "host": host, "stale": stale}  # type: ignore[typeddict-item]
+        for row in known.last_rows(host)
+    ]
+
+
+def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
+    """The sessions of several hosts without those that come twice, as one account has two names; by name of the host.
+
+    What is known for sure goes before what was last known.
+    """
+    seen: dict[tuple[object, ...], str] = {}
+    for stale in (False, True):
+        for host in sorted(answers, key=natural):
+            for row in answers[host]:
+                if ("stale" in row) == stale:
+                    seen.setdefault(_identity(host, row), host)
+    return {
+        host: [row for row in answers[host] if seen[_identity(host, row)] == host]
+        for host in sorted(answers, key=natural)
+    }
+
+
+def _identity(host: str, session: Summary) -> tuple[object, ...]:
+    """What tells a session from all others: no two of one name begin in the same second with the same pid."""
+    name, pid, created = session["name"], session.get("pid"), session.get("created")
+    return (name, pid, created) if pid and created else (host, name)
+
+
+def _note_failure(host: str, why: str) -> None:
+    """Notes that a host could not be reached; if that cannot be written it is asked again."""
     try:
-        known.record_failure(host)
+        known.record_failure(host, why)
         known.forget_unless_known(host)
     except Refused:
         return
 
 
-class _Gathering(Caller):
+class Gathering(Caller):
     """The caller of the questions to one host: it gathers notes for a caller that may show them."""
 
     def __init__(self, caller: Caller) -> None:
@@ -100,21 +151,22 @@ class Asking:
 
     def _ask(self, host: str, outbound: int) -> None:
         answer: list[Summary] | SeshError
-        caller = _Gathering(self._caller)
+        caller = Gathering(self._caller)
         try:
-            answer = [{**session, "host": host} for session in sessions_of(caller, host, self.deadline)]
+            answer = sessions_of(caller, host, self.deadline)
             known.record_names(host, answer)
             known.forget_unless_known(host)
         except SeshError as error:
             answer = error
         except OSError as error:
             answer = Unreachable(f"cannot ask {host}: {error.strerror}")
+            answer.reason = error.strerror or ""
         except Exception as error:  # a fault of our own: the other hosts answer all the same
             answer = InternalError(f"internal error, {type(error).__name__}: {error}")
         if caller.notes:
             self.remarks[host] = "; ".join(caller.notes)
-        if isinstance(answer, Unreachable):
-            _note_failure(host)
+        if isinstance(answer, Unreachable) and not isinstance(answer, Late):
+            _note_failure(host, reason(answer))
         self._answers.append((host, answer))
         with self._lock:
             self._unanswered -= 1
@@ -139,10 +191,8 @@ class Asking:
         os.close(self.inbound)
 
     def give_up(self) -> list[str]:
-        """Waits for no more hosts: notes those that are late, so that they are not asked again soon; returns them."""
-        late, self.waiting = sorted(self.waiting), set()
-        for host in late:
-            _note_failure(host)
+        """Waits for no more hosts; returns those that are late."""
+        late, self.waiting = sorted(self.waiting, key=natural), set()
         return late
 
     def left(self) -> float:
@@ -151,7 +201,7 @@ class Asking:
 
 
 def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
-    """The sessions of one host, without a prompt. Raises the host's error, Unreachable at the deadline (monotonic)."""
+    """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic)."""
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
@@ -159,7 +209,15 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
     timeout = deadline - time.monotonic()
     with link.open_link(destination, links.origin(destination), ask=False, timeout=timeout) as opened:
         rows: list[Summary] = calls.request(caller, opened, "sessions.summaries", {}, deadline)
-    return rows
+    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
+
+
+def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
+    """A session of a host with what a list needs to show it here: the home directory and the clock there."""
+    more: Summary = {"home": home} if home else {}  # type: ignore[typeddict-item]  # of the keys that may be missing
+    if abs(clock) >= _SKEW:
+        more["clock"] = round(clock, 3)
+    return {**session, "host": host, **more}
 
 
 class _Skipped(Exception):
@@ -206,13 +264,13 @@ class Whereabouts:
     """The hosts of the session `name`.
 
     `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
-    answer (seconds since the epoch).
+    answer (seconds since the epoch), and why.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hosts: list[str] = []
-        self.silent: list[tuple[str, float]] = []
+        self.silent: list[tuple[str, float, str]] = []
 
     def chosen(self, caller: Caller, verb: str) -> str | None:
         """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint.
@@ -221,8 +279,9 @@ class Whereabouts:
         """
         name, hosts = self.name, self.hosts
         if not hosts and self.silent:
-            silent = self.silent[0][0]
-            raise NotFound(f"no session {name} here; {silent}, where it was, does not answer", hint="try again later")
+            host, seen, why = self.silent[0]
+            where = f"{host}, where it was {moments.ago(time.time() - seen)}, does not answer ({why})"
+            raise NotFound(f"no session {name} here; {where}", hint="try again later")
         if len(hosts) < 2:
             return hosts[0] if hosts else None
         if not caller.can_ask:
@@ -245,18 +304,18 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False)
     whereabouts = located(caller, [name], creates=creates)[name]
     if whereabouts.hosts or not (creates and whereabouts.silent):
         return whereabouts.chosen(caller, verb)
-    host, seen = whereabouts.silent[0]
+    host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
-        caller.note(f"{host}, where {name} was, does not answer")
+        caller.note(f"{host}, where {name} was, does not answer ({why})")
         return None
-    return _awaited(caller, name, host, seen)
+    return _awaited(caller, name, host, seen, why)
 
 
-def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
+def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str | None:
     """Waits for a silent host, if the person wants that; returns it, or None to create the session here."""
     ago = moments.ago(time.time() - seen)
     answers = (("w", "Wait"), ("h", "Create here"))
-    answer = caller.ask(f"{host} does not answer; {name} was there {ago}", answers, "w")
+    answer = caller.ask(f"{host} does not answer ({why}); {name} was there {ago}", answers, "w")
     if answer == "h":
         return None
     if not answer:
@@ -265,7 +324,7 @@ def _awaited(caller: Caller, name: str, host: str, seen: float) -> str | None:
 
     def attempt() -> list[Summary]:
         try:
-            return sessions_of(_Gathering(caller), host, time.monotonic() + _ATTEMPT)
+            return sessions_of(Gathering(caller), host, time.monotonic() + _ATTEMPT)
         except (LocalFault, LoginRefused) as fault:  # a person may log in meanwhile
             raise Unreachable(str(fault)) from fault
 
@@ -286,13 +345,12 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
         answers = dict(summaries(caller, hosts(caller), names=names, skippable=creates and caller.can_ask))
     except _Skipped:
         return whereabouts
-    for host in sorted({*unasked, *answers}):
-        answer = answers.get(host)
-        if isinstance(answer, list):
-            for name in whereabouts.keys() & {session.get("name") for session in answer}:
+    silent = unasked | {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
+    told = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}
+    for host, rows in once(told | {host: last_known(host, why) for host, why in silent.items()}).items():
+        for name in whereabouts.keys() & {row["name"] for row in rows}:
+            if host in told:
                 whereabouts[name].hosts.append(host)
-        else:
-            answered_at = known.names_at(host)
-            for name in whereabouts.keys() & {row["name"] for row in known.names(host)}:
-                whereabouts[name].silent.append((host, answered_at))
+            else:
+                whereabouts[name].silent.append((host, known.names_at(host), silent[host]))
     return whereabouts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING, TypedDict
 
 from sesh import paths
 from sesh.about import PROGRAM
@@ -12,12 +13,18 @@ from sesh.ops import end
 from sesh.reach.op import op
 from sesh.store import listing
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.reach.caller import Caller
-    from sesh.schema import Removed
+
+
+class Removed(TypedDict):
+    """The paths that `--undeploy` removed on a host, and the kept sessions that were forgotten with them."""
+
+    removed: list[str]
+    forgotten: list[str]
+
 
 _GRACE = 2.0
 """Seconds in which the process that daemons are forked from ends by itself, after the last of them."""

@@ -24,7 +24,6 @@ from sesh.errors import (
 from sesh.keepalive import Backoff
 from sesh.reach import calls, links
 from sesh.reach.op import named
-from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
 from sesh.remote.ssh.link import SESSION_TIMEOUT
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Arguments, Entered, Op, Result
+    from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
     from sesh.schema import Answer
@@ -54,13 +54,14 @@ class HostTarget(Target):
         self.destination: Destination = links.destination_of(caller, host)
         self._offer = offer
 
-    def open(self, deadline: float | None = None) -> Link:
-        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic)."""
-        return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
+    def open(self, deadline: float | None = None, *, passing: bool = False) -> Link:
+        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`: as `opened`."""
+        return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline, passing=passing)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         with NamingHost(self.host), self.open() as link:
+            self.clock = link.clock
             result: Result = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
         return result
 
@@ -142,24 +143,6 @@ class HostTarget(Target):
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None
-
-    def open_events(self) -> Stream:
-        """A stream for the events of all sessions of the host."""
-        host = str(self.host)
-
-        def again(stream: Stream) -> Link:
-            eventlog.log("disconnect", host=host, session=None, reason="lost")
-            lost_at = time.monotonic()
-            self.caller.note(f"lost the link to @{host}; reconnecting")
-            link = stream.backoff.retry(lambda: links.reopened(self.caller, self.destination), host)
-            eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
-            self.caller.note(f"reconnected to @{host}")
-            calls.check_version(link)
-            return link
-
-        link = self.open()
-        calls.check_version(link)
-        return Stream(link, "", host=host, again=again)
 
     def _begun(
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None

@@ -59,11 +59,13 @@ def opened(
     ask: bool | None = None,
     offer: bool = False,
     deadline: float | None = None,
+    passing: bool = False,
 ) -> Link:
     """A link to sesh on a host.
 
     `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
-    there if it is missing. `deadline`: for all of it (monotonic). Raises Unreachable, NotDeployed, TimedOut.
+    there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
+    recorded as used. Raises Unreachable, NotDeployed, TimedOut.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
@@ -73,7 +75,8 @@ def opened(
             raise
         _deploy(caller, destination, error)
         link = _link(destination, ask=ask, deadline=deadline)
-    known.record(destination, str(link.remote_info.get("version") or ""), asks=link.asked)
+    if not passing:
+        known.record(destination, str(link.remote_info.get("version") or ""), asks=link.asked)
     return link
 
 
@@ -178,12 +181,19 @@ def connected(link: Link, name: str, session_id: str, deadline: float | None) ->
     return answer
 
 
-def reopened(caller: Caller, destination: Destination, deadline: float | None = None, *, ask: bool = False) -> Link:
+def reopened(
+    caller: Caller,
+    destination: Destination,
+    deadline: float | None = None,
+    *,
+    ask: bool = False,
+    passing: bool = False,
+) -> Link:
     """One attempt at a new link for a lost one. Raises as `opened`."""
     ssh_link.drop_master(destination)
     if not ask and destination.via is None:  # of many links that were lost at once the first one tries
         master.check_refusals(destination, time.time() - _REFUSED_FOR)
-    return opened(caller, destination, ask=ask, deadline=deadline)
+    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing)
 
 
 def _note_loss(name: str, host: str) -> None:

@@ -23,6 +23,8 @@ class Target:
     """This machine."""
 
     host: str | None = None
+    clock = 0.0
+    """Seconds by which the clock there was ahead of this one at the last call."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller

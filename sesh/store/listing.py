@@ -12,6 +12,7 @@ import time
 
 from sesh import paths, platform, wire
 from sesh.errors import Refused, SeshError, UsageError
+from sesh.names import natural
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -26,12 +27,13 @@ PATIENCE = 1.0
 KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
     "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
+    "last_line",
 )  # fmt: skip
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
 
 
 def summaries(patience: float | None = None) -> list[Summary]:
-    """Every session known here, by name. Raises Refused if the directory is not to be trusted.
+    """Every session known here, in the order of their names. Raises Refused if the directory is not to be trusted.
 
     `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
     """
@@ -47,7 +49,7 @@ def summaries(patience: float | None = None) -> list[Summary]:
             by_name.setdefault(name, summary)
     for name, summary in by_name.items():
         summary["current"] = inside is not None and name == inside["name"]
-    return [by_name[name] for name in sorted(by_name)]
+    return [by_name[name] for name in sorted(by_name, key=natural)]
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:

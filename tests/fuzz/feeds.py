@@ -28,7 +28,7 @@ from sesh.client.predict.replica import Replica
 from sesh.client.terminal import _READ_SIZE
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.daemon import session
-from sesh.daemon.activity import rules
+from sesh.daemon.activity import question
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import TypedLine
@@ -213,8 +213,8 @@ PRINTED = [
     *pure(
         "question",
         TERMINAL,
-        lambda data: rules.question(data, line=True),
-        lambda data: rules.question(data, line=False),
+        lambda data: question.in_output(data, line=True),
+        lambda data: question.in_output(data, line=False),
     ),
     *pure("hint", TERMINAL, _hinted),
     *pure("plain output", TERMINAL, lambda data: replay_safe(data, 10_000, 100_000)),

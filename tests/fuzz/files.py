@@ -179,7 +179,7 @@ def _shown(found: list[Summary]) -> None:
     _outcome(layout.sessions, caller)
     status = _outcome(ops_views.status, caller, "work")
     if status is not None:
-        status_verb._described(status)
+        status_verb._described(status, time.time())
     json.dumps(_outcome(shell.history, caller, "work"))
     _outcome(jobs.result, caller, "work")
     _outcome(wait.ended, caller, "work")

@@ -82,3 +82,19 @@ def test_a_job_over_there_reads_what_is_here(home: Home, farm: Farm) -> None:
     data = bytes(range(256)) * 4000
     done = home.sesh("@box", "--exec", "job", "--stdin", "--print", "--", "sha256sum", input=data, timeout=40)
     assert (done.code, done.stdout.split()[:1]) == (0, [hashlib.sha256(data).hexdigest()])
+
+
+def test_events_say_which_machine_they_are_of_where_others_are_known(home: Home, farm: Farm) -> None:
+    """Nothing said that those of hosts are not among them."""
+    hint = "these are the events of this machine; of another one: sesh @HOST --events"
+    alone = home.terminal("--events")
+    alone.wait_until(lambda: home.processes() and not alone.text(), what="it follows")
+    alone.type("\x03")
+    assert alone.exit_code() == 130
+    assert hint not in alone.text()
+    farm.host("box")
+    assert home.sesh("@box", "--list").code == 0
+    following = home.terminal("--events", columns=100)
+    following.wait_for(hint)
+    following.type("\x03")
+    assert following.exit_code() == 130

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from tests.remote.farm import Farm
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -235,11 +235,8 @@ def test_words_that_are_wrong_on_any_host_are_one_error(home: Home, farm: Farm) 
     done = home.sesh("@one", "@other", "--screen", "work", "--format", "svg")
     assert (done.code, "add --json" in done.stderr, farm.calls()) == (2, True, [])
     done = home.sesh("@one", "@other", "--events", "a b")
-    assert (done.code, [line.split(":")[1].strip() for line in done.stderr.splitlines()[:2]], farm.calls()) == (
-        1,
-        ["one", "other"],
-        [],
-    )
+    said = sorted(line.split(":")[1].strip() for line in done.stderr.splitlines()[:2])
+    assert (done.code, said, farm.calls()) == (2, ["one", "other"], [])
     done = home.sesh("@one", "@other", "--status", "--json")
     assert (done.code, done.json()["error"]["code"], farm.calls()) == (2, "usage", [])
 
@@ -391,3 +388,21 @@ def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, farm: F
     assert len(done.stdout.splitlines()) == 1
     wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])
     assert [host.names() for host in hosts] == [["job"], ["job"]]
+
+
+def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: Home, farm: Farm) -> None:
+    gone, one = farm.host("gone", proxied=True), farm.host("one")
+    for host in (gone, one):
+        assert home.sesh(host.at, "--open", f"on-{host.word}", "--label", "a=b").code == 0
+    assert home.sesh("@gone", "@one", "--list").code == 0
+    processes.kill(farm.masters())
+    gone.proxy.refuse()
+    listed = home.sesh("@gone", "@one", "--list")
+    assert listed.code == 1
+    lines = [line.split() for line in listed.stdout.splitlines()[1:]]
+    assert [line[:2] for line in lines] == [["@gone", "cannot"], ["?", "on-gone"], ["@one"], ["on-one", "detached"]]
+    for label, names in (("a=b", ["on-gone", "on-one"]), ("a=c", [])):
+        error, *rows = home.sesh("@gone", "@one", "--list", "--label", label, "--json").json()
+        assert (error["host"], error["error"]["code"]) == ("gone", "unreachable")
+        assert [row["name"] for row in rows] == names
+        assert ["stale" in row for row in rows] == [name == "on-gone" for name in names]

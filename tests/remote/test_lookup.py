@@ -209,10 +209,10 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     for words in (["--status", "solo"], ["--kill", "solo"], ["--logs", "solo"], ["--wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
-        assert re.search(r"no session solo\b.* box\b.* does not answer", done.stderr), words
+        assert re.search(r"no session solo\b.* box\b.* just now, does not answer \(connection ref", done.stderr), words
     assert home.sesh("--run", "solo", "--", "true").code == 125
     here = home.terminal("solo", columns=100)
-    here.wait_for("box does not answer; solo was there just now")
+    here.wait_for("box does not answer (connection refused); solo was there just now")
     here.type("\x1b")
     assert here.exit_code() == 1
     assert home.names() == []
@@ -251,18 +251,22 @@ def test_a_known_remote_can_be_forgotten(home: Home, farm: Farm) -> None:
     assert far.names() == ["work"]
 
 
-def test_a_host_that_does_not_answer_costs_two_seconds_once(home: Home, farm: Farm) -> None:
-    """Then it is skipped for a minute."""
+def test_a_host_that_ssh_refuses_is_asked_once_a_minute_a_slow_one_each_time(home: Home, farm: Farm) -> None:
+    """A healthy host that was slow once was left out of each list for a minute."""
     far = farm.host("box", proxied=True)
     known(home, far)
     far.proxy.silence()
-    began = time.monotonic()
-    assert home.sesh("--kill", "missing").code == 1
-    assert 1.5 < time.monotonic() - began < 10
-    asked = farm.connections()
-    assert home.sesh("--kill", "missing").code == 1
-    assert farm.connections() == asked
+    for _ in range(2):
+        asked, began = len(farm.connections()), time.monotonic()
+        assert home.sesh("--kill", "missing").code == 1
+        assert 1.5 < time.monotonic() - began < 10
+        assert len(farm.connections()) > asked
     far.proxy.cut()
+    far.proxy.refuse()
+    assert home.sesh("--kill", "missing").code == 1
+    asked = len(farm.connections())
+    assert home.sesh("--kill", "missing").code == 1
+    assert len(farm.connections()) == asked
     far.proxy.restore()
     assert home.sesh("@box", "--list").code == 0  # asked for by name it counts again
     far.sesh("--open", "work")
@@ -282,8 +286,8 @@ def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
     assert words[:2] == ["NAME", "here"]
     assert sorted(words[2:]) == ["@one", "@two", "there"]
     assert words[words.index("@one") :][:2] == ["@one", "there"]
-    assert "@two  unreachable" in done.stdout
-    assert "@two  unreachable" in home.sesh("--list").stdout
+    assert "@two  connection refused" in done.stdout
+    assert "@two  connection refused" in home.sesh("--list").stdout
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("here", None), ("there", "one")]
     labelled = home.sesh("--list", "--label", "a=b", "--json").json()
@@ -301,7 +305,7 @@ def test_next_says_which_hosts_it_could_not_ask(home: Home, farm: Farm) -> None:
     for _ in range(2):  # the second time it is not asked
         terminal = home.terminal("--next")
         assert terminal.exit_code() == 1
-        assert "@two could not be asked" in terminal.text()
+        assert "@two (connection refused) could not be asked" in terminal.text()
     terminal = home.terminal("@one", "--next")
     assert terminal.exit_code() == 1
     assert "no session waits for you; " in terminal.text()
@@ -322,7 +326,7 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None
     terminal.wait_for("there", timeout=1.9)
     assert terminal.alive
     assert terminal.exit_code() == 0
-    assert "@slow  unreachable" in terminal.text()
+    assert "@slow  no answer yet" in terminal.text()
 
 
 def test_the_list_of_a_host_is_its_own(home: Home, farm: Farm) -> None:
@@ -334,12 +338,7 @@ def test_the_list_of_a_host_is_its_own(home: Home, farm: Farm) -> None:
     rows = home.sesh("@one", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("work", "one")]
     everything = home.sesh("--list", "--json").json()
-    assert [(row["name"], row["host"]) for row in everything] in (
-        [("work", "one"), ("work", "two")],
-        [("work", "two"), ("work", "one")],
-        [("work", "one")],
-        [("work", "two")],
-    )
+    assert [row["name"] for row in everything] == ["work"]
 
 
 def test_a_lookup_never_asks_for_a_password(home: Home, farm: Farm) -> None:

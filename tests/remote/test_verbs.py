@@ -76,13 +76,15 @@ def same(home: Home, far: Far, *words: str) -> str:
 
 
 def same_json(home: Home, far: Far, *words: str) -> None:
-    """The same in JSON, where the host is filled in."""
+    """The same in JSON, where the host is filled in, and in a list the home directory there."""
     there, through = far.sesh("--local", "--json", *words), home.sesh(far.at, "--json", *words)
     assert (through.code, through.stderr) == (there.code, there.stderr)
-    assert stable(through.json()) == stable(there.json())
-    for each in through.json() if isinstance(through.json(), list) else [through.json()]:
+    answer = through.json()
+    for each in answer if isinstance(answer, list) else [answer]:
+        assert each.pop("home", far.home) == far.home
         if "error" not in each and "ok" not in each:
             assert each["host"] == far.word, each
+    assert stable(answer) == stable(there.json())
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -261,6 +262,80 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(ses
         becomes(home, "working", "output", None, name=name)
     for name in lines:
         becomes(home, "idle", "quiet", None, name=name)
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [r"\033]0;my title\007", r"\033]133;C;cmdline_url=read x\007", r"\033]7;file:///tmp\033\\", r"\033Pq#0\033\\"],
+)
+def test_a_string_for_the_terminal_is_no_part_of_the_question(sesh: Sesh, home: Home, printed: str) -> None:
+    """With the marks of shell integration every question began with the command line."""
+    sesh("--open", "asks", "--", "sh", "-c", f"printf '{printed}Name? '; read x")
+    waited = sesh("--wait", "asks", "--waiting", "--timeout", "15")
+    assert waited.stdout == "waiting: Name?\n"
+    becomes(home, "waiting", "tty-read", "Name?", name="asks")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_with_shell_integration_the_question_is_what_was_asked(sesh: Sesh, home: Home, shell: str) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    sourced = f'eval "$(sesh --shell-init {shell})"' if shell != "fish" else "sesh --shell-init fish | source"
+    sesh("--open", "work", "--", program, env={"SHELL": program})
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+    sesh("--send", "work", sourced, "--enter")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--send", "work", "sh -c 'printf \"push it? \"; read x'", "--enter")
+    becomes(home, "waiting", "tty-read", "push it?")
+
+
+MENU = """
+import sys, termios, tty
+tty.setcbreak(0)
+shown = 0
+while True:
+    shown += 1
+    sys.stdout.write(f"\\x1b[H\\x1b[2JProceed {shown}?\\n > 1. Yes\\n   2. No\\n\\x1b[?25l")
+    sys.stdout.flush()
+    sys.stdin.read(1)
+"""
+
+
+def test_of_a_menu_the_rows_above_the_cursor_are_the_question_and_who_has_left_it_is_not_called_again(
+    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
+) -> None:
+    home.write("menu.py", MENU)
+    sesh("--open", "work", "--", sys.executable, "menu.py")
+    becomes(home, "waiting", "tty-read", "Proceed 1? > 1. Yes 2. No")
+    sesh("--send", "work", "1")
+    becomes(home, "waiting", "tty-read", "Proceed 2? > 1. Yes 2. No")
+    screen = terminal("work", "--no-replay")
+    screen.wait_for("Proceed")
+    screen.type(b"\x1c")
+    assert screen.exit_code() == 0
+    becomes(home, "idle", "tty-read", None)
+    assert sesh("--next").code == 1
+    assert sesh("--wait", "work", "--waiting", "--timeout", "1").code == 124
+    sesh("--send", "work", "1")
+    becomes(home, "waiting", "tty-read", "Proceed 3? > 1. Yes 2. No")
+
+
+@pytest.mark.needs("vim", "less")
+def test_an_editor_and_a_pager_that_a_person_has_left_wait_for_nobody(
+    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
+) -> None:
+    for name, *command in (("reads", "less", "/etc/passwd"), ("edits", "vim", "-n", "-u", "NONE", "/etc/passwd")):
+        screen = terminal(name, "--", *command)
+        screen.wait_for("root")
+        screen.type("jj")
+        screen.type(b"\x1c")
+        assert screen.exit_code() == 0
+        becomes(home, "idle", "tty-read", None, name=name)
+    sesh("--open", "asks", "--", "sh", "-c", "printf 'push it? '; read x")
+    becomes(home, "waiting", "tty-read", "push it?", name="asks")
+    sesh("--kill", "asks")
+    assert sesh("--next").code == 1
 
 
 @pytest.mark.needs("vim", "less")

@@ -39,7 +39,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("state", {"state": "working"}, b"", set()),
     ("switch", {"to": "other", "probe": True}, b"", {"switched"}),
-    ("typed", {}, b"", {"at"}),
+    ("typed", {}, b"", {"at", "watched"}),
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),
     ("send", {}, b"\r", {"position"}),
     ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),

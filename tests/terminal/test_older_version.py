@@ -412,3 +412,16 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(home: Home,
     done = home.sesh("@there", "--list")
     assert (done.code, done.stdout) == (1, "")
     assert re.fullmatch(f"sesh: {said}.*: sesh --deploy @there\n", done.stderr), done.stderr
+
+
+def test_a_watched_list_asks_an_older_host_as_before_and_says_why(before: Home, home: Home) -> None:
+    There(home, sesh_of(before))
+    assert home.sesh("@there", "--open", "work", "--", "sleep", "1000").code == 0
+    watched = home.terminal("--watch")
+    watched.wait_for(re.compile(r"@there +older sesh: asked now and then\n work +detached"), timeout=20)
+    assert home.sesh("@there", "--open", "more", "--", "sleep", "1000").code == 0
+    watched.type("r")
+    watched.wait_for(re.compile(r"\n more +detached"))
+    watched.type("q")
+    assert watched.exit_code() == 0
+    assert home.sesh("@there", "--kill", "work", "more").code == 0

@@ -150,6 +150,53 @@ def test_a_bell_is_told_once_a_minute_at_most(sesh: Sesh, home: Home) -> None:
     assert terminal.raw.count(b"job rings") == 1
 
 
+def test_a_bell_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home) -> None:
+    """A program that rang and asked at once was told of as a bell, and its question a minute later."""
+    hooks(home, on_waiting='echo "$SESH_QUESTION" >>told')
+    sesh("--open", "job", "--", "sh", "-c", "printf 'push it? \\a'; read x; printf 'and now? \\a'; sleep 60")
+    assert written(home, "told") == "push it?\n"
+    terminal = here(home)
+    sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 1; printf 'push it? '; read x")
+    terminal.wait_for_raw(b"\x1b]99;;other rings\x1b\\")
+    terminal.wait_for_raw(b"\x1b]99;;other waits: push it?\x1b\\")
+    sesh("--open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
+    terminal.wait_for_raw(b"\x1b]99;;both waits: push it?\x1b\\")
+    needs(sesh, name="last")
+    terminal.wait_for_raw(b"\x1b]99;;last waits")
+    assert b"both rings" not in terminal.raw
+
+
+def test_a_job_that_rings_and_ends_at_once_is_told(sesh: Sesh, home: Home) -> None:
+    terminal = here(home)
+    sesh("--open", "job", "--", "sh", "-c", "printf '\\a'")
+    terminal.wait_for_raw(b"\x1b]99;;job rings\x1b\\")
+
+
+@pytest.mark.parametrize("name", ["work", "other"])
+def test_a_daemon_has_nothing_told_of_the_session_that_is_looked_at(
+    home: Home, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    terminal = here(home)
+    assert wire.ask("work", "typed")[0]["watched"] is True
+    told = wire.ask("work", "tell", name=name, state="waiting", question="push it?")[0]["told"]
+    assert told is (name == "other")
+    terminal.type("echo done\r")
+    terminal.wait_for("\ndone")
+    terminal.type("exit\r")
+    assert terminal.exit_code() == 0
+    assert (b"waits: push it?" in terminal.raw) is told
+
+
+def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(sesh: Sesh, home: Home) -> None:
+    """It only rang."""
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    needs(sesh)
+    terminal.wait_for("job waits: push it?")
+    assert b"\a" in terminal.raw
+
+
 def test_a_muted_session_tells_nothing(sesh: Sesh, home: Home) -> None:
     terminal = here(home)
     needs(sesh, "--label", "mute=1", name="muted")

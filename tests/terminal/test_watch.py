@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import termios
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from sesh.errors import Refused
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -339,7 +340,121 @@ def test_the_marked_one_of_several_is_answered_or_attached_to(terminal: Open, se
     opened.wait_for("really?")
 
 
+@tells
+def test_after_an_answer_the_next_question_stands_there_at_once(terminal: Open, sesh: Sesh) -> None:
+    """It said "answered" for two seconds, as long as the word about the answer stands, and took no key."""
+    asking(sesh, "job", ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> job +\d+s  push it\?"))
+    opened.type("y")
+    opened.wait_for(re.compile(r"> job +\d+s  really\?\n.*\njob was answered", re.DOTALL))
+    opened.type("n")
+    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+
+
+def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh) -> None:
+    """One was in the shell after each look at a session."""
+    for name in ("one", "two"):
+        sesh("--open", name, "--", "sh", "-c", f"sesh --state failed 'no {name}'; echo in-{name}; sleep 60")
+    opened = terminal("--watch")
+    for name, key in (("one", ""), ("two", "\x1b[B")):
+        opened.wait_for(re.compile(r"failed\n.* one +\d+s  no one\n.* two +\d+s  no two"))
+        opened.type(key)
+        opened.wait_for(f"> {name}")
+        opened.type("a")
+        opened.wait_for(f"in-{name}")
+        opened.type("\x1c")
+    opened.wait_for(re.compile(r"failed\n> one +\d+s  no one"))
+    opened.type("q")
+    assert opened.exit_code() == 0
+    assert len(re.findall(r"^failed$", opened.text(), re.MULTILINE)) == 1, "the list stays once"
+
+
+def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
+    home.sesh("--open", "other", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-other; sleep 60")
+    opened = home.terminal("work")
+    opened.wait_for(PROMPT)
+    opened.type("sesh --watch; echo code=$?\r")
+    opened.wait_for("> other")
+    opened.type("a")
+    opened.wait_for("in-other")
+    assert home.sesh("--wait", "work", "--for", "^code=0", "--since-start", "--timeout", "10").code == 0
+
+
 def test_a_session_that_says_it_failed_stands_above_the_list(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "agent", "--", "sh", "-c", "sesh --state failed 'no key'; sleep 60")
     opened = terminal("--watch")
     opened.wait_for(re.compile(r"^failed\n> agent +\d+s  no key"))
+
+
+@tells
+def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> None:
+    """Nobody was told: a question was seen by who looked at the list."""
+    asking(sesh, "old", ASKS)
+    sesh("--open", "job", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; " + ASKS)
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for("> old")
+    home.write("go", "")
+    opened.wait_for_raw(b"\x1b]9;job waits: push it?\x1b\\")
+    opened.wait_for(re.compile(r"\n  job +\d+s  push it\?"))
+    assert opened.raw.count(b"\a") == 1
+    assert b"old waits" not in opened.raw
+    sesh("--open", "new", "--", "sh", "-c", "printf '\\a'; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;new rings\x1b\\")
+    assert opened.raw.count(b"job waits") == 1
+
+
+@tells
+def test_it_tells_nothing_of_a_session_that_is_looked_at(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "seen", "--", "sh", "-c", "read x; " + ASKS)
+    looking = home.terminal("seen")
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(re.compile(r" seen +attached"))
+    looking.type("go on\r")
+    looking.wait_for("push it?")
+    opened.wait_for(re.compile(r"> seen +\d+s  push it\?"))
+    sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;other rings\x1b\\")
+    assert b"seen waits" not in opened.raw
+
+
+def test_what_works_shows_its_last_line(terminal: Open, sesh: Sesh, home: Home) -> None:
+    source = "sesh --state working; printf '\\033]0;title\\007one\\n\\033[32mcompil\\033[1ming\\033[m\\n'; "
+    source += "until [ -e go ]; do sleep 0.1; done; "
+    sesh("--open", "job", "--", "sh", "-c", source + "printf 'linking 10%%\\rlinking 20%%'; exec sleep 60")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"\n job +detached +working .*\n   compiling\n"))
+    home.write("go", "")
+    opened.wait_for(re.compile(r"\n job +detached +working .*\n   linking 20%\n"))
+    sesh("--open", "idle", "--", "sh", "-c", "sesh --state idle; echo nothing; exec sleep 60")
+    opened.wait_for(re.compile(r"\n idle +detached +idle .*\n[^ ]* *\n"))
+
+
+def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
+    home.sesh("--open", "job", "--", "sh", "-c", "sesh --state working; echo compiling; exec sleep 60")
+    typing = home.terminal("job")
+    typing.wait_for("compiling")
+    typing.type("a note to myself")
+    typing.wait_for("a note to myself")
+    (row,) = home.sesh("--list", "--json").json()
+    assert row["last_line"] == "compiling"
+
+
+@tells
+@pytest.mark.parametrize("earlier", [True, False])
+def test_the_agents_page_s_line_finds_who_asks_also_who_asked_before(sesh: Sesh, home: Home, earlier: bool) -> None:
+    """It followed events, which a session that waited already has none of: it took its whole minute."""
+    with open(os.path.join(ROOT, "docs/AGENTS.md"), encoding="utf-8") as page:
+        (line,) = (line.strip() for line in page if line.startswith("    timeout 60 sesh"))
+    sesh("--open", "calm", "--label", "team=mine", "--", "sleep", "60")
+    source = "until [ -e go ]; do sleep 0.05; done; printf 'push it? '; read x; sleep 60"
+    sesh("--open", "job", "--label", "team=mine", "--", "sh", "-c", source)
+    if earlier:
+        home.write("go", "")
+        assert sesh("--wait", "job", "--waiting", "--timeout", "15").code == 0
+    with subprocess.Popen(["sh", "-c", line], env=home.environment(), stdout=subprocess.PIPE) as found:
+        home.write("go", "")
+        out, _ = found.communicate(timeout=20)
+    assert [row["activity"]["question"] for row in json.loads(out) if row["activity"]["state"] == "waiting"] == [
+        "push it?"
+    ]

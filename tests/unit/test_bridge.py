@@ -21,7 +21,7 @@ from sesh.reach import calls, links
 from sesh.reach.find import described
 from sesh.reach.origin import Origin
 from sesh.remote.ssh.destination import Destination
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 from tests.support.typed import differences
 
 
@@ -240,6 +240,21 @@ def test_an_op_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> No
         wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
     assert far_end.ended() == 0
     assert home.names() == ["job", "work"]
+
+
+@pytest.mark.parametrize("name", ["follow.all_events", "follow.sessions"])
+def test_what_an_op_yields_without_end_ends_with_a_bridge_that_is_killed(
+    home: Home, far_end: Bridge, name: str
+) -> None:
+    """Its child waited for the next event of a session, and wrote that to nobody."""
+    home.sesh("--open", "work", "--", "sleep", "1000")
+    connection = far_end.greeted()
+    connection.send(op(name))
+    assert connection.receive()[0] == protocol.DATA
+    left = processes.descendants(far_end.process.pid)
+    far_end.process.kill()
+    far_end.process.wait()
+    wait_until(lambda: not {*left}.intersection(home.processes()), what="the child has ended")
 
 
 def test_data_of_an_op_may_be_large(home: Home, far_end: Bridge) -> None:

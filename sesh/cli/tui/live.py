@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 
-from sesh import reach, wording
+from sesh import moments, reach, wording
 from sesh.errors import SeshError
+from sesh.ops.lookup import last_known, once
 from sesh.ops.views import bears
 from sesh.reach.caller import Caller
 
@@ -82,11 +83,14 @@ def target_of(host: str | None) -> Target:
 
 
 def entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
-    """Return the sessions with the `wanted` labels by host and name, those of this machine first."""
+    """Return the sessions with the `wanted` labels by host and name, those of this machine first, hosts by name.
+
+    Of a host that does not answer it is what was last known.
+    """
     sessions: dict[Key, Summary] = {(None, session["name"]): session for session in index.here}
-    for host, rows in index.there.items():
-        if not isinstance(rows, str):  # else it is the reason why there are none
-            sessions |= {(host, session["name"]): session for session in rows}
+    told = {host: last_known(host, rows) if isinstance(rows, str) else rows for host, rows in index.there.items()}
+    for host, rows in once(told).items():
+        sessions |= {(host, session["name"]): session for session in rows}
     return {key: session for key, session in sessions.items() if bears(session, wanted)}
 
 
@@ -111,6 +115,11 @@ def standing(session: Summary) -> tuple[str, str, str]:
     if not activity or session["state"] != "running":
         return "", "", ""
     return activity["state"], str(activity.get("since") or ""), str(activity.get("question") or "")
+
+
+def since(session: Summary) -> float:
+    """Return the moment by this machine's clock since when a session stands as it does; 0 if not known."""
+    return (moments.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
 
 
 def title(key: Key) -> str:

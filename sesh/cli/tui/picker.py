@@ -60,7 +60,7 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
     The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
     NotFound if there is nothing to choose from, Interrupted.
     """
-    with SessionIndex(caller, hosts) as index:
+    with SessionIndex(caller, hosts, holds=True) as index:
         while index.pending and not index.here and not any(index.there.values()):
             await_change(index)  # there is nothing to show yet
         directories = places.directories() if hosts is None and not wanted else []
@@ -134,7 +134,7 @@ class _Picker:
         while True:
             self._filter()
             due = float("inf")
-            if (mark := self._marked_session()) and not self._shown[mark].get("current"):
+            if (mark := self._marked_session()) and not (self._shown[mark].get("current") or self._silence(mark)):
                 due = self._previews.want(mark)
             self._draw()
             for key in self._live.wait(self._stage, due):
@@ -167,7 +167,7 @@ class _Picker:
         summaries = self._sessions()
         fitting = []
         for key, session in summaries.items():
-            directory = wording.at_home(session.get("cwd") or "")
+            directory = wording.at_home(session.get("cwd") or "", session.get("home"))
             cost = match_cost(self._query, key[1], key[0], directory, wording.runs(session))
             if cost is not None:
                 fitting.append((cost, self._rank(key, session), key))
@@ -196,7 +196,7 @@ class _Picker:
         """Return the sort key of a session, set when it is first seen: the list does not move under the mark."""
         if key not in self._ranks:
             attached = (key[0] or "", key[1])
-            last = moments.seconds(session.get("last_activity")) or 0.0
+            last = (moments.seconds(session.get("last_activity")) or 0.0) - session.get("clock", 0.0)
             position = self._recent.index(attached) if attached in self._recent else len(self._recent)
             self._ranks[key] = (position, -last)
         return self._ranks[key]
@@ -302,7 +302,7 @@ class _Picker:
         if self._mark is None or self._mark[0] == NEW:
             return ""
         *_, directory, runs = self._cells(self._mark, 0)
-        asked = wording.asks(self._shown[self._mark])
+        asked = self._silence(self._mark) or wording.asks(self._shown[self._mark])
         return f"\x1b[2m{wording.cut('  '.join(filter(None, (asked, directory, runs))), columns)}"
 
     def _last(self, columns: int) -> str:
@@ -327,7 +327,12 @@ class _Picker:
             return None
         if self._shown[mark].get("current"):
             return "you are here"  # its screen shows this picture
-        return self._previews.screens.get(mark)
+        return self._silence(mark) or self._previews.screens.get(mark)
+
+    def _silence(self, key: Key) -> str:
+        """Return why the host of a row does not answer; empty if it does."""
+        stale = self._shown[key].get("stale")
+        return wording.plain(f"@{key[0]} does not answer: {stale['reason']}") if stale else ""
 
     def _rows(self, width: int, height: int) -> list[str]:
         now = time.time()

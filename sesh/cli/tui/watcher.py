@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh import wording
@@ -9,9 +10,12 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
-from sesh.cli.tui.live import LiveSessions, standing
+from sesh.cli.tui.live import LiveSessions, since, standing
+from sesh.cli.tui.news import News, quiet
+from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
+from sesh.names import natural
 from sesh.ops import send
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
@@ -31,11 +35,12 @@ if TYPE_CHECKING:
 _ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
 _HINTS = (
+    "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  r ask again  q quit",
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
     "Enter y n 1-9 answer  / line  a attach  q quit",
     "y n / answer  a attach  q quit",
 )
-_OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
+_OTHER_HINTS = ("↑↓ choose  a attach  r ask again  q quit",)
 """The keys while the marked session waits for no answer."""
 _SETTLING = 3.0
 """Seconds after an answer for which its session is not shown as waiting."""
@@ -45,6 +50,8 @@ _DEAF_FOR = 1.0
 """Seconds for which keys answer nothing after the mark has moved by itself, unless the person moves it."""
 _BURST = 0.4
 """The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
+_YOUNG = 2.0
+"""Seconds of work after which the last line of a session is shown: the list stands still while somebody types."""
 _BUSY = "…"
 """The message while an answer is typed."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
@@ -55,21 +62,27 @@ _ASKING, _ECHO_OFF, _ECHO_ON, _UNKNOWN = "asking", "off", "on", "unknown"
 
 def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Key | None:
     """Show the sessions with the `wanted` labels until the person leaves; return the one to attach to."""
-    with RawTerminal() as terminal, SessionIndex(caller, hosts) as index, LiveSessions(index, wanted) as live:
-        watcher = _Watcher(live)
+    with (
+        RawTerminal() as terminal,
+        SessionIndex(caller, hosts, holds=True) as index,
+        LiveSessions(index, wanted) as live,
+    ):
+        watcher = _Watcher(live, caller)
         with Stage(terminal) as stage:
             chosen = watcher.run(stage)
-        width = terminal.size()[0] or 80
-        last = [*watcher.needing(width), *watcher.rest(width)]
-        terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
+        if chosen is None:
+            width = terminal.size()[0] or 80
+            last = [*watcher.needing(width), *watcher.rest(width)]
+            terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
     return chosen
 
 
 class _Watcher:
     """The sessions, the marked one of those that need a person, and the answer as far as it is typed."""
 
-    def __init__(self, sessions: LiveSessions) -> None:
-        self._live = sessions
+    def __init__(self, sessions: LiveSessions, caller: Caller) -> None:
+        self._live, self._caller = sessions, caller
+        self._news = News()
         self._coloured = printing.coloured()
         self._shown: dict[Key, Summary] = {}
         """The sessions that need a person, as they were drawn last: keys are meant for these."""
@@ -86,6 +99,8 @@ class _Watcher:
         """The last answer by session: the time since when it had waited, and the end of its `_SETTLING` (monotonic)."""
         self._message, self._message_until = "", 0.0
         """The outcome of the last answer, and the time until which it is shown (monotonic)."""
+        self._some_young = False
+        """True if the last line of a session is to be shown soon."""
         self._leaving = False
         self._chosen: Key | None = None
         """The session to attach to once the person leaves, None for none."""
@@ -96,10 +111,20 @@ class _Watcher:
             self._take(stage.typed())  # they came before the picture that is drawn now
             self._update()
             stage.draw(self._picture(*stage.size))
-            keys = self._live.wait(stage)
+            self._tell(stage)
+            keys = self._live.wait(stage, min(self._news.due, _YOUNG if self._some_young else float("inf")))
             self._live.take()
             self._take([*self._released(), *keys])
         return self._chosen
+
+    def _tell(self, stage: Stage) -> None:
+        """Ring, and have the terminal tell the person what is new; not in quiet hours."""
+        index = self._live.index
+        answered = {None, *(host for host, rows in index.there.items() if not isinstance(rows, str))}
+        lines = self._news.lines(self._live.all().items(), answered)
+        if lines and not quiet(self._caller.settings().quiet):
+            told = [notification(line, os.environ) for line in lines]
+            stage.terminal.write_all(BELL + b"".join(data for data in told if data != BELL), 2.0)
 
     # -- keys
 
@@ -120,6 +145,9 @@ class _Watcher:
                 self._edit(*self._line, key)
             elif key in LEAVING:
                 self._leaving = True
+            elif key == "r":
+                self._live.index.ask_all()
+                self._say("all are asked again")
             else:
                 self._pressed(key)
 
@@ -243,17 +271,22 @@ class _Watcher:
         sessions = self._needing()
         names = min(max((wording.columns(_title(key)) for key in sessions), default=0), width // 2)
         for key, session in sessions.items():
-            before, (state, since, question) = state, standing(session)
+            before, (state, began, question) = state, standing(session)
+            ago = age(began, now + session.get("clock", 0.0))
             if state != before:
                 lines.append(painted(_HEADS[state], SIGNALS.get(state, ""), coloured=self._coloured))
             asks = "answered" if self._settling(key, session) else plain(question) or wording.runs(session)
             mark, name = ">" if key == marked else " ", cut(_title(key), names)
             gap = " " * (names - wording.columns(name))
-            lines.append(cut(f"{mark} {name}{gap}  {age(since, now):>4}  {asks}", width))
+            lines.append(cut(f"{mark} {name}{gap}  {ago:>4}  {asks}", width))
         return [*lines, ""] if lines else []
 
     def rest(self, width: int) -> list[str]:
-        """Return the lines of all others as `--list` prints them, the working ones of each host first."""
+        """Return the lines of all others as `--list` prints them, the working ones of each host first.
+
+        Below one that works stands what it has printed last.
+        """
+        self._some_young = False
         now, needing, index = time.time(), self._needing(), self._live.index
         drawn = Table(width, coloured=self._coloured)
         by_host: dict[str | None, list[Summary]] = {}
@@ -263,12 +296,26 @@ class _Watcher:
         for sessions in by_host.values():
             sessions.sort(key=lambda session: standing(session)[0] != "working")
         drawn.measure([session for sessions in by_host.values() for session in sessions], now)
-        lines = drawn.lines(by_host.pop(None, []), now) if by_host else []
-        for host, sessions in by_host.items():
-            lines += [drawn.remark(str(host), index.remarks.get(str(host), "")), *drawn.lines(sessions, now)]
-        lines += [drawn.remark(host, rows) for host, rows in index.there.items() if isinstance(rows, str)]
+        lines = self._rows(drawn, by_host.pop(None, []), now) if by_host else []
+        silent = {host: rows for host, rows in index.there.items() if isinstance(rows, str)}
+        for host in sorted({*map(str, by_host), *silent}, key=natural):
+            remark = drawn.remark(host, silent.get(host) or index.remarks.get(host, ""))
+            lines += [remark, *(self._rows(drawn, by_host[host], now) if host in by_host else ())]
         missing = "no session has these labels" if self._live.wanted else f"no sessions; `{CALLED} NAME` creates one"
         return lines or ([] if needing else [cut(missing, width)])
+
+    def _rows(self, drawn: Table, sessions: list[Summary], now: float) -> list[str]:
+        """Return the lines of sessions, and below each one that works what it has printed last."""
+        lines = drawn.lines(sessions, now)
+        shown = lines[: len(lines) - len(sessions)]
+        for session, line in zip(sessions, lines[len(shown) :], strict=True):
+            shown.append(line)
+            words = plain(session.get("last_line") or "")
+            if standing(session)[0] == "working" and words:
+                young = 0 <= now - since(session) < _YOUNG
+                self._some_young = self._some_young or young
+                shown += [] if young else [drawn.below(words)]
+        return shown
 
     # -- the sessions
 
@@ -276,7 +323,7 @@ class _Watcher:
         """Return the sessions that wait, then those that have failed, the longest first."""
         order = list(_HEADS)
         sessions = [row for row in self._live.all().items() if standing(row[1])[0] in order]
-        return dict(sorted(sessions, key=lambda row: (order.index(standing(row[1])[0]), standing(row[1])[1])))
+        return dict(sorted(sessions, key=lambda row: (order.index(standing(row[1])[0]), since(row[1]))))
 
     def _waits(self, key: Key | None) -> bool:
         session = self._shown.get(key) if key is not None else None

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity import activity as module
-from sesh.daemon.activity import rules
+from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import Said, Seen, Standing
 from sesh.daemon.pty.syscalls import Foreground
@@ -68,19 +68,20 @@ class World:
         self.log = self
         self.base = self.head = 0
         self.tail = b""
+        self.rows: list[str] | None = [""]
         self.line_begun = False
         self.seen: list[tuple[str, str]] = []
         self.on_look: Callable[[], None] = lambda: None
         self.activity = self.made()
 
     def made(self) -> Activity:
-        return Activity(self.facts, self, self.timers, self.emit, self.looked)  # type: ignore[arg-type]
+        return Activity(self.facts, self, self.timers, lambda: self.rows, self.emit, self.looked)  # type: ignore[arg-type]
 
     def looked(self) -> None:
         self.on_look()
 
-    def bytes(self, _start: int) -> bytes:
-        return self.tail
+    def bytes(self, start: int) -> bytes:
+        return self.tail[start:] if self.head == len(self.tail) else self.tail
 
     def emit(self, event: str, **facts: Any) -> None:
         assert event == "activity"
@@ -527,7 +528,7 @@ def test_all_of_it_goes_over_to_another_image() -> None:
         assert other.waits
 
 
-# -- the words before the cursor
+# -- the words of a question
 
 
 @pytest.mark.parametrize(
@@ -536,20 +537,170 @@ def test_all_of_it_goes_over_to_another_image() -> None:
         (b"Password: ", "Password:"),
         (b"line\r\nDo you want to continue? [Y/n] ", "Do you want to continue? [Y/n]"),
         (b"\x1b[1;32mname:\x1b[0m (app) ", "name: (app)"),
-        (b"\x1b[?2004h>>> ", ">>>"),
-        (b"\x1b[24;1H\x1b[7mnotes.txt\x1b[27m\x1b[K", ""),
-        (b"", ""),
+        (b"\x1b[?2004h>>> ", None),
+        (b"\x1b[24;1H\x1b[7mnotes.txt\x1b[27m\x1b[K", None),
+        (b"", None),
         (b"x" * 500, "x" * rules.MAX_QUESTION),
     ],
 )
-def test_a_question_is_the_line_of_the_cursor_where_it_is_one(tail: bytes, shown: str) -> None:
-    assert rules.question(tail, line=False) == shown
+def test_a_question_is_the_line_of_the_cursor_where_it_is_one(tail: bytes, shown: str | None) -> None:
+    assert question.in_output(tail, line=False) == shown
 
 
-def test_of_a_program_that_reads_a_line_the_last_words_are_the_question() -> None:
-    assert rules.question(b"\x1b[H\x1b[2J\x1b[3JContinue? ", line=True) == "Continue?"
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        (["Proceed?", " > 1. Yes", "   2. No", ""], "Proceed? > 1. Yes 2. No"),
+        (["╭──────────╮", "│ Proceed? │", "│ ❯ Yes    │", "╰──────────╯", "❯ "], "Proceed? ❯ Yes"),
+        (["old", "", "", "Proceed?", "", "> Yes", "", "", ""], "Proceed? > Yes"),
+        (["Name?", "> Ada"], "> Ada"),
+        ([">>> "], ">>>"),
+        (["x" * 150, "y" * 150, ""], "y" * 150),
+        ([""], ""),
+        ([], ""),
+    ],
+)
+def test_of_a_menu_the_rows_above_an_empty_row_or_a_mark_are_the_question(rows: list[str], shown: str) -> None:
+    assert question.in_rows(rows) == shown
 
 
-@given(st.binary(max_size=300), st.booleans())
-def test_a_question_never_steers_a_terminal(tail: bytes, line: bool) -> None:
-    assert rules.question(tail, line=line).isprintable()
+@pytest.mark.parametrize(
+    ("tail", "asked"),
+    [
+        (b"\x1b[H\x1b[2J\x1b[3JContinue? ", "Continue?"),
+        (b"1) yes\r\n2) no\r\n", "1) yes 2) no"),
+        (b"1) yes\r\n2) no\r\n#? ", "1) yes 2) no"),
+        (b"Continue?\x1b[20G", "Continue?"),
+    ],
+)
+def test_of_a_program_that_reads_a_line_the_last_words_are_the_question(tail: bytes, asked: str) -> None:
+    assert question.in_output(tail, line=True) == asked
+
+
+ENDS = st.sampled_from([b"\a", b"\x1b\\", b"\x18", b"\x1a"])
+BODY = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cc", "Cs"]), max_size=30).map(str.encode)
+
+
+@st.composite
+def strings(draw: st.DrawFn) -> bytes:
+    """An OSC, DCS, SOS, PM or APC; of these only OSC ends by BEL."""
+    opener = draw(st.sampled_from([b"]", b"P", b"X", b"^", b"_"]))
+    end = draw(ENDS if opener == b"]" else ENDS.filter(lambda end: end != b"\a"))
+    return b"\x1b" + opener + draw(BODY) + end
+
+
+@given(
+    st.lists(st.one_of(strings(), st.sampled_from([b"push", b" ", b"it? ", b"\x1b[1m", b"\a"])), max_size=12),
+    st.booleans(),
+)
+def test_no_string_for_the_terminal_is_part_of_a_question(parts: list[bytes], line: bool) -> None:
+    """Of one that ended by BEL the body was."""
+    tail = b"ok\r\n" + b"".join(parts)
+    text = b"".join(part for part in parts if part[:1] != b"\x1b" and part != b"\a").decode().strip()
+    assert question.in_output(tail, line=line) == (text or ("ok" if line else None))
+
+
+@given(strings(), st.integers(min_value=1))
+def test_a_string_that_has_not_come_whole_is_no_part_of_a_question(string: bytes, size: int) -> None:
+    begun = string[: 2 + size % (len(string) - 2)] if len(string) > 2 else string
+    assert question.in_output(b"push it? " + begun.rstrip(b"\x1b"), line=True) == "push it?"
+
+
+def test_a_string_whose_begin_is_long_gone_is_no_part_of_a_question() -> None:
+    """As the mark of a command of many kilobytes, of which the last ones alone were looked at."""
+    with world() as here:
+        here.runs(reads=True)
+        here.pty.canonical = True
+        here.tail = b"\r\n\x1b]133;C;cmdline_url=" + b"%20x" * 8000 + b"\apush it? "
+        here.head = len(here.tail)
+        here.passes(1)
+        assert here.activity.standing().question == "push it?"
+
+
+@given(st.binary(max_size=300), st.booleans(), st.booleans())
+def test_a_question_never_steers_a_terminal(tail: bytes, line: bool, cut: bool) -> None:
+    assert (question.in_output(tail, line=line, cut=cut) or "").isprintable()
+    assert question.in_rows(tail.decode("latin-1").split("\n")).isprintable()
+
+
+# -- what is news
+
+
+def test_what_reads_keys_and_stood_so_when_the_person_left_is_idle_until_it_prints() -> None:
+    """Editors and pagers stood at the head of those that wait."""
+    with world() as here:
+        here.runs(reads=True)
+        here.head = 100
+        here.rows = ["Proceed?", "> Yes", ""]
+        here.passes(1)
+        assert here.stands == ("waiting", "tty-read"), "nobody has seen it"
+        here.activity.left(here.head)
+        here.passes(1)
+        assert here.stands == ("idle", "tty-read")
+        assert here.activity.standing().as_json()["question"] is None
+        here.head = 200
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("waiting", "tty-read")
+        assert here.activity.standing().question == "Proceed? > Yes"
+
+
+def test_what_reads_a_line_waits_though_a_person_has_seen_it() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.pty.canonical = True
+        here.tail, here.head = b"push it? ", 9
+        here.passes(1)
+        here.activity.left(here.head)
+        here.passes(1)
+        assert here.stands == ("waiting", "tty-read")
+
+
+def test_the_echo_of_the_last_key_is_no_news() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.head = 100
+        here.passes(1)
+        here.activity.typed(b"j", attended=True)
+        here.activity.left(here.head)
+        here.head = 110
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("idle", "tty-read")
+
+
+def test_who_leaves_a_silent_session_does_not_make_it_work() -> None:
+    with world() as here:
+        here.runs()
+        here.passes(rules.QUIET_AFTER + 1)
+        here.activity.left(0)
+        here.passes(1)
+        assert here.stands == ("idle", "quiet")
+
+
+def test_a_menu_that_a_script_has_answered_makes_way_for_the_next() -> None:
+    """A key in it looked like the begin of a line, and so the first question stayed."""
+    with world() as here:
+        here.runs(reads=True)
+        here.rows = ["Keep a copy?", "> Yes", ""]
+        here.passes(1)
+        here.line_begun = True
+        here.activity.typed(b"2")
+        here.rows = ["Keep a copy?", "> Yes", "2"]
+        here.passes(1)
+        assert here.activity.standing().question == "Keep a copy? > Yes", "what is typed is no part of it"
+        here.rows = ["DELETE ALL?", "> Yes", ""]
+        here.activity.stirred()
+        here.passes(1)
+        assert here.activity.standing().question == "DELETE ALL? > Yes"
+
+
+def test_a_screen_that_is_not_known_yet_is_waited_for() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.rows = None
+        here.passes(1)
+        assert here.stands == ("working", "output")
+        here.rows = ["Proceed?", ""]
+        here.passes(1)
+        assert here.activity.standing().question == "Proceed?"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sesh.errors import NotFound, Refused, Unreachable
+from sesh.errors import Late, NotFound, Refused, Unreachable, silent_host
+from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
 from sesh.remote import known
@@ -27,7 +28,7 @@ class World:
         self.before: dict[str, list[str]] = {}
         """What they had when they were asked last."""
         self.asked: list[str] = []
-        self.failed: set[str] = set()
+        self.failed: dict[str, str] = {}
         self.over = threading.Event()
 
     def sessions_of(self, _caller: Caller, destination: str, _deadline: float) -> list[Summary]:
@@ -35,10 +36,11 @@ class World:
         answer = self.hosts[destination]
         if answer is None:
             self.over.wait(20)
-            raise Unreachable("late")
+            raise silent_host(destination)
         if isinstance(answer, Exception):
             raise answer
-        return [summary(name=name) for name in answer]
+        pid = list(self.hosts).index(destination)
+        return [summary(name=name, host=destination, pid=pid) for name in answer]
 
 
 @pytest.fixture
@@ -48,9 +50,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
     monkeypatch.setattr(known, "record_names", lambda *_: True)
-    monkeypatch.setattr(known, "names", lambda word: [{"name": name} for name in own.before.get(word, [])])
-    monkeypatch.setattr(known, "record_failure", own.failed.add)
+    monkeypatch.setattr(known, "last_rows", lambda word: [{"name": name} for name in own.before.get(word, [])])
+    monkeypatch.setattr(known, "names_at", lambda _: time.time() - 300)
+    monkeypatch.setattr(known, "record_failure", own.failed.__setitem__)
     monkeypatch.setattr(known, "failed_recently", lambda word: word in own.failed)
+    monkeypatch.setattr(known, "failure", own.failed.get)
     yield own
     own.over.set()
     for thread in {*threading.enumerate()} - others:
@@ -82,7 +86,7 @@ def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: W
         lookup.host_of(CALLER, "work", "--status")
 
 
-def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
+def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_fail_are_skipped_then(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
@@ -90,9 +94,9 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then
     began = time.monotonic()
     assert lookup.host_of(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
-    assert world.failed == {"late", "down", "odd"}
-    assert lookup.hosts(CALLER) == ["here"]
-    assert lookup.skipped(CALLER) == ["late", "down", "odd"]
+    assert world.failed == {"down": "no", "odd": "no"}
+    assert lookup.hosts(CALLER) == ["late", "here"]
+    assert lookup.skipped(CALLER) == {"down": "no", "odd": "no"}
     assert capfd.readouterr().err == ""
 
 
@@ -100,7 +104,7 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     world.hosts = {"late": Unreachable("no"), "other": []}
     world.before = {"late": ["work"], "other": ["gone"]}
     for _ in range(2):  # the second time it is not asked
-        with pytest.raises(NotFound, match="no session work here; late, where it was, does not answer"):
+        with pytest.raises(NotFound, match=r"here; late, where it was 5 min ago, does not answer \(no\)"):
             lookup.host_of(CALLER, "work")
     assert lookup.host_of(CALLER, "gone") is None
     world.hosts["third"] = ["work"]
@@ -110,7 +114,7 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
     world.hosts = {"a": Refused("not now")}
     assert lookup.host_of(CALLER, "work") is None
-    assert world.failed == set()
+    assert world.failed == {}
 
 
 def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +123,9 @@ def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest
     answers = lookup.summaries(CALLER, list(world.hosts))
     first = dict((next(answers), next(answers)))
     assert first.keys() == {"here", "down"}
-    assert first["here"] == [summary(name="work", host="here")]
+    assert first["here"] == [summary(name="work", host="here", pid=1)]
     word, answer = next(answers)
-    assert (word, type(answer)) == ("late", Unreachable)
+    assert (word, type(answer)) == ("late", Late)
     assert next(answers, None) is None
 
 
@@ -141,3 +145,22 @@ def test_no_answer_of_many_is_lost(world: World) -> None:
     world.hosts = {f"h{number}": ["work"] for number in range(60)}
     for _ in range(5):
         assert len(lookup.located(CALLER, ["work"])["work"].hosts) == 60
+
+
+def test_one_account_under_two_names_has_each_session_once(world: World) -> None:
+    """A session was listed twice, and `sesh work` asked which of the two was meant."""
+    one, other = summary(name="work", host="lan"), summary(name="work", host="vpn")
+    rows = {"vpn": [other, summary(name="own", host="vpn", pid=9)], "lan": [one]}
+    assert [(host, [row["name"] for row in own]) for host, own in lookup.once(rows).items()] == [
+        ("lan", ["work"]),
+        ("vpn", ["own"]),
+    ]
+    stale: Summary = {**one, "stale": {"since": "2026-03-01T12:00:00Z", "reason": "no answer yet"}}
+    assert lookup.once({"lan": [stale], "vpn": [other]}) == {"lan": [], "vpn": [other]}, "what is sure goes first"
+    world.hosts = {"vpn": ["work"], "lan": ["work"]}
+    assert lookup.located(CALLER, ["work"])["work"].hosts == ["lan", "vpn"], "two that only have the same name"
+
+
+def test_names_are_in_the_order_that_people_expect() -> None:
+    names = ["s10", "s2", "s1", "s02", "a", "s2b", "s", "S3", "n100.x", "n9.x"]
+    assert sorted(names, key=natural) == ["S3", "a", "n9.x", "n100.x", "s", "s1", "s02", "s2", "s2b", "s10"]

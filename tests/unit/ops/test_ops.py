@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 WIRE_NAMES = [
     "checks.all_", "enter.attach", "enter.go", "enter.job", "enter.new", "follow.all_events", "follow.ended",
-    "follow.log", "jobs.result", "layout.make", "layout.sessions", "leftovers.clear", "leftovers.find",
-    "places.here", "search.grep", "sessions.detach", "sessions.job", "sessions.kill", "sessions.kill_all",
-    "sessions.label", "sessions.message", "sessions.new", "sessions.open_", "sessions.reload",
+    "follow.log", "follow.sessions", "jobs.result", "layout.make", "layout.sessions", "leftovers.clear",
+    "leftovers.find", "places.here", "search.grep", "sessions.detach", "sessions.job", "sessions.kill",
+    "sessions.kill_all", "sessions.label", "sessions.message", "sessions.new", "sessions.open_", "sessions.reload",
     "sessions.rename", "sessions.restart", "sessions.summaries", "sessions.there", "shell.history",
     "shell.history_output", "undeploy.remove", "views.logs", "views.overview", "views.screen", "views.status",
 ]  # fmt: skip

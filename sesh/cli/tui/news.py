@@ -1,0 +1,105 @@
+"""What of the sessions of a list is news to the person before it: told once, of each session once a minute at most."""
+
+from __future__ import annotations
+
+import time
+
+from sesh import config, wording
+from sesh.cli.tui.live import standing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sesh.cli.tui.live import Key
+    from sesh.schema import Summary
+
+    Identity = tuple[str | None, int | None, str | None]
+    """A session, whatever its name: its host, its program's pid, the moment of its creation."""
+    Sign = tuple[str, str, str]
+    """A state that needs a person, since when, and the question; empty strings for none."""
+
+BETWEEN = 60.0
+"""Seconds between two tellings of one session, at the least; a bell never uses up the minute of a question."""
+_NOTHING = ("", "", "")
+
+
+class News:
+    """The news of sessions that nobody looks at: that they wait, fail, or ring.
+
+    What stands so when a machine is first seen is none. `due`: seconds until what came too soon may be told.
+    """
+
+    def __init__(self) -> None:
+        self._machines: set[str | None] = set()
+        self._signs: dict[Identity, Sign] = {}
+        """What was told last of each session, or needs not be told."""
+        self._bells: dict[Identity, int] = {}
+        """Bells of each session that were told, or need not be."""
+        self._told: dict[tuple[Identity, str], float] = {}
+        """When (monotonic) a session was told of, by whether it was for a bell."""
+        self.due = float("inf")
+
+    def lines(self, sessions: Iterable[tuple[Key, Summary]], answered: set[str | None]) -> list[str]:
+        """Return a line for each news. `answered`: the machines that have said which sessions they have."""
+        told: list[str] = []
+        self.due = float("inf")
+        known, self._machines = self._machines, self._machines | answered
+        rows = {_identity(key, row): (key, row) for key, row in sessions}
+        for identity, (key, session) in rows.items():
+            if key[0] not in answered:
+                continue
+            unseen = session.get("unseen")
+            sign, bells = _sign(session), unseen["bells"] if unseen else 0
+            if key[0] not in known or _unwanted(session):
+                self._signs[identity], self._bells[identity] = sign, bells
+                continue
+            state, _, question = sign
+            if sign != self._signs.setdefault(identity, _NOTHING) and self._due(identity, state):
+                told += [wording.needs(key[1], state, question, key[0])] if state else []
+                self._signs[identity] = sign
+                self._bells[identity] = bells if state else self._bells.get(identity, 0)
+            if bells > self._bells.setdefault(identity, 0) and self._due(identity, "bell"):
+                told.append(wording.needs(key[1], "bell", "", key[0]))
+                self._bells[identity] = bells
+            self._bells[identity] = min(bells, self._bells[identity])
+        for gone in [identity for identity in self._signs if identity not in rows and identity[0] in answered]:
+            del self._signs[gone]
+            self._bells.pop(gone, None)
+        return told
+
+    def _due(self, identity: Identity, state: str) -> bool:
+        """Return whether a session may be told of now, and if so note that it is; nothing is told of no state."""
+        if not state:
+            return True
+        now, which = time.monotonic(), (identity, "bell" if state == "bell" else "")
+        left = self._told.get(which, now - BETWEEN) + BETWEEN - now
+        if left > 0:
+            self.due = min(self.due, left)
+            return False
+        self._told[which] = now
+        return True
+
+
+def quiet(hours: str) -> bool:
+    """Return whether now is within the quiet hours of the settings, in which nothing is told."""
+    now = time.localtime()
+    return config.in_quiet_hours(hours, now.tm_hour * 60 + now.tm_min)
+
+
+def _identity(key: Key, session: Summary) -> Identity:
+    return key[0], session.get("pid"), session.get("created")
+
+
+def _sign(session: Summary) -> Sign:
+    """Return what a session needs a person for, as its daemon would tell it."""
+    state, since, question = standing(session)
+    if session["state"] == "exited" and session.get("exit_code"):
+        return "failed", str(session.get("ended")), f"exited {session['exit_code']}"
+    return (state, since, question) if state in ("waiting", "failed") else _NOTHING
+
+
+def _unwanted(session: Summary) -> bool:
+    """Return whether nothing is told of a session: it is looked at, is this one, or is muted."""
+    muted = (session.get("labels") or {}).get("mute") == "1"
+    return bool(session.get("attached") or session.get("current") or muted)

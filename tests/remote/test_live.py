@@ -1,0 +1,183 @@
+"""Lists that stay open hold a link to each host that they show: what changes there is here at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, processes, wait_until
+
+Row = dict[str, Any]
+
+
+class Watched:
+    """`sesh --watch --json`, and the rows that it has printed last."""
+
+    def __init__(self, home: Home, *words: str) -> None:
+        self.process: subprocess.Popen[bytes] = home.start(*words, "--watch", "--json")
+
+    def until(self, holds: Callable[[list[Row]], object]) -> list[Row]:
+        """The first rows that are as they are to be."""
+        assert self.process.stdout is not None
+        rows: list[Row] = []
+        while not holds(rows):
+            rows = json.loads(self.process.stdout.readline())
+        return rows
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=10)
+
+
+@pytest.fixture
+def watch(home: Home) -> Iterator[Callable[..., Watched]]:
+    opened: list[Watched] = []
+
+    def begin(*words: str) -> Watched:
+        opened.append(Watched(home, *words))
+        return opened[-1]
+
+    yield begin
+    for each in opened:
+        each.close()
+
+
+def label(far: Far, value: str) -> Callable[[list[Row]], object]:
+    """Labels the session of a host, there; whether that is seen here."""
+    far.sesh("--label", "work", f"n={value}")
+    return lambda rows: (far.word, value) in [(row["host"], row["labels"].get("n")) for row in rows]
+
+
+def known(home: Home, *hosts: Far) -> None:
+    for far in hosts:
+        far.sesh("--open", "work", "--", "sleep", "1000")
+        assert home.sesh(far.at, "--list").code == 0
+
+
+def links(farm: Farm) -> list[list[str]]:
+    """The links opened so far, those that have ended among them."""
+    return [call for call in farm.calls() if any("--bridge" in word for word in call)]
+
+
+def held(farm: Farm, far: Far) -> list[int]:
+    """The processes on a host that serve a link, now."""
+    return [pid for pid in far.processes() if processes.describe(pid).find("--bridge") >= 0]
+
+
+def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(
+    home: Home, farm: Farm, watch: Callable[..., Watched]
+) -> None:
+    """Hosts were asked the more seldom the more there were: 8 of them 50 seconds after the last answer."""
+    hosts = [farm.host(f"h{number}") for number in range(3)]
+    known(home, *hosts)
+    before = len(links(farm))
+    watched = watch()
+    watched.until(lambda rows: {row["host"] for row in rows} == {"h0", "h1", "h2"})
+    wait_until(lambda: all(held(farm, far) for far in hosts), what="a link is held to each")
+    assert len(links(farm)) == before + 6, "each was asked once"
+    for number, far in enumerate([*hosts, *reversed(hosts)]):
+        watched.until(label(far, str(number)))
+    hosts[1].sesh("--open", "more")
+    watched.until(lambda rows: ("h1", "more") in [(row["host"], row["name"]) for row in rows])
+    hosts[1].sesh("--kill", "more")
+    watched.until(lambda rows: rows and "more" not in [row["name"] for row in rows])
+    assert len(links(farm)) == before + 6
+
+
+def test_a_link_that_is_lost_comes_back(home: Home, farm: Farm, watch: Callable[..., Watched]) -> None:
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    watched = watch()
+    watched.until(label(far, "before"))
+    for value in ("once", "twice"):
+        wait_until(lambda: held(farm, far), what="a link is held")
+        far.proxy.cut()
+        watched.until(label(far, value))
+
+
+def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    wait_until(lambda: not held(farm, far))
+    opened = home.terminal("--watch")
+    opened.wait_for(re.compile(r"@box\n work"))
+    wait_until(lambda: held(farm, far), what="a link is held")
+    opened.type("q")
+    assert opened.exit_code() == 0
+    wait_until(lambda: not held(farm, far), what="it is let go")
+    assert [pid for pid in farm.masters() if "--bridge" in processes.describe(pid)] == []
+
+
+def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.proxy.refuse()
+    far.proxy.cut()
+    opened = home.terminal("--watch")
+    opened.wait_for(re.compile(r"@box +\w"))
+    far.proxy.restore()
+    opened.type("r")
+    opened.wait_for(re.compile(r"@box\n work +detached"))
+    opened.type("q")
+    assert opened.exit_code() == 0
+
+
+def test_a_host_that_is_forgotten_meanwhile_stays_forgotten(
+    home: Home, farm: Farm, watch: Callable[..., Watched]
+) -> None:
+    """A list that was open brought it back."""
+    far, other = farm.host("box"), farm.host("other")
+    known(home, far, other)
+    watched = watch()
+    watched.until(lambda rows: {row["host"] for row in rows} == {"box", "other"})
+    wait_until(lambda: held(farm, far), what="a link is held")
+    assert home.sesh("--forget", "@box").code == 0
+    watched.until(lambda rows: {row["host"] for row in rows} == {"other"})
+    wait_until(lambda: not held(farm, far), what="it is let go")
+    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["other"]
+
+
+def test_the_open_picker_is_live_too(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    picked = home.terminal("--pick")
+    picked.wait_for("@box work")
+    wait_until(lambda: held(farm, far), what="a link is held")
+    before = len(links(farm))
+    far.sesh("--rename", "work", "play")
+    picked.wait_for("@box play")
+    assert len(links(farm)) <= before + 1, "its screen is looked at, the list is not asked for"
+    picked.type("\x1b")
+    assert picked.exit_code() == 1
+
+
+def test_a_question_on_a_host_is_told_by_the_list_here(home: Home, farm: Farm) -> None:
+    """Its hooks told the host's own desktop, where nobody is."""
+    far = farm.host("box")
+    known(home, far)
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(re.compile(r"@box\n work"))
+    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
+    assert b"\a" in opened.raw
+    opened.type("q")
+    assert opened.exit_code() == 0
+
+
+def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    opened = home.terminal("@box", "work", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(PROMPT)
+    opened.type("echo ty''ped\r")
+    opened.wait_for("typed")
+    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0

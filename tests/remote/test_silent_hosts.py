@@ -1,0 +1,172 @@
+"""Lists know what they do not know: hosts that do not answer, and what was last known of their sessions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
+from tests.remote.test_lookup import known
+from tests.support import Home, processes, wait_until
+
+AHEAD = """
+import time
+now = time.time
+time.time = lambda: now() + 3 * 86400
+"""
+"""The clock here is three days ahead of that of each host."""
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()]
+
+
+def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(home: Home, farm: Farm) -> None:
+    """Its rows vanished, for a minute, and nothing said why."""
+    far, other = farm.host("slow", proxied=True), farm.host("alpha")
+    far.sesh("--open", "build", "~/", "--label", "team=mine", "--", "sh", "-c", "exec sleep 600")
+    other.sesh("--open", "quick")
+    known(home, far, other)
+    far.proxy.delay(0.5)
+    listed = lines(home.sesh("--list").stdout)
+    remark = listed.index("@slow  no answer yet")
+    assert listed[remark - 2] == "@alpha"
+    assert re.fullmatch(r"\? build +seen just now +\ds +~ +sh -c 'exec sleep 600'", listed[remark + 1])
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["host"]) for row in rows] == [("quick", "alpha"), ("build", "slow")]
+    assert "stale" not in rows[0]
+    stale = rows[1]["stale"]
+    assert stale["reason"] == "no answer yet"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stale["since"])
+    assert (rows[1]["command"], rows[1]["labels"]) == (["sh", "-c", "exec sleep 600"], {"team": "mine"})
+    assert [row["name"] for row in home.sesh("--list", "--label", "team=mine", "--json").json()] == ["build"]
+    far.proxy.delay(0)
+    assert "stale" not in home.sesh("--list", "--json").json()[1], "it is asked again each time"
+
+
+def test_each_list_says_why_a_host_does_not_answer(home: Home, farm: Farm) -> None:
+    """Each of these was `unreachable`."""
+    changed, locked = farm.host("changed", proxied=True), farm.host("locked", sshd={"PasswordAuthentication": "yes"})
+    refused, bare = farm.host("refused", proxied=True), farm.host("bare")
+    hosts = (changed, locked, refused, bare)
+    for far in hosts:
+        far.sesh("--open", f"on-{far.word}")
+    known(home, *hosts)
+    processes.kill(farm.masters())
+    farm.change_key(changed)
+    refused.proxy.refuse()
+    bare.run("rm .local/bin/sesh")
+    with open(farm.config, encoding="utf-8") as file:
+        before, host, after = file.read().partition("Host locked")
+    with open(farm.config, "w", encoding="utf-8") as file:
+        file.write(before + host + after.replace(farm.ground.identity, "/nonexistent", 1))
+    reasons = {
+        "bare": "not deployed; install it with: sesh --deploy @bare",
+        "changed": "host key changed",
+        "locked": "asks for a password",
+        "refused": "connection refused",
+    }
+    for _ in range(2):  # the second time they are not asked, and the reason stands
+        listed = [line for line in lines(home.sesh("--list").stdout) if line[:1] in "@?"]
+        assert [line for line in listed if line[0] == "@"] == [f"@{host}  {why}" for host, why in reasons.items()]
+        assert [line.split()[1] for line in listed if line[0] == "?"] == [f"on-{host}" for host in reasons]
+        rows = home.sesh("--list", "--json").json()
+        assert {row["host"]: row["stale"]["reason"] for row in rows} == reasons
+    opened = home.terminal("--watch", columns=100)
+    for host, why in reasons.items():
+        opened.wait_for(re.compile(rf"^@{host}  {re.escape(why)}\n\? on-{host} +seen just now", re.MULTILINE))
+    opened.type("q")
+    assert opened.exit_code() == 0
+    opened = home.terminal("--pick", columns=120)
+    opened.wait_for(re.compile(r"\?@refused on-refused +seen just now"))
+    opened.type("on-refused")
+    opened.wait_for("@refused does not answer: connection refused")
+    opened.type("\x1b")
+    opened.exit_code()
+    opened = home.terminal("--next", columns=300)
+    assert opened.exit_code() == 1
+    assert "@locked (asks for a password), @refused (connection refused) could not be asked" in opened.text()
+    completed = home.sesh("--complete", "bash", "--", "--status", "on-r").stdout
+    assert re.search(r"^on-refused\tseen just now, @refused, connection refused, ~", completed, re.MULTILINE)
+    found = home.sesh("--doctor", "@changed", "@refused")
+    assert "host key of changed has changed" in found.stdout
+    assert "Connection refused" in found.stdout
+
+
+def test_hosts_and_sessions_stand_in_the_order_of_their_names(home: Home, farm: Farm) -> None:
+    """Hosts came as they answered, and s10 before s2."""
+    hosts = [farm.host(word) for word in ("n10", "n2", "n1")]
+    for name in ("s10", "s1", "s2"):
+        home.sesh("--open", name)
+        hosts[0].sesh("--open", f"far-{name}")
+    for far in hosts[1:]:
+        far.sesh("--open", f"on-{far.word}")
+    known(home, *hosts)
+    expected = ["s1", "s2", "s10", "on-n1", "on-n2", "far-s1", "far-s2", "far-s10"]
+    for _ in range(3):
+        assert [row["name"] for row in home.sesh("--list", "--json").json()] == expected
+    listed = [line.split()[0] for line in lines(home.sesh("--list").stdout)[1:]]
+    assert [name for name in listed if name[0] != "@"] == expected
+    assert [name for name in listed if name[0] == "@"] == ["@n1", "@n2", "@n10"]
+    completed = home.sesh("--complete", "bash", "--", "--status", "").stdout
+    assert [line.split("\t")[0] for line in completed.splitlines()[1:4]] == ["s1", "s2", "s10"]
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_until(lambda: re.findall(r"^ +([\w-]+) +detached", opened.text(), re.MULTILINE) == expected)
+    opened.type("q")
+    opened.exit_code()
+
+
+def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(home: Home, farm: Farm) -> None:
+    """A new session was three days old, and waited longest of all."""
+    far = farm.host("box")
+    far.sesh("--open", "work", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
+    patch(home, AHEAD)
+    for words in (["@box", "--list"], ["--list"]):
+        (row,) = [line for line in lines(home.sesh(*words).stdout) if line.startswith("work")]
+        assert re.search(r" \d+s +\d+s +~", row), row
+    home.sesh("--open", "older", "--", "sh", "-c", "exec sleep 600")
+    assert re.search(r"^created: .* \(\d+s ago\)", home.sesh("@box", "--status", "work").stdout, re.MULTILINE)
+    assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + 3 * 86400) < 60
+
+
+@pytest.fixture
+def twins(home: Home, farm: Farm) -> tuple[Far, Far]:
+    """One account under two names, by two ways."""
+    lan = farm.host("lan")
+    vpn = farm.host("vpn", same_user=lan, proxied=True)
+    known(home, lan, vpn)
+    lan.sesh("--open", "work")
+    return lan, vpn
+
+
+def test_one_account_under_two_names_lists_each_session_once(home: Home, twins: tuple[Far, Far]) -> None:
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["host"]) for row in rows] == [("work", "lan")]
+    listed = home.sesh("--list").stdout
+    assert (listed.count("work"), "@vpn" in listed) == (1, False)
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_for(re.compile(r"^@lan\n +work", re.MULTILINE))
+    opened.type("q")
+    opened.exit_code()
+    assert opened.text().count("work") == 1
+    assert home.sesh("--status", "work", "--json").json()["host"] == "lan", "nobody is asked which of the two is meant"
+    twins[1].proxy.silence()
+    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["lan"]
+
+
+def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home: Home, farm: Farm) -> None:
+    far, other = farm.host("box"), farm.host("other")
+    far.sesh("--open", "work")
+    other.sesh("--open", "there")
+    known(home, far, other)
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_for("work")
+    assert home.sesh("--forget", "@box").code == 0
+    opened.wait_until(lambda: "@box" not in opened.text(), 20)
+    asked = len(farm.connections())
+    wait_until(lambda: len(farm.connections()) > asked, 20)
+    opened.type("q")
+    opened.exit_code()
+    assert "known: @other" in home.sesh("--forget", "@box").stderr

@@ -1,0 +1,102 @@
+"""What `--watch` tells of: each thing once, a session once a minute, and nothing that somebody looks at."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import pytest
+
+from sesh.cli.tui import news
+from sesh.cli.tui.news import News
+from sesh.schema import Summary
+
+BOX = "box"
+
+
+def session(name: str = "job", state: str = "idle", since: str = "", question: str = "", **more: Any) -> Summary:
+    activity = {"state": state, "why": "hook", "since": since, "question": question or None}
+    row = {"name": name, "state": "running", "pid": 7, "created": "then", "attached": 0, "activity": activity, **more}
+    return cast("Summary", row)
+
+
+def bells(count: int) -> dict[str, int]:
+    return {"bells": count, "failed": 0}
+
+
+class Told:
+    """The news of one host, whose clock a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        self.news = News()
+
+    def __call__(self, *rows: Summary, answered: bool = True) -> list[str]:
+        pairs = [((BOX, row["name"]), row) for row in rows]
+        return self.news.lines(pairs, {None, BOX} if answered else {None})
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    return Told(monkeypatch)
+
+
+def test_what_waits_already_is_no_news_and_what_begins_to_is_told_once(told: Told) -> None:
+    old = session("old", "waiting", "1", "since long?", pid=6)
+    assert told(old, session()) == []
+    rows = old, session(state="waiting", since="2", question="push it?")
+    assert told(*rows) == ["job@box waits: push it?"]
+    assert told(*rows) == []
+
+
+def test_a_session_that_comes_later_and_waits_is_news(told: Told) -> None:
+    assert told() == []
+    assert told(session(state="waiting", since="1", question="push it?")) == ["job@box waits: push it?"]
+
+
+def test_the_next_question_is_told_when_the_minute_is_over_if_it_still_stands(told: Told) -> None:
+    told(session())
+    assert told(session(state="waiting", since="1", question="a?")) == ["job@box waits: a?"]
+    told.now += 20
+    second = session(state="waiting", since="2", question="b?")
+    assert told(second) == []
+    assert told.news.due == pytest.approx(news.BETWEEN - 20)
+    told.now += 40
+    assert told(second) == ["job@box waits: b?"]
+    told.now += 20
+    assert told(session(state="waiting", since="3", question="c?")) == []
+    assert told(session()) == []
+    told.now += 60
+    assert told(session()) == []
+    assert told.news.due == float("inf")
+
+
+def test_a_bell_is_told_and_takes_no_question_s_minute(told: Told) -> None:
+    told(session(unseen=bells(0)))
+    assert told(session(unseen=bells(1))) == ["job@box rings"]
+    asked = session(state="waiting", since="1", question="push it?", unseen=bells(2))
+    assert told(asked) == ["job@box waits: push it?"], "and no word of the bell that it rang with"
+    told.now += 61
+    assert told(asked) == []
+    assert told(session(unseen=bells(3))) == ["job@box rings"]
+
+
+def test_what_is_looked_at_muted_or_this_very_session_is_not_told(told: Told) -> None:
+    told(session())
+    for more in ({"attached": 1}, {"current": True}, {"labels": {"mute": "1"}}):
+        assert told(session(state="waiting", since=str(more), question="push it?", **more)) == []
+    assert told(session(state="waiting", since="{'labels': {'mute': '1'}}", question="push it?")) == []
+
+
+def test_a_failure_is_told_with_its_code_and_a_rename_tells_nothing_again(told: Told) -> None:
+    told(session())
+    ended = {"state": "exited", "exit_code": 3, "ended": "now", "activity": None}
+    assert told({**session(), **ended}) == ["job@box failed: exited 3"]  # type: ignore[typeddict-item]
+    assert told({**session("other"), **ended}) == []  # type: ignore[typeddict-item]
+
+
+def test_a_host_that_was_silent_for_a_while_is_known_still(told: Told) -> None:
+    told(session())
+    assert told(answered=False) == []
+    assert told(session(state="waiting", since="1", question="push it?")) == ["job@box waits: push it?"]
