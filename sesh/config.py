@@ -92,6 +92,13 @@ class Config:
 
         Each once. Raises UsageError for a group that leads back to itself.
         """
+        hosts, circle = self._expanded(words)
+        if circle:
+            raise UsageError(_circular(circle), hint=f"see {self.path}")
+        return hosts
+
+    def _expanded(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The hosts of words; and the first circle of groups that was met, which begins and ends with the same one."""
         hosts: dict[str, None] = {}
         within: list[str] = []
         taken: set[str] = set()
@@ -105,12 +112,11 @@ class Config:
             elif word not in self.groups:
                 hosts[word] = None
             elif word in within:
-                circle = " -> ".join(map(printable, [*within[within.index(word) :], word]))
-                raise UsageError(f"the group {printable(word)} leads back to itself: {circle}", hint=f"see {self.path}")
+                return [], [*within[within.index(word) :], word]
             elif word not in taken:
                 within.append(word)
                 left.append(iter(self.groups[word]))
-        return list(hosts)
+        return list(hosts), []
 
     def via(self, host: str) -> list[str] | None:
         """The words of the command that reaches a host, None for ssh: those of its name, else of the first pattern."""
@@ -147,10 +153,8 @@ class Config:
             else:
                 for name, entry in value.items():
                     getattr(self, f"_take_{key}")(name, entry)
-        try:
-            self.hosts_of([*self.groups])
-        except UsageError as error:
-            self.warn(error.message, "groups")
+        if circle := self._expanded([*self.groups])[1]:
+            self.warn(_circular(circle), "groups", circle[0])
         self._warnings.sort(key=lambda warning: warning[0])
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
@@ -194,6 +198,10 @@ class Config:
             self.warn(str(error), *key)
             return False
         return True
+
+
+def _circular(circle: Sequence[str]) -> str:
+    return f"the group {printable(circle[0])} leads back to itself: {' -> '.join(map(printable, circle))}"
 
 
 def is_pattern(name: str) -> bool:

@@ -89,7 +89,7 @@ def test_a_circle_of_groups_is_an_error_that_shows_it(place: Path) -> None:
     found = loaded(
         place, "[groups]\nall = ['@web', 'x']\nweb = ['@db', 'a']\ndb = ['@web']\nown = ['own']\nfine = ['y']"
     )
-    assert warnings(found) == ["1:2: the group web leads back to itself: web -> db -> web"]
+    assert warnings(found) == ["3:1: the group web leads back to itself: web -> db -> web"]
     for word, circle in (("all", "web -> db -> web"), ("db", "db -> web -> db"), ("own", "own -> own")):
         with pytest.raises(UsageError, match=f"leads back to itself: {circle}; see /.*config.toml"):
             found.hosts_of(["fine", word])
