@@ -406,3 +406,15 @@ def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: 
         assert (error["host"], error["error"]["code"]) == ("gone", "unreachable")
         assert [row["name"] for row in rows] == names
         assert ["stale" in row for row in rows] == [name == "on-gone" for name in names]
+
+
+def test_one_ctrl_c_is_one_to_every_job(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    script = "trap 'echo x >>count' INT; touch begun; while :; do sleep 0.02; done"
+    terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
+    terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
+    terminal.type(b"\x03")
+    terminal.wait_until(lambda: all(far.exists("count") for far in hosts))
+    assert home.sesh("@one", "@other", "--kill", "job").code == 0
+    assert terminal.exit_code() == 1
+    assert [far.read("count") for far in hosts] == ["x\n", "x\n"]
