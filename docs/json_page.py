@@ -26,7 +26,7 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--exec": (schema.RunResult, printed.PrintedSession),
     "--run": (schema.RunResult,),
     "--send": (printed.PrintedSent,),
-    "--wait": (printed.PrintedCondition,),
+    "--wait": (printed.PrintedCondition, list[printed.PrintedCondition]),
     "--events": (schema.Event,),
     "--screen": (printed.PrintedText, printed.PrintedScreen),
     "--logs": (printed.PrintedLogs,),
@@ -45,6 +45,7 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--deploy": (printed.PrintedHosts,),
     "--upgrade": (printed.PrintedHosts,),
     "--forget": (printed.PrintedForgotten,),
+    "--undeploy": (printed.PrintedUndeployed,),
     "--reload": (printed.PrintedReloaded,),
     "--completions": (printed.PrintedScript,),
     "--help": (printed.PrintedHelp,),
@@ -62,8 +63,13 @@ value per line; a line of `--logs -f` is `{"line": "…"}`. Keys are only ever a
 `sesh NAME` without a terminal, and verbs that attach, print errors only; a bare `sesh --json` is `sesh --list --json`.
 
 An error is `{"error": {"code": "…", "message": "…"}}`. For several sessions or hosts, what went well stands
-beside `error`, or in a row of its own, and `ok` is false. `--exec`, `--run`, `--sweep` and `--doctor` on several hosts
-print a list with one value per host.
+beside `error`, or in a row of its own, and `ok` is false.
+
+On several hosts a verb prints one list: with one value per host, in the order of the hosts, each with its `host` and
+its `exit_code` (of `--status` the session's). Of `--list` and `--grep` it holds the rows of all hosts. A host that
+failed has `{"error": …, "host": "…", "exit_code": 1}` there. What is printed a value a line (`--events`, `--logs -f`,
+`--exec --follow`) comes as it happens, each value with its `host`. `--wait` of several sessions, or with `--any` or
+`--label`, prints a list in the order of the names.
 
 A *time* is RFC 3339 in UTC. An *optional* key may be missing; *or null*: the key is there, and nothing is known.
 """

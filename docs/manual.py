@@ -109,7 +109,7 @@ def _verb(verb: Verb) -> str:
     title = f"{verb.name or 'sesh NAME'}, {verb.short}" if verb.short else verb.name or "sesh NAME"
     usage = f"NAME {verb.usage}" if not verb.name else verb.usage
     lines = [f".SS {_text(title)}", ".PP", f".B {_text(f'sesh {verb.name}'.strip())}", _text(usage)]
-    lines += [".PP", *(_text(each) for each in verb.help.split("\n") if each.strip())]
+    lines += [".PP", *(_text(each) for each in verb.text.split("\n") if each.strip())]
     lines += _terms(
         [(", ".join(each.spellings) + (f" {each.metavar}" if each.metavar else ""), each.help) for each in verb.options]
     )

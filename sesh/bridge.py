@@ -58,6 +58,7 @@ MODULES = {
     "search": "search",
     "sessions": "sessions",
     "shell": "shell",
+    "undeploy": "undeploy",
     "views": "views",
 }
 """The module of sesh.ops for a family of ops, or for a single one: only that one is loaded to carry it out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths, wording
-from sesh.errors import InvalidHost, Refused
+from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.names import check_host, printable
 from sesh.shapes import choice, fits, flag, simple, system_text, whole
 
@@ -56,12 +56,12 @@ KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 class Config:
     """The settings in force.
 
-    `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
-    group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
-    `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
-    was attached: those that failed, all (but for shells that were left with 0), none. `predict`: whether attachments to
-    other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a session needs somebody
-    (see `in_quiet_hours`). `given`: the names of the settings in the file.
+    `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts and other
+    groups by the group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the host's
+    name or a pattern of names. `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a
+    week that ended while nobody was attached: those that failed, all (but for shells that were left with 0), none.
+    `predict`: whether attachments to other hosts show keys before their echo. `quiet`: the hours in which nobody is
+    told that a session needs somebody (see `in_quiet_hours`). `given`: the names of the settings in the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -88,8 +88,44 @@ class Config:
         return [text for _, text in self._warnings]
 
     def hosts_of(self, words: Sequence[str]) -> list[str]:
-        """The hosts that words after `@` stand for: a group's, else the word itself; each once."""
-        return list(dict.fromkeys(host for word in words for host in self.groups.get(word, [word])))
+        """The hosts that words after `@` stand for: a group's and those of the groups in it, else the word itself.
+
+        Each once. Raises UsageError for a group that leads back to itself.
+        """
+        hosts, circle = self._expanded(words)
+        if circle:
+            raise UsageError(_circular(circle), hint=f"see {self.path}")
+        return hosts
+
+    def _expanded(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The hosts of words; and the first circle of groups that was met, which begins and ends with the same one."""
+        hosts: dict[str, None] = {}
+        within: list[str] = []
+        taken: set[str] = set()
+        left = [iter(words)]
+        while left:
+            word = next(left[-1], None)
+            if word is None:
+                left.pop()
+                taken.update(within[-1:])
+                del within[-1:]
+            elif word not in self.groups:
+                hosts[word] = None
+            elif word in within:
+                return [], [*within[within.index(word) :], word]
+            elif word not in taken:
+                within.append(word)
+                left.append(iter(self.groups[word]))
+        return list(hosts), []
+
+    def via(self, host: str) -> list[str] | None:
+        """The words of the command that reaches a host, None for ssh: those of its name, else of the first pattern."""
+        words = self.remotes.get(host)
+        if words is None and (patterns := [name for name in self.remotes if is_pattern(name)]):
+            from fnmatch import fnmatchcase
+
+            words = next((self.remotes[pattern] for pattern in patterns if fnmatchcase(host, pattern)), None)
+        return words and [word.replace("{name}", host) for word in words]
 
     def warn(self, text: str, *key: str, place: Place | None = None) -> None:
         """Adds a warning about a key, given as its path, or a place (line and column); without one, about the file."""
@@ -117,6 +153,8 @@ class Config:
             else:
                 for name, entry in value.items():
                     getattr(self, f"_take_{key}")(name, entry)
+        if circle := self._expanded([*self.groups])[1]:
+            self.warn(_circular(circle), "groups", circle[0])
         self._warnings.sort(key=lambda warning: warning[0])
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
@@ -132,7 +170,7 @@ class Config:
         self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, "groups", name)))
 
     def _take_remotes(self, name: str, facts: object) -> None:
-        if not self._is_host(name, "remotes", name):
+        if not self._is_host(name.replace("*", "x").replace("?", "x"), "remotes", name):
             return
         if not isinstance(facts, dict):
             self.warn(f"remotes.{name} must be a table: write [remotes.{name}]", "remotes", name)
@@ -160,6 +198,15 @@ class Config:
             self.warn(str(error), *key)
             return False
         return True
+
+
+def _circular(circle: Sequence[str]) -> str:
+    return f"the group {printable(circle[0])} leads back to itself: {' -> '.join(map(printable, circle))}"
+
+
+def is_pattern(name: str) -> bool:
+    """Returns whether the name of a remote stands for several hosts."""
+    return "*" in name or "?" in name
 
 
 def load(path: str | None = None) -> Config:

@@ -16,6 +16,7 @@ from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from resource import struct_rusage
     from typing import Any, TypedDict
 
@@ -34,6 +35,10 @@ _FULL = 2048
 """Bytes of a read below which nothing is left: the kernel hands a pty's output over in pieces of some 4 KB."""
 TURN = 1 << 16
 """Bytes read from the pty in one turn of the loop."""
+_SHELL = frozenset(" \t\n|&;<>()$`\\\"'*?[]{}!=")
+"""Characters that a shell reads as its own, and names of programs hardly have."""
+_SHOWN = 80
+"""Characters of a line of shell that a hint repeats."""
 _OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
 """Indexes into the list that `tcgetattr` returns."""
 
@@ -91,7 +96,7 @@ class Pty:
                 [program], preexec_fn=become, dimensions=(size[1], size[0]), pass_fds=(stdin,) if stdin >= 0 else ()
             )
         except FileNotFoundError as error:
-            raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
+            raise cannot_start(words, program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
             if error.errno != 0:
                 raise _no_terminal(error) from error
@@ -100,7 +105,7 @@ class Pty:
             number = int(code) if code.isdecimal() else EACCES
             if step == "chdir":
                 raise Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}") from error
-            raise cannot_start(words[0], program, number) from error
+            raise cannot_start(words, program, number) from error
         descriptor = os.dup(process.fd)
         process.closed = True  # it would end the program when it is collected
         process.fileobj.close()
@@ -272,9 +277,18 @@ def _no_terminal(error: OSError) -> Refused:
     return no_process(error)
 
 
-def cannot_start(word: str, program: str, number: int) -> CannotStart:
+def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
     """The error for a program that does not start: 127 if there is no such file, 126 if it cannot be executed."""
+    word = words[0]
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
-        return CannotStart(f"{printable(word)}: command not found; check the spelling and PATH")
+        hint = "check the spelling and PATH"
+        if len(words) == 1 and not _SHELL.isdisjoint(word):
+            hint = f"for a line of shell: sh -c {_quoted(word)}"
+        return CannotStart(f"{printable(word)}: command not found", hint=hint)
     why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
+
+
+def _quoted(line: str) -> str:
+    """A line of shell as one word for a shell; `'…'` for one that is long or cannot be shown."""
+    return "'" + line.replace("'", "'\\''") + "'" if line.isprintable() and len(line) <= _SHOWN else "'…'"

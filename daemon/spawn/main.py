@@ -245,7 +245,7 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
         return program, shell_words(program, login=bool(spec.get("login"))), [program]
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if path is None:
-        raise cannot_start(command[0], "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
+        raise cannot_start(command, "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
     if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
         from sesh.daemon.session import GATE
 

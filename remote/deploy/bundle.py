@@ -282,8 +282,7 @@ def platform_tags(platform: Platform) -> list[str]:
 
 def cache_directory() -> str:
     """The directory of fetched wheels: the next deploy of this kind needs no network."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(paths.home(), ".cache")
-    return os.path.join(base, "sesh", "wheels")
+    return os.path.join(paths.cache_directory(), "wheels")
 
 
 def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:

@@ -134,7 +134,7 @@ def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion
         key = keys[-1][:-1]
     if key in ("name", "names"):
         return "words", _names(line, plain, current)
-    if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
+    if line.verb in ("--deploy", "--undeploy", "--forget", "--sweep", "--doctor") and not current:
         return "words", hosts()
     return _values(key)
 
@@ -143,7 +143,11 @@ def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
     """Return the sessions that the line may mean, and the hosts that may stand before a name."""
     names: Offers = {}
     if line.hosts:
-        for host in config.load().hosts_of(line.hosts):
+        try:
+            named = config.load().hosts_of(line.hosts)
+        except SeshError:
+            named = []
+        for host in named:
             names |= sessions_on(host)
     else:
         names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
@@ -198,7 +202,8 @@ def hosts() -> Offers:
 
     settings = config.load()
     offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
-    sources = (settings.remotes, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
+    named = [name for name in settings.remotes if not config.is_pattern(name)]
+    sources = (named, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
     for names, source in sources:
         for name in names:
             offers.setdefault(name, source)

@@ -1,10 +1,11 @@
-"""`--deploy`, `--upgrade` and `--forget`: sesh on other hosts."""
+"""`--deploy`, `--undeploy`, `--upgrade` and `--forget`: sesh on other hosts."""
 
 from __future__ import annotations
 
+from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import NotFound, UsageError
+from sesh.errors import NotDeployed, NotFound, UsageError
 from sesh.names import printable
 from sesh.remote import known
 
@@ -47,6 +48,25 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
         hint = f"those that are known: {others}" if others else "none is known"
         raise NotFound(f"{unknown} is no known remote", hint=hint)
     return cli.done(hosts=list(cli.hosts))
+
+
+def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
+    """`--undeploy @HOST`: remove sesh from a host on which no session runs, and forget the host. Raises Refused."""
+    from sesh.ops import undeploy
+
+    _check_hosts(cli, hosts)
+    host = cli.hosts[0]
+    try:
+        answer = cli.target_of(host).call(undeploy.remove)
+    except NotDeployed as missing:
+        missing.hint = f"to forget the host: {CALLED} --forget @{host}"
+        raise
+    known.forget(host)
+    if not cli.json:
+        if answer["forgotten"]:
+            cli.note(f"what was kept of {', '.join(answer['forgotten'])} is gone")
+        printing.text(f"removed from @{host}: {wording.plain(', '.join(answer['removed']))}")
+    return cli.done(host=host, **answer)
 
 
 def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:

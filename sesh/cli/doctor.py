@@ -23,7 +23,12 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
         return _report(cli)
     if not cli.hosts:
         return _report_checks(cli, {None: cli.target_of(None).call(all_)})
-    return _report_checks(cli, {host: _check_host(cli, host) for host in cli.hosts})
+    if len(cli.hosts) == 1:
+        return _report_checks(cli, {cli.host: _check_host(cli, cli.hosts[0])})
+    from sesh.cli import fanout
+
+    answers = fanout.gather(fanout.each_host(cli, {}))
+    return _report_checks(cli, {answer["host"]: answer["checks"] for answer in answers})
 
 
 def _report(cli: Invocation) -> int:

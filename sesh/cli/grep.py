@@ -8,7 +8,7 @@ from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
 from sesh.cli.tui.live import title
 from sesh.client.terminal import RawTerminal
-from sesh.errors import SeshError, UsageError, rebuild
+from sesh.errors import UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
 from sesh.store import listing
@@ -32,9 +32,21 @@ def grep(
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
-    hits, failed = _search(cli, pattern, list(names), int(context), ignore_case=ignore_case)
+    if len(cli.hosts) > 1:
+        from sesh.cli import fanout
+
+        words = {"pattern": pattern, "names": list(names), "context": context, "ignore_case": ignore_case}
+        rows = fanout.rows(fanout.gather(fanout.each_host(cli, words, grep)))
+        hits: list[Hit] = [row for row in rows if "error" not in row]
+        failed = [f"@{row['host']}: {row['error']['message']}" for row in rows if "error" in row]
+    else:
+        answer = cli.target.call(
+            search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
+        )
+        rows = hits = [{**hit, "host": cli.host} for hit in answer["hits"]]
+        failed = [rebuild(facts).line(cli.host) for facts in answer["failed"].values()]
     if cli.json:
-        cli.value(hits)
+        cli.value(rows)
     else:
         if hits and printing.on_terminal() and not printing.dumb():
             _choose(cli, hits, pattern)
@@ -42,28 +54,6 @@ def grep(
     for line in failed:
         cli.note(line)
     return 0 if hits else 1
-
-
-def _search(
-    cli: Invocation, pattern: str, names: list[str], context: int, *, ignore_case: bool
-) -> tuple[list[Hit], list[str]]:
-    """Return the hits of all machines of the line, and the errors in words. Raises the error of a single machine."""
-    hits: list[Hit] = []
-    failed: list[str] = []
-    hosts: list[str | None] = [*cli.hosts] or [None]
-    for host in hosts:
-        try:
-            answer = cli.target_of(host).call(
-                search.grep, pattern=pattern, names=names, context=context, ignore_case=ignore_case
-            )
-        except SeshError as error:
-            if len(cli.hosts) < 2:
-                raise
-            failed.append(f"@{host}: {error}")
-            continue
-        hits += [{**hit, "host": host} for hit in answer["hits"]]
-        failed += [rebuild(facts).line(host) for facts in answer["failed"].values()]
-    return hits, failed
 
 
 def _print(hits: Sequence[Hit]) -> None:

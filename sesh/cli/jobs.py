@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh import bounds
 from sesh.cli import printing
 from sesh.errors import ExitCode, SeshError, Unknown, UsageError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import JobResult, JobSpec
 
+_EXACT = "for exact bytes: $sesh --exec --print -- sh -c 'CMD | base64' | base64 -d"
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
@@ -71,7 +74,11 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         )
     if sink is not None:
         printing.write(sink.pending)
-    return report(cli, name, result, retained, printed=printed)
+    code = report(cli, name, result, retained, printed=printed)
+    binary = sink.binary if sink is not None else printed and b"\0" in retained
+    if binary and not cli.json and not os.isatty(printing.STDOUT):
+        cli.note(f"{name} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")
+    return code
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
@@ -117,11 +124,14 @@ class FollowedOutput:
 
     def __init__(self, *, lines: bool) -> None:
         self.pending = b""
+        self.binary = False
+        """True if a NUL has come: it is no text."""
         self._lines = lines
         self._held = b""
 
     def take(self, data: bytes) -> None:
         """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
+        self.binary = self.binary or b"\0" in data
         data = self._held + data
         if self._lines:
             *rows, self._held = data.split(b"\n")

@@ -38,8 +38,6 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     """`--import [FILE]`: create the missing sessions; 1 if any of them failed. `-` or no FILE is stdin."""
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
-    if len(cli.hosts) > 1:
-        raise UsageError(f"one host at a time: {CALLED} @{cli.hosts[0]} --import FILE")
     if cli.host is not None:
         others = sorted({entry["host"] for entry in entries if entry["host"] not in (None, cli.host)}, key=str)
         for other in others:

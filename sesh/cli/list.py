@@ -27,6 +27,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(map(check_label, label))
+    if len(cli.hosts) > 1:
+        return _list_hosts(cli, label)
     target = cli.target
     overview = target.call(views.overview)
     rows: list[Summary] = [session for session in overview["sessions"] if bears(session, wanted)]
@@ -39,12 +41,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         known.record_names(cli.host, told)
         known.forget_unless_known(cli.host)
         rows = [session for session in told if bears(session, wanted)]
-    table = None
-    if not cli.json:
-        from sesh.cli.table import Table
-
-        columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-        table = Table(columns, coloured=printing.coloured())
+    table = _table() if not cli.json else None
     if table is not None and rows:
         printing.text("\n".join(table.lines(rows, time.time())))
     if cli.host is None and not cli.local and known.exist():
@@ -74,3 +71,41 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
             printing.text("\n".join(lines))
         rows += own
     return rows
+
+
+def _list_hosts(cli: Invocation, label: Sequence[str]) -> int:
+    """`sesh @a @b --list`: the sessions of each host; 1 if any did not answer.
+
+    Of such a one it is the error, and what was last known.
+    """
+    from sesh.cli import fanout
+    from sesh.ops import lookup
+
+    branches = fanout.each_host(cli, {"label": list(label)}, list_)
+    answers = fanout.gather(branches)
+    wanted = dict(map(check_label, label))
+    errors = {answer["host"]: answer for answer in answers if isinstance(answer, dict)}
+    reasons = {host: str(answer["error"]["message"]) for host, answer in errors.items()}
+    sessions: dict[str, list[Summary]] = {
+        branch.title: answer
+        if branch.title not in errors
+        else [row for row in lookup.last_known(branch.title, reasons[branch.title]) if bears(row, wanted)]
+        for branch, answer in zip(branches, answers, strict=True)
+    }
+    if cli.json:
+        cli.value([row for host in sessions for row in (*filter(None, [errors.get(host)]), *sessions[host])])
+    else:
+        table, now = _table(), time.time()
+        table.measure([session for own in sessions.values() for session in own], now)
+        for host, own in sessions.items():
+            lines = table.lines(own, now)
+            lines.insert(len(lines) - len(own), table.remark(host, reasons.get(host, "")))
+            printing.text("\n".join(lines))
+    return int(bool(errors))
+
+
+def _table() -> Table:
+    from sesh.cli.table import Table
+
+    columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
+    return Table(columns, coloured=printing.coloured())

@@ -55,7 +55,8 @@ def _host_meant(host: str) -> str:
 def carry_out(cli: Invocation, options: Options) -> int:
     """Call the verb's function, on each host if several are named; return the exit code."""
     verb = cli.line.row
-    if len(cli.hosts) > 1 and not verb.hosts:
+    bare = not (verb.name or cli.tail or any(options.values()))  # lists the sessions
+    if len(cli.hosts) > 1 and not verb.hosts and not bare:
         from sesh.cli import fanout
 
         return fanout.run(cli, options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from sesh.ops.undeploy import Removed
 from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report
 from sesh.vt.render.screen_data import Screen
 
@@ -192,6 +193,12 @@ class PrintedForgotten(Done):
     """The hosts that are not asked any more."""
 
     hosts: list[str]
+
+
+class PrintedUndeployed(Done, Removed):
+    """What was removed on a host, which is forgotten."""
+
+    host: str
 
 
 class PrintedScript(TypedDict):

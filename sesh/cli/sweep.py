@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import moments, wording
 from sesh.cli import printing
-from sesh.errors import rebuild
+from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import clear, leftovers
 
 TYPE_CHECKING = False
@@ -35,12 +35,25 @@ def sweep(
     what is older than a week is cleared, or older than `--older`.
     """
     asks = cli.can_ask and not cli.json
+    if len(cli.hosts) > 1 and not asks:
+        from sesh.cli import fanout
+
+        words = {"older": older, "all_": all_, "yes": yes, "dry_run": dry_run}
+        return fanout.run(cli, words)
     seconds = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
-    hosts: list[str | None] = [*cli.hosts] or [None]
-    answers = [_sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run) for host in hosts]
-    if cli.json:
-        cli.value(answers[0] if len(answers) == 1 else answers)
-    return 0 if all(answer["ok"] for answer in answers) else 1
+    if len(cli.hosts) < 2:
+        answer = _sweep(cli, cli.host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)
+        if cli.json:
+            cli.value(answer)
+        return 0 if answer["ok"] else 1
+    good = True
+    for host in cli.hosts:  # one after the other: the person is asked about each
+        try:
+            good &= _sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)["ok"]
+        except SeshError as error:
+            cli.note(error.line(host))
+            good = False
+    return 0 if good else 1
 
 
 def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:

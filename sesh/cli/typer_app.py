@@ -89,7 +89,7 @@ def command(verb: Verb) -> TyperCommand:
     app.command(
         verb.name or VERBLESS,
         cls=VerbCommand,
-        help=verb.help,
+        help=verb.text,
         options_metavar=verb.usage,
         epilog=examples,
         context_settings=_CONTEXT,

@@ -35,7 +35,8 @@ class Verb:
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
     all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `session`: it names
     one existing session, which is looked for on known remotes too. `command`: all after `--` is a command.
-    `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
+    `each`: it takes several hosts, and is carried out for each (see `fanout`). `hosts`: it takes several, and deals
+    with them itself. `attaches`: it may lead to an attachment.
     """
 
     def __init__(  # noqa: PLR0913 (a row of the table)
@@ -51,17 +52,30 @@ class Verb:
         gather: str = "",
         session: bool = False,
         command: bool = False,
+        each: bool = False,
         hosts: bool = False,
         attaches: bool = False,
     ) -> None:
         self.name, self.short, self.run, self.usage, self.help, self.examples = name, short, run, usage, help, examples
         self.words, self.options, self.gather = words, options, gather
-        self.session, self.command, self.hosts, self.attaches = session, command, hosts, attaches
+        self.session, self.command, self.attaches = session, command, attaches
+        self.each, self.hosts = each, hosts
 
     @property
     def spelled(self) -> dict[str, Option]:
         """The options by each of their spellings."""
         return {word: option for option in self.options for word in option.spellings}
+
+    @property
+    def several(self) -> bool:
+        """True if it takes several hosts."""
+        return self.each or self.hosts
+
+    @property
+    def text(self) -> str:
+        """The help, and whether it takes several hosts."""
+        line = f"Takes several hosts and groups of hosts: `sesh @a @b {self.name}`."
+        return f"{self.help}\n\n{line}" if self.several else self.help
 
     @property
     def summary(self) -> str:
@@ -108,7 +122,7 @@ VERBS = (
         "--open", "", "sessions.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
-        words=("name", "directory?"), options=(_ENV, _LABEL, _SIZE), command=True,
+        words=("name", "directory?"), options=(_ENV, _LABEL, _SIZE), command=True, each=True,
     ),
     Verb(
         "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
@@ -132,8 +146,8 @@ VERBS = (
         "--list", "-l", "list.list_", "[--label K=V]…",
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
-        "sesh", "sesh --list --json", "sesh --list --label team=web",
-        options=(_LABELLED, Option("--watch", "Keep the list up to date.")),
+        "sesh", "sesh --list --json", "sesh --list --label team=web", "sesh @web1 @web2 --list",
+        options=(_LABELLED, Option("--watch", "Keep the list up to date.")), hosts=True,
     ),
     Verb(
         "--watch", "", "choose.watch", "[--label K=V]…",
@@ -179,7 +193,7 @@ VERBS = (
         "--kill", "-k", "sessions.kill", "[NAME…]",
         "End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the session it is typed in.",
         "sesh --kill work", "sesh --kill build test", "sesh --kill",
-        words=("names*",), session=True,
+        words=("names*",), session=True, each=True,
     ),
     Verb(
         "--kill-all", "-K", "sessions.kill_all", "[-y]",
@@ -212,7 +226,7 @@ VERBS = (
             _LABEL,
             _SIZE,
         ),
-        command=True,
+        command=True, each=True,
     ),
     Verb(
         "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
@@ -226,7 +240,7 @@ VERBS = (
             Option("--no-wait", "Return as soon as the command has begun."),
             _ANSI,
         ),
-        session=True, command=True,
+        session=True, command=True, each=True,
     ),
     Verb(
         "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
@@ -242,16 +256,20 @@ VERBS = (
                 "[REGEX]",
             ),
         ),
-        session=True,
+        session=True, each=True,
     ),
     Verb(
-        "--wait", "", "wait.wait", "NAME [OPTIONS]",
+        "--wait", "", "wait.wait", "NAME… [OPTIONS]",
         "Wait until one of the conditions holds, and print which. Looks at output since the last --send or "
-        "--run, else from now on.",
+        "--run, else from now on.\n\n"
+        "Of several sessions it waits until one holds for each, and exits with the first code that is not 0.",
         "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
         "sesh --wait web --for 'listening on port [0-9]+' --idle 30", "sesh --wait agent --waiting",
-        words=("name",),
+        "sesh --wait build test --exit", "sesh --wait --label team=web --waiting --any",
+        words=("names*",),
         options=(
+            Option("--any", "Wait for the first of several sessions only.", key="any_"),
+            Option("--label", "Wait for the sessions with this label; may be repeated.", "K=V", many=True),
             Option("--exit", "The session has ended; exit with its exit code (the default).", key="exit_"),
             Option("--prompt", "Its shell is at its prompt."),
             Option("--waiting", "It waits for a person."),
@@ -261,25 +279,27 @@ VERBS = (
             Option("--since-start", "Count all output that is kept."),
             Option("--timeout", "Exit with 124 after S seconds.", "S"),
         ),
-        session=True,
+        session=True, hosts=True,
     ),
     Verb(
         "--events", "", "events.events", "[NAME] [--since N] [--log]",
-        "Print NAME's events until it ends; without NAME, those of all sessions, including new ones.",
+        "Print NAME's events until it ends; without NAME, those of all sessions of this machine, or of @HOST, "
+        "including new ones.",
         "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
+        "sesh @web1 @web2 --events",
         words=("name?",),
         options=(
             Option("--since", "First replay the events after number N; 0 replays all that are kept.", "N"),
             Option("--log", "Show the event log of remotes: connections, deployments, files pushed."),
         ),
-        session=True,
+        session=True, each=True,
     ),
     Verb(
         "--screen", "", "views.screen", "[NAME] [--format F]",
         "Print the current screen; without NAME that of the session it is typed in.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
         words=("name?",), options=(Option("--format", "text, ansi, json, svg or html.", "F", key="form"),),
-        session=True,
+        session=True, each=True,
     ),
     Verb(
         "--logs", "", "views.logs", "[NAME [N]] [-f] [--ansi] [--pager]",
@@ -291,14 +311,15 @@ VERBS = (
             Option("--ansi", "Keep colours."),
             Option("--pager", "Show all lines that are kept in $PAGER, at the end."),
         ),
-        session=True,
+        session=True, each=True,
     ),
     Verb(
         "--grep", "", "grep.grep", "REGEX [NAME…] [-C N] [-i]",
-        "Search scrollback and screen of the sessions, also of those that have ended or were lost; exits with 1 if "
-        "nothing was found. Without NAME it searches all of them; typed in a session, that one. On a terminal Enter "
-        "opens the text there in $PAGER.",
+        "Search scrollback and screen of the sessions of this machine, or of @HOST, also of those that have ended or "
+        "were lost; exits with 1 if nothing was found. Without NAME it searches all of them; typed in a session, that "
+        "one. On a terminal Enter opens the text there in $PAGER.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
+        "sesh @web1 @web2 --grep error",
         words=("pattern", "names*"),
         options=(
             Option("-C", "Show N lines around each hit.", "N", key="context"),
@@ -317,7 +338,7 @@ VERBS = (
         "--status", "", "status.status", "[NAME]",
         "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
-        words=("name?",), session=True,
+        words=("name?",), session=True, each=True,
     ),
     Verb(
         "--state", "", "send.state", "STATE [TEXT…]",
@@ -358,7 +379,7 @@ VERBS = (
         "--import", "", "layout.import_", "[FILE]",
         "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
         "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import -",
-        words=("file?",), hosts=True,
+        words=("file?",),
     ),
     Verb(
         "--sweep", "", "sweep.sweep", "[--older 168h] [--all] [--dry-run]",
@@ -399,7 +420,6 @@ VERBS = (
         "--upgrade", "", "deploy.upgrade", "",
         "Install this version of sesh on every known remote.",
         "sesh --upgrade",
-        hosts=True,
     ),
     Verb(
         "--forget", "", "deploy.forget", "@HOST…",
@@ -408,10 +428,17 @@ VERBS = (
         words=("hosts*",), hosts=True,
     ),
     Verb(
+        "--undeploy", "", "deploy.undeploy", "@HOST…",
+        "Remove the sesh that --deploy put on a host, with all that it keeps there, and forget the host.\n\n"
+        "It refuses while a session runs there.",
+        "sesh --undeploy @box",
+        words=("hosts*",), each=True,
+    ),
+    Verb(
         "--reload", "", "sessions.reload", "[NAME…]",
         "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
         "sesh --reload", "sesh --reload work", "sesh @gpu --reload",
-        words=("names*",), session=True,
+        words=("names*",), session=True, each=True,
     ),
     Verb(
         "--completions", "", "scripts.completions", "bash|zsh|fish",
@@ -424,7 +451,6 @@ VERBS = (
         "Serve the Model Context Protocol on stdin and stdout, for agents; "
         "tools take a host. Needs the extra sesh-mux[mcp].",
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
-        hosts=True,
     ),
     Verb(
         "--help", "-h", "main.help_", "",

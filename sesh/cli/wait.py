@@ -1,25 +1,30 @@
-"""`--wait`: wait until a condition holds for a session."""
+"""`--wait`: wait until a condition holds for a session, for all of several, or for the first of them."""
 
 from __future__ import annotations
 
 from sesh import bounds, wording
 from sesh.cli import printing
-from sesh.errors import NotFound, UsageError
+from sesh.errors import NotFound, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import matching
-from sesh.ops.wait import after_end, met
+from sesh.ops.wait import after_end, for_end, met
 from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.cli.invocation import Invocation
     from sesh.ops.wait import Conditions
+    from sesh.schema import Condition
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
     cli: Invocation,
-    name: str,
+    names: Sequence[str] = (),
     *,
+    any_: bool = False,
+    label: Sequence[str] = (),
     exit_: bool = False,
     prompt: bool = False,
     waiting: bool = False,
@@ -29,10 +34,18 @@ def wait(  # noqa: PLR0913 (so many conditions)
     since_start: bool = False,
     timeout: str | None = None,
 ) -> int:
-    """`--wait NAME …`: wait for a condition, else for the end; return the session's code if it has ended, else 0."""
-    find.checked(name, "--wait")
+    """`--wait NAME… …`: wait for a condition, else for the end; return the session's code if it has ended, else 0.
+
+    Of several sessions it waits for all, with `any_` for the first; the code is the first that is not 0.
+    """
+    names = [find.checked(name, "--wait") for name in names]
+    if not names and not label:
+        raise UsageError("no session given; write: $sesh --wait NAME, or $sesh --wait --label KEY=VALUE")
+    several = any_ or bool(label) or len(names) > 1 or len(cli.hosts) > 1
     if start is not None and not bounds.is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
+    if start is not None and several:
+        raise UsageError("--from is a position in the output of one session; name that one alone")
     if start is not None and since_start:
         raise UsageError("--from and --since-start cannot be combined")
     conditions: Conditions = {
@@ -44,15 +57,77 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "begin": int(start) if start is not None else "start" if since_start else "sent",
         "limit": bounds.parse_seconds(timeout),
     }
+    if several:
+        return _wait_for_several(cli, names, label, conditions, first=any_)
+    return _wait_for(cli, names[0], conditions)
+
+
+def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     try:
         with cli.target.open_stream(name, conditions["limit"]) as stream:
             answer = met(stream, conditions)
     except NotFound as missing:
         answer = after_end(cli.target, name, missing, conditions)
-    match, code = answer["match"], answer["exit_code"]
     if cli.json:
         cli.value({"session": name, "host": cli.host, **answer})
     else:
-        more = wording.plain(match) if match is not None else "" if code is None else str(code)
-        printing.text(f"{answer['met']}: {more}" if more else answer["met"])
-    return code or 0
+        printing.text(_described(answer))
+    return answer["exit_code"] or 0
+
+
+def _described(answer: Condition) -> str:
+    match, code = answer["match"], answer["exit_code"]
+    more = wording.plain(match) if match is not None else "" if code is None else str(code)
+    return f"{answer['met']}: {more}" if more else answer["met"]
+
+
+def _wait_for_several(
+    cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
+) -> int:
+    """Wait for all of the sessions, each in a child; or for the first whose condition holds."""
+    from functools import partial
+
+    from sesh.cli import fanout
+    from sesh.cli.tui.live import title
+
+    def work(host: str | None, name: str) -> int:
+        cli.set_host(host)
+        cli.sought = name if host is None else None
+        return fanout.carry_out(cli, lambda: _wait_for(cli, name, conditions), as_json=True)
+
+    hosts: Sequence[str | None] = cli.hosts or [None]
+    places = [(host, name) for host in hosts for name in names]
+    if label:
+        places += _labelled(cli, label, ended=for_end(conditions))
+    branches = [
+        fanout.Branch(title((host, name)), {"session": name, "host": host}, partial(work, host, name))
+        for host, name in dict.fromkeys(places)
+    ]
+    answers = fanout.gather(branches, (lambda branch: "met" in branch.value()) if first else None)
+    if cli.json:
+        cli.value(answers)
+    for answer in answers if not cli.json else ():
+        if "error" in answer:
+            cli.note(answer["error"]["message"])
+        else:
+            printing.text(f"{title((answer['host'], answer['session']))}: {_described(answer)}")
+    return next((answer["exit_code"] for answer in answers if answer["exit_code"]), 0)
+
+
+def _labelled(cli: Invocation, label: Sequence[str], *, ended: bool) -> list[tuple[str | None, str]]:
+    """Return the sessions that have the labels, each behind its host: on the hosts of the line, else as `--list` does.
+
+    `ended`: also those that have ended and are kept. Raises the error of a host that is named, NotFound.
+    """
+    from sesh.cli import fanout
+    from sesh.cli.list import list_
+
+    rows = fanout.rows(fanout.gather(fanout.each_host(cli, {"label": list(label)}, list_)))
+    for row in rows:
+        if "error" in row:
+            raise rebuild(row["error"])
+    states = ("running", "exited") if ended else ("running",)
+    places = [(row["host"], row["name"]) for row in rows if row["state"] in states and not row.get("stale")]
+    if not places:
+        raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint="see: $sesh --list")
+    return places

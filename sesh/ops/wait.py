@@ -76,12 +76,12 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
     if answer.get("met") in ("prompt", "idle", "waiting"):
         question, position = answer.get("question") or None, answer.get("position")
         return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position}
-    if not _for_end(conditions):
+    if not for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer.get("exit_code"), answer.get("position"))
 
 
-def _for_end(conditions: Conditions) -> bool:
+def for_end(conditions: Conditions) -> bool:
     """Returns whether the end is a condition, as it is if there is no other."""
     prompt, waiting = conditions["prompt"], conditions["waiting"]
     others = prompt or waiting or conditions["idle"] is not None or conditions["pattern"] is not None
@@ -93,7 +93,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
     Raises `missing` if its end is no condition, or is unknown.
     """
-    answer = target.call(ended, name=name) if _for_end(conditions) else None
+    answer = target.call(ended, name=name) if for_end(conditions) else None
     if answer is None:
         raise missing
     return answer

@@ -36,7 +36,7 @@ _lost: set[tuple[str, str]] = set()
 
 def destination_of(caller: Caller, host: str) -> Destination:
     """The destination that the name of a host means. Raises InvalidHost."""
-    return Destination(host, via=caller.settings().remotes.get(host), near=known.near)
+    return Destination(host, via=caller.settings().via(host), near=known.near)
 
 
 def origin(destination: Destination) -> Near:

@@ -157,6 +157,7 @@ _SHAPES: dict[str, Shape] = {
     "sessions.there": flag,
     "shell.history": rows(_command),
     "shell.history_output": table({**_RUN, "output": octets}, ("output",)),
+    "undeploy.remove": complete({"removed": items(text), "forgotten": items(session_name)}),
     "views.logs": items(styled),
     "views.overview": complete({"sessions": rows(gate.session), "refusals": items(line), "home": text}),
     "views.screen": _cells,

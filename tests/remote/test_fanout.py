@@ -1,13 +1,16 @@
-"""One job on several hosts at once."""
+"""One command line on several hosts at once."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 
 from tests.remote.farm import Farm
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -79,9 +82,201 @@ def test_groups_come_from_the_settings(home: Home, farm: Farm) -> None:
     assert alone.json()["host"] == "one"
 
 
-def test_other_verbs_go_to_one_host(home: Home, farm: Farm) -> None:
-    done = home.sesh("@one", "@other", "--list")
-    assert (done.code, done.stderr.count("\n"), farm.calls()) == (2, 1, [])
+def test_a_group_may_name_groups_and_a_circle_of_them_is_an_error(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    farm.host("other")
+    home.write(".config/sesh/config.toml", '[groups]\nall = ["@web", "@one"]\nweb = ["@other"]\n')
+    done = home.sesh("@all", "--open", "work", "--json")
+    assert [each["host"] for each in done.json()] == ["other", "one"]
+    home.write(".config/sesh/config.toml", '[groups]\nall = ["@web", "@one"]\nweb = ["@all"]\n')
+    done = home.sesh("@all", "--list")
+    assert (done.code, done.stdout) == (2, "")
+    assert "leads back to itself: all -> web -> all" in done.stderr.splitlines()[-1]
+
+
+def test_a_verb_of_one_host_says_which_take_several(home: Home, farm: Farm) -> None:
+    for words in (["--rename", "a", "b"], ["--attach", "work"], ["work"]):
+        done = home.sesh("@one", "@other", *words)
+        assert (done.code, done.stderr.count("\n"), farm.calls()) == (2, 1, [])
+        assert "--open --list" in done.stderr
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_verbs_that_act_do_so_on_every_host(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    far = [host.at for host in hosts]
+    summary = [["one", "ok"], ["other", "ok"]]
+    done = home.sesh(*far, "--open", "work", "--", "cat")
+    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
+    assert [host.names() for host in hosts] == [["work"], ["work"]]
+    done = home.sesh(*far, "--send", "work", "hello", "--enter")
+    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
+    for host in hosts:
+        host.prints("work", "hello")
+    sent = home.sesh(*far, "--send", "work", "-", "--json", input=b"from stdin\n").json()
+    assert [(row["host"], row["bytes"], row["ok"], row["exit_code"]) for row in sent] == [
+        ("one", 11, True, 0),
+        ("other", 11, True, 0),
+    ]
+    for host in hosts:
+        host.prints("work", "from stdin")
+    assert home.sesh(*far, "--reload", "work").code == 0
+    killed = home.sesh(*far, "--kill", "work", "--json")
+    assert [(row["host"], row["killed"]) for row in killed.json()] == [("one", ["work"]), ("other", ["work"])]
+    assert [host.names() for host in hosts] == [[], []]
+
+
+def test_the_whole_of_stdin_reaches_the_job_on_every_host(home: Home, farm: Farm) -> None:
+    """A job of several hosts got none of it, without a word."""
+    farm.host("one")
+    farm.host("other")
+    done = home.sesh("@one", "@other", "--exec", "--stdin", "--print", "--", "wc", "-c", input=b"x" * 300_000)
+    assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
+
+
+def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    for host in hosts:
+        assert home.sesh(host.at, "--open", "work", "--", "sh", "-c", f"echo text of {host.word}; cat").code == 0
+        host.prints("work", "text of")
+    turned = ["@other", "@one"]
+    for words in (["--logs", "work"], ["--screen", "work"]):
+        done = home.sesh(*turned, *words)
+        assert done.code == 0
+        assert [line for line in done.stdout.splitlines() if "text" in line] == [
+            "other: text of other",
+            "one: text of one",
+        ]
+        assert done.stdout.splitlines() == sorted(done.stdout.splitlines(), reverse=True, key=lambda line: line[:4])
+    status = home.sesh(*turned, "--status", "work")
+    assert [line.split()[:2] for line in status.stdout.splitlines() if " name:" in line] == [
+        ["other:", "name:"],
+        ["one:", "name:"],
+    ]
+    shown = home.sesh(*turned, "--status", "work", "--json").json()
+    assert [(row["host"], row["name"]) for row in shown] == [("other", "work"), ("one", "work")]
+    drawn = home.sesh(*turned, "--screen", "work", "--format", "json").json()
+    assert [(row["host"], row["format"]) for row in drawn] == [("other", "json"), ("one", "json")]
+
+
+def test_lists_of_several_hosts_are_one_list(home: Home, farm: Farm) -> None:
+    one, other = farm.host("one"), farm.host("other")
+    farm.host("gone", proxied=True).proxy.refuse()
+    assert home.sesh("@one", "@other", "--open", "work", "--", "sh", "-c", "echo needle; cat").code == 0
+    assert home.sesh("@one", "--open", "more", "--label", "a=b").code == 0
+    one.prints("work", "needle")
+    other.prints("work", "needle")
+    listed = home.sesh("@other", "@one", "--list", "--json")
+    assert listed.code == 0
+    assert [(row["host"], row["name"]) for row in listed.json()] == [
+        ("other", "work"),
+        ("one", "more"),
+        ("one", "work"),
+    ]
+    for words in ([], ["--list"]):
+        lines = home.sesh("@other", "@gone", "@one", *words).stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["NAME", "@other", "work", "@gone", "@one", "more", "work"]
+        assert "cannot reach gone" in lines[3]
+    partly = home.sesh("@gone", "@one", "--list", "--label", "a=b", "--json")
+    assert partly.code == 1
+    assert [row.get("name") or row["error"]["code"] for row in partly.json()] == ["unreachable", "more"]
+    found = home.sesh("@other", "@one", "--grep", "needle", "-C", "1")
+    assert (found.code, found.stdout.splitlines()) == (0, ["@other work:1:needle", "@one work:1:needle"])
+    hits = home.sesh("@other", "@gone", "--grep", "needle", "--json")
+    assert hits.code == 0
+    assert [row.get("line") or row["error"]["code"] for row in hits.json()] == [1, "unreachable"]
+    assert "@gone: cannot reach gone" in hits.stderr
+    assert home.sesh("@other", "@one", "--grep", "nothing").code == 1
+
+
+def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    far = [host.at for host in hosts]
+    assert home.sesh(*far, "--open", "work", "--", "cat").code == 0
+    assert home.sesh(*far, "--open", "rings", "--", "sh", "-c", "while sleep 0.1; do printf '\\a'; done").code == 0
+    events = home.start(*far, "--events", "--json")
+    logs = home.terminal(*far, "--logs", "work", "-f")
+    assert home.sesh(*far, "--send", "work", "hello", "--enter").code == 0
+    for host in hosts:
+        logs.wait_for(f"{host.word}: hello")
+    assert events.stdout is not None
+    seen: set[tuple[str, str]] = set()
+    while len(seen) < len(hosts):
+        event = json.loads(events.stdout.readline())
+        seen.add((event["host"], event["session"]))
+    assert seen == {("one", "rings"), ("other", "rings")}
+    events.send_signal(signal.SIGINT)
+    assert events.wait(10) == 130
+    logs.type(b"\x03")
+    assert logs.exit_code() == 130
+    text = home.terminal(*far, "--events")
+    for host in hosts:
+        text.wait_for(f"{host.word}: ")
+    text.type(b"\x03")
+    assert text.exit_code() == 130
+
+
+def test_a_followed_job_of_several_hosts_is_one_object_a_line(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    farm.host("other")
+    done = home.sesh("@one", "@other", "--exec", "--follow", "--json", "--", "sh", "-c", "echo line; exit 3")
+    values = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.code == 1
+    assert sorted(value["host"] for value in values if value.get("line") == "line") == ["one", "other"]
+    assert sorted(value["host"] for value in values if value.get("exit_code") == 3) == ["one", "other"]
+
+
+def test_words_that_are_wrong_on_any_host_are_one_error(home: Home, farm: Farm) -> None:
+    done = home.sesh("@one", "@other", "--open", "a b")
+    assert (done.code, done.stdout, done.stderr.count("\n"), farm.calls()) == (2, "", 1, [])
+    done = home.sesh("@one", "@other", "--screen", "work", "--format", "svg")
+    assert (done.code, "add --json" in done.stderr, farm.calls()) == (2, True, [])
+    done = home.sesh("@one", "@other", "--events", "a b")
+    said = sorted(line.split(":")[1].strip() for line in done.stderr.splitlines()[:2])
+    assert (done.code, said, farm.calls()) == (2, ["one", "other"], [])
+    done = home.sesh("@one", "@other", "--status", "--json")
+    assert (done.code, done.json()["error"]["code"], farm.calls()) == (2, "usage", [])
+
+
+def test_a_check_of_several_hosts_names_each(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    farm.host("gone", proxied=True).proxy.refuse()
+    done = home.sesh("@one", "@gone", "--doctor")
+    assert done.code == 1
+    heads = [line for line in done.stdout.splitlines() if line.startswith("@")]
+    assert heads == ["@one", "@gone"]
+    assert [(row["host"], row["ok"]) for row in home.sesh("@one", "@gone", "--doctor", "--json").json()] == [
+        ("one", True),
+        ("gone", False),
+    ]
+
+
+def test_sigint_to_sesh_alone_reaches_all_jobs_as_ctrl_c_does(home: Home, farm: Farm) -> None:
+    """It was ignored: only the key of a terminal, which every process gets, ended them."""
+    hosts = [farm.host("one"), farm.host("other")]
+    script = "trap 'exit 9' INT; touch begun; while :; do sleep 0.02; done"
+    process = home.start("@one", "@other", "--exec", "job", "--follow", "--", "sh", "-c", script)
+    wait_until(lambda: all(far.exists("begun") for far in hosts))
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: not any(far.names() for far in hosts))
+    assert process.wait(10) == 1
+
+
+def test_sigterm_ends_those_who_wait_and_leaves_the_jobs(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    process = home.start("@one", "@other", "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
+    wait_until(lambda: all(far.exists("begun") for far in hosts))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 143
+    assert [far.names() for far in hosts] == [["job"], ["job"]]
+    tied = home.start("@one", "@other", "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
+    wait_until(lambda: all(far.exists("tied") for far in hosts))
+    tied.send_signal(signal.SIGTERM)
+    assert tied.wait(10) == 143
+    assert [far.names() for far in hosts] == [["job"], ["job"]]
 
 
 def test_no_variable_and_no_directory_has_to_lead_to_this_sesh(home: Home, farm: Farm) -> None:
@@ -132,3 +327,94 @@ def test_a_command_finds_the_shell_that_its_name_means(home: Home, farm: Farm) -
     past = home.sesh("--history", "work")
     assert (past.code, past.stderr) == (0, "[work on @one]\n")
     assert "echo here" in past.stdout
+
+
+def test_leftovers_of_every_host_are_cleared_though_one_cannot_be_reached(home: Home, farm: Farm) -> None:
+    """One that could not be reached kept those after it from being asked."""
+    farm.host("one")
+    farm.host("gone", proxied=True).proxy.refuse()
+    farm.host("other")
+    far = ["@one", "@gone", "@other"]
+    for host in ("@one", "@other"):
+        assert home.sesh(host, "--exec", "job", "--keep", "--", "true").code == 0
+    done = home.sesh(*far, "--sweep", "--older", "0s", "--json")
+    assert done.code == 1
+    assert [row["host"] for row in done.json()] == ["one", "gone", "other"]
+    assert [[piece["what"] for piece in row.get("pieces", [])] for row in done.json()] == [["job"], [], ["job"]]
+    for host in ("@one", "@other"):
+        assert home.sesh(host, "--exec", "job", "--keep", "--", "true").code == 0
+    terminal = home.terminal(*far, "--sweep")
+    terminal.wait_for("forget the ended session job on @one?")
+    terminal.type("y")
+    terminal.wait_for("forget the ended session job on @other?")
+    terminal.type("n")
+    assert terminal.exit_code() == 1
+    assert "cannot reach gone" in terminal.text()
+
+
+def test_the_live_list_of_several_hosts_has_them_all(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    farm.host("other")
+    assert home.sesh("@one", "@other", "--open", "work").code == 0
+    for words in (["--watch"], ["--list", "--watch"]):
+        watching = home.start("@one", "@other", *words, "--json")
+        assert watching.stdout is not None
+        hosts: list[str] = []
+        while len(hosts) < 2:
+            hosts = [row["host"] for row in json.loads(watching.stdout.readline())]
+        assert sorted(hosts) == ["one", "other"]
+        watching.send_signal(signal.SIGINT)
+        watching.wait(10)
+
+
+def test_much_output_of_a_host_waits_for_its_turn(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    script = "seq -f '%0200g' 9000; echo end; cat"
+    assert home.sesh("@one", "@other", "--open", "work", "--", "sh", "-c", script).code == 0
+    for host in hosts:
+        host.prints("work", "end")
+    done = home.sesh("@one", "@other", "--logs", "work", "9001", timeout=60)
+    numbers = [*(f"{number:0200}" for number in range(1, 9001)), "end"]
+    assert done.stdout.splitlines() == [f"{host.word}: {line}" for host in hosts for line in numbers]
+
+
+def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    words = "@one @other --exec job --follow -- seq 1 1000000000"
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(home.command)} {words} | head -1"],
+        env=home.env, cwd=home.path, capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert len(done.stdout.splitlines()) == 1
+    wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])
+    assert [host.names() for host in hosts] == [["job"], ["job"]]
+
+
+def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: Home, farm: Farm) -> None:
+    gone, one = farm.host("gone", proxied=True), farm.host("one")
+    for host in (gone, one):
+        assert home.sesh(host.at, "--open", f"on-{host.word}", "--label", "a=b").code == 0
+    assert home.sesh("@gone", "@one", "--list").code == 0
+    processes.kill(farm.masters())
+    gone.proxy.refuse()
+    listed = home.sesh("@gone", "@one", "--list")
+    assert listed.code == 1
+    lines = [line.split() for line in listed.stdout.splitlines()[1:]]
+    assert [line[:2] for line in lines] == [["@gone", "cannot"], ["?", "on-gone"], ["@one"], ["on-one", "detached"]]
+    for label, names in (("a=b", ["on-gone", "on-one"]), ("a=c", [])):
+        error, *rows = home.sesh("@gone", "@one", "--list", "--label", label, "--json").json()
+        assert (error["host"], error["error"]["code"]) == ("gone", "unreachable")
+        assert [row["name"] for row in rows] == names
+        assert ["stale" in row for row in rows] == [name == "on-gone" for name in names]
+
+
+def test_one_ctrl_c_is_one_to_every_job(home: Home, farm: Farm) -> None:
+    hosts = [farm.host("one"), farm.host("other")]
+    script = "trap 'echo x >>count' INT; touch begun; while :; do sleep 0.02; done"
+    terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
+    terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
+    terminal.type(b"\x03")
+    terminal.wait_until(lambda: all(far.exists("count") for far in hosts))
+    assert home.sesh("@one", "@other", "--kill", "job").code == 0
+    assert terminal.exit_code() == 1
+    assert [far.read("count") for far in hosts] == ["x\n", "x\n"]

@@ -220,6 +220,8 @@ def test_jobs_over_there_end_with_their_own_code(home: Home, farm: Farm) -> None
         assert home.sesh("@box", "--exec", "--", "sh", "-c", f"exit {code}").code == code
     assert home.sesh("@box", "--exec", "--", "sh", "-c", "kill -9 $$").code == 137
     assert home.sesh("@box", "--exec", "--", "no-such-command").code == 127
+    line = home.sesh("@box", "--exec", "--", "exit 3")
+    assert (line.code, line.stderr) == (127, "sesh: 'exit 3': command not found; for a line of shell: sh -c 'exit 3'\n")
     assert home.sesh("@box", "--exec", "--", "/etc/passwd").code == 126
     assert home.sesh("@box", "--exec", "--timeout", "0.2", "--", "sleep", "1000").code == 124
     assert home.sesh("@box", "--exec", "-C", "/no/such", "--", "true").code == 125

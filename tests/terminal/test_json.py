@@ -98,7 +98,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--version": lambda home: printed(home, "--version"),
 }
 """What makes each verb print its values."""
-_OF_HOSTS = {"--deploy", "--forget"}
+_OF_HOSTS = {"--deploy", "--forget", "--undeploy"}
 """Tried in tests/remote."""
 _OF_NO_SESSION = {"--shell-init", "--completions", "--upgrade", "--help", "--version"}
 

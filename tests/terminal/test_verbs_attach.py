@@ -64,6 +64,7 @@ def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: i
     ("command", "code", "line"),
     [
         ("no-such-program", 127, "sesh: no-such-program"),
+        ("it's $no", 127, "for a line of shell: sh -c 'it'\\''s $no'"),
         ("/etc/passwd", 126, "sesh: cannot execute /etc/passwd"),
     ],
 )

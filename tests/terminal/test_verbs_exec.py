@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -33,6 +34,20 @@ def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> Non
     words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
     done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
     assert done.stdout == "".join(f"<{word}>\n" for word in words)
+
+
+@pytest.mark.parametrize("option", ["--print", "--follow"])
+def test_output_that_is_no_text_is_said_with_the_way_to_exact_bytes(sesh: Sesh, home: Home, option: str) -> None:
+    """The terminal answers what looks like a question among them, and the answer is echoed: bytes came in, unsaid."""
+    asks = sesh("--exec", "job", option, "--", "printf", r"\0\033[c\033[5n")
+    assert (asks.code, asks.stderr.count("\n")) == (0, 1)
+    assert "job printed bytes that are no text" in asks.stderr
+    assert "| base64' | base64 -d" in asks.stderr
+    text = sesh("--exec", "job", option, "--", "printf", r"\344\033[m\n")
+    assert (text.code, text.stderr) == (0, "")
+    home.write("bytes", bytes(range(256)) * 100 + b"\0\033[c\033[5n")
+    exact = sesh("--exec", "job", option, "--", "sh", "-c", "base64 <bytes")
+    assert base64.b64decode(exact.stdout) == bytes(range(256)) * 100 + b"\0\033[c\033[5n"
 
 
 def test_output_is_printed_as_the_program_wrote_it(sesh: Sesh) -> None:

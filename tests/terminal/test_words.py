@@ -42,6 +42,10 @@ SAID = [
     ("--exec job -- true", 125, "job has ended, but is kept; `sesh --kill job` frees the name"),
     ("--rename other job", 1, "job has ended, but is kept; `sesh --kill job` frees the name"),
     ("--exec -- ''", 127, "'': command not found; check the spelling and PATH"),
+    ("--exec -- exit;", 127, "exit;: command not found; for a line of shell: sh -c 'exit;'"),
+    ("--open new -- echo>$A", 127, "echo>$A: command not found; for a line of shell: sh -c 'echo>$A'"),
+    ("--new new -d -- a|b", 127, "a|b: command not found; for a line of shell: sh -c 'a|b'"),
+    ("--exec -- a|b x", 127, "a|b: command not found; check the spelling and PATH"),
     ("--pick", 1, "--pick needs a terminal; use `sesh --list` and `sesh --attach NAME`"),
     ("--next", 1, "--next needs a terminal; `sesh --list --json` has the activity of each session"),
     (

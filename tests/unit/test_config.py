@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sesh import config, toml_positions
 from sesh.config import Config
 from sesh.daemon.activity import hooks
+from sesh.errors import UsageError
 from tests.support import ROOT
 
 FULL = """\
@@ -76,6 +77,50 @@ def test_every_key_is_taken(place: Path) -> None:
     }
     assert found.hooks == {"on_bell": "notify-send bell", "on_exit": 'echo "$SESH_EXIT"'}
     assert found.hosts_of(["web", "other", "web1"]) == ["web1", "deploy@web2:2222", "other"]
+
+
+def test_a_group_may_name_groups_and_each_host_comes_once(place: Path) -> None:
+    found = loaded(place, "[groups]\nall = ['@db', '@web', 'a']\nweb = ['a', 'b']\ndb = ['c', '@more']\nmore = ['b']")
+    assert warnings(found) == []
+    assert found.hosts_of(["all", "d"]) == ["c", "b", "a", "d"]
+
+
+def test_a_circle_of_groups_is_an_error_that_shows_it(place: Path) -> None:
+    found = loaded(
+        place, "[groups]\nall = ['@web', 'x']\nweb = ['@db', 'a']\ndb = ['@web']\nown = ['own']\nfine = ['y']"
+    )
+    assert warnings(found) == ["3:1: the group web leads back to itself: web -> db -> web"]
+    for word, circle in (("all", "web -> db -> web"), ("db", "db -> web -> db"), ("own", "own -> own")):
+        with pytest.raises(UsageError, match=f"leads back to itself: {circle}; see /.*config.toml"):
+            found.hosts_of(["fine", word])
+    assert found.hosts_of(["fine"]) == ["y"]
+
+
+def test_groups_of_any_depth_and_width_cost_no_more_than_their_words(place: Path) -> None:
+    chain = [
+        f"g{number} = ['g{number + 1}', 'h{number + 1}']\nh{number} = ['g{number + 1}', 'h{number + 1}']"
+        for number in range(3_000)
+    ]
+    found = loaded(place, "\n".join(["[groups]", *chain]))
+    assert found.hosts_of(["g0"]) == ["g3000", "h3000"]
+
+
+def test_a_pattern_of_remotes_stands_for_each_host_that_it_matches(place: Path) -> None:
+    text = """
+    [remotes."pod-*"]
+    via = "kubectl exec -i {name} --"
+    [remotes.pod-1]
+    via = "docker exec -i one"
+    [remotes."pod-?b*"]
+    via = "never: the first pattern counts"
+    [remotes."a b*"]
+    via = "x"
+    """
+    found = loaded(place, text)
+    assert warnings(found) == ["8:14: 'a bx' is not a host: write [user@]host[:port], or a Host from your ssh_config"]
+    assert found.via("pod-2b") == ["kubectl", "exec", "-i", "pod-2b", "--"]
+    assert found.via("pod-1") == ["docker", "exec", "-i", "one"]
+    assert found.via("pad-1") is None
 
 
 def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

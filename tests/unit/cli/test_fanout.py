@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.cli import fanout, printing
-from sesh.cli.fanout import HostRun
+from sesh.cli.fanout import Branch
 
 
-def run(host: str) -> HostRun:
-    """A run without a process."""
-    own = HostRun.__new__(HostRun)
-    own.host, own.output, own.notes = host, bytearray(), b""
+def run(host: str) -> Branch:
+    """A branch without a process, whose lines are printed."""
+    own = Branch(host, {"host": host}, lambda: 0)
     own.prefix = f"{host}: ".encode()
+    own.take = own.print_lines
     return own
 
 
@@ -27,10 +27,10 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
         patch.setattr(printing, "write", written.append)
         patch.setattr(os, "waitpid", lambda pid, _: (pid, 0))
         one = run("box")
-        one.pid = 1
         for piece in pieces:
             one.print_lines(piece)
-        assert one.finish() == 0
+        one.finish()
+        assert one.code == 0
     whole = b"".join(pieces)
     lines = whole.split(b"\n")
     if not lines[-1]:
@@ -65,7 +65,7 @@ def test_of_what_is_not_printed_the_last_line_is_kept(pieces: list[bytes]) -> No
 @pytest.mark.parametrize(
     ("output", "notes", "code", "value"),
     [
-        (b'{"exit_code": 3, "host": "x"}\n', b"", 3, {"exit_code": 3, "host": "box"}),
+        (b'{"exit_code": 3, "host": "x"}\n', b"", 3, {"exit_code": 3, "host": "x"}),
         (b'{"line": "a"}\n{"exit_code": 0}\n', b"", 0, {"exit_code": 0, "host": "box"}),
         (
             b'{"error": {"code": "unreachable", "message": "m"}}\n',
@@ -83,12 +83,42 @@ def test_of_what_is_not_printed_the_last_line_is_kept(pieces: list[bytes]) -> No
 )
 def test_a_host_s_answer_bears_its_name(output: bytes, notes: bytes, code: int, value: object) -> None:
     one = run("box")
-    one.output, one.notes = bytearray(output), notes
-    assert one.value(code) == value
+    one.output, one.code = bytearray(output), code
+    one.take_notes(notes)
+    assert one.value() == value
 
 
 def test_the_summary_says_why() -> None:
     one, other = run("box"), run("other-box")
-    other.notes = b"sesh: other-box cannot be \x1b[31mreached\n"
-    lines = printing.aligned([fanout._row(one, 0), fanout._row(other, 125)])
+    other.take_notes(b"sesh: other-box cannot be \x1b[31mreached\n")
+    other.code = 125
+    lines = printing.aligned([fanout._row(one), fanout._row(other)])
     assert lines == ["box        ok", "other-box  failed (125)  other-box cannot be [31mreached"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(min_size=1, max_size=6)), max_size=20))
+def test_hosts_have_their_turns_in_their_order(pieces: list[tuple[str, bytes]]) -> None:
+    written: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "write", written.append)
+        branches = {name: run(name) for name in "abc"}
+        for branch in branches.values():
+            branch.take = branch.hold
+        for name, data in pieces:
+            branches[name].take(data)
+        for branch in branches.values():
+            assert branch.take_turn()
+    own = {name: b"".join(data for other, data in pieces if other == name) for name in "abc"}
+    lines = [(name, line) for name in "abc" for line in own[name].removesuffix(b"\n").split(b"\n") if own[name]]
+    assert b"".join(written) == b"".join(b"%s: %s\n" % (name.encode(), line) for name, line in lines)
+
+
+def test_values_that_are_followed_bear_their_host() -> None:
+    written: list[object] = []
+    one = run("box")
+    one.take = one.print_values
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "value", written.append)
+        for piece in (b'{"li', b'ne": "a"}\n{"line": ', b'"b"}\n{"event": "x", "host": "y"}\n'):
+            one.take(piece)
+    assert written == [{"host": "box", "line": "a"}, {"host": "box", "line": "b"}, {"host": "y", "event": "x"}]

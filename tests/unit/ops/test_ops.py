@@ -24,7 +24,7 @@ WIRE_NAMES = [
     "leftovers.find", "places.here", "search.grep", "sessions.detach", "sessions.job", "sessions.kill",
     "sessions.kill_all", "sessions.label", "sessions.message", "sessions.new", "sessions.open_", "sessions.reload",
     "sessions.rename", "sessions.restart", "sessions.summaries", "sessions.there", "shell.history",
-    "shell.history_output", "views.logs", "views.overview", "views.screen", "views.status",
+    "shell.history_output", "undeploy.remove", "views.logs", "views.overview", "views.screen", "views.status",
 ]  # fmt: skip
 """They never change: a host of another version asks for an op by its name, and is asked by it."""
 _LEAD_TO_A_SESSION = {"enter.attach", "enter.go", "enter.job", "enter.new"}

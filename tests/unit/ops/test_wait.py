@@ -51,7 +51,7 @@ def test_a_session_that_ends_while_it_is_asked_is_waited_for_in_what_is_kept(
     assert session.wait().exit_code == 4
     monkeypatch.setattr(Invocation, "target", Machine(KEPT))
     line = Invocation(split([*([f"@{host}"] if host else []), "--wait", "job"]))
-    assert wait(line, "job") == 4
+    assert wait(line, ["job"]) == 4
     assert capfd.readouterr().out == "exit: 4\n"
 
 
@@ -99,4 +99,4 @@ def test_a_session_that_ends_while_it_is_asked_for_something_else_ended_too_earl
     monkeypatch.setattr(Invocation, "target", Machine(KEPT))
     line = Invocation(split([*([f"@{host}"] if host else []), "--wait", "job"]))
     with pytest.raises(Refused, match=r"^job ended \(4\) before the condition was met$"):
-        wait(line, "job", waiting=True)
+        wait(line, ["job"], waiting=True)

@@ -1,0 +1,108 @@
+"""The sesh that `--deploy` put on this machine, removed with all that it keeps, once no session runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, TypedDict
+
+from sesh import paths
+from sesh.about import PROGRAM
+from sesh.errors import Refused
+from sesh.ops import end
+from sesh.reach.op import op
+from sesh.store import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.reach.caller import Caller
+
+
+class Removed(TypedDict):
+    """The paths that `--undeploy` removed on a host, and the kept sessions that were forgotten with them."""
+
+    removed: list[str]
+    forgotten: list[str]
+
+
+_GRACE = 2.0
+"""Seconds in which the process that daemons are forked from ends by itself, after the last of them."""
+
+
+@op("undeploy.remove")
+def remove(caller: Caller) -> Removed:
+    """Removes what a deploy put here, and what sesh keeps here; the person's settings stay.
+
+    Returns the paths that were `removed`, and the kept sessions that were `forgotten`. Raises Refused, having removed
+    nothing, if sessions run, sesh was not deployed, or the person does not want kept sessions to be forgotten.
+    """
+    import shutil
+
+    sessions = listing.summaries()
+    if others := [session["name"] for session in sessions if "machine" in session]:
+        raise Refused(f"{_listed(others)} on another machine that shares this home directory")
+    if running := [session["name"] for session in sessions if session["state"] == "running"]:
+        hint = f"end {'it' if len(running) == 1 else 'them'}: $sesh --kill {' '.join(running)}"
+        raise Refused(f"{_listed(running)}; nothing was removed", hint=hint)
+    data = os.path.join(paths.home(), ".local", "share", "sesh")
+    versions, launcher = os.path.join(data, "versions"), os.path.join(paths.home(), ".local", "bin", PROGRAM)
+    if not os.path.isdir(versions):
+        raise Refused(
+            "this sesh was not put here by --deploy; nothing was removed", hint="remove it as it was installed"
+        )
+    kept = [session["name"] for session in sessions]
+    if kept and caller.can_ask and not caller.agrees(f"forget what is kept of {', '.join(kept)}?"):
+        raise Refused("nothing was removed")
+    for error in end.end_all(kept).values():
+        raise error
+    _check_unused(versions)
+    own = os.path.join(paths.home(), ".sesh")
+    if paths.directory() != own:  # whatever else lies there, this may be: see FILES.md
+        caller.note(f"{paths.directory()} (SESH_DIR) stays: it may hold other files")
+    removed = []
+    # The versions come last: this runs from one of them.
+    for path in (own, paths.state_directory(), paths.cache_directory(), launcher, versions):
+        if not os.path.lexists(path):
+            continue
+        if path == launcher and not _is_ours(launcher, versions):
+            caller.note(f"{launcher} stays: sesh did not install it")
+            continue
+        try:
+            if os.path.islink(path) or not os.path.isdir(path):
+                os.unlink(path)
+            else:
+                shutil.rmtree(path)
+        except OSError as error:
+            raise Refused(f"cannot remove {path}: {error.strerror}", hint="remove it by hand") from error
+        removed.append(path)
+    try:
+        os.rmdir(data)
+    except OSError:
+        pass  # it is not empty: not all in it is ours
+    return {"removed": removed, "forgotten": kept}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'runs' if len(names) == 1 else 'run'}"
+
+
+def _check_unused(versions: str) -> None:
+    """Raises Refused if a daemon runs from a version: for another directory of sessions, or without a name."""
+    packages = [os.path.join(versions, entry, "lib", "sesh") for entry in os.listdir(versions)]
+    deadline = time.monotonic() + _GRACE
+    while any(os.path.isdir(package) and paths.held(package) for package in packages):
+        if time.monotonic() > deadline:
+            raise Refused("a daemon still runs from what --deploy put here", hint="see: $sesh --sweep")
+        time.sleep(0.05)  # no event tells that a lock was given back
+
+
+def _is_ours(launcher: str, versions: str) -> bool:
+    from sesh.remote.deploy.unpack import SIGNATURE
+
+    if os.path.islink(launcher):
+        return os.path.realpath(launcher).startswith(os.path.realpath(versions) + os.sep)
+    try:
+        return os.fsdecode(paths.read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
+    except OSError:
+        return False

@@ -1,0 +1,98 @@
+"""`--undeploy @HOST`: nothing of sesh is left on the host, and nothing of anybody else's is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from sesh.cli.printed import PrintedUndeployed
+from tests.remote.farm import Far, Farm
+from tests.support import Home
+from tests.support.typed import differences
+
+LEFT = "find . -path ./.ssh -prune -o -print | grep sesh"
+
+pytestmark = pytest.mark.usefixtures("light")
+
+
+def deployed(home: Home, farm: Farm, word: str) -> Far:
+    far = farm.host(word, installed=False)
+    assert home.sesh("--deploy", far.at, timeout=60).code == 0
+    return far
+
+
+def left(far: Far) -> list[str]:
+    return far.run(LEFT).stdout.split()
+
+
+def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: Home, farm: Farm) -> None:
+    far = deployed(home, farm, "box")
+    far.write(".config/sesh/config.toml", "keep = 'always'\n")
+    for name in ("a", "b", "c", "d"):  # so many have a process that they are forked from
+        assert home.sesh("@box", "--open", name).code == 0
+    before = left(far)
+    refused = home.sesh("--undeploy", "@box")
+    assert (refused.code, refused.stdout) == (1, "")
+    assert refused.stderr == ("sesh: a, b, c, d run; nothing was removed; end them: sesh @box --kill a b c d\n")
+    assert set(before) <= set(left(far))
+    assert home.sesh("@box", "--kill", "a", "b", "c", "d").code == 0
+    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1
+    done = home.sesh("--undeploy", "@box", "--json")
+    assert done.code == 0, done
+    assert list(differences(done.json(), PrintedUndeployed)) == []
+    assert (done.json()["host"], done.json()["forgotten"]) == ("box", ["kept"])
+    assert f"{far.home}/.sesh" in done.json()["removed"]
+    assert left(far) == ["./.config/sesh", "./.config/sesh/config.toml"]
+    calls = len(farm.connections())
+    assert home.sesh("--list").code == 0
+    assert len(farm.connections()) == calls
+    gone = home.sesh("--undeploy", "@box")
+    assert (gone.code, gone.stderr) == (1, "sesh: box has no sesh; to forget the host: sesh --forget @box\n")
+
+
+def test_what_sesh_did_not_install_stays(home: Home, farm: Farm) -> None:
+    far = farm.host("theirs")
+    assert home.sesh("@theirs", "--exec", "--keep", "--", "true").code == 0
+    refused = home.sesh("--undeploy", "@theirs")
+    assert (refused.code, "not put here by --deploy" in refused.stderr) == (1, True)
+    assert far.exists(".local/bin/sesh")
+    assert far.exists(".sesh")
+    ours = deployed(home, farm, "ours")
+    ours.write(
+        ".local/bin/sesh", f"#!/bin/sh\nexec {ours.run('sed -n 3p .local/bin/sesh').stdout.partition(' ')[2]}", 0o755
+    )
+    done = home.sesh("--undeploy", "@ours")
+    assert (done.code, "stays: sesh did not install it" in done.stderr) == (0, True)
+    assert left(ours) == ["./.local/bin/sesh"]
+
+
+def test_of_several_hosts_each_is_tried(home: Home, farm: Farm) -> None:
+    busy, free = deployed(home, farm, "busy"), deployed(home, farm, "free")
+    assert home.sesh("@busy", "--open", "work").code == 0
+    done = home.sesh("--undeploy", "@busy", "@free", "--json")
+    assert done.code == 1
+    assert [(row["host"], row["exit_code"]) for row in done.json()] == [("busy", 1), ("free", 0)]
+    assert (busy.exists(".local/bin/sesh"), left(free)) == (True, [])
+
+
+def test_a_person_is_asked_before_kept_sessions_are_forgotten(home: Home, farm: Farm) -> None:
+    far = deployed(home, farm, "box")
+    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1
+    terminal = home.terminal("--undeploy", "@box")
+    terminal.wait_for("forget what is kept of kept?")
+    terminal.type("n")
+    assert terminal.exit_code() == 1
+    assert far.names() == ["kept"]
+    terminal = home.terminal("--undeploy", "@box")
+    terminal.wait_for("forget what is kept of kept?")
+    terminal.type("y")
+    assert terminal.exit_code() == 0
+    assert left(far) == []
+
+
+def test_a_daemon_of_another_directory_of_sessions_keeps_its_version(home: Home, farm: Farm) -> None:
+    far = deployed(home, farm, "box")
+    other = {"SESH_DIR": f"{far.home}/elsewhere"}
+    assert far.run(".local/bin/sesh --open hidden", env=other).code == 0
+    refused = home.sesh("--undeploy", "@box")
+    assert (refused.code, "a daemon still runs" in refused.stderr, far.exists(".local/bin/sesh")) == (1, True, True)
+    assert far.run(".local/bin/sesh --kill hidden", env=other).code == 0

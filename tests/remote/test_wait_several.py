@@ -1,0 +1,52 @@
+"""`--wait` of several sessions on hosts."""
+
+from __future__ import annotations
+
+import json
+
+from tests.remote.farm import Farm
+from tests.support import Home, processes, wait_until
+
+
+def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Home, farm: Farm) -> None:
+    one, other = farm.host("one"), farm.host("other")
+    far = [one.at, other.at]
+    words = ["--label", "team=x", "--", "sh", "-c", "read code; exit $code"]
+    assert home.sesh(*far, "--open", "a", *words).code == 0
+    assert home.sesh("--open", "here", *words).code == 0
+    first = home.start(*far, "--wait", "a", "--any", "--json")
+    everywhere = home.start("--wait", "--label", "team=x", "--exit", "--json")
+    wait_until(lambda: len(processes.descendants(everywhere.pid)) >= 3)
+    assert home.sesh(other.at, "--send", "a", "7", "--enter").code == 0
+    assert first.wait(20) == 7
+    assert first.stdout is not None
+    assert [(answer["host"], answer["exit_code"]) for answer in json.loads(first.stdout.read())] == [("other", 7)]
+    assert home.sesh("--send", "here", "0", "--enter").code == 0
+    assert home.sesh(one.at, "--send", "a", "0", "--enter").code == 0
+    assert everywhere.wait(20) == 7
+    assert everywhere.stdout is not None
+    answers = json.loads(everywhere.stdout.read())
+    assert {(answer["host"], answer["session"], answer["exit_code"]) for answer in answers} == {
+        (None, "here", 0),
+        ("one", "a", 0),
+        ("other", "a", 7),
+    }
+    done = home.sesh(*far, "--wait", "a")
+    assert (done.code, done.stdout) == (7, "@one a: exit: 0\n@other a: exit: 7\n")
+
+
+def test_names_of_several_sessions_are_found_wherever_they_are(home: Home, farm: Farm) -> None:
+    one = farm.host("one")
+    assert home.sesh(one.at, "--open", "far", "--", "sh", "-c", "exit 4").code == 0
+    assert home.sesh("--open", "near", "--", "true").code == 0
+    done = home.sesh("--wait", "near", "far", "--json", timeout=30)
+    assert done.code == 4
+    assert [(answer["host"], answer["exit_code"]) for answer in done.json()] == [(None, 0), ("one", 4)]
+
+
+def test_a_host_that_cannot_be_reached_is_said_before_anything_is_waited_for(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    farm.host("gone", proxied=True).proxy.refuse()
+    assert home.sesh("@one", "--open", "a", "--label", "team=x", "--", "cat").code == 0
+    done = home.sesh("@one", "@gone", "--wait", "--label", "team=x", "--waiting", "--json")
+    assert (done.code, done.json()["error"]["code"]) == (1, "unreachable")

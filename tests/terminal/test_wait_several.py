@@ -1,0 +1,100 @@
+"""`--wait` of several sessions: for all, or for the first; by name, by label, here and on hosts."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+
+from tests.support import Home, Result, processes, wait_until
+
+Sesh = Callable[..., Result]
+
+
+def opened(sesh: Sesh, *names: str, words: tuple[str, ...] = ()) -> None:
+    for name in names:
+        assert sesh("--open", name, *words, "--", "sh", "-c", "read code; exit $code").code == 0
+
+
+def state(sesh: Sesh, name: str) -> str:
+    return str(sesh("--status", name, "--json").json()["state"])
+
+
+def typed(sesh: Sesh, **codes: int) -> None:
+    for name, code in codes.items():
+        assert sesh("--send", name, str(code), "--enter").code == 0
+
+
+def test_all_are_waited_for_and_the_first_code_that_is_not_0_counts(sesh: Sesh, home: Home) -> None:
+    opened(sesh, "a", "b", "c")
+    waiting = home.start("--wait", "c", "a", "b", "--exit", "--json")
+    typed(sesh, a=3, b=4)
+    wait_until(lambda: all(state(sesh, name) == "exited" for name in "ab"))
+    assert waiting.poll() is None
+    typed(sesh, c=0)
+    assert waiting.wait(10) == 3
+    assert waiting.stdout is not None
+    answers = json.loads(waiting.stdout.read())
+    assert [(answer["session"], answer["host"], answer["met"], answer["exit_code"]) for answer in answers] == [
+        ("c", None, "exit", 0),
+        ("a", None, "exit", 3),
+        ("b", None, "exit", 4),
+    ]
+    again = sesh("--wait", "a", "c")
+    assert (again.code, again.stdout) == (3, "a: exit: 3\nc: exit: 0\n")
+
+
+def test_the_first_is_enough_with_any(sesh: Sesh, home: Home) -> None:
+    opened(sesh, "a", "b", "c")
+    waiting = home.start("--wait", "a", "b", "c", "--exit", "--any", "--json")
+    typed(sesh, b=5)
+    assert waiting.wait(10) == 5
+    assert waiting.stdout is not None
+    assert [(answer["session"], answer["exit_code"]) for answer in json.loads(waiting.stdout.read())] == [("b", 5)]
+    wait_until(lambda: sesh("--status", "a", "--json").json()["activity"]["state"] == "waiting")
+    asked = sesh("--wait", "a", "nosuch", "--any", "--waiting", "--timeout", "20")
+    assert (asked.code, asked.stdout) == (0, "a: waiting\n")
+
+
+def test_an_error_of_one_stands_in_its_place(sesh: Sesh) -> None:
+    opened(sesh, "a")
+    done = sesh("--wait", "nosuch", "a", "--exit", "--timeout", "0.3", "--json")
+    missing, late = done.json()
+    assert (done.code, missing["session"], missing["error"]["code"], missing["exit_code"]) == (
+        1,
+        "nosuch",
+        "not_found",
+        1,
+    )
+    assert (late["session"], late["error"]["code"], late["exit_code"]) == ("a", "timeout", 124)
+    done = sesh("--wait", "a", "a", "nosuch", "--exit", "--timeout", "0.3")
+    assert (done.code, done.stdout, len(done.stderr.splitlines())) == (124, "", 2)
+
+
+def test_sessions_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
+    opened(sesh, "a", "b", words=("--label", "team=x"))
+    opened(sesh, "other")
+    waiting = home.start("--wait", "--label", "team=x", "--exit", "--json")
+    wait_until(lambda: len(processes.descendants(waiting.pid)) == 2)
+    typed(sesh, a=0, b=6)
+    assert waiting.wait(10) == 6
+    assert waiting.stdout is not None
+    assert [answer["session"] for answer in json.loads(waiting.stdout.read())] == ["a", "b"]
+    none = sesh("--wait", "--label", "team=y", "--waiting")
+    assert (none.code, none.stderr.startswith("sesh: no session has the label team=y")) == (1, True)
+
+
+def test_words_that_make_no_sense_for_several_are_refused(sesh: Sesh) -> None:
+    assert sesh("--wait", "--exit").code == 2
+    assert sesh("--wait", "a", "b", "--from", "3").code == 2
+    assert sesh("--wait", "a b", "c").code == 2
+    assert sesh("--wait", "--label", "nothing").code == 2
+
+
+def test_ctrl_c_stops_waiting_for_all_and_ends_none(sesh: Sesh, home: Home) -> None:
+    opened(sesh, "a", "b")
+    waiting = home.start("--wait", "a", "b", "--exit")
+    wait_until(lambda: len(processes.descendants(waiting.pid)) == 2)
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(10) == 130
+    assert home.names() == ["a", "b"]
