@@ -89,6 +89,7 @@ class SessionFiles:
             self._listener.release(session_id)
             # They may be there still, if somebody has removed the record or the socket that leads to them.
             own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
+            own += records.scrollback_paths(session_id)
         else:
             self._listener.leave()
         for path in own:

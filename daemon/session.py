@@ -6,6 +6,7 @@ import os
 import time
 
 from sesh import paths, platform, protocol, wording
+from sesh.bounds import SCROLLBACK
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.telling import Telling
 from sesh.daemon.clients.registry import Clients
@@ -99,7 +100,8 @@ class Session:
         self.timers = Timers()
         self.faults = FaultLog()
         self.log = OutputLog()
-        self.model = Model(self.log, size[0], size[1], self.faults.note)
+        lines = facts.get("scrollback", SCROLLBACK)  # an older sesh, before a reload, does not know it
+        self.model = Model(self.log, size[0], size[1], self.faults.note, lines)
         self.model.resize(*size)
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers, self._terminal_flags)

@@ -165,6 +165,7 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
+    `scrollback`: the lines that are kept of what scrolled off.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Facts(TypedDict):
     shell: bool
     persist: bool
     outlive: str | None
+    scrollback: int
     deadline: float | None
     pid: int
 
@@ -198,6 +200,15 @@ class ModelState(TypedDict):
     emulator: dict[str, Any] | None
 
 
+class Kept(TypedDict):
+    """The bytes of what scrolled off that belong to a checkpoint: which `file`, how many; `lines`: the scrollback's
+    bound."""
+
+    file: int
+    bytes: int
+    lines: int
+
+
 class CheckpointHeader(TypedDict, total=False):
     """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
 
@@ -208,6 +219,7 @@ class CheckpointHeader(TypedDict, total=False):
     title: str
     history: list[RunFacts]
     model: ModelState
+    scrollback: Kept
 
 
 class Spec(TypedDict, total=False):
@@ -232,8 +244,8 @@ class LaunchSpec(TypedDict, total=False):
     """All that a daemon needs to start its session.
 
     `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
-    shell. `outlive`: which sessions that end unseen are kept; `before`: text that the log begins with; `gate`: Enter
-    starts the command.
+    shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
+    with; `gate`: Enter starts the command; `shell`: the path of the shell, if not the creator's.
     """
 
     name: str
@@ -256,9 +268,11 @@ class LaunchSpec(TypedDict, total=False):
     login: bool
     persist: bool
     outlive: str
+    scrollback: int
     umask: int
     before: str
     gate: bool
+    shell: str
 
 
 class LayoutEntry(TypedDict):

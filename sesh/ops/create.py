@@ -75,11 +75,11 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _settings(caller: Caller) -> LaunchSpec:
-    """The settings for a session that loses its daemon, or ends unseen; without a file no settings are loaded."""
+    """The settings for what is kept of a session; without a file no settings are loaded."""
     if not os.path.exists(paths.settings_file()):
         return {"persist": True, "outlive": "failed"}
     settings = caller.settings()
-    return {"persist": settings.persist, "outlive": settings.keep}
+    return {"persist": settings.persist, "outlive": settings.keep, "scrollback": settings.scrollback}
 
 
 def checked_directory(caller: Caller, directory: str) -> str:

@@ -9,6 +9,7 @@ import os
 import time
 
 from sesh import moments, paths, wording
+from sesh.bounds import MOST_SCROLLBACK
 from sesh.errors import Exists, NotFound, Refused
 from sesh.ops import create, end
 from sesh.reach import find
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     Checkpoint = tuple[CheckpointHeader, bytes]
 
-_LINES = 1000
-"""Lines that stand above a session that is started again."""
+_MOST_ABOVE = 8 << 20
+"""Characters of the old output that stand above a session that is started again."""
 _LOST = (("s", "Start again"), ("n", "New session"), ("c", "Cancel"))
 _ENDED = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
@@ -135,7 +136,7 @@ def _restart_spec(
 ) -> LaunchSpec:
     """The specification of the same session: its labels and command, its old output first."""
     command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
-    before = [*emulator.last_lines(_LINES, ansi=True), _divider(summary)] if emulator is not None else []
+    before = [*_last_of(emulator), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
     return {
@@ -147,6 +148,16 @@ def _restart_spec(
     }
 
 
+def _last_of(emulator: Emulator) -> list[str]:
+    """The lines that a terminal holds, without the oldest if they are too long together."""
+    lines, left = emulator.last_lines(MOST_SCROLLBACK, ansi=True), _MOST_ABOVE
+    for number, line in enumerate(reversed(lines)):
+        left -= len(line)
+        if left < 0:
+            return lines[len(lines) - number :]
+    return lines
+
+
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Puts the files of a dormant session back after a failed start in its place, unless that left files itself."""
     try:
@@ -154,7 +165,7 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
             if not record or name in paths.names():
                 return
             if checkpoint is not None:
-                checkpoints.write(record["id"], *checkpoint)
+                checkpoints.restore(record["id"], *checkpoint)
             records.write(record)
     except OSError:
         return  # the reason that kept it from starting holds here too, and is reported
