@@ -352,7 +352,7 @@ class Scrollback:
         return [line.decode() for line in self._newest(wanted)] + open_line
 
     def since(self, completed: int) -> Iterator[list[Line]]:
-        """Return the lines that are held of those after the first `completed`, some at a time; more may come in meanwhile."""
+        """Return the lines held of those after the first `completed`, some at a time; more may come meanwhile."""
         entries: list[Line | LineBlock] = []
         count = min(self.completed - completed, self._finished)
         for entry in reversed(self._ring):
