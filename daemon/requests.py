@@ -9,7 +9,7 @@ from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
-from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
+from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -549,7 +549,7 @@ def history(daemon: Requests, request: Request) -> None:
         if entry["n"] == number:
             request.respond(output, **entry)
             return
-    raise Refused(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")
+    raise NotFound(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")
 
 
 @_request

@@ -245,7 +245,7 @@ class LaunchSpec(TypedDict, total=False):
 
     `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
     shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
-    with; `gate`: Enter starts the command; `shell`: the path of the shell, if not the creator's.
+    with; `gate`: Enter starts the command.
     """
 
     name: str
@@ -272,7 +272,6 @@ class LaunchSpec(TypedDict, total=False):
     umask: int
     before: str
     gate: bool
-    shell: str
 
 
 class LayoutEntry(TypedDict):

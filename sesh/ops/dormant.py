@@ -135,13 +135,13 @@ def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
     """The specification of the same session: its labels and command, its old output first."""
-    command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
+    launch_spec = create.of_record(launch_spec, record)
+    command = launch_spec["command"]
     before = [*_last_of(emulator), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
     return {
         **launch_spec,
-        "command": command,
         "gate": command is not None and gate,
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),

@@ -247,8 +247,7 @@ def restart(caller: Caller, name: str) -> Named:
         raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
     end.end_for(name, "restart")
     launch_spec["directory"], launch_spec["labels"] = directory, record["labels"]
-    launch_spec["command"] = None if shell else record["command"]
-    create.start(launch_spec, name).close()
+    create.start(create.of_record(launch_spec, record), name).close()
     return {"name": name}
 
 

@@ -14,9 +14,11 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
+from sesh.ops import sessions
+from sesh.reach.caller import Caller
 from sesh.schema import Record
 from sesh.store import records
-from tests.support import Home, Result, wait_until, warm
+from tests.support import Home, Result, need, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -201,6 +203,44 @@ def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(ho
     assert "remembered" in home.sesh("--logs", "web").stdout
     person.type(b"\x1c")
     assert person.exit_code() == 0
+
+
+@pytest.mark.parametrize("way", ["--open", "--import", "restart"])
+def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home, way: str) -> None:
+    """From cron, or another login, all sessions of zsh and fish came back as sh."""
+    zsh = need("zsh")
+    home.write(".zshrc", "")
+    home.sesh("--open", "web", env={"SHELL": zsh})
+    home.sesh("--run", "web", "--", "true")
+    layout = home.sesh("--export", env={"SHELL": "/bin/sh"}).stdout
+    if way != "restart":
+        wait_until(lambda: checkpoints(home))
+        lose(home, "web")
+    cron = {"SHELL": "/bin/sh"}
+    if way == "restart":
+        with pytest.MonkeyPatch.context() as patch:
+            for key, value in home.environment(cron).items():
+                patch.setenv(key, value)
+            sessions.restart(Caller(), "web")
+    else:
+        done = home.sesh(way, *(["web"] if way == "--open" else ["-"]), input=layout, env=cron)
+        assert done.code == 0, done.stderr
+    status = home.sesh("--status", "web", "--json").json()
+    assert (status["state"], status["command"]) == ("running", [zsh])
+    assert home.sesh("--run", "web", "--", "echo $ZSH_NAME $SHELL").stdout == f"zsh {zsh}\n"
+    assert record(home, "web")["shell"] is True
+
+
+def test_sixteen_at_once_start_a_lost_session_once_and_all_succeed(home: Home) -> None:
+    home.sesh("--open", "web")
+    for _ in range(3):
+        wait_until(lambda: checkpoints(home))
+        lose(home, "web")
+        openers = [home.start("--open", "web") for _ in range(16)]
+        outcomes = [(opener.communicate(timeout=30), opener.returncode) for opener in openers]
+        assert [code for _, code in outcomes] == [0] * 16, outcomes
+        assert sum(b"started again" in said for (_, said), _ in outcomes) == 1, outcomes
+        assert home.names() == ["web"]
 
 
 def test_a_lost_command_begins_only_after_enter(home: Home) -> None:
