@@ -218,6 +218,7 @@ class Ending:
             "position": log.head,
             "events": session.events.last,
             "reason": self._reason(),
+            "state": session.activity.standing().state,
             "run": session.runs.history.last if session.runs is not None else None,
             "job": facts["job"],
         }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     class Sought(TypedDict):
         """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
-        have come to before a prompt counts. What was typed need not print anything: at a prompt the shell has read it."""
+        have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed."""
 
         prompt: bool
         waiting: bool

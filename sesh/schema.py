@@ -405,7 +405,8 @@ class RunFacts(_RunFacts, _From, total=False):
 
 
 class JobResult(Outcome, total=False):
-    """The result of a session, kept for a week. `run`: the command of `--run` that ended with it."""
+    """The result of a session, kept for a week. `state`: done or failed; `run`: the command of `--run` that ended with
+    it."""
 
     name: str
     id: str
@@ -415,6 +416,7 @@ class JobResult(Outcome, total=False):
     position: int
     events: int
     reason: str | None
+    state: str | None
     run: RunFacts | None
     job: bool
 

@@ -37,7 +37,7 @@ class Telling:
         kind = event["event"]
         if kind == "activity":
             self._later = None
-            if event["state"] in _STATES:
+            if event["state"] in _STATES and event["why"] != "exit":
                 self._tell(event)
         elif kind == "bell":
             if self._later is None:
