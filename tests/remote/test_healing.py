@@ -206,6 +206,7 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
     assert sorted(seen) == [
         ("last", "created"),
         ("other", "created"),
+        ("short", "exited"),
         ("work", "command_ended"),
         ("work", "command_started"),
     ]
