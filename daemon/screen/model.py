@@ -134,6 +134,11 @@ class Model:
         return self._log.head - self.position
 
     @property
+    def full(self) -> bool:
+        """True if the log holds as much as it may for an emulator that is behind."""
+        return self._log.head - self._log.base >= EMULATOR_LAG
+
+    @property
     def portion(self) -> int:
         """Bytes to read from the program at once.
 

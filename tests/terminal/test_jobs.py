@@ -44,12 +44,26 @@ def test_a_result_is_found_by_whoever_asks_later(home: Home) -> None:
     assert home.sesh("--history", "job", "1").stdout == "go\nout\n"
 
 
+def test_all_that_a_job_printed_is_printed_and_kept_in_json(home: Home) -> None:
+    """Of 2 MB that came over some seconds the last 270 KB were printed."""
+    piece = "yes 012345678901234567890123456789012345678 | head -c 400000; sleep 0.15"
+    words = ("--", "sh", "-c", f"for i in 1 2 3 4 5 6; do {piece}; done; echo the end")
+    done = home.sesh("--exec", "job", "--print", *words)
+    assert (done.code, done.stderr) == (0, "")
+    assert len(done.raw) == 6 * 400_000 + len("the end\n")
+    assert done.raw.endswith(b"\nthe end\n")
+    answer = home.sesh("--exec", "job", "--json", *words).json()
+    assert (len(answer["output"]), answer["truncated"]) == (6 * 400_000 + len("the end\n"), False)
+    kept = home.sesh("--history", "job", "1").raw
+    assert len(kept) > 950_000, "the last MiB, without the carriage returns"
+    assert done.raw.endswith(kept)
+
+
 def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
-    # What the emulator has not seen is kept, up to 16 MiB.
-    home.command = warm.changed("from sesh.daemon.clients import relay; relay.EMULATOR_LAG >>= 4")
+    home.command = warm.changed("from sesh.ops import jobs; jobs.COLLECTED = 300_000")
     done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "3000")
     assert done.code == 0
-    assert len(done.raw.replace(b"\n", b"\r\n")) >= 256 << 10  # as it came from the pty
+    assert len(done.raw.replace(b"\n", b"\r\n")) == 300_000  # as it came from the pty
     assert done.raw.endswith(f"{2999:0900}\n{3000:0900}\n".encode())
-    assert "only the end was kept" in done.stderr
+    assert f"only the end was kept, without {3000 * 902 - 300_000:,} bytes; --follow prints all" in done.stderr
     assert home.sesh("--exec", "job", "--json", "--", "seq", "-f", "%0900g", "3000").json()["truncated"] is True
