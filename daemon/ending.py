@@ -215,6 +215,8 @@ class Ending:
             "directory": facts["directory"],
             "ended": session.end.at or time.time(),
             "position": log.head,
+            "columns": session.model.columns,
+            "rows": session.model.rows,
             "events": session.events.last,
             "reason": self._reason(),
             "state": session.activity.standing().state,

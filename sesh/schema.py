@@ -405,8 +405,8 @@ class RunFacts(_RunFacts, _From, total=False):
 
 
 class JobResult(Outcome, total=False):
-    """The result of a session, kept for a week. `state`: done or failed; `run`: the command of `--run` that ended with
-    it."""
+    """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
+    command of `--run` that ended with it."""
 
     name: str
     id: str
@@ -414,6 +414,8 @@ class JobResult(Outcome, total=False):
     directory: str
     ended: float
     position: int
+    columns: int
+    rows: int
     events: int
     reason: str | None
     state: str | None

@@ -1,6 +1,7 @@
 """Dormant sessions, which have no daemon: their daemon died, or they ended while nobody was attached.
 
-Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that.
+Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that. Of a job
+that has ended and is gone, its kept result shows screen and lines.
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ def last_lines(name: str, count: int, *, ansi: bool) -> list[str]:
 
 
 def _required(name: str) -> Emulator:
+    if find.dormant(name) is None and (job := results.of_job(name)) is not None:
+        from sesh.vt.emulator import Emulator
+
+        terminal = Emulator(job.get("columns") or 80, job.get("rows") or 24)
+        terminal.feed(results.output(job))
+        return terminal
     error = find.without_daemon(_summary(name))
     emulator = _emulator(checkpoints.read(_record(name).get("id")))
     if emulator is None:

@@ -279,8 +279,8 @@ def result(_caller: Caller, name: str) -> JobOutput:
     """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     from sesh.store import results
 
-    last = results.newest(name)
-    if last is None or not last.get("job"):
+    last = results.of_job(name)
+    if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
     return {**last, "output": results.output(last)}
 

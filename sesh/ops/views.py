@@ -49,7 +49,8 @@ def overview(caller: Caller) -> Overview:
 
 @op("views.status")
 def status(caller: Caller, name: str) -> Status:
-    """All facts of a session: from its daemon, or from its record if it has none or is silent. Raises NotFound."""
+    """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
+    from its result. Raises NotFound."""
     summary: Summary | None
     try:
         summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
@@ -57,7 +58,7 @@ def status(caller: Caller, name: str) -> Status:
         if (summary := listing.unanswered(name)) is None:
             raise paths.absent(name) from None
     except NotFound:
-        if (summary := find.dormant(name)) is None:
+        if (summary := find.dormant(name) or listing.of_job(name)) is None:
             raise
     session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
     if "daemon_pid" not in session:

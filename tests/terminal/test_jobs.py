@@ -59,6 +59,30 @@ def test_all_that_a_job_printed_is_printed_and_kept_in_json(home: Home) -> None:
     assert done.raw.endswith(kept)
 
 
+def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
+    """Its output was kept for a week, and only the API could show it."""
+    script = "seq 40; printf '\\033[31mred\\033[m\\n'; exit 3"
+    home.sesh("--exec", "night", "-d", "--", "sh", "-c", script)
+    wait_until(lambda: home.names() == [])
+    lines = home.sesh("--logs", "night")
+    assert (lines.code, lines.stdout.split()) == (0, [*map(str, range(1, 41)), "red"])
+    assert home.sesh("--logs", "night", "1", "--ansi").stdout == "\x1b[0;31mred\x1b[m\n"
+    assert home.sesh("--logs", "night", "2", "-f").stdout == "40\nred\n"
+    screen = home.sesh("--screen", "night", "--json").json()["lines"]
+    assert (len(screen), screen[-3:]) == (24, ["40", "red", ""])
+    assert home.sesh("--grep", "^17$", "night").code == 0
+    status = home.sesh("--status", "night", "--json").json()
+    assert (status["state"], status["exit_code"], status["command"]) == ("exited", 3, ["sh", "-c", script])
+    assert (status["activity"]["state"], status["columns"], status["daemon_pid"]) == ("failed", 80, None)
+    shown = home.sesh("--status", "night").stdout
+    assert "exited 3" in shown
+    assert "None" not in shown
+    assert home.sesh("--logs", "morning").code == 1
+    home.sesh("--open", "night", "--", "sh", "-c", "echo newer; read x")
+    wait_until(lambda: "newer" in home.sesh("--logs", "night").stdout)
+    assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"
+
+
 def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
     home.command = warm.changed("from sesh.ops import jobs; jobs.COLLECTED = 300_000")
     done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "3000")
