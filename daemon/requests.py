@@ -332,7 +332,7 @@ def screen(daemon: Requests, request: Request) -> None:
     model.catch_up(0)
     emulator = model.emulator
     row, column = emulator.cursor
-    from sesh.vt.render.export import export
+    from sesh.vt.render.export import continued, export
 
     request.respond(
         export(emulator, form),
@@ -342,6 +342,7 @@ def screen(daemon: Requests, request: Request) -> None:
         position=model.position,
         title=daemon.session.title,
         alternate=emulator.alternate,
+        continued=continued(emulator),
     )
 
 
@@ -370,7 +371,7 @@ def logs(daemon: Requests, request: Request) -> None:
     model = daemon.session.model
     model.catch_up(0)
     lines = model.emulator.last_lines(300 if count is None else min(count, MAX_LINES), ansi=request.flag("ansi"))
-    state: Answer = {"lines": len(lines), "position": model.position}
+    state: Answer = {"lines": len(lines), "position": model.position, "alternate": model.emulator.alternate}
     if request.flag("end"):
         from sesh.vt.render.export import follow_state
 

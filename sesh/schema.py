@@ -525,11 +525,16 @@ class RemoteLog(TypedDict):
 # -- what a session shows
 
 
-class ScreenText(TypedDict):
-    """The visible rows as text, whole and by line."""
-
+class _ScreenText(TypedDict):
     text: str
     lines: list[str]
+
+
+class ScreenText(_ScreenText, total=False):
+    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
+    above; an older sesh does not say."""
+
+    continued: list[int]
 
 
 class Picture(TypedDict):
@@ -674,6 +679,7 @@ class Answer(_From, total=False):
     alternate: bool
     unfinished: str
     cursor: bool | CursorPlace
+    continued: list[int]
     line: bool
     waits: bool
     labels: dict[str, str]

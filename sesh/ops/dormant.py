@@ -31,16 +31,19 @@ _LOST = (("s", "Start again"), ("n", "New session"), ("c", "Cancel"))
 _ENDED = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
 
-def screen(name: str, form: str) -> bytes:
-    """The last screen, as its daemon would have sent it. Raises NotFound if nothing was kept."""
-    from sesh.vt.render.export import export
+def screen(name: str, form: str) -> tuple[bytes, list[int]]:
+    """The last screen, and its continued rows, as its daemon would have sent them. Raises NotFound if nothing was
+    kept."""
+    from sesh.vt.render.export import continued, export
 
-    return export(_required(name), form)
+    terminal = _required(name)
+    return export(terminal, form), continued(terminal)
 
 
-def last_lines(name: str, count: int, *, ansi: bool) -> list[str]:
-    """The last lines, at most `count`. Raises NotFound if nothing was kept."""
-    return _required(name).last_lines(count, ansi=ansi)
+def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
+    """The last lines, at most `count`, and whether the alternate screen shows. Raises NotFound if nothing was kept."""
+    terminal = _required(name)
+    return terminal.last_lines(count, ansi=ansi), terminal.alternate
 
 
 def _required(name: str) -> Emulator:
@@ -203,7 +206,7 @@ def _about(name: str, summary: Summary) -> str:
 def _last_screen(name: str) -> str:
     """The last screen, with colours; empty if none was kept."""
     try:
-        return screen(name, "ansi").decode("utf-8", "replace").rstrip()
+        return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
     except (NotFound, Refused):
         return ""
 

@@ -86,14 +86,16 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """
     check_format(form)
     try:
-        data = find.ask(name, "screen", format=_FORMATS[form])[1]
+        answer, data = find.ask(name, "screen", format=_FORMATS[form])
+        continued = answer.get("continued")
     except NotFound:
         from sesh.ops import dormant
 
-        data = dormant.screen(name, _FORMATS[form])
+        data, continued = dormant.screen(name, _FORMATS[form])
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
-        return {"text": text, "lines": text.split("\n")}
+        shown: ScreenText = {"text": text, "lines": text.split("\n")}
+        return {**shown, "continued": continued} if continued is not None else shown
     cells: Screen = parse(data)  # type: ignore[assignment]  # as the daemon drew it
     return cells if form == "json" else _picture(cells, form)
 
@@ -124,15 +126,25 @@ def _picture(cells: Screen, form: str) -> Picture:
 
 
 @op("views.logs")
-def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
-    """The last lines of scrollback and screen, at most so many. Raises NotFound."""
+def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
+    """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
+    NotFound."""
+    found, alternate = last_lines(name, lines, ansi=ansi)
+    if alternate:
+        caller.note(f"{name} shows a full-screen program; what that shows: $sesh --screen {name}")
+    return found
+
+
+def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
+    """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
     try:
-        data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=lines, ansi=ansi)[1]
+        answer, data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=lines, ansi=ansi)
     except NotFound:
         from sesh.ops import dormant
 
         return dormant.last_lines(name, lines, ansi=ansi)
-    return data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
+    text = data.decode("utf-8", "replace").removesuffix("\n")
+    return text.split("\n") if data else [], answer.get("alternate") is True
 
 
 _WAIT, _LOGS = 1, 2

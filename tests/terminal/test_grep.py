@@ -56,6 +56,34 @@ def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh
     assert sesh("--grep", "trace").stdout == "ended:1:trace\nlost:1:trace\n"
 
 
+FULL_SCREEN = "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'"
+
+
+def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:
+    """`--grep` says that it searches the screen, and searched the one below."""
+    printing(sesh, "agent", FULL_SCREEN)
+    wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout)
+    hit = sesh("--grep", "question number 40", "agent", "--json").json()[0]
+    assert (hit["text"].strip(), hit["line"]) == ("> question number 40", 30 + 5)
+    assert sesh("--grep", "^17$").stdout == "agent:17:17\n", "and the lines before it"
+    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
+    os.kill(sesh("--status", "agent", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: sesh("--status", "agent", "--json").json()["state"] == "lost")
+    assert sesh("--grep", "question number 40").stdout.startswith("agent:35:")
+
+
+def test_its_lines_come_with_a_word_on_where_to_look(home: Home, sesh: Sesh) -> None:
+    """They are those from before, and nothing said so."""
+    printing(sesh, "agent", FULL_SCREEN)
+    printing(sesh, "plain", "echo here")
+    wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout and sesh("--logs", "plain").stdout)
+    logs = sesh("--logs", "agent", "1")
+    assert (logs.code, logs.stdout) == (0, "30\n")
+    assert "agent shows a full-screen program" in logs.stderr
+    assert "sesh --screen agent" in logs.stderr
+    assert sesh("--logs", "plain").stderr == ""
+
+
 IMPATIENT = "from sesh.ops import matching; matching._SLOW = 0.2; matching.PATIENCE = 0.3"
 """For a sesh that soon gives up a search."""
 
