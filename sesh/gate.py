@@ -124,7 +124,7 @@ event = table(
 _response = table(
     {
         **FACTS,
-        **keys("lines clients detached received", natural), **keys("id memory", optional(natural)),
+        **keys("lines first clients detached received", natural), **keys("id memory", optional(natural)),
         **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
         **keys("at cpu", optional(number)), "since": optional(_date),
         **keys("open alternate line waits hides switched told ok", flag),

@@ -670,6 +670,7 @@ class Answer(_From, total=False):
     reason: str | None
     daemon_pid: int | None
     lines: int
+    first: int
     columns: int
     rows: int
     title: str

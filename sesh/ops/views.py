@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sesh import gate, paths, protocol, wire
+from sesh import bounds, gate, paths, protocol, wire
 from sesh.errors import Ended, NotFound, ProtocolError, Refused, TimedOut, Unreachable, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.shapes import MOST_VALUES
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -130,6 +131,9 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]
     """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
     NotFound."""
     found, alternate = last_lines(name, lines, ansi=ansi)
+    if caller.origin is not None and (newest := _last_that_fit(found)) < len(found):
+        caller.note(f"only the last {newest:,} lines of {name} come over a link")
+        found = found[len(found) - newest :]
     if alternate:
         caller.note(f"{name} shows a full-screen program; what that shows: $sesh --screen {name}")
     return found
@@ -137,14 +141,33 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
     """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
-    try:
-        answer, data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=lines, ansi=ansi)
-    except NotFound:
-        from sesh.ops import dormant
+    found: list[str] = []
+    until = bounds.MOST
+    while True:
+        left = lines - len(found)
+        try:
+            answer, data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=left, ansi=ansi, until=until)
+        except NotFound:
+            from sesh.ops import dormant
 
-        return dormant.last_lines(name, lines, ansi=ansi)
-    text = data.decode("utf-8", "replace").removesuffix("\n")
-    return text.split("\n") if data else [], answer.get("alternate") is True
+            return dormant.last_lines(name, lines, ansi=ansi)
+        page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
+        found = [*page, *found]
+        first = answer.get("first")  # an older sesh gives all at once, and no number
+        if not first or not page or len(page) >= left:
+            return found, answer.get("alternate") is True
+        until = first
+
+
+def _last_that_fit(lines: list[str]) -> int:
+    """How many of the last lines fit into one answer over a link."""
+    count, left = 0, gate.LARGEST // 2
+    for line in reversed(lines[-MOST_VALUES // 2 :]):
+        left -= 4 + 2 * len(line)  # in JSON
+        if left < 0:
+            break
+        count += 1
+    return count
 
 
 _WAIT, _LOGS = 1, 2

@@ -84,6 +84,20 @@ def test_its_lines_come_with_a_word_on_where_to_look(home: Home, sesh: Sesh) -> 
     assert sesh("--logs", "plain").stderr == ""
 
 
+def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(home: Home, sesh: Sesh) -> None:
+    """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
+    home.command = warm.changed("from sesh.daemon import requests; requests.PAGE = 700; requests.MOST_OF_PAGE = 3000")
+    home.write(".config/sesh/config.toml", "scrollback = 4000\n")
+    sesh("--open", "web", "--", "sh", "-c", "seq 6000; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
+    wait_until(lambda: "last" in sesh("--screen", "web").stdout)
+    wrapped = "green" + "7".zfill(170)
+    expected = [*map(str, range(6000 - 4000 - 19 + 1, 6001)), wrapped, "last"]
+    assert sesh("--logs", "web", "100000").stdout.split() == expected
+    assert sesh("--logs", "web", "1500").stdout.split() == expected[-1500:]
+    assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
+    assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
+
+
 IMPATIENT = "from sesh.ops import matching; matching._SLOW = 0.2; matching.PATIENCE = 0.3"
 """For a sesh that soon gives up a search."""
 
