@@ -11,6 +11,7 @@ from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
+from sesh.daemon.pty.output_log import OF_JOB
 from sesh.daemon.shell import variables
 from sesh.errors import Refused
 from sesh.lean import signal
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 KILL_AFTER = 2.0
 """Seconds between SIGHUP and SIGKILL."""
-KEPT_OUTPUT = 1 << 20
-"""Bytes of a job's output that outlive its session."""
 POLL = 0.02
 """Seconds between two looks at the session's processes: most are not our children, and so do not report their end."""
 _FINAL_READS = 64
@@ -89,6 +88,7 @@ class SessionFiles:
             self._listener.release(session_id)
             # They may be there still, if somebody has removed the record or the socket that leads to them.
             own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
+            own += records.scrollback_paths(session_id)
         else:
             self._listener.leave()
         for path in own:
@@ -205,7 +205,7 @@ class Ending:
     def _keep_result(self) -> None:
         """Keeps the result for those who ask when the session is gone; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
-        first = max(log.base, log.head - KEPT_OUTPUT)
+        first = max(log.base, log.head - OF_JOB)
         result: JobResult = {
             **description.outcome(session),
             "truncated": first > 0,
@@ -215,8 +215,11 @@ class Ending:
             "directory": facts["directory"],
             "ended": session.end.at or time.time(),
             "position": log.head,
+            "columns": session.model.columns,
+            "rows": session.model.rows,
             "events": session.events.last,
             "reason": self._reason(),
+            "state": session.activity.standing().state,
             "run": session.runs.history.last if session.runs is not None else None,
             "job": facts["job"],
         }

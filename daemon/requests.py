@@ -9,7 +9,7 @@ from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
-from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
+from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -32,6 +32,8 @@ MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
 MAX_LINES = 1_000_000
 """Lines of one answer to `logs`."""
+PAGE, MOST_OF_PAGE = 50_000, 8 << 20
+"""Lines, and characters, of one answer to `logs` where more are asked for in turn."""
 MAX_LABELS = 64
 """Labels of a session."""
 MAX_WAITS = 16
@@ -332,7 +334,7 @@ def screen(daemon: Requests, request: Request) -> None:
     model.catch_up(0)
     emulator = model.emulator
     row, column = emulator.cursor
-    from sesh.vt.render.export import export
+    from sesh.vt.render.export import continued, export
 
     request.respond(
         export(emulator, form),
@@ -342,6 +344,7 @@ def screen(daemon: Requests, request: Request) -> None:
         position=model.position,
         title=daemon.session.title,
         alternate=emulator.alternate,
+        continued=continued(emulator),
     )
 
 
@@ -365,12 +368,18 @@ def modes(daemon: Requests, request: Request) -> None:
 
 @_request
 def logs(daemon: Requests, request: Request) -> None:
-    """The last lines of scrollback and screen."""
+    """The last lines of scrollback and screen; with `until` a page of them, those before the line of that number."""
     count = request.integer("lines")
     model = daemon.session.model
     model.catch_up(0)
-    lines = model.emulator.last_lines(300 if count is None else min(count, MAX_LINES), ansi=request.flag("ansi"))
-    state: Answer = {"lines": len(lines), "position": model.position}
+    count, until, ansi = 300 if count is None else min(count, MAX_LINES), request.integer("until"), request.flag("ansi")
+    if until is None:
+        lines, first = model.emulator.last_lines(count, ansi=ansi), None
+    else:
+        lines, first = model.emulator.lines_before(until, min(count, PAGE), MOST_OF_PAGE, ansi=ansi)
+    state: Answer = {"lines": len(lines), "position": model.position, "alternate": model.emulator.alternate}
+    if first is not None:
+        state["first"] = first
     if request.flag("end"):
         from sesh.vt.render.export import follow_state
 
@@ -552,7 +561,7 @@ def history(daemon: Requests, request: Request) -> None:
         if entry["n"] == number:
             request.respond(output, **entry)
             return
-    raise Refused(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")
+    raise NotFound(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")
 
 
 @_request

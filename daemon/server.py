@@ -78,9 +78,12 @@ class Server:
         """True if the sesh before a reload can take over again: a fault then closes nothing, and its frame waits."""
         self._only_passed = False
         """True if the last turn only passed one descriptor's bytes on: the next one waits for the same, see `turn`."""
+        self._creator: Connection | None = None
+        """The creator's connection: until it has said what it wants, it may want the output from the beginning."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
+            self._creator = connection
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
@@ -153,7 +156,8 @@ class Server:
         for connection in list(self.connections.values()):
             if connection.has_work(log):
                 guard(self._work, "a connection", connection)
-        session.relay.trim()
+        if self._creator is None or self._creator.closed or not self._creator.creator or model.full:
+            session.relay.trim()
         if log.head + model.position > self._packer.due_at:
             self._packer.arm()
 

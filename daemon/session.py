@@ -6,12 +6,13 @@ import os
 import time
 
 from sesh import paths, platform, protocol, wording
+from sesh.bounds import SCROLLBACK
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.telling import Telling
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
-from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
 from sesh.daemon.screen.model import Model
@@ -101,7 +102,9 @@ class Session:
         self.timers = Timers()
         self.faults = FaultLog()
         self.log = OutputLog()
-        self.model = Model(self.log, size[0], size[1], self.faults.note)
+        self.log.retained = OF_JOB if facts["job"] else RETAINED
+        lines = facts.get("scrollback", SCROLLBACK)  # an older sesh, before a reload, does not know it
+        self.model = Model(self.log, size[0], size[1], self.faults.note, lines)
         self.model.resize(*size)
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers, self._terminal_flags)

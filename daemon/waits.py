@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     class Sought(TypedDict):
         """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
-        have passed before a prompt counts."""
+        have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed."""
 
         prompt: bool
         waiting: bool
@@ -120,7 +120,7 @@ class Waits:
             self._timers.set("prompt", QUIET - quiet, self._check_prompt)
             return
         head = pump.log.head
-        possible = [wait for wait in waits if (since := wait.sought["since"]) is None or head > since]
+        possible = [wait for wait in waits if (since := wait.sought["since"]) is None or head >= since]
         if not possible:
             return  # the next output comes back here
         from sesh.daemon.shell.shells import at_prompt

@@ -21,6 +21,13 @@ LONGEST = 1e9
 """Seconds, some thirty years: every time is shorter."""
 LARGEST_SIDE = 1000
 """Columns or rows of a screen."""
+SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000
+"""Lines of a session's scrollback."""
+
+
+def scrollback_bytes(lines: int) -> int:
+    """The bytes that a scrollback of so many lines may have: 8 MiB for `SCROLLBACK`, and never less than 1 MiB."""
+    return max(1 << 20, lines * (8 << 20) // SCROLLBACK)
 
 
 def is_integer(value: object, low: int = 0, high: int = MOST) -> TypeGuard[int]:

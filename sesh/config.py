@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths, wording
+from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.names import check_host, printable
 from sesh.shapes import choice, fits, flag, simple, system_text, whole
@@ -42,6 +43,7 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
     "detach_key": (simple(str, "no key", _is_detach_key), 'one or two keys in quotes, such as "C-b d", or "none"'),
     "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
     "replay": (choice("new", "all"), '"new" or "all"'),
+    "scrollback": (whole(0, MOST_SCROLLBACK), f"a number from 0 to {MOST_SCROLLBACK}"),
     "persist": (flag, "true or false"),
     "keep": (choice(*KEEP), f"one of {', '.join(KEEP)}, in quotes"),
     "pick": (flag, "true or false"),
@@ -57,11 +59,12 @@ class Config:
     """The settings in force.
 
     `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts and other
-    groups by the group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the host's
-    name or a pattern of names. `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a
-    week that ended while nobody was attached: those that failed, all (but for shells that were left with 0), none.
-    `predict`: whether attachments to other hosts show keys before their echo. `quiet`: the hours in which nobody is
-    told that a session needs somebody (see `in_quiet_hours`). `given`: the names of the settings in the file.
+    groups by the group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the
+    host's name or a pattern of names. `hooks`: shell source by the name of the hook. `scrollback`: lines that a new
+    session keeps. `keep`: which sessions stay listed for a week that ended while nobody was attached: those that
+    failed, all (but for shells that were left with 0), none. `predict`: whether attachments to other hosts show
+    keys before their echo. `quiet`: the hours in which nobody is told that a session needs somebody (see
+    `in_quiet_hours`). `given`: the names of the settings in the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -69,6 +72,7 @@ class Config:
         self.detach_key = ""
         self.replay_lines = REPLAY_LINES
         self.replay = "new"
+        self.scrollback = SCROLLBACK
         self.persist = True
         self.title = False
         self.pick = False

@@ -59,6 +59,7 @@ _tag, _optional_tag = word(20), optional(word(20))
 _reason = optional(word(100))
 _question = optional(word(1024))
 _size = whole(0, 0xFFFF)
+row_numbers = items(_size, 1000)
 activity = table({"state": _tag, "why": _optional_tag, "since": optional(_date), "question": _question}, ("state",))
 """The activity of a session."""
 _client = table(
@@ -103,7 +104,7 @@ RUN: dict[str, Shape] = {**FACTS, "exit_code": optional(marked_code), "started":
 ENDED: dict[str, Shape] = {
     **FACTS,
     "id": word(64), "directory": text, "cpu": optional(number), "memory": optional(natural), "job": flag,
-    "run": optional(table(RUN)),
+    "run": optional(table(RUN)), **keys("columns rows", _size), "state": _optional_tag,
 }  # fmt: skip
 ended = table(ENDED, ("exit_code",))
 """A session's result."""
@@ -124,7 +125,7 @@ event = table(
 _response = table(
     {
         **FACTS,
-        **keys("lines clients detached received", natural), **keys("id memory", optional(natural)),
+        **keys("lines first clients detached received", natural), **keys("id memory", optional(natural)),
         **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
         **keys("at cpu", optional(number)), "since": optional(_date),
         **keys("open alternate line waits hides switched watched told ok", flag),
@@ -137,6 +138,7 @@ _response = table(
         "session": either(session_name, session),
         "run": optional(table(FACTS)),
         "cursor": either(flag, table(keys("row column", _size))),
+        "continued": row_numbers,
         "labels": labels,
     }
 )  # fmt: skip

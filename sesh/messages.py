@@ -85,6 +85,7 @@ class Words(_Positions, total=False):
     lines: int
     ansi: bool
     end: bool
+    until: int
     text: str
     set: Mapping[str, str]
     state: str

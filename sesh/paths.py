@@ -225,14 +225,14 @@ def _check(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
         raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: chmod 600 {path}")
 
 
-def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
+def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
     """The content of a file of sesh's own; None if it is not there. Follows no link, waits for nothing.
 
-    `largest`: bytes; a larger file is cut to them if it need not be `whole`. Raises Refused, with the fix, as
-    `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
+    `largest`: bytes from `start` on; a larger file is cut to them if it need not be `whole`. Raises Refused, with the
+    fix, as `check_file` does and for a file that cannot be read, and OSError if no descriptor is left.
     """
     try:
-        return _content(path, largest, _check, links=False, whole=whole)
+        return _content(path, largest, _check, links=False, whole=whole, start=start)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -255,9 +255,15 @@ def _check_regular(path: str, status: os.stat_result) -> None:
 
 
 def _content(
-    path: str, largest: int, check: Callable[[str, os.stat_result], None], *, links: bool, whole: bool
+    path: str,
+    largest: int,
+    check: Callable[[str, os.stat_result], None],
+    *,
+    links: bool,
+    whole: bool,
+    start: int = 0,
 ) -> bytes:
-    """The content of a file that passes a check, at most `largest` bytes.
+    """The content of a file that passes a check, at most `largest` bytes from `start` on.
 
     Raises OSError, also if there are more and `whole` is wanted.
     """
@@ -265,14 +271,16 @@ def _content(
     descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
     try:
         check(path, os.fstat(descriptor))  # another one may have taken its place
-        content = b""
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
+        content = bytearray()
         while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
             content += data
     finally:
         os.close(descriptor)
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
-    return content[:largest]
+    return bytes(content[:largest])
 
 
 def damaged(path: str, why: str) -> Refused:
@@ -499,6 +507,19 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
         own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
         if largest is None or (own and status.st_size < largest):
             os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def extend(path: str, size: int, data: bytes) -> None:
+    """Writes behind the first `size` bytes of a file of the caller's own. Raises OSError, also if it has fewer."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        status = os.fstat(descriptor)
+        if not (stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_size >= size):
+            raise OSError(errno.EINVAL, "not the file that was written", path)
+        os.lseek(descriptor, size, os.SEEK_SET)
+        write_all(descriptor, data)
     finally:
         os.close(descriptor)
 

@@ -180,6 +180,7 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
+    `scrollback`: the lines that are kept of what scrolled off.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Facts(TypedDict):
     shell: bool
     persist: bool
     outlive: str | None
+    scrollback: int
     deadline: float | None
     pid: int
 
@@ -213,6 +215,15 @@ class ModelState(TypedDict):
     emulator: dict[str, Any] | None
 
 
+class Kept(TypedDict):
+    """The bytes of what scrolled off that belong to a checkpoint: which `file`, how many; `lines`: the scrollback's
+    bound."""
+
+    file: int
+    bytes: int
+    lines: int
+
+
 class CheckpointHeader(TypedDict, total=False):
     """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
 
@@ -223,6 +234,7 @@ class CheckpointHeader(TypedDict, total=False):
     title: str
     history: list[RunFacts]
     model: ModelState
+    scrollback: Kept
 
 
 class Spec(TypedDict, total=False):
@@ -251,8 +263,8 @@ class LaunchSpec(TypedDict, total=False):
     """All that a daemon needs to start its session.
 
     `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
-    shell. `outlive`: which sessions that end unseen are kept; `before`: text that the log begins with; `gate`: Enter
-    starts the command.
+    shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
+    with; `gate`: Enter starts the command.
     """
 
     name: str
@@ -275,6 +287,7 @@ class LaunchSpec(TypedDict, total=False):
     login: bool
     persist: bool
     outlive: str
+    scrollback: int
     umask: int
     before: str
     gate: bool
@@ -411,7 +424,8 @@ class RunFacts(_RunFacts, _From, total=False):
 
 
 class JobResult(Outcome, total=False):
-    """The result of a session, kept for a week. `run`: the command of `--run` that ended with it."""
+    """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
+    command of `--run` that ended with it."""
 
     name: str
     id: str
@@ -419,8 +433,11 @@ class JobResult(Outcome, total=False):
     directory: str
     ended: float
     position: int
+    columns: int
+    rows: int
     events: int
     reason: str | None
+    state: str | None
     run: RunFacts | None
     job: bool
 
@@ -523,11 +540,16 @@ class RemoteLog(TypedDict):
 # -- what a session shows
 
 
-class ScreenText(TypedDict):
-    """The visible rows as text, whole and by line."""
-
+class _ScreenText(TypedDict):
     text: str
     lines: list[str]
+
+
+class ScreenText(_ScreenText, total=False):
+    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
+    above; an older sesh does not say."""
+
+    continued: list[int]
 
 
 class Picture(TypedDict):
@@ -664,6 +686,7 @@ class Answer(_From, total=False):
     reason: str | None
     daemon_pid: int | None
     lines: int
+    first: int
     columns: int
     rows: int
     title: str
@@ -673,6 +696,7 @@ class Answer(_From, total=False):
     alternate: bool
     unfinished: str
     cursor: bool | CursorPlace
+    continued: list[int]
     line: bool
     waits: bool
     labels: dict[str, str]

@@ -142,10 +142,10 @@ class Activity:
             self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
 
     def ended(self, *, failed: bool) -> None:
-        """Notes that the program has ended; the event `exited` tells of it."""
+        """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
         self._timers.clear("activity")
         self._due, self._said = False, None
-        self._standing = Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, time.time())
+        self._take(Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, time.time()))
 
     # -- how it stands
 

@@ -42,7 +42,7 @@ class Telling:
         kind = event["event"]
         if kind == "activity":
             self._later = None
-            if event["state"] in _STATES and not self._silent:
+            if event["state"] in _STATES and event["why"] != "exit" and not self._silent:
                 left = self._told_at + BETWEEN - time.monotonic()
                 if left > 0:
                     self._later = event

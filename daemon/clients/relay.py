@@ -7,7 +7,6 @@ import time
 from sesh import protocol
 from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED
-from sesh.daemon.pty.output_log import RETAINED
 from sesh.daemon.screen.model import CATCH_UP_TIME, EMULATOR_LAG
 
 TYPE_CHECKING = False
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
-TRIM_FROM = RETAINED + (64 << 10)
+TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
 ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
 """Seconds that a client waits for the emulator before it gets its present screen; and for each further one."""
@@ -85,7 +84,7 @@ class Relay:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         if late:
             self._set_slow_aside()
-        return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
+        return not (drawn or late or self.followers) and log.head - log.base <= log.retained + TRIM_FROM
 
     def get_echoes(self) -> Echoes:
         """The echoes of what clients that predict type."""
@@ -331,7 +330,7 @@ class Relay:
 
     def trim(self) -> None:
         """Drops the bytes that every reader has passed."""
-        if self.log.head - self.log.base <= TRIM_FROM:
+        if self.log.head - self.log.base <= self.log.retained + TRIM_FROM:
             return
         readers = [*self.followers, *(client for client in self.clients.all if client.fed())]
         self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))

@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.vt.packed import Packed
 
-RETAINED = 256 << 10
-"""Bytes that stay although every reader has passed them: for `--print` and for clients that come back."""
+RETAINED, OF_JOB = 256 << 10, 1 << 20
+"""Bytes that stay although every reader has passed them, for clients that come back; of a job for its result, too."""
 _JOINED = 4 << 10
 """Bytes up to which small blocks are joined."""
 
@@ -22,6 +22,7 @@ class OutputLog:
         self.base = self.head = base
         self.appended_at = 0.0
         """Time of the last append (monotonic)."""
+        self.retained = RETAINED
         self._blocks: list[bytes | Packed] = []
         self._starts: list[int] = []
         self._unpacked: tuple[Packed, bytes] | None = None
@@ -92,8 +93,8 @@ class OutputLog:
         self._unpacked = None
 
     def trim(self, needed: int) -> None:
-        """Drops the whole blocks before `needed`, but keeps the last `RETAINED` bytes."""
-        first = min(needed, self.head - RETAINED)
+        """Drops the whole blocks before `needed`, but keeps the last `retained` bytes."""
+        first = min(needed, self.head - self.retained)
         count = bisect_right(self._starts, first) - 1
         if count > 0:
             del self._blocks[:count]

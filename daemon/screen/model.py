@@ -6,6 +6,7 @@ import os
 import time
 
 from sesh import platform
+from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.pty.pty import TURN
 from sesh.lean import deque, signal
 
@@ -68,13 +69,18 @@ _COUNT_TIME = 0.5
 class Model:
     """A reader of the log that keeps the screen. Its state is always that of one position of the log.
 
-    `fault` notes the first error of the emulator, and output that is left out.
+    `fault` notes the first error of the emulator, and output that is left out. `max_lines`: of its scrollback.
     """
 
     def __init__(
-        self, log: OutputLog, columns: int, rows: int, fault: Callable[[str, Exception | None], None] = lambda *_: None
+        self,
+        log: OutputLog,
+        columns: int,
+        rows: int,
+        fault: Callable[[str, Exception | None], None] = lambda *_: None,
+        max_lines: int = SCROLLBACK,
     ) -> None:
-        self._log = log
+        self._log, self.max_lines = log, max_lines
         self._fault, self._error_noted = fault, False
         self.position = log.base
         self.columns, self.rows = columns, rows
@@ -112,7 +118,8 @@ class Model:
         if self._emulator is None:
             from sesh.vt.emulator import Emulator
 
-            self._emulator = Emulator(*self._initial_size)
+            max_bytes = scrollback_bytes(self.max_lines)
+            self._emulator = Emulator(*self._initial_size, max_lines=self.max_lines, max_bytes=max_bytes)
             self._emulator.set_cell(self._cell)
         return self._emulator
 
@@ -125,6 +132,11 @@ class Model:
     def lag(self) -> int:
         """Bytes of the log that the emulator has not seen."""
         return self._log.head - self.position
+
+    @property
+    def full(self) -> bool:
+        """True if the log holds as much as it may for an emulator that is behind."""
+        return self._log.head - self._log.base >= EMULATOR_LAG
 
     @property
     def portion(self) -> int:

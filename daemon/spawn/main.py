@@ -216,6 +216,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         "shell": not spec.get("command"),
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),
+        "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
         "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
         "pid": pty.pid,
     }

@@ -219,8 +219,8 @@ class Session:
         """Runs a command as the program of this session, which must not exist yet, and waits for its end.
 
         `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
-        `keep`: the session stays, to be looked at, until `kill`. The result's `data` is the end of its output, at least
-        256 KiB. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
+        `keep`: the session stays, to be looked at, until `kill`. The result's `data` is its output, of more than 32 MiB
+        the end. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
@@ -246,7 +246,7 @@ class Session:
         return cls(target.call(session_ops.job, **data), target.host)
 
     def result(self) -> Result:
-        """The result of the last job of this name, with the end of its output; kept for a week, among the newest 100.
+        """The result of the last job of this name, with the last MiB of its output; kept for a week, of the newest 100.
 
         Raises Busy while it runs, NotFound if nothing is known.
         """

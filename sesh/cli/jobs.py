@@ -109,7 +109,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     elif printed:
         printing.write(output)
         if result.get("truncated"):
-            cli.note(f"{name} wrote more; only the end was kept")
+            missing = (result.get("position") or len(retained)) - len(retained)
+            cli.note(f"{name} wrote more; only the end was kept, without {missing:,} bytes; --follow prints all")
     if result.get("timed_out"):
         if not cli.json:
             cli.note(f"{name} timed out and was ended")

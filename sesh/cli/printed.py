@@ -108,9 +108,11 @@ class _PrintedText(TypedDict):
 
 
 class PrintedText(_PrintedText, total=False):
-    """The visible rows as text or as a picture, by `format`; `lines` for text and ansi."""
+    """The visible rows as text or as a picture, by `format`; for text and ansi `lines`, and `continued`, the rows (from
+    0) that go on with the line of the row above."""
 
     lines: list[str]
+    continued: list[int]
 
 
 class PrintedLogs(TypedDict):

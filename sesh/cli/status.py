@@ -46,7 +46,7 @@ def _described(session: Status, now: float) -> list[str]:
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _standing_text(session.get("activity"), now) or None,
-        "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
+        "program": (f"{pid}: " if (pid := session.get("pid")) else "") + wording.command_line(session["command"] or []),
         "foreground": f"{foreground.get('pid')}: {program}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
@@ -56,7 +56,7 @@ def _described(session: Status, now: float) -> list[str]:
         "size": f"{session.get('columns')}x{session.get('rows')}",
         "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
-        "daemon": f"{session.get('daemon_pid')}, sesh {session.get('version')}",
+        "daemon": f"{daemon}, sesh {session.get('version')}" if (daemon := session.get("daemon_pid")) else None,
     }
     lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
     for client in session.get("clients") or []:

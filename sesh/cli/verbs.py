@@ -215,7 +215,7 @@ VERBS = (
         words=("name?",), gather="words",
         options=(
             Option("-C", "The directory that it runs in.", "DIR", key="directory"),
-            Option("--print", "Print its output when it ends.", key="printed"),
+            Option("--print", "Print its output when it ends, of more than 32 MiB the end.", key="printed"),
             Option("--follow", "Print its output as it comes."),
             Option("--keep", "Keep the ended session readable until --kill."),
             Option("--timeout", "End it after S seconds.", "S"),

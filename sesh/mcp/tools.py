@@ -236,7 +236,8 @@ class Tools:
                     last = entry.session.result().output.splitlines()[-lines:]
                 except NotFound:
                     raise missing from None
-        return Text(**_named(entry), text=_end("\n".join(last), output_limit)[0])
+            hint = _screen_hint(entry.session)
+        return Text(**_named(entry), text=_end("\n".join(last), output_limit)[0], hint=hint)
 
     @tool(READING)
     def screen(self, name: Name, host: Host = None) -> Text:
@@ -341,6 +342,15 @@ def _row(entry: UsedSession, answer: Summary | SeshError | None) -> dict[str, ob
     return {**row, "reason": str(answer)} if isinstance(answer, SeshError) else {**(answer or {}), **row}
 
 
+def _screen_hint(session: Session) -> str | None:
+    """The words for a session whose full-screen program shows what is in no line."""
+    try:
+        alternate = session.screen("json").get("alternate")
+    except SeshError:
+        return None
+    return "A full-screen program shows: see it with the tool screen." if alternate else None
+
+
 def _is_on(entry: UsedSession, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
@@ -408,6 +418,7 @@ class Text(_OfSession):
     """Lines of a session."""
 
     text: str
+    hint: str | None = Field(default=None, description="Where to look for what is not in the text.")
 
 
 class Rows(BaseModel):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.reach.caller import Caller
-    from sesh.schema import LaunchSpec, Spec
+    from sesh.schema import LaunchSpec, Record, Spec
     from sesh.wire import Connection
 
 
@@ -79,11 +79,11 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _settings(caller: Caller) -> LaunchSpec:
-    """The settings for a session that loses its daemon, or ends unseen; without a file no settings are loaded."""
+    """The settings for what is kept of a session; without a file no settings are loaded."""
     if not os.path.exists(paths.settings_file()):
         return {"persist": True, "outlive": "failed"}
     settings = caller.settings()
-    return {"persist": settings.persist, "outlive": settings.keep}
+    return {"persist": settings.persist, "outlive": settings.keep, "scrollback": settings.scrollback}
 
 
 def checked_directory(caller: Caller, directory: str) -> str:
@@ -120,6 +120,15 @@ def no_directory(path: str) -> str:
     if os.path.lexists(path.replace("\0", "")):
         return f"{printable(path)} is not a directory"
     return f"there is no directory {printable(path)}"
+
+
+def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
+    """The specification with the command of a record: a shell is the shell that it was, whatever the caller's is."""
+    command = [str(word) for word in record.get("command") or []]
+    if record.get("shell") is not True:
+        return {**launch_spec, "command": command or None}
+    shell = {"SHELL": command[0]} if command else {}
+    return {**launch_spec, "command": None, "environment": {**launch_spec["environment"], **shell}}
 
 
 def start(launch_spec: LaunchSpec, name: str) -> Connection:

@@ -1,6 +1,7 @@
 """Dormant sessions, which have no daemon: their daemon died, or they ended while nobody was attached.
 
-Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that.
+Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that. Of a job
+that has ended and is gone, its kept result shows screen and lines.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import time
 
 from sesh import moments, paths, wording
+from sesh.bounds import MOST_SCROLLBACK
 from sesh.errors import Exists, NotFound, Refused
 from sesh.ops import create, end
 from sesh.reach import find
@@ -23,24 +25,33 @@ if TYPE_CHECKING:
 
     Checkpoint = tuple[CheckpointHeader, bytes]
 
-_LINES = 1000
-"""Lines that stand above a session that is started again."""
+_MOST_ABOVE = 8 << 20
+"""Characters of the old output that stand above a session that is started again."""
 _ANSWERS = (("s", "Start again"), ("n", "New"), ("c", "Close"))
 
 
-def screen(name: str, form: str) -> bytes:
-    """The last screen, as its daemon would have sent it. Raises NotFound if nothing was kept."""
-    from sesh.vt.render.export import export
+def screen(name: str, form: str) -> tuple[bytes, list[int]]:
+    """The last screen, and its continued rows, as its daemon would have sent them. Raises NotFound if nothing was
+    kept."""
+    from sesh.vt.render.export import continued, export
 
-    return export(_required(name), form)
+    terminal = _required(name)
+    return export(terminal, form), continued(terminal)
 
 
-def last_lines(name: str, count: int, *, ansi: bool) -> list[str]:
-    """The last lines, at most `count`. Raises NotFound if nothing was kept."""
-    return _required(name).last_lines(count, ansi=ansi)
+def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
+    """The last lines, at most `count`, and whether the alternate screen shows. Raises NotFound if nothing was kept."""
+    terminal = _required(name)
+    return terminal.last_lines(count, ansi=ansi), terminal.alternate
 
 
 def _required(name: str) -> Emulator:
+    if find.dormant(name) is None and (job := results.of_job(name)) is not None:
+        from sesh.vt.emulator import Emulator
+
+        terminal = Emulator(job.get("columns") or 80, job.get("rows") or 24)
+        terminal.feed(results.output(job))
+        return terminal
     error = find.without_daemon(_summary(name))
     emulator = _emulator(checkpoints.read(_record(name).get("id")))
     if emulator is None:
@@ -133,19 +144,29 @@ def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
     """The specification of the same session: its labels and command, its old output first."""
-    command = None if record.get("shell") else [str(word) for word in summary.get("command") or []] or None
-    before = [*emulator.last_lines(_LINES, ansi=True), _divider(summary)] if emulator is not None else []
+    launch_spec = create.of_record(launch_spec, record)
+    command = launch_spec["command"]
+    before = [*_last_of(emulator), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.command_line(command)}\x1b[m")
     return {
         **launch_spec,
         "columns": launch_spec["columns"] or summary.get("columns") or 0,
         "rows": launch_spec["rows"] or summary.get("rows") or 0,
-        "command": command,
         "gate": command is not None and gate,
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),
     }
+
+
+def _last_of(emulator: Emulator) -> list[str]:
+    """The lines that a terminal holds, without the oldest if they are too long together."""
+    lines, left = emulator.last_lines(MOST_SCROLLBACK, ansi=True), _MOST_ABOVE
+    for number, line in enumerate(reversed(lines)):
+        left -= len(line)
+        if left < 0:
+            return lines[len(lines) - number :]
+    return lines
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
@@ -155,7 +176,7 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
             if not record or name in paths.names():
                 return
             if checkpoint is not None:
-                checkpoints.write(record["id"], *checkpoint)
+                checkpoints.restore(record["id"], *checkpoint)
             records.write(record)
     except OSError:
         return  # the reason that kept it from starting holds here too, and is reported
@@ -186,7 +207,7 @@ def _about(name: str, summary: Summary) -> str:
 def _last_screen(name: str) -> str:
     """The last screen, with colours; empty if none was kept."""
     try:
-        return screen(name, "ansi").decode("utf-8", "replace").rstrip()
+        return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
     except (NotFound, Refused):
         return ""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
-    from sesh.schema import Event, RemoteLog
+    from sesh.schema import Event, JobResult, RemoteLog
     from sesh.stop import Stop
 
 _SCAN_INTERVAL = 1.0
@@ -47,7 +47,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
             since = event.get("seq", since)
             yield event
     except Ended as ended:
-        yield from _last(stream.name, ended, since)
+        yield from _last(stream.name, ended.result, since)
 
 
 def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
@@ -61,16 +61,19 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
             return
 
 
-def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
-    """The last event of a session that ended while the link was down, and how many were missed before it."""
-    result = ended.result
-    last, moment = result.get("events"), result.get("ended")
-    if not isinstance(last, int) or not isinstance(moment, (int, float)):
+def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
+    """The last events of a session that has ended, after number `since`, and how many were missed before them."""
+    last, moment, state = result.get("events"), result.get("ended"), result.get("state")
+    if not isinstance(last, int) or not isinstance(moment, (int, float)) or (since is not None and since >= last):
         return
     stamp = moments.exact_stamp(moment)
-    missed = last - 1 - since if since is not None else 0
+    before = last - 2 if state else last - 1  # an older sesh has not kept the state
+    missed = before - since if since is not None else 0
     if missed > 0:
-        yield {"seq": last - 1, "ts": stamp, "event": "missed", "session": name, "count": missed}
+        yield {"seq": before, "ts": stamp, "event": "missed", "session": name, "count": missed}
+    if state and (since is None or since < last - 1):
+        told: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
+        yield {**told, "state": state, "why": "exit", "question": None}
     yield {
         "seq": last,
         "ts": stamp,
@@ -82,6 +85,18 @@ def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
     }
 
 
+def _life(result: JobResult, begun: str) -> Iterator[Event]:
+    """The events of a session that nobody could follow, as it ended too soon: those after the moment `begun`."""
+    name, moment = str(result.get("name")), float(result.get("ended") or 0)
+    began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
+    if moments.exact_stamp(moment) <= begun:
+        return
+    if began > begun:
+        created: Event = {"seq": 1, "ts": began, "event": "created", "session": name}
+        yield {**created, "command": result.get("command") or [], "directory": str(result.get("directory") or "")}
+    yield from _last(name, result, 1 if began > begun else None)
+
+
 # -- all sessions
 
 
@@ -91,12 +106,15 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
     The first item is the moment from which they count (`begun`). Items with a `note` alone come in between: a line that
     says that a daemon died. Events have the session's `id`. To go on after a lost link, `since` is the number of the
-    last event by the session's id, and `begun` is that of the first item.
+    last event by the session's id, and `begun` is that of the first item. Of a session that has ended before it could
+    be followed, its result tells.
     """
     paths.ready_directory()
+    told = set() if begun else results.ids()
     followed = _Followed(platform.watch_directory(paths.directory()), caller.audience, begun)
     seen: set[str] = set()
-    yield {"begun": begun or moments.exact_stamp(time.time())}
+    last, begun = since or {}, begun or moments.exact_stamp(time.time())
+    yield {"begun": begun}
     while True:
         names = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
         for name in sorted(names - seen):
@@ -104,16 +122,31 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
                 yield from followed.add(name, since)
             except SeshError:
                 names.discard(name)  # it has ended already, or is another user's
-        for session_id in since or {}:
-            if session_id not in followed.connections and (result := results.by_id(session_id)) is not None:
-                yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
+        kept = results.ids()
+        for session_id in sorted(kept - told - followed.known):
+            if (result := _result(session_id)) is not None:
+                number = last.get(session_id)
+                life = _life(result, begun) if number is None else _last(str(result.get("name")), result, number)
+                for event in life:
+                    event["id"] = session_id
+                    yield event
+        followed.known &= kept | followed.connections.keys()
+        told = kept
         seen, since = names, {}  # sessions that begin from now on are followed from their first event on
         while not (yield from followed.turn()):
             continue
 
 
+def _result(session_id: str) -> JobResult | None:
+    """The result of a session; None also if it cannot be believed."""
+    try:
+        return results.by_id(session_id)
+    except SeshError:
+        return None
+
+
 class _Followed:
-    """The followed sessions: `connections` by id.
+    """The followed sessions: `connections` by id, and the ids that are `known` as they were followed once.
 
     `watch`: the descriptor that becomes readable when there may be; negative if the kernel has none. `audience`: see
     `Caller`. `begun`: no event before that moment counts.
@@ -122,6 +155,7 @@ class _Followed:
     def __init__(self, watch: int, audience: int, begun: str) -> None:
         self._watch, self._audience, self._begun = watch, audience, begun
         self.connections: dict[str, wire.Connection] = {}
+        self.known: set[str] = set()
 
     def add(self, name: str, since: dict[str, int] | None) -> Iterator[Event]:
         """Follows a session, unless it is followed already under its old name.
@@ -141,6 +175,7 @@ class _Followed:
             connection.close()
             return
         self.connections[session_id] = connection
+        self.known.add(session_id)
         yield from self._events(connection)
 
     def turn(self) -> Generator[Event, None, bool]:
@@ -197,6 +232,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 
     assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
+    ended: dict[str, None] = {}
     begun = ""
 
     def words(_link: object) -> dict[str, object]:
@@ -207,10 +243,12 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
             begun = item["begun"]
             continue
         session_id = item.pop("id", None)
-        if session_id is not None and item.get("event") == "exited":
-            since.pop(session_id, None)
-        elif session_id is not None and "seq" in item:
-            since[session_id] = item["seq"]
+        if session_id is not None and "seq" in item:
+            ended |= {session_id: None} if item.get("event") == "exited" else {}
+            since[session_id] = item["seq"]  # of those that have ended too, as long as their results are kept
+            if len(ended) > results.NEWEST:
+                oldest = next(iter(ended))
+                del ended[oldest], since[oldest]
         yield item
 
 

@@ -12,7 +12,7 @@ import time
 
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
-from sesh.lean import signal
+from sesh.lean import deque, signal
 from sesh.ops import enter
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
@@ -45,12 +45,39 @@ if TYPE_CHECKING:
             """Writes some of the pending output; called when there is room."""
 
 
+COLLECTED = 32 << 20
+"""Bytes of a job's output that are collected for who wants it at the end."""
 _WAIT, _SIGNAL, _FEED = 1, 2, 3
 """The numbers of requests: the wait, Ctrl-C or the end of the job, and chunks of stdin, one at a time."""
 STDIN = 0
 _CHUNK = 64 << 10
 _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
+
+
+class Collected:
+    """The end of a job's output. `dropped`: the bytes before it."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[bytes] = deque()
+        self.size = self.dropped = 0
+
+    def take(self, data: bytes) -> None:
+        """Takes more output; whole blocks of the oldest go."""
+        self._blocks.append(data)
+        self.size += len(data)
+        while self.size - len(self._blocks[0]) >= COLLECTED:
+            self._drop(len(self._blocks.popleft()))
+
+    def end(self) -> bytes:
+        """Returns what there is, in one piece."""
+        whole = b"".join(self._blocks)
+        self._drop(max(0, len(whole) - COLLECTED))
+        return whole[-COLLECTED:]
+
+    def _drop(self, size: int) -> None:
+        self.size -= size
+        self.dropped += size
 
 
 class Waiter:
@@ -72,9 +99,7 @@ class Waiter:
         self._stream, self._interrupts, self._note = stream, interrupts, note
         self._forwarder = forwarder or StdinForwarder(feeds=False, mends=False)
         self._output: Sink | None = None
-        self._wanted = False
-        """True if the answer is to bring the retained output."""
-        self._retained = bytearray()
+        self._collected: Collected | None = None
         self._ending = False
         """True if the job is to be killed over the next connection."""
         self._set_message()
@@ -84,12 +109,12 @@ class Waiter:
         self._interrupts.message = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
-        """Waits for the job's end; returns the daemon's account of it, and the retained output if it is `wanted`.
+        """Waits for the job's end; returns the daemon's account of it, and the output if it is `wanted`, or its end.
 
-        `output`: gets the output as it comes, None if nobody wants it. Raises Interrupted at the third Ctrl-C,
-        InternalError if the daemon dies, TimedOut.
+        `output`: gets it as it comes, None if nobody wants that. Raises Interrupted at the third Ctrl-C, InternalError
+        if the daemon dies, TimedOut.
         """
-        self._output, self._wanted = output, wanted
+        self._output, self._collected = output, Collected() if wanted else None
         self._stream.position = 0
         if output is not None:
             self._stream.audience = output.descriptor
@@ -109,7 +134,10 @@ class Waiter:
             while output.pending:
                 for descriptor in wire.polled(self._watched()[0], None):
                     self._serve(descriptor)
-        return facts, bytes(self._retained)
+        if self._collected is None:
+            return facts, b""
+        collected = self._collected.end()
+        return {**facts, "truncated": self._collected.dropped + self._stream.skipped > 0}, collected
 
     def _awaited(self) -> JobResult:
         for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._stream.deadline):
@@ -117,10 +145,8 @@ class Waiter:
                 raise self._timed_out()
             if kind == READY:
                 self._serve(number)
-            elif kind == protocol.OUTPUT and self._output is not None:
-                self._output.take(data)
-            elif kind == protocol.DATA:
-                gate.carry(self._retained, data)
+            elif kind == protocol.OUTPUT:
+                self._take(data)
             elif kind == protocol.RESPONSE and (result := self._answered(data)) is not None:
                 return result
         raise AssertionError  # frames come without end
@@ -131,10 +157,9 @@ class Waiter:
     def _ask(self) -> None:
         """Asks for the job's end, and for the output after the last byte that came."""
         connection, position = self._stream.connection, self._stream.position
-        words: Words = {"exit": True, "output": self._wanted, "follow": self._output is not None}
+        words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
         if position:
             words["from"] = position
-        self._retained.clear()
         asked = wire.asking("kill", _SIGNAL, lasts=True) if self._ending else b""
         connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
         try:
@@ -145,13 +170,17 @@ class Waiter:
         self._set_message()
         self._forwarder.send(connection)
 
-    def _take_missed(self, ended: Ended) -> None:
-        self._retained[:] = ended.output
+    def _take(self, data: bytes) -> None:
         if self._output is not None:
-            before, (_, data) = self._stream.skipped, self._stream.rest(ended)
-            if skipped := self._stream.skipped - before:
-                self._note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
             self._output.take(data)
+        if self._collected is not None:
+            self._collected.take(data)
+
+    def _take_missed(self, ended: Ended) -> None:
+        before, (_, data) = self._stream.skipped, self._stream.rest(ended)
+        if self._output is not None and (skipped := self._stream.skipped - before):
+            self._note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
+        self._take(data)
 
     def _watched(self) -> Watched:
         """Signals and stdin. While output is pending: signals and room for it, and the daemon is not read."""
@@ -175,11 +204,9 @@ class Waiter:
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED:
             self._forwarder.answered(response)
-        elif response.get("id") != _WAIT:
-            self._retained.clear()
-        elif wire.checked(response).get("exit_code") is None:
-            raise gate.malformed("RESPONSE", ".exit_code is missing")
-        else:
+        elif response.get("id") == _WAIT:
+            if wire.checked(response).get("exit_code") is None:
+                raise gate.malformed("RESPONSE", ".exit_code is missing")
             return response  # type: ignore[return-value]  # which the gate has checked
         return None
 
@@ -219,7 +246,7 @@ def run(
     wanted: bool = True,
     stdin: bool = False,
 ) -> tuple[str, JobResult, bytes]:
-    """Begins a job and waits for its end; returns its name, the daemon's account, the retained output if `wanted`.
+    """Begins a job and waits for its end; returns its name, the daemon's account, its output if `wanted`, or its end.
 
     `data`: the arguments of `enter.job`. `stdin`: whether it is fed from ours. Errors that keep the job from running
     exit with 125, unless they have a code of their own; if it has begun and its end is unknown, with 255.
@@ -252,8 +279,8 @@ def result(_caller: Caller, name: str) -> JobOutput:
     """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     from sesh.store import results
 
-    last = results.newest(name)
-    if last is None or not last.get("job"):
+    last = results.of_job(name)
+    if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
     return {**last, "output": results.output(last)}
 

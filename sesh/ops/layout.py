@@ -51,11 +51,12 @@ def _is_lasting(session: Summary) -> bool:
 
 
 def _entry(session: Summary, host: str | None) -> LayoutEntry:
+    command = session.get("command")
     return {
         "name": str(session["name"]),
         "host": host,
         "directory": wording.at_home(session.get("cwd") or "") or None if host is None else session.get("cwd"),
-        "command": None if session.get("shell") else session.get("command"),
+        "command": None if session.get("shell") and (host or _is_shell(command)) else command,
         "labels": dict(session.get("labels") or {}),
     }
 

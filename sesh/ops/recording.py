@@ -71,6 +71,15 @@ class Cast:
         self._write([self.seconds if now else 0, kind, data])
 
 
+def _shown(answer: Answer, picture: bytes) -> bytes:
+    """The bytes that show a screen, with its cursor: what comes may stand behind a prompt, or change rows above."""
+    cursor = answer.get("cursor")
+    row, column = (cursor["row"], cursor["column"]) if isinstance(cursor, dict) else (0, 0)
+    rows = picture.rstrip(b"\n").split(b"\n")
+    screen = b"\x1b[?1049h" if answer.get("alternate") is True else b""
+    return screen + b"\x1b[H\x1b[2J" + b"\r\n".join(rows) + b"\x1b[%d;%dH" % (row + 1, column + 1)
+
+
 class Recording:
     """A session on its way into a cast: a stream brings its output, another connection its changes of size.
 
@@ -102,10 +111,10 @@ class Recording:
         command, columns, rows = summary.get("command") or ["sh"], summary.get("columns"), summary.get("rows")
         cast.header(self._stream.name, int(columns or 80), int(rows or 24), str(command[0]))
         if not since_start:
-            self._stream.position = self._start
             answer, picture = events.request("screen", deadline=deadline, format="ansi")
-            if answer.get("alternate") is True:  # what a full-screen program changes means nothing without it
-                cast.output(b"\x1b[?1049h\x1b[H\x1b[2J" + b"\r\n".join(picture.split(b"\n")))
+            self._start = max(self._start, int(answer.get("position") or 0))  # the screen holds what came before
+            self._stream.position = self._start
+            cast.output(_shown(answer, picture))
         events.send(wire.asking("events", _EVENTS), deadline)
 
     def _ask_output(self, start: int | str | None) -> Welcome:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.reach.caller import Caller
-    from sesh.schema import Command, Hit, Hits
+    from sesh.schema import Command, Hit, Hits, ScreenText
 
 MOST_LINES = 1_000_000
 MOST_HITS = 10_000
@@ -27,9 +27,9 @@ MOST_CONTEXT = 1_000
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
     """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
 
-    A hit: `session`, `line` (from 1, among the lines that are kept), `text`, `before` and `after` (as many lines as
-    `context` says), and the `command` that printed it with the moment it `started`, if that is known. Raises
-    UsageError, Refused if the pattern takes too long.
+    A hit: `session`, `line` (from 1, among the lines that are kept, and behind them the rows of a full-screen program),
+    `text`, `before` and `after` (as many lines as `context` says), and the `command` that printed it with the moment it
+    `started`, if that is known. Raises UsageError, Refused if the pattern takes too long.
     """
     chosen = [find.checked(name, "--grep") for name in dict.fromkeys(names)]
     if not chosen:
@@ -52,7 +52,10 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
-    lines = views.logs(caller, name, MOST_LINES)
+    lines, alternate = views.last_lines(name, MOST_LINES)
+    if alternate:  # what a full-screen program shows
+        shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # that is its form
+        lines = [*lines, *shown["lines"]]
     numbers = search.numbers(lines)[-MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
     return [

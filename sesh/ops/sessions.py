@@ -250,8 +250,7 @@ def restart(caller: Caller, name: str) -> Named:
     end.end_for(name, "restart")
     launch_spec["directory"], launch_spec["labels"] = directory, record["labels"]
     launch_spec["columns"], launch_spec["rows"] = session["columns"] or 0, session["rows"] or 0
-    launch_spec["command"] = None if shell else record["command"]
-    create.start(launch_spec, name).close()
+    create.start(create.of_record(launch_spec, record), name).close()
     return {"name": name}
 
 

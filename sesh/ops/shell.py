@@ -284,8 +284,8 @@ def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
     """The command of the last job of this name, and its output; None if nothing is kept of one."""
     from sesh.store import results
 
-    result = results.newest(name)
-    if result is None or not result.get("job"):
+    result = results.of_job(name)
+    if result is None:
         return None
     output = results.output(result).replace(b"\r\n", b"\n")
     duration = float(result.get("duration") or 0)

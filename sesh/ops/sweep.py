@@ -45,7 +45,7 @@ _TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
 """Unfinished files; most have the pid of the process that makes them."""
 _RUN_FILE = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
 """Files that a shell reads for `--run`."""
-_SESSION_FILE = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
+_SESSION_FILE = re.compile(r"\.(?:agent|checkpoint|env|scrollback[01])\.([0-9a-f]+)")
 """Files of a session, by its id."""
 _TYPES = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
 """Checks of the types of files that bear a session's name, by suffix."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sesh import gate, paths, protocol, wire
+from sesh import bounds, gate, paths, protocol, wire
 from sesh.errors import Ended, NotFound, ProtocolError, Refused, TimedOut, Unreachable, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.shapes import MOST_VALUES
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -49,7 +50,8 @@ def overview(caller: Caller) -> Overview:
 
 @op("views.status")
 def status(caller: Caller, name: str) -> Status:
-    """All facts of a session: from its daemon, or from its record if it has none or is silent. Raises NotFound."""
+    """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
+    from its result. Raises NotFound."""
     summary: Summary | None
     try:
         summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
@@ -57,7 +59,7 @@ def status(caller: Caller, name: str) -> Status:
         if (summary := listing.unanswered(name)) is None:
             raise find.absent(name) from None
     except NotFound:
-        if (summary := find.dormant(name)) is None:
+        if (summary := find.dormant(name) or listing.of_job(name)) is None:
             raise
     session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
     if "daemon_pid" not in session:
@@ -85,14 +87,16 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """
     check_format(form)
     try:
-        data = find.ask(name, "screen", format=_FORMATS[form])[1]
+        answer, data = find.ask(name, "screen", format=_FORMATS[form])
+        continued = answer.get("continued")
     except NotFound:
         from sesh.ops import dormant
 
-        data = dormant.screen(name, _FORMATS[form])
+        data, continued = dormant.screen(name, _FORMATS[form])
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
-        return {"text": text, "lines": text.split("\n")}
+        shown: ScreenText = {"text": text, "lines": text.split("\n")}
+        return {**shown, "continued": continued} if continued is not None else shown
     cells: Screen = parse(data)  # type: ignore[assignment]  # as the daemon drew it
     return cells if form == "json" else _picture(cells, form)
 
@@ -123,15 +127,47 @@ def _picture(cells: Screen, form: str) -> Picture:
 
 
 @op("views.logs")
-def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
-    """The last lines of scrollback and screen, at most so many. Raises NotFound."""
-    try:
-        data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=lines, ansi=ansi)[1]
-    except NotFound:
-        from sesh.ops import dormant
+def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
+    """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
+    NotFound."""
+    found, alternate = last_lines(name, lines, ansi=ansi)
+    if caller.origin is not None and (newest := _last_that_fit(found)) < len(found):
+        caller.note(f"only the last {newest:,} lines of {name} come over a link")
+        found = found[len(found) - newest :]
+    if alternate:
+        caller.note(f"{name} shows a full-screen program; what that shows: $sesh --screen {name}")
+    return found
 
-        return dormant.last_lines(name, lines, ansi=ansi)
-    return data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
+
+def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
+    """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
+    found: list[str] = []
+    until = bounds.MOST
+    while True:
+        left = lines - len(found)
+        try:
+            answer, data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=left, ansi=ansi, until=until)
+        except NotFound:
+            from sesh.ops import dormant
+
+            return dormant.last_lines(name, lines, ansi=ansi)
+        page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
+        found = [*page, *found]
+        first = answer.get("first")  # an older sesh gives all at once, and no number
+        if not first or not page or len(page) >= left:
+            return found, answer.get("alternate") is True
+        until = first
+
+
+def _last_that_fit(lines: list[str]) -> int:
+    """How many of the last lines fit into one answer over a link."""
+    count, left = 0, gate.LARGEST // 2
+    for line in reversed(lines[-MOST_VALUES // 2 :]):
+        left -= 4 + 2 * len(line)  # in JSON
+        if left < 0:
+            break
+        count += 1
+    return count
 
 
 _WAIT, _LOGS = 1, 2

@@ -65,8 +65,7 @@ def is_here(name: str, *, ended: bool = False) -> bool:
         return False
     from sesh.store import results
 
-    result = results.newest(name)
-    return result is not None and result.get("job") is True
+    return results.of_job(name) is not None
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:

@@ -65,6 +65,7 @@ _screen = complete(
         "cells": items(items(_run_of_cells)),
     },
     alternate=flag,
+    continued=gate.row_numbers,
 )
 
 
@@ -89,8 +90,8 @@ def _cells(check: Check, value: object) -> Any:
 
 
 _SCREENS: dict[str, Shape] = {
-    "text": complete({"text": unstyled, "lines": items(unstyled)}),
-    "ansi": complete({"text": styled, "lines": items(styled)}),
+    "text": complete({"text": unstyled, "lines": items(unstyled)}, continued=gate.row_numbers),
+    "ansi": complete({"text": styled, "lines": items(styled)}, continued=gate.row_numbers),
     "json": _cells,
 }
 """The answers of `views.screen` by their format; pictures are drawn here, and asked of no host."""

@@ -180,6 +180,26 @@ def _dormant(name: str, record: Record) -> Summary:
     return summary
 
 
+def of_job(name: str) -> Summary | None:
+    """The summary of the last job of a name, which has ended and is gone, by its result; None if none is kept."""
+    from sesh.moments import stamp
+    from sesh.store import results
+
+    job = results.of_job(name)
+    if job is None:
+        return None
+    at, duration = float(job.get("ended") or 0), float(job.get("duration") or 0)
+    ended = stamp(at)
+    summary: Summary = {**dict.fromkeys(KEYS)}  # type: ignore[typeddict-item]  # most is not known any more
+    return {
+        **summary, "name": name, "state": "exited", "attached": 0, "current": False, "labels": {}, "shell": False,
+        "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
+        "cwd": job.get("directory"), "command": job.get("command"), "exit_code": job.get("exit_code"),
+        "columns": job.get("columns"), "rows": job.get("rows"),
+        "activity": {"state": job.get("state") or "done", "why": "exit", "since": ended, "question": None},
+    }  # fmt: skip
+
+
 def _recorded(name: str, record: Record, state: str) -> Summary:
     return {
         **dict.fromkeys(KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]

@@ -85,6 +85,12 @@ def checkpoint_path(session_id: str) -> str:
     return os.path.join(paths.directory(), f".checkpoint.{session_id}")
 
 
+def scrollback_paths(session_id: str) -> tuple[str, str]:
+    """The files of what has scrolled off in a session: one that its checkpoint goes with, and one that replaces it."""
+    folder = paths.directory()
+    return os.path.join(folder, f".scrollback0.{session_id}"), os.path.join(folder, f".scrollback1.{session_id}")
+
+
 def environment_path(session_id: str) -> str:
     """The file of variables for the shells of a session."""
     return os.path.join(paths.directory(), f".env.{session_id}")
@@ -106,7 +112,7 @@ def remove(name: str, session_id: str = "") -> None:
     """
     session_id = session_id or (readable(name) or {}).get("id") or "none"  # an id that no session has
     own = (agent_path(session_id), checkpoint_path(session_id), environment_path(session_id))
-    for path in (*own, paths.record_path(name), paths.socket_path(name)):
+    for path in (*own, *scrollback_paths(session_id), paths.record_path(name), paths.socket_path(name)):
         try:
             os.unlink(path)
         except FileNotFoundError:

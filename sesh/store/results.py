@@ -27,8 +27,9 @@ OLDEST = 7 * 24 * 3600.0
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _FIELDS = {
-    **keys("exit_code signal", code), **keys("memory position events", exact_natural), **keys("duration cpu", number),
-    **keys("timed_out truncated job", flag), **keys("name directory reason", system_line),
+    **keys("exit_code signal", code), **keys("memory position events columns rows", exact_natural),
+    **keys("duration cpu", number), **keys("timed_out truncated job", flag),
+    **keys("name directory reason state", system_line),
     "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
 }  # fmt: skip
 
@@ -82,6 +83,21 @@ def newest(name: str) -> JobResult | None:
     """The result of the session of this name that ended last."""
     named = [result for result in every() if result.get("name") == name]
     return max(named, key=lambda result: float(result.get("ended") or 0), default=None)
+
+
+def ids() -> set[str]:
+    """The ids of all results that are kept, as far as their directory is to be trusted."""
+    try:
+        entries = os.listdir(directory()) if paths.trusted(directory()) else []
+    except FileNotFoundError:
+        return set()
+    return {entry[: -len(".json")] for entry in entries if entry[:1] != "." and entry.endswith(".json")}
+
+
+def of_job(name: str) -> JobResult | None:
+    """The result of the session of this name that ended last, if that was a job, whose output is kept."""
+    result = newest(name)
+    return result if result is not None and result.get("job") else None
 
 
 def every() -> list[JobResult]:

@@ -10,6 +10,8 @@ from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, WIDTH, ZWJ, attaches, cluste
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sesh.vt.packed import Packed
 
 END = b"\r\n"
@@ -76,6 +78,22 @@ class LineBlock:
         before, newest = self._split(count)
         pen = self._pen_after(before)
         return newest.split(END) if pen is None else _rendered(newest, pen, self._columns)
+
+    def portions(self, count: int) -> Iterator[list[bytes]]:
+        """Yield the lines, oldest first, at most `count` at a time."""
+        before, rest = self._split(self.count)
+        pen = self._pen_after(before)
+        left = self.count
+        while left > 0:
+            lines = rest.split(END, count)
+            rest = lines.pop() if left > count else b""
+            left -= len(lines)
+            if pen is None:
+                yield lines
+                continue
+            raw = END.join(lines)
+            yield _rendered(raw, pen, self._columns)
+            pen = pen_after(pen, raw)
 
     def take(self, count: int) -> list[bytes]:
         """Remove the newest lines, and return them, oldest first."""

@@ -228,6 +228,36 @@ class Emulator:
         texts = list(map(unmarked, texts))
         return [closed(text) if ansi else plain(text) for text in texts]
 
+    def lines_before(self, until: int, count: int, most: int, *, ansi: bool = False) -> tuple[list[str], int]:
+        """Return up to `count` of these lines before number `until`, and the number of the first; `most` characters.
+
+        Lines are numbered as they scroll off; those of the screen come behind them.
+        """
+        if until > self.scrollback.completed:
+            lines, rows = self.last_lines(count, ansi=ansi), self.screen.main_rows
+            on_screen = unwrap(rows)[0]
+            while on_screen and not on_screen[-1]:
+                on_screen.pop()
+            joined = bool(on_screen) and rows[0].wrapped and not self.scrollback.open
+            until = self.scrollback.completed + len(on_screen) - joined
+        else:
+            raw: list[bytes] = []
+            oldest = self.scrollback.completed - self.scrollback.lines + self.scrollback.open
+            start = min(until, max(until - count, oldest))
+            for portion in self.scrollback.since(start):
+                raw += portion
+                if len(raw) >= until - start:
+                    break
+            texts = [unmarked(line.decode()) for line in raw[: until - start]]
+            lines = [closed(text) if ansi else plain(text) for text in texts]
+        kept, size = 0, 0
+        for line in reversed(lines):
+            size += len(line)
+            if kept and size > most:
+                break
+            kept += 1
+        return lines[len(lines) - kept :], max(0, until - kept)
+
     def rows_below(self) -> int:
         """Return the number of rows from below the cursor to the last one that holds anything."""
         rows = self.screen.buffer

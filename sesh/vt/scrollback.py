@@ -8,6 +8,7 @@ comes as blocks of lines that are rendered when they are read (see `fast_path`, 
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from itertools import groupby
 
 from sesh.vt.blocks import END, LineBlock
@@ -16,6 +17,7 @@ from sesh.vt.row import Row, Wrapped, is_spacer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TypedDict
 
     class ScrollbackState(TypedDict):
@@ -39,6 +41,9 @@ ENCODED_TOGETHER = 4096
 """Cells of a long line that are encoded at once."""
 TAKEN_TOGETHER = 256
 """Lines of a block that are taken from it at once."""
+
+PORTION = 256
+"""Lines that are read at once."""
 
 Line = bytes
 """A single line; within the class `bytes` is a property."""
@@ -70,6 +75,10 @@ class Scrollback:
         self._ring: deque[Line | LineBlock] = deque()
         self._finished = 0
         self.scrolled = 0
+        self.completed = 0
+        """Lines that have ever been finished."""
+        self.revision = 0
+        """Changed when lines go otherwise than as the oldest: `completed` says then nothing of which ones are held."""
         self._taken_back = 0
         """Lines that a resize took back onto the screen: they were counted already when they scroll off again."""
         self._line_bytes = self._max_block_bytes = 0
@@ -103,6 +112,7 @@ class Scrollback:
         self._finished = self._line_bytes = self._max_block_bytes = 0
         self._open = None
         self._taken_back = 0
+        self.revision += 1
 
     # -- lines that come in -------------------------------------------------------------------------------
 
@@ -212,6 +222,7 @@ class Scrollback:
         self._count(block.count)
         self._ring.append(block)
         self._finished += block.count
+        self.completed += block.count
         self._max_block_bytes += block.max_size
         self._evict()
 
@@ -261,6 +272,7 @@ class Scrollback:
             self._ring.extend([line] * count)
         self._line_bytes += len(line) * count
         self._finished += count
+        self.completed += count
         if self._finished > self.max_lines or self._line_bytes + self._max_block_bytes > self.max_bytes:
             self._evict()
 
@@ -339,6 +351,19 @@ class Scrollback:
         wanted = min(count - len(open_line), self._finished)
         return [line.decode() for line in self._newest(wanted)] + open_line
 
+    def since(self, completed: int) -> Iterator[list[Line]]:
+        """Return the lines held of those after the first `completed`, some at a time; more may come meanwhile."""
+        entries: list[Line | LineBlock] = []
+        count = min(self.completed - completed, self._finished)
+        for entry in reversed(self._ring):
+            if count <= 0:
+                break
+            entries.append(entry if isinstance(entry, Line) else copy(entry))
+            count -= 1 if isinstance(entry, Line) else entry.count
+        if count < 0:
+            entries[-1].drop(-count)  # type: ignore[union-attr]  # it has more than one
+        return _portions(entries)
+
     def take_back(self) -> str | None:
         """Remove the newest line, which a resize shows again; None if there is none."""
         if self._open is not None:
@@ -361,6 +386,7 @@ class Scrollback:
         else:
             return None
         self._taken_back += 1
+        self.revision += 1
         return line
 
     # -- state --------------------------------------------------------------------------------------------
@@ -393,3 +419,17 @@ class Scrollback:
             if state["maybe_spacer"] is not None:
                 sgr, link = state["maybe_spacer"]
                 self._open.maybe_spacer = with_link(apply_sgr(DEFAULT, sgr), link).space
+
+
+def _portions(entries: list[Line | LineBlock]) -> Iterator[list[Line]]:
+    """Yield the lines of entries, which come newest first and are consumed, oldest first."""
+    singles: list[Line] = []
+    while entries:
+        entry = entries.pop()
+        if isinstance(entry, Line):
+            singles.append(entry)
+        if singles and (len(singles) == PORTION or not entries or not isinstance(entries[-1], Line)):
+            yield singles
+            singles = []
+        if not isinstance(entry, Line):
+            yield from entry.portions(PORTION)

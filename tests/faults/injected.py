@@ -15,7 +15,7 @@ from tests.faults import shim
 
 _SOONER = {
     "sesh.daemon.pty.pump": {"CHECKPOINT_AFTER": 0.02},
-    "sesh.daemon.screen.checkpoint": {"QUIET": 0.02},
+    "sesh.daemon.screen.checkpoint": {"PAUSE": 0.02},
 }
 """Waiting times, in seconds, so that a scenario need not last."""
 

@@ -285,7 +285,8 @@ def test_a_session_that_ends_without_socket_and_record_leaves_no_other_file(daem
     os.unlink(paths.record_path("work"))
     os.kill(pid, signal.SIGTERM)
     gone(pid)
-    assert [name for name in os.listdir(home.directory) if name.startswith((".agent.", ".checkpoint.", ".env."))] == []
+    own = (".agent.", ".checkpoint.", ".scrollback", ".env.")
+    assert [name for name in os.listdir(home.directory) if name.startswith(own)] == []
 
 
 def test_a_session_ends_cleanly_after_its_directory_was_removed(daemons: Daemons, home: Home) -> None:

@@ -154,9 +154,10 @@ def test_the_end_of_a_session_is_told_also_where_nobody_was_there(home: Home, bo
     wait_until(lambda: box.names() == [])
     box.proxy.restore()
     _, out, error = outcome(following)
-    *before, missed, last = (json.loads(line) for line in out.splitlines())
+    *before, missed, activity, last = (json.loads(line) for line in out.splitlines())
     assert (missed["event"], last["event"], last["exit_code"]) == ("missed", "exited", 6), error
-    assert last["seq"] == missed["seq"] + 1
+    assert (activity["event"], activity["state"]) == ("activity", "failed")
+    assert last["seq"] == activity["seq"] + 1 == missed["seq"] + 2
     # The state of a new session may have been told before anybody followed, or after.
     assert missed["seq"] - missed["count"] in ([before[-1]["seq"]] if before else [1, 2])
 
@@ -177,6 +178,22 @@ def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
     wait_until(lambda: far.names() == [], timeout=20)
     code, out, error = outcome(lines)
     assert (code, out.split()) == (0, [f"line-{number}-" for number in range(1, 601)]), error
+
+
+def test_all_that_a_job_printed_is_collected_through_cuts(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    script = (
+        "i=0; while [ $i -lt 8 ]; do i=$((i+1)); yes $i-0123456789-0123456789-0123456789 | head -n 10000; sleep 0.3; "
+    )
+    job = home.start("@box", "--exec", "job", "--print", "--", "sh", "-c", f"{script} done; exit 5")
+    for _ in range(2):
+        accepted = far.proxy.accepted
+        wait_until(lambda: "job" in far.names())
+        far.proxy.cut()
+        wait_until(lambda: far.proxy.accepted > accepted)  # noqa: B023
+    code, out, error = outcome(job)
+    assert code == 5
+    assert out == "".join(f"{number}-0123456789-0123456789-0123456789\n" * 10_000 for number in range(1, 9)), error
 
 
 def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
@@ -206,6 +223,7 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
     assert sorted(seen) == [
         ("last", "created"),
         ("other", "created"),
+        ("short", "exited"),
         ("work", "command_ended"),
         ("work", "command_started"),
     ]

@@ -23,7 +23,7 @@ def test_sessions_over_there_are_reloaded_with_their_clients_attached(home: Home
 def test_a_lost_session_over_there_is_read_and_started_again_from_here(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     home.sesh("@box", "--open", "work", "--", "sh", "-c", "echo remembered; read x")
-    wait_until(lambda: "remembered" in far.run("cat .sesh/.checkpoint.* 2>/dev/null || true").stdout)
+    wait_until(lambda: "remembered" in far.run("cat .sesh/.checkpoint.* .sesh/.scrollback* 2>/dev/null || true").stdout)
     far.run(f"kill -9 {json.loads(far.sesh('--status', 'work', '--json').stdout)['daemon_pid']}")
     wait_until(lambda: home.sesh("@box", "--list", "--json").json()[0]["state"] == "lost", interval=0.2)
     assert home.sesh("@box", "--logs", "work").stdout == "remembered\n"

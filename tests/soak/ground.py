@@ -163,7 +163,7 @@ class Sessions:
         for session in self.every:
             number = (records.read(session.name) or {}).get("id")
             known |= {f"{session.name}.sock", f"{session.name}.json"}
-            known |= {f".{what}.{number}" for what in ("checkpoint", "env", "agent")}
+            known |= {f".{what}.{number}" for what in ("checkpoint", "scrollback0", "scrollback1", "env", "agent")}
         found = [name for name in os.listdir(self.home.directory) if name not in known]
         terminals = [name for name in found if name.startswith(".terminal.")]
         if len(terminals) <= MAX_TERMINALS:

@@ -35,8 +35,8 @@ def daemon_facts(**facts: object) -> Facts:
     """What the daemon of a session knows whose program is this process."""
     plain: dict[str, object] = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
-        "pid": os.getpid(),
+        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
+        "deadline": None, "pid": os.getpid(),
     }  # fmt: skip
     return cast("Facts", plain | facts)
 

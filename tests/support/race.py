@@ -99,7 +99,7 @@ class Race:
             if platform.start_time(record["daemon_pid"]):
                 daemons.add(record["daemon_pid"])
         for entry in os.listdir(home.directory):
-            of = re.fullmatch(r"\.(?:checkpoint|env|agent)\.([0-9a-f]+)", entry)
+            of = re.fullmatch(r"\.(?:checkpoint|scrollback[01]|env|agent)\.([0-9a-f]+)", entry)
             name = entry.rpartition(".")[0]
             if of is not None:  # first: the digits of an id may all be decimal, as those of a pid are
                 belongs = of[1] in ids

@@ -130,7 +130,7 @@ def test_a_trial_leaves_nothing_behind(sesh: Sesh, home: Home) -> None:
 
     def files() -> list[str]:
         """A checkpoint may come at any moment."""
-        return sorted(each for each in os.listdir(home.directory) if not each.startswith(".checkpoint"))
+        return sorted(each for each in os.listdir(home.directory) if not each.startswith((".check", ".scroll")))
 
     before = files()
     assert sesh("--reload", "work").code == 0

@@ -172,3 +172,37 @@ def test_the_event_log_is_shown_as_a_table_or_as_its_objects(sesh: Sesh, home: H
     none = sesh("--events", "--log")
     assert (none.code, none.stdout) == (0, "")
     assert "has no events yet" in none.stderr
+
+
+def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
+    """A job that failed at once was in no event, and who waited for its end by them waited for ever."""
+    sesh("--exec", "before", "--", "true")
+    process = home.start("--events", "--json")
+    assert process.stdout is not None
+    sesh("--open", "marker")
+    seen = [json.loads(process.stdout.readline())]
+    for number in range(8):
+        assert sesh("--exec", f"job{number}", "-C", "/", "--", "sh", "-c", f"exit {number}").code == number
+    sesh("--exec", "last", "--", "true")
+    while (seen[-1]["session"], seen[-1]["event"]) != ("last", "exited"):
+        seen.append(json.loads(process.stdout.readline()))
+    for number in range(8):
+        own = [event for event in seen if event["session"] == f"job{number}"]
+        assert [event["event"] for event in own] == ["created", "activity", "exited"], own
+        assert [event["seq"] for event in own] == [1, 2, 3]
+        created, activity, exited = own
+        assert (created["command"], created["directory"]) == (["sh", "-c", f"exit {number}"], "/")
+        assert (activity["state"], activity["why"]) == ("failed" if number else "done", "exit")
+        assert (exited["exit_code"], exited["signal"], exited["reason"]) == (number, None, "exited")
+        assert created["ts"] <= activity["ts"] <= exited["ts"]
+    assert not any(event["session"] == "before" for event in seen)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+def test_an_end_that_was_wanted_is_no_failure_in_events(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web", "--", "sleep", "100")
+    process = home.start("--events", "web", "--since", "0", "--json")
+    wait_until(lambda: processes.connected(process.pid))
+    sesh("--kill", "web")
+    assert [event["state"] for event in finished(process) if event["event"] == "activity"][-1] == "done"

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.usefixtures("inside")
 
 RUN = {"exit_code", "duration", "timed_out", "truncated", "n"}
 ENDED = {"exit_code", "signal", "duration", "timed_out", "truncated", "cpu", "memory", "position"}
-LINES = {"lines", "position"}
-SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate"}
+LINES = {"lines", "position", "alternate"}
+SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate", "continued"}
 HERE = [each for each in sys.path if each]
 ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("summary", {}, b"", {"session"}),
@@ -34,7 +34,8 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("screen", {"format": "text"}, b"", SHOWN),
     ("modes", {}, b"", {"cursor", "line", "hides", "waits", "position"}),
     ("logs", {"lines": 3}, b"", LINES),
-    ("logs", {"end": True}, b"", LINES | {"open", "column", "blank", "columns", "alternate", "unfinished"}),
+    ("logs", {"end": True}, b"", LINES | {"open", "column", "blank", "columns", "unfinished"}),
+    ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first"}),
     ("message", {"text": "hello"}, b"", {"clients"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("state", {"state": "working"}, b"", set()),

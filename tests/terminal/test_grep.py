@@ -68,6 +68,48 @@ def test_typed_in_a_session_it_searches_that_one(home: Home, sesh: Sesh) -> None
     assert sesh("--grep", "^needle").stdout.count("\n") == 2
 
 
+FULL_SCREEN = "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'"
+
+
+def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:
+    """`--grep` says that it searches the screen, and searched the one below."""
+    printing(sesh, "agent", FULL_SCREEN)
+    wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout)
+    hit = sesh("--grep", "question number 40", "agent", "--json").json()[0]
+    assert (hit["text"].strip(), hit["line"]) == ("> question number 40", 30 + 5)
+    assert sesh("--grep", "^17$").stdout == "agent:17:17\n", "and the lines before it"
+    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
+    os.kill(sesh("--status", "agent", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: sesh("--status", "agent", "--json").json()["state"] == "lost")
+    assert sesh("--grep", "question number 40").stdout.startswith("agent:35:")
+
+
+def test_its_lines_come_with_a_word_on_where_to_look(home: Home, sesh: Sesh) -> None:
+    """They are those from before, and nothing said so."""
+    printing(sesh, "agent", FULL_SCREEN)
+    printing(sesh, "plain", "echo here")
+    wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout and sesh("--logs", "plain").stdout)
+    logs = sesh("--logs", "agent", "1")
+    assert (logs.code, logs.stdout) == (0, "30\n")
+    assert "agent shows a full-screen program" in logs.stderr
+    assert "sesh --screen agent" in logs.stderr
+    assert sesh("--logs", "plain").stderr == ""
+
+
+def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(home: Home, sesh: Sesh) -> None:
+    """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
+    home.command = warm.changed("from sesh.daemon import requests; requests.PAGE = 700; requests.MOST_OF_PAGE = 3000")
+    home.write(".config/sesh/config.toml", "scrollback = 4000\n")
+    sesh("--open", "web", "--", "sh", "-c", "seq 6000; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
+    wait_until(lambda: "last" in sesh("--screen", "web").stdout)
+    wrapped = "green" + "7".zfill(170)
+    expected = [*map(str, range(6000 - 4000 - 19 + 1, 6001)), wrapped, "last"]
+    assert sesh("--logs", "web", "100000").stdout.split() == expected
+    assert sesh("--logs", "web", "1500").stdout.split() == expected[-1500:]
+    assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
+    assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
+
+
 IMPATIENT = "from sesh.ops import matching; matching._SLOW = 0.2; matching.PATIENCE = 0.3"
 """For a sesh that soon gives up a search."""
 

@@ -44,12 +44,50 @@ def test_a_result_is_found_by_whoever_asks_later(home: Home) -> None:
     assert home.sesh("--history", "job", "1").stdout == "go\nout\n"
 
 
+def test_all_that_a_job_printed_is_printed_and_kept_in_json(home: Home) -> None:
+    """Of 2 MB that came over some seconds the last 270 KB were printed."""
+    piece = "yes 012345678901234567890123456789012345678 | head -c 400000; sleep 0.15"
+    words = ("--", "sh", "-c", f"for i in 1 2 3 4 5 6; do {piece}; done; echo the end")
+    done = home.sesh("--exec", "job", "--print", *words)
+    assert (done.code, done.stderr) == (0, "")
+    assert len(done.raw) == 6 * 400_000 + len("the end\n")
+    assert done.raw.endswith(b"\nthe end\n")
+    answer = home.sesh("--exec", "job", "--json", *words).json()
+    assert (len(answer["output"]), answer["truncated"]) == (6 * 400_000 + len("the end\n"), False)
+    kept = home.sesh("--history", "job", "1").raw
+    assert len(kept) > 950_000, "the last MiB, without the carriage returns"
+    assert done.raw.endswith(kept)
+
+
+def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
+    """Its output was kept for a week, and only the API could show it."""
+    script = "seq 40; printf '\\033[31mred\\033[m\\n'; exit 3"
+    home.sesh("--exec", "night", "-d", "--", "sh", "-c", script)
+    wait_until(lambda: home.names() == [])
+    lines = home.sesh("--logs", "night")
+    assert (lines.code, lines.stdout.split()) == (0, [*map(str, range(1, 41)), "red"])
+    assert home.sesh("--logs", "night", "1", "--ansi").stdout == "\x1b[0;31mred\x1b[m\n"
+    assert home.sesh("--logs", "night", "2", "-f").stdout == "40\nred\n"
+    screen = home.sesh("--screen", "night", "--json").json()["lines"]
+    assert (len(screen), screen[-3:]) == (24, ["40", "red", ""])
+    assert home.sesh("--grep", "^17$", "night").code == 0
+    status = home.sesh("--status", "night", "--json").json()
+    assert (status["state"], status["exit_code"], status["command"]) == ("exited", 3, ["sh", "-c", script])
+    assert (status["activity"]["state"], status["columns"], status["daemon_pid"]) == ("failed", 80, None)
+    shown = home.sesh("--status", "night").stdout
+    assert "exited 3" in shown
+    assert "None" not in shown
+    assert home.sesh("--logs", "morning").code == 1
+    home.sesh("--open", "night", "--", "sh", "-c", "echo newer; read x")
+    wait_until(lambda: "newer" in home.sesh("--logs", "night").stdout)
+    assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"
+
+
 def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
-    # What the emulator has not seen is kept, up to 16 MiB.
-    home.command = warm.changed("from sesh.daemon.clients import relay; relay.EMULATOR_LAG >>= 4")
+    home.command = warm.changed("from sesh.ops import jobs; jobs.COLLECTED = 300_000")
     done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "3000")
     assert done.code == 0
-    assert len(done.raw.replace(b"\n", b"\r\n")) >= 256 << 10  # as it came from the pty
+    assert len(done.raw.replace(b"\n", b"\r\n")) == 300_000  # as it came from the pty
     assert done.raw.endswith(f"{2999:0900}\n{3000:0900}\n".encode())
-    assert "only the end was kept" in done.stderr
+    assert f"only the end was kept, without {3000 * 902 - 300_000:,} bytes; --follow prints all" in done.stderr
     assert home.sesh("--exec", "job", "--json", "--", "seq", "-f", "%0900g", "3000").json()["truncated"] is True

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result
+from tests.support import Home, Result, need
 
 Sesh = Callable[..., Result]
 
@@ -35,6 +35,19 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
     again = sesh("--import", "-", "--json", input=exported.raw)
     assert again.json()["ok"] is True
     assert [each["created"] for each in again.json()["sessions"]] == [False, False]
+
+
+def test_only_the_shell_of_the_person_is_written_as_none(sesh: Sesh, home: Home) -> None:
+    """A session of zsh was written as "the shell", which is sh for a job of cron."""
+    zsh = need("zsh")
+    home.write(".zshrc", "")
+    sesh("--open", "own")
+    sesh("--open", "other", env={"SHELL": zsh})
+    layout = {each["name"]: each["command"] for each in sesh("--export").json()["sessions"]}
+    assert layout == {"own": None, "other": [zsh]}
+    layout = {each["name"]: each["command"] for each in sesh("--export", env={"SHELL": zsh}).json()["sessions"]}
+    assert layout["other"] is None
+    assert layout["own"] is not None
 
 
 @pytest.mark.parametrize(

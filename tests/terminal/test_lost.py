@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 
 import pytest
 
 from sesh import platform
+from sesh.ops import sessions
+from sesh.reach.caller import Caller
 from sesh.schema import Record
 from sesh.store import records
-from tests.support import Home, Result, wait_until, warm
+from tests.support import Home, Result, need, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -25,11 +30,13 @@ def record(home: Home, name: str) -> Record:
 
 
 def checkpoints(home: Home) -> list[str]:
-    return [name for name in os.listdir(home.directory) if name.startswith(".checkpoint.")]
+    return [name for name in os.listdir(home.directory) if name.startswith((".checkpoint.", ".scrollback"))]
 
 
 def kept(home: Home, text: str) -> bool:
     """Whether a checkpoint with this text has been written."""
+    if not any(name.startswith(".checkpoint") for name in checkpoints(home)):
+        return False  # there is more to come
     for name in checkpoints(home):
         with open(os.path.join(home.directory, name), "rb") as file:
             if text.encode() in file.read():
@@ -77,6 +84,70 @@ def test_scrollback_that_the_emulator_has_is_kept_too(sesh: Sesh, home: Home) ->
     assert sesh("--logs", "web", "2000").stdout.startswith("28")
     assert len(sesh("--logs", "web", "2000", "--json").json()["lines"]) > 1000
     assert sesh("--screen", "web").stdout.split() == ["full"]
+
+
+_CLOCK = "import time\nwhile True: print(f'{time.time():.2f}', flush=True), time.sleep(0.02)"
+"""A program that prints the time, without a pause that would count as the end of its output."""
+
+
+def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
+    """Up to 30 s of a program that never stops printing were lost, and all of one that was younger."""
+    names = [f"clock{number}" for number in range(5)]
+    for name in names:
+        sesh("--open", name, "--", sys.executable, "-c", _CLOCK)
+    for name in names[1::2]:
+        sesh("--screen", name)  # with an emulator, and without
+    moments = sorted((random.uniform(6, 12), name) for name in names)
+    began, killed = time.time(), {}
+    for moment, name in moments:
+        wait_until(lambda moment=moment: time.time() >= began + moment)  # type: ignore[misc]
+        known = record(home, name)
+        killed[name] = time.time()
+        os.kill(known["daemon_pid"], signal.SIGKILL)
+    for name in names:
+        wait_until(lambda name=name: sesh("--status", name, "--json").json().get("state") == "lost")  # type: ignore[misc]
+        lines = sesh("--logs", name, "20000").stdout.split()
+        assert float(lines[0]) < began + 1
+        assert len(lines) > 50
+        assert killed[name] - float(lines[-1]) < 5 + 1, "one second for a machine that is busy"
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+@pytest.mark.parametrize("end", ["exited", "lost"])
+def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(
+    sesh: Sesh, home: Home, end: str, looked_at: bool
+) -> None:
+    """Who had looked at it while it ran had 1,000 of its lines kept."""
+    sesh("--open", "web", "--", "sh", "-c", "seq 5000; echo all of it; read x; exit 3")
+    wait_until(lambda: looked_at is False or "all of it" in sesh("--screen", "web").stdout)
+    wait_until(lambda: kept(home, "all of it"))
+    if end == "lost":
+        lose(home, "web")
+    else:
+        sesh("--send", "web", "--enter")
+        wait_until(lambda: sesh("--status", "web", "--json").json().get("state") == "exited")
+    lines = sesh("--logs", "web", "20000").stdout.split("\n")
+    assert lines[:5000] == [str(number) for number in range(1, 5001)]
+    assert sesh("--grep", "^17$", "web").code == 0
+    assert sesh("--open", "web").code == 0
+    assert sesh("--logs", "web", "20000").stdout.startswith("1\n2\n3\n")
+
+
+def test_how_many_lines_are_kept_is_a_setting_that_a_reload_keeps(sesh: Sesh, home: Home) -> None:
+    home.write(".config/sesh/config.toml", "scrollback = 12000\n")
+    sesh("--open", "web", "--", "sh", "-c", "seq 20000; read x; seq 20001 20500; read x")
+    wait_until(lambda: "20000" in sesh("--screen", "web").stdout)
+    assert len(sesh("--logs", "web", "30000").stdout.split()) == 12000 + 23
+    sesh("--reload", "web")
+    sesh("--send", "web", "--enter")
+    wait_until(lambda: "20500" in sesh("--screen", "web").stdout)
+    wait_until(lambda: kept(home, "20500"))
+    before = sesh("--logs", "web", "30000").stdout
+    assert len(before.split()) > 12000
+    lose(home, "web")
+    assert sesh("--logs", "web", "30000").stdout == before
+    home.write(".config/sesh/config.toml", "scrollback = 2000000\n")
+    assert "scrollback must be a number from 0 to 1000000" in sesh("--doctor").stdout
 
 
 def test_what_was_cleared_is_not_kept(sesh: Sesh, home: Home) -> None:
@@ -132,6 +203,44 @@ def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(ho
     assert "remembered" in home.sesh("--logs", "web").stdout
     person.type(b"\x1c")
     assert person.exit_code() == 0
+
+
+@pytest.mark.parametrize("way", ["--open", "--import", "restart"])
+def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home, way: str) -> None:
+    """From cron, or another login, all sessions of zsh and fish came back as sh."""
+    zsh = need("zsh")
+    home.write(".zshrc", "")
+    home.sesh("--open", "web", env={"SHELL": zsh})
+    home.sesh("--run", "web", "--", "true")
+    layout = home.sesh("--export", env={"SHELL": "/bin/sh"}).stdout
+    if way != "restart":
+        wait_until(lambda: checkpoints(home))
+        lose(home, "web")
+    cron = {"SHELL": "/bin/sh"}
+    if way == "restart":
+        with pytest.MonkeyPatch.context() as patch:
+            for key, value in home.environment(cron).items():
+                patch.setenv(key, value)
+            sessions.restart(Caller(), "web")
+    else:
+        done = home.sesh(way, *(["web"] if way == "--open" else ["-"]), input=layout, env=cron)
+        assert done.code == 0, done.stderr
+    status = home.sesh("--status", "web", "--json").json()
+    assert (status["state"], status["command"]) == ("running", [zsh])
+    assert home.sesh("--run", "web", "--", "echo $ZSH_NAME $SHELL").stdout == f"zsh {zsh}\n"
+    assert record(home, "web")["shell"] is True
+
+
+def test_sixteen_at_once_start_a_lost_session_once_and_all_succeed(home: Home) -> None:
+    home.sesh("--open", "web")
+    for _ in range(3):
+        wait_until(lambda: checkpoints(home))
+        lose(home, "web")
+        openers = [home.start("--open", "web") for _ in range(16)]
+        outcomes = [(opener.communicate(timeout=30), opener.returncode) for opener in openers]
+        assert [code for _, code in outcomes] == [0] * 16, outcomes
+        assert sum(b"started again" in said for (_, said), _ in outcomes) == 1, outcomes
+        assert home.names() == ["web"]
 
 
 def test_a_lost_command_begins_only_after_enter(home: Home) -> None:

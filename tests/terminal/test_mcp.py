@@ -81,6 +81,20 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     assert home.names() == []
 
 
+def test_the_lines_of_a_full_screen_program_come_with_a_hint(home: Home) -> None:
+    """An empty text was taken for a program that had printed nothing."""
+
+    async def story(agent: Agent) -> None:
+        await agent.call("open", name="plain", command=["sh", "-c", "echo here; read x"])
+        await agent.call("open", name="full", command=["sh", "-c", "printf '\\033[?1049hasks'; read x"])
+        await agent.call("wait", name="full", pattern="asks", since=0)
+        logs = await agent.call("logs", name="full")
+        assert (logs["text"], "tool screen" in logs["hint"]) == ("", True)
+        assert (await agent.call("logs", name="plain"))["hint"] is None
+
+    driven(home, story)
+
+
 def test_jobs_and_their_codes(home: Home) -> None:
     async def story(agent: Agent) -> None:
         done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")

@@ -38,7 +38,7 @@ def played(path: str) -> list[str]:
 
 def test_what_is_printed_from_now_on_is_recorded_until_the_end(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    assert sesh("--run", "work", "--", "echo before").code == 0
+    assert sesh("--run", "work", "--", "echo before; seq 1000 1100").code == 0
     path = os.path.join(home.path, "work.cast")
     recorder = home.start("--record", "work", path, "--json")
     wait_until(lambda: lines(path))
@@ -92,6 +92,26 @@ def test_another_file_is_written_over_only_by_force_and_never_through_a_link(ses
     assert sesh("--record", "nobody", missing).code == 1
     assert not os.path.exists(missing)
     assert sesh("--record", "done", "-", "--since-start").stdout.splitlines()[1:2] != []
+
+
+def test_a_shells_screen_is_there_from_the_first_moment(sesh: Sesh, home: Home) -> None:
+    """The first prompt was missing, and what was typed at it stood at the left margin."""
+    sesh("--open", "work")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--send", "work", "echo above $((1+1))", "--enter")
+    sesh("--wait", "work", "--prompt", "--for", "above 2", "--timeout", "15")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    path = os.path.join(home.path, "work.cast")
+    recorder = home.start("--record", "work", path)
+    wait_until(lambda: "above 2" in text(path))
+    sesh("--send", "work", "echo later $((1+2))", "--enter")
+    wait_until(lambda: "later 3" in text(path))
+    shown = sesh("--screen", "work").stdout.splitlines()
+    wait_until(lambda: played(path)[:5] == shown[:5])
+    recorder.send_signal(signal.SIGINT)
+    assert recorder.wait(10) == 0
+    assert played(path).count("above 2") == 1
+    assert sum("echo later" in row and PROMPT in row for row in played(path)) == 1
 
 
 def test_a_full_screen_program_is_seen_from_the_first_moment(sesh: Sesh, home: Home) -> None:

@@ -309,6 +309,14 @@ def test_the_history_of_a_job_outlives_it(home: Home) -> None:
     assert home.sesh("--history", "none", "--local").code == 1
 
 
+def test_a_command_that_is_not_in_the_history_is_not_found(home: Home) -> None:
+    home.sesh("--open", "t")
+    ran(home, "true")
+    done = home.sesh("--history", "t", "99", "--json")
+    assert (done.code, done.json()["error"]["code"]) == (1, "not_found")
+    assert "t has no command 99" in done.json()["error"]["message"]
+
+
 def test_the_history_of_a_job_that_is_kept_is_there_too(home: Home) -> None:
     """It stood empty until the kept session was killed, and had the job after that."""
     assert home.sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo out; exit 3").code == 3

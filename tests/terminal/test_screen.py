@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.support import Result
+from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -44,6 +46,19 @@ def test_with_json_every_format_is_one_value(sesh: Sesh, form: str) -> None:
     answer = json.loads(sesh("--screen", "work", "--format", form, "--json").raw)
     assert answer["format"] == form
     assert "tag" in answer["text"]
+
+
+def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -> None:
+    """A line that wraps looked like two."""
+    script = "echo; echo one; printf '%0170d\\n' 7; echo two; read x"
+    sesh("--open", "wide", "--", "sh", "-c", script)
+    assert sesh("--wait", "wide", "--for", "two", "--since-start", "--timeout", "10").code == 0
+    for words in (("--json",), ("--format", "json"), ("--format", "ansi", "--json")):
+        assert sesh("--screen", "wide", *words).json()["continued"] == [3, 4], words
+    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
+    os.kill(sesh("--status", "wide", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: sesh("--status", "wide", "--json").json()["state"] == "lost")
+    assert sesh("--screen", "wide", "--json").json()["continued"] == [3, 4]
 
 
 @pytest.mark.usefixtures("work")

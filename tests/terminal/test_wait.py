@@ -42,6 +42,32 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh) -> None:
 
 
 @pytest.mark.needs("zsh", "fish", "dash")
+@pytest.mark.parametrize("shell", ["bash --norc", "zsh -fi", "fish", "dash -i"])
+def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) -> None:
+    """After an Escape at an idle prompt a wait for it never ended."""
+    sesh("--open", "work", "--", *shell.split())
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    for key in ("Escape", "C-l", "C-u"):
+        sesh("--send", "work", "--key", key)
+        assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n", key
+    position = sesh("--send", "work", "--key", "C-u", "--json").json()["position"]
+    done = sesh("--wait", "work", "--prompt", "--from", str(position), "--timeout", "10")
+    assert done.stdout == "prompt\n"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Sesh) -> None:
+    """What was typed is read by then, and the shell away from its prompt."""
+    typed(sesh, "PS1= PS2=; bind 'set enable-bracketed-paste off'; stty -echo")
+    sesh("--wait", "work", "--prompt", "--timeout", "10")
+    for _ in range(5):
+        began = time.monotonic()
+        typed(sesh, "sleep 0.4")
+        assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
+        assert time.monotonic() - began >= 0.4
+
+
+@pytest.mark.needs("zsh", "fish", "dash")
 @pytest.mark.parametrize("shell", ["zsh -i", "fish", "dash -i"])
 def test_every_shell_has_a_prompt(sesh: Sesh, shell: str) -> None:
     sesh("--open", "work", "--", *shell.split())

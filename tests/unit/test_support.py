@@ -119,7 +119,7 @@ def test_queries_are_answered_only_where_it_was_asked_for(home: Home) -> None:
 def test_a_file_with_an_id_of_decimal_digits_belongs_to_its_session(home: Home, session: str) -> None:
     """About one id in two thousand has no letter, and looks like the pid behind the name of an unfinished file."""
     name = home.write(".sesh/a.json", json.dumps({"id": session, "daemon_pid": 1 << 30}))
-    files = [home.write(f".sesh/.{kind}.{session}", "") for kind in ("agent", "checkpoint", "env")]
+    files = [home.write(f".sesh/.{kind}.{session}", "") for kind in ("agent", "checkpoint", "scrollback0", "env")]
     assert Race(home, 0).loose() == ""
     unfinished = home.write(".sesh/.a.json.4321", "")
     assert Race(home, 0).loose() == os.path.basename(unfinished)

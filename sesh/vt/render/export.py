@@ -38,7 +38,7 @@ def screen_ansi(emulator: Emulator) -> str:
 
 
 def screen_data(emulator: Emulator) -> Screen:
-    """`columns`, `rows`, `cursor`, `title`, `alternate`, `colours` and `cells`: the runs of each row.
+    """`columns`, `rows`, `cursor`, `title`, `alternate`, `colours`, `continued` and `cells`: the runs of each row.
 
     A run is `{"column", "width", "text"}` and the attributes that are set (see `_attributes`). `colours` holds those
     that the program has changed, as it wrote them: by number, and `foreground` and `background`.
@@ -57,8 +57,14 @@ def screen_data(emulator: Emulator) -> Screen:
         "title": emulator.title,
         "alternate": emulator.alternate,
         "colours": colours,
+        "continued": continued(emulator),
         "cells": [_runs(cells) for cells in screen.buffer],
     }
+
+
+def continued(emulator: Emulator) -> list[int]:
+    """The rows, from 0, that go on with the line of the row above."""
+    return [number for number, row in enumerate(emulator.screen.buffer) if row.wrapped]
 
 
 def _runs(row: Row) -> list[Run]:

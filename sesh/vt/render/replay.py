@@ -44,6 +44,13 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
     return start + _reset_input(emulator.screen) + _restore(emulator, lines)
 
 
+def scrolled(lines: list[bytes], columns: int) -> bytes:
+    """Return the bytes that bring finished lines into another scrollback, on a terminal so wide. A `replay` without
+    lines goes behind them."""
+    texts = [line.decode() for line in lines]
+    return "".join(closed(text) + _line_end(text, columns, over=False) for text in texts).encode()
+
+
 def repaint(
     emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None, pushed: Stacks = NOTHING_PUSHED
 ) -> bytes:
@@ -123,13 +130,19 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
             _write_over(out, text, screen.columns)
         else:
             out.parts.append(erase + closed(text))
-        # A row that wrapping scrolls in takes the background, and one that shows something else keeps it: EL blanks
-        # what the text leaves of it. In a full row, EL would erase the last cell.
-        wraps = 2 * len(text) > screen.columns  # it may: no character takes more than two columns
-        if wraps and (over or _BACKGROUND.search(text)) and not _fills_last_row(text, screen.columns):
-            out.parts.append("\x1b[K")
-        out.parts.append("\r\n")
+        out.parts.append(_line_end(text, screen.columns, over))
     _rows(out, rows, continued, over)
+
+
+def _line_end(text: str, columns: int, over: bool) -> str:
+    """Return what ends a line of the scrollback. `over`: the terminal shows something else.
+
+    A row that wrapping scrolls in takes the background, and one that shows something else keeps it: EL blanks what the
+    text leaves of it. In a full row, EL would erase the last cell.
+    """
+    wraps = 2 * len(text) > columns  # it may: no character takes more than two columns
+    erases = wraps and (over or _BACKGROUND.search(text)) and not _fills_last_row(text, columns)
+    return "\x1b[K\r\n" if erases else "\r\n"
 
 
 def _fills_last_row(text: str, columns: int) -> bool:

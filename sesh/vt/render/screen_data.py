@@ -62,6 +62,8 @@ class _Screen(TypedDict):
 
 
 class Screen(_Screen, total=False):
-    """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them."""
+    """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them. `continued`:
+    the rows, from 0, that go on with the line of the row above."""
 
     alternate: bool
+    continued: list[int]

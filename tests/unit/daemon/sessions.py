@@ -12,7 +12,7 @@ def session() -> Session:
     """The session `work`, of 80 x 24, which has printed nothing yet."""
     facts: Facts = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
-        "pid": os.getpid(),
+        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
+        "deadline": None, "pid": os.getpid(),
     }  # fmt: skip
     return Session(facts, (80, 24, 0, 0), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,43 +86,145 @@ def test_nothing_is_loaded_for_it(folder: Path) -> None:
     assert (folder / ".checkpoint.00ff").stat().st_mode & 0o777 == 0o600
 
 
-def test_of_many_bytes_the_last_are_kept(folder: Path) -> None:
+def test_of_many_bytes_that_no_emulator_has_read_all_are_kept(folder: Path) -> None:
+    """Of output that nobody had looked at the last 256 KiB were kept, however few lines these are."""
     own = session()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(60_000)))
     own.model.resize(100, 30)
     own.log.append(b"last\r\n")
-    _, log = shown(own)
+    own.get_checkpointer().write()
+    found = checkpoints.read("00ff")
+    assert found is not None
+    log = checkpoints.emulator(*found).last_lines(20_000, ansi=True)
     assert log[-2:] == ["line 59999", "last"]
+    assert len(log) > 10_000
     assert all(line.startswith("line ") for line in log[:-1])
-    assert (folder / ".checkpoint.00ff").stat().st_size < 300 << 10
+    assert not own.model.loaded
 
 
-def test_it_waits_for_silence_but_not_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loaded", [True, False])
+def test_the_whole_scrollback_is_kept(folder: Path, loaded: bool) -> None:
+    """It was 1,000 lines as soon as somebody had looked at the session."""
+    own = session()
+    for number in range(12_000):
+        own.log.append(b"\x1b[3%dmline %d\x1b[m\r\n" % (number % 8, number))
+    if loaded:
+        own.model.catch_up(10)
+    own.get_checkpointer().write()
+    found = checkpoints.read("00ff")
+    assert found is not None
+    own.model.catch_up(10)
+    assert checkpoints.emulator(*found).last_lines(20_000, ansi=True) == own.model.emulator.last_lines(
+        20_000, ansi=True
+    )
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load"))), max_size=40))
+def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
+    """What a checkpoint adds to its file belongs to what the ones before it have written there."""
+    os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
+    own = session()
+    for number, (block, then) in enumerate(output):
+        own.log.append(block)
+        if own.model.loaded:
+            own.model.catch_up(10)
+        if then == "write":
+            own.get_checkpointer().write()
+        elif then == "resize":
+            own.model.resize(50 + number, 10 + number // 2)
+        elif then == "load":
+            own.model.catch_up(10)
+    screen, log = shown(own)
+    own.model.catch_up(10)
+    own.model.apply_size()
+    assert screen == own.model.emulator.text()
+    assert log == own.model.emulator.last_lines(1000, ansi=True)
+
+
+def test_only_what_is_new_is_written(folder: Path) -> None:
+    own = session()
+    checkpointer = own.get_checkpointer()
+    own.log.append(b"".join(b"line %d\r\n" % number for number in range(9000)))
+    own.model.catch_up(10)
+    checkpointer.write()
+    (lines,) = folder.glob(".scrollback?.00ff")
+    before = lines.stat()
+    own.log.append(b"more\r\n" * 100)
+    own.model.catch_up(10)
+    checkpointer.write()
+    assert list(folder.glob(".scrollback?.00ff")) == [lines]
+    scrolled = 23 * len(b"line 8999\r\n") + 77 * len(b"more\r\n")
+    assert (lines.stat().st_ino, lines.stat().st_size) == (before.st_ino, before.st_size + scrolled)
+    assert (folder / ".checkpoint.00ff").stat().st_size < 4 << 10
+    assert own.get_checkpointer() is checkpointer
+
+
+def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
+    own = session(scrollback=100)
+    for number in range(50):
+        own.log.append(b"".join(b"%d: line %d\r\n" % (number, line) for line in range(90)))
+        own.model.catch_up(10)
+        own.get_checkpointer().write()
+    (lines,) = folder.glob(".scrollback?.00ff")
+    assert lines.stat().st_size < 400 * 20
+    found = checkpoints.read("00ff")
+    assert found is not None
+    assert checkpoints.emulator(*found).last_lines(1000, ansi=False) == own.model.emulator.last_lines(1000)
+    assert len(own.model.emulator.last_lines(1000)) == 100 + 23
+
+
+@pytest.mark.parametrize("when", ["created", "grown"])
+def test_a_checkpoint_that_was_not_finished_leaves_the_one_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    own = session()
+    own.log.append(b"first\r\n" * 100)
+    own.model.catch_up(10)
+    own.get_checkpointer().write()
+    before = shown_by_file()
+    if when == "created":
+        own.model.resize(60, 20)
+    own.log.append(b"second\r\n" * 100)
+    own.model.catch_up(10)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "write", lambda *_: exec("raise OSError(28, 'full')"))  # noqa: S102
+        for _ in range(3):
+            with pytest.raises(OSError, match="full"):
+                own.get_checkpointer().write()
+            assert shown_by_file() == before
+    assert shown(own) == (own.model.emulator.text(), own.model.emulator.last_lines(1000, ansi=True))
+    assert len(list(folder.glob(".scrollback?.00ff"))) == 1
+
+
+def shown_by_file() -> list[str]:
+    found = checkpoints.read("00ff")
+    assert found is not None
+    return checkpoints.emulator(*found).last_lines(1000, ansi=True)
+
+
+def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash cost up to 30 s of output that did not stop, and all of a session that was younger."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = session()
-    own_checkpoint = own.get_checkpointer()
-    path = folder / ".checkpoint.00ff"
-    while not path.exists():
+    checkpointer, path = own.get_checkpointer(), folder / ".checkpoint.00ff"
+    written = []
+    while now[0] < 130:
         own.log.append(b"x")
-        own_checkpoint.write_if_due()
+        checkpointer.write_if_due()
+        while own.timers.remaining("checkpoint") == 0:
+            checkpointer.write_if_due()
+        if path.exists():
+            written.append(now[0])
+            path.unlink()
         now[0] += 0.5
-        assert now[0] < 135
-    assert now[0] > 128
+    assert written[0] == 100
+    assert {after - before for before, after in pairwise(written)} == {4.5}
+    for _ in range(10):
+        now[0] += 1
+        own.timers.run()
     assert not own.timers.is_set("checkpoint"), "nothing is left to do until more is printed"
-    path.unlink()
-    own.log.append(b"y" * 100_000)
-    own_checkpoint.write_if_due()
-    assert not path.exists()
-    now[0] += 1
-    own_checkpoint.write_if_due()
-    assert path.exists()
-    path.unlink()
-    own.log.append(b"z")
-    now[0] += 2
-    own_checkpoint.write_if_due()
-    assert not path.exists(), "a large one is not followed by another at once"
-    assert 0 < (own.timers.remaining("checkpoint") or 0) < 2
 
 
 def test_one_that_makes_no_sense_is_none(folder: Path) -> None:

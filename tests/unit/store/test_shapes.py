@@ -19,7 +19,9 @@ KINDS: dict[shapes.Shape, Any] = {
     files.labels: dict[str, str],
 }
 """Of an older sesh the words of a command may be one text."""
-PARTS = {"run": schema.RunFacts, "history": list[schema.RunFacts], "model": schema.ModelState}
+PARTS = {
+    "run": schema.RunFacts, "history": list[schema.RunFacts], "model": schema.ModelState, "scrollback": schema.Kept,
+}  # fmt: skip
 """What holds keys of its own."""
 UNCHECKED = {
     schema.Record: {"name", "found_lost"},
@@ -39,6 +41,7 @@ UNCHECKED = {
 )
 def test_a_file_is_read_as_what_its_type_says(fields: shapes.Fields, kind: Any) -> None:
     hints = get_type_hints(kind)
+    assert get_type_hints(schema.Kept).keys() == checkpoints._KEPT.keys()
     assert hints.keys() - fields.keys() <= UNCHECKED.get(kind, set())
     for key, shape in fields.items():
         kinds = set(get_args(hints[key])) - {type(None)} if type(None) in get_args(hints[key]) else {hints[key]}
