@@ -41,6 +41,7 @@ def summary(session: Session) -> Status:
         "shell": bool(facts.get("shell")),
         "exit_code": end.code,
         "ended": stamp(end.at) if end.at is not None else None,
+        "reason": facts.get("reason"),
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
         "labels": facts["labels"],
@@ -77,6 +78,7 @@ def outcome(session: Session) -> Outcome:
         "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,
+        "reason": session.facts.get("reason"),
     }
 
 
@@ -106,6 +108,7 @@ def record(session: Session) -> Record:
         "exit_code": end.code,
         "signal": end.signal,
         "ended": stamp(end.at) if end.at is not None else None,
+        "reason": facts.get("reason"),
         "version": __version__,
     }
 

@@ -92,6 +92,7 @@ class Summary(_Summary, total=False):
 
     shell: bool
     ended: Moment | None
+    reason: str | None
     responding: bool
     machine: str | None
     lost: Loss
@@ -157,16 +158,12 @@ class Record(TypedDict, total=False):
     exit_code: int | None
     signal: int | None
     ended: Moment | None
+    reason: str | None
     version: str
     found_lost: bool
 
 
-class Facts(TypedDict):
-    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
-
-    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    """
-
+class _Facts(TypedDict):
     name: str
     id: str
     created: float
@@ -180,6 +177,17 @@ class Facts(TypedDict):
     outlive: str | None
     deadline: float | None
     pid: int
+
+
+class Facts(_Facts, total=False):
+    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
+
+    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
+    `ended_for_memory`: `platform.ended_for_memory` at its start. `reason`: why the program ended.
+    """
+
+    ended_for_memory: int | None
+    reason: str
 
 
 class ModelState(TypedDict):
@@ -354,7 +362,10 @@ class Overview(TypedDict):
 
 
 class Outcome(TypedDict):
-    """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped."""
+    """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
+
+    `reason`: "exited", "killed" (by sesh), "timed out", or one of `MEMORY_REASONS`; None from an older daemon.
+    """
 
     exit_code: int | None
     signal: int | None
@@ -363,6 +374,7 @@ class Outcome(TypedDict):
     truncated: bool
     cpu: float | None
     memory: int | None
+    reason: str | None
 
 
 _From = TypedDict("_From", {"from": int}, total=False)
@@ -401,7 +413,6 @@ class JobResult(Outcome, total=False):
     ended: float
     position: int
     events: int
-    reason: str | None
     run: RunFacts | None
     job: bool
 
@@ -426,10 +437,12 @@ class _RunResult(TypedDict):
 class RunResult(_RunResult, total=False):
     """A command that has ended, as `--run --json` and `--exec --json` print it.
 
-    `output_base64`: the output if it is not UTF-8.
+    `output_base64`: the output if it is not UTF-8. `signal`, `reason`: as in `Outcome`, of `--exec` alone.
     """
 
     output_base64: str
+    signal: int | None
+    reason: str | None
 
 
 class Command(TypedDict):
@@ -450,13 +463,20 @@ class CommandOutput(Command):
     output: bytes
 
 
-class Condition(TypedDict):
-    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked."""
-
+class _Condition(TypedDict):
     met: str
     match: str | None
     exit_code: int | None
     position: int | None
+
+
+class Condition(_Condition, total=False):
+    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked.
+
+    `reason`: as in `Outcome`, of a session that has ended.
+    """
+
+    reason: str | None
 
 
 # -- events

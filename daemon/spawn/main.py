@@ -197,7 +197,8 @@ def _start_session(spec: LaunchSpec) -> Session:
     variables = environment(spec, session_id)
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    created = time.time()
+    created, ended_for_memory = time.time(), platform.ended_for_memory()
+    platform.outlive_programs()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:
         pty = Pty.spawn(program, argv, spec["directory"], variables, size, spec["umask"], inbound)
@@ -218,6 +219,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         "outlive": spec.get("outlive"),
         "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
         "pid": pty.pid,
+        "ended_for_memory": ended_for_memory,
     }
     if creator.get("SSH_AUTH_SOCK"):
         from sesh.daemon.shell.variables import link_agent

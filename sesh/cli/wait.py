@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import bounds, wording
 from sesh.cli import printing
-from sesh.errors import NotFound, UsageError
+from sesh.errors import MEMORY_REASONS, NotFound, UsageError
 from sesh.names import printable
 from sesh.ops import matching
 from sesh.ops.wait import after_end, met
@@ -55,4 +55,6 @@ def wait(  # noqa: PLR0913 (so many conditions)
     else:
         more = wording.plain(match) if match is not None else "" if code is None else str(code)
         printing.text(f"{answer['met']}: {more}" if more else answer["met"])
+        if (reason := answer.get("reason")) in MEMORY_REASONS:
+            cli.note(f"{name} was {reason}")
     return code or 0

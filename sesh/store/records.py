@@ -23,7 +23,7 @@ OLDEST = 7 * 86400.0
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _FIELDS = {
-    **keys("machine machine_name boot daemon_start created last_activity ended cwd tty version", system_line),
+    **keys("machine machine_name boot daemon_start created last_activity ended cwd tty version reason", system_line),
     **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
     **keys("keep shell job", flag), **keys("exit_code signal", code),
     "id": shapes.session_id, "command": files.words, "labels": files.labels,
