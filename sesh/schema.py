@@ -163,7 +163,13 @@ class Record(TypedDict, total=False):
     found_lost: bool
 
 
-class _Facts(TypedDict):
+class Facts(TypedDict):
+    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
+
+    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
+    `ended_for_memory`: `platform.ended_for_memory` at its start. `reason`: that of `Outcome`. An older sesh lacks both.
+    """
+
     name: str
     id: str
     created: float
@@ -177,17 +183,8 @@ class _Facts(TypedDict):
     outlive: str | None
     deadline: float | None
     pid: int
-
-
-class Facts(_Facts, total=False):
-    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
-
-    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `ended_for_memory`: `platform.ended_for_memory` at its start. `reason`: why the program ended.
-    """
-
     ended_for_memory: int | None
-    reason: str
+    reason: str | None
 
 
 class ModelState(TypedDict):
@@ -364,8 +361,7 @@ class Overview(TypedDict):
 class Outcome(TypedDict):
     """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
 
-    `reason`: "exited", "killed" (by sesh), "timed out", or one of `MEMORY_REASONS`; None from an older daemon.
-    """
+    `reason`: exited, killed (by sesh), timed out, or one of `MEMORY_REASONS`; None from an older daemon."""
 
     exit_code: int | None
     signal: int | None
@@ -463,19 +459,13 @@ class CommandOutput(Command):
     output: bytes
 
 
-class _Condition(TypedDict):
+class Condition(TypedDict):
+    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked."""
+
     met: str
     match: str | None
     exit_code: int | None
     position: int | None
-
-
-class Condition(_Condition, total=False):
-    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked.
-
-    `reason`: as in `Outcome`, of a session that has ended.
-    """
-
     reason: str | None
 
 

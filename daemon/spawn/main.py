@@ -220,6 +220,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
         "pid": pty.pid,
         "ended_for_memory": ended_for_memory,
+        "reason": None,
     }
     if creator.get("SSH_AUTH_SOCK"):
         from sesh.daemon.shell.variables import link_agent

@@ -67,7 +67,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
-        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
+        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position, "reason": None}
     except DaemonDied:
         raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
@@ -75,7 +75,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         raise TimedOut(f"{name}: timed out", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
         question, position = answer.get("question") or None, answer.get("position")
-        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position}
+        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position, "reason": None}
     if not _for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer.get("exit_code"), answer.get("position"), answer.get("reason"))
