@@ -23,8 +23,6 @@ from sesh.moments import stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
@@ -89,11 +87,10 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, and `keep` of them at the end. `preload` loads modules whose files may
-    be replaced later; it is called some time after output came.
+    `facts` change by `description.change` alone, and `keep` of them at the end.
     """
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
         self.facts = facts
         self.end = ProgramEnd()
         self.timers = Timers()
@@ -120,7 +117,6 @@ class Session:
         """Parts of a notification that is not complete yet."""
         self._unanswered: deque[tuple[str, bytes, int]] = deque()
         """Queries that wait for the emulator: kind, body, and the position behind them."""
-        self._preload = preload
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
@@ -183,7 +179,6 @@ class Session:
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
-        self._preload()
         if self.facts.get("persist"):
             self.get_checkpointer().write_if_due()
 

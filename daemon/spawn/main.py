@@ -141,7 +141,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
 
 def _load_reload() -> Reload:
-    """The function that carries out `--reload`; imported after the first output, before its files may be replaced."""
+    """The function that carries out `--reload`; imported soon after the start, before its files may be replaced."""
     from sesh.daemon.upgrade.reload import begin
 
     return begin
@@ -226,7 +226,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         from sesh.daemon.shell.variables import link_agent
 
         link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
-    session = Session(facts, size, pty, _load_reload)
+    session = Session(facts, size, pty)
     if spec.get("before"):
         session.log.append(spec["before"].encode("utf-8", "replace"))
     if outbound >= 0:

@@ -125,7 +125,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for invalid data.
     """
     check_format(state)
-    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None, load_reload)
+    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
     connections = [_load_connection(row) for row in state["connections"]]
@@ -319,10 +319,10 @@ def dump_session(session: Session) -> SessionState:
     }
 
 
-def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> Session:
+def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
     columns, rows, width, height = state["size"]
-    session = Session(state["facts"], (columns, rows, width, height), pty, preload)
+    session = Session(state["facts"], (columns, rows, width, height), pty)
     base, data = state["log"]
     session.log.restore(base, unpack(data))
     session.model.restore(state["model"])
