@@ -113,8 +113,8 @@ install:
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 
 uninstall:
-	@if [ -x '$(DATA)/venv/bin/python' ]; then \
-	    '$(DATA)/venv/bin/python' -IS .ci/uninstall.py '$(DATA)/venv' $(FORCE:%='%'); fi
+	@for python in '$(DATA)/venv/bin/python' python3; do \
+	    if "$$python" -c '' 2>/dev/null; then "$$python" -IS .ci/uninstall.py '$(DATA)/venv' $(FORCE:%='%'); exit; fi; done
 	@for link in '$(PROGRAM)' '$(SECOND)'; do \
 	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
 	@sh .ci/completions.sh uninstall

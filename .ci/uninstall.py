@@ -7,11 +7,12 @@ import glob
 import os
 import shlex
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from sesh import paths  # noqa: E402
-from sesh.store import records  # noqa: E402
+from sesh import paths
+from sesh.store import records
 
 
 def holds(pid: int, folder: str) -> bool:
@@ -39,20 +40,29 @@ def running(folder: str) -> list[str]:
     return found
 
 
+def ended(folder: str) -> bool:
+    """Whether no process runs from the package in `folder`; one that is just ending has 2 s."""
+    until = time.monotonic() + 2
+    while (held := paths.held(folder)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not held
+
+
 def main(venv: str, force: str = "") -> None:
+    names: list[str] = []
     for folder in glob.glob(os.path.join(os.path.realpath(venv), "lib", "python*", "site-packages", "sesh")):
         names = running(folder)
         if names and not force:
             words = "session runs" if len(names) == 1 else "sessions run"
             sys.exit(
-                f"make uninstall: {len(names)} {words} from {venv} and would be out of reach: {', '.join(names)}; "
-                f"end them: sesh --kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on until they "
-                "need a part of it that they have not loaded"
+                f"make uninstall: {len(names)} {words} from {venv}: {', '.join(names)}; "
+                f"end them: sesh --kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on, out of "
+                "reach until sesh is installed again"
             )
-        if not names and not force and paths.held(folder):
+        if not force and not ended(folder):
             sys.exit(
                 f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "
-                "end them, or FORCE=1 removes sesh all the same"
+                "end them; FORCE=1 removes sesh all the same"
             )
     places = {
         paths.directory(): "sessions and how they ended",
@@ -64,7 +74,7 @@ def main(venv: str, force: str = "") -> None:
     left = {place: what for place, what in places.items() if os.path.lexists(place)}
     for place, what in left.items():
         print(f"stays: {place} ({what})")
-    if left:
+    if left and not names:
         print(f"to remove that too: rm -r {shlex.join(left)}")
 
 
