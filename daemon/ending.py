@@ -14,6 +14,7 @@ from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.shell import variables
 from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, Refused
 from sesh.lean import signal
+from sesh.moments import STEADY
 from sesh.store import records, results
 
 TYPE_CHECKING = False
@@ -227,7 +228,7 @@ class Ending:
             "id": facts["id"],
             "command": facts["command"],
             "directory": facts["directory"],
-            "ended": session.end.at or time.time(),
+            "ended": STEADY.told(session.end.at or STEADY.now()),
             "position": log.head,
             "events": session.events.last,
             "run": session.runs.history.last if session.runs is not None else None,

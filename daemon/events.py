@@ -139,7 +139,7 @@ class Missed:
 
     def begin(self, position: int) -> None:
         """Counts from now on: the last client has left, and has seen the output up to `position`."""
-        self.since, self.position = time.time(), position
+        self.since, self.position = moments.STEADY.now(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
         """The last notification."""
@@ -165,7 +165,7 @@ class Missed:
         parts = [", ".join(counts)] if counts else []
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
-        return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
+        return f"away {moments.span(moments.STEADY.now() - self.since)}: {'; '.join(parts)}"
 
 
 def _counted(count: int, noun: str) -> str:

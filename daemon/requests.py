@@ -12,6 +12,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
 from sesh.lean import signal
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -442,7 +443,7 @@ def switch(daemon: Requests, request: Request) -> None:
 def typed(daemon: Requests, request: Request) -> None:
     """The time at which somebody last typed on a terminal that can tell a person something; None for never."""
     client = _teller(daemon)
-    request.respond(at=client.typed_at if client is not None else None)
+    request.respond(at=STEADY.told(client.typed_at) if client is not None else None)
 
 
 @_action

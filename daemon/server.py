@@ -15,6 +15,7 @@ from sesh.daemon.screen.model import Packer
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, Poller
+from sesh.moments import STEADY
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -103,7 +104,7 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.get("deadline")
         if deadline is not None and self.session.running:
-            self.session.timers.set("timeout", max(0.0, deadline - time.time()), self.ending.time_out)
+            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self.ending.time_out)
         self.session.timers.set("preload", PRELOAD_AFTER, self._load_reload)
         self.ending.child_ended()  # it may have ended before there was a handler
 

@@ -19,7 +19,7 @@ from sesh.errors import SIGNAL_BASE
 from sesh.lean import deque
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.moments import stamp
+from sesh.moments import STEADY, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ProgramEnd:
 
     def take(self, status: int, pty: Pty | None) -> None:
         """Takes the kernel's wait status, and what the program on this pty used."""
-        self.at = time.time()
+        self.at = STEADY.now()
         if pty is not None and pty.usage is not None:
             self.cpu = round(pty.usage.ru_utime + pty.usage.ru_stime, 3)
             self.memory = pty.usage.ru_maxrss * (1024 if platform.LINUX else 1)
@@ -174,7 +174,7 @@ class Session:
 
     def sent(self, keys: bytes) -> None:
         """Notes that a person or a script has sent the program keys."""
-        self.pump.last_activity = time.time()
+        self.pump.last_activity = STEADY.now()
         self.activity.typed(keys)
 
     def output_settled(self) -> None:
@@ -371,7 +371,7 @@ class Session:
         running_here = platform.LINUX and self.running
         return {
             "written": stamp(time.time()),
-            "last_activity": stamp(self.pump.last_activity),
+            "last_activity": stamp(STEADY.told(self.pump.last_activity)),
             "cwd": platform.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.title,
             "history": self.history.newest(MAX_HISTORY) if self.history is not None else [],

@@ -161,6 +161,7 @@ class Record(TypedDict, total=False):
     reason: str | None
     version: str
     found_lost: bool
+    marked: str
 
 
 class Facts(TypedDict):

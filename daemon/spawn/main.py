@@ -191,13 +191,14 @@ def _start_session(spec: LaunchSpec) -> Session:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.session import Session
     from sesh.daemon.spawn.environment import environment
+    from sesh.moments import STEADY
 
     creator = spec["environment"]
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    created, ended_for_memory = time.time(), platform.ended_for_memory()
+    created, ended_for_memory = STEADY.now(), platform.ended_for_memory()
     platform.outlive_programs()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:

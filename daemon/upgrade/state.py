@@ -25,6 +25,7 @@ from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper
 from sesh.lean import socket
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -299,8 +300,10 @@ def dump_session(session: Session) -> SessionState:
     """A session without its descriptors, its clients and its input."""
     pump, log, history, marks = session.pump, session.log, session.history, session.marks
     entries = [(entry, pack(output)) for entry, output in history or ()]
+    left = session.timers.remaining("timeout")
     return {
-        "facts": session.facts,
+        "facts": {**session.facts, "deadline": STEADY.now() + left if left is not None else None},
+        "clock": STEADY.origin,
         "size": list(session.clients.size),
         "log": (log.base, pack(log.bytes(log.base))),
         "model": session.model.dump(),
@@ -309,6 +312,7 @@ def dump_session(session: Session) -> SessionState:
         "title": session.title,
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
+        "stirred_at": session.activity.stirred_at,
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
@@ -321,6 +325,7 @@ def dump_session(session: Session) -> SessionState:
 
 def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
+    STEADY.origin = state.get("clock", STEADY.origin)  # an older sesh does not know it
     columns, rows, width, height = state["size"]
     session = Session(state["facts"], (columns, rows, width, height), pty)
     base, data = state["log"]
@@ -345,6 +350,7 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
         marks.begun, marks.number = state["marks"]
     if "activity" in state:  # an older sesh does not know it
         session.activity.restore(*state["activity"])
+    session.activity.stirred_at = state.get("stirred_at", session.activity.stirred_at)
     return session
 
 

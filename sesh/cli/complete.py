@@ -177,7 +177,8 @@ def sessions_on(host: str) -> Offers:
 
     try:
         before = known.names_at(host)
-        if time.time() - before > FRESH and host in remotes() and not known.failed_recently(host):
+        fresh = 0 <= time.time() - before <= FRESH  # one of the future is of before the clock was set
+        if not fresh and host in remotes() and not known.failed_recently(host):
             # The cache counts as fresh from now on: a host that does not answer is not asked at every Tab.
             if before:
                 os.utime(known.path_of(host, ".names"))

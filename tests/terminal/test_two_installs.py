@@ -32,9 +32,11 @@ class Installs:
     made: Home
     checkout: Path
 
-    def make(self, target: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def make(
+        self, target: str, variables: dict[str, str] | None = None, code: int = 0
+    ) -> subprocess.CompletedProcess[str]:
         """Calls make as the person does."""
-        return run(self.made, self.checkout, ["make", target], variables, code)
+        return run(self.made, self.checkout, ["make", target], variables or {}, code)
 
 
 def run(
@@ -81,7 +83,7 @@ def installs(home: Home, tmp_path: Path) -> Installs:
     # Binary packages are here for one Python only; what runs and uses sessions needs none of them.
     offline |= {"PIP_NO_DEPS": "1", "PYTHON": another_python()}
     found = Installs(piped, made, checkout)
-    found.make("install", **offline)
+    found.make("install", offline)
     python = f"{home.path}/.local/share/sesh/venv/bin/python"
     run(home, checkout, [python, "-m", "pip", "install", "-q", "ptyprocess", "pyte", "wcwidth"], offline)
     made.command = [f"{home.path}/.local/bin/sesh"]
@@ -147,7 +149,7 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
     assert made.sesh("--wait", "m0", "--idle", "1.5").code == 0
 
     # By force it goes, and the other one saves what ran from it. Then it goes as usual.
-    gone = installs.make("uninstall", FORCE="1")
+    gone = installs.make("uninstall", {"FORCE": "1"})
     assert f"stays: {made.directory} (sessions and how they ended)\n" in gone.stdout
     assert "rm -r" not in gone.stdout, "not with sessions that run"
     assert gone.stdout.endswith(f"removed: {made.path}/.local/share/sesh/venv and its link\n")
