@@ -30,7 +30,7 @@ help:
 	@echo 'make pictures   redraw the pictures in the README'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
-	@echo 'make uninstall  remove that again'
+	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
 	@echo 'make clean      remove everything that make created in this directory'
 
 $(STAMP): pyproject.toml .ci/venv.sh
@@ -113,6 +113,8 @@ install:
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 
 uninstall:
+	@for python in '$(DATA)/venv/bin/python' python3; do \
+	    if "$$python" -c '' 2>/dev/null; then "$$python" -IS .ci/uninstall.py '$(DATA)/venv' $(FORCE:%='%'); exit; fi; done
 	@for link in '$(PROGRAM)' '$(SECOND)'; do \
 	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
 	@sh .ci/completions.sh uninstall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sesh.about import CALLED
+from sesh.errors import MEMORY_REASONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Outcome:
             why = {"replaced": ": replaced by another client"}.get(self.reason, "")
             why = " before its daemon answered" if self.early else why
             return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
-        why = f" ({self.reason})" if self.reason in ("killed", "timed out") else ""
+        why = f" ({self.reason})" if self.reason in ("killed", "timed out", *MEMORY_REASONS) else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"

@@ -59,8 +59,9 @@ class Reconnector:
         if isinstance(result, (Outcome, wire.Connection)):
             return result
         if isinstance(result, Ended):
-            code, number = result.result.get("exit_code"), result.result.get("signal")
-            return Outcome.ended(attachment.name, attachment.host, code, number)
+            end = result.result
+            code, number, reason = end.get("exit_code"), end.get("signal"), end.get("reason")
+            return Outcome.ended(attachment.name, attachment.host, code, number, reason)
         if not isinstance(result, SeshError):
             raise result  # a fault of our own, which is not to be lost in a thread
         attachment.closing_lines.append(str(result))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 
 from sesh import paths, platform
 from sesh.about import __version__
 from sesh.daemon.events import Missed
 from sesh.daemon.session import shorten
 from sesh.errors import Refused
-from sesh.moments import stamp
+from sesh.moments import STEADY, stamp
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -33,14 +32,15 @@ def summary(session: Session) -> Status:
         "attached": len(session.clients),
         "current": False,
         "pid": facts["pid"],
-        "created": stamp(facts["created"]),
-        "last_activity": stamp(session.pump.last_activity),
+        "created": stamp(STEADY.told(facts["created"])),
+        "last_activity": stamp(STEADY.told(session.pump.last_activity)),
         "cwd": (platform.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.title,
         "shell": bool(facts.get("shell")),
         "exit_code": end.code,
-        "ended": stamp(end.at) if end.at is not None else None,
+        "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
+        "reason": facts.get("reason"),
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
         "labels": facts["labels"],
@@ -73,11 +73,12 @@ def outcome(session: Session) -> Outcome:
     return {
         "exit_code": end.code,
         "signal": end.signal,
-        "duration": round((time.time() if end.at is None else end.at) - session.facts["created"], 3),
+        "duration": round((STEADY.now() if end.at is None else end.at) - session.facts["created"], 3),
         "timed_out": end.timed_out,
         "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,
+        "reason": session.facts.get("reason"),
     }
 
 
@@ -91,8 +92,8 @@ def record(session: Session) -> Record:
         "id": facts["id"],
         **_identity(),
         "pid": facts["pid"],
-        "created": stamp(facts["created"]),
-        "last_activity": stamp(session.pump.last_activity),
+        "created": stamp(STEADY.told(facts["created"])),
+        "last_activity": stamp(STEADY.told(session.pump.last_activity)),
         "cwd": facts["directory"],
         "command": facts["command"],
         "labels": facts["labels"],
@@ -106,8 +107,10 @@ def record(session: Session) -> Record:
         "job": facts["job"],
         "exit_code": end.code,
         "signal": end.signal,
-        "ended": stamp(end.at) if end.at is not None else None,
+        "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
+        "reason": facts.get("reason"),
         "version": __version__,
+        "marked": records.mark(),
     }
 
 

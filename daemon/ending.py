@@ -13,8 +13,9 @@ from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.pty.output_log import OF_JOB
 from sesh.daemon.shell import variables
-from sesh.errors import Refused
+from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, Refused
 from sesh.lean import signal
+from sesh.moments import STEADY
 from sesh.store import records, results
 
 TYPE_CHECKING = False
@@ -177,16 +178,18 @@ class Ending:
                 break
             pump.reopen()
         session.program_ended(pump.pty.status or 0, killed=self.killed)
+        facts = session.facts
+        facts["reason"] = self._reason()
         code, runs = session.end.code, session.runs
         answered = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:
             runs.program_ended(code)
-        session.emit("exited", exit_code=code, signal=session.end.signal, reason=self._reason())
+        session.emit("exited", exit_code=code, signal=session.end.signal, reason=facts["reason"])
         session.faults.guard(self._files.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
         if not answered and self._outlives():
-            self.unseen = bool(session.facts.get("persist"))
-            session.facts["keep"] = not self.unseen
+            self.unseen = bool(facts.get("persist"))
+            facts["keep"] = not self.unseen
         self._finish()
 
     def _outlives(self) -> bool:
@@ -200,7 +203,19 @@ class Ending:
         return failed and outlive != "never"
 
     def _reason(self) -> str:
-        return "timed out" if self.session.end.timed_out else "killed" if self.killed else "exited"
+        """The reason of the end in a word or two, shown to people as it is.
+
+        A SIGKILL that sesh has not sent comes from the kernel, from a daemon that watches memory, or from a person.
+        """
+        end = self.session.end
+        if end.timed_out or self.killed:
+            return "timed out" if end.timed_out else "killed"
+        if end.code != SIGNAL_BASE + signal.SIGKILL:
+            return "exited"
+        before, now = self.session.facts.get("ended_for_memory"), platform.ended_for_memory()
+        if before is not None and now is not None and now > before:
+            return MEMORY_REASONS[0]
+        return MEMORY_REASONS[1] if end.signal else "exited"  # a shell that passes on the code of what it ran
 
     def _keep_result(self) -> None:
         """Keeps the result for those who ask when the session is gone; a job's with its output."""
@@ -213,12 +228,11 @@ class Ending:
             "id": facts["id"],
             "command": facts["command"],
             "directory": facts["directory"],
-            "ended": session.end.at or time.time(),
+            "ended": STEADY.told(session.end.at or STEADY.now()),
             "position": log.head,
             "columns": session.model.columns,
             "rows": session.model.rows,
             "events": session.events.last,
-            "reason": self._reason(),
             "state": session.activity.standing().state,
             "run": session.runs.history.last if session.runs is not None else None,
             "job": facts["job"],
@@ -299,8 +313,9 @@ class Ending:
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False
             session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
-        end, reason = session.end, self._reason()
-        message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": reason}
+        end = session.end
+        message: Message = {"name": session.name, "code": end.code, "signal": end.signal}
+        message["reason"] = session.facts.get("reason")
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 

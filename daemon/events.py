@@ -141,7 +141,7 @@ class Missed:
 
     def begin(self, position: int) -> None:
         """Counts from now on: the last client has left, and has seen the output up to `position`."""
-        self.since, self.position = time.time(), position
+        self.since, self.position = moments.STEADY.now(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
         """The last notification."""
@@ -158,7 +158,7 @@ class Missed:
 
     @property
     def _away(self) -> float:
-        return time.time() - self.since
+        return moments.STEADY.now() - self.since
 
     def line(self, lines: int) -> str:
         """The missed events in a line that fits most terminals; `lines`: the number of lines that have scrolled by."""

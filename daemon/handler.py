@@ -11,6 +11,7 @@ from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.shell import variables
 from sesh.lean import signal
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class ClientHandler:
             client.focused = data[-1:] == b"I"
         passed = True
         if client.replies.typed:  # by a person
-            client.typed_at = time.time()
+            client.typed_at = STEADY.now()
             if client.focused is False:
                 client.focused = True  # who types looks there, whatever the terminal reports
             leads_anew = self._clients.typed(client)  # first: the program is to find the size of this terminal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh import bounds, names, paths, protocol, wording
@@ -11,6 +12,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +133,7 @@ class Requests:
             )
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
-                raise InternalError("the session's emulator cannot be loaded now; try again")
+                raise self._fault("the session's emulator cannot be loaded now; try again")
             request.data = b""  # none of these takes any
             self.deferred.append((session.log.head, time.monotonic(), function, request))
             return
@@ -171,8 +173,17 @@ class Requests:
             request.connection.refuse(request.number, error)
         except Exception as error:
             self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
+            failure = self._fault("the session's daemon failed", hint="see `$sesh --status`")
             request.connection.refuse(request.number, failure)
+
+    def _fault(self, message: str, hint: str = "") -> InternalError:
+        """A fault of this daemon, or of whoever has removed the modules that it would load."""
+        if os.path.exists(__file__):
+            return InternalError(message, hint=hint)
+        name = self.session.name
+        return InternalError(
+            f"the sesh that {name} runs from was removed", hint=f"move it to this one: $sesh --reload {name}"
+        )
 
 
 def _request(function: RequestFunction) -> RequestFunction:
@@ -443,7 +454,7 @@ def typed(daemon: Requests, request: Request) -> None:
     somebody looks at this session."""
     client = _teller(daemon)
     watched = daemon.session.clients.watched
-    request.respond(at=client.typed_at if client is not None else None, watched=watched)
+    request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)
 
 
 @_action

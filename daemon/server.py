@@ -15,6 +15,7 @@ from sesh.daemon.screen.model import Packer
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, Poller
+from sesh.moments import STEADY
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -43,6 +44,8 @@ CROWDED = 0.2
 """Seconds for which no connection is accepted after the process ran out of descriptors."""
 STRANGER = 60.0
 """Seconds after which the log of faults names another user's attempt to connect again."""
+PRELOAD_AFTER = 1.0
+"""Seconds after its start in which a daemon loads what carries out a reload."""
 AGAIN = 0.1
 """Seconds until a step of the loop that failed is tried again."""
 
@@ -104,7 +107,8 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.get("deadline")
         if deadline is not None and self.session.running:
-            self.session.timers.set("timeout", max(0.0, deadline - time.time()), self.ending.time_out)
+            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self.ending.time_out)
+        self.session.timers.set("preload", PRELOAD_AFTER, self._load_reload)
         self.ending.child_ended()  # it may have ended before there was a handler
 
     @property

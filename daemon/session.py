@@ -20,12 +20,10 @@ from sesh.errors import SIGNAL_BASE
 from sesh.lean import deque
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.moments import stamp
+from sesh.moments import STEADY, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
@@ -76,7 +74,7 @@ class ProgramEnd:
 
     def take(self, status: int, pty: Pty | None) -> None:
         """Takes the kernel's wait status, and what the program on this pty used."""
-        self.at = time.time()
+        self.at = STEADY.now()
         if pty is not None and pty.usage is not None:
             self.cpu = round(pty.usage.ru_utime + pty.usage.ru_stime, 3)
             self.memory = pty.usage.ru_maxrss * (1024 if platform.LINUX else 1)
@@ -92,11 +90,10 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, and `keep` of them at the end. `preload` loads modules whose files may
-    be replaced later; it is called some time after output came.
+    `facts` change by `description.change` alone, and `keep` of them at the end.
     """
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
         self.facts = facts
         self.end = ProgramEnd()
         self.timers = Timers()
@@ -125,7 +122,6 @@ class Session:
         """Parts of a notification that is not complete yet."""
         self._unanswered: deque[tuple[str, bytes, int]] = deque()
         """Queries that wait for the emulator: kind, body, and the position behind them."""
-        self._preload = preload
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
@@ -183,12 +179,11 @@ class Session:
 
     def sent(self, keys: bytes, *, attended: bool = False) -> None:
         """Notes that a person or a script has sent the program keys. `attended`: it was an attached person."""
-        self.pump.last_activity = time.time()
+        self.pump.last_activity = STEADY.now()
         self.activity.typed(keys, attended=attended)
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
-        self._preload()
         if self.facts.get("persist"):
             self.get_checkpointer().write_if_due()
 
@@ -395,7 +390,7 @@ class Session:
         running_here = platform.LINUX and self.running
         return {
             "written": stamp(time.time()),
-            "last_activity": stamp(self.pump.last_activity),
+            "last_activity": stamp(STEADY.told(self.pump.last_activity)),
             "cwd": platform.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.title,
             "history": self.history.newest(MAX_HISTORY) if self.history is not None else [],

@@ -56,6 +56,8 @@ _LONGEST = 4096
 """Characters of an error that go over the wire."""
 SIGNAL_BASE = 128
 """A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
+MEMORY_REASONS = ("killed for memory", "killed, perhaps for memory")
+"""The `reason` of an end by a SIGKILL that sesh did not send: the kernel counted one of its own, or nobody knows."""
 
 
 _kinds: dict[str, type[SeshError]] = {}

@@ -77,6 +77,7 @@ session = table(
         **keys("current shell responding", flag),
         "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),
+        "reason": _reason,
         "lost": table({"reason": _tag, "saved": optional(_date)}, ("reason", "saved")),
         "home": text, "clock": number, "stale": table({"since": _date, "reason": line}, ("since", "reason")),
         "clients": items(_client),

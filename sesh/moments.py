@@ -13,6 +13,40 @@ _END_OF_TIME = 1 << 50
 """Seconds since the epoch that no clock shows."""
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 _UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
+_SINCE_BOOT = getattr(clock, "CLOCK_BOOTTIME", clock.CLOCK_MONOTONIC)
+"""A clock that nobody sets, and that goes on while the machine sleeps (macOS: its monotonic one does)."""
+
+
+def uptime() -> float:
+    """Seconds since this machine started, those that it slept included."""
+    return clock.clock_gettime(_SINCE_BOOT)
+
+
+class SteadyClock:
+    """The wall clock as it would be had nobody set it since `origin`, the moment of the machine's start by it.
+
+    Moments by it are as far from each other as they were, and become those of the wall clock when they are told.
+    """
+
+    def __init__(self) -> None:
+        self.origin = clock.time() - uptime()
+        self._step = 0.0
+        """Seconds by which the wall clock has been set since."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.origin + uptime()
+
+    def told(self, moment: float) -> float:
+        """A moment by this clock as the wall clock, as it is set now, has it; the same each time until it is set."""
+        step = clock.time() - self.now()
+        if abs(step - self._step) > 1:
+            self._step = step
+        return moment + self._step
+
+
+STEADY = SteadyClock()
+"""That of this process. A zygote hands its own down, a reload too."""
 
 
 def stamp(moment: float | None = None) -> str:

@@ -29,6 +29,9 @@ _MOST_CHILDREN = 1000
 _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
+_OOM_SCORE = "/proc/self/oom_score_adj"
+OOM_ROOM = 100
+"""By how much a session's program is preferred to its daemon when memory runs out: as if it had a tenth of it more."""
 _SYSTEMD = "/run/systemd/system"
 """It is there if systemd runs the machine: sd_booted(3)."""
 
@@ -325,6 +328,60 @@ def shutting_down() -> bool:
 
     state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
     return (state or "").strip() == "stopping"
+
+
+def outlive_programs() -> None:
+    """Lowers this process's score by the room that `yield_memory` takes, if it was started in a session (or may)."""
+    score = _oom_score()
+    if score is not None and score >= OOM_ROOM:
+        _write_oom_score(score - OOM_ROOM)
+
+
+def yield_memory() -> None:
+    """Has the kernel end this process, when memory runs out, rather than the one that started it (proc(5))."""
+    score = _oom_score()
+    if score is not None:
+        _write_oom_score(min(1000, score + OOM_ROOM))
+
+
+def oom_class() -> int | None:
+    """This process's score for when memory runs out; the same inside a session as outside."""
+    score = _oom_score()
+    return score - OOM_ROOM if score == OOM_ROOM else score
+
+
+def _oom_score() -> int | None:
+    try:
+        return int(_read(_OOM_SCORE)) if LINUX else None
+    except ValueError:
+        return None
+
+
+def _write_oom_score(score: int) -> None:
+    try:
+        descriptor = os.open(_OOM_SCORE, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, str(score).encode())
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return  # /proc is hidden, or only root may lower it so far
+
+
+def ended_for_memory() -> int | None:
+    """The number of processes of this control group that the kernel has ended as memory ran out; None if unknown."""
+    for line in _read("/proc/self/cgroup").decode("utf-8", "surrogateescape").splitlines() if LINUX else ():
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            file = f"/sys/fs/cgroup/memory{path}/memory.oom_control"  # of version 1, which comes first
+        elif not controllers:
+            file = f"/sys/fs/cgroup{path}/memory.events"
+        else:
+            continue
+        for word, _, count in (row.partition(b" ") for row in _read(file).splitlines()):
+            if word == b"oom_kill" and count.isdigit():
+                return int(count)
+    return None
 
 
 def machine() -> str:

@@ -103,6 +103,7 @@ class Summary(_Summary, total=False):
     last_line: str | None
     shell: bool
     ended: Moment | None
+    reason: str | None
     responding: bool
     machine: str | None
     lost: Loss
@@ -172,15 +173,18 @@ class Record(TypedDict, total=False):
     exit_code: int | None
     signal: int | None
     ended: Moment | None
+    reason: str | None
     version: str
     found_lost: bool
+    marked: str
 
 
 class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `scrollback`: the lines that are kept of what scrolled off.
+    `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` at its
+    start. `reason`: that of `Outcome`. An older sesh lacks these.
     """
 
     name: str
@@ -197,6 +201,8 @@ class Facts(TypedDict):
     scrollback: int
     deadline: float | None
     pid: int
+    ended_for_memory: int | None
+    reason: str | None
 
 
 class ModelState(TypedDict):
@@ -386,7 +392,9 @@ class Overview(TypedDict):
 
 
 class Outcome(TypedDict):
-    """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped."""
+    """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
+
+    `reason`: exited, killed (by sesh), timed out, or one of `MEMORY_REASONS`; None from an older daemon."""
 
     exit_code: int | None
     signal: int | None
@@ -395,6 +403,7 @@ class Outcome(TypedDict):
     truncated: bool
     cpu: float | None
     memory: int | None
+    reason: str | None
 
 
 _From = TypedDict("_From", {"from": int}, total=False)
@@ -436,7 +445,6 @@ class JobResult(Outcome, total=False):
     columns: int
     rows: int
     events: int
-    reason: str | None
     state: str | None
     run: RunFacts | None
     job: bool
@@ -460,9 +468,14 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended, as `--run` and `--exec` print it. `output_base64`: the output if it is not UTF-8."""
+    """A command that has ended, as `--run --json` and `--exec --json` print it.
+
+    `output_base64`: the output if it is not UTF-8. `signal`, `reason`: as in `Outcome`, of `--exec` alone.
+    """
 
     output_base64: str
+    signal: int | None
+    reason: str | None
 
 
 class Command(TypedDict):
@@ -490,6 +503,7 @@ class Condition(TypedDict):
     match: str | None
     exit_code: int | None
     position: int | None
+    reason: str | None
 
 
 # -- events

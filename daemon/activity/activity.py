@@ -14,6 +14,7 @@ from sesh.daemon.activity import rules
 from sesh.daemon.activity.asked import Asked
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
 from sesh.daemon.pty.queries import REPLAYED
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Activity:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing = Standing(rules.WORKING, rules.OUTPUT, facts["created"])
         self._said: Said | None = None
-        self._stirred_at = self._looked_at = time.monotonic()
+        self.stirred_at = self._looked_at = time.monotonic()
         """Times (monotonic) of the last output or typing, and of the last look."""
         self._due = False
         """True if the first look after output is still to come."""
@@ -83,8 +84,8 @@ class Activity:
 
     def stirred(self) -> None:
         """Notes that the program has printed, or that something was typed."""
-        self._stirred_at = time.monotonic()
-        if self._stirred_at < self._echoes_until:
+        self.stirred_at = time.monotonic()
+        if self.stirred_at < self._echoes_until:
             self.seen_to = self._pump.log.head
         if not self._due:
             self._due = True
@@ -123,8 +124,8 @@ class Activity:
         from sesh.wording import one_line
 
         group = self._group() if bound else 0
-        said = self._said = Said(state, time.time(), one_line(question)[:MAX_QUESTION], group, progress)
-        self._take(rules.judge(self._standing, said, Seen(0.0), time.time(), answered=self._asked.answered))
+        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress)
+        self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -145,7 +146,7 @@ class Activity:
         """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
         self._timers.clear("activity")
         self._due, self._said = False, None
-        self._take(Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, time.time()))
+        self._take(Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, STEADY.now()))
 
     # -- how it stands
 
@@ -200,7 +201,7 @@ class Activity:
         in a moment.
         """
         before, said = self._standing, self._said
-        silent = time.monotonic() - self._stirred_at
+        silent = time.monotonic() - self.stirred_at
         if rules.streams(before, said, silent):
             self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
@@ -219,7 +220,7 @@ class Activity:
         if not holds:
             self._said = said = None
         self._due = silent < SETTLED
-        self._take(rules.judge(before, said, seen, time.time(), answered=self._asked.answered))
+        self._take(rules.judge(before, said, seen, STEADY.now(), answered=self._asked.answered))
         after = rules.next_look(self._standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)

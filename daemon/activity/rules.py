@@ -43,7 +43,7 @@ class Standing:
 
     def as_json(self) -> StandingFacts:
         """The standing as lists and `--status` show it."""
-        since = moments.exact_stamp(self.since)
+        since = moments.exact_stamp(moments.STEADY.told(self.since))
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
 
 

@@ -326,7 +326,7 @@ class ClientTerminal(Reader):
         self.tty = plain(str(hello.get("tty") or "")[:256])
         self.machine = plain(str(hello.get("machine") or "")[:256])
         self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
-        self.since = self.typed_at = time.time()
+        self.since = self.typed_at = moments.STEADY.now()
         """Times at which it came, and at which its person last typed; attaching counts."""
         self.tells = hello.get("tells") is True
         """True if it can tell the person something."""
@@ -422,7 +422,7 @@ class Client(ClientTerminal):
             "machine": self.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": moments.stamp(self.since),
+            "since": moments.stamp(moments.STEADY.told(self.since)),
             "read_only": self.read_only,
             "mode": self.mode,
         }

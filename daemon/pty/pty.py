@@ -87,6 +87,7 @@ class Pty:
                     if signal.getsignal(number) is not None:
                         signal.signal(number, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_SETMASK, ())
+                platform.yield_memory()
                 os.execve(program, words, environment)
             except OSError as error:
                 raise OSError(f"{error.errno} {step}") from error

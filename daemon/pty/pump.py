@@ -7,12 +7,12 @@ a person is typing, and the pipe that is a job's standard input.
 from __future__ import annotations
 
 import os
-import time
 
 from sesh import typed
 from sesh.daemon.pty.pty import TURN
 from sesh.daemon.pty.queries import QueryScanner
 from sesh.lean import OrderedDict, deque
+from sesh.moments import STEADY
 from sesh.typed import PASTE, PASTE_END
 
 TYPE_CHECKING = False
@@ -87,7 +87,7 @@ class Pump:
         """True if the terminal is still open on the program's side."""
         self.delivered = False
         """True if all readers have the last block, and nothing else is to be done about it."""
-        self.last_activity = time.time()
+        self.last_activity = STEADY.now()
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
 
@@ -109,7 +109,7 @@ class Pump:
             findings = self.scanner.find(block)
         finally:
             self.log.append(block)
-        self.last_activity = time.time()
+        self.last_activity = STEADY.now()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
         for kind, body, end in findings:

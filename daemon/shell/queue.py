@@ -17,6 +17,7 @@ from sesh.daemon.shell import shells
 from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
 from sesh.daemon.shell.wrapper import MarkFilter, Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class RunQueue:
 
     def _patience(self, shell: Shell | None) -> float:
         """Seconds to wait for the shell in the foreground to come to its prompt, or for another program to end."""
-        fresh = self._pump.typed_line is None and time.time() - self._facts["created"] <= FIRST_PROMPT
+        fresh = self._pump.typed_line is None and STEADY.now() - self._facts["created"] <= FIRST_PROMPT
         if fresh and not self.prompted and (shell is not None or shells.kind_of(int(self._facts["pid"]))):
             return FIRST_PROMPT  # it has not come to its first prompt, and nobody has typed
         return NEXT_PROMPT if shell is not None else PASSING

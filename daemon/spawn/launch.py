@@ -180,6 +180,8 @@ def own_scope() -> list[str]:
 
     A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
     it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
+
+    In a delegated scope the kernel's end of one process for memory ends no other (`OOMPolicy=`, systemd.scope(5)).
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
     if not platform.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
@@ -194,4 +196,4 @@ def own_scope() -> list[str]:
     from sesh import programs
 
     runner = programs.find("systemd-run")
-    return [runner, "--user", "--scope", "--quiet", "--collect", "--"] if runner else []
+    return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []

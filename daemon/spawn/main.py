@@ -141,7 +141,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
 
 def _load_reload() -> Reload:
-    """The function that carries out `--reload`; imported after the first output, before its files may be replaced."""
+    """The function that carries out `--reload`; imported soon after the start, before its files may be replaced."""
     from sesh.daemon.upgrade.reload import begin
 
     return begin
@@ -191,13 +191,15 @@ def _start_session(spec: LaunchSpec) -> Session:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.session import Session
     from sesh.daemon.spawn.environment import environment
+    from sesh.moments import STEADY
 
     creator = spec["environment"]
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    created = time.time()
+    created, ended_for_memory = STEADY.now(), platform.ended_for_memory()
+    platform.outlive_programs()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:
         pty = Pty.spawn(program, argv, spec["directory"], variables, size, spec["umask"], inbound)
@@ -219,12 +221,14 @@ def _start_session(spec: LaunchSpec) -> Session:
         "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
         "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
         "pid": pty.pid,
+        "ended_for_memory": ended_for_memory,
+        "reason": None,
     }
     if creator.get("SSH_AUTH_SOCK"):
         from sesh.daemon.shell.variables import link_agent
 
         link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
-    session = Session(facts, size, pty, _load_reload)
+    session = Session(facts, size, pty)
     if spec.get("before"):
         session.log.append(spec["before"].encode("utf-8", "replace"))
     if outbound >= 0:

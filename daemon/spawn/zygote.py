@@ -231,8 +231,7 @@ _STATUS = (
     b"THP_enabled",
 )  # fmt: skip
 _FILES = (
-    "cgroup", "limits", "loginuid", "sessionid", "oom_score_adj", "timerslack_ns", "personality", "coredump_filter",
-    "attr/current",
+    "cgroup", "limits", "loginuid", "sessionid", "timerslack_ns", "personality", "coredump_filter", "attr/current",
 )  # fmt: skip
 
 
@@ -255,7 +254,7 @@ def fingerprint() -> str:
                 attributes.append(str(error.errno).encode())
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
-        priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+        priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, platform.oom_class()
         # With them the version, the interpreter, and the dates of the files that it would load.
         dates = _dates(os.path.dirname(os.path.abspath(about.__file__)), ("daemon", "store", "vt"))
         code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)

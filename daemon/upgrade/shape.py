@@ -125,9 +125,12 @@ class SessionState(_SessionState, total=False):
 
     `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
     signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
-    typed command that is under way. `seen_to`: the position that the last person who left has seen.
+    typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`: the origin
+    of `SteadyClock`, for all moments; `stirred_at` is monotonic.
     """
 
+    clock: float
+    stirred_at: float
     titled_by: int
     seen_to: int
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]

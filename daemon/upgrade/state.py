@@ -25,6 +25,7 @@ from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper
 from sesh.lean import socket
+from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for invalid data.
     """
     check_format(state)
-    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None, load_reload)
+    session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
     connections = [_load_connection(row) for row in state["connections"]]
@@ -301,8 +302,10 @@ def dump_session(session: Session) -> SessionState:
     """A session without its descriptors, its clients and its input."""
     pump, log, history, marks = session.pump, session.log, session.history, session.marks
     entries = [(entry, pack(output)) for entry, output in history or ()]
+    left = session.timers.remaining("timeout")
     return {
-        "facts": session.facts,
+        "facts": {**session.facts, "deadline": STEADY.now() + left if left is not None else None},
+        "clock": STEADY.origin,
         "size": list(session.clients.size),
         "log": (log.base, pack(log.bytes(log.base))),
         "model": session.model.dump(),
@@ -311,6 +314,7 @@ def dump_session(session: Session) -> SessionState:
         "title": session.title,
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
+        "stirred_at": session.activity.stirred_at,
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
@@ -322,10 +326,11 @@ def dump_session(session: Session) -> SessionState:
     }
 
 
-def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], object] = lambda: None) -> Session:
+def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
+    STEADY.origin = state.get("clock", STEADY.origin)  # an older sesh does not know it
     columns, rows, width, height = state["size"]
-    session = Session(state["facts"], (columns, rows, width, height), pty, preload)
+    session = Session(state["facts"], (columns, rows, width, height), pty)
     base, data = state["log"]
     session.log.restore(base, unpack(data))
     session.model.restore(state["model"])
@@ -349,6 +354,7 @@ def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], obj
     if "activity" in state:  # an older sesh does not know it
         session.activity.restore(*state["activity"])
         session.activity.seen_to = state.get("seen_to", session.missed.position)
+    session.activity.stirred_at = state.get("stirred_at", session.activity.stirred_at)
     return session
 
 

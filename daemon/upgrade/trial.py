@@ -74,7 +74,7 @@ def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, 
         copy = _copy(state)
         whole = states.load(copy, load_reload)  # kept until the end: its descriptors must not be closed
         pty = Pty(copy["pty"]) if copy["pty"] is not None else None
-        server = Server(states.load_session(copy["session"], pty, load_reload), listener, None, load_reload)
+        server = Server(states.load_session(copy["session"], pty), listener, None, load_reload)
         server.ending.done = state["done"]
         server.session.faults.on_fault = lambda error: fail(error) if damning(error) else None
         server.begin()

@@ -184,7 +184,8 @@ def sessions_on(host: str) -> Offers:
 
     try:
         before = known.asked_at(host)
-        if time.time() - before > FRESH and host in remotes() and not known.failed_recently(host):
+        fresh = 0 <= time.time() - before <= FRESH  # one of the future is of before the clock was set
+        if not fresh and host in remotes() and not known.failed_recently(host):
             known.mark_asked(host)  # a host that does not answer is not asked at every Tab
             marked = known.asked_at(host)
             child.aside(lambda: ask(host))

@@ -6,7 +6,7 @@ import os
 
 from sesh import bounds
 from sesh.cli import printing
-from sesh.errors import ExitCode, SeshError, Unknown, UsageError
+from sesh.errors import MEMORY_REASONS, ExitCode, SeshError, Unknown, UsageError
 from sesh.names import printable
 from sesh.ops import jobs
 from sesh.reach import find
@@ -105,7 +105,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
         from sesh.store.results import command_json
 
-        cli.value(command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output))
+        facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
+        cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
     elif printed:
         printing.write(output)
         if result.get("truncated"):
@@ -115,6 +116,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         if not cli.json:
             cli.note(f"{name} timed out and was ended")
         return ExitCode.TIMED_OUT
+    if not cli.json and (reason := result.get("reason")) in MEMORY_REASONS:
+        cli.note(f"{name} was {reason}")
     return int(result["exit_code"] or 0)
 
 

@@ -44,6 +44,7 @@ def _described(session: Status, now: float) -> list[str]:
     facts: dict[str, str | None] = {
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
+        "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _standing_text(session.get("activity"), now) or None,
         "program": (f"{pid}: " if (pid := session.get("pid")) else "") + wording.command_line(session["command"] or []),

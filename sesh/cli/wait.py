@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import bounds, wording
 from sesh.cli import printing
-from sesh.errors import NotFound, UsageError, rebuild
+from sesh.errors import MEMORY_REASONS, NotFound, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import matching
 from sesh.ops.wait import after_end, for_end, met
@@ -72,6 +72,8 @@ def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
         cli.value({"session": name, "host": cli.host, **answer})
     else:
         printing.text(_described(answer))
+        if (reason := answer.get("reason")) in MEMORY_REASONS:
+            cli.note(f"{name} was {reason}")
     return answer["exit_code"] or 0
 
 

@@ -16,13 +16,13 @@ class Timers:
     """Callbacks by name; setting a name again moves its deadline."""
 
     def __init__(self) -> None:
-        self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self._deadlines: dict[Hashable, tuple[float, Callable[[], object]]] = {}
 
-    def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
+    def set(self, name: Hashable, seconds: float, call: Callable[[], object]) -> None:
         """Calls `call` in `seconds`; infinite ones, and NaN, count as `FOREVER`."""
         self._deadlines[name] = (time.monotonic() + min(FOREVER, seconds), call)
 
-    def ensure(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
+    def ensure(self, name: Hashable, seconds: float, call: Callable[[], object]) -> None:
         """Calls `call` as `set` does, but leaves a deadline of this name alone if there is one."""
         if name not in self._deadlines:
             self.set(name, seconds, call)

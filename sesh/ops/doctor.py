@@ -189,7 +189,12 @@ def _program(_caller: Caller) -> Iterator[Finding]:
         answer = (programs.printed(path, "--version", timeout=_VERSION_TIME) or "").strip()
         name, _, version = answer.partition(" ")
         if name == PROGRAM and version[:1].isdecimal():
-            yield row("program", OK, f"{printable(path)}, version {printable(version)}")
+            message = f"{printable(path)}, version {printable(version)}"
+            if first and version != __version__:
+                remedy = "sessions of both are in reach of both; remove one, or install the newer one in both places"
+                yield row("program", WARNING, f"{message}; this is {__version__}", remedy)
+            else:
+                yield row("program", OK, message)
             continue
         other = "the session picker for tmux" if answer.startswith(f"{PROGRAM} version") else "another program"
         order = "" if first else f", behind this {PROGRAM} in PATH"

@@ -155,8 +155,9 @@ def _settled_for(name: str, kind: str) -> float:
             if record is None or (kind == "lost" and records.alive(record)):
                 return 0.0
             if kind == "lost" and not record.get("found_lost"):
-                records.write({**record, "found_lost": True})
-            return _age(paths.record_path(name))  # it was written then, and not since
+                records.write({**record, "found_lost": True, "marked": records.mark()})
+                return 0.0
+            return records.age(record)
     except (OSError, Refused):
         return 0.0
 

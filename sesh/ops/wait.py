@@ -67,7 +67,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
-        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
+        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position, "reason": None}
     except DaemonDied:
         raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
@@ -75,10 +75,10 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         raise TimedOut(f"{name}: timed out", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
         question, position = answer.get("question") or None, answer.get("position")
-        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position}
+        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position, "reason": None}
     if not for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
-    return _met_exit(answer.get("exit_code"), answer.get("position"))
+    return _met_exit(answer.get("exit_code"), answer.get("position"), answer.get("reason"))
 
 
 def for_end(conditions: Conditions) -> bool:
@@ -102,12 +102,12 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 @op("follow.ended")
 def ended(_caller: Caller, name: str) -> Condition | None:
     """The end of a session that is gone, in the form of `met`; None if that is unknown."""
-    result = find.result(name)
-    return _met_exit(result.get("exit_code"), result.get("position")) if result is not None else None
+    end = find.result(name)
+    return _met_exit(end.get("exit_code"), end.get("position"), end.get("reason")) if end is not None else None
 
 
-def _met_exit(code: int | None, position: int | None) -> Condition:
-    return {"met": "exit", "match": None, "exit_code": code or 0, "position": position}
+def _met_exit(code: int | None, position: int | None, reason: str | None) -> Condition:
+    return {"met": "exit", "match": None, "exit_code": code or 0, "position": position, "reason": reason}
 
 
 class _Wait:
@@ -141,7 +141,8 @@ class _Wait:
             position, data = self._stream.rest(ended)
             if self._searches and data:
                 self._search(position, data)
-            return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
+            end = ended.result
+            return {"exit_code": end.get("exit_code"), "position": end.get("position"), "reason": end.get("reason")}
         raise AssertionError  # frames come without end
 
     def _ask(self) -> None:

@@ -172,7 +172,7 @@ def _dormant(name: str, record: Record) -> Summary:
     if ended:
         state = "failed" if record.get("exit_code") else "done"
         summary["activity"] = {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
-        summary["ended"] = record.get("ended")
+        summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:
         summary["responding"] = False
         reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"

@@ -23,7 +23,8 @@ OLDEST = 7 * 86400.0
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _FIELDS = {
-    **keys("machine machine_name boot daemon_start created last_activity ended cwd tty version", system_line),
+    **keys("machine machine_name boot daemon_start created last_activity ended", system_line),
+    **keys("cwd tty version reason marked", system_line),
     **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
     **keys("keep shell job", flag), **keys("exit_code signal", code),
     "id": shapes.session_id, "command": files.words, "labels": files.labels,
@@ -44,6 +45,23 @@ def read(name: str) -> Record | None:
 def write(record: Record, *, durable: bool = False) -> None:
     """Puts a session's record in place, 0600, in one step; see `paths.write_whole`."""
     paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
+
+
+def mark() -> str:
+    """The moment at which a record is written, for `age`. Raises OSError."""
+    from sesh import moments
+
+    return f"{platform.boot_id()} {moments.uptime():.0f}"
+
+
+def age(record: Record) -> float:
+    """Seconds since a record was written; setting the clock changes that only if the machine has started since."""
+    from sesh import moments
+
+    boot, _, uptime = str(record.get("marked") or "").partition(" ")
+    if uptime.isdecimal() and boot == platform.boot_id():
+        return moments.uptime() - int(uptime)
+    return time.time() - os.lstat(paths.record_path(record["name"])).st_mtime
 
 
 def here(record: Record) -> bool:
@@ -138,5 +156,7 @@ def forget_ended() -> None:
         except FileNotFoundError:
             continue
         record = readable(name) if written < old else None
-        if record is not None and record.get("exit_code") is not None and here(record) and not alive(record):
+        if record is None or record.get("exit_code") is None or not here(record) or alive(record):
+            continue
+        if age(record) > OLDEST:
             forget(name, str(record.get("id")))

@@ -24,11 +24,16 @@ _LEFT = shutil.ignore_patterns(
 )
 
 
+def copied(folder: Path) -> Path:
+    """A copy of the checkout as it was before anything was built in it, in `folder`."""
+    return Path(shutil.copytree(ROOT, folder, symlinks=True, ignore=_LEFT))
+
+
 def build(folder: Path) -> Path:
     """A directory with the sdist, and the wheel that was built from it, of a copy of the checkout."""
-    shutil.copytree(ROOT, folder / "source", symlinks=True, ignore=_LEFT)
+    source = copied(folder / "source")
     run = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "-o", folder / "dist", folder / "source"],
+        [sys.executable, "-m", "build", "--no-isolation", "-o", folder / "dist", source],
         capture_output=True,
         text=True,
         check=False,
@@ -47,11 +52,11 @@ def wheelhouse(folder: Path) -> Path:
                 continue
             packed.add(requirement.name)
             wanted.append(requirement.name)
-            _pack(importlib.metadata.distribution(requirement.name), folder)
+            pack(importlib.metadata.distribution(requirement.name), folder)
     return folder
 
 
-def _pack(found: importlib.metadata.Distribution, folder: Path) -> None:
+def pack(found: importlib.metadata.Distribution, folder: Path) -> None:
     """Makes a wheel of an installed distribution, without the programs that pip puts beside it."""
     tags = HeaderParser().parsestr(found.read_text("WHEEL") or "").get_all("Tag", [])
     interpreters, abi, systems = (

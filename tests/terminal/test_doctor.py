@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sesh.about import __version__
 from tests.support import Home, Result
 
 Sesh = Callable[..., Result]
@@ -97,3 +98,11 @@ def test_another_program_of_the_name_is_noticed_and_only_asked_for_its_version(
     assert f"{other} is {what}, behind this sesh in PATH" in behind
     with open(os.path.join(home.path, "asked"), encoding="utf-8") as file:
         assert set(file.read().splitlines()) == {"--version"}
+
+
+def test_another_sesh_that_comes_first_in_path_is_named_with_both_versions(sesh: Sesh, home: Home) -> None:
+    other = home.write("other/sesh", "#!/bin/sh\necho sesh 0.0.9\n", 0o755)
+    checks = sesh("--doctor", "--json", env={"PATH": f"{home.path}/other:{home.env['PATH']}"}).json()["checks"]
+    (found,) = (each for each in checks if each["message"].startswith(other))
+    assert (found["state"], found["message"]) == ("warning", f"{other}, version 0.0.9; this is {__version__}")
+    assert "remove one" in found["remedy"]

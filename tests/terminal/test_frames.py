@@ -24,7 +24,7 @@ Sesh = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("inside")
 
 RUN = {"exit_code", "duration", "timed_out", "truncated", "n"}
-ENDED = {"exit_code", "signal", "duration", "timed_out", "truncated", "cpu", "memory", "position"}
+ENDED = {"exit_code", "signal", "duration", "timed_out", "truncated", "cpu", "memory", "reason", "position"}
 LINES = {"lines", "position", "alternate"}
 SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate", "continued"}
 HERE = [each for each in sys.path if each]

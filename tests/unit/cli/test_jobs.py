@@ -250,4 +250,4 @@ def test_bytes_that_are_no_text_are_in_the_json_twice(capfdbinary: pytest.Captur
     assert answer["output"] == "a\n\ufffd"
     assert base64.b64decode(answer["output_base64"]) == b"a\n\xff"
     keys = ["session", "host", "command", "exit_code", "output", "duration", "timed_out", "truncated", "output_base64"]
-    assert list(answer) == keys
+    assert list(answer) == [*keys, "signal", "reason"]

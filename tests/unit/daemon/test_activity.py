@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -114,7 +115,12 @@ class World:
 @contextmanager
 def world() -> Iterator[World]:
     clock = Clock()
-    with patch.object(module, "time", clock), patch.object(timers, "time", clock):
+    steady = SimpleNamespace(now=clock.time)
+    with (
+        patch.object(module, "time", clock),
+        patch.object(timers, "time", clock),
+        patch.object(module, "STEADY", steady),
+    ):
         made = World(clock)
         with (
             patch("sesh.daemon.shell.shells.at_prompt", lambda _: made.prompt),

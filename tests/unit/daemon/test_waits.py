@@ -55,7 +55,7 @@ def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -
 
 
 def test_a_session_that_is_silent_already_is_idle_at_once(session: Session, link: Link) -> None:
-    session.pump.last_activity = time.time() - 60
+    session.activity.stirred_at = time.monotonic() - 60
     wait(session, link, idle=30)
     assert answer(session, link)["met"] == "idle"
     assert link.connection.waits == {}
