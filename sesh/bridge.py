@@ -128,6 +128,8 @@ def _welcome(near: wire.Connection) -> Origin:
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
+    if display := os.environ.get("DISPLAY"):
+        facts["display"] = display
     near.send(protocol.message(protocol.WELCOME, facts))
     return Origin(described if isinstance(described, dict) else {})
 

@@ -613,6 +613,7 @@ class Welcome(TypedDict, total=False):
     can: list[str]
     home: str
     auth_sock: str
+    display: str
 
 
 class CursorPlace(TypedDict):

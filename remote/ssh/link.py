@@ -92,8 +92,9 @@ class Link(wire.Connection):
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """None: from another machine there is no way to this one's display, save what ssh forwards."""
-        return None
+        """The display there that ssh forwards to this machine's (ForwardX11), the only way; None without one."""
+        display = self.remote_info.get("display")
+        return {"DISPLAY": display} if display else None
 
     def open_session(
         self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Unpack[Words]

@@ -48,7 +48,10 @@ _NOISE = (
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 """Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
-"""Settings that lead to another login at the same host."""
+_CARRIED_KEYWORDS = (
+    "localforward", "remoteforward", "dynamicforward", "forwardx11", "forwardx11trusted", "sendenv", "setenv"
+)  # fmt: skip
+"""Settings that lead to another login at the same host; and those that only the connection itself can carry out."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
 _SOCKET_NAME = 24
@@ -72,8 +75,13 @@ def can_prompt() -> bool:
 
 
 def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh; if it may not ask, it starts no program to ask instead."""
+    """Return the environment for ssh; if it may not ask, it starts no program to ask instead.
+
+    A control master keeps to the agent that it was opened with, wherever a link to that leads later.
+    """
     variables = programs.environment()
+    if socket := variables.get("SSH_AUTH_SOCK"):
+        variables["SSH_AUTH_SOCK"] = os.path.realpath(socket)
     if not ask:
         variables["SSH_ASKPASS_REQUIRE"] = "never"
     return variables
@@ -145,10 +153,25 @@ def control_path_option(destination: Destination) -> list[str]:
 
 
 def control_name(destination: Destination) -> str:
-    """A name of its own for each host, each way to it, and each identity there."""
-    login = [value for keyword in _LOGIN_KEYWORDS for value in destination.settings.get(keyword, [])]
-    identity = "\0".join((destination.key, *login, *environment_options(), program()))
+    """A name of its own for each host, each way to it, each identity there, and each agent that is forwarded."""
+    own = [value for keyword in _LOGIN_KEYWORDS + _CARRIED_KEYWORDS for value in destination.settings.get(keyword, [])]
+    identity = "\0".join((destination.key, *own, *environment_options(), program(), *_forwarded_agent(destination)))
     return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:_SOCKET_NAME]
+
+
+def _forwarded_agent(destination: Destination) -> list[str]:
+    """The socket of the agent that ssh forwards to the host, by its real path; empty without one.
+
+    ssh_config(5): ForwardAgent and IdentityAgent hold a path, or the name of a variable after `$`.
+    """
+    socket = destination.setting("forwardagent")
+    if socket in ("", "no"):
+        return []
+    if socket == "yes":
+        socket = destination.setting("identityagent") or "SSH_AUTH_SOCK"
+    if socket == "SSH_AUTH_SOCK" or socket.startswith("$"):
+        socket = os.environ.get(socket.removeprefix("$"), "")
+    return [os.path.realpath(socket)] if os.path.exists(socket) else []
 
 
 def control_directory() -> str:
