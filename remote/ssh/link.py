@@ -218,23 +218,25 @@ class Link(wire.Connection):
         has begun, which saves two round trips; unless login files were found to read them.
         """
         self._asked_for = asked_for
-        first = wire.greeting("bridge", near=caller)
         early = asked_for is not None and self.destination.host not in _swallowing
-        if asked_for is not None:
-            first += wire.asking(asked_for[0], 1, **asked_for[1])
         if early:
-            self.send(first, deadline)
+            self.send(self._first(caller), deadline)
         self._skip_login_output(deadline)
         try:
             if early:
                 deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
             else:
-                self.send(first, deadline)
+                self.send(self._first(caller), deadline)
             self.remote_info = self.expect_welcome(deadline)
         except TimedOut as error:
             if early:
                 _swallowing.add(self.destination.host)
             raise silent_host(self.destination.host) from error
+
+    def _first(self, caller: Near) -> bytes:
+        """HELLO, with the time here, and the request that goes along."""
+        hello = wire.greeting("bridge", near={**caller, "time": time.time()})
+        return hello + (wire.asking(self._asked_for[0], 1, **self._asked_for[1]) if self._asked_for else b"")
 
     def incompatible(self) -> ProtocolError:
         """Return the error for the other side; until a session answers, that is the sesh on the host."""
