@@ -166,6 +166,13 @@ def without_daemon(session: Summary) -> NotFound:
     return error
 
 
+def lost(session: Summary, host: str | None) -> NotFound:
+    """The error for somebody at another machine, who names this one `host`, whose session is dormant by now."""
+    name, restarted = session["name"], session["state"] == "lost" and session["lost"]["reason"] == "reboot"
+    what = f"{host or 'the host'} was restarted; {name} is lost" if restarted else how(session)
+    return NotFound(what, hint=f"`$sesh {name}` shows its last screen and starts it again")
+
+
 def occupied(session: Summary, *choices: str) -> Exists:
     """The error for a name that a dormant session has; `choices`: the options to propose."""
     if choices:
