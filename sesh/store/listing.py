@@ -173,9 +173,16 @@ def _dormant(name: str, record: Record) -> Summary:
         summary["ended"] = record.get("ended")
     else:
         summary["responding"] = False
-        reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"
+        reason = "reboot" if _restarted(record) else "crash"
         summary["lost"] = {"reason": reason, "saved": header.get("written")}
     return summary
+
+
+def _restarted(record: Record) -> bool:
+    """Returns whether this machine, or the container that it is, has been started again since a daemon was."""
+    began, daemon = platform.start_time(1), str(record.get("daemon_start"))
+    newer = began.isdecimal() and daemon.isdecimal() and int(began) > int(daemon)  # ticks since the boot, on Linux
+    return newer or record.get("boot") != platform.boot_id()
 
 
 def _recorded(name: str, record: Record, state: str) -> Summary:
