@@ -29,8 +29,9 @@ def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: print all facts about a session, also one that is lost or does not answer."""
     name = cli.session(name)
     session = cli.target.call(views.status, name=name)
+    session["host"] = cli.host
     if cli.json:
-        return cli.value({**session, "host": cli.host})
+        return cli.value(session)
     printing.text(for_host("\n".join(_described(session)), cli.host))
     return 0
 
@@ -82,7 +83,11 @@ def _moment_text(moment: object, now: float) -> str:
 
 
 def _lost(session: Summary) -> str:
-    how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
+    how = (
+        f"when {session.get('host') or 'this machine'} restarted"
+        if session["lost"]["reason"] == "reboot"
+        else "its daemon died"
+    )
     saved = session["lost"]["saved"]
     left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"
     return f"{how}; {left}"

@@ -75,13 +75,13 @@ def _environment() -> dict[str, str]:
 
     So what runs in a session finds sesh, and what is installed beside it, however short the PATH of its creator was.
     """
-    variables = dict(os.environ)
-    folder, slash, name = sys.argv[0].rpartition("/")
-    path = variables.get("PATH")
-    if path and slash and name in (PROGRAM, DISTRIBUTION):
-        folder = os.path.abspath(folder or "/")
-        if folder not in path.split(os.pathsep):
-            variables["PATH"] = f"{path}{os.pathsep}{folder}"
+    variables, launcher = dict(os.environ), sys.argv[0]
+    if os.path.basename(launcher) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
+        launcher = os.path.join(os.path.dirname(sys.executable), PROGRAM)
+        launcher = launcher if os.path.exists(launcher) else ""
+    folder, path = os.path.dirname(os.path.abspath(launcher)), variables.get("PATH")
+    if path and "/" in launcher and folder not in path.split(os.pathsep):
+        variables["PATH"] = f"{path}{os.pathsep}{folder}"
     return variables
 
 

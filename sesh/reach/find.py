@@ -153,7 +153,7 @@ def how(session: Summary) -> str:
 
         return f"{name} {wording.state(session)}"
     if session["lost"]["reason"] == "reboot":
-        return f"{name} was lost when this machine restarted"
+        return f"{name} was lost when its machine restarted"  # also told elsewhere
     return f"{name} was lost: its daemon died"
 
 

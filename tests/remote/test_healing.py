@@ -274,6 +274,10 @@ def test_a_session_that_was_lost_with_its_host_is_said_to_be_in_one_true_line(
     assert terminal.exit_code(30) == 1
     told = [line for line in terminal.text().splitlines() if line.startswith("[")]
     assert told == [f"[{HOW[reboot]}]"]
+    assert ("when its machine restarted" if reboot else ": its daemon died") in home.sesh(
+        "@box", "--run", "work", "--", "true"
+    ).stderr
+    assert ("when box restarted" if reboot else "its daemon died") in home.sesh("@box", "--status", "work").stdout
 
 
 @pytest.mark.parametrize(
