@@ -372,7 +372,7 @@ class Ledger:
 
     def _undone(self, *undos: bytes) -> list[bytes]:
         changed = self._changed
-        return [undo for undo in undos if undo in changed and changed[undo]]
+        return [undo for undo in undos if changed.get(undo)]
 
     def _undo_flags(self, screen: int) -> list[bytes]:
         """Return the bytes that undo the changes of kitty's keyboard flags while a screen shows."""
