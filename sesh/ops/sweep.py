@@ -19,7 +19,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from sesh import moments, paths, platform, programs
-from sesh.about import DISTRIBUTION, PROGRAM
+from sesh.about import DISTRIBUTION, PROGRAM, ZYGOTE
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.lean import socket
 from sesh.names import is_name
@@ -306,15 +306,13 @@ def _is_run(path: str) -> bool:
 
 def _zygotes(package: str) -> list[int]:
     """The zygotes that alone hold a package: all sessions have moved from it to another, so they have no more use."""
-    from sesh.daemon.spawn.zygote import TITLE
-
     zygotes, package = [], os.path.realpath(package)
     for pid, _, words in platform.own_processes():
         try:
             holds = package in (os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd"))
         except OSError:
             continue  # it has ended; or there is no /proc, and no zygote
-        if holds and words[:1] != [TITLE]:
+        if holds and words != [ZYGOTE]:
             return []
         if holds:
             zygotes.append(pid)
