@@ -346,6 +346,8 @@ def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, f
     assert home.sesh("@box", "--list").code == 0
     connections = os.listdir(os.path.join(home.directory, ".control"))
     assert len(connections) == 2, "one for each agent, however often it is used"
+    assert home.sesh("@box", "--list", env={"SSH_AUTH_SOCK": None}).code == 0
+    assert os.listdir(os.path.join(home.directory, ".control")) == connections, "without an agent any of them will do"
     assert far.names() == ["work"]
 
 

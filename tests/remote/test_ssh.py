@@ -127,6 +127,26 @@ def test_what_the_connection_alone_can_carry_out_takes_one_of_its_own(
     assert paths["one"] != paths["other"] == paths["again"]
 
 
+def test_who_has_no_agent_opens_a_connection_of_their_own_only_if_none_stands(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from cron; a control master that was killed is no obstacle."""
+    farm.host("box", config={"ForwardAgent": "yes"})
+    box = Destination("box")
+    monkeypatch.setenv("SSH_AUTH_SOCK", here.write("agent", ""))
+    agents = ssh.control_path(box)
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    alone = ssh.control_path(box)
+    assert alone != agents
+    monkeypatch.setenv("SSH_AUTH_SOCK", os.path.join(here.path, "agent"))
+    master.ensure(box, ask=False)
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/nobody/listens")
+    assert ssh.control_path(box) == agents
+    processes.kill(farm.masters())
+    master.ensure(box, ask=False)
+    assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
+
+
 def test_a_forwarded_port_and_variables_are_those_of_the_alias_that_was_typed(home: Home, farm: Farm) -> None:
     """Of two aliases for one login the second got the connection, and with that the configuration, of the first."""
     sshd = {"AcceptEnv": "MODE LAMP* LANG LC_*", "X11Forwarding": "yes"}
