@@ -280,7 +280,7 @@ class Link(wire.Connection):
         stderr, via = self._stderr.read(65536).decode("utf-8", "replace"), self.destination.via is not None
         said = stderr.replace(f"{_REACHED}\n", "").strip() or printed.decode("utf-8", "replace").strip("\0").strip()
         last = said.splitlines()[-1:]
-        if via and _REACHED not in stderr:
+        if via and _REACHED not in stderr and _REACHED.encode() not in printed:
             return Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
         if via:
             from sesh.remote.ssh.exchange import check_words

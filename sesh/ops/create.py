@@ -78,9 +78,11 @@ def _environment() -> dict[str, str]:
     variables, launcher = dict(os.environ), sys.argv[0]
     if os.path.basename(launcher) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
         launcher = os.path.join(os.path.dirname(sys.executable), PROGRAM)
-        launcher = launcher if os.path.exists(launcher) else ""
-    folder, path = os.path.dirname(os.path.abspath(launcher)), variables.get("PATH")
-    if path and "/" in launcher and folder not in path.split(os.pathsep):
+    try:
+        folder, path = os.path.dirname(os.path.abspath(launcher)), variables.get("PATH")
+    except FileNotFoundError:
+        return variables  # the current directory was removed, and the launcher's path is relative to it
+    if path and folder not in path.split(os.pathsep) and os.path.exists(launcher):
         variables["PATH"] = f"{path}{os.pathsep}{folder}"
     return variables
 
