@@ -278,9 +278,10 @@ class Link(wire.Connection):
             code = ssh.FAILED
         self._stderr.seek(0)
         stderr, via = self._stderr.read(65536).decode("utf-8", "replace"), self.destination.via is not None
-        said = stderr.replace(f"{_REACHED}\n", "").strip() or printed.decode("utf-8", "replace").strip("\0").strip()
-        last = said.splitlines()[-1:]
-        if via and _REACHED not in stderr and _REACHED.encode() not in printed:
+        reached = _REACHED in stderr or _REACHED.encode() in printed
+        stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
+        last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
+        if via and not reached:
             return Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
         if via:
             from sesh.remote.ssh.exchange import check_words
@@ -289,25 +290,20 @@ class Link(wire.Connection):
                 check_words(self.destination)
             except Unreachable as error:
                 return error
-        _, other, path = stderr.rpartition(_OTHER)
+        ending = f" (exit {code}){f': {last[0]}' if last else ''}"
         if other:
             program = path.split("\n")[0].strip()
-            replaced = program.endswith(f"/.local/bin/{PROGRAM}")
-            fix = (
-                f"to replace that: {CALLED} --deploy --force"
-                if replaced
-                else f"install this one too: {CALLED} --deploy"
-            )
             message = f"{host} has no sesh, and {printable(program)} there is another program"
-            return NotDeployed(message, hint=f"{fix} @{host}")
+            if program.endswith(f"/.local/bin/{PROGRAM}"):  # it was run
+                return NotDeployed(message + ending, hint=f"to replace that: {CALLED} --deploy --force @{host}")
+            return NotDeployed(message, hint=f"install this one too: {CALLED} --deploy @{host}")
         if code == ssh.FAILED and not via:
             return ssh.failure(self.destination, stderr)
         lowered = stderr.lower()
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
-        reason = f": {last[0]}" if last else ""
         hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
-        return Unreachable(f"sesh on {host} did not start (exit {code}){reason}", hint=hint)
+        return Unreachable(f"sesh on {host} did not start{ending}", hint=hint)
 
 
 def open_link(

@@ -404,7 +404,7 @@ from sesh.__main__ import start"""
         *(
             (
                 f"#!/bin/sh\n{body}\n",
-                r"there has no sesh, and \S+/\.local/bin/sesh there is another program; to replace",
+                r"there has no sesh, and \S+/\.local/bin/sesh there is another program \(exit \d+\).*; to replace",
             )
             for body in ("exit 1", "exec head -c 100 /dev/zero", "echo usage: sesh SESSION; exit 64")
         ),
