@@ -109,6 +109,7 @@ install:
 	@sh .ci/completions.sh install
 	@sh .ci/manual.sh install
 	@echo 'installed: $(PROGRAM)'
+	@'$(DATA)/venv/bin/python' .ci/running.py
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 
@@ -121,7 +122,7 @@ uninstall:
 	@sh .ci/manual.sh uninstall
 	@rm -rf '$(DATA)/venv'
 	@rmdir '$(DATA)' 2>/dev/null || true
-	@echo 'removed: $(DATA)/venv and its link'
+	@echo 'removed: $(DATA)/venv and its link; what sesh wrote stays: ~/.sesh, ~/.config/sesh, ~/.local/state/sesh'
 
 clean:
 	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

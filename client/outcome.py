@@ -52,6 +52,8 @@ class Outcome:
         self.kind, self.name, self.host = kind, name, host
         self.code: int | None = None
         self.signal, self.reason = signal, reason
+        self.said = ""
+        """The host's own words for a session that is not there any more, in place of a line that is made here."""
         self.round_trip = 0.0
         self.early = False
 
@@ -65,6 +67,8 @@ class Outcome:
 
     def line(self) -> str:
         """Return the closing line, without its brackets."""
+        if self.said:
+            return self.said
         if self.kind == "lost":
             if self.host and self.reason != "died":
                 return f"lost the connection to @{self.host}; {self.name} may still run there"

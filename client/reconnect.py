@@ -12,7 +12,7 @@ from sesh import wire
 from sesh.client.outcome import Outcome
 from sesh.client.race import Attempts
 from sesh.client.terminal import EXIT_SIGNALS
-from sesh.errors import Ended, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -64,8 +64,12 @@ class Reconnector:
             return Outcome.ended(attachment.name, attachment.host, code, number, reason)
         if not isinstance(result, SeshError):
             raise result  # a fault of our own, which is not to be lost in a thread
-        attachment.closing_lines.append(str(result))
-        return attachment.outcome("lost")
+        outcome = attachment.outcome("lost")
+        if isinstance(result, NotFound):
+            outcome.said = result.line(attachment.host)
+        else:
+            attachment.closing_lines.append(str(result))
+        return outcome
 
     def _wait(self, attempts: Attempts) -> Outcome | wire.Connection | Exception:
         """Return the attempts' result, or the outcome if the person left meanwhile."""

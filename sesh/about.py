@@ -11,3 +11,5 @@ DISTRIBUTION = "sesh-mux"
 """The name to install it by, and a second name of the command: other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
 """The name that this process was started by, so that commands in messages and in help can be typed as they stand."""
+ZYGOTE = f"{PROGRAM}: zygote"
+"""The process title of the process that daemons are forked from."""

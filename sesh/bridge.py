@@ -132,6 +132,8 @@ def _welcome(near: wire.Connection) -> Origin:
     facts["now"] = time.time()
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
+    if display := os.environ.get("DISPLAY"):
+        facts["display"] = display
     near.send(protocol.message(protocol.WELCOME, facts))
     return Origin(described if isinstance(described, dict) else {})
 
@@ -161,7 +163,7 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     verb, op, arguments = request.get("verb"), str(request.get("op")), request.get("arguments", {})
     if verb == "connect":
         name, session_id = str(request.get("name") or ""), _checked_id(request.get("session_id"))
-        return _connected(name, session_id, passing=request.get("passing") is True)
+        return _connected(caller, name, session_id, passing=request.get("passing") is True)
     if verb != "enter":
         raise UsageError(f"this sesh {__version__} does not know this request; run: {CALLED} --upgrade")
     if not (_leads(op) and isinstance(arguments, dict)):
@@ -283,8 +285,11 @@ def _session_id(name: str) -> str:
     return str((records.readable(name) or {}).get("id") or "")
 
 
-def _connected(name: str, session_id: str, *, passing: bool) -> Entered:
-    """A connection to a session by its name, or by its id, whatever its name is now; else its result."""
+def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool) -> Entered:
+    """A connection to a session by its name, or by its id, whatever its name is now; else its result.
+
+    Raises NotFound, for a session that was lost with the reason.
+    """
     if not session_id:
         connection = find.required(find.checked(name))
         if not passing:
@@ -303,6 +308,9 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Entered:
         connection.close()  # it has ended since its record was read, or was renamed
     if (ended := _ended(session_id)) is not None:
         return ended
+    for current in paths.names():
+        if _session_id(current) == session_id and (dormant := find.dormant(current)) is not None:
+            raise find.lost(dormant, caller.origin.host if caller.origin is not None else None)
     raise NotFound(f"{name} has ended; its result is unknown")
 
 

@@ -665,6 +665,7 @@ class Welcome(TypedDict, total=False):
     home: str
     now: float
     auth_sock: str
+    display: str
 
 
 class CursorPlace(TypedDict):

@@ -82,7 +82,7 @@ class Connection:
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """DISPLAY and WAYLAND_DISPLAY for the session; None over a link."""
+        """DISPLAY and WAYLAND_DISPLAY for the session; over a link what that forwards, or None."""
         return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
 
     def close(self) -> None:

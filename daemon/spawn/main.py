@@ -80,6 +80,8 @@ def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
             platform.set_process_title(f"{PROGRAM}: {spec['name']}")
             detach(channel, lifetime_pipe)
             channel = CHANNEL
+            if path := spec["environment"].get("PATH"):
+                os.environ["PATH"] = path  # hooks find what the program finds
             reset_signals()
             paths.hold_package()
             session, listener = _set_up(spec, wire.Connection(channel, channel))

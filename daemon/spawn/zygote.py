@@ -16,7 +16,7 @@ import sys
 import time
 
 from sesh import about, lean, paths, platform, protocol, wire
-from sesh.about import PROGRAM, __version__
+from sesh.about import __version__
 from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
 from sesh.errors import Refused, SeshError
 from sesh.lean import signal, socket
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; later the creator starts its daemon without it."""
-TITLE = f"{PROGRAM}: zygote"
-"""The process title of a zygote."""
+TITLE = about.ZYGOTE
 _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 """Output that fills the caches of an emulator."""

@@ -63,7 +63,9 @@ _START = b"""\
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+version = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(version, "lib"))
+sys.argv[0] = os.path.normpath(os.path.join(version, "../../../../bin/sesh"))  # the launcher, ~/.local/bin/sesh
 
 from sesh.__main__ import start
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 from sesh.errors import SeshError, Unreachable
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import exchange, piped
+from sesh.remote.ssh.exchange import check_words, exchange, piped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
     ssh asks for passwords and the like here and nowhere else: the commands that follow go over the control master.
     """
     if destination.via is not None:
+        check_words(destination)
         return SshCarrier(destination)
     shared = master.is_shared(destination)
     if not shared and not ask:

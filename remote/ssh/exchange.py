@@ -10,13 +10,15 @@ import selectors
 import subprocess
 import time
 
-from sesh.errors import ProtocolError
+from sesh.errors import ProtocolError, Unreachable
 from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+
+    from sesh.remote.ssh.destination import Destination
 
     OnSent = Callable[[int], None]
     OnOutput = Callable[[bytes], None]
@@ -64,6 +66,28 @@ def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
         env=ssh.environment(ask=ask),
         start_new_session=not ask,
     )
+
+
+_PROBE, _ANSWER = 'set -- "a  b" c; echo "words: $#, $1"', b"words: 2, a  b\n"
+_PROBE_TIMEOUT = 15.0
+"""A line for a shell whose answer shows that it came as it is; the answer; seconds for it."""
+
+
+def check_words(destination: Destination) -> None:
+    """Raise Unreachable if the command that reaches a host changes the words that it is given, as `sudo -i` does.
+
+    A command that fails is for others to tell of.
+    """
+    try:
+        process = piped(ssh.command(destination, _PROBE), ask=False)
+        printed = exchange(process, destination.host, timeout=_PROBE_TIMEOUT)
+    except (OSError, TimeoutError, ProtocolError):
+        return
+    if b"words: " in printed.out and _ANSWER not in printed.out:
+        raise Unreachable(
+            f"cannot reach {destination.host}: via changes the words that it is given",
+            hint="a shell between may read them again; with sudo write -H in place of -i",
+        )
 
 
 def exchange(

@@ -33,18 +33,22 @@ if TYPE_CHECKING:
 
 _OTHER = f"another {PROGRAM}: "
 BRIDGE_COMMAND = (
-    f"exec sh -c 'x=~/.local/bin/{PROGRAM}; "
-    f'[ -x "$x" ] || x=$(command -v {DISTRIBUTION}) || {{ x=$(command -v {PROGRAM}) && '
-    f'{{ head -c 999 "$x" | grep -q {PROGRAM}.__main__ || {{ echo "{_OTHER}$x" >&2; exit 127; }}; }}; }}; '
-    f'exec "${{x:-{PROGRAM}}}" --bridge\''
+    f"exec sh -c 'p=~/.local/bin/{PROGRAM}; "
+    f'ours() {{ head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy"; }}; '
+    f'if [ -x "$p" ]; then ours && exec "$p" --bridge; "$p" --bridge; set $?; '
+    f'elif x=$(command -v {DISTRIBUTION}); then exec "$x" --bridge; '
+    f'elif p=$(command -v {PROGRAM}); then ours && exec "$p" --bridge; set 127; '
+    f'else echo "{PROGRAM}: not found" >&2; exit 127; fi; '
+    f'echo "{_OTHER}$p" >&2; exit $1\''
 )
 """The line for the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames.
 
 It runs the sesh in ~/.local/bin, else the first in PATH with the name of the distribution, else the first with that of
-the program: only if its start shows it to be one of our launchers, as other programs bear that name.
+the program: only if its start shows it to be one of our launchers, as other programs bear that name. One in
+~/.local/bin that does not look like that may be the user's own way to sesh: it is told of only if it is none.
 """
-_FOREIGN = ("unknown flag: --bridge", "not defined: -bridge", "unrecognized option", "unknown option", "illegal option")
-"""Messages of another program of that name in ~/.local/bin."""
+_REACHED = "sesh is looked for"
+"""What a host that another command reaches says on stderr first; without it that command has failed."""
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""
 SESSION_TIMEOUT = 60.0
@@ -99,8 +103,9 @@ class Link(wire.Connection):
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """None: from another machine there is no way to this one's display, save what ssh forwards."""
-        return None
+        """The display there that ssh forwards to this machine's (ForwardX11), the only way; None without one."""
+        display = self.remote_info.get("display")
+        return {"DISPLAY": display} if display else None
 
     def open_session(
         self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Unpack[Words]
@@ -230,7 +235,8 @@ class Link(wire.Connection):
         once more.
         """
         self._sent_along = along
-        host, first = self.destination.host, wire.greeting("bridge", near=caller) + along
+        host = self.destination.host
+        first = wire.greeting("bridge", near={**caller, "time": time.time()}) + along
         early = bool(along) and host not in _swallowing
         if early:
             self.send(first, deadline)
@@ -290,23 +296,34 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             code = ssh.FAILED
         self._stderr.seek(0)
-        stderr = self._stderr.read(65536).decode("utf-8", "replace")
-        if code == ssh.FAILED and self.destination.via is None:
+        stderr, via = self._stderr.read(65536).decode("utf-8", "replace"), self.destination.via is not None
+        reached = _REACHED in stderr or _REACHED.encode() in printed
+        stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
+        last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
+        if via and not reached:
+            return Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
+        if via:
+            from sesh.remote.ssh.exchange import check_words
+
+            try:
+                check_words(self.destination)
+            except Unreachable as error:
+                return error
+        ending = f" (exit {code}){f': {last[0]}' if last else ''}"
+        if other:
+            program = path.split("\n")[0].strip()
+            message = f"{host} has no sesh, and {printable(program)} there is another program"
+            if program.endswith(f"/.local/bin/{PROGRAM}"):  # it was run
+                return NotDeployed(message + ending, hint=f"to replace that: {CALLED} --deploy --force @{host}")
+            return NotDeployed(message, hint=f"install this one too: {CALLED} --deploy @{host}")
+        if code == ssh.FAILED and not via:
             return ssh.failure(self.destination, stderr)
         lowered = stderr.lower()
-        _, other, path = stderr.partition(_OTHER)
-        if other or any(message in lowered for message in _FOREIGN):
-            program = path.split("\n")[0].strip() or f"~/.local/bin/{PROGRAM}"
-            fix = f"install this one too: {CALLED} --deploy" if other else f"to replace that: {CALLED} --deploy --force"
-            message = f"{host} has no sesh, and {printable(program)} there is another program"
-            return NotDeployed(message, hint=f"{fix} @{host}")
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
-        last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
-        reason = f": {last[0]}" if last else ""
         hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
-        failure = Unreachable(f"sesh on {host} did not start (exit {code}){reason}", hint=hint)
-        failure.reason = f"sesh did not start there{reason}"
+        failure = Unreachable(f"sesh on {host} did not start{ending}", hint=hint)
+        failure.reason = f"sesh did not start there{f': {last[0]}' if last else ''}"
         return failure
 
 
@@ -381,7 +398,8 @@ def _open(
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
-    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=beside is not None)
+    line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
+    argv = ssh.command(destination, line, ask=asking, alone=beside is not None)
     environment = ssh.environment(ask=asking)
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.

@@ -48,11 +48,14 @@ _NOISE = (
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 """Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
-"""Settings that lead to another login at the same host."""
+_CARRIED_KEYWORDS = (
+    "localforward", "remoteforward", "dynamicforward", "forwardx11", "forwardx11trusted", "sendenv", "setenv"
+)  # fmt: skip
+"""Settings that lead to another login at the same host; and those that only the connection itself can carry out."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
-_SOCKET_NAME = 24
-"""Characters of a socket's name, a hash."""
+_SOCKET_NAME, _HOST_PART = 24, 16
+"""Characters of a socket's name, hashes; how many of them stand for the host and the way to it."""
 
 
 class AuthenticationFailed(LoginRefused):
@@ -72,8 +75,13 @@ def can_prompt() -> bool:
 
 
 def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh; if it may not ask, it starts no program to ask instead."""
+    """Return the environment for ssh; if it may not ask, it starts no program to ask instead.
+
+    A control master keeps to the agent that it was opened with, wherever a link to that leads later.
+    """
     variables = programs.environment()
+    if socket := variables.get("SSH_AUTH_SOCK"):
+        variables["SSH_AUTH_SOCK"] = os.path.realpath(socket)
     if not ask:
         variables["SSH_ASKPASS_REQUIRE"] = "never"
     return variables
@@ -132,10 +140,18 @@ def owns_control_path(destination: Destination) -> bool:
 
 
 def control_path(destination: Destination) -> str:
-    """The path of the control socket: the user's own if one is named, else ours. Raises Refused (unsafe directory)."""
-    if owns_control_path(destination):
-        return os.path.join(control_directory(), control_name(destination))
-    return destination.setting("controlpath")
+    """The path of the control socket: the user's own if one is named, else ours. Raises Refused (unsafe directory).
+
+    Who has no agent that ssh could forward uses the connection of one who has, if that stands.
+    """
+    if not owns_control_path(destination):
+        return destination.setting("controlpath")
+    folder, name = control_directory(), control_name(destination)
+    if destination.setting("forwardagent") not in ("", "no") and not _forwarded_agent(destination):
+        standing = [entry for entry in os.listdir(folder) if entry[:_HOST_PART] == name[:_HOST_PART]]
+        sockets = [entry for entry in standing if len(entry) == _SOCKET_NAME]
+        name = name if name in sockets else max(sockets, default=name)
+    return os.path.join(folder, name)
 
 
 def control_path_option(destination: Destination) -> list[str]:
@@ -145,10 +161,30 @@ def control_path_option(destination: Destination) -> list[str]:
 
 
 def control_name(destination: Destination) -> str:
-    """A name of its own for each host, each way to it, and each identity there."""
-    login = [value for keyword in _LOGIN_KEYWORDS for value in destination.settings.get(keyword, [])]
-    identity = "\0".join((destination.key, *login, *environment_options(), program()))
-    return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:_SOCKET_NAME]
+    """A name of its own for each host, each way to it, each identity there, and each agent that is forwarded."""
+    own = [value for keyword in _LOGIN_KEYWORDS + _CARRIED_KEYWORDS for value in destination.settings.get(keyword, [])]
+    identity = _hash("\0".join((destination.key, *own, *environment_options(), program())))
+    agent = _forwarded_agent(destination)
+    return identity[:_HOST_PART] + _hash(agent)[_HOST_PART:] if agent else identity
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SOCKET_NAME]
+
+
+def _forwarded_agent(destination: Destination) -> str:
+    """The socket of the agent that ssh forwards to the host, by its real path; empty without one.
+
+    ssh_config(5): ForwardAgent and IdentityAgent hold a path, or the name of a variable after `$`.
+    """
+    socket = destination.setting("forwardagent")
+    if socket in ("", "no"):
+        return ""
+    if socket == "yes":
+        socket = destination.setting("identityagent") or "SSH_AUTH_SOCK"
+    if socket == "SSH_AUTH_SOCK" or socket.startswith("$"):
+        socket = os.environ.get(socket.removeprefix("$"), "")
+    return os.path.realpath(socket) if os.path.exists(socket) else ""
 
 
 def control_directory() -> str:

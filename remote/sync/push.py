@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import stat
+import sys
 import tarfile
 import tempfile
 import threading
@@ -23,7 +24,7 @@ from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.exchange import Printed, exchange, piped
-from sesh.remote.sync import fingerprint
+from sesh.remote.sync import fingerprint, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -117,7 +118,7 @@ class Push:
             raise Refused(PushResult(done.code, done.stderr).reason)
         self.same_home = "shared" in facts
         self._remote_tools = {"rsync", "tar"}.intersection(facts)
-        self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
+        self._clean_login = not noise.strip()
 
     def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
         """Push each path, in as few runs of a program as possible; the result for each.
@@ -156,7 +157,7 @@ class Push:
             return self._tar, ""
         here = programs.find("rsync") is not None
         there = "rsync" in self._remote_tools
-        if here and there and self._clean_login and self._rsync_usable:
+        if here and there and self._rsync_usable:
             argument = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
             if _PLAIN.fullmatch(argument) or self._protects_arguments:  # the shell there reads it
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
@@ -191,6 +192,9 @@ class Push:
         # rsync appends `HOST rsync --server …` to the words of -e. With the real host among these, and `env` in place
         # of HOST, it reaches any host that ssh accepts, also those that rsync would misread.
         *shell, host = ssh.command(self.destination, "env", ask=self._ask)
+        if not self._clean_login:  # rsync would take what login files print for its protocol
+            mark = f"sesh-{uuid.uuid4().hex}"
+            shell, host = [sys.executable, "-IS", quiet.__file__, mark, *shell], f"echo {mark}; {host}"
         options = ["-rlpt", "--delete", "--force", "-q", "-e", " ".join(map(_quoted, shell))]
         if sum(tree.bytes for tree in trees) <= CHECKSUM_LIMIT:
             options.append("--checksum")

@@ -30,8 +30,9 @@ def status(cli: Invocation, name: str | None = None) -> int:
     name = cli.session(name)
     target = cli.target
     session = target.call(views.status, name=name)
+    session["host"] = cli.host
     if cli.json:
-        return cli.value({**session, "host": cli.host})
+        return cli.value(session)
     printing.text(for_host("\n".join(_described(session, time.time() + target.clock)), cli.host))
     return 0
 
@@ -85,7 +86,11 @@ def _moment_text(moment: object, now: float) -> str:
 
 
 def _lost(session: Summary) -> str:
-    how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
+    how = (
+        f"when {session.get('host') or 'this machine'} restarted"
+        if session["lost"]["reason"] == "reboot"
+        else "its daemon died"
+    )
     saved = session["lost"]["saved"]
     left = (
         f"its screen of {moments.here(saved)} was kept: $sesh --screen {session['name']}"

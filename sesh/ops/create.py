@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from sesh import bounds, paths, platform
+from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
 from sesh.names import check_label, check_variable, is_name, printable
@@ -43,12 +45,12 @@ def launch_spec(
     origin = caller.origin
     if origin is not None:
         (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
-        environment, home = origin.environment(dict(os.environ)), paths.home()
+        environment, home = origin.environment(_environment()), paths.home()
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
         columns, rows, width, height = (0, 0, 0, 0) if terminal is None else platform.window_size(terminal)
         term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
-        environment, home = dict(os.environ), ""
+        environment, home = _environment(), ""
     if size is not None:
         (columns, rows), width, height = bounds.parse_size(size), 0, 0
     return {
@@ -70,6 +72,23 @@ def launch_spec(
         **_settings(caller),
         "id": caller.session_id,
     }
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables; PATH ends with the directory of sesh's launcher, if it lacks that.
+
+    So what runs in a session finds sesh, and what is installed beside it, however short the PATH of its creator was.
+    """
+    variables, launcher = dict(os.environ), sys.argv[0]
+    if os.path.basename(launcher) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
+        launcher = os.path.join(os.path.dirname(sys.executable), PROGRAM)
+    try:
+        folder, path = os.path.dirname(os.path.abspath(launcher)), variables.get("PATH")
+    except FileNotFoundError:
+        return variables  # the current directory was removed, and the launcher's path is relative to it
+    if path and folder not in path.split(os.pathsep) and os.path.exists(launcher):
+        variables["PATH"] = f"{path}{os.pathsep}{folder}"
+    return variables
 
 
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sesh import config, paths, platform, programs
+from sesh import config, moments, paths, platform, programs
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
@@ -33,6 +33,8 @@ _ROOM = 16 << 20
 """Bytes that should be free where sessions keep their files."""
 _MANY = 256
 """Sessions beyond which sweeping is proposed."""
+_SKEW = 30.0
+"""Seconds between two clocks that are told of; a slow link takes some."""
 _VERSION_TIME = 5.0
 """Seconds for a program to say its version."""
 
@@ -65,13 +67,15 @@ def all_(caller: Caller) -> list[Finding]:
     return findings
 
 
-def _python(_caller: Caller) -> Iterator[Finding]:
+def _python(caller: Caller) -> Iterator[Finding]:
     yield row("python", OK, f"{'.'.join(map(str, sys.version_info[:3]))}, {sys.executable}")
     for name, loss, state in (
         ("ptyprocess", "sessions cannot be created", ERROR),
         ("pyte", "screens cannot be shown", ERROR),
         ("fabric", "--deploy uses ssh only", WARNING),
     ):
+        if name == "fabric" and caller.origin is not None:
+            continue  # hosts are deployed to from where the person sits: --deploy sends no fabric along
         if find_spec(name) is None:
             yield row("packages", state, f"{name} is missing: {loss}", "reinstall sesh")
     if sys.version_info[:2] == (3, 10) and find_spec("tomli") is None:
@@ -166,7 +170,21 @@ def _locale(caller: Caller) -> Iterator[Finding]:
         yield row("locale", OK, locale)
 
 
-def _path(_caller: Caller) -> Iterator[Finding]:
+def _clock(caller: Caller) -> Iterator[Finding]:
+    """The clock of a host beside that of who asks: times in logs, files and results are told by both."""
+    ahead = None if caller.origin is None else caller.origin.ahead
+    if ahead is None:
+        return
+    if abs(ahead) < _SKEW:
+        yield row("clock", OK, "as here")
+        return
+    message = f"{moments.span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the clock of who asks"
+    yield row("clock", WARNING, message, "set it there, best by NTP: timedatectl set-ntp true")
+
+
+def _path(caller: Caller) -> Iterator[Finding]:
+    if caller.origin is not None:
+        return  # this is the PATH of a link; what sesh starts has the launcher's directory in it
     own = paths.expanded("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
@@ -215,18 +233,22 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
-    everywhere, names = True, paths.names()
+    names = paths.names()
+    others = {}
     for name in names:
         record = records.readable(name)
-        if (
-            record is None
-            or record.get("version") == __version__
-            or not (records.here(record) and records.alive(record))
-        ):
+        if record is None or not (records.here(record) and records.alive(record)):
             continue
-        everywhere = False
-        message = f"{name} runs on sesh {printable(str(record.get('version')))}, this is {__version__}"
-        yield row("versions", WARNING, message, f"$sesh --reload {name}")
+        if (version := str(record.get("version"))) != __version__:
+            others[name] = printable(version)
+    everywhere = not others
+    if others:
+        what = f"sesh {', '.join(sorted({*others.values()}))}, this is {__version__}"
+        if len(others) == 1:
+            (name,) = others
+            yield row("versions", WARNING, f"{name} runs on {what}", f"$sesh --reload {name}")
+        else:
+            yield row("versions", WARNING, f"{len(others)} sessions run on {what}", "$sesh --reload")
     for remote in known.all():
         if remote.version not in ("", __version__):
             everywhere = False
@@ -266,6 +288,7 @@ CHECKS: dict[str, Check] = {
     "settings": _settings,
     "terminal": _terminal,
     "locale": _locale,
+    "clock": _clock,
     "path": _path,
     "program": _program,
     "logout": _logout,

@@ -111,6 +111,10 @@ def run(
                     stream.reconnect()
         except Ended as ended:
             return request.ended(name, ended)
+        except NotFound as gone:
+            if request.lost:
+                gone.exit_code = ExitCode.UNKNOWN
+            raise
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise

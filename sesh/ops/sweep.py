@@ -19,7 +19,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from sesh import moments, paths, platform, programs
-from sesh.about import DISTRIBUTION, PROGRAM
+from sesh.about import DISTRIBUTION, PROGRAM, ZYGOTE
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.lean import socket
 from sesh.names import is_name
@@ -300,14 +300,31 @@ def _version_part(path: str) -> str:
 def _is_run(path: str) -> bool:
     """Returns whether a process runs from a version, also for another directory of sessions: `paths.hold_package`."""
     package = os.path.join(path, "lib", "sesh")
-    if os.path.isdir(package) and paths.held(package):
+    if os.path.isdir(package) and paths.held(package) and not _zygotes(package):
         return True
     return any(_version_part(path) in " ".join(words) for _, _, words in platform.own_processes())
+
+
+def _zygotes(package: str) -> list[int]:
+    """The zygotes that alone hold a package: all sessions have moved from it to another, so they have no more use."""
+    zygotes, package = [], os.path.realpath(package)
+    for pid, _, words in platform.own_processes():
+        try:
+            holds = package in (os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd"))
+        except OSError:
+            continue  # it has ended; or there is no /proc, and no zygote
+        if holds and words != [ZYGOTE]:
+            return []
+        if holds:
+            zygotes.append(pid)
+    return zygotes
 
 
 def _remove_version(path: str) -> bool:
     import shutil
 
+    for pid in _zygotes(os.path.join(path, "lib", "sesh")):
+        _end(pid, platform.start_time(pid))
     if _is_run(path):
         return False
     # Renamed first: nothing may start from one that is half gone.

@@ -160,7 +160,7 @@ def how(session: Summary) -> str:
 
         return f"{name} {wording.state(session)}"
     if session["lost"]["reason"] == "reboot":
-        return f"{name} was lost when this machine restarted"
+        return f"{name} was lost when its machine restarted"  # also told elsewhere
     return f"{name} was lost: its daemon died"
 
 
@@ -171,6 +171,13 @@ def without_daemon(session: Summary) -> NotFound:
     error = NotFound(how(session), hint=f"`$sesh {name}` {again}, `$sesh --kill {name}` forgets it")
     error.dormant = True
     return error
+
+
+def lost(session: Summary, host: str | None) -> NotFound:
+    """The error for somebody at another machine, who names this one `host`, whose session is dormant by now."""
+    name, restarted = session["name"], session["state"] == "lost" and session["lost"]["reason"] == "reboot"
+    what = f"{host or 'the host'} was restarted; {name} is lost" if restarted else how(session)
+    return NotFound(what, hint=f"`$sesh {name}` shows its last screen and starts it again")
 
 
 def occupied(session: Summary, *choices: str) -> Exists:

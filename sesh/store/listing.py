@@ -175,7 +175,7 @@ def _dormant(name: str, record: Record) -> Summary:
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:
         summary["responding"] = False
-        reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"
+        reason = "reboot" if _restarted(record) else "crash"
         summary["lost"] = {"reason": reason, "saved": header.get("written")}
     return summary
 
@@ -198,6 +198,13 @@ def of_job(name: str) -> Summary | None:
         "columns": job.get("columns"), "rows": job.get("rows"),
         "activity": {"state": job.get("state") or "done", "why": "exit", "since": ended, "question": None},
     }  # fmt: skip
+
+
+def _restarted(record: Record) -> bool:
+    """Returns whether this machine, or the container that it is, has been started again since a daemon was."""
+    began, daemon = platform.start_time(1), str(record.get("daemon_start"))
+    newer = began.isdecimal() and daemon.isdecimal() and int(began) > int(daemon)  # ticks since the boot, on Linux
+    return newer or record.get("boot") != platform.boot_id()
 
 
 def _recorded(name: str, record: Record, state: str) -> Summary:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -288,15 +289,19 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> No
     assert home.names() == ["here"]
 
 
+def started_agent(home: Home, name: str) -> str:
+    """A new ssh-agent, which ends with the home; its socket."""
+    socket = os.path.join(home.path, name)
+    script = home.write(f"{name}.sh", f"exec ssh-agent -D -a {socket} >/dev/null")
+    home.terminal(command=["sh", script]).wait_until(lambda: os.path.exists(socket))
+    return socket
+
+
 def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
     """The path of the agent's socket here means nothing on the host, or is another's socket there."""
     far = farm.host("box", config={"ForwardAgent": "yes"})
     decoy = far.write("decoy", "")
-    agent = os.path.join(home.path, "agent")
-    home.write("agent.sh", f"exec ssh-agent -D -a {agent} >/dev/null")
-    keeper = home.terminal(command=["sh", os.path.join(home.path, "agent.sh")])
-    keeper.wait_until(lambda: os.path.exists(agent))
-    home.env["SSH_AUTH_SOCK"] = agent
+    agent = home.env["SSH_AUTH_SOCK"] = started_agent(home, "agent")
     add = home.terminal(command=["ssh-add", farm.ground.identity])
     assert add.exit_code() == 0
     home.sesh("@box", "--open", "work", "--env", "A=1")
@@ -305,6 +310,61 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
     shows(terminal, "ED25519")
     assert agent not in terminal.text()
     assert decoy
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, farm: Farm, link: bool) -> None:
+    """A shared connection keeps to the agent that it was opened with, which may have ended since."""
+    far = farm.host("box", config={"ForwardAgent": "yes"})
+    path = os.path.join(home.path, "newest")
+
+    def log_in(name: str) -> int:
+        """A new agent, at SSH_AUTH_SOCK or where that leads; it holds a key of this name. Its pid."""
+        socket = started_agent(home, name)
+        key = os.path.join(home.path, f"key-{name}")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"of-{name}", "-f", key], check=True)
+        subprocess.run(["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": socket}, check=True)
+        if link:
+            os.symlink(socket, f"{path}.new")
+            os.replace(f"{path}.new", path)
+        home.env["SSH_AUTH_SOCK"] = path if link else socket
+        (pid,) = (pid for pid in home.processes() if processes.called(pid) == "ssh-agent")
+        return pid
+
+    pid = log_in("morning")
+    terminal = attached(home, "@box", "work")
+    terminal.type("ssh-add -l\r")
+    shows(terminal, "of-morning")
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not os.path.exists(os.path.join(home.path, "morning")))
+    log_in("evening")
+    terminal = attached(home, "@box", "work")
+    terminal.type("clear; ssh-add -l\r")
+    shows(terminal, "of-evening")
+    assert home.sesh("@box", "--list").code == 0
+    connections = os.listdir(os.path.join(home.directory, ".control"))
+    assert len(connections) == 2, "one for each agent, however often it is used"
+    assert home.sesh("@box", "--list", env={"SSH_AUTH_SOCK": None}).code == 0
+    assert os.listdir(os.path.join(home.directory, ".control")) == connections, "without an agent any of them will do"
+    assert far.names() == ["work"]
+
+
+def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
+    """Each link has a display of its own there: shells with integration take that of who came last."""
+    far = farm.host("box", config={"ForwardX11": "yes"}, sshd={"X11Forwarding": "yes"})
+    far.write(".bashrc", far.read(".bashrc") + 'eval "$(sesh --shell-init bash)"\n')
+    home.env["DISPLAY"] = "127.0.0.1:77"
+    first = attached(home, "@box", "work")
+    first.type("echo shown-on=$DISPLAY\r")
+    first.wait_for(re.compile(r"^shown-on=localhost:\d+\.0$", re.MULTILINE))
+    displays = re.findall(r"^shown-on=(\S+)$", first.text(), re.MULTILINE)
+    second = attached(home, "@box", "work")
+    second.type("clear\recho now-on=$DISPLAY\r")
+    second.wait_for(re.compile(r"^now-on=localhost:\d+\.0$", re.MULTILINE))
+    displays += re.findall(r"^now-on=(\S+)$", second.text(), re.MULTILINE)
+    assert len(set(displays)) == 2, displays
 
 
 def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: Farm) -> None:

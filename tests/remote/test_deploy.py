@@ -58,6 +58,8 @@ def test_sesh_is_there_whatever_the_login_shell_prints(here: Home, farm: Farm, s
     assert litter(far) == []
     assert far.run(f"{PROGRAM} --version").stdout == f"sesh {__version__}\n"
     assert far.run(f"{PROGRAM} --exec --print -- echo hello").stdout == "hello\n"
+    job = far.run(f"{PROGRAM} --exec --print -- sesh --version", env={"PATH": "/usr/bin:/bin"})
+    assert (job.stdout, job.code) == (f"sesh {__version__}\n", 0)
 
 
 def test_verbs_work_over_there_and_a_second_deploy_sends_nothing(

@@ -28,6 +28,8 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     assert {each.get("version") for each in answer["hosts"][:2]} == {__version__}
     assert (answer["hosts"][2]["error"]["code"], answer["hosts"][2]["error"]["step"]) == ("unreachable", "connect")
     assert home.sesh("@one", "--exec", "--print", "--", "echo", "here").stdout == "here\n"
+    checked = home.sesh("@one", "--doctor").stdout.splitlines()
+    assert checked[-1] == "no problems found", "a host that was deployed to just now is as it should be"
     again = home.sesh("--deploy", "@two", timeout=60)
     assert (again.code, again.stdout) == (0, "")
     assert again.stderr.count("\n") == 1

@@ -13,7 +13,7 @@ import pytest
 from sesh import protocol
 from tests.remote.farm import Far, Farm
 from tests.remote.test_cuts import hasty, silence
-from tests.support import Home, processes, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
@@ -261,3 +261,63 @@ def test_what_is_sent_over_a_link_that_just_broke_tells_of_the_link(here: Home, 
         with pytest.raises(Unreachable) as caught:
             wait_until(pinged)
         assert isinstance(caught.value, Lost) is deep
+
+
+# -- a host that was restarted while the link was down
+
+
+def restarted(far: Far, *, reboot: bool = True) -> None:
+    """All processes of the host end, as in a power cut; with `reboot` its records are those of an earlier start."""
+    away(far)
+    far.account.end()
+    for name in far.names():
+        record = {**json.loads(far.read(f".sesh/{name}.json"))}
+        far.write(f".sesh/{name}.json", json.dumps({**record, "boot": "before"} if reboot else record), 0o600)
+    far.proxy.restore()
+
+
+HOW = {
+    True: "box was restarted; work is lost; `sesh @box work` shows its last screen and starts it again",
+    False: "work was lost: its daemon died; `sesh @box work` shows its last screen and starts it again",
+}
+
+
+@pytest.mark.parametrize("reboot", [True, False])
+def test_a_session_that_was_lost_with_its_host_is_said_to_be_in_one_true_line(
+    home: Home, box: Far, reboot: bool
+) -> None:
+    terminal = home.terminal("@box", "work", columns=120)
+    terminal.wait_for(PROMPT)
+    restarted(box, reboot=reboot)
+    assert terminal.exit_code(30) == 1
+    told = [line for line in terminal.text().splitlines() if line.startswith("[")]
+    assert told == [f"[{HOW[reboot]}]"]
+    assert ("when its machine restarted" if reboot else ": its daemon died") in home.sesh(
+        "@box", "--run", "work", "--", "true"
+    ).stderr
+    assert ("when box restarted" if reboot else "its daemon died") in home.sesh("@box", "--status", "work").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--wait", "work", "--exit"), 1),
+        (("--run", "work", "--", "echo begun; cat"), 255),
+        (("--exec", "work", "--follow", "--keep", "--", "sh", "-c", "echo begun; exec sleep 100"), 255),
+        (("--logs", "work", "-f"), 1),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(
+    home: Home, box: Far, words: tuple[str, ...], code: int
+) -> None:
+    if words[0] == "--exec":
+        assert home.sesh("@box", "--kill", "work").code == 0
+    process = home.start("@box", *words)
+    if code == 255:
+        assert line_of(process.stdout) == b"begun\n"
+    else:
+        settled(box)
+    restarted(box)
+    ended, _, said = outcome(process)
+    assert (ended, said.splitlines()[-1]) == (code, f"sesh: {HOW[True]}")

@@ -6,8 +6,11 @@ import json
 import os
 import re
 
+import pytest
+
 from sesh import platform
 from tests.remote.farm import Farm
+from tests.remote.patches import patch_host
 from tests.support import Home, wait_until
 
 
@@ -63,6 +66,22 @@ def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Far
         os.unlink(os.path.join(folder, entry))
     (piece,) = home.sesh("--sweep", "--all", "--older", "0s", "--json").json()["pieces"]
     assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)
+
+
+@pytest.mark.parametrize(("shift", "state", "said"), [
+    (0, "ok", "as here"),
+    (-3 * 86400 + 60, "warning", "2 d behind the clock of who asks"),
+    (7300, "warning", "2 h ahead of the clock of who asks"),
+])  # fmt: skip
+def test_the_doctor_compares_the_clock_of_a_host_with_the_one_here(
+    home: Home, farm: Farm, shift: int, state: str, said: str
+) -> None:
+    far = farm.host("box")
+    patch_host(far, f"import time; real = time.time; time.time = lambda: real() + {shift}")
+    checks = home.sesh("@box", "--doctor", "--json").json()["checks"]
+    (clock,) = (each for each in checks if each["check"] == "clock")
+    assert (clock["state"], clock["message"]) == (state, said)
+    assert [each for each in home.sesh("--doctor", "--json").json()["checks"] if each["check"] == "clock"] == []
 
 
 def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -104,6 +105,68 @@ def test_hosts_and_ways_to_them_have_connections_of_their_own(
     assert paths["one"] == paths["again"]
     monkeypatch.setenv("SESH_PROXYJUMP", "two")
     assert ssh.control_path(Destination("one")) != paths["one"]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"LocalForward": "1 127.0.0.1:9"},
+        {"SetEnv": "MODE=other"},
+        {"SendEnv": "MODE*"},
+        {"ForwardX11": "yes"},
+    ],
+    ids=lambda own: next(iter(own)),
+)
+def test_what_the_connection_alone_can_carry_out_takes_one_of_its_own(
+    here: Home, farm: Farm, own: dict[str, str]
+) -> None:
+    one = farm.host("one")
+    farm.host("other", same_user=one, config=own)
+    farm.host("again", same_user=one, config=own)
+    paths = {word: ssh.control_path(Destination(word)) for word in ("one", "other", "again")}
+    assert paths["one"] != paths["other"] == paths["again"]
+
+
+def test_who_has_no_agent_opens_a_connection_of_their_own_only_if_none_stands(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from cron; a control master that was killed is no obstacle."""
+    farm.host("box", config={"ForwardAgent": "yes"})
+    box = Destination("box")
+    monkeypatch.setenv("SSH_AUTH_SOCK", here.write("agent", ""))
+    agents = ssh.control_path(box)
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    alone = ssh.control_path(box)
+    assert alone != agents
+    monkeypatch.setenv("SSH_AUTH_SOCK", os.path.join(here.path, "agent"))
+    master.ensure(box, ask=False)
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/nobody/listens")
+    assert ssh.control_path(box) == agents
+    processes.kill(farm.masters())
+    master.ensure(box, ask=False)
+    assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
+
+
+def test_a_forwarded_port_and_variables_are_those_of_the_alias_that_was_typed(home: Home, farm: Farm) -> None:
+    """Of two aliases for one login the second got the connection, and with that the configuration, of the first."""
+    sshd = {"AcceptEnv": "MODE LAMP* LANG LC_*", "X11Forwarding": "yes"}
+    far = farm.host("plain", sshd=sshd)
+    forward = os.path.join(home.root, "forward")
+    config = {"LocalForward": f"{forward} 127.0.0.1:{far.sshd.port}", "SetEnv": "MODE=set", "SendEnv": "LAMP*"}
+    farm.host("rich", same_user=far, sshd=sshd, config={**config, "ForwardX11": "yes"})
+    env = {"LAMP": "lit", "DISPLAY": "127.0.0.1:77"}
+    line = "echo mode=$MODE lamp=$LAMP display=$DISPLAY"
+    hosts = {"@plain": r"mode= lamp= display=\n", "@rich": r"mode=set lamp=lit display=localhost:\d+\.0\n"}
+    for host, told in hosts.items():
+        done = home.sesh(host, "--exec", "--print", "--", "sh", "-c", line, env=env)
+        assert re.fullmatch(told, done.stdout), done
+        assert os.path.exists(forward) == (host == "@rich")
+        assert home.sesh(host, "--open", host[1:], env=env).code == 0
+        assert re.fullmatch(told, home.sesh(host, "--run", host[1:], "--", line).stdout)
+    with socket.socket(socket.AF_UNIX) as forwarded:
+        forwarded.settimeout(10)
+        forwarded.connect(forward)
+        assert forwarded.recv(8) == b"SSH-2.0-"
 
 
 def test_a_piped_command_does_not_wait_for_the_shared_connection(here: Home, farm: Farm) -> None:

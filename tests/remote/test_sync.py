@@ -411,6 +411,25 @@ def test_what_login_files_print_does_not_keep_files_from_arriving(farm: Farm, he
 
 
 @pytest.mark.needs("rsync")
+@pytest.mark.parametrize("shell", ["bash", "fish", "csh"])
+@pytest.mark.parametrize("noise", ["Welcome!\n", "no end of a line", "\0\xff binary \r\n" * 1000])
+def test_files_that_are_gone_here_go_also_where_login_files_print(
+    farm: Farm, here: Home, listing: Listing, shell: str, noise: str
+) -> None:
+    far = farm.host("box", user_shell=shell)
+    far.login_files(noise)
+    here.write("dot/stays", "1")
+    here.write("dot/goes", "2" * 300_000)
+    listing("dot")
+    pushed(far)
+    assert (far.read("dot/stays"), len(far.read("dot/goes"))) == ("1", 300_000)
+    os.unlink(os.path.join(here.path, "dot/goes"))
+    pushed(far)
+    assert far.exists("dot/stays")
+    assert not far.exists("dot/goes")
+
+
+@pytest.mark.needs("rsync")
 @pytest.mark.parametrize("missing", FEWER)
 def test_what_is_seshs_own_over_there_is_neither_replaced_nor_deleted(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]

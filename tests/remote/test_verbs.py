@@ -255,6 +255,18 @@ def test_what_jobs_print_comes_back(home: Home, farm: Farm) -> None:
     assert json.loads(lines[2])["exit_code"] == 4
 
 
+def test_programs_beside_the_launcher_are_found_over_there(home: Home, farm: Farm) -> None:
+    """sshd's PATH lacks ~/.local/bin, and no login file is read for a command: agents and their hooks stand there."""
+    far = farm.host("box")
+    far.write(".local/bin/agent", "#!/bin/sh\nsesh --state waiting 'may I?'; exec cat\n", 0o755)
+    folder = os.path.join(far.home, ".local/bin")
+    done = home.sesh("@box", "--exec", "--print", "--", "sh", "-c", "command -v sesh; echo $PATH")
+    found, path = done.stdout.split("\n")[:2]
+    assert (found, path.split(":")[-1], path.count(folder)) == (f"{folder}/sesh", folder, 1)
+    assert home.sesh("@box", "--open", "helper", "--", "agent").code == 0
+    assert home.sesh("@box", "--wait", "helper", "--waiting", "--timeout", "20").stdout == "waiting: may I?\n"
+
+
 def test_a_job_that_nobody_waits_for_and_one_that_is_kept(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     assert home.sesh("@box", "--exec", "-d", "--", "sleep", "1000").stdout == "1\n"

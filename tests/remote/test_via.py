@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -80,6 +81,31 @@ def test_a_command_that_fails_says_why_in_one_line(home: Home, farm: Farm) -> No
         done = home.sesh("@there", "--list")
         assert (done.code, done.stderr.count("\n")) == (1, 1)
         assert text in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--list",), ("work",), ("--exec", "--", "true"), ("--deploy",)])
+def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(
+    home: Home, farm: Farm, words: tuple[str, ...]
+) -> None:
+    """It was `has no sesh`: No such file or directory is what a shell says of a missing program too."""
+    reached(home, farm.host("box"), "sh -c 'cd /proc/99999999/ns'")
+    done = home.terminal(*(("--deploy", "@there") if words == ("--deploy",) else ("@there", *words)), columns=160)
+    assert done.exit_code(30) != 0
+    assert re.search(r"(cannot reach there|failed \(connect\)): .*99999999/ns", done.text()), done.text()
+    assert "deploy it" not in done.text()
+
+
+@pytest.mark.skipif(not find("sudo"), reason="sudo -i is what changes words most")
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_command_that_changes_its_words_is_called_that(home: Home, farm: Farm, installed: bool) -> None:
+    """With -i, sudo has a login shell read them again: the host seemed to have no Python, and no sesh."""
+    far = farm.host("box", installed=installed)
+    reached(home, far, f"{find('sudo')} -n -u {far.user} -i")
+    for words in (("@there", "--list"), ("--deploy", "@there")):
+        done = home.sesh(*words)
+        assert (done.code, done.stdout) == (1, "")
+        assert "via changes the words that it is given; " in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_this_machine_s_own_settings_are_not_the_other_user_s(home: Home, farm: Farm) -> None:

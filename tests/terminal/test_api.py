@@ -53,6 +53,12 @@ def test_a_tilde_that_no_shell_has_taken_is_the_home(home: Home) -> None:
     assert Session("job").exec("pwd", directory="~").output == f"{home.path}\n"
 
 
+def test_what_a_program_starts_finds_the_sesh_beside_its_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    folder = os.path.dirname(sys.executable)
+    assert Session("job").exec("echo $PATH").output == f"/usr/bin:/bin:{folder}\n"
+
+
 def test_a_session_that_waits_for_a_person_says_what_it_asks() -> None:
     work = Session.open("work")
     work.wait(prompt=True, timeout=20)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sesh.about import __version__
-from tests.support import Home, Result
+from tests.support import ROOT, Home, Result
 
 Sesh = Callable[..., Result]
 
@@ -72,13 +74,34 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
 
 
 def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work")
-    path = os.path.join(home.directory, "work.json")
-    with open(path, encoding="utf-8") as file:
-        record = json.load(file)
-    home.write(".sesh/work.json", json.dumps({**record, "version": "0.0.9"}), mode=0o600)
-    checks = rows(sesh("--doctor", "--json"))
-    assert checks["versions"]["remedy"] == "sesh --reload work"
+    def older(name: str, version: str) -> list[dict[str, Any]]:
+        """The findings on versions, once a session of that name runs on this one."""
+        sesh("--open", name)
+        with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
+            record = json.load(file)
+        home.write(f".sesh/{name}.json", json.dumps({**record, "version": version}), mode=0o600)
+        return [each for each in sesh("--doctor", "--json").json()["checks"] if each["check"] == "versions"]
+
+    (row,) = older("work", "0.0.9")
+    assert (row["message"], row["remedy"]) == (f"work runs on sesh 0.0.9, this is {__version__}", "sesh --reload work")
+    (row,) = older("web", "0.0.8")
+    said = f"2 sessions run on sesh 0.0.8, 0.0.9, this is {__version__}"
+    assert (row["message"], row["remedy"]) == (said, "sesh --reload")
+
+
+def test_an_install_says_how_many_sessions_run_what_was_there_before(sesh: Sesh, home: Home) -> None:
+    def note() -> str:
+        words = [sys.executable, os.path.join(ROOT, ".ci/running.py")]
+        return subprocess.run(
+            words, env={**home.env, "PYTHONPATH": ROOT}, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert note() == ""
+    moved = "what was installed before; to move them to this: sesh --reload\n"
+    sesh("--open", "one")
+    assert note() == f"note: 1 session runs {moved}"
+    sesh("--open", "two")
+    assert note() == f"note: 2 sessions run {moved}"
 
 
 @pytest.mark.parametrize(

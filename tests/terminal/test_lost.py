@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.schema import Record
 from sesh.store import records
-from tests.support import Home, Result, need, wait_until, warm
+from tests.support import Home, Result, find, need, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -184,6 +185,19 @@ def test_persist_false_keeps_nothing(sesh: Sesh, home: Home) -> None:
     assert answer.code == 1
     assert "job exited 0" in answer.stderr
     assert "nothing of its screen was kept" in answer.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not find("unshare"), reason="a namespace of processes takes root and unshare")
+def test_a_container_that_was_restarted_counts_as_a_machine_that_was(home: Home) -> None:
+    """The kernel, and with it the id of the boot, is the same."""
+    contained = [need("unshare"), "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
+    script = f"{shlex.join(home.command)} --open web; echo opened; exec cat"
+    first = home.terminal(command=[*contained, script])
+    first.wait_for("opened")
+    first.close()
+    script = f"{shlex.join(home.command)} --status web"
+    again = home.terminal(command=[*contained, script])
+    again.wait_for("when this machine restarted")
 
 
 def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(home: Home) -> None:

@@ -395,19 +395,26 @@ from sesh.__main__ import start"""
         ),
         ("absent", "there has no sesh; install it with"),
         (
-            "#!/bin/sh\necho it broke >&2; exit 3\n",
+            "#!/bin/sh\n# by sesh --deploy\necho it broke >&2; exit 3\n",
             r"sesh on there did not start \(exit 3\): it broke; if it is broken, ",
         ),
         (
-            f"#!{sys.executable}\nimport gone\n",
+            f"#!{sys.executable}\nimport gone, sesh.__main__\n",
             r"sesh on there did not start \(exit 1\): ModuleNotFoundError: .*; if it",
         ),
         (
-            "#!/bin/sh\nexec head -c 100 /dev/zero\n",
+            "#!/bin/sh\n# by sesh --deploy\nexec head -c 100 /dev/zero\n",
             r"sesh on there did not start \(exit 0\); if it is broken, install",
         ),
+        *(
+            (
+                f"#!/bin/sh\n{body}\n",
+                r"there has no sesh, and \S+/\.local/bin/sesh there is another program \(exit \d+\).*; to replace",
+            )
+            for body in ("exit 1", "exec head -c 100 /dev/zero", "echo usage: sesh SESSION; exit 64")
+        ),
     ],
-    ids=["incompatible", "absent", "broken", "incomplete", "no sesh"],
+    ids=["incompatible", "absent", "broken", "incomplete", "empty", "silent", "no text", "usage"],
 )
 def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(home: Home, what: str, said: str) -> None:
     program = (
@@ -416,7 +423,8 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(home: Home,
     There(home, None if what == "absent" else program)
     done = home.sesh("@there", "--list")
     assert (done.code, done.stdout) == (1, "")
-    assert re.fullmatch(f"sesh: {said}.*: sesh --deploy @there\n", done.stderr), done.stderr
+    force = "--force " if "another" in said else ""
+    assert re.fullmatch(f"sesh: {said}.*: sesh --deploy {force}@there\n", done.stderr), done.stderr
 
 
 def test_a_watched_list_asks_an_older_host_as_before_and_says_why(before: Home, home: Home) -> None:

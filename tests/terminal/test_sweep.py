@@ -203,20 +203,49 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
     used.close()
 
 
-def test_a_version_that_a_daemon_runs_from_stays(sesh: Sesh, home: Home) -> None:
-    """The command line of a daemon does not show where it was loaded from: it holds a lock there."""
+def deployed(home: Home, version: str) -> tuple[str, list[str]]:
+    """A version as `--deploy` leaves it, not just now; the folder of versions, and the words that start it."""
     versions = os.path.join(home.path, ".local/share/sesh/versions")
-    lib = os.path.join(versions, "1.0-a", "lib")
+    lib = os.path.join(versions, version, "lib")
     os.makedirs(lib)
     for room in ("sesh", "daemon", "client", "remote"):
         ignore = shutil.ignore_patterns("__pycache__", "daemon", "client", "remote", "completions")
         target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
         shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore)
     home.write(".local/bin/sesh", "#!/bin/sh\n", mode=0o755)
-    os.utime(os.path.join(versions, "1.0-a"), (0, 0))
+    os.utime(os.path.join(versions, version), (0, 0))
     code = f"import sys; sys.path.insert(0, {lib!r}); from sesh.__main__ import start; start()"
+    return versions, [sys.executable, "-c", code]
+
+
+@pytest.mark.parametrize("names", [["one"], ["one", "two", "three", "four"]], ids=len)
+def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(
+    sesh: Sesh, home: Home, names: list[str]
+) -> None:
+    """The zygote that some of them came from held it as long as they ran."""
+    ours = home.command
+    versions, home.command = deployed(home, "1.0-a")
+    for name in names:
+        assert home.sesh("--open", name, "--", "sleep", "100").code == 0
+    assert os.path.isdir(os.path.join(home.directory, ".zygote")) == (len(names) > 1)
+    _, home.command = deployed(home, "1.1-b")
+    assert home.sesh("--reload").code == 0
+    home.command = ours
+
+    def swept() -> list[str]:
+        sesh("--sweep", "--json", "--all")
+        return os.listdir(versions)
+
+    wait_until(lambda: swept() == ["1.1-b"], 20, 0.2, portrait=lambda: repr(os.listdir(versions)))
+    assert home.names() == sorted(names)
+    assert {home.summary(name)["state"] for name in names} == {"running"}
+
+
+def test_a_version_that_a_daemon_runs_from_stays(sesh: Sesh, home: Home) -> None:
+    """The command line of a daemon does not show where it was loaded from: it holds a lock there."""
+    ours = home.command
+    versions, home.command = deployed(home, "1.0-a")
     env = {**home.environment(), "SESH_DIR": os.path.join(home.path, "elsewhere")}
-    ours, home.command = home.command, [sys.executable, "-c", code]
     assert home.sesh("--open", "work", "--", "sleep", "100", env=env).code == 0
     home.command, theirs = ours, home.command
     assert sesh("--sweep", "--json", "--all").json()["pieces"] == []

@@ -50,6 +50,25 @@ def test_output_that_is_no_text_is_said_with_the_way_to_exact_bytes(sesh: Sesh, 
     assert base64.b64decode(exact.stdout) == bytes(range(256)) * 100 + b"\0\033[c\033[5n"
 
 
+def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None:
+    """As from cron: a job, a session of the zygote, and a hook of each, after `--reload` too."""
+    home.write("bin/beside", "#!/bin/sh\necho found\n", 0o755)
+    home.write(".config/sesh/config.toml", "[hooks]\non_bell = 'beside >>\"$HOME/log-$SESH_SESSION\"'\n")
+    folder = os.path.join(home.path, "bin")
+    home.env["PATH"] = "/usr/bin:/bin"
+    job = home.sesh("--exec", "--print", "--", "sh", "-c", "echo $PATH; command -v sesh; beside")
+    assert job.stdout == f"/usr/bin:/bin:{folder}\n{folder}/sesh\nfound\n"
+    for name in ("one", "two", "three", "four"):
+        assert home.sesh("--open", name).code == 0
+    assert home.sesh("--run", "four", "--", "command -v sesh; beside").stdout == f"{folder}/sesh\nfound\n"
+    assert home.sesh("--reload", "one").code == 0
+    for name in ("one", "four"):
+        assert home.sesh("--run", name, "--", "printf '\\a'; beside").stdout.endswith("found\n")
+        wait_until(lambda: os.path.exists(os.path.join(home.path, f"log-{name}")))  # noqa: B023 - called at once
+    first = home.sesh("--exec", "--print", "--", "sh", "-c", "echo $PATH", env={"PATH": f"{folder}:/usr/bin:/bin"})
+    assert first.stdout == f"{folder}:/usr/bin:/bin\n", "the person's own order stays"
+
+
 def test_output_is_printed_as_the_program_wrote_it(sesh: Sesh) -> None:
     done = sesh(
         "--exec",

@@ -31,7 +31,7 @@ def nothing_left() -> Iterator[None]:
 
 def through(script: str) -> Destination:
     """A host reached by a command that runs this instead of the bridge."""
-    return Destination("box", via=["sh", "-c", script])
+    return Destination("box", via=["sh", "-c", f"echo sesh is looked for >&2; {script}"])
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -73,7 +73,7 @@ def test_a_full_disk_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> Non
             "/usr/bin/sesh there is another .* sesh --deploy @box",
         ),
         (
-            "echo unknown flag: --bridge >&2; exit 1",
+            "echo usage; echo another sesh: /home/me/.local/bin/sesh >&2; exit 1",
             NotDeployed,
             "bin/sesh there is another .* sesh --deploy --force @box",
         ),
@@ -111,6 +111,9 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
     assert found(sesh=foreign) == "another sesh: /bin/sesh"
     assert "not found" in found()
     assert not (tmp_path / "ran").exists()
+    assert found(home="#!/bin/sh\nexit 3\n", mux=own) == "another sesh: /.local/bin/sesh"
+    assert found(home="# by sesh --deploy\necho $0 $1\n") == "/.local/bin/sesh --bridge"
+    assert found(home='exec ~/bin/sesh "$@"\n', sesh=own).endswith("/bin/sesh --bridge"), "the user's own way to sesh"
 
 
 @pytest.mark.usefixtures("nothing_left")
