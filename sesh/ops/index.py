@@ -47,6 +47,8 @@ GONE = "gone"
 """The state of a session that is no more, where changes are told."""
 _ROWS = 20
 """Sessions in one item of `follow`."""
+_AT_ONCE = 20
+"""Hosts that are asked at the same time while links are held: a hundred of them are no hundred logins in one breath."""
 _LOST = 1.0
 """Seconds after which a host is asked whose link was lost and is not back."""
 _AGAIN = 30.0
@@ -73,6 +75,8 @@ class SessionIndex:
         """The names of the sessions here, and the connections that bring their events, by descriptor."""
         self._directory = -1
         self._askings: list[Asking] = []
+        self._unasked: list[str] = []
+        """Hosts whose turn comes once those before them have answered, or are late."""
         self._next_here = self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
@@ -128,7 +132,7 @@ class SessionIndex:
     def due(self) -> float:
         """Seconds until `take` is to be called though nothing has happened."""
         there = 0.0 if self._refreshed else self._next_there
-        there = self._askings[-1].deadline if self.pending else there
+        there = self._askings[-1].deadline if self.pending else 0.0 if self._unasked else there
         return max(0.0, (there if self._hosts is not None else min(there, self._next_here)) - time.monotonic())
 
     def refresh(self) -> None:
@@ -156,7 +160,11 @@ class SessionIndex:
         self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
             self._ask_here()
-        if not self.pending and (self._refreshed or now >= self._next_there):
+        if self.pending:
+            return
+        if self._unasked:
+            self._ask_next()
+        elif self._refreshed or now >= self._next_there:
             self._ask_hosts()
 
     def _drain(self) -> None:
@@ -220,6 +228,12 @@ class SessionIndex:
         before, self._spent_elsewhere = self._spent_elsewhere, _spent_by_children()
         pause = 0.0 if refreshed else (self._spent_elsewhere - before) / _SHARE_ELSEWHERE
         self._next_there = time.monotonic() + _bounded(pause, *ELSEWHERE)
+        self._unasked = asked
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        most = len(self._unasked) if self._links is None else _AT_ONCE
+        asked, self._unasked = self._unasked[:most], self._unasked[most:]
         if asked:
             self._askings.append(Asking(self._caller, asked))
 
