@@ -19,7 +19,6 @@ class Near(TypedDict, total=False):
     term: str | None
     colorterm: str | None
     locale: dict[str, str]
-    time: float
 
 
 class Hello(TypedDict, total=False):

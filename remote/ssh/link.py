@@ -236,7 +236,7 @@ class Link(wire.Connection):
         """
         self._sent_along = along
         host = self.destination.host
-        first = wire.greeting("bridge", near={**caller, "time": time.time()}) + along
+        first = wire.greeting("bridge", near=caller) + along
         early = bool(along) and host not in _swallowing
         if early:
             self.send(first, deadline)
@@ -301,7 +301,9 @@ class Link(wire.Connection):
         stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
         if via and not reached:
-            return Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
+            gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
+            gone.reason = last[0] if last else ""
+            return gone
         if via:
             from sesh.remote.ssh.exchange import check_words
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import wording
+from sesh import moments, wording
 from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.errors import SeshError, UsageError, for_host
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import Finding
 
+_CLOCKS = 30.0
+"""Seconds between two clocks that are told of; a slow link takes some."""
 _COLOURS = {"ok": "32", "warning": "33", "error": "31"}
 
 
@@ -58,12 +60,13 @@ def _report(cli: Invocation) -> int:
 
 def _check_host(cli: Invocation, host: str) -> list[Finding]:
     """Return a finding about the link to a host, and the findings of the sesh there."""
+    target = cli.target_of(host)
     try:
-        findings = cli.target_of(host).call(all_)
+        findings = target.call(all_)
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
-    return [row("link", OK, f"@{host} is reachable and has sesh"), *_skew(host), *findings]
+    return [row("link", OK, f"@{host} is reachable and has sesh"), *_skew(host), *findings, *_clock(target.clock)]
 
 
 def _skew(host: str) -> list[Finding]:
@@ -73,6 +76,14 @@ def _skew(host: str) -> list[Finding]:
         return []
     message = f"@{host} has sesh {version}, this is {__version__}; newer features may be missing"
     return [row("version", WARNING, message, f"{CALLED} --deploy @{host}")]
+
+
+def _clock(ahead: float) -> list[Finding]:
+    """Return a finding about the clock of a host, which is so many seconds ahead of the one here; 0: it is unknown."""
+    if abs(ahead) < _CLOCKS:
+        return [row("clock", OK, "as here")] if ahead else []
+    message = f"{moments.span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the clock here"
+    return [row("clock", WARNING, message, "set it there, best by NTP: timedatectl set-ntp true")]
 
 
 def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> int:

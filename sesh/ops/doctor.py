@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sesh import config, moments, paths, platform, programs
+from sesh import config, paths, platform, programs
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
@@ -33,8 +33,6 @@ _ROOM = 16 << 20
 """Bytes that should be free where sessions keep their files."""
 _MANY = 256
 """Sessions beyond which sweeping is proposed."""
-_SKEW = 30.0
-"""Seconds between two clocks that are told of; a slow link takes some."""
 _VERSION_TIME = 5.0
 """Seconds for a program to say its version."""
 
@@ -170,18 +168,6 @@ def _locale(caller: Caller) -> Iterator[Finding]:
         yield row("locale", OK, locale)
 
 
-def _clock(caller: Caller) -> Iterator[Finding]:
-    """The clock of a host beside that of who asks: times in logs, files and results are told by both."""
-    ahead = None if caller.origin is None else caller.origin.ahead
-    if ahead is None:
-        return
-    if abs(ahead) < _SKEW:
-        yield row("clock", OK, "as here")
-        return
-    message = f"{moments.span(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the clock of who asks"
-    yield row("clock", WARNING, message, "set it there, best by NTP: timedatectl set-ntp true")
-
-
 def _path(caller: Caller) -> Iterator[Finding]:
     if caller.origin is not None:
         return  # this is the PATH of a link; what sesh starts has the launcher's directory in it
@@ -288,7 +274,6 @@ CHECKS: dict[str, Check] = {
     "settings": _settings,
     "terminal": _terminal,
     "locale": _locale,
-    "clock": _clock,
     "path": _path,
     "program": _program,
     "logout": _logout,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from sesh import bounds, paths, shapes
 
@@ -30,7 +29,7 @@ class Origin:
 
     `host`: the person's name for this machine. `home`: the home directory there. `size`: columns, rows, width and
     height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's kind, or None. `locale`:
-    LANG, LC_*. `ahead`: seconds by which the clock here was ahead of that one, at most; None if that is not known.
+    LANG, LC_*.
     """
 
     def __init__(self, facts: dict[str, Any]) -> None:
@@ -41,8 +40,6 @@ class Origin:
         self.size = (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (0, 0, 0, 0)
         self.term, self.colorterm = _value(facts.get("term")) or None, _value(facts.get("colorterm")) or None
         pairs = locale.items() if isinstance(locale, dict) else ()
-        told = facts.get("time")
-        self.ahead = time.time() - told if bounds.is_number(told) else None
         self.locale = {key: _value(value) for key, value in pairs if _names_locale(key)}
 
     def directory(self, path: str) -> str:

@@ -70,8 +70,8 @@ def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Far
 
 @pytest.mark.parametrize(("shift", "state", "said"), [
     (0, "ok", "as here"),
-    (-3 * 86400 + 60, "warning", "2 d behind the clock of who asks"),
-    (7300, "warning", "2 h ahead of the clock of who asks"),
+    (-3 * 86400 + 60, "warning", "2 d behind the clock here"),
+    (7300, "warning", "2 h ahead of the clock here"),
 ])  # fmt: skip
 def test_the_doctor_compares_the_clock_of_a_host_with_the_one_here(
     home: Home, farm: Farm, shift: int, state: str, said: str
