@@ -193,6 +193,7 @@ class _Client:
             "term": os.environ.get("TERM", ""),
             "colorterm": os.environ.get("COLORTERM", ""),
             "tty": terminal.path(),
+            "machine": os.uname().nodename,
             "lang": os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", ""),
             "read_only": options.read_only,
             "replace": False,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 
 from sesh import protocol, wording
 from sesh.client.channel import Channel, RoundTrip
-from sesh.client.display import BELL, MAX_PENDING, notification
-from sesh.client.keys import FLUSH_DELAY, KeyParser
+from sesh.client.display import MAX_PENDING
+from sesh.client.keys import FLUSH_DELAY, FOCUS, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
 from sesh.client.terminal import EXIT_SIGNALS
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 
 _HELLO_TIMEOUT = 10.0
 """Seconds for the daemon to answer HELLO."""
-_GOODBYE_TIMEOUT = 0.2
-"""Seconds for the daemon to say how it left the screen, and for the terminal to take pending output."""
+_FLUSH_TIMEOUT = 0.2
+"""Seconds for the terminal to take pending output."""
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
@@ -160,6 +159,8 @@ class Attachment:
             for event in self._keys.feed(data or b"") + self._keys.flush():
                 if event[0] == "detach":
                     return self.outcome("detached")
+                if event[0] == "focus" and not self._focus(event[1]):
+                    continue
                 if event[1].endswith(_CTRL_C):
                     return self.outcome("lost")
                 take(event[1])
@@ -240,7 +241,7 @@ class Attachment:
             self._end(leaving if self._link_lost else self._ending, at_once=True)
             return
         self.overlays.take_guesses_back()
-        self._timers.set("leave", _GOODBYE_TIMEOUT, self._leave)
+        self._timers.set("leave", self.channel.goodbye_time, self._leave)
         self.channel.send(protocol.message(protocol.DETACH, {}))
         if self.channel.closed or not self.channel.welcome:
             self._end(leaving, at_once=True)
@@ -267,20 +268,29 @@ class Attachment:
             self._timers.clear("keys")
 
     def _handle_keys(self, events: list[Event]) -> None:
-        if events:
+        if any(event[0] != "focus" for event in events):
             self.overlays.end_hint()
             self.channel.typed()
         for event in events:
             if event[0] == "detach":
                 self._detach()
                 return
-            if not self.options.read_only:
+            if event[0] == "focus":
+                if self._focus(event[1]) and not self.options.read_only:
+                    self._handle_input(event[1])
+            elif not self.options.read_only:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
                 self.overlays.show_notice("this client only watches: keys are not passed on")
             else:
                 self.overlays.clear_notice()
+
+    def _focus(self, report: bytes) -> bool:
+        """Tell the daemon that the terminal has got or lost the focus; return whether the program wants to know."""
+        self.display.focused = report == FOCUS[0]
+        self.channel.tell_focus(self.display.focused)
+        return self.display.focus_wanted
 
     def _handle_input(self, data: bytes) -> None:
         if self._holding:
@@ -289,7 +299,7 @@ class Attachment:
         if self._ending is None:
             if self.input.dropping and self.input.drops(time.monotonic()):
                 return
-            for frame in self.input.add(data):
+            for frame in self.input.add(self.display.unasked(data)):
                 self.channel.send(frame)
             self.overlays.guess(self.input.number, data)
         self.overlays.clear_notice()
@@ -384,6 +394,7 @@ class Attachment:
             if welcome.get("new") is True and not self.options.read_only:
                 self.overlays.begin_hint(self.name, key.name if key is not None else "")
         self._show_title("")
+        self.channel.tell_focus(self.display.focused)
         if self._resuming:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
@@ -406,18 +417,14 @@ class Attachment:
             self._show_title(text)
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            news = wording.needs(name, state, question, self.host)
-            shown = notification(news, os.environ)
-            self.display.tell(shown)
-            if shown == BELL:  # which does not say whose it is
-                self.overlays.show_notice(news)
+            self.overlays.tell(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
             self._end(Outcome.ended(self.name, self.host, code, number, reason))
         elif kind == protocol.DETACH:
             self.farewell = message
-            self._timers.ensure("leave", _GOODBYE_TIMEOUT, self._leave)
+            self._timers.ensure("leave", _FLUSH_TIMEOUT, self._leave)
             self._end(self.outcome("detached", reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leaving:
             self.overlays.take_back()

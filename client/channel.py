@@ -29,6 +29,9 @@ _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
 """Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
 _LONGEST_PING = 64
 """Bytes of the payload."""
+_GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
+"""Seconds for a daemon's goodbye; over a link two round trips more, but no more than the second, which also counts if
+the round trip was not measured."""
 LIMIT = 64 << 10
 """Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
@@ -119,6 +122,11 @@ class Channel:
         except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
             self.closed = True
             self.unsent.clear()
+
+    def tell_focus(self, focused: bool | None) -> None:
+        """Tell the daemon whether the terminal has the focus, if that is known."""
+        if focused is not None:
+            self.send(protocol.frame(protocol.FOCUS, b"\1" if focused else b"\0"))
 
     def _answer(self, data: bytes) -> None:
         """Send an answer, unless much waits: the other side can call for as many as it likes."""
@@ -245,6 +253,13 @@ class Channel:
         return self._race.take() if self._race is not None else None
 
     # -- the end
+
+    @property
+    def goodbye_time(self) -> float:
+        """Seconds for the daemon to say how it left the screen."""
+        trips = 2 * self._round_trip.smoothed
+        measured = trips or not self._on_link
+        return min(_GOODBYE + trips, _LONGEST_GOODBYE) if measured else _LONGEST_GOODBYE
 
     def close(self) -> None:
         """Detach, and close the connection."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
 from sesh.wording import plain
@@ -32,8 +34,22 @@ the next one."""
 _TAIL_SIZE = 128 << 10
 """Bytes of the newest output to find the last row by; twice as many are kept before the older half goes."""
 
+_REPORT_FOCUS, _NO_FOCUS = b"\x1b[?1004h", b"\x1b[?1004l"
+_FOCUS_IS_ON, _FOCUS_IS_OFF = b"\x1b[?1004;1$y", b"\x1b[?1004;2$y"
+"""Replies to DECRQM."""
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 """Names in TERM_PROGRAM."""
+_FOCUS_PROGRAMS = (*_OSC_9, "vscode", "mintty", "contour")
+_FOCUS_VARIABLES = (
+    "KITTY_WINDOW_ID",
+    "VTE_VERSION",
+    "XTERM_VERSION",
+    "KONSOLE_VERSION",
+    "WT_SESSION",
+    "ALACRITTY_WINDOW_ID",
+)
+_FOCUS_TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "contour", "rio", "st-", "mintty")
+"""By what a terminal is known that reports its focus: names in TERM_PROGRAM, variables, beginnings of TERM."""
 _MAX_NOTIFICATION = 200
 """Characters of the text that are shown."""
 BELL = b"\a"
@@ -50,6 +66,9 @@ class Display:
         """True if a notice covers a row that is not known."""
         self._notifications = b""
         """Notifications that `show_own` has to write."""
+        self.focused: bool | None = None
+        """True if the terminal has said that it has the focus; None if it has said nothing."""
+        self._asks_focus = reports_focus(os.environ)
         self._title = ""
         self._alternate = False
         """True if the alternate screen was on when the display was suspended last."""
@@ -72,6 +91,8 @@ class Display:
         """Bytes that remove the notice from the last row; empty if there is none."""
         self._title_shown = ("", 0)
         """The title that was written last, and the ledger's count of changes then."""
+        self._focus_asked = 0
+        """The ledger's count of resets when the terminal was last asked to report its focus; 0 if it was not."""
 
     # -- output
 
@@ -185,17 +206,34 @@ class Display:
         self._notifications = notifications if len(notifications) <= _MAX_NOTIFICATIONS else notification
 
     def show_own(self) -> None:
-        """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
+        """Write the title, the wish for reports of the focus, and the notifications that are due, unless output has
+        begun a sequence or a character."""
         title_due = self._title != "" and self._title_shown != (self._title, self._ledger.title_changes)
-        if not (title_due or self._notifications):
+        focus_due = self._asks_focus and self._focus_asked != self._ledger.focus_resets
+        if not (title_due or focus_due or self._notifications):
             return
         if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._tail):
             return
         if title_due:
             self.draw(self._ledger.own_title(self._title.encode("utf-8", "replace")))
             self._title_shown = self._title, self._ledger.title_changes
+        if focus_due and not self._ledger.focus_wanted:
+            self.draw(_REPORT_FOCUS)
+            self._focus_asked = self._ledger.focus_resets
         notifications, self._notifications = self._notifications, b""
         self.draw(notifications)
+
+    @property
+    def focus_wanted(self) -> bool:
+        """True if the program wants the terminal's reports of its focus."""
+        self._finish_ledger()
+        return self._ledger.focus_wanted
+
+    def unasked(self, keys: bytes) -> bytes:
+        """Return input in which the terminal says of its reports of the focus what the program has made of them."""
+        if not self._focus_asked or _FOCUS_IS_ON not in keys or self.focus_wanted:
+            return keys
+        return keys.replace(_FOCUS_IS_ON, _FOCUS_IS_OFF)
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
@@ -216,9 +254,10 @@ class Display:
 
         `farewell`: the daemon's last message, which says how it left the screen; empty if there was none.
         """
+        unknown = self.started and not farewell
         if self.started and not self._undo(farewell):
             return  # the terminal takes nothing
-        if farewell.get("queries") is True:
+        if unknown or farewell.get("queries") is True:
             self.terminal.discard(_LATE_REPLIES)
         for text in lines:
             self.line(text)
@@ -234,6 +273,8 @@ class Display:
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
             undo = self._removal(leaving=True) + undo
+        if self._focus_asked:
+            undo += _NO_FOCUS
         if self._title_shown[0]:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
@@ -282,3 +323,17 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
     if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
         return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
     return BELL
+
+
+def reports_focus(environment: Mapping[str, str]) -> bool:
+    """Return whether the terminal of this environment is known to report its focus (mode 1004), or to ignore the mode.
+
+    Sources: XTerm ctlseqs ("FocusIn/FocusOut"), and the manuals of the terminals themselves. screen passes nothing on.
+    """
+    term = environment.get("TERM", "")
+    if environment.get("TMUX") or term.startswith("tmux"):
+        return True
+    if term in ("", "dumb", "linux") or term.startswith(("screen", "vt")):
+        return False
+    known = term.startswith(_FOCUS_TERMS) or any(map(environment.get, _FOCUS_VARIABLES))
+    return known or environment.get("TERM_PROGRAM") in _FOCUS_PROGRAMS

@@ -11,23 +11,31 @@ if TYPE_CHECKING:
 
     from sesh.keynames import Chord, DetachKey, Key
 
-    Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
+    Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
 
 FLUSH_DELAY = 0.05
 """Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
+FOCUS = (b"\x1b[I", b"\x1b[O")
+"""Reports of a terminal that it has got the focus, or lost it."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 
 class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size. While `holding` is true it keeps a sequence that may become the detach key: call
-    `flush` after FLUSH_DELAY seconds without another read. It looks at nothing inside a bracketed paste.
+    Pure: feed it reads of any size. Reports of the focus are events of their own, as not every program wants them.
+    While `holding` is true it keeps a sequence that may become one, or the detach key: call `flush` after FLUSH_DELAY
+    seconds without another read. It looks at nothing inside a bracketed paste.
     """
 
     def __init__(self, key: DetachKey | None) -> None:
+        self._detaches = key is not None
+        if key is None:
+            from sesh.keynames import DetachKey, Key
+
+            key = DetachKey(Key(("", 0, 0)))  # which nobody can press
         self._key = key
-        self._lead_as_escape = bytes.maketrans(key.lead if key else ESCAPE, ESCAPE)
+        self._lead_as_escape = bytes.maketrans(key.lead, ESCAPE)
         """Translates the other byte that the key may begin with into ESC, so that one search finds the next of both."""
         self._pending = b""
         """An incomplete sequence."""
@@ -46,15 +54,16 @@ class KeyParser:
         return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
-        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
+        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key,
+        ("focus", report)."""
         key = self._key
-        if key is not None and (self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data):
+        if self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data:
             return self._parse(key, data, last=False)
         return [("input", data)] if data else []
 
     def flush(self) -> list[Event]:
         """Take held bytes as they are, since nothing more came."""
-        return self._parse(self._key, b"", last=True) if self._key is not None else []
+        return self._parse(self._key, b"", last=True)
 
     def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> list[Event]:
         """Take held bytes and `data` apart. `last`: nothing more comes, so pass an incomplete sequence on."""
@@ -111,7 +120,9 @@ class KeyParser:
         return end
 
     def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
-        """Return whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
+        """Return whether an incomplete sequence can still become a key, a report of the focus, or begin a paste."""
+        if not self._detaches:
+            return unfinished == b"\x1b["
         if self._prefix:  # any key must stay behind the first one
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
@@ -132,6 +143,10 @@ class KeyParser:
 
     def _act(self, key: DetachKey, sequence: bytes, rest: bytes) -> None:
         """Take a whole token, of which `rest` was not passed on yet."""
+        if sequence in FOCUS and rest == sequence:
+            self._end_input()
+            self._events.append(("focus", sequence))
+            return
         first, second = key.first, key.second
         chord, event = typed.chord(sequence) or (None, PRESS)
         if sequence == PASTE:

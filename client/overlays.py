@@ -7,8 +7,11 @@ some seconds are over. An older daemon goes on sending, and the next output take
 
 from __future__ import annotations
 
+import os
+
 from sesh import protocol
 from sesh.about import CALLED
+from sesh.client.display import BELL, notification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +117,14 @@ class Overlays:
             self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
         else:
             self._lay(text, held=False)
+
+    def tell(self, news: str, *, shown: bool) -> None:
+        """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
+        that it shows."""
+        told = notification(news, os.environ)
+        self._display.tell(told)
+        if told == BELL and not shown:
+            self.show_notice(news)
 
     def held(self, text: str) -> None:
         """Show the line of a daemon that sends nothing from here on."""

@@ -55,6 +55,8 @@ _sesh() {
                 COMPREPLY+=("$word")
                 index=$((index + 1))
             done
+            # In the order that sesh gave, s2 before s10; bash before 4.4 sorts them.
+            type compopt >/dev/null 2>&1 && compopt -o nosort 2>/dev/null
             if [ ${#words[@]} -eq 1 ] && [ "${words[0]%=}" != "${words[0]}" ]; then
                 type compopt >/dev/null 2>&1 && compopt -o nospace
             fi

@@ -30,6 +30,8 @@ MAX_UNREAD = 64 << 10
 """Bytes that a follower may leave unread before it is sent no more."""
 MAX_TEXT = 1024
 """Characters of a text that a program chose."""
+_LONG = 60.0
+"""Seconds of absence of which a person is told."""
 MAX_NOTIFICATION = 160
 """Characters of a notification that are shown."""
 
@@ -150,8 +152,13 @@ class Missed:
 
     @property
     def any(self) -> bool:
-        """True if something has happened that a person wants to know. Output does not count: it is on the screen."""
-        return bool(self.bells or self.notifications or self.commands)
+        """True if something has happened that a person wants to know. Output does not count: it is on the screen; nor
+        does a command that went well a moment ago."""
+        return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
+
+    @property
+    def _away(self) -> float:
+        return time.time() - self.since
 
     def line(self, lines: int) -> str:
         """The missed events in a line that fits most terminals; `lines`: the number of lines that have scrolled by."""
@@ -165,7 +172,8 @@ class Missed:
         parts = [", ".join(counts)] if counts else []
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
-        return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
+        away = self._away
+        return f"away {moments.span(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -194,6 +194,8 @@ class ClientHandler:
             if client.flow.arrived(protocol.split_number(payload)[0], now):
                 client.connection.progress_at = now
             self._relay.writable(client)
+        elif kind == protocol.FOCUS:
+            client.focused = payload == b"\1"
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
@@ -248,6 +250,7 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
+        self._timers.clear(("line", client.number))
         if self._relay.echoes is not None:
             self._relay.echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at

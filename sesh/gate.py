@@ -64,7 +64,7 @@ activity = table({"state": _tag, "why": _optional_tag, "since": optional(_date),
 _client = table(
     {
         **keys("id pid", natural), **keys("columns rows", _size),
-        "tty": line, "since": _date, "read_only": flag, "mode": _tag,
+        "tty": line, "machine": optional(line), "since": _date, "read_only": flag, "mode": _tag,
     }
 )  # fmt: skip
 session = table(

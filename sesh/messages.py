@@ -38,6 +38,7 @@ class Hello(TypedDict, total=False):
     term: str
     colorterm: str
     tty: str
+    machine: str
     lang: str
     read_only: bool
     replace: bool

@@ -97,8 +97,7 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    `last_line`: the last row that a working program has printed. Of a host: `home`: the home directory there; `clock`:
-    seconds by which its clock is ahead of this one; `stale`: the host does not answer, this is what was last known.
+    `last_line`: of a program that works. Of a host: `home`; `clock`: seconds that its clock is ahead; `stale`: silent.
     """
 
     last_line: str | None
@@ -112,20 +111,13 @@ class Summary(_Summary, total=False):
     stale: Staleness
 
 
-class SessionChanges(TypedDict):
-    """Changes of a machine's sessions; see the op that yields them."""
-
-    changed: list[Summary]
-    gone: list[str]
-    more: bool
-
-
 class AttachedClient(TypedDict):
     """A client that is attached to a session."""
 
     id: int
     pid: int
     tty: str
+    machine: str | None
     columns: int
     rows: int
     since: Moment
@@ -447,10 +439,7 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended, as `--run --json` and `--exec --json` print it.
-
-    `output_base64`: the output if it is not UTF-8.
-    """
+    """A command that has ended, as `--run` and `--exec` print it. `output_base64`: the output if it is not UTF-8."""
 
     output_base64: str
 
@@ -488,8 +477,7 @@ class Condition(TypedDict):
 class Event(TypedDict, total=False):
     """Something that happened to a session. `seq` counts from 1 for each session; other keys depend on `event`.
 
-    `begun` and `note` stand alone, in the stream of all sessions: the moment from which it counts, and a line for the
-    person.
+    `begun` and `note` stand alone, among those of all sessions: since when these count, and a line for the person.
     """
 
     seq: int
@@ -623,7 +611,7 @@ class Report(TypedDict):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon, or of the far end of a link, about itself. `can`: abilities beyond its version."""
+    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there."""
 
     protocol: int
     version: str

@@ -70,7 +70,7 @@ class Activity:
         self._asked = Asked(pump, rows)
         self._key_at = -SETTLED
         """Time (monotonic) of the last key."""
-        self._seen_to, self._echoes_until = -1, 0.0
+        self.seen_to, self._echoes_until = -1, 0.0
         """The log's head when the last person left; and the time up to which output is still an echo of the keys."""
         self._interrupted_at: float | None = None
         """Time (monotonic) of an interrupt, if nobody has done anything to the program since."""
@@ -85,7 +85,7 @@ class Activity:
         """Notes that the program has printed, or that something was typed."""
         self._stirred_at = time.monotonic()
         if self._stirred_at < self._echoes_until:
-            self._seen_to = self._pump.log.head
+            self.seen_to = self._pump.log.head
         if not self._due:
             self._due = True
             self._timers.set("activity", SETTLED, self._look)
@@ -112,7 +112,7 @@ class Activity:
 
     def left(self, position: int) -> None:
         """Notes that the last person has left, who has seen the output up to `position`: it is no news."""
-        self._seen_to, self._echoes_until = position, self._key_at + SETTLED
+        self.seen_to, self._echoes_until = position, self._key_at + SETTLED
         self._asked.left()
         if not self._due and self._standing.why == rules.READ:
             self._timers.set("activity", 0, lambda: self._look(again=True))
@@ -253,7 +253,7 @@ class Activity:
         seen.reads = program.reads or seen.asks
         seen.busy = self._computed(program, elapsed)
         seen.begun = bool(self._begun)
-        seen.news = pump.log.head != self._seen_to
+        seen.news = pump.log.head != self.seen_to
         if seen.asks or (seen.reads and seen.news):
             seen.question = self._asked.words(line=not raw)
         return seen

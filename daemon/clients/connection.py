@@ -313,8 +313,8 @@ class ClientTerminal(Reader):
     """The other end of an attached client, as its HELLO says: a process, a terminal, and a person at it."""
 
     __slots__ = (
-        "auth_sock", "brief", "focused", "max_lines", "number", "pid", "read_only", "remote", "since", "size", "tells",
-        "title", "titled", "token", "tty", "typed_at",
+        "auth_sock", "brief", "focused", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
+        "size", "tells", "title", "titled", "token", "tty", "typed_at",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
@@ -324,6 +324,7 @@ class ClientTerminal(Reader):
         self.token = str(hello.get("client") or "")[:64]
         """Its own choice, by which it comes back."""
         self.tty = plain(str(hello.get("tty") or "")[:256])
+        self.machine = plain(str(hello.get("machine") or "")[:256])
         self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
         self.since = self.typed_at = time.time()
         """Times at which it came, and at which its person last typed; attaching counts."""
@@ -418,6 +419,7 @@ class Client(ClientTerminal):
             "id": self.number,
             "pid": self.pid,
             "tty": self.tty,
+            "machine": self.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
             "since": moments.stamp(self.since),
@@ -426,7 +428,7 @@ class Client(ClientTerminal):
         }
 
 
-_MADE_ANEW = ("flow", "replies", "title", "titled", "uncover", "viewport")
+_MADE_ANEW = ("flow", "machine", "replies", "title", "titled", "uncover", "viewport")
 HANDED_OVER = tuple(name for name in (*ClientTerminal.__slots__, *Client.__slots__) if name not in _MADE_ANEW)
 """Attributes of a client that another process image gets by these names, which any sesh knows; others it makes anew, or
 gets otherwise."""

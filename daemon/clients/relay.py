@@ -32,6 +32,8 @@ _AFTER_IMAGE = float("inf")
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
+LINE_TIME = 5.0
+"""Seconds that the line of what was missed stays, unless output or a key takes it away."""
 MAX_NOTICE = 4096
 """Characters of a line of sesh's own."""
 
@@ -178,6 +180,16 @@ class Relay:
         if screen and client.mode == RAW:
             client.connection.queue_screen(client.position, screen)
 
+    def _uncover_later(self, client: Client) -> None:
+        """Has the line go by itself: it may cover the prompt."""
+
+        def uncover() -> None:
+            if client in self.clients.all:
+                self.uncover(client)
+                client.connection.flush()
+
+        self.timers.set(("line", client.number), LINE_TIME, uncover)
+
     def reveal(self, client: Client) -> None:
         """Takes any line of sesh's own away, and sends at once what the client was not sent for it."""
         self.uncover(client)
@@ -279,6 +291,7 @@ class Relay:
         elif client.notice:
             screen += overlay(client.notice, client.size[0])
             client.notice, client.uncover = "", repaint(emulator)
+            self._uncover_later(client)
         client.connection.queue_screen(model.position, screen)
         client.connection.feed(self.log)
 
@@ -310,6 +323,7 @@ class Relay:
         if client.notice:
             screen += client.viewport.cover(client.notice)
             client.notice = ""
+            self._uncover_later(client)
         client.position = self.model.position
         if screen:
             client.connection.queue_screen(self.model.position, screen)

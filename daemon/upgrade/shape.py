@@ -37,7 +37,7 @@ class ReaderState(TypedDict):
 
 
 class ConnectionState(TypedDict):
-    """A connection. `client`: its attributes by their names, with `replies` and `flow`."""
+    """A connection. `client`: its attributes by their names, with `replies` and `flow`; `machine`: where it runs."""
 
     descriptor: int
     creator: bool
@@ -53,6 +53,7 @@ class ConnectionState(TypedDict):
     acknowledged: int
     reader: ReaderState | None
     client: Attributes | None
+    machine: str
 
 
 class StdinState(TypedDict):
@@ -124,10 +125,11 @@ class SessionState(_SessionState, total=False):
 
     `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
     signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
-    typed command that is under way.
+    typed command that is under way. `seen_to`: the position that the last person who left has seen.
     """
 
     titled_by: int
+    seen_to: int
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
 
 

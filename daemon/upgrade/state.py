@@ -201,6 +201,7 @@ def _dump_connection(connection: Connection) -> ConnectionState:
         "acknowledged": acknowledged,
         "reader": {"position": reader.position, "skipped": reader.skipped} if reader is not None else None,
         "client": _dump_client(client) if client is not None else None,
+        "machine": client.machine if client is not None else "",
     }
 
 
@@ -217,6 +218,7 @@ def _load_connection(state: ConnectionState) -> Connection:
     connection.due_ack = state["acknowledged"]
     if state["client"] is not None:
         connection.client = connection.reader = _load_client(connection, dict(state["client"]))
+        connection.client.machine = state.get("machine", "")  # an older sesh did not know it
     elif state["reader"] is not None:
         connection.reader = Reader(connection, 0)
     if connection.reader is not None and state["reader"] is not None:
@@ -316,6 +318,7 @@ def dump_session(session: Session) -> SessionState:
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
+        "seen_to": session.activity.seen_to,
     }
 
 
@@ -345,7 +348,7 @@ def load_session(state: SessionState, pty: Pty | None, preload: Callable[[], obj
         marks.begun, marks.number = state["marks"]
     if "activity" in state:  # an older sesh does not know it
         session.activity.restore(*state["activity"])
-        session.activity.left(session.missed.position)
+        session.activity.seen_to = state.get("seen_to", session.missed.position)
     return session
 
 

@@ -79,8 +79,8 @@ class Link(wire.Connection):
         self.asked: bool | None = None
         """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
         self._process, self._stderr = process, stderr
-        self._asked_for: tuple[str, Words] | None = None
-        """The request that was sent along with HELLO."""
+        self._sent_along = b""
+        """The request that was sent along with HELLO, as long as nobody has asked for its answer."""
         self.clock = 0.0
         """Seconds by which the clock there is ahead of this one."""
 
@@ -112,8 +112,8 @@ class Link(wire.Connection):
         """
         host = self.destination.host
         try:
-            if self._asked_for == (verb, arguments):
-                self._asked_for, self._requests = None, 1  # `start` has sent it as request 1
+            if self.has_sent(wire.asking(verb, 1, **arguments)):
+                self._requests = 1
                 answer = self.answer(1, time.monotonic() + timeout)
             else:
                 answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
@@ -130,6 +130,11 @@ class Link(wire.Connection):
         self.session_id = str(answer[0].get("session_id") or "")
         self.session_name = str(answer[0].get("name") or "")
         return answer
+
+    def has_sent(self, request: bytes) -> bool:
+        """Return whether a request, with number 1, was sent along with HELLO: its answer is to come. True only once."""
+        sent, self._sent_along = self._sent_along, b""
+        return bool(sent) and sent == request
 
     def give_up(self) -> None:
         """Ask for nothing more. The bridge tells its daemon, and passes back what that has said until then."""
@@ -217,32 +222,38 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(self, caller: Near, deadline: float, asked_for: tuple[str, Words] | None = None) -> None:
+    def start(self, caller: Near, deadline: float, along: bytes = b"", *, repeats: bool = False) -> None:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
-        `asked_for`: verb and arguments of an `open_session` that follows. It goes along, and both go before the bridge
-        has begun, which saves two round trips; unless login files were found to read them.
+        `along`: the frames of a request that follows (see `has_sent`). They go along, and both go before the bridge has
+        begun, which saves two round trips; unless login files were found to read them. `repeats`: then they are sent
+        once more.
         """
-        self._asked_for = asked_for
-        first = wire.greeting("bridge", near=caller)
-        early = asked_for is not None and self.destination.host not in _swallowing
-        if asked_for is not None:
-            first += wire.asking(asked_for[0], 1, **asked_for[1])
+        self._sent_along = along
+        host, first = self.destination.host, wire.greeting("bridge", near=caller) + along
+        early = bool(along) and host not in _swallowing
         if early:
             self.send(first, deadline)
         self._skip_login_output(deadline)
+        left = deadline - time.monotonic()
         try:
             if early:
-                deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
-            else:
-                self.send(first, deadline)
-            self.remote_info = self.expect_welcome(deadline)
-            now = time.time()
-            self.clock = self.remote_info.get("now", now) - now
+                try:
+                    self._take_welcome(time.monotonic() + min(left / 2 if repeats else left, _EARLY_TIMEOUT))
+                    return
+                except TimedOut:
+                    _swallowing.add(host)
+                    if not repeats:
+                        raise
+            self.send(first, deadline)
+            self._take_welcome(deadline)
         except TimedOut as error:
-            if early:
-                _swallowing.add(self.destination.host)
-            raise silent_host(self.destination.host) from error
+            raise silent_host(host) from error
+
+    def _take_welcome(self, deadline: float) -> None:
+        self.remote_info = self.expect_welcome(deadline)
+        now = time.time()
+        self.clock = self.remote_info.get("now", now) - now
 
     def incompatible(self) -> ProtocolError:
         """Return the error for the other side; until a session answers, that is the sesh on the host."""
@@ -306,24 +317,28 @@ def open_link(
     ask: bool | None = None,
     timeout: float = START_TIMEOUT,
     bounded: bool = False,
+    question: bytes = b"",
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
-    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. Raises
-    Unreachable, NotDeployed, ProtocolError; OSError if this machine lacks what it takes.
+    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
+    frames of a request that changes nothing, which go along with HELLO (see `Link.has_sent`); for this a login that
+    takes longer than `timeout` goes on by itself, for the next question. Raises Unreachable, NotDeployed,
+    ProtocolError; OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
     stood = master.identity(destination)
-    asked = master.ensure(destination, ask=asking, timeout=None if asking and not bounded else timeout)
-    if bounded:
+    patience = None if asking and not bounded else timeout
+    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=bool(question))
+    if bounded or question:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        link = _open(destination, caller, asking, detached, timeout)
+        link = _open(destination, caller, asking, detached, timeout, along=question, repeats=True)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
@@ -335,7 +350,7 @@ def open_link(
         drop_master(destination)  # it was cut just now, and nothing has been asked for over it
         if master.identity(destination) == stood:
             raise
-        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded)
+        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, question=question)
     link.asked = asked
     return link
 
@@ -346,7 +361,8 @@ def open_beside(destination: Destination, caller: Near, stop: Stop, verb: str, a
 
     `stop` ends the attempt. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
-    return _open(destination, caller, False, True, START_TIMEOUT, beside=stop, asked_for=(verb, arguments))
+    along = wire.asking(verb, 1, **arguments)
+    return _open(destination, caller, False, True, START_TIMEOUT, beside=stop, along=along)
 
 
 def _open(
@@ -357,10 +373,11 @@ def _open(
     timeout: float,
     *,
     beside: Stop | None = None,
-    asked_for: tuple[str, Words] | None = None,
+    along: bytes = b"",
+    repeats: bool = False,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
-    `beside`: it has an ssh connection of its own, and this ends the attempt.
+    `beside`: it has an ssh connection of its own, and this ends the attempt. `along`, `repeats`: as in `Link.start`.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
@@ -393,7 +410,7 @@ def _open(
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
         with (beside or Stop()).calling(link.abort):
-            link.start(caller, time.monotonic() + timeout, asked_for)
+            link.start(caller, time.monotonic() + timeout, along, repeats=repeats)
         on_failure.pop_all()
     return link
 

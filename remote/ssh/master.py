@@ -44,11 +44,14 @@ def is_shared(destination: Destination) -> bool:
     )
 
 
-def ensure(destination: Destination, *, ask: bool | None = None, timeout: float | None = None) -> bool | None:
+def ensure(
+    destination: Destination, *, ask: bool | None = None, timeout: float | None = None, lingers: bool = False
+) -> bool | None:
     """Make sure that the host's control master is there; a new one is opened by itself, its stdio on /dev/null.
 
     `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: if there is a terminal.
-    `timeout`: seconds, also for another process that is opening it. If connections to the host are not shared it
+    `timeout`: seconds, also for another process that is opening it; `lingers`: what is not open by then goes on alone,
+    until ssh gives up. If connections to the host are not shared it
     does nothing. Returns whether somebody was asked to log in; None if that is not known. Raises Unreachable with
     ssh's own reason, in one line; Refused.
 
@@ -59,13 +62,13 @@ def ensure(destination: Destination, *, ask: bool | None = None, timeout: float 
     ask = ssh.can_prompt() if ask is None else ask
     deadline = None if timeout is None else time.monotonic() + timeout
     asked_at = time.time()
-    with locked(destination, deadline):
+    with locked(destination, deadline) as lock:
         if not is_alive(destination):
             if not ask:
                 check_refusals(destination, asked_at)
             if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
-            return _open(destination, ask, deadline)
+            return _open(destination, ask, deadline, lock if lingers and not ask else None)
     return None
 
 
@@ -144,8 +147,11 @@ def _control(destination: Destination, command: str) -> bool:
 # -- opening
 
 
-def _open(destination: Destination, ask: bool, deadline: float | None) -> bool | None:
-    """Open the control master, by autossh if the user chose that and nobody must be asked. Returns as `ensure` does."""
+def _open(destination: Destination, ask: bool, deadline: float | None, kept: Lock | None) -> bool | None:
+    """Open the control master, by autossh if the user chose that and nobody must be asked. Returns as `ensure` does.
+
+    `kept`: the lock that an ssh keeps which goes on beyond the deadline; None if it is to be killed then.
+    """
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
             if _open_by_autossh(destination, stderr, deadline):
@@ -155,7 +161,7 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
         if not (ask and "Permission denied" in printed):
             raise ssh.failure(destination, printed)
     with tempfile.TemporaryFile() as stderr:
-        if not _run_ssh(destination, stderr, ask, deadline) or is_alive(destination):
+        if not _run_ssh(destination, stderr, ask, deadline, kept) or is_alive(destination):
             _note_login(destination)
             login = _LOGIN.search(_text(stderr))
             return None if login is None else login[1] in _ASKING
@@ -169,9 +175,9 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
 
 
 def _start(
-    argv: list[str], stderr: IO[bytes] | int, *, ask: bool, hint: str = "install the OpenSSH client"
+    argv: list[str], stderr: IO[bytes] | int, *, ask: bool, hint: str = "install the OpenSSH client", keep: int = -1
 ) -> subprocess.Popen[bytes]:
-    """Start a program with nothing on stdin and stdout. Raises Unreachable.
+    """Start a program with nothing on stdin and stdout, and one descriptor to keep. Raises Unreachable.
 
     Unless it may ask it has no controlling terminal: then neither ssh nor the ssh of a jump host can.
     """
@@ -183,6 +189,7 @@ def _start(
             stderr=stderr,
             env=ssh.environment(ask=ask),
             start_new_session=not ask,
+            pass_fds=(keep,) if keep >= 0 else (),
         )
     except OSError as error:
         raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
@@ -210,13 +217,22 @@ def _kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
     process.wait()
 
 
-def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
-    """Run ssh until it has gone to the background or failed; return its exit code. Raises Unreachable."""
+def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None, kept: Lock | None) -> int:
+    """Run ssh until it has gone to the background or failed; return its exit code. Raises Late at the deadline."""
     argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
     if destination.setting("loglevel").upper() == "INFO":
         argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
-    process = _start([*argv, *destination.target], stderr, ask=ask)
-    code = _wait(process, None if deadline is None else deadline - time.monotonic(), ask=ask)
+    argv += destination.target
+    left = None if deadline is None else deadline - time.monotonic()
+    if kept is None:
+        code = _wait(_start(argv, stderr, ask=ask), left, ask=ask)
+    else:  # ssh closes what it inherits: a shell holds the lock until ssh has gone to the background
+        process = _start(["sh", "-c", '"$@"; exit $?', "sh", *argv], stderr, ask=ask, keep=kept.descriptor)
+        try:
+            code = process.wait(left)
+        except subprocess.TimeoutExpired:
+            code, kept.passed_on = None, True
+            process.returncode = 0  # it outlives this process, which subprocess would warn of
     if code is None:
         raise silent_host(destination.host)
     return code
@@ -273,8 +289,15 @@ def _text(stderr: IO[bytes]) -> str:
     return stderr.read(65536).decode("utf-8", "replace")
 
 
+class Lock:
+    """A lock that is held. `passed_on`: another process holds it too, and goes on."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor, self.passed_on = descriptor, False
+
+
 @contextmanager
-def locked(destination: Destination, deadline: float | None) -> Iterator[None]:
+def locked(destination: Destination, deadline: float | None) -> Iterator[Lock]:
     """Hold a lock while a host's control master is opened: a second one would stay for ever, unused.
 
     Raises Unreachable if another process holds it until the deadline (of time.monotonic; None: wait without end).
@@ -292,11 +315,13 @@ def locked(destination: Destination, deadline: float | None) -> Iterator[None]:
         if deadline is not None and time.monotonic() >= deadline:
             raise Late(f"{destination.host} does not answer: another sesh is still trying to reach it")
         time.sleep(0.02)
+    lock = Lock(descriptor)
     try:
-        yield
+        yield lock
     finally:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass  # someone cleared the directory
+        if not lock.passed_on:
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass  # someone cleared the directory
         os.close(descriptor)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, overload
 
 from sesh import bounds, wording
-from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, UsageError, rebuild
+from sesh.errors import Busy, ExitCode, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -404,7 +404,8 @@ def execute(
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
     """The sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
-    `remotes`: also those of all known remotes, asked at once; one that does not answer within two seconds is left out.
+    `remotes`: also those of all known remotes, asked at once; of one that does not answer within two seconds what was
+    last known, with the key `stale`.
     Raises Unreachable, NotDeployed for `host`.
     """
     target = _target(host)
@@ -412,9 +413,8 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     if remotes and host is None:
         from sesh.ops import lookup
 
-        caller = Caller()
-        for _, answer in lookup.summaries(caller, lookup.hosts(caller)):
-            rows += [] if isinstance(answer, SeshError) else answer
+        for _, told, _ in lookup.told(Caller()):
+            rows += told
     return rows
 
 

@@ -8,7 +8,7 @@ from sesh import paths
 from sesh.cli import parser, printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
-from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotFound, Refused, Unreachable, UsageError
+from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotDeployed, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.ops import create, enter
 from sesh.quitkey import quit_key
@@ -189,7 +189,11 @@ def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int
         cli.set_host(host or None)
         try:
             if host:
-                return attach_to(cli, name, view)
+                try:
+                    return attach_to(cli, name, view)
+                except (NotDeployed, Unreachable) as error:
+                    error.message = f"cannot go back to {name} on @{host}: {error.message}"
+                    raise
             connection = find.running(name)
         except (Refused, UsageError, NotFound):
             continue

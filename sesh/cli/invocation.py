@@ -7,7 +7,7 @@ import os
 from sesh import reach
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import UsageError, for_host
+from sesh.errors import Refused, UsageError, for_host
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 3
 """Lines of a greeting."""
+_CHANGES = {
+    "--kill": "End it?",
+    "--rename": "Rename it?",
+    "--send": "Type into it?",
+    "--detach": "Detach its clients?",
+    "--label": "Label it?",
+}
+"""The verbs that change a session, each with the question before it does so to one that was found elsewhere."""
 
 
 class Invocation(Caller):
@@ -100,9 +108,17 @@ class Invocation(Caller):
 
         host = lookup.host_of(self, name, "" if creates else self.verb, creates=creates)
         if host is not None:
-            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+            self.found(name, host)
             self.remember(f"{name} on @{host}")
             self.set_host(host)
+
+    def found(self, name: str, host: str) -> None:
+        """Print where a session was found; on a terminal ask before the verb changes it there. Raises Refused."""
+        question = _CHANGES.get(self.verb)
+        if question is None or self.json or not self.can_ask:
+            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+        elif not self.agrees(f"{name} runs on @{host}. {question}"):
+            raise Refused("nothing was done")
 
     @property
     def target(self) -> Target:

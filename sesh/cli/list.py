@@ -7,8 +7,8 @@ import time
 
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import SeshError, for_host
-from sesh.names import check_label, natural
+from sesh.errors import for_host
+from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
 from sesh.remote import known
@@ -62,30 +62,14 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
     """
     from sesh.ops import lookup
 
-    silent = lookup.skipped(cli)
-    answers = {host: lookup.last_known(host, why) for host, why in silent.items()}
-    asked = lookup.hosts(cli)
-    left = sorted([*silent, *asked], key=natural)
     rows: list[Summary] = []
-
-    def take() -> None:
-        """Take the hosts that are known by now, up to the first that is not."""
-        while left and left[0] in answers:
-            host = left.pop(0)
-            own = [session for session in lookup.once(answers)[host] if bears(session, wanted)]
-            if table is not None and (own or host in silent):
-                lines = table.lines(own, time.time()) if own else []
-                lines.insert(len(lines) - len(own), table.remark(host, silent.get(host, "")))
-                printing.text("\n".join(lines))
-            rows.extend(own)
-
-    take()
-    for host, answer in lookup.summaries(cli, asked):
-        if isinstance(answer, SeshError):
-            silent[host] = lookup.reason(answer)
-            answer = lookup.last_known(host, silent[host])
-        answers[host] = answer
-        take()
+    for host, told, why in lookup.told(cli):
+        own = [session for session in told if bears(session, wanted)]
+        if table is not None and (own or why):
+            lines = table.lines(own, time.time()) if own else []
+            lines.insert(len(lines) - len(own), table.remark(host, why))
+            printing.text("\n".join(lines))
+        rows += own
     return rows
 
 

@@ -69,7 +69,7 @@ def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshEr
         try:
             if (host := whereabouts.chosen(cli, "--kill")) is None:
                 continue
-            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+            cli.found(name, host)
             cli.target_of(host).call(sessions.kill, names=[name])
         except SeshError as error:
             failed[name] = error

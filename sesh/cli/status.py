@@ -62,7 +62,8 @@ def _described(session: Status, now: float) -> list[str]:
     for client in session.get("clients") or []:
         size = f"{client.get('columns')}x{client.get('rows')}"
         watching = ", read-only" if client.get("read_only") else ""
-        text = f"{client.get('pid')} on {client.get('tty')}, {size}, since {client.get('since')}{watching}"
+        machine = f" of {client['machine']}" if client.get("machine") else ""
+        text = f"{client.get('pid')} on {client.get('tty')}{machine}, {size}, since {client.get('since')}{watching}"
         lines.append(f"{'client:':<15}{wording.plain(text)}")
     return lines
 

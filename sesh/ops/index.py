@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.held import Held
     from sesh.remote.ssh.link import Link
-    from sesh.schema import SessionChanges, Summary
+    from sesh.schema import Summary
     from sesh.stop import Stop
 
     Said = tuple[list[Summary], str]
@@ -43,8 +43,12 @@ _PATIENCE = 0.5
 _IMPATIENCE = 0.1
 """Seconds for the sessions here, once one of them did not answer: keys are not read meanwhile."""
 _BLOCK = 1 << 16
+GONE = "gone"
+"""The state of a session that is no more, where changes are told."""
 _ROWS = 20
 """Sessions in one item of `follow`."""
+_AT_ONCE = 20
+"""Hosts that are asked at the same time while links are held: a hundred of them are no hundred logins in one breath."""
 _LOST = 1.0
 """Seconds after which a host is asked whose link was lost and is not back."""
 _AGAIN = 30.0
@@ -71,6 +75,8 @@ class SessionIndex:
         """The names of the sessions here, and the connections that bring their events, by descriptor."""
         self._directory = -1
         self._askings: list[Asking] = []
+        self._unasked: list[str] = []
+        """Hosts whose turn comes once those before them have answered, or are late."""
         self._next_here = self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
@@ -126,7 +132,7 @@ class SessionIndex:
     def due(self) -> float:
         """Seconds until `take` is to be called though nothing has happened."""
         there = 0.0 if self._refreshed else self._next_there
-        there = self._askings[-1].deadline if self.pending else there
+        there = self._askings[-1].deadline if self.pending else 0.0 if self._unasked else there
         return max(0.0, (there if self._hosts is not None else min(there, self._next_here)) - time.monotonic())
 
     def refresh(self) -> None:
@@ -154,7 +160,11 @@ class SessionIndex:
         self._take_answers(ready)
         if self._hosts is None and now >= self._next_here:
             self._ask_here()
-        if not self.pending and (self._refreshed or now >= self._next_there):
+        if self.pending:
+            return
+        if self._unasked:
+            self._ask_next()
+        elif self._refreshed or now >= self._next_there:
             self._ask_hosts()
 
     def _drain(self) -> None:
@@ -218,6 +228,12 @@ class SessionIndex:
         before, self._spent_elsewhere = self._spent_elsewhere, _spent_by_children()
         pause = 0.0 if refreshed else (self._spent_elsewhere - before) / _SHARE_ELSEWHERE
         self._next_there = time.monotonic() + _bounded(pause, *ELSEWHERE)
+        self._unasked = asked
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        most = len(self._unasked) if self._links is None else _AT_ONCE
+        asked, self._unasked = self._unasked[:most], self._unasked[most:]
         if asked:
             self._askings.append(Asking(self._caller, asked))
 
@@ -256,10 +272,10 @@ class SessionIndex:
 
 
 @op("follow.sessions")
-def follow(caller: Caller) -> Iterator[SessionChanges]:
-    """The sessions of this machine, and then what changes of them, without end: at first all of them count as changed.
+def follow(caller: Caller) -> Iterator[list[Summary]]:
+    """The sessions of this machine, and then those that have changed, without end; those that are gone as `GONE`.
 
-    `changed`: sessions that are new or not as they were; `gone`: names; `more`: other changes come at once.
+    They come in several lists; an empty one says that this is how all stand now.
     """
     told: dict[str, Summary] | None = None
     with SessionIndex(caller) as index:
@@ -267,12 +283,10 @@ def follow(caller: Caller) -> Iterator[SessionChanges]:
             rows = {session["name"]: session for session in index.here}
             before, told = told, rows
             changed = [row for name, row in rows.items() if before is None or before.get(name) != row]
-            gone = [name for name in before or () if name not in rows]
-            if changed or gone or before is None:
-                while len(changed) > _ROWS:
-                    yield {"changed": changed[:_ROWS], "gone": [], "more": True}
-                    changed = changed[_ROWS:]
-                yield {"changed": changed, "gone": gone, "more": False}
+            changed += [{**row, "state": GONE} for name, row in (before or {}).items() if name not in rows]
+            yield from (changed[start : start + _ROWS] for start in range(0, len(changed), _ROWS))
+            if changed or before is None:
+                yield []
             watched = [(descriptor, select.POLLIN) for descriptor in index.descriptors]
             watched += [(caller.audience, 0)] if caller.audience >= 0 else []
             ready = wire.polled(watched, time.monotonic() + index.due)
@@ -362,11 +376,11 @@ class _HeldLinks:
             if self._held is not None:
                 self._held.put(host, None)
 
-        for changes in held.items(HostTarget(caller, host), follow, begin, stop, lost=lost, passing=True):
-            rows |= {row["name"]: placed(row, host, home, clock) for row in changes["changed"]}
-            for name in changes["gone"]:
-                rows.pop(name, None)
-            if not changes["more"]:
+        for changed in held.items(HostTarget(caller, host), follow, begin, stop, lost=lost, passing=True):
+            rows |= {row["name"]: placed(row, host, home, clock) for row in changed}
+            if not changed:
+                for name in [name for name, row in rows.items() if row["state"] == GONE]:
+                    del rows[name]
                 own = [rows[name] for name in sorted(rows, key=natural)]
                 known.record_names(host, own)
                 known.forget_unless_known(host)

@@ -37,16 +37,13 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
     """
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
-    missing = dict.fromkeys(lookup.skipped(caller), "failed less than a minute ago; not asked again")
     elsewhere = []
-    for host, answer in lookup.summaries(caller, lookup.hosts(caller)):
-        if isinstance(answer, SeshError):
-            missing[host] = str(answer)
+    for host, told, why in lookup.told(caller):
+        if why:
+            caller.note(f"the sessions on @{host} are missing: {why}")
         else:
-            elsewhere += [_entry(session, host) for session in answer if _is_lasting(session)]
-    for host, reason in missing.items():
-        caller.note(f"the sessions on @{host} are missing: {reason}")
-    return here + sorted(elsewhere, key=lambda entry: (str(entry["host"]), entry["name"]))
+            elsewhere += [_entry(session, host) for session in told if _is_lasting(session)]
+    return here + elsewhere
 
 
 def _is_lasting(session: Summary) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from functools import lru_cache
 
 from sesh import moments, wire
 from sesh.about import CALLED
@@ -43,6 +44,8 @@ _ATTEMPT = 10.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
+_NAMED = 5
+"""Hosts that the line names at most."""
 _SKEW = 2.0
 """Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
 
@@ -74,6 +77,11 @@ def _known(caller: Caller) -> list[str]:
 
 def last_known(host: str, reason: str) -> list[Summary]:
     """The sessions of a host that does not answer, as it told them last."""
+    return _last_known(host, reason, known.asked_at(host))
+
+
+@lru_cache(maxsize=256)  # a list that is looked at draws them again and again
+def _last_known(host: str, reason: str, _changed: float) -> list[Summary]:
     stale = {"since": moments.stamp(known.names_at(host)), "reason": reason}
     plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
     return [
@@ -206,9 +214,12 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
     from sesh.remote.ssh import link
 
     destination = links.destination_of(caller, host)
-    timeout = deadline - time.monotonic()
-    with link.open_link(destination, links.origin(destination), ask=False, timeout=timeout) as opened:
-        rows: list[Summary] = calls.request(caller, opened, "sessions.summaries", {}, deadline)
+    timeout, op = deadline - time.monotonic(), "sessions.summaries"
+    question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
+    with link.open_link(
+        destination, links.origin(destination), ask=False, timeout=timeout, question=question
+    ) as opened:
+        rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
@@ -251,13 +262,38 @@ def summaries(
                 break
             if speaks and asking.waiting and time.monotonic() >= speak_at:
                 speaks = False
-                others = ", ".join(f"@{host}" for host in sorted(asking.waiting))
+                late = sorted(asking.waiting, key=natural)
+                others = ", ".join(f"@{host}" for host in late[:_NAMED])
+                others += f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
                 more = "; Enter creates it here" if skippable else ""
                 caller.note(f"looking for {', '.join(names)} on {others}{more}")
     finally:
         asking.close()
     for host in asking.give_up():
         yield host, silent_host(host)
+
+
+def told(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
+    """Each known remote in the order of their names, as soon as it and those before it have answered or are late.
+
+    Its sessions, and an empty text; or what it told last, and why it does not answer.
+    """
+    silent, asked = skipped(caller), hosts(caller)
+    answers = {host: last_known(host, why) for host, why in silent.items()}
+    left = sorted([*silent, *asked], key=natural)
+
+    def come() -> Iterator[tuple[str, list[Summary], str]]:
+        while left and left[0] in answers:
+            host = left.pop(0)
+            yield host, once(answers)[host], silent.get(host, "")
+
+    yield from come()
+    for host, answer in summaries(caller, asked):
+        if isinstance(answer, SeshError):
+            silent[host] = reason(answer)
+            answer = last_known(host, silent[host])
+        answers[host] = answer
+        yield from come()
 
 
 class Whereabouts:
@@ -278,10 +314,12 @@ class Whereabouts:
         Raises NotFound if a silent host had it; Refused if several have it and nobody can be asked, or chooses.
         """
         name, hosts = self.name, self.hosts
-        if not hosts and self.silent:
+        if self.silent:
             host, seen, why = self.silent[0]
-            where = f"{host}, where it was {moments.ago(time.time() - seen)}, does not answer ({why})"
-            raise NotFound(f"no session {name} here; {where}", hint="try again later")
+            where = f"{host}, where {name} was {moments.ago(time.time() - seen)}, does not answer ({why})"
+            if not hosts:
+                raise NotFound(f"no session {name} here; {where}", hint="try again later")
+            caller.note(where)
         if len(hosts) < 2:
             return hosts[0] if hosts else None
         if not caller.can_ask:

@@ -33,7 +33,9 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
-        link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
+        asked = frames(name, data, asks=caller.can_ask, answers=answers)
+        if not link.has_sent(asked):
+            link.send(asked, deadline)
         link.keepalive = Keepalive(enabled=True)
         try:
             return link.answer(_REQUEST, deadline)

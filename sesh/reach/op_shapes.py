@@ -133,7 +133,7 @@ _SHAPES: dict[str, Shape] = {
     "checks.all_": rows(_finding),
     "follow.all_events": gate.event,
     "follow.ended": optional(_met),
-    "follow.sessions": complete({"changed": rows(gate.session), "gone": items(session_name), "more": flag}),
+    "follow.sessions": rows(gate.session),
     "follow.log": complete({"path": text, "events": rows(table(gate.LOGGED))}),
     "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
     "layout.make": rows(complete(_name_and_created, host=optional(line), **_row_error)),

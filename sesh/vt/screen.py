@@ -257,11 +257,15 @@ class Modes(Printing):
     # -- resets -------------------------------------------------------------------------------------------
 
     def soft_reset(self) -> None:
-        """DECSTR: modes, margins, pen, charsets and the saved cursor at their defaults; text and cursor stay."""
+        """DECSTR: modes, margins, pen, charsets and the saved cursor at their defaults; text and cursor stay.
+
+        Reverse wraparound too, in both its forms (xterm 379, 410).
+        """
         self.cursor.hidden = False
         self.origin = self.insert = False
         self.wrap = True
-        self.modes.pop(1, None)
+        for mode in (1, 45, 1045):
+            self.modes.pop(mode, None)
         self.keypad = False
         self.left_right_mode = False
         self.clear_margins()

@@ -197,7 +197,7 @@ def _resets_otherwise(dialect: Dialect, text: str) -> bool:
         return bool(dialect._pushed or kept or screen.modes)
     if text == "\x1b[!p" and screen.cursor_style:
         return True
-    return text == "\x1b[!p" and any(screen.modes.get(mode) for mode in (2004, 1004, 45))
+    return text == "\x1b[!p" and any(screen.modes.get(mode) for mode in (2004, 1004))
 
 
 def _fills_otherwise(dialect: Dialect, text: str) -> bool:

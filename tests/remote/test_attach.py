@@ -405,3 +405,15 @@ def test_a_link_is_compressed_until_the_host_was_found_near(home: Home, farm: Fa
     assert home.sesh("@box", "--list").code == 0
     masters = [call for call in farm.calls() if "-f" in call]
     assert ["Compression=yes" in call for call in masters] == [True, False]
+
+
+def test_status_tells_the_machines_of_the_clients(home: Home, farm: Farm) -> None:
+    """Two laptops looked alike: a client was its pid and its terminal."""
+    farm.host("box")
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    (client,) = home.sesh("@box", "--status", "work", "--json").json()["clients"]
+    assert client["machine"] == os.uname().nodename
+    assert home.sesh("@box", "--reload", "work").code == 0
+    described = f"client:        {client['pid']} on {client['tty']} of {os.uname().nodename}, 80x24, "
+    assert described in home.sesh("@box", "--status", "work").stdout

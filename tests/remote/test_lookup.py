@@ -363,3 +363,51 @@ def test_what_is_nowhere_is_not_found(home: Home, farm: Farm) -> None:
     for verb in ("--attach", "--logs", "--status"):
         done = home.sesh(verb, "missing", "--json")
         assert (done.code, done.json()["error"]["code"]) == (1, "not_found"), verb
+
+
+def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, farm: Farm) -> None:
+    """`sesh --kill s3`, a stale name, ended a session of another machine without a question."""
+    far = farm.host("gpu")
+    known(home, far)
+    far.sesh("--open", "lone", "--", "cat")
+    asked = {
+        ("--kill", "lone"): "lone runs on @gpu. End it?",
+        ("--kill", "lone", "missing"): "lone runs on @gpu. End it?",
+        ("--rename", "lone", "other"): "lone runs on @gpu. Rename it?",
+        ("--send", "lone", "typed"): "lone runs on @gpu. Type into it?",
+        ("--detach", "lone"): "lone runs on @gpu. Detach its clients?",
+        ("--label", "lone", "a=b"): "lone runs on @gpu. Label it?",
+    }
+    for words, question in asked.items():
+        terminal = home.terminal(*words, columns=100)
+        terminal.wait_for(f"{question} [y/N]")
+        terminal.type("\r")
+        assert terminal.exit_code() == 1
+        assert "nothing was done" in terminal.text()
+    (row,) = far.sesh("--list", "--json").json()
+    assert (row["name"], row["labels"], far.sesh("--logs", "lone").stdout) == ("lone", {}, "")
+    terminal = home.terminal("--rename", "lone", "other", columns=100)
+    terminal.wait_for("Rename it? [y/N]")
+    terminal.type("y")
+    assert terminal.exit_code() == 0
+    assert far.names() == ["other"]
+    looked = home.terminal("--status", "other", columns=100)
+    assert looked.exit_code() == 0, "who only looks is not asked"
+    done = home.sesh("--kill", "other")
+    assert (done.code, done.stderr) == (0, "[other on @gpu]\n"), "a script's does it, and says where"
+    assert far.names() == []
+
+
+def test_going_back_to_a_session_that_cannot_be_reached_names_it_and_its_host(home: Home, farm: Farm) -> None:
+    """It said that some host could not be reached, and not for what."""
+    far = farm.host("box", proxied=True)
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    terminal.type(b"\x1c")
+    terminal.exit_code()
+    assert home.sesh("--forget", "@box").code == 0
+    far.proxy.refuse()
+    far.proxy.cut()
+    terminal = home.terminal("-", columns=200)
+    assert terminal.exit_code() == 1
+    assert "cannot go back to work on @box: " in terminal.text()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
+from tests.remote.patches import patch, patch_host
 from tests.remote.test_lookup import known
 from tests.support import Home, processes, wait_until
 
@@ -17,6 +18,24 @@ now = time.time
 time.time = lambda: now() + 3 * 86400
 """
 """The clock here is three days ahead of that of each host."""
+BEHIND = (
+    AHEAD.replace("+", "-")
+    + """
+from sesh import moments
+from sesh.store import listing
+told = listing.summaries
+
+def behind(*words):
+    rows = told(*words)
+    for row in rows:
+        standing = row["activity"]
+        standing["since"] = moments.exact_stamp(moments.seconds(standing["since"]) - 3 * 86400)
+    return rows
+
+listing.summaries = behind
+"""
+)
+"""The clock of a host, and of its daemons, is three days behind."""
 
 
 def lines(text: str) -> list[str]:
@@ -131,6 +150,28 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(home: Home, far
     assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + 3 * 86400) < 60
 
 
+def test_next_goes_by_what_has_passed_not_by_what_a_host_s_clock_says(home: Home, farm: Farm) -> None:
+    """It went to a host first whose clock was three days behind."""
+    far = farm.host("box")
+    patch_host(far, BEHIND)
+    asks = ["--", "sh", "-c", "printf '\\033]9;which?\\007'; exec sleep 600"]
+    home.sesh("--open", "first", *asks)
+    assert home.sesh("--wait", "first", "--waiting", "--timeout", "10").code == 0
+    home.sesh("@box", "--open", "second", *asks)
+    assert home.sesh("@box", "--wait", "second", "--waiting", "--timeout", "10").code == 0
+    behind = home.sesh("--list", "--json").json()[-1]
+    assert (behind["name"], round(behind["clock"] / 86400)) == ("second", -3)
+    opened = home.terminal("--next")
+    opened.wait_for("which")
+    opened.type(b"\x1c")
+    assert opened.exit_code() == 0
+    assert "[detached from first]" in opened.text()
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_for(re.compile(r"first +\d+s  which\?\n.*second@box +\d+s  which\?"))
+    opened.type("q")
+    opened.exit_code()
+
+
 @pytest.fixture
 def twins(home: Home, farm: Farm) -> tuple[Far, Far]:
     """One account under two names, by two ways."""
@@ -170,3 +211,32 @@ def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home
     opened.type("q")
     opened.exit_code()
     assert "known: @other" in home.sesh("--forget", "@box").stderr
+
+
+def test_a_host_far_away_is_listed_once_it_has_been_logged_in_to(home: Home, farm: Farm) -> None:
+    """At 500 ms of round trip a host was never listed, warm or cold: the login began anew each time."""
+    far = farm.host("far", proxied=True)
+    far.sesh("--open", "build")
+    known(home, far)
+    processes.kill(farm.masters())
+    far.proxy.delay(0.25)
+    asked = len(farm.connections())
+    listed = [home.start("--list"), home.start("--list")]
+    for process in listed:
+        assert b"@far  no answer yet" in process.communicate(timeout=20)[0]
+    sockets = os.path.join(home.directory, ".control")
+    wait_until(lambda: [name for name in os.listdir(sockets) if "." not in name], 20)
+    assert len(farm.connections()) == asked + 1, "one login at a time, which goes on by itself"
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], "stale" in row) for row in rows] == [("build", False)]
+    assert len(farm.connections()) == asked + 2, "over the connection that stands"
+
+
+def test_a_host_whose_login_files_read_what_is_sent_early_is_listed(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    far.sesh("--open", "work")
+    known(home, far)
+    far.login_files("")
+    far.write(".bashrc", "read -r -t 0.3 -N 4096\n")
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], "stale" in row) for row in rows] == [("work", False)]

@@ -80,3 +80,16 @@ def test_a_key_typed_after_a_resize_meets_the_new_size(slow: Slow) -> None:
     terminal.resize(66, 18)
     terminal.type("stty size\r")
     terminal.wait_for("18 66")
+
+
+@pytest.mark.parametrize("options", [(), ("--predict", "never")])
+def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, options: tuple[str, ...]) -> None:
+    """The daemon's goodbye was awaited for less than its way takes: how it left the screen was not known."""
+    terminal = Slow(home, 300, RATE).attach(*options)
+    terminal.type("clear; echo only'' line\r")
+    terminal.wait_for("only line\n" + PROMPT)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    rows = [row.rstrip() for row in terminal.text().splitlines()]
+    left = next(index for index, row in enumerate(rows) if row.startswith("[detached from work"))
+    assert rows[left - 2 : left] == ["only line", PROMPT]

@@ -336,6 +336,9 @@ def test_an_editor_and_a_pager_that_a_person_has_left_wait_for_nobody(
     becomes(home, "waiting", "tty-read", "push it?", name="asks")
     sesh("--kill", "asks")
     assert sesh("--next").code == 1
+    assert sesh("--reload", "reads", "edits").code == 0
+    assert sesh("--wait", "reads", "--waiting", "--timeout", "1").code == 124
+    assert stands(sesh, "edits") == ("idle", "tty-read", None)
 
 
 @pytest.mark.needs("vim", "less")

@@ -96,6 +96,17 @@ def test_a_list_says_what_each_session_is(home: Home, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_sessions_are_offered_in_the_order_of_their_numbers(home: Home, shell: str) -> None:
+    """s10 came before s2."""
+    for name in ("s10", "s1", "s2"):
+        home.sesh("--open", name)
+    opened = shell_of(home, shell)
+    opened.type("sesh --kill s\t\t")
+    opened.wait_until(lambda: re.findall(r"\b(s\d+) +(?:--|\()", opened.text()) == ["s1", "s2", "s10"])
+    opened.type("\x03\x15")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_touched(home: Home, shell: str) -> None:
     script = os.path.join(ROOT, ".ci", "completions.sh")
     places = {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
+
+import pytest
 
 from sesh import platform
 from sesh.daemon.events import MAX_TEXT, Missed
@@ -82,6 +85,21 @@ def test_what_is_printed_while_the_line_shows_comes_at_once_and_takes_it_away(se
     assert before != terminal.cursor
 
 
+def test_the_line_goes_by_itself_and_gives_the_prompt_back(sesh: Sesh, home: Home) -> None:
+    """On a full screen it covered the prompt, with the cursor in it, until a key came."""
+    left(home)
+    rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
+    terminal = home.terminal("work")
+    terminal.wait_for("away a moment: ")
+    assert terminal.cursor[0] == 23
+    terminal.wait_until(lambda: last_row(terminal).startswith(PROMPT.strip()), 15, "the prompt again")
+    assert "away" not in terminal.text()
+    rows = terminal.screen()
+    assert "49" in rows
+    terminal.type("echo here\r")
+    terminal.wait_for("\nhere")
+
+
 def test_one_who_only_watches_on_a_terminal_of_another_size_sees_the_line_too(sesh: Sesh, home: Home) -> None:
     left(home)
     rung(sesh, "work", r"printf 'a\ab\n'")
@@ -112,6 +130,29 @@ def test_who_looks_on_beside_another_has_missed_nothing(sesh: Sesh, home: Home) 
     other.type("echo here $((1+1))\r")
     other.wait_for("here 2")
     assert b"away" not in other.raw
+
+
+def test_a_command_that_went_well_a_moment_ago_is_no_news(sesh: Sesh, home: Home) -> None:
+    """`away 0 s: 28 lines, 1 command` greeted who had just run it."""
+    sesh("--open", "work")
+    assert sesh("--run", "work", "--", "seq 50").code == 0
+    terminal = home.terminal("work")
+    terminal.wait_for("50")
+    terminal.type("echo here $((1+1))\r")
+    terminal.wait_for("here 2")
+    assert b"away" not in terminal.raw
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(59, False), (61, True), (7200, True)])
+def test_a_command_is_news_and_an_absence_has_its_length_from_a_minute_on(seconds: float, told: bool) -> None:
+    missed = Missed()
+    missed.note({"event": "command_ended", "exit_code": 0})
+    missed.since = time.time() - seconds
+    assert missed.any is told
+    missed.note({"event": "bell"})
+    assert missed.any
+    words = {59: "away a moment: ", 61: "away 1 min: ", 7200: "away 2 h: "}
+    assert missed.line(3) == words[int(seconds)] + "3 lines, 1 command, 1 bell"
 
 
 def test_the_line_is_bounded_and_holds_nothing_that_a_terminal_acts_upon() -> None:

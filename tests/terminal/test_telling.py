@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 
 import pytest
@@ -186,6 +187,18 @@ def test_a_daemon_has_nothing_told_of_the_session_that_is_looked_at(
     terminal.type("exit\r")
     assert terminal.exit_code() == 0
     assert (b"waits: push it?" in terminal.raw) is told
+
+
+def test_a_terminal_that_only_rings_shows_no_line_of_the_session_that_it_shows(sesh: Sesh, home: Home) -> None:
+    terminal = home.terminal("work", env={"TERM": "alacritty"})
+    terminal.wait_for(PROMPT)
+    terminal.wait_for_raw(b"\x1b[?1004h")
+    terminal.type("sh -c 'sleep 0.7; printf \"push it? \"; read x'\r")
+    terminal.type("\x1b[O")
+    terminal.wait_for_raw(b"\a")
+    terminal.type("n\r")
+    terminal.wait_for(re.compile(rf"push it\? n\n{PROMPT}"))
+    assert b"work waits" not in terminal.raw
 
 
 def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(sesh: Sesh, home: Home) -> None:

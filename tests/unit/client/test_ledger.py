@@ -216,3 +216,17 @@ def test_after_the_undo_nothing_is_left_to_give_back(data: bytes) -> None:
     ledger.feed(ledger.undo().replace(TABS, b""))
     left = ledger.undo()
     assert left.replace(b"\x1b[m", b"").replace(TABS, b"") in (CLEAN, CLEAN + b"\x1b7\x1b8")
+
+
+@pytest.mark.parametrize(
+    "off", [b"\x1b[?1004l", b"\x1b[?1000;1004l", b"\x1bc", b"\x1b[!p", b"\x1b[?1004s\x1b[?1004h\x1b[?1004r"]
+)
+def test_it_counts_how_often_reports_of_the_focus_are_switched_off(off: bytes) -> None:
+    ledger = Ledger()
+    before = ledger.focus_resets
+    ledger.feed(b"text 1004 \x1b[?1004h\x1b[?2004l")
+    assert (ledger.focus_resets, ledger.focus_wanted) == (before, True)
+    for byte in off:
+        ledger.feed(bytes((byte,)))
+    assert ledger.focus_resets == before + 1
+    assert ledger.focus_wanted == off.endswith((b"!p", b"1004r"))

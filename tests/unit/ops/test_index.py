@@ -102,6 +102,39 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
         assert passes(20) == [0, 3]
 
 
+def test_a_hundred_hosts_are_asked_some_at_a_time_while_links_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All logged in in the same moment, and a jump host that they share let most of them wait."""
+    asked: list[list[str]] = []
+
+    class Answered:
+        remarks, inbound, finished, deadline = dict[str, str](), -1, False, 0.0
+
+        def __init__(self, _caller: Caller, hosts: list[str]) -> None:
+            asked.append(hosts)
+            self.waiting = {*hosts}
+
+        def left(self) -> float:
+            return 1.0
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(indexes, "Asking", Answered)
+    names = [f"h{number}" for number in range(50)]
+    with SessionIndex(Caller(), names, holds=True) as index:
+        assert asked == [names[:20]]
+        index.take(set())
+        assert len(asked) == 1, "they have some time to answer"
+        for _ in range(2):
+            for asking in index._askings:
+                asking.waiting = set()
+            assert index.due == 0
+            index.take(set())
+        assert asked == [names[:20], names[20:40], names[40:]]
+    with SessionIndex(Caller(), names):
+        assert asked[3:] == [names], "a list that is printed waits two seconds for all of them"
+
+
 def test_a_session_that_ends_before_its_events_are_asked_for_leaves_no_descriptor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

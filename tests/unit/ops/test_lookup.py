@@ -46,6 +46,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     own, others = World(), set(threading.enumerate())
+    lookup._last_known.cache_clear()
     monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
@@ -62,6 +63,18 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 CALLER = Caller()
+
+
+class Noting(Caller):
+    """One who sees notes at once."""
+
+    watched = True
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
 
 
 def test_the_one_host_that_has_it_is_found(world: World) -> None:
@@ -104,11 +117,21 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     world.hosts = {"late": Unreachable("no"), "other": []}
     world.before = {"late": ["work"], "other": ["gone"]}
     for _ in range(2):  # the second time it is not asked
-        with pytest.raises(NotFound, match=r"here; late, where it was 5 min ago, does not answer \(no\)"):
+        with pytest.raises(NotFound, match=r"here; late, where work was 5 min ago, does not answer \(no\)"):
             lookup.host_of(CALLER, "work")
     assert lookup.host_of(CALLER, "gone") is None
     world.hosts["third"] = ["work"]
-    assert lookup.host_of(CALLER, "work") == "third"
+    noting = Noting()
+    assert lookup.host_of(noting, "work") == "third"
+    assert noting.notes == ["late, where work was 5 min ago, does not answer (no)"], "it may be the one that is meant"
+
+
+def test_the_line_that_names_whom_is_waited_for_stays_short(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "PATIENCE", 1.0)
+    world.hosts = {f"h{number}": None for number in range(50)}
+    noting = Noting()
+    assert lookup.host_of(noting, "work") is None
+    assert noting.notes == ["looking for work on @h0, @h1, @h2, @h3, @h4 and 45 more"]
 
 
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:

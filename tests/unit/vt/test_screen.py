@@ -246,6 +246,15 @@ def test_p11_decstr_resets_modes_and_keeps_the_text() -> None:
     assert emulator.pen_sgr() == "0"
 
 
+@pytest.mark.parametrize("mode", [45, 1045])
+def test_decstr_resets_reverse_wraparound(mode: int) -> None:
+    """It stayed, unlike in xterm."""
+    emulator = fed(f"\x1b[?{mode}h")
+    assert emulator.mode(mode) is True
+    emulator.feed(b"\x1b[!p")
+    assert emulator.mode(mode) is False
+
+
 def test_p11_repeat_needs_the_character_right_before_it() -> None:
     assert fed("ab\x1b[m\x1b[3b").text()[0] == "ab"
 
