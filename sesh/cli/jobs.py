@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import JobResult, JobSpec
 
+_LONGEST = 1 << 16
+"""Bytes of a line of JSON; a longer one comes in pieces."""
 _EXACT = "for exact bytes: $sesh --exec --print -- sh -c 'CMD | base64' | base64 -d"
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
@@ -139,7 +141,12 @@ class FollowedOutput:
         data = self._held + data
         if self._lines:
             *rows, self._held = data.split(b"\n")
-            self.pending += b"".join(map(_object, rows))
+            self.pending += b"".join(_object(row.removesuffix(b"\r")) for row in rows)
+            while len(self._held) > _LONGEST:
+                ends = range(_LONGEST, _LONGEST - 4, -1)  # no character of UTF-8 is cut
+                end = next((end for end in ends if self._held[end] & 0xC0 != 0x80), _LONGEST)
+                self.pending += _object(self._held[:end])
+                self._held = self._held[end:]
         else:
             self._held = b"\r" if data.endswith(b"\r") else b""
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
@@ -147,7 +154,7 @@ class FollowedOutput:
     def end(self) -> None:
         """Release the held output: no more comes."""
         held, self._held = self._held, b""
-        self.pending += _object(held) if self._lines and held else held
+        self.pending += _object(held.removesuffix(b"\r")) if self._lines and held else held
 
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
@@ -156,4 +163,4 @@ class FollowedOutput:
 
 
 def _object(row: bytes) -> bytes:
-    return printing.json_line({"line": row.removesuffix(b"\r").decode("utf-8", "replace")})
+    return printing.json_line({"line": row.decode("utf-8", "replace")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -225,6 +226,19 @@ def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: lis
     rows = b"".join(parts).split(b"\n")
     count = len(rows) if rows[-1] else len(rows) - 1
     assert lines.pending.count(b'{"line": ') == count
+
+
+@pytest.mark.parametrize("text", ["xyz", "aä€😀", "\udc80"])
+def test_a_line_of_json_without_an_end_comes_in_pieces_and_is_not_kept(text: str) -> None:
+    """All of it was kept, and copied for each block."""
+    output, whole = FollowedOutput(lines=True), text.encode("utf-8", "surrogateescape") * 50_000
+    for start in range(0, len(whole), 7_001):
+        output.take(whole[start : start + 7_001])
+    assert output.pending.count(b"\n") == len(whole) // (1 << 16)
+    output.take(b"\r\nend")
+    output.end()
+    *pieces, end = [json.loads(line)["line"] for line in output.pending.splitlines()]
+    assert ("".join(pieces), end) == (whole.decode("utf-8", "replace"), "end")
 
 
 @pytest.mark.parametrize(
