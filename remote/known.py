@@ -225,7 +225,7 @@ def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
     size = _HEAD
     for summary in summaries:
         row = _kept(summary)
-        if not is_name(str(row.get("name"))):
+        if not is_name(row.get("name") or ""):
             continue
         size += len(_encoded(row)) + len(", ")
         if len(rows) == MAX_NAMES or size > _LARGEST:
@@ -247,7 +247,7 @@ def add_name(host: str, name: str) -> bool:
 def last_rows(host: str) -> list[KeptSession]:
     """The sessions that a host had when it last told them."""
     rows: list[KeptSession] = [_kept(row) for row in read(path_of(host, _NAMES)).get("sessions") or []]
-    return [row for row in rows if is_name(str(row.get("name")))]
+    return [row for row in rows if is_name(row.get("name") or "")]
 
 
 def names(host: str) -> list[dict[str, str]]:

@@ -107,9 +107,9 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_
     began = time.monotonic()
     assert lookup.host_of(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
-    assert world.failed == {"down": "no", "odd": "no"}
-    assert lookup.hosts(CALLER) == ["late", "here"]
-    assert lookup.skipped(CALLER) == {"down": "no", "odd": "no"}
+    assert world.failed == {"down": "no"}, "what this machine lacks is no fault of the host"
+    assert lookup.hosts(CALLER) == ["late", "odd", "here"]
+    assert lookup.skipped(CALLER) == {"down": "no"}
     assert capfd.readouterr().err == ""
 
 
