@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         """What is kept of a session of a remote: keys of Summary."""
 
         name: str
+        id: str
         state: str
         cwd: str
         created: str
@@ -70,8 +71,8 @@ _HEAD = 1 << 10
 """Bytes of a file of names beside its rows."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
 _KEPT: Fields = {
-    **keys("name state cwd created last_activity home", system_text), **keys("pid exit_code", natural), "clock": number,
-    "command": items(system_text), "labels": mapping(system_text, system_text),
+    **keys("name id state cwd created last_activity home", system_text), **keys("pid exit_code", natural),
+    "clock": number, "command": items(system_text), "labels": mapping(system_text, system_text),
 }  # fmt: skip
 """What is kept of a session."""
 _FIELDS: dict[str, Fields] = {

@@ -100,6 +100,7 @@ class Summary(_Summary, total=False):
     Of a host: its `home` directory; `clock`: seconds that its clock is ahead; `stale`: it is silent now.
     """
 
+    id: str
     shell: bool
     ended: Moment | None
     responding: bool
@@ -139,7 +140,6 @@ class Status(Summary, total=False):
     daemon_pid: int | None
     version: str | None
     link: str | None
-    id: str
     position: int
     faults: list[str]
 

@@ -99,7 +99,7 @@ def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
 
     What is known for sure goes before what was last known.
     """
-    seen: dict[tuple[object, ...], str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for stale in (False, True):
         for host in sorted(answers, key=natural):
             for row in answers[host]:
@@ -111,10 +111,9 @@ def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
     }
 
 
-def _identity(host: str, session: Summary) -> tuple[object, ...]:
-    """What tells a session from all others: no two of one name begin in the same second with the same pid."""
-    name, pid, created = session["name"], session.get("pid"), session.get("created")
-    return (name, pid, created) if pid and created else (host, name)
+def _identity(host: str, session: Summary) -> tuple[str, str]:
+    """What tells a session from all others: its random id, which an older sesh does not tell."""
+    return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
 def _note_failure(host: str, why: str) -> None:

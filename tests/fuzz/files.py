@@ -294,7 +294,7 @@ def _remote(rng: random.Random) -> bytes:
     }  # fmt: skip
     told = {"name": "work", "state": "running", "cwd": "/", "created": moment, "last_activity": moment, "home": "/"}
     rows = [
-        {**told, "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"}},
+        {**told, "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"}},
         {"name": "other", "state": "lost", "cwd": None},
     ]
     seals = {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}
