@@ -239,7 +239,10 @@ class Link(wire.Connection):
         first = wire.greeting("bridge", near=caller) + along
         early = bool(along) and host not in _swallowing
         if early:
-            self.send(first, deadline)
+            try:
+                self.send(first, deadline)
+            except Unreachable:
+                early = False  # it has ended: what it printed says why
         self._skip_login_output(deadline)
         left = deadline - time.monotonic()
         try:
@@ -300,6 +303,7 @@ class Link(wire.Connection):
         reached = _REACHED in stderr or _REACHED.encode() in printed
         stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
+        last = [line.rstrip(".") for line in last]
         if via and not reached:
             gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
             gone.reason = last[0] if last else ""
