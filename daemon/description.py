@@ -28,6 +28,7 @@ def summary(session: Session) -> Status:
     facts, end = session.facts, session.end
     return {
         "name": session.name,
+        "id": facts["id"],
         "host": None,
         "state": "running" if session.running else "exited",
         "attached": len(session.clients),
@@ -61,7 +62,6 @@ def status(session: Session) -> Status:
         "daemon_pid": os.getpid(),
         "version": __version__,
         "link": None,
-        "id": session.facts["id"],
         "position": session.log.head,
         "faults": session.faults.lines(),
     }

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         """What is kept of a session of a remote: keys of Summary."""
 
         name: str
+        id: str
         state: str
         cwd: str
         created: str
@@ -70,8 +71,8 @@ _HEAD = 1 << 10
 """Bytes of a file of names beside its rows."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
 _KEPT: Fields = {
-    **keys("name state cwd created last_activity home", system_text), **keys("pid exit_code", natural), "clock": number,
-    "command": items(system_text), "labels": mapping(system_text, system_text),
+    **keys("name id state cwd created last_activity home", system_text), **keys("pid exit_code", natural),
+    "clock": number, "command": items(system_text), "labels": mapping(system_text, system_text),
 }  # fmt: skip
 """What is kept of a session."""
 _FIELDS: dict[str, Fields] = {
@@ -225,7 +226,7 @@ def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
     size = _HEAD
     for summary in summaries:
         row = _kept(summary)
-        if not is_name(str(row.get("name"))):
+        if not is_name(row.get("name") or ""):
             continue
         size += len(_encoded(row)) + len(", ")
         if len(rows) == MAX_NAMES or size > _LARGEST:
@@ -247,7 +248,7 @@ def add_name(host: str, name: str) -> bool:
 def last_rows(host: str) -> list[KeptSession]:
     """The sessions that a host had when it last told them."""
     rows: list[KeptSession] = [_kept(row) for row in read(path_of(host, _NAMES)).get("sessions") or []]
-    return [row for row in rows if is_name(str(row.get("name")))]
+    return [row for row in rows if is_name(row.get("name") or "")]
 
 
 def names(host: str) -> list[dict[str, str]]:

@@ -101,6 +101,7 @@ class Summary(_Summary, total=False):
     """
 
     last_line: str | None
+    id: str
     shell: bool
     ended: Moment | None
     responding: bool
@@ -140,7 +141,6 @@ class Status(Summary, total=False):
     daemon_pid: int | None
     version: str | None
     link: str | None
-    id: str
     position: int
     faults: list[str]
 

@@ -233,7 +233,10 @@ class Link(wire.Connection):
         host, first = self.destination.host, wire.greeting("bridge", near=caller) + along
         early = bool(along) and host not in _swallowing
         if early:
-            self.send(first, deadline)
+            try:
+                self.send(first, deadline)
+            except Unreachable:
+                early = False  # it has ended: what it printed says why
         self._skip_login_output(deadline)
         left = deadline - time.monotonic()
         try:
@@ -303,7 +306,7 @@ class Link(wire.Connection):
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
-        reason = f": {last[0]}" if last else ""
+        reason = f": {last[0].rstrip('.')}" if last else ""
         hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
         failure = Unreachable(f"sesh on {host} did not start (exit {code}){reason}", hint=hint)
         failure.reason = f"sesh did not start there{reason}"

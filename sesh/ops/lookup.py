@@ -14,11 +14,13 @@ from sesh.errors import (
     Late,
     LocalFault,
     LoginRefused,
+    Lost,
     NotDeployed,
     NotFound,
     Refused,
     SeshError,
     TimedOut,
+    Unknown,
     Unreachable,
     silent_host,
 )
@@ -44,6 +46,8 @@ _ATTEMPT = 10.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
+_PASSING = (Late, LocalFault, Lost, Unknown)
+"""Errors after which a host is asked again at once: it did not refuse."""
 _NAMED = 5
 """Hosts that the line names at most."""
 _SKEW = 2.0
@@ -53,7 +57,7 @@ _SKEW = 2.0
 def reason(error: SeshError) -> str:
     """Why a host does not tell its sessions, in a few words, for a list."""
     if isinstance(error, Unreachable):
-        return error.reason or str(error)
+        return error.reason or error.message
     if isinstance(error, TimedOut):
         return Late.reason
     return f"not deployed; {error.hint}" if isinstance(error, NotDeployed) else str(error)
@@ -95,7 +99,7 @@ def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
 
     What is known for sure goes before what was last known.
     """
-    seen: dict[tuple[object, ...], str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for stale in (False, True):
         for host in sorted(answers, key=natural):
             for row in answers[host]:
@@ -107,10 +111,9 @@ def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
     }
 
 
-def _identity(host: str, session: Summary) -> tuple[object, ...]:
-    """What tells a session from all others: no two of one name begin in the same second with the same pid."""
-    name, pid, created = session["name"], session.get("pid"), session.get("created")
-    return (name, pid, created) if pid and created else (host, name)
+def _identity(host: str, session: Summary) -> tuple[str, str]:
+    """What tells a session from all others: its random id, which an older sesh does not tell."""
+    return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
 def _note_failure(host: str, why: str) -> None:
@@ -167,13 +170,13 @@ class Asking:
         except SeshError as error:
             answer = error
         except OSError as error:
-            answer = Unreachable(f"cannot ask {host}: {error.strerror}")
+            answer = LocalFault(f"cannot ask {host}: {error.strerror}")
             answer.reason = error.strerror or ""
         except Exception as error:  # a fault of our own: the other hosts answer all the same
             answer = InternalError(f"internal error, {type(error).__name__}: {error}")
         if caller.notes:
             self.remarks[host] = "; ".join(caller.notes)
-        if isinstance(answer, Unreachable) and not isinstance(answer, Late):
+        if isinstance(answer, Unreachable) and not isinstance(answer, _PASSING):
             _note_failure(host, reason(answer))
         self._answers.append((host, answer))
         with self._lock:

@@ -184,7 +184,7 @@ def _recorded(name: str, record: Record, state: str) -> Summary:
     return {
         **dict.fromkeys(KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]
         "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
-        "shell": record.get("shell") is True,
+        "shell": record.get("shell") is True, **({"id": record["id"]} if record.get("id") else {}),
     }  # fmt: skip
 
 

@@ -13,11 +13,12 @@ from unittest import mock
 
 from sesh import config, paths, platform
 from sesh.cli import status as status_verb
+from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.daemon.shell import variables
 from sesh.errors import NotFound, Refused, SeshError, UsageError
-from sesh.ops import dormant, enter, events, jobs, layout, shell, sweep, wait
+from sesh.ops import dormant, enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
@@ -291,9 +292,14 @@ def _remote(rng: random.Random) -> bytes:
         "word": "box", "key": _KEY, "user": "me", "hostname": "box.example", "port": "22", "first_used": moment,
         "last_used": moment, "version": "1", "asks": False, "round_trip": 0.01,
     }  # fmt: skip
-    rows = [{"name": "work", "state": "running", "cwd": "/"}, {"name": "other", "state": "lost", "cwd": None}]
+    told = {"name": "work", "state": "running", "cwd": "/", "created": moment, "last_activity": moment, "home": "/"}
+    rows = [
+        {**told, "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"}},
+        {"name": "other", "state": "lost", "cwd": None},
+    ]
     seals = {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}
-    files = [record, {"word": "box", "sessions": rows}, {"key": _KEY, "paths": seals}, {"word": "box"}]
+    names = {"word": "box", "at": 1.5, "sessions": rows}
+    files = [record, names, {"key": _KEY, "paths": seals}, {"word": "box", "reason": "refused"}]
     return json.dumps([changed(rng, each) for each in files]).encode("utf-8", "surrogatepass")
 
 
@@ -322,6 +328,9 @@ def _remotes() -> Iterator[Check]:
                 json.dumps([remote.host, remote.version])
                 assert remote.host.isprintable()
             json.dumps(known.names("box"))
+            rows = lookup.once({"box": lookup.last_known("box", known.failure("box"))})["box"]
+            assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
+            json_line(rows)
             known.failed_recently("box")
             known.add_name("box", "third")
             sealed = known.read(paths_of[2]).get("paths") or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -178,8 +179,25 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
         {"name": "work", "state": "running", "cwd": "/home/[2Jme"},
         {"name": "old", "state": "exited", "cwd": ""},
     ]
-    Path(known.path_of("box", ".names")).write_text(json.dumps({"sessions": ["x", {"name": 3}]}))
-    assert known.names("box") == []
+    for broken in (["x", {"name": 3}], [{"state": "running"}], [{"name": None}]):
+        Path(known.path_of("box", ".names")).write_text(json.dumps({"sessions": broken}))
+        assert known.names("box") == []
+        assert known.add_name("box", "third")
+
+
+def test_what_a_list_shows_of_a_session_is_kept_with_the_time_and_being_asked_changes_neither() -> None:
+    """Completion made a host that did not answer look as if it had just told its sessions."""
+    row = {"name": "work", "state": "running", "pid": 7, "labels": {"a": "b"}, "command": ["x"], "clock": -3.5}
+    known.record_names("box", [{**row, "unseen": None, "title": "secret"}])
+    assert known.last_rows("box") == [row]
+    at = known.names_at("box")
+    assert abs(at - time.time()) < 60
+    os.utime(known.path_of("box", ".names"), (1, 1))
+    known.mark_asked("box")
+    assert known.names_at("box") == at
+    assert known.asked_at("box") > 1
+    known.mark_asked("other")
+    assert (known.names_at("other"), known.last_rows("other")) == (0, [])
 
 
 def test_a_remote_can_be_forgotten() -> None:

@@ -87,6 +87,14 @@ def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: ty
         open_link(through(script), {}, ask=False, timeout=1.0)
 
 
+@pytest.mark.usefixtures("nothing_left")
+def test_what_ends_before_it_takes_a_question_that_goes_along_says_why() -> None:
+    """It was said that a session's daemon had closed the connection."""
+    with pytest.raises(Unreachable, match=r"sesh on box did not start \(exit 3\): broken") as raised:
+        open_link(through("echo broken >&2; exit 3"), {}, ask=False, timeout=5.0, question=bytes(1 << 20))
+    assert raised.value.reason == "sesh did not start there: broken"
+
+
 def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_run(tmp_path: Path) -> None:
     own = "#!/bin/sh\n# from sesh.__main__ import start\necho $0 $1\n"
     foreign = f"#!/bin/sh\ntouch {tmp_path}/ran\n"
