@@ -127,6 +127,9 @@ class Attachment:
             self._lost("silent")
 
     def _lost(self, reason: str = "") -> None:
+        if self._leaving:  # no link is needed any more
+            self._leave()
+            return
         self._end(self.outcome("lost", reason=reason), at_once=reason == "raced")
 
     @property

@@ -50,7 +50,7 @@ _FOCUS_VARIABLES = (
 )
 _FOCUS_TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "contour", "rio", "st-", "mintty")
 """By what a terminal is known that reports its focus: names in TERM_PROGRAM, variables, beginnings of TERM."""
-_MAX_NOTIFICATION = 200
+MAX_NOTIFICATION = 200
 """Characters of the text that are shown."""
 BELL = b"\a"
 
@@ -312,7 +312,7 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
     Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
     rxvt-unicode that VTE and foot took over (OSC 777).
     """
-    text = plain(line)[:_MAX_NOTIFICATION].encode("utf-8", "replace")
+    text = plain(line)[:MAX_NOTIFICATION].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):
         return BELL

@@ -11,7 +11,7 @@ import os
 
 from sesh import protocol
 from sesh.about import CALLED
-from sesh.client.display import BELL, notification
+from sesh.client.display import BELL, MAX_NOTIFICATION, notification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _NOTICE_TIME = 3.0
 """Seconds that a notice stays, unless a key is pressed."""
+_MOST_TELLINGS = 8
+"""Lines that tell of other sessions in that time."""
 _MAX_NOTICE = 4096
 """Characters of all notices that came while one is shown."""
 
@@ -35,6 +37,8 @@ class Overlays:
         self.greeting = ""
         """A notice for the next screen."""
         self._notice = ""
+        self._tellings = 0
+        """Lines that tell of other sessions, in the last seconds."""
         self._hint: Hint | None = None
         """The hint: for the first screen, or on it."""
 
@@ -123,8 +127,13 @@ class Overlays:
         that it shows."""
         told = notification(news, os.environ)
         self._display.tell(told)
-        if told == BELL and not shown:
-            self.show_notice(news)
+        if told == BELL and not shown and self._tellings < _MOST_TELLINGS:
+            self._tellings += 1
+            self._timers.ensure("tellings", _NOTICE_TIME, self._tell_on)
+            self.show_notice(news[:MAX_NOTIFICATION])
+
+    def _tell_on(self) -> None:
+        self._tellings = 0
 
     def held(self, text: str) -> None:
         """Show the line of a daemon that sends nothing from here on."""
