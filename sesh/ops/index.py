@@ -51,8 +51,8 @@ _AT_ONCE = 20
 """Hosts that are asked at the same time while links are held: a hundred of them are no hundred logins in one breath."""
 _LOST = 1.0
 """Seconds after which a host is asked whose link was lost and is not back."""
-_AGAIN = 30.0
-"""Seconds until a link is held again to a host that has ended it, and answers."""
+_AGAIN, _RENEWED = 30.0, 300.0
+"""Seconds until a link is held again to a host that has ended it, and answers; to one whose sesh was too old."""
 _OLDER = "older sesh: asked now and then"
 """The remark on a host that answers, and does not say what changes."""
 
@@ -303,7 +303,7 @@ class _HeldLinks:
         """None until a host has answered: what it takes is loaded then."""
         self.standing: set[str] = set()
         self._ended: dict[str, tuple[float, bool]] = {}
-        """By host whose link has ended for good: when (monotonic), and whether its sesh is too old to hold one."""
+        """By host whose link has ended: when (monotonic) one is held again, and whether its sesh is too old for it."""
 
     @property
     def inbound(self) -> int:
@@ -312,8 +312,7 @@ class _HeldLinks:
 
     def hold(self, host: str) -> None:
         """Holds a link to a host that has answered, unless there is one, or it has ended that just now."""
-        ended_at, older = self._ended.get(host, (-_AGAIN, False))
-        if older or time.monotonic() < ended_at + _AGAIN:
+        if time.monotonic() < self._ended.get(host, (0.0, False))[0]:
             return
         if self._held is None:
             from sesh.reach.held import Held
@@ -342,7 +341,8 @@ class _HeldLinks:
                 continue
             self.standing.discard(host)
             if said is not None:
-                self._ended[host] = time.monotonic(), isinstance(said, UsageError)
+                older = isinstance(said, UsageError)
+                self._ended[host] = time.monotonic() + (_RENEWED if older else _AGAIN), older
         return news
 
     def remark(self, host: str) -> str:

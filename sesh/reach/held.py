@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 
 _opening = threading.BoundedSemaphore(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""
-_ATTEMPT = 10.0
+_ATTEMPT = 20.0
 """Seconds for one attempt to come back."""
 _MOST_UNREAD = 1000
 """Items of all hosts that are not taken yet; those who follow wait until some are."""
@@ -49,20 +49,22 @@ def items(
     """The items of an op that a host yields, without end, over as many links as it takes.
 
     `words`: the op's arguments, asked for with each link. `stop`: ends it from another thread, by Interrupted. `lost`
-    is called when a link is lost. `passing`: the host is not recorded as used. Raises Unreachable if none can be opened
-    at first, LoginRefused if one cannot come back without a person, the op's errors.
+    is called when a link is lost. `passing`: the host is not recorded as used, nor the links logged. Raises Unreachable
+    if none can be opened at first, LoginRefused if one cannot come back without a person, the op's errors.
     """
     caller, destination, host = target.caller, target.destination, str(target.host)
     asked: Mapping[str, object] = {}
 
     def again(stream: Stream) -> Link:
-        eventlog.log("disconnect", host=host, session=None, reason="lost")
         lost_at = time.monotonic()
+        if not passing:
+            eventlog.log("disconnect", host=host, session=None, reason="lost")
         if lost is not None:
             lost()
         caller.note(f"lost the link to @{host}; reconnecting")
         link = stream.backoff.retry(attempt, host, sleep=stream.sleep)
-        eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
+        if not passing:
+            eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
         caller.note(f"reconnected to @{host}")
         calls.check_version(link)
         return link
@@ -80,7 +82,8 @@ def items(
     with _opening:
         link = target.open(passing=passing)
     calls.check_version(link)
-    with Stream(link, "", host=host, again=again, sleep=stop.sleep if stop is not None else time.sleep) as stream:
+    sleep = stop.sleep if stop is not None else time.sleep
+    with Stream(link, "", host=host, again=again, sleep=sleep, logged=not passing) as stream:
         stream.audience = caller.audience
         if stop is not None:
             stop.add(stream.cut)

@@ -41,7 +41,7 @@ class Stream:
     `connection`: the present one, on which nothing was said yet. `name`: of the session, also after a rename. `again`:
     returns another connection to the same session, or raises Ended; None for a daemon of this machine. `ended`: returns
     the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for attempts to reconnect.
-    `sleep`: waits between two attempts, and may raise to end them.
+    `sleep`: waits between two attempts, and may raise to end them. `logged`: whether the log of remotes has it.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Stream:
         ended: Callable[[Stream], Ended | None] | None = None,
         deadline: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        logged: bool = True,
     ) -> None:
         self.name, self.host, self.deadline, self.sleep = name, host, deadline, sleep
         self.position: int | None = None
@@ -66,10 +67,10 @@ class Stream:
         self._again, self._ended = again, ended
         if host is not None:
             from sesh.keepalive import Backoff
-            from sesh.remote import eventlog
 
             self.backoff = Backoff()
-            eventlog.log("connect", host=host, session=name or None)
+        self._logged = logged and host is not None
+        self._log("connect")
         self._take(connection)
 
     def __enter__(self) -> Stream:
@@ -77,12 +78,15 @@ class Stream:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
-        if self.host is not None:
-            from sesh.remote import eventlog
-
-            eventlog.log("disconnect", host=self.host, session=self.name or None, reason="closed")
+        self._log("disconnect", reason="closed")
         if isinstance(error, SeshError):
             error.host = error.host or self.host
+
+    def _log(self, event: str, **facts: object) -> None:
+        if self._logged:
+            from sesh.remote import eventlog
+
+            eventlog.log(event, host=self.host, session=self.name or None, **facts)
 
     def _take(self, connection: Connection) -> None:
         if self.host is not None:

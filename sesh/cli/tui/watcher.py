@@ -133,7 +133,10 @@ class _Watcher:
         if self._probe is None or self._probe[1] == _ASKING:
             return []
         held, self._held = self._held, []
-        return held if self._asked() == self._probe[0] else []
+        if held and self._asked() != self._probe[0]:
+            self._say(f"{_title(self._probe[0][0])} asks that no more: nothing was answered")
+            return []
+        return held
 
     def _take(self, keys: Sequence[str]) -> None:
         for key in keys:
