@@ -128,8 +128,10 @@ def _labelled(cli: Invocation, label: Sequence[str], *, ended: bool) -> list[tup
     for row in rows:
         if "error" in row:
             raise rebuild(row["error"])
+    for host, reason in {row["host"]: row["stale"]["reason"] for row in rows if "stale" in row}.items():
+        cli.note(f"@{host} does not answer ({reason}): its sessions are not waited for")
     states = ("running", "exited") if ended else ("running",)
-    places = [(row["host"], row["name"]) for row in rows if row["state"] in states and not row.get("stale")]
+    places = [(row["host"], row["name"]) for row in rows if row["state"] in states and "stale" not in row]
     if not places:
         raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint="see: $sesh --list")
     return places

@@ -50,3 +50,15 @@ def test_a_host_that_cannot_be_reached_is_said_before_anything_is_waited_for(hom
     assert home.sesh("@one", "--open", "a", "--label", "team=x", "--", "cat").code == 0
     done = home.sesh("@one", "@gone", "--wait", "--label", "team=x", "--waiting", "--json")
     assert (done.code, done.json()["error"]["code"]) == (1, "unreachable")
+
+
+def test_a_known_remote_that_does_not_answer_is_said_and_the_others_are_waited_for(home: Home, farm: Farm) -> None:
+    gone, one = farm.host("gone", proxied=True), farm.host("one")
+    for far in (gone, one):
+        assert home.sesh(far.at, "--open", "a", "--label", "team=x", "--", "cat").code == 0
+        assert home.sesh(far.at, "--list").code == 0
+    processes.kill(farm.masters())
+    gone.proxy.refuse()
+    done = home.sesh("--wait", "--label", "team=x", "--idle", "0.1", "--timeout", "20", "--json")
+    assert (done.code, [answer["host"] for answer in done.json()]) == (0, ["one"])
+    assert done.stderr == "sesh: @gone does not answer (connection refused): its sessions are not waited for\n"
