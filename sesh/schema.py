@@ -554,24 +554,6 @@ class RemoteLog(TypedDict):
 # -- what a session shows
 
 
-class _ScreenText(TypedDict):
-    text: str
-    lines: list[str]
-
-
-class ScreenText(_ScreenText, total=False):
-    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
-    above; an older sesh does not say."""
-
-    continued: list[int]
-
-
-class Picture(TypedDict):
-    """The screen as an SVG or HTML document."""
-
-    text: str
-
-
 class _Hit(TypedDict):
     session: str
     line: int

@@ -117,9 +117,9 @@ class Checkpointer:
             self._kept = checkpoints.keep(self._id, self._kept, part)
             yield
         checkpoints.write(self._id, {**self._header(), "model": facts, "scrollback": self._kept}, screen)
-        if self._valid["file"] != self._kept["file"]:
-            checkpoints.drop(self._id, self._valid)
-        self._valid = self._kept
+        before, self._valid = self._valid, self._kept
+        if before["file"] != self._kept["file"]:
+            checkpoints.drop(self._id, before)
 
     def _as_came(self) -> Content | None:
         """The output's bytes; None if the emulator is loaded, or is to be."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.reach.caller import Caller
-    from sesh.schema import Command, Hit, Hits, ScreenText
+    from sesh.schema import Command, Hit, Hits
+    from sesh.vt.render.screen_data import ScreenText
 
 MOST_LINES = 1_000_000
 MOST_HITS = 10_000

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
-    from sesh.schema import Answer, Overview, Picture, ScreenText, Status, Summary
+    from sesh.schema import Answer, Overview, Status, Summary
     from sesh.vt.lines import Line, LineReader
-    from sesh.vt.render.screen_data import Screen
+    from sesh.vt.render.screen_data import Picture, Screen, ScreenText
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, each with the one that the daemon is asked for."""

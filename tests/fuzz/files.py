@@ -226,9 +226,11 @@ def _checkpoint(rng: random.Random) -> bytes:
         "marks": [],
         "emulator": None,
     }
+    kept = {"file": rng.choice((0, 1)), "bytes": rng.choice((0, 5, 100)), "lines": rng.choice((0, 3, 10_000))}
     header = {
         "format": checkpoints.FORMAT, "written": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z",
         "cwd": "/", "title": "t", "model": changed(rng, model, 1), "history": [_run_facts(1), _run_facts(2)],
+        "scrollback": changed(rng, kept, 1),
     }  # fmt: skip
     data = grammar.output(rng, 20, tuple(grammar.KINDS))
     return json.dumps(changed(rng, header, 4)).encode("utf-8", "surrogatepass") + b"\n" + data
@@ -238,6 +240,7 @@ def _checkpoint(rng: random.Random) -> bytes:
 def _checkpoints() -> Iterator[Check]:
     with own_home() as home:
         _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": platform.machine()}).encode())
+        _put(home, f".scrollback0.{_ID}", b"a line that scrolled off\r\n" * 3)
 
         def check(case: bytes) -> None:
             """It gives an emulator without errors, or nothing; the list and `--logs` bear it."""

@@ -99,7 +99,7 @@ def fields(table: shapes.Fields, required: Any, kind: Any, place: str) -> Iterat
 
 
 _ANSWERED = {**op_shapes._SHAPES, **{f"views.screen {form}": shape for form, shape in op_shapes._SCREENS.items()}}
-_SCREENS = {"text": schema.ScreenText, "ansi": schema.ScreenText, "json": screen_data.Screen}
+_SCREENS = {"text": screen_data.ScreenText, "ansi": screen_data.ScreenText, "json": screen_data.Screen}
 _OF_REPLIES = {"session_id", "question", "daemon_pid"}
 """Facts that stand in the RESPONSE of a daemon, and in no answer of an op."""
 
