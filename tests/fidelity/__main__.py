@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.fidelity import test_programs as recorded
+from tests.fidelity import test_vte
 from tests.fidelity.dialect import LACKS, OTHERWISE, SITUATIONS, WIDTHS
 from tests.fidelity.features import COLUMNS, EXPLAINED, FEATURES, ROWS
 from tests.fidelity.test_xterm import differing, opening
+from tests.fidelity.vte import Vte
+from tests.fidelity.vte import missing as vte_lacks
 from tests.fidelity.xterm import Xterm, missing, place, seen
 from tests.fidelity.yardstick import attached
 
@@ -41,6 +44,18 @@ def programs(xterm: Xterm) -> Iterator[tuple[str, bool]]:
         data = path.read_bytes()
         for end in recorded.cuts(data, 12):
             yield f"{path.stem}[:{end}]", not recorded.differing(xterm, data[:end])
+
+
+def second() -> Iterator[tuple[str, bool]]:
+    """Each feature that VTE can judge, and each point at which a recorded stream is cut, and whether it comes back."""
+    vte = Vte()
+    for name, feature in FEATURES.items():
+        if name not in test_vte.EXPLAINED:
+            yield name, not vte.differing(COLUMNS, ROWS, feature.written, feature.restored())
+    for path in recorded.STREAMS:
+        for end in recorded.cuts(path.read_bytes(), 12):
+            yield f"{path.stem}[:{end}]", not test_vte.differing(vte, path, end)
+    vte.close()
 
 
 def randoms(xterm: Xterm, left_out: Counter[str]) -> Iterator[tuple[str, bool]]:
@@ -115,6 +130,11 @@ def main() -> int:
     good = share("sesh, features", features(xterm))
     good &= share("sesh, programs cut at several points", programs(xterm))
     good &= share("sesh, random streams", randoms(xterm, left_out))
+    if lacking := vte_lacks():
+        print(f"VTE, the second emulator, is not here; missing: {lacking}")
+    else:
+        good &= share("the same, features and programs, according to VTE", second())
+        print(*(f"    left out: {name}: {why}" for name, why in test_vte.EXPLAINED.items()), sep="\n")
     if shutil.which("tmux"):
         print("of these the screen and the cursor alone, as the yardstick:", flush=True)
         for title, cases in screens().items():

@@ -1,8 +1,14 @@
 #!/bin/sh
-# The emulator that restores are held against: @xterm/headless and two addons, from npm, at the versions of the lock
-# file. What is missing is said by name, and the tests that need it are skipped.
+# The emulators that restores are held against: VTE with its packages for the system's Python, where there is apt-get;
+# @xterm/headless and two addons, from npm, at the versions of the lock file. What is missing is said by name, and the
+# tests that need it are skipped.
 set -u
 cd "$(dirname "$0")" || exit 1
+vte="import gi; gi.require_version('Vte', '2.91'); gi.require_version('Gtk', '3.0')"
+if command -v apt-get >/dev/null 2>&1 && ! { command -v Xvfb && /usr/bin/python3 -c "$vte"; } >/dev/null 2>&1; then
+    ../../.ci/packages.sh xvfb python3-gi gir1.2-vte-2.91 fonts-dejavu-core ||
+        echo 'fidelity: missing: VTE for Python under Xvfb, the second emulator' >&2
+fi
 wanted=$(cat package-lock.json)
 [ "$wanted" = "$(cat node_modules/.wanted 2>/dev/null)" ] && exit 0
 for tool in node npm; do
