@@ -83,7 +83,9 @@ def test_options_come_from_the_table_of_words() -> None:
 @pytest.mark.usefixtures("filled")
 def test_verbs_and_options_say_what_they_do() -> None:
     assert complete.answer(["--ex"])[1]["--exec"].startswith("Run CMD in its own session")
-    assert complete.answer(["--exec", "--pr"])[1] == {"--print": "Print its output when it ends"}
+    assert complete.answer(["--exec", "--pr"])[1] == {
+        "--print": "Print its output when it ends, of more than 32 MiB the end"
+    }
 
 
 def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
