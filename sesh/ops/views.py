@@ -141,22 +141,34 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
     """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
-    found: list[str] = []
-    until = bounds.MOST
-    while True:
-        left = lines - len(found)
-        try:
-            answer, data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=left, ansi=ansi, until=until)
-        except NotFound:
-            from sesh.ops import dormant
 
-            return dormant.last_lines(name, lines, ansi=ansi)
+    def ask(left: int, until: int) -> tuple[Answer, bytes]:
+        return find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=left, ansi=ansi, until=until)
+
+    try:
+        found, answer = in_turns(ask, lines)
+    except NotFound:
+        from sesh.ops import dormant
+
+        return dormant.last_lines(name, lines, ansi=ansi)
+    return found, answer.get("alternate") is True
+
+
+def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
+    """The last lines, as many as a daemon gives at a time, and its first answer, which stands for the newest ones.
+
+    `ask`: for so many lines before the one of that number.
+    """
+    found: list[str] = []
+    answer, data = ask(lines, bounds.MOST)
+    newest = answer
+    while True:
         page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
         found = [*page, *found]
         first = answer.get("first")  # an older sesh gives all at once, and no number
-        if not first or not page or len(page) >= left:
-            return found, answer.get("alternate") is True
-        until = first
+        if not first or not page or len(found) >= lines:
+            return found, newest
+        answer, data = ask(lines - len(found), first)
 
 
 def _last_that_fit(lines: list[str]) -> int:

@@ -157,9 +157,11 @@ class _Wait:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
             if self._begin == "start" and self._lines is None:
-                answer, data = stream.connection.request("logs", deadline=late, lines=_ALL_LINES)
+                from sesh.ops.views import in_turns
+
+                lines, answer = in_turns(self._lines_before, _ALL_LINES)
                 position = int(answer.get("position") or 0)
-                self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
+                self._test([(text, position) for text in lines])
             words["follow"] = True
         if self._deadline is not None:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
@@ -170,6 +172,9 @@ class _Wait:
         if self._head is None:
             self._head = welcome.get("position")
         stream.connection.send(wire.asking("wait", _WAIT, **words), late)
+
+    def _lines_before(self, count: int, until: int) -> tuple[Answer, bytes]:
+        return self._stream.connection.request("logs", deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
         """Searches output; bytes that were searched before are passed over."""
