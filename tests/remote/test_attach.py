@@ -405,3 +405,14 @@ def test_a_link_is_compressed_until_the_host_was_found_near(home: Home, farm: Fa
     assert home.sesh("@box", "--list").code == 0
     masters = [call for call in farm.calls() if "-f" in call]
     assert ["Compression=yes" in call for call in masters] == [True, False]
+
+
+def test_a_host_that_forwards_nothing_serves_sessions_as_any_other(home: Home, farm: Farm) -> None:
+    """AllowTcpForwarding and DisableForwarding concern no link of sesh's: it runs over ssh's stdin and stdout."""
+    farm.host("box", sshd={"AllowTcpForwarding": "no", "DisableForwarding": "yes"})
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    terminal.type("\x1c")
+    assert terminal.exit_code() == 0
+    assert home.sesh("@box", "--run", "work", "--", "echo on").stdout == "on\n"
+    assert home.sesh("@box", "--kill", "work").code == 0
