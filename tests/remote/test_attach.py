@@ -477,3 +477,14 @@ def test_status_tells_the_machines_of_the_clients(home: Home, farm: Farm) -> Non
     assert home.sesh("@box", "--reload", "work").code == 0
     described = f"client:        {client['pid']} on {client['tty']} of {os.uname().nodename}, 80x24, "
     assert described in home.sesh("@box", "--status", "work").stdout
+
+
+def test_a_host_that_forwards_nothing_serves_sessions_as_any_other(home: Home, farm: Farm) -> None:
+    """AllowTcpForwarding and DisableForwarding concern no link of sesh's: it runs over ssh's stdin and stdout."""
+    farm.host("box", sshd={"AllowTcpForwarding": "no", "DisableForwarding": "yes"})
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    terminal.type("\x1c")
+    assert terminal.exit_code() == 0
+    assert home.sesh("@box", "--run", "work", "--", "echo on").stdout == "on\n"
+    assert home.sesh("@box", "--kill", "work").code == 0

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Home, Terminal, processes, rounds, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, rounds, wait_until
 
 Open = Callable[..., Terminal]
 READY = "ready>"
@@ -136,6 +136,23 @@ def test_the_detach_key_leaves_a_session_whose_daemon_does_not_answer(home: Home
             assert "[detached from work before its daemon answered]" in window.text()
     finally:
         os.kill(daemon, signal.SIGCONT)
+
+
+def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arrives_when_it_goes_on(
+    home: Home, terminal: Open
+) -> None:
+    home.sesh("--open", "work")
+    daemon = daemon_of(home, "work")
+    with terminal("work") as window:
+        window.wait_for(PROMPT)
+        os.kill(daemon, signal.SIGSTOP)
+        try:
+            window.type("echo late-$((40+2))\r")
+            window.type(b"\x1c")
+            assert window.exit_code(timeout=5) == 0
+        finally:
+            os.kill(daemon, signal.SIGCONT)
+    wait_until(lambda: "late-42" in home.sesh("--logs", "work").stdout)
 
 
 def test_the_detach_key_at_a_question_interrupts(home: Home, terminal: Open) -> None:

@@ -1,0 +1,66 @@
+"""Whatever the terminal is: its kind and its size, what was typed ahead, and a tmux between two sessions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.support import PROMPT, Home, need, wait_until
+
+KINDS = ("dumb", "vt100", "linux", "no-such-terminal", "")
+
+
+@pytest.mark.parametrize("term", KINDS)
+def test_every_kind_of_terminal_attaches_and_is_left(home: Home, term: str) -> None:
+    home.env["TERM"] = term
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type("echo on-$((40+2))\r")
+    terminal.wait_for("on-42")
+    terminal.type("\x1c")
+    assert terminal.exit_code() == 0
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (5, 2), (500, 200)])
+def test_every_size_attaches_picks_and_watches(home: Home, columns: int, rows: int) -> None:
+    home.sesh("--open", "work")
+    for words, leaves in ((("work",), "\x1c"), (("--pick",), "\x1b"), (("--watch",), "q")):
+        terminal = home.terminal(*words, columns=columns, rows=rows)
+        terminal.wait_for_raw(re.compile(rb"\x1b"))
+        if words == ("work",):
+            wait_until(lambda: home.summary("work")["attached"] == 1)
+        terminal.type(leaves)
+        code = terminal.exit_code()
+        assert code is not None, words
+        assert code >= 0, words
+    assert home.sesh("--run", "work", "--", "echo alive").stdout == "alive\n"
+
+
+def test_what_is_typed_ahead_in_the_shell_outside_arrives_in_the_session(home: Home) -> None:
+    shell = home.terminal(command=[need("bash"), "--norc", "-i"])
+    shell.wait_for(PROMPT)
+    shell.type("sesh ta\recho early-$((40+2))\r")
+    wait_until(lambda: "early-42" in home.sesh("--logs", "ta").stdout)
+    shell.type("\x1c")
+    shell.wait_for_raw(b"[detached from ta]")
+    shell.type("exit\r")
+    assert shell.exit_code() == 0
+
+
+def test_a_tmux_inside_a_session_shows_another_session_in_its_pane(home: Home) -> None:
+    need("tmux")
+    home.sesh("--open", "beta")
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type(f"tmux -S {home.path}/t -f /dev/null new\r")
+    try:
+        terminal.wait_for("[0]")
+        terminal.type(f"{home.path}/bin/sesh beta\r")  # tmux starts login shells, which have a PATH of their own
+        wait_until(lambda: home.summary("beta")["attached"] == 1)
+        assert home.summary("work")["attached"] == 1, "the outer terminal stays where it is"
+        assert home.sesh("--message", "beta", "a word").code == 0
+        terminal.wait_for("a word")
+    finally:
+        subprocess.run(["tmux", "-S", f"{home.path}/t", "kill-server"], check=True)
