@@ -356,7 +356,8 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
     """One was in the shell after each look at a session."""
     for name in ("one", "two"):
         sesh("--open", name, "--", "sh", "-c", f"sesh --state failed 'no {name}'; echo in-{name}; sleep 60")
-    opened = terminal("--watch")
+        assert sesh("--wait", name, "--for", f"in-{name}", "--since-start", "--timeout", "15").code == 0
+    opened = terminal("--watch")  # the mark is where it stays: one that moves takes no key for a moment
     for name, key in (("one", ""), ("two", "\x1b[B")):
         opened.wait_for(re.compile(r"failed\n.* one +\d+s  no one\n.* two +\d+s  no two"))
         opened.type(key)
@@ -372,6 +373,7 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
 
 def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
     home.sesh("--open", "other", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-other; sleep 60")
+    assert home.sesh("--wait", "other", "--for", "in-other", "--since-start", "--timeout", "15").code == 0
     opened = home.terminal("work")
     opened.wait_for(PROMPT)
     opened.type("sesh --watch; echo code=$?\r")
