@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OLDEST = 7 * 86400.0
 """Seconds for which a session that ended unseen is kept."""
+_SAME = 5
+"""Seconds between a record's mark and its file's date that count as the same moment."""
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _FIELDS = {
@@ -48,20 +50,26 @@ def write(record: Record, *, durable: bool = False) -> None:
 
 
 def mark() -> str:
-    """The moment at which a record is written, for `age`. Raises OSError."""
+    """The moment at which a record is written, for `age`: boot, uptime, wall clock. Raises OSError."""
     from sesh import moments
 
-    return f"{platform.boot_id()} {moments.uptime():.0f}"
+    return f"{platform.boot_id()} {moments.uptime():.0f} {time.time():.0f}"
 
 
 def age(record: Record) -> float:
-    """Seconds since a record was written; setting the clock changes that only if the machine has started since."""
+    """Seconds since a record was written; setting the clock changes that only if the machine has started since.
+
+    A file whose date is not that of its writing (it was copied, or touched) counts from its date.
+    """
     from sesh import moments
 
-    boot, _, uptime = str(record.get("marked") or "").partition(" ")
-    if uptime.isdecimal() and boot == platform.boot_id():
-        return moments.uptime() - int(uptime)
-    return time.time() - os.lstat(paths.record_path(record["name"])).st_mtime
+    written = os.lstat(paths.record_path(record["name"])).st_mtime
+    boot, *when = str(record.get("marked") or "").split(" ")
+    if len(when) == 2 and all(part.isdecimal() and len(part) < 16 for part in when):
+        uptime, moment = map(int, when)
+        if abs(written - moment) < _SAME and boot == platform.boot_id():
+            return moments.uptime() - uptime
+    return time.time() - written
 
 
 def here(record: Record) -> bool:
