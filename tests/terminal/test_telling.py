@@ -182,6 +182,8 @@ def test_a_daemon_has_nothing_told_of_the_session_that_is_looked_at(
     assert wire.ask("work", "typed")[0]["watched"] is True
     told = wire.ask("work", "tell", name=name, state="waiting", question="push it?")[0]["told"]
     assert told is (name == "other")
+    if told:
+        terminal.wait_for_raw(b"other waits: push it?")
     terminal.type("echo done\r")
     terminal.wait_for("\ndone")
     terminal.type("exit\r")

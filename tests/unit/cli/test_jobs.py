@@ -40,13 +40,14 @@ def played(daemon: Daemon, part: object) -> threading.Thread:
     return thread
 
 
-def test_the_code_and_the_retained_output_come_with_the_answer(ends: tuple[wire.Connection, Daemon]) -> None:
+def test_the_code_comes_with_the_answer_and_the_output_that_is_wanted_before_it(ends: tuple[wire.Connection, Daemon]) -> None:
     connection, daemon = ends
 
     def part() -> None:
         asked = daemon.welcome()
-        assert (asked["verb"], asked["exit"], asked["output"], asked["follow"]) == ("wait", True, True, False)
-        daemon.end.sendall(protocol.frame(protocol.DATA, b"one\r\n") + protocol.frame(protocol.DATA, b"two"))
+        assert (asked["verb"], asked["exit"], asked["follow"]) == ("wait", True, True)
+        daemon.end.sendall(protocol.numbered(protocol.OUTPUT, 0, b"one\r\n"))
+        daemon.end.sendall(protocol.numbered(protocol.OUTPUT, 5, b"two"))
         daemon.ended(3)
 
     thread = played(daemon, part)
