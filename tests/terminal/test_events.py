@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import signal
 import subprocess
 import time
@@ -127,7 +128,7 @@ def test_people_read_the_time_of_their_own_clock(sesh: Sesh, home: Home) -> None
     programs = home.start("--events", "work", "--since", "0", "--json")
     for process in (following, programs):
         assert process.stdout is not None
-        process.stdout.peek()  # type: ignore[attr-defined]
+        select.select([process.stdout], [], [], 15)
     sesh("--kill", "work")
     lines = following.communicate(timeout=15)[0].decode().splitlines()
     for line, event in zip(lines, finished(programs), strict=True):

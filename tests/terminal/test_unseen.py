@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -204,7 +205,11 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     crashed(home)
     crashed(home, "recent")
     old = time.time() - 8 * 86400
-    os.utime(os.path.join(home.directory, "srv.json"), (old, old))
+    path = os.path.join(home.directory, "srv.json")
+    with open(path, encoding="utf-8") as file:
+        record = json.load(file)
+    wait_until(lambda: platform.start_time(record["daemon_pid"]) != record["daemon_start"])
+    os.utime(path, (old, old))
     crashed(home, "newest")
     assert home.names() == ["newest", "recent"]
     assert len([each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]) == 2
