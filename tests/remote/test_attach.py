@@ -134,7 +134,7 @@ def test_a_program_s_own_codes_are_told_from_those_of_the_link(home: Home, farm:
         assert f"[work ended: {code}]" in terminal.text()
     terminal = home.terminal("@box", "work", "--", "sh", "-c", "kill -9 $$")
     assert terminal.exit_code() == 137
-    assert "[work ended by SIGKILL]" in terminal.text()
+    assert "[work ended by SIGKILL (killed, perhaps for memory)]" in terminal.text()
 
 
 def test_a_session_that_ends_at_once_gives_all_that_it_wrote_and_its_code(home: Home, farm: Farm) -> None:
