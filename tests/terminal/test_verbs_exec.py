@@ -22,7 +22,7 @@ Sesh = Callable[..., Result]
 )
 def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) -> None:
     done = sesh("--exec", "build", "--", "sh", "-c", script)
-    said = "sesh: build was killed, perhaps for memory\n" if code == 137 else ""
+    said = "sesh: build was killed, perhaps for memory\n" if code == 137 else ""  # nobody knows who sent SIGKILL
     assert (done.code, done.raw, done.stderr) == (code, b"", said)
     assert home.names() == []
 
