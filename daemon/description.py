@@ -16,7 +16,8 @@ from sesh.store import records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.daemon.session import Session
-    from sesh.schema import Outcome, Record, Status
+    from sesh.schema import Outcome, Status
+    from sesh.stored import Record
 
 _identities: dict[int, Record] = {}
 """Identities by pid, as a fork is another process. Read once: at the session's end they may not be readable."""

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
-    from sesh.schema import CheckpointHeader, Event, Facts, Foreground
+    from sesh.schema import Event, Foreground
+    from sesh.stored import CheckpointHeader, Facts
 
     EndState = tuple[int | None, int | None, float | None, bool, float | None, int | None]
 

@@ -1,4 +1,4 @@
-"""Types of the data that crosses rooms, links and files: output of `--json`, arguments and answers of ops, records.
+"""Types of the data that crosses rooms and links: output of `--json`, arguments and answers of ops.
 
 Loading this module takes longer than attaching may: modules that start fast import it under `TYPE_CHECKING` only. A
 class named `_X` holds the keys that are always there, `X` adds those that may be missing.
@@ -9,7 +9,7 @@ class named `_X` holds the keys that are always there, `X` adds those that may b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 Moment = str
 
@@ -144,103 +144,6 @@ class Status(Summary, total=False):
     link: str | None
     position: int
     faults: list[str]
-
-
-class Record(TypedDict, total=False):
-    """The file NAME.json of a session: facts that need no daemon."""
-
-    name: str
-    id: str
-    machine: str
-    machine_name: str
-    boot: str
-    daemon_pid: int
-    daemon_start: str
-    pid: int
-    created: Moment
-    last_activity: Moment
-    cwd: str
-    command: list[str]
-    labels: dict[str, str]
-    columns: int
-    rows: int
-    tty: str | None
-    tty_number: int
-    terminals: int
-    keep: bool
-    shell: bool
-    job: bool
-    exit_code: int | None
-    signal: int | None
-    ended: Moment | None
-    reason: str | None
-    version: str
-    found_lost: bool
-    marked: str
-
-
-class Facts(TypedDict):
-    """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
-
-    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` at its
-    start. `reason`: that of `Outcome`. An older sesh lacks these.
-    """
-
-    name: str
-    id: str
-    created: float
-    directory: str
-    command: list[str]
-    labels: dict[str, str]
-    keep: bool
-    job: bool
-    shell: bool
-    persist: bool
-    outlive: str | None
-    scrollback: int
-    deadline: float | None
-    pid: int
-    ended_for_memory: int | None
-    reason: str | None
-
-
-class ModelState(TypedDict):
-    """A daemon's model of the screen as plain data.
-
-    `size`: columns and rows; `born`: those at the log's first byte. `resizes`: position, columns and rows of each.
-    `marks`: positions to which clients were fed, with the state there, None for one still ahead. `emulator`: see
-    `vt.emulator`, None for a fresh one.
-    """
-
-    position: int
-    size: list[int]
-    born: list[int]
-    resizes: list[list[int]]
-    marks: list[tuple[int, list[Any] | None]]
-    emulator: dict[str, Any] | None
-
-
-class Kept(TypedDict):
-    """The bytes of what scrolled off that belong to a checkpoint: which `file`, how many; `lines`: the scrollback's
-    bound."""
-
-    file: int
-    bytes: int
-    lines: int
-
-
-class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
-
-    format: int
-    written: Moment
-    last_activity: Moment
-    cwd: str
-    title: str
-    history: list[RunFacts]
-    model: ModelState
-    scrollback: Kept
 
 
 class Spec(TypedDict, total=False):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
     from sesh.loop.timers import Timers
-    from sesh.schema import Facts
+    from sesh.stored import Facts
 
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from sesh.log import FaultLog
     from sesh.messages import Words
-    from sesh.schema import Event, Facts
+    from sesh.schema import Event
+    from sesh.stored import Facts
 
 KINDS = {
     "bell": "on_bell",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
     from sesh.loop.timers import Timers
-    from sesh.schema import Event, Facts
+    from sesh.schema import Event
+    from sesh.stored import Facts
 
 BETWEEN = 60.0
 """Seconds between two tellings of one session, at the least."""

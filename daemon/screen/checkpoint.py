@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sesh.loop.timers import Timers
-    from sesh.schema import CheckpointHeader, Kept, ModelState
+    from sesh.stored import CheckpointHeader, Kept, ModelState
 
     Content = tuple[ModelState, bytes, Iterable[bytes]]
     """The model's facts, its screen, and what comes before that and is not kept yet."""

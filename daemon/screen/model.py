@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.loop.timers import Timers
-    from sesh.schema import ModelState
+    from sesh.stored import ModelState
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Stacks
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.run import Run
-    from sesh.schema import Facts, RunFacts
+    from sesh.schema import RunFacts
+    from sesh.stored import Facts
 
     Begun = tuple[int, float, float, str | None, str]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import History
     from sesh.daemon.shell.shells import Shell
     from sesh.loop.timers import Timers
-    from sesh.schema import Facts
+    from sesh.stored import Facts
 
 MAX_RUNS = 100
 """Runs that may wait."""

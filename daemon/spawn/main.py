@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.listener import Listener
     from sesh.daemon.server import Reload
     from sesh.daemon.session import Session
-    from sesh.schema import Facts, LaunchSpec
+    from sesh.schema import LaunchSpec
+    from sesh.stored import Facts
 
 
 _SPEC_TIMEOUT = 10.0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sesh.daemon.clients.listener import Listener
-    from sesh.schema import Record
+    from sesh.stored import Record
 
 ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; later the creator starts its daemon without it."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import PtyState
     from sesh.daemon.shell.history import Begun
     from sesh.daemon.waits import Sought
-    from sesh.schema import Event, Facts, ModelState, RunFacts
+    from sesh.schema import Event, RunFacts
+    from sesh.stored import Facts, ModelState
 
     History = tuple[int, RunFacts | None, list[tuple[RunFacts, str]], list[list[Any]]]
     """The number of commands, the last answer, the commands with their output, the answers by their keys."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.server import Reload
     from sesh.daemon.upgrade.shape import State
-    from sesh.schema import Facts
+    from sesh.stored import Facts
 
 LIMIT = 10.0
 """Seconds in which the copy must have served and ended."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
-    from sesh.schema import Record, Spec
+    from sesh.schema import Spec
+    from sesh.stored import Record
     from sesh.wire import Connection
 
     class ViewWords(TypedDict, total=False):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.reach.caller import Caller
-    from sesh.schema import LaunchSpec, Record, Spec
+    from sesh.schema import LaunchSpec, Spec
+    from sesh.stored import Record
     from sesh.wire import Connection
 
 

@@ -19,7 +19,8 @@ from sesh.store import checkpoints, records, results
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.reach.caller import Caller
-    from sesh.schema import CheckpointHeader, LaunchSpec, Record, RunFacts, Summary
+    from sesh.schema import LaunchSpec, RunFacts, Summary
+    from sesh.stored import CheckpointHeader, Record
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
 

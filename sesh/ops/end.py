@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.schema import Record
+    from sesh.stored import Record
 
 _END_TIMEOUT = 5.0
 """Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""

@@ -12,7 +12,7 @@ from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.schema import Record
+    from sesh.stored import Record
 
 
 def state(state: str, question: str) -> str:

@@ -18,7 +18,7 @@ from sesh.store import files, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.schema import CheckpointHeader, Kept
+    from sesh.stored import CheckpointHeader, Kept
     from sesh.vt.emulator import Emulator
 
 FORMAT = 1

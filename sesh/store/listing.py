@@ -19,7 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sesh.schema import Record, Summary
+    from sesh.schema import Summary
+    from sesh.stored import Record
 
 PATIENCE = 1.0
 """Seconds for all daemons together; one that does not answer is shown from its record."""

@@ -15,7 +15,7 @@ from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.schema import Record
+    from sesh.stored import Record
 
 
 OLDEST = 7 * 86400.0

@@ -15,7 +15,7 @@ READERS = {
     "sesh/mcp/serve.py",  # the words of a client of the MCP server
     "sesh/mcp/tools.py",  # rows with the keys of --list, whose schema is shown to MCP clients
     "sesh/protocol.py",  # what a frame says, before the gate
-    "sesh/schema.py",  # the emulator's state in `ModelState`: `vt` alone knows it
+    "sesh/stored.py",  # the emulator's state in `ModelState`: `vt` alone knows it
     "sesh/vt/emulator.py",  # the same, of several versions
 }  # fmt: skip
 """The modules that may, each for the reason beside it."""

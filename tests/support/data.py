@@ -6,7 +6,8 @@ import os
 from typing import cast
 
 from sesh import platform
-from sesh.schema import Command, Facts, JobResult, Record, RunFacts, Summary
+from sesh.schema import Command, JobResult, RunFacts, Summary
+from sesh.stored import Facts, Record
 from sesh.vt.render.screen_data import Run, Screen
 
 

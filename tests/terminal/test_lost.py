@@ -17,8 +17,8 @@ import pytest
 from sesh import platform
 from sesh.ops import sessions
 from sesh.reach.caller import Caller
-from sesh.schema import Record
 from sesh.store import records
+from sesh.stored import Record
 from tests.support import Home, Result, find, need, wait_until, warm
 
 Sesh = Callable[..., Result]

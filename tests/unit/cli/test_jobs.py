@@ -40,7 +40,9 @@ def played(daemon: Daemon, part: object) -> threading.Thread:
     return thread
 
 
-def test_the_code_comes_with_the_answer_and_the_output_that_is_wanted_before_it(ends: tuple[wire.Connection, Daemon]) -> None:
+def test_the_code_comes_with_the_answer_and_the_output_that_is_wanted_before_it(
+    ends: tuple[wire.Connection, Daemon],
+) -> None:
     connection, daemon = ends
 
     def part() -> None:

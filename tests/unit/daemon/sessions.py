@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh.daemon.session import Session
-from sesh.schema import Facts
+from sesh.stored import Facts
 
 
 def session() -> Session:

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import schema, shapes
+from sesh import schema, shapes, stored
 from sesh.store import checkpoints, files, records, results
 
 KINDS: dict[shapes.Shape, Any] = {
@@ -20,12 +20,12 @@ KINDS: dict[shapes.Shape, Any] = {
 }
 """Of an older sesh the words of a command may be one text."""
 PARTS = {
-    "run": schema.RunFacts, "history": list[schema.RunFacts], "model": schema.ModelState, "scrollback": schema.Kept,
+    "run": schema.RunFacts, "history": list[schema.RunFacts], "model": stored.ModelState, "scrollback": stored.Kept,
 }  # fmt: skip
 """What holds keys of its own."""
 UNCHECKED = {
-    schema.Record: {"name", "found_lost"},
-    schema.CheckpointHeader: {"format"},
+    stored.Record: {"name", "found_lost"},
+    stored.CheckpointHeader: {"format"},
 }
 """Not of the file's content, and what is compared where it is read."""
 
@@ -33,15 +33,15 @@ UNCHECKED = {
 @pytest.mark.parametrize(
     ("fields", "kind"),
     [
-        (records._FIELDS, schema.Record),
+        (records._FIELDS, stored.Record),
         (results._FIELDS, schema.JobResult),
-        (checkpoints._FIELDS, schema.CheckpointHeader),
+        (checkpoints._FIELDS, stored.CheckpointHeader),
         (files.RUN, schema.RunFacts),
     ],
 )
 def test_a_file_is_read_as_what_its_type_says(fields: shapes.Fields, kind: Any) -> None:
     hints = get_type_hints(kind)
-    assert get_type_hints(schema.Kept).keys() == checkpoints._KEPT.keys()
+    assert get_type_hints(stored.Kept).keys() == checkpoints._KEPT.keys()
     assert hints.keys() - fields.keys() <= UNCHECKED.get(kind, set())
     for key, shape in fields.items():
         kinds = set(get_args(hints[key])) - {type(None)} if type(None) in get_args(hints[key]) else {hints[key]}
