@@ -9,9 +9,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sesh import wording
+from sesh.about import CALLED
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
-from sesh.remote.deploy import survey
 from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, connect, deploy
 from sesh.remote.ssh import ssh
 
@@ -56,8 +57,8 @@ class HostResult:
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
     """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
 
-    Each host has a progress bar on stderr, or if that is no terminal, or a program reads the events, a line when it is
-    done or has failed. Those that must ask are connected one after the other, before the bars are drawn.
+    Each host has a line on stderr when it is done or has failed, and until then a progress bar if that is a terminal
+    and no program reads the events. Those that must ask are connected one after the other, before the bars are drawn.
     """
     carriers = _connect_all(destinations)
     drawn = _Bars(destinations) if os.isatty(_STDERR) and not eventlog.wanted() else None
@@ -135,7 +136,7 @@ def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
 
 
 class _Bars:
-    """A bar for each host: the steps, and within the upload its bytes."""
+    """A bar for each host: the steps, and within the upload its bytes. In the end a line takes its place."""
 
     def __init__(self, destinations: Sequence[Destination]) -> None:
         from rich.console import Console
@@ -153,6 +154,6 @@ class _Bars:
         self.bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
 
     def finish(self, index: int, result: HostResult) -> None:
-        completed = len(STEPS) if result.error is None else None
-        verdict = survey.shown(result.verdict)
-        self.bars.update(self._tasks[index], completed=completed, description=verdict, refresh=True)
+        self.bars.update(self._tasks[index], visible=False)
+        line = f"{CALLED}: {wording.one_line(str(result))}"  # the terminal wraps it, as a column of a table would not
+        self.bars.console.print(line, soft_wrap=True, markup=False, emoji=False)

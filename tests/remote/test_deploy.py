@@ -281,6 +281,6 @@ def test_a_person_is_asked_before_the_bars_are_drawn(home: Home, farm: Farm) -> 
     terminal.type("open sesame\r")
     assert terminal.exit_code(50) == 0
     text = terminal.text()
-    assert re.search(rf"^open +.* has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
-    assert re.search(rf"^closed +.* has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
+    assert re.search(rf"^sesh: open has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
+    assert re.search(rf"^sesh: closed has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
     assert "open sesame" not in text

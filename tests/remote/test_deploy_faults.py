@@ -118,6 +118,25 @@ def test_r28_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bar
     assert "/bin/python3.12 (does not run)" in message
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_on_a_terminal_each_line_has_its_host_and_the_whole_reason(
+    home: Home, farm: Farm, bare: str, columns: int
+) -> None:
+    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
+    farm.host("gone", installed=False, proxied=True).proxy.refuse()
+    path = os.path.join(bare, "bin", "python3")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho Python 3.8.10\n")
+    os.chmod(path, 0o755)  # noqa: S103
+    terminal = home.terminal("--deploy", "@box", "@gone", columns=columns)
+    assert terminal.exit_code(50) == 1
+    text = re.sub(r"\s+", "", terminal.text())
+    python = "box failed (python): has no Python 3.10 or newer (only /bin/python3 (3.8.10)); install python3 there"
+    assert f"sesh: {python}".replace(" ", "") in text
+    assert "sesh:gonefailed(connect):" in text
+    assert "…" not in text
+
+
 def test_a_python_that_lacks_a_module_is_named_with_it(here: Home, farm: Farm, bare: str) -> None:
     farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     path = os.path.join(bare, "bin", "python3")
