@@ -33,6 +33,8 @@ _FOREIGN = {
 """The verbs for words of other programs."""
 _UNLIKELY = frozenset(("ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach"))
 """Names that somebody who types them hardly wants for a session."""
+_FREE = ("text*", "texts+", "file", "file?", "hosts*")
+"""The keys of plain words that may begin with an `@` behind a name; any other such word is a host."""
 _NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
 
@@ -180,7 +182,10 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
 
 
 def parse(line: CommandLine) -> Options | None:
-    """Return the options and plain words of a line; None if the verb does not take them (see `typer_app.error`)."""
+    """Return the options and plain words of a line; None if the verb does not take them (see `typer_app.error`).
+
+    Raises UsageError for a host that stands behind the name.
+    """
     row = line.row
     options: Options = {}
     many: dict[str, list[str]] = {}
@@ -195,6 +200,13 @@ def parse(line: CommandLine) -> Options | None:
         else:
             options[option.key] = option.kind == FLAG or value or ""
     options.update(many)
+    last = len(row.words) - 1
+    if hosts := [
+        word
+        for index, word in enumerate(plain)
+        if word[:1] == "@" and not (row.words and row.words[min(index, last)] in _FREE)
+    ]:
+        raise _hosts_last(line, hosts)
     if line.tail is not None and not row.command:
         plain += line.tail
     for key in (f"{row.gather}*",) if row.gather else row.words:
@@ -206,6 +218,15 @@ def parse(line: CommandLine) -> Options | None:
         if plain:
             options[key.rstrip("?")] = plain.pop(0)
     return None if plain else options
+
+
+def _hosts_last(line: CommandLine, hosts: Sequence[str]) -> UsageError:
+    """Return the error for hosts behind the name; it shows the line as it is to be written."""
+    first = [f"@{host}" for host in (*line.hosts, *(check_host(word[1:]) for word in hosts))]
+    tail = ["--", *line.tail] if line.tail is not None else []
+    words = [word for word in line.words if word not in hosts]
+    whole = [*first, *([line.verb] if line.verb else []), *words, *tail]
+    return UsageError(f"@host comes first: {' '.join([CALLED, *map(printable, whole)])}")
 
 
 def verb_like(name: str) -> str:

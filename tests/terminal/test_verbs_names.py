@@ -143,6 +143,15 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
         ("--exec -d --follow -- x", 2, "-d does not wait"),
         ("@-oProxyCommand=x --list", 2, "is not a host"),
         ("@ web", 2, "is not a host"),
+        ("web @", 2, "is not a host"),
+        ("web @gpu", 2, "@host comes first: sesh @gpu web"),
+        ("web @gpu -- make all", 2, "@host comes first: sesh @gpu web -- make all"),
+        ("--open foo @gpu", 2, "@host comes first: sesh @gpu --open foo"),
+        ("--exec foo @gpu -C /tmp -- true", 2, "@host comes first: sesh @gpu --exec foo -C /tmp -- true"),
+        ("--kill two @gpu", 2, "@host comes first: sesh @gpu --kill two"),
+        ("--run work @gpu -- true", 2, "@host comes first: sesh @gpu --run work -- true"),
+        ("--grep fail web @gpu", 2, "@host comes first: sesh @gpu --grep fail web"),
+        ("--send web @gpu", 1, "no session web"),
     ],
 )
 def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, code: int, message: str) -> None:
