@@ -122,12 +122,14 @@ def go(
         slip = parser.instead(cli.line, name)
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
+        if cli.host is None and len(words) == 1 and cli.tail is None and (host := _host_meant(cli, name)):
+            slip = [f"@{host}"]
     if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
         return code
     if cli.host is None:
         return _go_here(cli, name, view, spec, meant)
     if not printing.on_terminal():
-        raise _without_terminal(name, exists=_exists(cli.target, name))
+        raise _without_terminal(cli, name, exists=_exists(cli.target, name))
     return _attach_terminal(cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant))
 
 
@@ -181,7 +183,7 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
     entry.check()
     runs = entry.connection is not None
     if not printing.on_terminal():
-        raise _without_terminal(name, exists=runs)
+        raise _without_terminal(cli, name, exists=runs)
     try:
         return _attach_terminal(cli, name, view, lambda _: entry.enter())
     except Unreachable:
@@ -215,7 +217,7 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
 def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
     """Attach to a session that must be there; return the exit code."""
     if not printing.on_terminal():
-        raise _without_terminal(name, exists=_exists(cli.target, name, required=True))
+        raise _without_terminal(cli, name, exists=_exists(cli.target, name, required=True))
     return _attach_terminal(cli, name, view, lambda target: target.enter(enter.attach, name=name))
 
 
@@ -280,7 +282,8 @@ def new(  # noqa: PLR0913 (a session has that many options)
 
         return new_detached(cli, name, spec, choice)
     if not printing.on_terminal():
-        raise _without_terminal(name or "NAME", exists=cli.host is not None and _exists(cli.target, name or "NAME"))
+        exists = cli.host is not None and _exists(cli.target, name or "NAME")
+        raise _without_terminal(cli, name or "NAME", exists=exists)
     from sesh.ops.new import new as new_session
 
     def create_it(target: Target) -> Entered:
@@ -347,13 +350,24 @@ def _attach_terminal(
     return 0
 
 
-def _without_terminal(name: str, *, exists: bool) -> Refused:
+def _host_meant(cli: Invocation, name: str) -> str:
+    """Return the known remote that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
+    from sesh.remote import known
+
+    if cli.verb or cli.host is not None or cli.local or not known.exist() or find.is_here(name):
+        return ""
+    return next((remote.host for remote in known.all() if name in (remote.host, remote.host.rpartition("@")[2])), "")
+
+
+def _without_terminal(cli: Invocation, name: str, *, exists: bool) -> Refused:
     """Return the error without a terminal; its hint names commands that need none."""
     instead = f"`$sesh --open {name}` creates a session without attaching"
     if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb := parser.verb_like(name):
         instead = f"did you mean $sesh {verb}?"
+    elif host := _host_meant(cli, name):
+        instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)
 
 

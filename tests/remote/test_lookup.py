@@ -9,7 +9,7 @@ import time
 
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
-from tests.support import PROMPT, Home, processes
+from tests.support import PROMPT, Home, processes, wait_until
 
 # A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
@@ -44,6 +44,32 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) ->
     assert (missing.code, "no session work" in missing.stderr) == (1, True)
     assert home.sesh("--kill", "renamed").code == 0
     assert two.names() == []
+
+
+def test_the_name_of_a_known_host_asks_whether_the_host_is_meant(home: Home, farm: Farm) -> None:
+    """It created a session of that name in silence."""
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "there", "--", "cat")
+    hint = home.sesh("box")
+    assert (hint.code, "did you mean sesh @box?" in hint.stderr) == (1, True)
+    person = home.terminal("box")
+    person.wait_for("Run sesh @box")
+    person.type("r")
+    assert person.exit_code() == 0
+    assert "there" in person.text()
+    assert home.names() == []
+    person = home.terminal("box")
+    person.wait_for("Create a session")
+    person.type("c")
+    wait_until(lambda: home.names() == ["box"])
+    person.type(b"\x1c")
+    assert person.exit_code() == 0
+    again = home.terminal("box")
+    again.wait_for(PROMPT)
+    again.type(b"\x1c")
+    assert again.exit_code() == 0
+    assert "Run sesh" not in again.text()
 
 
 def test_what_a_host_has_is_said_to_be_of_that_host_and_what_is_of_here_stays_here(home: Home, farm: Farm) -> None:
