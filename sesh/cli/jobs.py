@@ -113,7 +113,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         printing.write(output)
         if result.get("truncated"):
             missing = (result.get("position") or len(retained)) - len(retained)
-            cli.note(f"{name} wrote more; only the end was kept, without {missing:,} bytes; --follow prints all")
+            size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
+            cli.note(f"{name} wrote more; only the end was kept, without {size}; --follow prints all")
     if result.get("timed_out"):
         if not cli.json:
             cli.note(f"{name} timed out and was ended")
@@ -121,6 +122,13 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     if not cli.json and (reason := result.get("reason")) in MEMORY_REASONS:
         cli.note(f"{name} was {reason}")
     return int(result["exit_code"] or 0)
+
+
+def _about(size: float) -> str:
+    """Return a number of bytes in words, to two digits."""
+    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes", 1.0))
+    unit, factor = next((row for row in units if size >= row[1]), units[-1])
+    return f"about {float(f'{size / factor:.2g}'):g} {unit}"
 
 
 class FollowedOutput:
