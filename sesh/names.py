@@ -127,6 +127,11 @@ def natural(name: str) -> tuple[str, str]:
     return key, name
 
 
+def subject(name: str) -> str:
+    """A session's name as the subject of a sentence: a number alone would be read as a count."""
+    return f"session {name}" if name.isdigit() else name
+
+
 def printable(text: str, limit: int = 80) -> str:
     """`text` in a form that is safe in one line of a terminal: quoted if needed, controls escaped, cut short."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"

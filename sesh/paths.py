@@ -8,7 +8,7 @@ import stat
 import time
 
 from sesh.errors import Exists, NotFound, Refused
-from sesh.names import check_host, check_name, is_name
+from sesh.names import check_host, check_name, is_name, subject
 from sesh.platform import LINUX, LONGEST_SOCKET_PATH, has_acl, is_unmapped, start_time
 
 TYPE_CHECKING = False
@@ -576,4 +576,4 @@ def absent(name: str) -> NotFound:
 
 def taken(name: str) -> Exists:
     """The error for the name of a session that runs."""
-    return Exists(f"{name} already runs", hint=f"attach with `$sesh {name}`, or choose another name")
+    return Exists(f"{subject(name)} already runs", hint=f"attach with `$sesh {name}`, or choose another name")

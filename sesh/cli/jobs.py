@@ -7,7 +7,7 @@ import os
 from sesh import bounds
 from sesh.cli import printing
 from sesh.errors import MEMORY_REASONS, ExitCode, SeshError, Unknown, UsageError
-from sesh.names import printable
+from sesh.names import printable, subject
 from sesh.ops import jobs
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
@@ -79,7 +79,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     code = report(cli, name, result, retained, printed=printed)
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
-        cli.note(f"{name} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")
+        cli.note(f"{subject(name)} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")
     return code
 
 
@@ -114,13 +114,13 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         if result.get("truncated"):
             missing = (result.get("position") or len(retained)) - len(retained)
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
-            cli.note(f"{name} wrote more; only the end was kept, without {size}; --follow prints all")
+            cli.note(f"{subject(name)} wrote more; only the end was kept, without {size}; --follow prints all")
     if result.get("timed_out"):
         if not cli.json:
-            cli.note(f"{name} timed out and was ended")
+            cli.note(f"{subject(name)} timed out and was ended")
         return ExitCode.TIMED_OUT
     if not cli.json and (reason := result.get("reason")) in MEMORY_REASONS:
-        cli.note(f"{name} was {reason}")
+        cli.note(f"{subject(name)} was {reason}")
     return int(result["exit_code"] or 0)
 
 

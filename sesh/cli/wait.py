@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import MEMORY_REASONS, NotFound, UsageError, rebuild
-from sesh.names import printable
+from sesh.names import printable, subject
 from sesh.ops import matching
 from sesh.ops.wait import after_end, for_end, met
 from sesh.reach import find
@@ -73,7 +73,7 @@ def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     else:
         printing.text(_described(answer))
         if (reason := answer.get("reason")) in MEMORY_REASONS:
-            cli.note(f"{name} was {reason}")
+            cli.note(f"{subject(name)} was {reason}")
     return answer["exit_code"] or 0
 
 

@@ -10,7 +10,7 @@ import time
 
 from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.names import is_name, near, printable
+from sesh.names import is_name, near, printable, subject
 from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
@@ -98,7 +98,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         find.ask(name, "label", set=labels)
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
-        caller.entering(f"{name} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
+        caller.entering(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:

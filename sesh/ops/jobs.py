@@ -13,6 +13,7 @@ import time
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import deque, signal
+from sesh.names import subject
 from sesh.ops import enter
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, DaemonDied
@@ -106,7 +107,7 @@ class Waiter:
 
     def _set_message(self) -> None:
         name = self._stream.name
-        self._interrupts.message = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
+        self._interrupts.message = f"{subject(name)} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
         """Waits for the job's end; returns the daemon's account of it, and the output if it is `wanted`, or its end.

@@ -9,6 +9,7 @@ import time
 
 from sesh import moments, wording
 from sesh.errors import Exists, Refused, SeshError
+from sesh.names import subject
 from sesh.ops import create, end, enter
 from sesh.reach import find
 from sesh.reach.op import op
@@ -78,13 +79,13 @@ def _choice(caller: Caller, name: str, connection: Connection, *, asks: bool) ->
     """The person's choice for a session that runs, or is kept: proposed is to join it, or to replace a silent one."""
     state = "has ended, but is kept" if find.ended(name) else "already runs"
     if not asks:
-        raise Exists(f"{name} {state}; choose --join, --replace or --new-name")
+        raise Exists(f"{subject(name)} {state}; choose --join, --replace or --new-name")
     try:
         session = find.summary(connection, _PATIENCE)
     except SeshError:
         session = None
-    question = f"{name} runs but does not answer" if session is None else f"{name} {state}{_about(session)}"
-    return _asked(caller, name, question, "r" if session is None else "j", ("j", "Join"))
+    question = "runs but does not answer" if session is None else f"{state}{_about(session)}"
+    return _asked(caller, name, f"{subject(name)} {question}", "r" if session is None else "j", ("j", "Join"))
 
 
 def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:

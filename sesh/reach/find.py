@@ -8,7 +8,7 @@ import time
 from sesh import gate, paths, wire
 from sesh.about import CALLED
 from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, Silent, TimedOut, UsageError, silent_daemon
-from sesh.names import check_name, is_name, near, printable
+from sesh.names import check_name, is_name, near, printable, subject
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         except NotFound:
             if until and time.monotonic() >= until:
                 hint = f"`$sesh --status {name}` shows its daemon's pid"
-                raise Silent(f"{name} runs but does not answer", hint=hint) from None
+                raise Silent(f"{subject(name)} runs but does not answer", hint=hint) from None
         if until:
             time.sleep(0.005)
         until = until or time.monotonic() + min(patience, _DYING)
@@ -154,7 +154,7 @@ def dormant(name: str) -> Summary | None:
 
 def how(session: Summary) -> str:
     """The end of a dormant session, in words."""
-    name = session["name"]
+    name = subject(session["name"])
     if session["state"] == "exited":
         from sesh import wording
 
@@ -192,7 +192,7 @@ def taken(name: str) -> Exists:
     """The error for a name that is not free: its session runs, or has ended and is kept."""
     if not ended(name):
         return paths.taken(name)
-    return Exists(f"{name} has ended, but is kept", hint=f"`$sesh --kill {name}` frees the name")
+    return Exists(f"{subject(name)} has ended, but is kept", hint=f"`$sesh --kill {name}` frees the name")
 
 
 def result(name: str) -> JobResult | None:

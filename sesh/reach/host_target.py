@@ -22,6 +22,7 @@ from sesh.errors import (
     Unreachable,
 )
 from sesh.keepalive import Backoff
+from sesh.names import subject
 from sesh.reach import calls, links
 from sesh.reach.op import named
 from sesh.reach.target import Target
@@ -124,7 +125,7 @@ class HostTarget(Target):
         lost, name, host = stream.connection, stream.name, str(self.host)
         session_id = stream.session_id
         heard = lost.keepalive.heard_at if lost.keepalive is not None else time.monotonic()
-        self.caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
+        self.caller.note(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
 
         def attempt() -> Link:
             return links.back(self.caller, name, host, session_id, stream.position or 0, heard, stream.deadline)

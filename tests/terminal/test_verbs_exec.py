@@ -37,6 +37,17 @@ def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> Non
     assert done.stdout == "".join(f"<{word}>\n" for word in words)
 
 
+def test_a_session_whose_name_is_a_number_is_said_to_be_one(sesh: Sesh) -> None:
+    """`1 timed out` and `1 already runs` read as counts."""
+    late = sesh("--exec", "--timeout", "0.2", "--", "sleep", "9")
+    assert (late.code, late.stderr) == (124, "sesh: session 1 timed out and was ended\n")
+    sesh("--open", "1", "--", "cat")
+    assert "session 1 already runs" in sesh("--exec", "1", "--", "true").stderr
+    assert "session 1 already runs" in sesh("--new", "1", "-d").stderr
+    sesh("--open", "b2", "--", "cat")
+    assert "sesh: b2 already runs" in sesh("--exec", "b2", "--", "true").stderr
+
+
 @pytest.mark.parametrize("option", ["--print", "--follow"])
 def test_output_that_is_no_text_is_said_with_the_way_to_exact_bytes(sesh: Sesh, home: Home, option: str) -> None:
     """The terminal answers what looks like a question among them, and the answer is echoed: bytes came in, unsaid."""
