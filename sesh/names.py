@@ -15,8 +15,8 @@ LONGEST_NAME = 64
 LONGEST_ID = 64
 """Characters."""
 
-_LONG_ENOUGH = 4
-"""Letters from which on a name that is one letter off may be a slip; a shorter one is likely another word."""
+LONG_ENOUGH = 4
+"""Letters of the longer of two names from which on one letter may be a slip; shorter ones are likely two words."""
 
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FIRST = _ALPHANUMERIC | {"_"}
@@ -94,7 +94,7 @@ def check_variable(text: str) -> tuple[str, str]:
 
 def near(name: str, names: Iterable[str]) -> list[str]:
     """Those of some names that somebody who typed `name` may have meant: they differ by one letter, no digit."""
-    return [other for other in names if differ_by_one(name, other)] if len(name) >= _LONG_ENOUGH else []
+    return [other for other in names if max(len(name), len(other)) >= LONG_ENOUGH and differ_by_one(name, other)]
 
 
 def differ_by_one(one: str, other: str) -> bool:

@@ -122,7 +122,7 @@ def go(
         slip = parser.instead(cli.line, name)
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
-        if cli.host is None and len(words) == 1 and cli.tail is None and (host := _host_meant(cli, name)):
+        if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):
             slip = [f"@{host}"]
     if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
         return code
@@ -350,7 +350,7 @@ def _attach_terminal(
     return 0
 
 
-def _host_meant(cli: Invocation, name: str) -> str:
+def _named_host(cli: Invocation, name: str) -> str:
     """Return the known remote that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
     from sesh.remote import known
 
@@ -366,7 +366,7 @@ def _without_terminal(cli: Invocation, name: str, *, exists: bool) -> Refused:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb := parser.verb_like(name):
         instead = f"did you mean $sesh {verb}?"
-    elif host := _host_meant(cli, name):
+    elif host := _named_host(cli, name):
         instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)
 

@@ -279,6 +279,7 @@ def carry_out(cli: Invocation, work: Callable[[], int], *, as_json: bool) -> int
     try:
         return work()
     except SeshError as error:
+        cli.explain(error)
         printing.failure(error, json=cli.json, host=cli.host)
         return int(error.exit_code)
 

@@ -7,7 +7,8 @@ import os
 from sesh import reach
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import Refused, UsageError, for_host
+from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
+from sesh.names import near
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -125,6 +126,14 @@ class Invocation(Caller):
         elif not self.agrees(f"{name} runs on @{host}. {question}"):
             raise Refused("nothing was done")
 
+    def explain(self, error: SeshError) -> None:
+        """Give an error its host, and as its hint what was probably meant, as far as known remotes tell."""
+        error.host = error.host or self.host
+        if isinstance(error, NotFound) and self.meant:
+            error.hint = self.meant
+        elif isinstance(error, Unreachable) and error.host is not None and not error.hint:
+            error.hint = _host_meant(error.host)
+
     @property
     def target(self) -> Target:
         """The target of the line. The first use looks for the session of the line, on known remotes too.
@@ -168,3 +177,15 @@ class Invocation(Caller):
         if self.json:
             printing.value({"ok": True, **facts})
         return 0
+
+
+def _host_meant(host: str) -> str:
+    """Return the hint for a host that cannot be reached: the known remote that was probably meant, if any."""
+    from sesh.remote import known
+
+    try:
+        hosts = [remote.host for remote in known.all()] if known.exist() else []
+    except SeshError:  # the error at hand says more
+        hosts = []
+    meant = near(host, hosts) if host not in hosts else []
+    return f"did you mean @{meant[0]}?" if meant else ""

@@ -8,8 +8,7 @@ from sesh import protocol
 from sesh.about import PROGRAM, __version__
 from sesh.cli import parser, printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import NotFound, SeshError, Unreachable
-from sesh.names import near
+from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
@@ -35,21 +34,7 @@ def run(argv: list[str]) -> int:
         return carry_out(Invocation(line), options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
-        if isinstance(error, Unreachable) and error.host is not None and not error.hint:
-            error.hint = _host_meant(error.host)
         raise
-
-
-def _host_meant(host: str) -> str:
-    """Return the hint for a host that cannot be reached: the known remote that was probably meant, if any."""
-    from sesh.remote import known
-
-    try:
-        hosts = [remote.host for remote in known.all()] if known.exist() else []
-    except SeshError:  # the error at hand says more
-        hosts = []
-    meant = near(host, hosts) if host not in hosts else []
-    return f"did you mean @{meant[0]}?" if meant else ""
 
 
 def carry_out(cli: Invocation, options: Options) -> int:
@@ -68,9 +53,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
     try:
         return verb.function()(cli, **options)
     except SeshError as error:
-        error.host = error.host or cli.host
-        if isinstance(error, NotFound) and cli.meant:
-            error.hint = cli.meant
+        cli.explain(error)
         raise
 
 

@@ -10,7 +10,7 @@ import time
 
 from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.names import is_name, near, printable, subject
+from sesh.names import LONG_ENOUGH, is_name, near, printable, subject
 from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
@@ -116,7 +116,7 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
 
     Asks only if a person can be asked, and only for names of four letters or more. Raises Refused if they decline.
     """
-    for other in near(name, paths.names()) if caller.can_ask else ():
+    for other in near(name, paths.names()) if caller.can_ask and len(name) >= LONG_ENOUGH else ():
         try:
             summary = listing.unanswered(other)
         except Refused:

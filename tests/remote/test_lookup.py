@@ -9,7 +9,7 @@ import time
 
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import PROMPT, Home, processes
 
 # A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
@@ -62,7 +62,8 @@ def test_the_name_of_a_known_host_asks_whether_the_host_is_meant(home: Home, far
     person = home.terminal("box")
     person.wait_for("Create a session")
     person.type("c")
-    wait_until(lambda: home.names() == ["box"])
+    person.wait_for(PROMPT)
+    assert home.names() == ["box"]
     person.type(b"\x1c")
     assert person.exit_code() == 0
     again = home.terminal("box")
@@ -180,11 +181,14 @@ def test_a_name_one_letter_off_is_proposed_wherever_its_session_is(home: Home, f
     known(home, far)
     far.sesh("--open", "work")
     assert "no session wrok; did you mean work?" in home.sesh("@gpubox", "--kill", "wrok").stderr
-    for words in ("--kill wrok", "--attach wrok", "--logs wrok", "--run wrok -- true"):
+    for words in ("--kill wrok", "--attach wrok", "--logs wrok", "--run wrok -- true", "--wait wrok nobody --exit"):
         assert "no session wrok; did you mean work on @gpubox?" in home.sesh(*words.split()).stderr, words
     home.sesh("--open", "worn", "--", "cat")
     assert "did you mean worn?" in home.sesh("--kill", "worm").stderr
     assert "did you mean @gpubox?" in home.sesh("@gpubxo", "--list").stderr
+    several = home.sesh("@gpubxo", "@gpubox", "--status", "wrk").stderr
+    assert "did you mean @gpubox?" in several
+    assert "no session wrk; did you mean work?" in several
     assert "did you mean" not in home.sesh("@other", "--list").stderr
 
 

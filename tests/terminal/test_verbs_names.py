@@ -92,6 +92,10 @@ def test_a_name_one_letter_off_is_proposed_by_every_verb(sesh: Sesh) -> None:
         if line[0] != "--grep":
             assert done.stderr.count("\n") == 1
     assert sesh("--kill", "wrok", "--json").json()["error"]["code"] == "not_found"
+    for line in (["--attach", "wrk"], ["--send", "wrk", "x"], ["--run", "wrk", "--", "true"], ["--kill", "wrk"]):
+        assert "no session wrk; did you mean work?" in sesh(*line).stderr, "a letter is missing"
+    sesh("--open", "web", "--", "cat")
+    assert "did you mean" not in sesh("--kill", "wed").stderr, "short names are likely two words"
 
 
 def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh: Sesh, home: Home) -> None:
