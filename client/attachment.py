@@ -285,7 +285,7 @@ class Attachment:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
-                self.overlays.show_notice("this client only watches: keys are not passed on")
+                self.overlays.show_notice("this client only watches (-r): keys are not passed on")
             else:
                 self.overlays.clear_notice()
 

@@ -28,6 +28,8 @@ VERBLESS = "NAME"
 _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
 """A command of sesh in a text of help."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_OF_SCREEN = frozenset("SRDdrm")
+"""The letters of the options by which screen starts a session, or goes back to one."""
 _SHOWN = frozenset(verb.name for verb in VERBS)
 _EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
 
@@ -151,6 +153,8 @@ def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
     elif unknown and getattr(refusal, "option_name", "") == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
+    elif unknown and not verb and (meant := _by_habit(line)):
+        more = f"did you mean {meant}?"
     elif unknown and not verb and (near := _verbs_near(getattr(refusal, "option_name", ""))):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean $sesh {near[0]}?"
@@ -161,6 +165,19 @@ def _verbs_near(word: str) -> list[str]:
     """Return the verb that a word looks like, if any; the dashes, which they all have, prove nothing."""
     near = get_close_matches(word.lstrip("-"), [name[2:] for name in _SHOWN], 1, 0.75)
     return [f"--{name}" for name in near]
+
+
+def _by_habit(line: parser.CommandLine) -> str:
+    """Return the line that was meant by a verb behind a single dash (`-ls`), or by screen's options before a name."""
+    options = [word[1:] for word in line.words if word[:1] == "-"]
+    names = [word for word in line.words if word[:1] != "-"]
+    for option in options:
+        if meant := parser.verb_line(option, names):
+            return meant
+    letters = set("".join(options))
+    if len(names) != 1 or not letters <= _OF_SCREEN:
+        return ""
+    return f"$sesh {'--open ' if 'm' in letters else ''}{printable(names[0])}"
 
 
 def _help_hint(verb: str) -> str:

@@ -24,6 +24,13 @@ SAID = [
     ("ls", 0, "there is no session ls; this is sesh --list"),
     ("kill", 1, "attaching needs a terminal; did you mean sesh --kill?"),
     ("--bogus", 2, "no such option: --bogus; see `sesh --help`"),
+    ("-ls", 2, "no such option: -l; did you mean sesh --list?"),
+    ("-list", 2, "no such option: -l; did you mean sesh --list?"),
+    ("-kill work", 2, "no such option: -k; did you mean sesh --kill work?"),
+    ("-S work", 2, "no such option: -S; did you mean sesh work?"),
+    ("-d -r work", 2, "no such option: -d; did you mean sesh work?"),
+    ("-dmS new", 2, "no such option: -d; did you mean sesh --open new?"),
+    ("-q work", 2, "no such option: -q; see `sesh --help`"),
     ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
     (
         "--state waiting x",

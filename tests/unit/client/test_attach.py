@@ -526,7 +526,7 @@ def test_who_only_watches_asks_the_daemon_to_send_nothing_below_the_line(home: H
         peer.output(0, b"what is on its way\r\n")
         peer.tell(protocol.NOTICE, text=text, hold=True)
         terminal.wait_for("this client only watches")
-        assert lines(terminal) == ["$ what is on its way", " this client only watches: keys are not passed on"]
+        assert lines(terminal) == ["$ what is on its way", " this client only watches (-r): keys are not passed on"]
 
 
 @pytest.mark.parametrize("part", ["", "\x1b[3", "\N{BOX DRAWINGS LIGHT HORIZONTAL}"])
