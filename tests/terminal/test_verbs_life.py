@@ -347,3 +347,13 @@ def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
     (session,) = sesh("--list", "--json").json()
     assert (session["name"], session["labels"], session["state"]) == ("web", {"team": "a"}, "running")
     assert home.names() == ["web"]
+
+
+def test_the_session_that_it_is_typed_in_is_listed_with_its_shell(home: Home) -> None:
+    """The list itself had the terminal, as `python -IS …`."""
+    terminal = home.terminal("work", columns=120)
+    terminal.wait_for(PROMPT)
+    terminal.type("sesh; echo li''sted\r")
+    terminal.wait_for("listed")
+    row = next(line for line in terminal.screen() if line.startswith("* work"))
+    assert row.split()[-1] == "bash", row
