@@ -93,13 +93,26 @@ def _printed_by(
 ) -> Iterator[Command | None]:
     """The command that printed each of some lines (numbers in order): the last one above it, or on it, if any.
 
-    Each line is looked at once, as a session may have printed very many.
+    None where its output has ended by then: as many bytes as it has printed stand above, or another line behind its
+    prompt, of a command that nothing has marked. Each line is looked at once, as a session may have printed very many.
     """
     ends = tuple(text for text, _ in commands)
-    last, first = None, 0
+    last, prompt, first = None, "", 0
+    left = 0.0
     for number in numbers:
         for line in map(str.rstrip, lines[first : number + 1]):
             if line.endswith(ends):
-                last = next(entry for text, entry in commands if line.endswith(text))
+                text, last = next(row for row in commands if line.endswith(row[0]))
+                size = last["output_bytes"]
+                prompt, left = line[: -len(text)], float("inf") if size is None else size
+            elif last is not None:
+                if left <= 0 or (prompt.strip() and line.startswith(prompt)):
+                    last = None
+                left -= _fewest_bytes(line)
         first = number + 1
         yield last
+
+
+def _fewest_bytes(line: str) -> int:
+    """The bytes that a program has written for a line, at least: a tab may have made several blanks."""
+    return len(" ".join(line.split()).encode("utf-8", "replace")) + 1

@@ -46,6 +46,19 @@ def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> Non
     assert hit["started"].endswith("Z")
 
 
+def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: Sesh) -> None:
+    """Nothing marks what is typed into a shell without the integration: it bore the name of the `--run` before."""
+    sesh("--open", "work")
+    sesh("--run", "work", "--", "echo served-first; seq 3; false")
+    sesh("--send", "work", "echo served-o''n", "--enter")
+    wait_until(lambda: "served-on" in sesh("--logs", "work").stdout.splitlines())
+    hits = sesh("--grep", "^served", "--json").json()
+    assert [(hit["text"], hit["command"]) for hit in hits] == [
+        ("served-first", ["echo served-first; seq 3; false"]),
+        ("served-on", None),
+    ]
+
+
 def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh: Sesh) -> None:
     sesh("--open", "ended", "--", "sh", "-c", "echo trace; exit 3")
     printing(sesh, "lost", "echo trace")

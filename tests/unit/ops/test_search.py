@@ -10,19 +10,29 @@ from sesh.schema import Command
 from tests.support import cost
 from tests.support.data import command
 
-COMMANDS = [(text, command(command=[text])) for text in ("echo a", "a", "ls", "ls")]
+COMMANDS = [
+    (text, command(command=[text], output_bytes=size))
+    for text, size in (("echo a", 2), ("a", None), ("ls", 9), ("ls", 0), ("true", 0))
+]
 
 
 def plainly(lines: list[str], at: int) -> Command | None:
-    """The command that stands last above a line, or on it."""
-    for line in lines[at::-1]:
+    """The command that stands last above a line, or on it, if its output reaches so far."""
+    for above in range(at, -1, -1):
         for text, entry in COMMANDS:
-            if line.rstrip().endswith(text):
-                return entry
+            line = lines[above].rstrip()
+            if line.endswith(text):
+                behind, prompt, size = lines[above + 1 : at + 1], line.removesuffix(text), entry["output_bytes"]
+                if at > above and size is not None and sum(len(each.strip()) + 1 for each in behind[:-1]) >= size:
+                    return None
+                return None if prompt and any(each.startswith(prompt) for each in behind) else entry
     return None
 
 
-@given(st.lists(st.sampled_from(["$ echo a", "$ a  ", "ls", "ls x", "", "a b", "text"]), max_size=12), st.data())
+LINES = ["$ echo a", "$ a  ", "ls", "$ ls", "ls x", "", "a b", "text", "$ true", "$ other"]
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=12), st.data())
 def test_a_line_was_printed_by_the_command_that_stands_last_above_it(lines: list[str], data: st.DataObject) -> None:
     numbers = [at for at in range(len(lines)) if data.draw(st.booleans())]
     assert list(_printed_by(lines, numbers, COMMANDS)) == [plainly(lines, at) for at in numbers]
