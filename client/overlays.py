@@ -136,8 +136,8 @@ class Overlays:
         self._tellings = 0
 
     def held(self, text: str) -> None:
-        """Show the line of a daemon that sends nothing from here on."""
-        self._lay((f"{self._notice}; {text}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE], held=True)
+        """Show the line of a daemon that sends nothing from here on: before one that stands, as the row may be full."""
+        self._lay((f"{text}; {self._notice}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE], held=True)
 
     def _lay(self, text: str, *, held: bool) -> None:
         self.take_guesses_back()

@@ -259,11 +259,17 @@ class Session:
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
-    def _rows_to_cursor(self) -> list[str] | None:
+    def _rows_to_cursor(self, output: bytes, entered: int | None) -> list[str] | None:
+        """See `Asked`."""
         if not self.model.catch_up(ANSWER_TIME):
             return None
+        from sesh.daemon.activity import question
+
         emulator = self.model.emulator
-        return emulator.text()[: emulator.cursor[0] + 1]
+        rows = emulator.text()[: emulator.cursor[0] + 1]
+        told = entered is not None and not emulator.alternate
+        count = question.rows_written(output, self.model.columns, entered or 0) if told else None
+        return rows if count is None else rows[-count:]
 
     def left(self) -> None:
         """Notes that the last client has left."""

@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.daemon.activity.asked import AskedState
     from sesh.daemon.activity.rules import SaidState, StandingState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
@@ -45,15 +46,15 @@ _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 
 
 class Activity:
-    """The standing of one session. `rows` returns those of the screen down to the cursor's, None until they are known;
-    `emit` reports an event; `looked` is called after each look or statement."""
+    """The standing of one session. `rows`: as for `Asked`; `emit` reports an event; `looked` is called after each look
+    or statement."""
 
     def __init__(
         self,
         facts: Facts,
         pump: Pump,
         timers: Timers,
-        rows: Callable[[], list[str] | None],
+        rows: Callable[[bytes, int | None], list[str] | None],
         emit: Callable[..., None],
         looked: Callable[[], None],
     ) -> None:
@@ -182,11 +183,22 @@ class Activity:
         said = self._said.dump() if self._said is not None else None
         return self._standing.dump(), said, self._begun, self._prompted
 
-    def restore(self, standing: StandingState, said: SaidState | None, begun: int, prompted: int) -> None:
-        """Goes on from what `dump` returned."""
+    def dump_asked(self) -> AskedState:
+        """What was answered last, as plain data."""
+        return self._asked.dump()
+
+    def restore(
+        self,
+        standing: StandingState,
+        said: SaidState | None,
+        begun: int,
+        prompted: int,
+        asked: AskedState | None = None,
+    ) -> None:
+        """Goes on from what `dump` and `dump_asked` returned; an older sesh has only the first."""
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
-        self._asked.restore(self._standing.question)
+        self._asked.restore(self._standing.question, asked)
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -248,6 +260,7 @@ class Activity:
         prompt = self._stands_at_prompt(pty, group, raw=raw)
         if prompt and group != self._begun:
             seen.prompt = True
+            self._asked.forget()
             return seen
         program = syscalls.foreground(group, leader, pty.device)
         seen.asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))

@@ -8,14 +8,20 @@ if TYPE_CHECKING:
 
     from sesh.daemon.pty.pump import Pump
 
+    AskedState = tuple[int, int, str, str]
+
 _TAILS = 4 << 10, 128 << 10
 """Bytes of the output in which a question is looked for; the more if the fewer hold no whole line."""
 
 
 class Asked:
-    """The question of one session. `rows` returns those of the screen down to the cursor's, None if not known yet."""
+    """The question of one session.
 
-    def __init__(self, pump: Pump, rows: Callable[[], list[str] | None]) -> None:
+    `rows` returns the rows of the screen down to the cursor's, None if not known yet: of them those that an output
+    wrote, in which so many lines were entered first; all if that number is None.
+    """
+
+    def __init__(self, pump: Pump, rows: Callable[[bytes, int | None], list[str] | None]) -> None:
         self._pump, self._rows = pump, rows
         self.answered = False
         """True if somebody has typed an answer since the last look: what is asked then is asked anew."""
@@ -29,22 +35,47 @@ class Asked:
         """Bytes that were typed behind the question, and the log's head at the last of them."""
         self._attended = False
         """True if the last of them came from an attached person, who has not left since."""
+        self._entered = (0, 0)
+        """The log's head when lines were entered last, and how many: what was printed before is asked no more."""
+        self._mark = ""
+        """The mark that the question stood above, such as `#?`; empty if the cursor's row said it."""
+        self._before = "", ""
+        """The question that was answered last, and its mark."""
 
     def typed(self, keys: bytes, *, attended: bool) -> bool:
         """Notes that keys were typed; returns whether they enter a line."""
         self._keys, self._typed_at, self._attended = self._keys + len(keys), self._pump.log.head, attended
-        entered = b"\r" in keys or b"\n" in keys
-        if entered:
+        lines = keys.count(b"\r") + keys.count(b"\n")
+        if lines:
+            self._enter(self._typed_at, lines)
             self._words, self.answered = "", True
-        return entered
+        return lines > 0
+
+    def _enter(self, position: int, lines: int) -> None:
+        """Notes that lines were entered when the log's head was there."""
+        before, earlier = self._entered
+        self._entered = position, lines + (earlier if position == before else 0)
+        if self._words:
+            self._before = self._words, self._mark
+
+    def forget(self) -> None:
+        """Notes that the shell is at its prompt: what was asked is no more."""
+        self._words, self._before = "", ("", "")
 
     def left(self) -> None:
         """Notes that the last person has left."""
         self._attended = False
 
-    def restore(self, words: str) -> None:
-        """Goes on with a question of which nothing else is known."""
+    def dump(self) -> AskedState:
+        """What was answered last, as plain data."""
+        return *self._entered, *self._before
+
+    def restore(self, words: str, answered: AskedState | None) -> None:
+        """Goes on with a question, and with what `dump` returned; an older sesh told nothing of that."""
         self._words, self._keys = words, 2  # neither no key nor a single one, see `words`
+        if answered is not None:
+            position, lines, *before = answered
+            self._entered, self._before = (position, lines), (before[0], before[1])
 
     def words(self, *, line: bool) -> str | None:
         """The question of a program that reads a line, or keys; None as long as the screen is not known that has it.
@@ -56,6 +87,8 @@ class Asked:
         by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         self.answered = self.answered or answered
+        if answered and self._typed_at > self._entered[0]:
+            self._enter(self._typed_at, 1)
         typed = self._keys > 0 and not answered and self._pump.line_begun
         if typed and (line or self._attended or self._above is None):
             return self._words
@@ -68,36 +101,56 @@ class Asked:
                 return None
         if not typed:
             self._keys, self._by_line = 0, line
+            words = self._with_menu(words)
         self._words = words
         return words
+
+    def _with_menu(self, words: str) -> str:
+        """The question, or the menu that stood before if there is nothing but its mark: it did not take the answer."""
+        from sesh.daemon.activity import question
+
+        self._mark = question.mark(self._printed()[0])
+        return self._before[0] if words and words == self._mark == self._before[1] else words
 
     def last_row(self) -> str:
         """The last row of the output that says anything, without a line that somebody has begun to type."""
         from sesh.daemon.activity import question
 
-        tail, cut = self._tail()
-        return question.last_row(tail, cut=cut, whole=self._pump.line_begun)
+        tail, start = self._tail()
+        return question.last_row(tail, cut=start > 0 and b"\n" in tail, whole=self._pump.line_begun)
 
     def _in_output(self, *, line: bool) -> str | None:
         from sesh.daemon.activity import question
 
-        tail, cut = self._tail()
-        return question.in_output(tail, line=line, cut=cut)
+        tail, lines = self._printed()
+        cut = lines is None and b"\n" in tail
+        return question.in_output(tail.split(b"\n", lines or 0)[-1], line=line, cut=cut)
 
-    def _tail(self) -> tuple[bytes, bool]:
-        """The end of the output, and whether it begins within a line."""
+    def _printed(self, sizes: tuple[int, ...] = _TAILS) -> tuple[bytes, int | None]:
+        """The output since lines were entered, and how many of them end in it; None if it is only the end of that."""
+        from sesh.daemon.activity import question
+
+        position, lines = self._entered
+        tail, start = self._tail(position, sizes)
+        after = question.anew(tail)
+        if after is not None:
+            return after, 0
+        return tail, lines if start == position else None
+
+    def _tail(self, since: int = 0, sizes: tuple[int, ...] = _TAILS) -> tuple[bytes, int]:
+        """The end of the output, but nothing before `since`, and its position."""
         log, tail, start = self._pump.log, b"", 0
-        for size in _TAILS:
-            start = max(log.base, log.head - size)
+        for size in sizes:
+            start = max(log.base, log.head - size, since)
             tail = log.bytes(start)
-            if not start or b"\n" in tail:
+            if start == since or b"\n" in tail:
                 break
-        return tail, start > 0 and b"\n" in tail
+        return tail, start
 
     def _on_screen(self, *, typed: bool) -> str | None:
         from sesh.daemon.activity import question
 
-        rows = self._rows()
+        rows = self._rows(*self._printed(_TAILS[-1:]))
         if rows is None:
             return None
         before, self._above = self._above, question.in_rows([*rows[:-1], ""])

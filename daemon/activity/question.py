@@ -1,7 +1,8 @@
 """The words that a session asks: the row of the cursor or, where that says nothing, the last rows above it. Pure.
 
 They are taken from the end of the output as long as that is text, and from the screen where a program that reads keys
-has moved the cursor about. The grammar of sequences is that of `vt.grammar`: seven-bit controls, C1 means nothing.
+has moved the cursor about; in any case from what was printed since the last line was entered. The grammar of sequences
+is that of `vt.grammar`: seven-bit controls, C1 means nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ _SILENT = re.compile(
 )
 """What moves no cursor: pens, modes, charsets, bells."""
 _OTHER = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)")
+_ANEW = re.compile(
+    rb"\x1b(?:\]133;C[^\x07\x18\x1a\x1b]*(?:\x07|\x1b\\)|\[\?(?:47|1047|1049)[hl]|\[2J|\[H\x1b\[0?J|c)", re.DOTALL
+)
+"""What no question stands above: the begin of a command (OSC 133), another screen, an empty one."""
+_MOVE = re.compile(rb"[\n\v\f]|\x1b(?:\[([0-9]*)([ABEFe])|\[[0-9;]*([HfdrST])|([78DEM]))")
+"""What moves the cursor to another row: by a number of rows; or to one that only the screen knows."""
 
 
 def in_output(tail: bytes, *, line: bool, cut: bool = False) -> str | None:
@@ -46,6 +53,49 @@ def last_row(tail: bytes, *, cut: bool = False, whole: bool = False) -> str:
     """The last row of the output that says anything; empty if none does. `whole`: only rows that are ended count."""
     rows = map(_row, reversed(_lines(tail, cut=cut)[: -1 if whole else None]))
     return next(filter(_says, map(_words, rows)), "")[:MAX_QUESTION]
+
+
+def anew(output: bytes) -> bytes | None:
+    """The output behind the last of what no question stands above; None if there is none of it."""
+    end = max((found.end() for found in _ANEW.finditer(output)), default=-1)
+    return output[end:] if end >= 0 else None
+
+
+def mark(tail: bytes) -> str:
+    """The last row of the output if it is a mark such as `#?`; empty if it says more."""
+    words = _words(_row(_lines(tail, cut=False)[-1]))
+    return "" if _says(words) else words
+
+
+def rows_written(output: bytes, columns: int, entered: int) -> int | None:
+    """Rows of the screen, up from the cursor's, that the output wrote; None if only the screen can tell.
+
+    Its first rows, ended by so many line feeds, are those in which lines were `entered`: they do not count, unless what
+    came before them was written over.
+    """
+    text = _SILENT.sub(b"", _STRING.sub(b"", output))
+    row = top = at = 0
+    for move in _MOVE.finditer(text):
+        row += _wraps(text[at : move.start()], columns)
+        at = move.end()
+        count, direction, placed, other = move.groups()
+        if placed or other:
+            return None
+        if direction:
+            number = int(count[:4] or 1) or 1
+            row += -number if direction in b"AF" else number
+        else:
+            row += 1
+            entered -= 1
+            if not entered and top == 0:
+                top = row
+        top = min(top, row)
+    return row + _wraps(text[at:], columns) - top + 1
+
+
+def _wraps(text: bytes, columns: int) -> int:
+    """Rows by which a text without movements to another row goes on below its first."""
+    return sum(max(0, len(part) - 1) // columns for part in _text(_OTHER.sub(b"", text)).split("\r"))
 
 
 def _lines(tail: bytes, *, cut: bool) -> list[bytes]:

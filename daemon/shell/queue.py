@@ -379,7 +379,7 @@ class RunQueue:
         run.nested_at = run.nested_at or now
         if now - run.nested_at >= NESTED:
             self.outer_tokens.append(run.token)
-            run.output.cut(self.prompt)
+            run.output.cut(b"")  # its prompt is not the one that was seen last, though it may end like that
             self._finish(run, 0)
 
     def _withdraw(self, run: Run, error: SeshError) -> None:

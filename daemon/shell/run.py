@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """The states of a run, which waits for: its turn and the prompt; the shell; the command's end; its code; nothing."""
 _READLINE = b"\x1b[?2004h"
-"""The output of bash before its prompt."""
+"""The output of bash before its prompt, and of zsh behind it."""
 MAX_OUTPUT = 32 << 20
 """Bytes of a command's output that are kept, the last ones."""
 
@@ -109,7 +109,7 @@ class RunOutput(OutputLog):
         end = len(output) - len(prompt)
         if not prompt or not output.endswith(prompt):
             end = output.rfind(_READLINE)
-            if end < 0:
+            if end < 0 or output.endswith(_READLINE):
                 end = output.rfind(b"\n") + 1
         self.restore(self.base, output[:end])
 

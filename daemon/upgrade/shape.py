@@ -127,7 +127,7 @@ class SessionState(_SessionState, total=False):
     `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
     signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
     typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`: the origin
-    of `SteadyClock`, for all moments; `stirred_at` is monotonic.
+    of `SteadyClock`, for all moments; `stirred_at` is monotonic. `asked`: the question that was answered last.
     """
 
     clock: float
@@ -135,6 +135,7 @@ class SessionState(_SessionState, total=False):
     titled_by: int
     seen_to: int
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
+    asked: tuple[int, int, str, str]
 
 
 class Back(TypedDict):

@@ -322,6 +322,7 @@ def dump_session(session: Session) -> SessionState:
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
+        "asked": session.activity.dump_asked(),
         "seen_to": session.activity.seen_to,
     }
 
@@ -352,7 +353,7 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
         marks = session.get_marks()
         marks.begun, marks.number = state["marks"]
     if "activity" in state:  # an older sesh does not know it
-        session.activity.restore(*state["activity"])
+        session.activity.restore(*state["activity"], state.get("asked"))
         session.activity.seen_to = state.get("seen_to", session.missed.position)
     session.activity.stirred_at = state.get("stirred_at", session.activity.stirred_at)
     return session

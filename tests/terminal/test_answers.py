@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -71,6 +72,33 @@ def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
     error = sesh("--send", "job", "--key", "y", "--if-waiting", "make test", "--json")
     assert (error.code, error.json()["error"]["code"]) == (1, "refused")
     assert got(sesh) == ["y"]
+
+
+@pytest.mark.parametrize("integrated", [False, True])
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh, shell: str, integrated: bool) -> None:
+    """What had been asked and answered above a menu was part of what the menu asked."""
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    sesh("--open", "job", "--", program, env={"SHELL": program})
+    assert sesh("--wait", "job", "--prompt", "--timeout", "15").code == 0
+    if integrated:
+        sesh("--send", "job", f'eval "$(sesh --shell-init {shell})"', "--enter")
+        assert sesh("--wait", "job", "--prompt", "--timeout", "15").code == 0
+    read = "read -p 'Delete all? [y/N] ' a" if shell == "bash" else "read 'a?Delete all? [y/N] '"
+    line = f"{read}; select x in keep remove; do if test $x; then printf 'g%s' ot=$x; break; fi; done"
+    sesh("--send", "job", line, "--enter")
+    asks(sesh, "Delete all? [y/N]")
+    sesh("--send", "job", "n", "--enter")
+    if shell == "bash" or integrated:  # else zsh's own editor reads the answer as it reads commands
+        menu = "1) keep 2) remove" if shell == "bash" else "1) keep    2) remove"
+        asks(sesh, menu)
+        sesh("--send", "job", "9", "--enter")
+        wait_until(lambda: re.search(r"\n(\?#|#\?) 9\n\1\n", sesh("--screen", "job").stdout) is not None)
+        asks(sesh, menu)
+    refused = sesh("--send", "job", "2", "--enter", "--if-waiting", "Delete all")
+    assert (refused.code, got(sesh)) == (1, [])
 
 
 def test_what_does_not_wait_gets_nothing(sesh: Sesh) -> None:

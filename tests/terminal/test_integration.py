@@ -115,6 +115,20 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
     assert [event["exit_code"] for event in events if event["event"] == "command_ended"] == [0, 0, 5, 0, 0]
 
 
+def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home: Home) -> None:
+    """Where bash keeps lines with a leading blank out of its history, the terminal was told of the line before them."""
+    home.write(".bashrc", f"HISTCONTROL=ignoreboth\n{BASH}")
+    home.env["SHELL"] = shutil.which("bash") or ""
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    typed(terminal, sesh, ["echo one"])
+    assert sesh("--run", "work", "--", "echo", "two").stdout == "two\n"
+    typed(terminal, sesh, ["echo three"], 2)
+    terminal.wait_until(lambda: "three" in terminal.screen())
+    named = re.findall(rb"\x1b\]133;C(?:;cmdline_url=([^\x07\x1b;]*))?", terminal.raw)
+    assert named == [b"echo one", b"", b"echo three"]
+
+
 def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
     sesh: Sesh, home: Home, shell: str
 ) -> None:

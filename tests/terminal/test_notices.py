@@ -72,6 +72,17 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> N
     counted(terminal, 100)
 
 
+def test_a_message_that_comes_while_a_line_stands_is_read_first(sesh: Sesh, home: Home) -> None:
+    """It came behind the line, beyond the end of the row, and was never seen."""
+    assert sesh("--open", "x", "--", "sh", "-c", "echo begun; sleep 900").code == 0
+    terminal = home.terminal("x", "--read-only")
+    terminal.wait_for("begun")
+    terminal.type("a")
+    terminal.wait_for(WATCHES)
+    assert sesh("--message", "x", "the build machine goes down in five minutes").code == 0
+    terminal.wait_for("the build machine goes down in five minutes; " + WATCHES)
+
+
 def test_a_message_costs_no_line_of_more_than_a_replay_shows(sesh: Sesh, home: Home) -> None:
     source = "read go; seq -f L%g 3000; sleep 900"
     assert sesh("--open", "x", "--", "sh", "-c", f"stty -echo; {source}").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -220,6 +221,19 @@ def test_aliases_traps_and_errors(home: Home, shell_name: str) -> None:
 def in_front(home: Home, program: str) -> bool:
     """Whether a program is in the foreground of `t`."""
     return any(program in word for word in home.summary("t")["foreground"]["command"][:1])
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("dash", "bash --norc"), ("bash", "zsh -f"), ("zsh", "dash")])
+def test_the_prompt_of_a_shell_that_a_command_starts_is_no_output_of_it(home: Home, outer: str, inner: str) -> None:
+    """Where it ended as the prompt before it did, or the shell printed more behind it, some of it was."""
+    program = shutil.which(outer)
+    if program is None or shutil.which(inner.split(maxsplit=1)[0]) is None:
+        pytest.skip("one of them is not installed")
+    home.sesh("--open", "work", "--", program, env={"PS1": "$ "})
+    assert home.sesh("--run", "work", "--", "echo a").stdout == "a\n"
+    begun = home.sesh("--run", "work", "--ansi", "--", f"echo b; {inner}")
+    assert (begun.code, begun.stdout) == (0, "b\n")
+    assert home.sesh("--run", "work", "--", "echo c").stdout == "c\n"
 
 
 @two

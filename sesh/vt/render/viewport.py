@@ -1,6 +1,7 @@
 """The bytes for a terminal of another size: a clipped part of the screen, drawn row by row.
 
-Only rows that have changed since the last time are sent. The part contains the cursor and moves only when it must.
+Only rows that have changed since the last time are sent. The part contains the cursor and moves only when it must; it
+returns to the first column, where prompts and output begin, as soon as the cursor fits there.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class Viewport:
     def _follow(self, row: int, column: int, columns: int, rows: int) -> None:
         """Move the part so that it contains the cursor, and reaches no further over the screen's edge than it must."""
         self.top = min(max(self.top, row - self.rows + 1), row, max(0, rows - self.rows))
-        self.left = min(max(self.left, column - self.columns + 1), column, max(0, columns - self.columns))
+        left = self.left if column >= self.columns else 0
+        self.left = min(max(left, column - self.columns + 1), column, max(0, columns - self.columns))
 
     def _text(self, row: Row) -> str:
         """The visible part of a row from its first column, with the default pen before and after it."""

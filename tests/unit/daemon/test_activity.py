@@ -21,6 +21,7 @@ from sesh.daemon.activity.rules import Said, Seen, Standing
 from sesh.daemon.pty.syscalls import Foreground
 from sesh.loop import timers
 from sesh.loop.timers import Timers
+from sesh.vt.emulator import Emulator
 
 SHELL, JOB = 100, 200
 
@@ -76,7 +77,7 @@ class World:
         self.activity = self.made()
 
     def made(self) -> Activity:
-        return Activity(self.facts, self, self.timers, lambda: self.rows, self.emit, self.looked)  # type: ignore[arg-type]
+        return Activity(self.facts, self, self.timers, lambda *_: self.rows, self.emit, self.looked)  # type: ignore[arg-type]
 
     def looked(self) -> None:
         self.on_look()
@@ -627,6 +628,160 @@ def test_a_string_whose_begin_is_long_gone_is_no_part_of_a_question() -> None:
 def test_a_question_never_steers_a_terminal(tail: bytes, line: bool, cut: bool) -> None:
     assert (question.in_output(tail, line=line, cut=cut) or "").isprintable()
     assert question.in_rows(tail.decode("latin-1").split("\n")).isprintable()
+
+
+# -- what has been answered
+
+
+def asks(here: World, printed: bytes) -> str:
+    """What is asked once a program that reads lines has printed that."""
+    here.tail += printed
+    here.head = len(here.tail)
+    here.activity.stirred()
+    here.passes(1)
+    return here.activity.standing().question
+
+
+def enters(here: World, line: bytes) -> None:
+    """A script answers; the kernel shows the line."""
+    here.activity.typed(line + b"\r")
+    here.tail += line + b"\r\n"
+    here.head = len(here.tail)
+
+
+@contextmanager
+def reader() -> Iterator[World]:
+    with world() as here:
+        here.runs(reads=True)
+        here.pty.canonical = True
+        yield here
+
+
+def test_a_question_that_was_answered_is_no_part_of_the_menu_below_it() -> None:
+    """An answer to that question alone was typed into the menu."""
+    with reader() as here:
+        assert asks(here, b"$ ask\r\nDelete all? [y/N] ") == "Delete all? [y/N]"
+        enters(here, b"n")
+        assert asks(here, b"1) keep\r\n2) remove\r\n#? ") == "1) keep 2) remove"
+        enters(here, b"2")
+        assert asks(here, b"> ") == ">", "another mark, and no words"
+
+
+def test_lines_that_were_pasted_at_once_are_no_part_of_the_question() -> None:
+    with reader() as here:
+        assert asks(here, b"Name? ") == "Name?"
+        for line in (b"Ada", b"Grace\rHopper"):
+            here.activity.typed(line + b"\r")
+        assert asks(here, b"Ada\r\nGrace\r\nHopper\r\n1) keep\r\n2) remove\r\n#? ") == "1) keep 2) remove"
+
+
+def test_after_an_answer_that_shows_nothing_the_next_question_is_asked() -> None:
+    with reader() as here:
+        assert asks(here, b"Password: ") == "Password:"
+        here.activity.typed(b"secret\r")
+        assert asks(here, b"Again: ") == "Again:"
+
+
+def test_a_menu_that_takes_no_answer_asks_the_same_again() -> None:
+    with reader() as here:
+        menu = "1) keep 2) remove"
+        assert asks(here, b"1) keep\r\n2) remove\r\n#? ") == menu
+        for answer in (b"9", b"8"):
+            enters(here, answer)
+            assert asks(here, b"#? ") == menu
+        enters(here, b"1")
+        assert asks(here, b"no room\r\n#? ") == "no room"
+
+
+def test_a_mark_after_the_shell_s_prompt_asks_nothing_that_was_asked_before() -> None:
+    with reader() as here:
+        asks(here, b"1) keep\r\n2) remove\r\n#? ")
+        here.activity.typed(b"\x03")
+        here.prompt = True
+        asks(here, b"^C\r\n$ ")
+        here.prompt = False
+        enters(here, b"read -p '#? '")
+        assert asks(here, b"#? ") == "#?"
+
+
+def test_a_key_that_was_an_answer_ends_its_question_too() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        assert asks(here, b"Delete all? [y/N] ") == "Delete all? [y/N]"
+        here.activity.typed(b"n")
+        here.pty.canonical = True
+        assert asks(here, b"n\r\n1) keep\r\n2) remove\r\n#? ") == "1) keep 2) remove"
+
+
+def test_another_image_knows_what_was_answered() -> None:
+    with reader() as here:
+        asks(here, b"Delete all? ")
+        enters(here, b"n")
+        menu = asks(here, b"1) keep\r\n#? ")
+        old, here.activity = here.activity, here.made()
+        here.activity.restore(*old.dump(), old.dump_asked())
+        here.activity.stirred()
+        here.passes(1)
+        assert here.activity.standing().question == menu
+        here.activity = here.made()
+        here.activity.restore(*old.dump())
+        assert "Delete all?" in asks(here, b""), "an older sesh has not told"
+
+
+@pytest.mark.parametrize(
+    ("output", "below"),
+    [
+        (b"old\r\n\x1b[H\x1b[2J\x1b[3JName? ", b"\x1b[3JName? "),
+        (b"old\r\n\x1b[H\x1b[JName? ", b"Name? "),
+        (b"old\x1bcName? ", b"Name? "),
+        (b"$ ls\r\n\x1b]133;C;cmdline_url=ls\x1b\\Name? ", b"Name? "),
+        (b"$ ls\r\n\x1b]133;C\aone\x1b[?1049lName? ", b"Name? "),
+        (b"$ \x1b[Jls\r\n\x1b[KName? ", None),
+    ],
+)
+def test_no_question_stands_above_a_cleared_screen_or_the_begin_of_its_command(
+    output: bytes, below: bytes | None
+) -> None:
+    assert question.anew(output) == below
+
+
+INLINE = st.lists(
+    st.one_of(
+        st.text("abc ?", max_size=30).map(str.encode),
+        st.sampled_from([b"\r\n", b"\r\n", b"\r", b"\x1b[K", b"\x1b[1;32m", b"\x1b[?2004h", b"\x1b]0;a title\a"]),
+    ),
+    max_size=20,
+)
+
+
+@given(st.integers(0, 12), INLINE, st.integers(0, 3))
+def test_the_rows_that_a_program_has_written_since_are_counted_as_a_terminal_places_them(
+    above: int, parts: list[bytes], up: int
+) -> None:
+    emulator = Emulator(12, 8)
+    emulator.feed(b"old\r\n" * above + b"? ")
+    answer = b"n\r\n"
+    emulator.feed(answer)
+    first = emulator.scrolled + emulator.cursor[0]
+    printed = b"".join(parts)
+    emulator.feed(printed)
+    last = emulator.scrolled + emulator.cursor[0]
+    assert question.rows_written(answer + printed, 12, 1) == last - first + 1
+    up = min(up, emulator.cursor[0])
+    again = b"\r\x1b[%dA\x1b[Jnew\r\n" % up if up else b""
+    emulator.feed(again)
+    top = min(first, last - up)
+    written = emulator.scrolled + emulator.cursor[0] - top + 1
+    assert question.rows_written(answer + printed + again, 12, 1) == written
+
+
+@pytest.mark.parametrize("placed", [b"\x1b[3;1H", b"\x1b[5d", b"\x1b8", b"\x1bM", b"\x1b[2;5r"])
+def test_of_a_program_that_places_the_cursor_the_whole_screen_counts(placed: bytes) -> None:
+    assert question.rows_written(b"\r\nname" + placed + b"> ", 80, 1) is None
+
+
+def test_a_menu_that_is_drawn_over_itself_counts_from_its_first_row() -> None:
+    assert question.rows_written(b"\x1b[2A\r\x1b[JProceed 2?\r\n > Yes\r\n   No\r\n", 80, 1) == 4
 
 
 # -- what is news

@@ -31,6 +31,17 @@ def test_a_smaller_terminal_sees_the_part_with_the_cursor() -> None:
     assert client.cursor == (0, 0)
 
 
+def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there() -> None:
+    """It stayed shifted: what the prompt and short rows said was left of it, until somebody cleared the screen."""
+    emulator = fed("$ a long line, kept")
+    view, client = Viewport(10, 6), Emulator(10, 6)
+    assert shown(view, client, emulator)[0] == "ine, kept"
+    emulator.feed(b"\r\n40 120\r\n$ ls")
+    assert shown(view, client, emulator)[:3] == ["$ a long l", "40 120", "$ ls"]
+    emulator.feed(b" -l /srv")
+    assert shown(view, client, emulator)[2].endswith(" /srv")
+
+
 def test_a_larger_terminal_sees_everything_at_its_top_left() -> None:
     emulator = fed("one\r\ntwo", 5, 2)
     view, client = Viewport(10, 4), Emulator(10, 4)
