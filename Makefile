@@ -122,7 +122,7 @@ uninstall:
 	@sh .ci/manual.sh uninstall
 	@rm -rf '$(DATA)/venv'
 	@rmdir '$(DATA)' 2>/dev/null || true
-	@echo 'removed: $(DATA)/venv and its link; what sesh wrote stays: ~/.sesh, ~/.config/sesh, ~/.local/state/sesh'
+	@echo 'removed: $(DATA)/venv and its link'
 
 clean:
 	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -203,6 +203,10 @@ class Late(Unreachable):
     reason = "no answer yet"
 
 
+WANTS_LOGIN = "asks for "
+"""Begins the `reason` of a host that lets a person in who types a password or a second factor."""
+
+
 class LoginRefused(Unreachable):
     """The host lets nobody in without a person, or ssh does not trust its key: another attempt would fail alike.
 

@@ -13,7 +13,7 @@ import sys
 import time
 
 from sesh import paths, programs
-from sesh.errors import Late, LoginRefused, Refused, Unreachable
+from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, Unreachable
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
 KEEPALIVE, CONNECT_TIMEOUT = "30", 10
@@ -254,13 +254,13 @@ def _refusal(host: str, text: str) -> tuple[str, str]:
     methods = set(",".join(re.findall(r"Permission denied \(([a-z0-9,-]{1,256})\)", text)[-1:]).split(",")) - {""}
     asked = "and sesh cannot ask you for it here"
     if "with partial success" in text:
-        return f"{host} accepts your key and asks for a second factor too, {asked}", "asks for a second factor"
+        return f"{host} accepts your key and asks for a second factor too, {asked}", f"{WANTS_LOGIN}a second factor"
     if methods and not methods & {"publickey", "hostbased", "gssapi-with-mic"}:
         factor = "a password or a second factor"
-        return f"{host} asks for {factor}, {asked}", f"asks for {factor}"
+        return f"{host} asks for {factor}, {asked}", f"{WANTS_LOGIN}{factor}"
     if methods and not methods & {"password", "keyboard-interactive"}:
         return f"{host} does not accept your keys, as far as they need no passphrase", "does not accept your keys"
-    return f"{host} does not accept your keys, and sesh cannot ask for a password here", "asks for a password"
+    return f"{host} does not accept your keys, and sesh cannot ask for a password here", f"{WANTS_LOGIN}a password"
 
 
 def reasons(stderr: str) -> list[str]:

@@ -6,7 +6,7 @@ import os
 
 from sesh import bounds
 from sesh.cli import printing
-from sesh.errors import MEMORY_REASONS, ExitCode, SeshError, Unknown, UsageError
+from sesh.errors import MEMORY_REASONS, ExitCode, Refused, SeshError, Unknown, UsageError
 from sesh.names import printable, subject
 from sesh.ops import jobs
 from sesh.reach import find
@@ -76,7 +76,11 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         )
     if sink is not None:
         printing.write(sink.pending)
-    code = report(cli, name, result, retained, printed=printed)
+    try:
+        code = report(cli, name, result, retained, printed=printed)
+    except Refused as error:
+        error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
+        raise
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
         cli.note(f"{subject(name)} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")

@@ -8,6 +8,7 @@ has begun goes on.
 from __future__ import annotations
 
 import inspect
+import json
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, TextContent
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sesh import wording
 from sesh.about import PROGRAM, __version__
@@ -65,13 +66,15 @@ class _Server(MCPServer[Any]):
                 arguments["stop"] = stop
             call = partial(method, **arguments)
             try:
-                return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
+                answer = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
             except anyio.get_cancelled_exc_class():
                 if not self.gone:
                     threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
                 raise
             except SeshError as error:
                 return _refusal(error)
+            assert isinstance(answer, BaseModel)  # noqa: S101 (all tools return one)
+            return _result(answer.model_dump(mode="json"))
 
         parameters = [parameter for name, parameter in signature.parameters.items() if name != "stop"]
         tool.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -89,8 +92,13 @@ class _Server(MCPServer[Any]):
 
 def _refusal(error: SeshError) -> CallToolResult:
     body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
-    text = TextContent(type="text", text=f"{error.code}: {body['message']}")
-    return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
+    return _result({"error": body}, is_error=True)
+
+
+def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
+    """What a call returns: a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
+    text = TextContent(type="text", text=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    return CallToolResult(content=[text], structured_content=body, is_error=is_error)
 
 
 def serve() -> int:

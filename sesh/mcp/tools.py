@@ -19,6 +19,7 @@ from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
 from sesh.mcp.worklog import SessionTable, UsedSession, log_action
+from sesh.ops.views import bears
 from sesh.schema import Summary
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
@@ -63,14 +64,20 @@ class Tools:
         self.table = SessionTable()
 
     @tool(READING)
-    def list_(self, host: Host = None, remotes: bool = False) -> Rows:
+    def list_(
+        self,
+        host: Host = None,
+        remotes: bool = False,
+        labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
+    ) -> Rows:
         """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts.
 
         `activity` tells how each stands: its state is working, waiting (for a person; question is what it asks), idle,
         done or failed; `why` is hook (the program says so), tty-read, prompt, quiet, output, busy or exit. `stale`: its
         host does not answer now, this is what was last known.
         """
-        return Rows(sessions=wording.encodable(sessions(host, remotes=remotes)))
+        rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
+        return Rows(sessions=wording.encodable(rows))
 
     @tool(DOING)
     def open(
@@ -174,7 +181,9 @@ class Tools:
         with self.table.during_call(Session(name, host)) as entry:
             position = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
         pressed = [*(["Enter"] if enter else []), *keys]
-        log_action(entry.log, "send", " ".join([f"{len(text)} characters", *pressed]), "sent")
+        log_action(
+            entry.log, "send", " ".join([f"{len(text)} character{'s' if len(text) != 1 else ''}", *pressed]), "sent"
+        )
         return Sent(**_named(entry), position=position)
 
     @tool(READING)

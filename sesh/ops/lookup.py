@@ -10,6 +10,7 @@ from functools import lru_cache
 from sesh import moments, paths, wire
 from sesh.about import CALLED
 from sesh.errors import (
+    WANTS_LOGIN,
     InternalError,
     Late,
     LocalFault,
@@ -366,10 +367,13 @@ def near_elsewhere(caller: Caller, name: str) -> str:
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str | None:
-    """Waits for a silent host, if the person wants that; returns it, or None to create the session here."""
-    ago = moments.ago(time.time() - seen)
-    answers = (("w", "Wait"), ("h", "Create here"))
-    answer = caller.ask(f"{host} does not answer ({why}); {name} was there {ago}", answers, "w")
+    """Waits for a silent host, or goes there at once to log in, if the person wants that; returns it, or None to create
+    the session here."""
+    ago, login = moments.ago(time.time() - seen), why.startswith(WANTS_LOGIN)
+    answers = (("l", "Log in") if login else ("w", "Wait"), ("h", "Create here"))
+    answer = caller.ask(f"{host} does not answer ({why}); {name} was there {ago}", answers, answers[0][0])
+    if answer == "l":
+        return host
     if answer == "h":
         return None
     if not answer:

@@ -243,3 +243,24 @@ def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, 
     assert following.returncode not in (0, -signal.SIGTERM), out
     assert "password" in err.decode()
     assert refusals(far) == before + 1
+
+
+def test_a_session_looked_up_on_a_host_that_wants_a_login_offers_to_log_in(home: Home, far: Far) -> None:
+    """It offered to wait, which went on for ever: nobody was asked for the password."""
+    terminal = logged_in(home, "solo")
+    terminal.type("echo re''al\r")
+    terminal.wait_for("real")
+    terminal.type(DETACH)
+    terminal.exit_code()
+    assert home.sesh("--list").code == 0  # which notes the names there
+    far.proxy.cut()
+    wait_until(lambda: not far.farm.masters())
+    here = home.terminal("solo", columns=120)
+    here.wait_for("Log in")
+    here.type("\r")
+    here.wait_for("password:", 20)
+    here.type(f"{SECRET}\r")
+    here.wait_for("real", 20)
+    here.type(DETACH)
+    here.exit_code()
+    assert home.names() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio.unix_events
+import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,11 +35,11 @@ class Agent:
         return dict(result.structured_content)
 
     async def refused(self, tool: str, **words: Any) -> tuple[str, str]:
-        """The code and the message with which a tool refuses; the text says both."""
+        """The code and the message with which a tool refuses; the text is the same object."""
         result: Any = await self.client.call_tool(tool, words)
         assert result.is_error, result.structured_content
         error = result.structured_content["error"]
-        assert result.content[0].text == f"{error['code']}: {error['message']}"
+        assert json.loads(result.content[0].text) == result.structured_content
         return error["code"], error["message"]
 
 

@@ -81,6 +81,26 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     assert home.names() == []
 
 
+def test_a_list_is_filtered_by_labels_and_costs_no_indents(home: Home) -> None:
+    """A hundred sessions were 96 KB of indented JSON, and there was no way to ask for some."""
+
+    async def story(agent: Agent) -> None:
+        for name, team in (("one", "a"), ("two", "b")):
+            await agent.call("open", name=name, labels={"team": team})
+        listed: Any = await agent.client.call_tool("list", {"labels": {"team": "b"}})
+        assert [row["name"] for row in listed.structured_content["sessions"]] == ["two"]
+        text = listed.content[0].text
+        assert json.loads(text) == listed.structured_content
+        assert "\n" not in text
+        sent = await agent.call("send", name="two", text="x")
+        opened = await agent.call("open", name="two")
+        assert sent["session"] == "two"
+        with open(opened["log"], encoding="utf-8") as log:
+            assert "1 character\n" in log.read()
+
+    driven(home, story)
+
+
 def test_the_lines_of_a_full_screen_program_come_with_a_hint(home: Home) -> None:
     """An empty text was taken for a program that had printed nothing."""
 

@@ -254,6 +254,18 @@ def test_output_that_cannot_be_stored_is_an_error(home: Home) -> None:
     assert done.stderr.startswith(b"sesh: cannot write output")
 
 
+@pytest.mark.parametrize("words", [["--exec", "--print"], ["--exec", "--follow"], ["--run", "web"]])
+def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_known(
+    home: Home, words: list[str]
+) -> None:
+    """`--exec --print` ended with 1, which could be the job's own code."""
+    home.sesh("--open", "web")
+    line = [f"{home.path}/bin/sesh", *words, "--", "sh", "-c", "seq 3; exit 7"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(line, env=home.env, stdout=full, stderr=subprocess.PIPE, timeout=20, check=False)
+    assert (done.returncode, done.stderr.startswith(b"sesh: cannot write output")) == (255, True)
+
+
 @pytest.mark.parametrize("words", [["work"], ["-A"], ["-A", "work"]])
 def test_the_form_without_a_verb_has_help_of_its_own(sesh: Sesh, words: list[str]) -> None:
     """Its options, those of attaching among them, stood in no help at all."""
