@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from sesh import protocol
 from sesh.client.channel import RoundTrip
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE
+from sesh.vt import tokenizer
 
 MARGINS = b"\x1b[?69h\x1b[2;79s\x1b[24;2H"
 """Between left and right margins, a line feed in the last row moves the cells of all rows."""
@@ -99,6 +101,19 @@ def test_output_that_takes_the_model_too_much_time_ends_prediction(person: Perso
     person.predictor.typed(1, b"a")
     assert time.thread_time() - began < 2 * PATIENCE
     assert not person.predicts()
+
+
+def test_a_machine_that_is_busy_with_something_else_does_not_end_prediction(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalls, drawing = itertools.count(), b"\x1b[5;5Hready\x1b[K" * 3000 + b"\x1b[H$ "
+    for module in (time, tokenizer):
+        monkeypatch.setattr(module, "perf_counter", lambda: float(next(stalls)))
+    person.asks()
+    person.gets(drawing)
+    person.built()
+    person.predictor.output(0, drawing)
+    assert person.predicts()
 
 
 def test_output_and_keys_that_come_while_a_model_is_taken_in_count(person: Person) -> None:
