@@ -4,7 +4,8 @@ The rules are those of mosh's predictive echo (its paper: Winstein and Balakrish
 an epoch, which begins after each key whose effect is unknown, and when the cursor, or the text before it, is not as the
 last key left it; those of an epoch are shown once one of them has come true. A key is judged when the session has
 acknowledged it, which it does some time after the program got it. If a guess was wrong, the keys that are not
-acknowledged yet are guessed again, from where the cursor is.
+acknowledged yet are guessed again, from where the cursor is; what comes then may be the late echo of an earlier key,
+so it counts for them only once they are acknowledged.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class Guesses:
         """The number of the input that must be acknowledged before the place of the next key is known; 0 for none."""
         self._epoch, self._confirmed, self._moved = 1, 0, 0
         """The epoch of the next guess; the newest in which the program has echoed, and in which it moved the cursor."""
+        self._doubted = 0
+        """The newest epoch of keys that were guessed again."""
         self._typed = self._acknowledged = 0
         self._line: Span | None = None
         self._judged_context = self._context()
@@ -145,7 +148,8 @@ class Guesses:
         if scrolls or any(guess.row != row for guess in self._guesses):
             self._forget()
             return
-        self._credit(self._guesses)
+        sure = [guess for guess in self._guesses if guess.epoch > self._doubted or guess.epoch <= self._confirmed]
+        self._credit(sure)
 
     def hide(self, hidden: bool) -> None:
         """Show no guesses while the terminal shows nothing of typed keys."""
@@ -305,6 +309,7 @@ class Guesses:
         if self._barrier:
             return  # the keys after an unknown one are not known either
         self._epoch += 1
+        self._doubted = self._epoch
         self._line = None
         for later, key in again:
             self._key(later, key)

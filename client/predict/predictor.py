@@ -231,11 +231,10 @@ class Predictor:
         else:
             self._catch_up()
         after = self._redraw()
-        if not back:
-            return b"", after
-        if not after and (self._guesses is None or self._model.patchable):
-            after = _END  # unless the output has begun an update of its own
-        return _BEGIN + back, after
+        if back and not after and self._guesses is not None and self._model.patchable:
+            after = _END
+        # Output that may have begun a sequence, or an update of its own, leaves no place to end one.
+        return _BEGIN + back if back and after else back, after
 
     # -- drawing
 

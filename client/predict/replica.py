@@ -10,9 +10,10 @@ from sesh.vt.render.patch import patchable
 _SCROLLS = (b"\n", b"\x0b", b"\x0c", b"\x1bD", b"\x1bE", b"\x1bM")
 
 PATIENCE = 0.2
-"""Seconds of work on one screen, or on one block of output, after which it is given up."""
+"""Seconds of work on one screen, or on one block of output, after which it is given up: of the processor, since a busy
+machine keeps it from the work for longer."""
 _STEP = 0.008
-"""Seconds of work at a time on the screen that the daemon sent."""
+"""Seconds of work at a time."""
 
 
 class Replica:
@@ -20,7 +21,7 @@ class Replica:
 
     def __init__(self, columns: int, rows: int, position: int, screen: bytes) -> None:
         self._emulator = Emulator(columns, rows, max_lines=1)
-        self._rest, self._left = screen, PATIENCE
+        self._rest, self._spent = screen, 0.0
         self.screen = self._emulator.screen
         self.position = position
         self.scrolls = False
@@ -28,10 +29,10 @@ class Replica:
 
     def build(self) -> bool:
         """Take in some of the MODEL; return whether that was all. Raises TimeoutError past `PATIENCE`."""
-        began = time.perf_counter()
+        began = time.thread_time()
         self._rest = self._rest[self._emulator.feed(self._rest, _STEP) :]
-        self._left -= time.perf_counter() - began
-        if self._rest and self._left <= 0:
+        self._spent += time.thread_time() - began
+        if self._rest and self._spent >= PATIENCE:
             raise TimeoutError
         return not self._rest
 
@@ -42,8 +43,10 @@ class Replica:
         """
         data = data[self.position - position :]
         alternate = self._emulator.alternate
-        if data and self._emulator.feed(data, PATIENCE) < len(data):
-            raise TimeoutError
+        rest, until = data, time.thread_time() + PATIENCE
+        while rest := rest[self._emulator.feed(rest, _STEP) :]:
+            if time.thread_time() >= until:
+                raise TimeoutError
         self.position += len(data)
         self.scrolls = alternate != self._emulator.alternate or any(control in data for control in _SCROLLS)
 

@@ -185,6 +185,23 @@ def test_a_wrong_guess_is_mended_and_the_keys_on_their_way_are_guessed_again() -
     assert program.seen == "$ XYZc"
 
 
+def test_an_echo_that_comes_late_is_not_taken_for_that_of_the_next_key() -> None:
+    """A busy program: a key is acknowledged before its echo, and the one behind it is the same."""
+    program = confirmed()
+    program.type(b"b", b"b", b"c")
+    program.guesses.acknowledged(2)
+    assert program.seen == "$ a"
+    program.run()
+    assert program.seen == "$ ab", "it may be the first"
+    program.run(2)
+    assert program.seen == "$ abbc"
+    program.acknowledge()
+    program.type(b"d")
+    program.settle()
+    program.type(b"e")
+    assert program.seen == "$ abbcde", "and keys show again"
+
+
 def test_there_is_a_bound_of_keys_in_flight() -> None:
     program = confirmed()
     for _ in range(MOST_IN_FLIGHT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -10,6 +11,9 @@ from sesh import protocol
 from sesh.client.channel import RoundTrip
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE
+from sesh.vt import tokenizer
+from sesh.vt.screen import SYNCHRONIZED_OUTPUT
+from tests.support.glass import Glass
 
 MARGINS = b"\x1b[?69h\x1b[2;79s\x1b[24;2H"
 """Between left and right margins, a line feed in the last row moves the cells of all rows."""
@@ -36,6 +40,22 @@ class Person:
             self.predictor.build()
             turns += 1
         return turns
+
+    def draws(self) -> Glass:
+        """A terminal on which a guess is drawn: `b` behind the echo of `a`."""
+        glass = Glass(80, 24)
+        self.asks()
+        self.gets(b"$ ")
+        self.built()
+        glass.feed(b"$ " + self.predictor.typed(1, b"a"))
+        self.prints(glass, b"a")
+        glass.feed(self.predictor.typed(2, b"b"))
+        assert glass.rows()[0] == "$ ab"
+        return glass
+
+    def prints(self, glass: Glass, data: bytes) -> None:
+        before, after = self.predictor.output(self.predictor._shown, data)
+        glass.feed(before + data + after)
 
     def predicts(self) -> bool:
         """Whether a second key is drawn once the first one was echoed."""
@@ -99,6 +119,36 @@ def test_output_that_takes_the_model_too_much_time_ends_prediction(person: Perso
     person.predictor.typed(1, b"a")
     assert time.thread_time() - began < 2 * PATIENCE
     assert not person.predicts()
+
+
+def test_a_machine_that_is_busy_with_something_else_does_not_end_prediction(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalls, drawing = itertools.count(), b"\x1b[5;5Hready\x1b[K" * 3000 + b"\x1b[H$ "
+    for module in (time, tokenizer):
+        monkeypatch.setattr(module, "perf_counter", lambda: float(next(stalls)))
+    person.asks()
+    person.gets(drawing)
+    person.built()
+    person.predictor.output(0, drawing)
+    assert person.predicts()
+
+
+@pytest.mark.parametrize(
+    "size", [pytest.param(0, id="and the model follows"), pytest.param(70_000, id="of more than the model follows")]
+)
+def test_nothing_is_written_into_a_sequence_that_output_leaves_unfinished(person: Person, size: int) -> None:
+    glass = person.draws()
+    person.prints(glass, b"\x1b[m" * (size // 3) + b"b\x1b[")
+    assert SYNCHRONIZED_OUTPUT not in glass.modes, "the terminal shows what it got"
+    person.prints(glass, b"31mred")
+    assert glass.rows()[0] == "$ abred"
+
+
+def test_output_that_fills_a_row_is_shown_at_once(person: Person) -> None:
+    glass = person.draws()
+    person.prints(glass, b"b\x1b[1;76Hright")
+    assert SYNCHRONIZED_OUTPUT not in glass.modes
 
 
 def test_output_and_keys_that_come_while_a_model_is_taken_in_count(person: Person) -> None:
