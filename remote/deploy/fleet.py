@@ -72,6 +72,8 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
                 drawn.update(index, step, done, total)
 
         result = _deploy_one(destinations[index], carriers[index], force, progress)
+        if stop.is_set() and result.error is not None:  # its connection was closed, which ends nothing over there
+            result.error = Interrupted("interrupted; the step that had begun may still be carried out there")
         if drawn:
             drawn.finish(index, result)
         else:

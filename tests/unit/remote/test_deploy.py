@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -266,3 +267,25 @@ def test_a_result_is_one_line_for_people() -> None:
     assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
     error = deploy.DeployError("upload", "box: not enough space")
     assert str(fleet.HostResult(destination, error=error)) == "box failed (upload): not enough space"
+
+
+def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The connection is closed from here, and what had begun there may go on."""
+    closed = threading.Event()
+
+    class Connected:
+        def close(self) -> None:
+            closed.set()
+
+    def stopped(destination: Destination, **_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert closed.wait(10)
+        raise carrier.HostSilent(f"{destination.host} stopped answering")
+
+    monkeypatch.setattr(fleet, "connect", lambda destination: Connected())
+    monkeypatch.setattr(fleet, "deploy", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fleet.deploy_all([Destination("box")])
+    assert "box failed: interrupted; the step that had begun may still be carried out there" in capfd.readouterr().err
