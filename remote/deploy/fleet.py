@@ -81,8 +81,8 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         return result
 
     with drawn.bars if drawn else nullcontext(), _pool(destinations) as pool:
-        futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
         try:
+            futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
             return [future.result() for future in futures]
         except KeyboardInterrupt:
             stop.set()  # and closing the connections ends what waits for a host
