@@ -110,7 +110,7 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_before_the_bars(
     assert terminal.exit_code(50) == 1
     text = terminal.text()
     assert (text.count("assword:"), SECRET in text) == (2, False)
-    assert len(re.findall(r"^(one|open|two) .* failed \(switch\)", text, re.MULTILINE)) == 3
+    assert len(re.findall(r"^sesh: (one|open|two) failed \(switch\)", text, re.MULTILINE)) == 3
     if config.get("ControlMaster") == "no":
         wait_until(lambda: not farm.masters(), what="the connections that the user wants none of end")
 

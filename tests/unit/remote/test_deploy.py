@@ -16,9 +16,12 @@ from sesh.errors import Interrupted, Refused, Unreachable
 from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
 from sesh.remote.deploy.survey import Python
 from sesh.remote.ssh.destination import Destination
+from tests.support import wait_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
+
     from sesh.remote.ssh.exchange import OnOutput, OnSent
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
@@ -279,7 +282,15 @@ def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(
         def close(self) -> None:
             closed.set()
 
+    def waits() -> bool:
+        """Whether the main thread has begun to wait for a result: a signal before that meets the pool half made."""
+        frame: FrameType | None = sys._current_frames()[threading.main_thread().ident or 0]
+        while frame is not None and frame.f_code.co_name != "result":
+            frame = frame.f_back
+        return frame is not None
+
     def stopped(destination: Destination, **_: object) -> None:
+        wait_until(waits)
         os.kill(os.getpid(), signal.SIGINT)
         assert closed.wait(10)
         raise carrier.HostSilent(f"{destination.host} stopped answering")
