@@ -68,7 +68,7 @@ def main(venv: str, force: str = "") -> None:
         paths.directory(): "sessions and how they ended",
         os.path.dirname(paths.settings_file()): "settings",
         paths.state_directory(): "known hosts, logs of events and of agents",
-        os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(paths.home(), ".cache"), "sesh"): "packages",
+        paths.cache_directory(): "packages",
         os.path.join(os.path.dirname(venv), "versions"): "what --deploy has installed here",
     }
     left = {place: what for place, what in places.items() if os.path.lexists(place)}

@@ -188,7 +188,7 @@ def forget(host: str) -> bool:
 
 def forget_unless_known(host: str) -> None:
     """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
-    if host not in [remote.host for _, remote in _records()]:
+    if not any(isinstance(remote, KnownRemote) and remote.host == host for _, remote in _scanned()):
         _forget_answers(host)
 
 
@@ -235,14 +235,19 @@ def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
     return write(path_of(host, _NAMES), {"word": host, "at": time.time(), "sessions": rows})
 
 
+def keep_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
+    """Keep names as `record_names` does, unless the host is forgotten meanwhile."""
+    written = record_names(host, summaries)
+    forget_unless_known(host)
+    return written
+
+
 def add_name(host: str, name: str) -> bool:
     """Note one more session of a host, which was just attached or created; False if that cannot be written."""
     rows = last_rows(host)
     if name in [row["name"] for row in rows]:
         return True
-    written = record_names(host, [*rows, {"name": name, "state": "running"}])
-    forget_unless_known(host)
-    return written
+    return keep_names(host, [*rows, {"name": name, "state": "running"}])
 
 
 def last_rows(host: str) -> list[KeptSession]:

@@ -13,7 +13,7 @@ import time
 from sesh import paths, platform, wire
 from sesh.errors import Late, SeshError, UsageError
 from sesh.names import natural
-from sesh.ops.lookup import Asking, Gathering, hosts, placed, reason, skipped
+from sesh.ops.lookup import Asking, Gathering, known_hosts, placed, reason
 from sesh.reach.op import op
 from sesh.remote import known
 from sesh.store import listing
@@ -216,7 +216,7 @@ class SessionIndex:
         refreshed, self._refreshed = self._refreshed, False
         asked, unasked = self._hosts, dict[str, str]()
         if asked is None:
-            asked, unasked = hosts(self._caller), skipped(self._caller)
+            asked, unasked = known_hosts(self._caller)
         if not self._passes_over:
             asked, unasked, self._passes_over = [*asked, *unasked], {}, True
         standing = self._links.standing & {*asked, *unasked} if self._links is not None else set()
@@ -382,8 +382,7 @@ class _HeldLinks:
                 for name in [name for name, row in rows.items() if row["state"] == GONE]:
                     del rows[name]
                 own = [rows[name] for name in sorted(rows, key=natural)]
-                known.record_names(host, own)
-                known.forget_unless_known(host)
+                known.keep_names(host, own)
                 yield own, "; ".join(caller.notes)
 
 

@@ -64,14 +64,17 @@ def reason(error: SeshError) -> str:
     return f"not deployed; {error.hint}" if isinstance(error, NotDeployed) else str(error)
 
 
-def hosts(caller: Caller) -> list[str]:
-    """The known remotes that are worth asking, by name: none with `--local`, or that refused just now."""
-    return [host for host in _known(caller) if not known.failed_recently(host)]
-
-
-def skipped(caller: Caller) -> dict[str, str]:
-    """The known remotes that are not asked because they refused within the last minute, and why."""
-    return {host: known.failure(host) or "unreachable" for host in _known(caller) if known.failed_recently(host)}
+def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
+    """The known remotes by name, none with `--local`: those that are worth asking, and those that are skipped because
+    they refused within the last minute, with why. Each is in one of the two."""
+    asked: list[str] = []
+    skipped: dict[str, str] = {}
+    for host in _known(caller):
+        if known.failed_recently(host):
+            skipped[host] = known.failure(host) or "unreachable"
+        else:
+            asked.append(host)
+    return asked, skipped
 
 
 def _known(caller: Caller) -> list[str]:
@@ -166,8 +169,7 @@ class Asking:
         caller = Gathering(self._caller)
         try:
             answer = sessions_of(caller, host, self.deadline)
-            known.record_names(host, answer)
-            known.forget_unless_known(host)
+            known.keep_names(host, answer)
         except SeshError as error:
             answer = error
         except OSError as error:
@@ -282,7 +284,7 @@ def told(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
 
     Its sessions, and an empty text; or what it told last, and why it does not answer.
     """
-    silent, asked = skipped(caller), hosts(caller)
+    asked, silent = known_hosts(caller)
     answers = {host: last_known(host, why) for host, why in silent.items()}
     left = sorted([*silent, *asked], key=natural)
 
@@ -398,9 +400,9 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
     A host that does not answer counts by the sessions that it had when it was asked last.
     """
     whereabouts = {name: Whereabouts(name) for name in names}
-    unasked = skipped(caller)  # read before asking: a host that does not answer is skipped from then on
+    asked, unasked = known_hosts(caller)
     try:
-        answers = dict(summaries(caller, hosts(caller), names=names, skippable=creates and caller.can_ask))
+        answers = dict(summaries(caller, asked, names=names, skippable=creates and caller.can_ask))
     except _Skipped:
         return whereabouts
     silent = unasked | {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}

@@ -49,7 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
-    monkeypatch.setattr(known, "record_names", lambda *_: True)
+    monkeypatch.setattr(known, "keep_names", lambda *_: True)
     monkeypatch.setattr(known, "last_rows", lambda word: [{"name": name} for name in own.before.get(word, [])])
     monkeypatch.setattr(known, "names_at", lambda _: time.time() - 300)
     monkeypatch.setattr(known, "record_failure", own.failed.__setitem__)
@@ -107,8 +107,7 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_
     assert lookup.host_of(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
     assert world.failed == {"down": "no"}, "what this machine lacks is no fault of the host"
-    assert lookup.hosts(CALLER) == ["late", "odd", "here"]
-    assert lookup.skipped(CALLER) == {"down": "no"}
+    assert lookup.known_hosts(CALLER) == (["late", "odd", "here"], {"down": "no"})
     assert capfd.readouterr().err == ""
 
 
