@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import Home, wait_until
 
-HOG = (sys.executable, "-c", "import time; time.sleep(0.2); held = b'x' * (200 << 20); time.sleep(60)")
+HOG = (sys.executable, "-c", "import time; held = b'x' * (200 << 20); time.sleep(60)")
 LIMIT = 96 << 20
 PERHAPS, KNOWN = "killed, perhaps for memory", "killed for memory"
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.store import checkpoints
+from sesh.vt.emulator import Emulator
 from tests.support.data import daemon_facts
 
 PIECES = st.sampled_from([
@@ -36,10 +37,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shown(own: Session) -> tuple[list[str], list[str]]:
     """The screen and the log that its checkpoint gives."""
     own.get_checkpointer().write()
-    found = checkpoints.read("00ff")
-    assert found is not None
-    again = checkpoints.emulator(*found)
+    again = restored()
     return again.text(), again.last_lines(1000, ansi=True)
+
+
+def restored() -> Emulator:
+    """The emulator that the checkpoint on the disk gives."""
+    checkpoint = checkpoints.read("00ff")
+    assert checkpoint is not None
+    return checkpoints.emulator(*checkpoint)
+
+
+def same_is_shown(own: Session) -> None:
+    """Fails unless its checkpoint gives what it shows itself."""
+    screen, log = shown(own)
+    own.model.catch_up(10)
+    own.model.apply_size()
+    assert screen == own.model.emulator.text()
+    assert log == own.model.emulator.last_lines(1000, ansi=True)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +86,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resi
             own.model.resize(60, 20)
     if loaded:
         own.model.catch_up(10)
-    screen, log = shown(own)
-    own.model.catch_up(10)
-    own.model.apply_size()
-    assert screen == own.model.emulator.text()
-    assert log == own.model.emulator.last_lines(1000, ansi=True)
+    same_is_shown(own)
 
 
 def test_nothing_is_loaded_for_it(folder: Path) -> None:
@@ -135,11 +146,7 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
             own.model.resize(50 + number, 10 + number // 2)
         elif then == "load":
             own.model.catch_up(10)
-    screen, log = shown(own)
-    own.model.catch_up(10)
-    own.model.apply_size()
-    assert screen == own.model.emulator.text()
-    assert log == own.model.emulator.last_lines(1000, ansi=True)
+    same_is_shown(own)
 
 
 def test_only_what_is_new_is_written(folder: Path) -> None:
@@ -182,7 +189,7 @@ def test_a_checkpoint_that_was_not_finished_leaves_the_one_before(
     own.log.append(b"first\r\n" * 100)
     own.model.catch_up(10)
     own.get_checkpointer().write()
-    before = shown_by_file()
+    before = restored().last_lines(1000, ansi=True)
     if when == "created":
         own.model.resize(60, 20)
     own.log.append(b"second\r\n" * 100)
@@ -192,15 +199,9 @@ def test_a_checkpoint_that_was_not_finished_leaves_the_one_before(
         for _ in range(3):
             with pytest.raises(OSError, match="full"):
                 own.get_checkpointer().write()
-            assert shown_by_file() == before
+            assert restored().last_lines(1000, ansi=True) == before
     assert shown(own) == (own.model.emulator.text(), own.model.emulator.last_lines(1000, ansi=True))
     assert len(list(folder.glob(".scrollback?.00ff"))) == 1
-
-
-def shown_by_file() -> list[str]:
-    found = checkpoints.read("00ff")
-    assert found is not None
-    return checkpoints.emulator(*found).last_lines(1000, ansi=True)
 
 
 def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
