@@ -7,11 +7,12 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
 
-from sesh import paths, programs
+from sesh import paths, platform, programs
 from sesh.errors import Late, LoginRefused, Refused, Unreachable, silent_host
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
@@ -30,8 +31,14 @@ _CONTROL_TIMEOUT = 2
 _LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
 _ASKING = ("password", "keyboard-interactive")
 """ssh's message, at LogLevel VERBOSE, of the method by which it logged in; the methods that ask somebody."""
-_LARGEST_REFUSAL = 64 << 10
-"""Bytes of a note of a refused login."""
+LONGEST_LOGIN = 60
+"""Seconds that a login may take for which nobody waits any more."""
+_LOOK_BACK = 60.0
+"""Seconds for which a failed login counts for those that would leave theirs alone."""
+_LARGEST_NOTE = 2 << 20
+"""Bytes of what ssh printed at a failed login: more than a banner, of which sshd sends 1 MiB at most."""
+_left_alone: list[subprocess.Popen[bytes]] = []
+"""Logins that may go on without this process; those that have ended are taken from the kernel at the next one."""
 
 
 def is_shared(destination: Destination) -> bool:
@@ -50,22 +57,25 @@ def ensure(
     """Make sure that the host's control master is there; a new one is opened by itself, its stdio on /dev/null.
 
     `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: if there is a terminal.
-    `timeout`: seconds, also for another process that is opening it; `lingers`: what is not open by then goes on alone,
-    until ssh gives up. If connections to the host are not shared it
-    does nothing. Returns whether somebody was asked to log in; None if that is not known. Raises Unreachable with
-    ssh's own reason, in one line; Refused.
+    `timeout`: seconds, also for another process that is opening it. `lingers`: if nobody may be asked, a login that
+    takes longer goes on alone, and its outcome is for who comes next. If connections to the host are not shared it does
+    nothing. Returns whether somebody was asked to log in; None if that is not known. Raises Unreachable with ssh's own
+    reason, in one line; Refused.
 
-    If another process tries meanwhile, and its login is refused, this one is refused alike: some hosts lock out.
+    If another process tries meanwhile, and its login is refused, this one is refused alike: some hosts lock out. A
+    login that goes on alone is ended for a person who logs in.
     """
+    _left_alone[:] = [process for process in _left_alone if process.poll() is None]
     if not is_shared(destination) or is_alive(destination):
         return None
     ask = ssh.can_prompt() if ask is None else ask
     deadline = None if timeout is None else time.monotonic() + timeout
     asked_at = time.time()
-    with locked(destination, deadline) as lock:
+    with locked(destination, deadline, takes_over=ask) as lock:
         if not is_alive(destination):
-            if not ask:
-                check_refusals(destination, asked_at)
+            failure = None if ask else _failed(destination, asked_at - (_LOOK_BACK if lingers else 0), deadline)
+            if failure is not None and not isinstance(failure, Late):
+                raise failure
             if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
             return _open(destination, ask, deadline, lock if lingers and not ask else None)
@@ -74,23 +84,37 @@ def ensure(
 
 def check_refusals(destination: Destination, since: float) -> None:
     """Raise LoginRefused as the newest attempt with the same agent did, if that was after `since` (time.time)."""
-    path = _refusal_path(destination)
+    failure = _failed(destination, since)
+    if isinstance(failure, LoginRefused):
+        raise failure
+
+
+def _failed(destination: Destination, since: float, deadline: float | None = None) -> Unreachable | None:
+    """How the newest login with the same agent failed, if that is noted, and was after `since` (time.time).
+
+    `deadline`: for asking a jump host.
+    """
+    path = f"{_path(destination)}.failed"
     try:
-        refused = since <= os.lstat(path).st_mtime <= time.time() + 1  # a later one means that the clock was set
+        noted = since <= os.lstat(path).st_mtime <= time.time() + 1  # a later one means that the clock was set
     except FileNotFoundError:
-        return
-    if refused and not is_alive(destination):
-        note = paths.read_own(path, _LARGEST_REFUSAL)
-        if note is None:
-            return  # another process has logged in
-        agent, _, printed = note.decode("utf-8", "replace").partition("\n")
-        if agent == _agent():
-            raise ssh.failure(destination, printed)
+        return None
+    note = paths.read_own(path, _LARGEST_NOTE) if noted and not is_alive(destination) else None
+    agent, _, printed = (note or b"").decode("utf-8", "replace").partition("\n")
+    if note is None or agent != _agent():
+        return None  # another process has logged in, or this one may
+    return ssh.failure(
+        destination, printed if ssh.reasons(printed) else _jump_host_errors(destination, printed, deadline)
+    )
 
 
-def _refusal_path(destination: Destination) -> str:
-    """The file with the agent's socket, and what ssh printed, of the newest login if that was refused."""
-    return os.path.join(ssh.control_directory(), f"{ssh.control_name(destination)}.refused")
+def _path(destination: Destination) -> str:
+    """The path of a host's files, without their suffixes.
+
+    `.lock`: see `locked`. `.failed`: of the newest login, the agent's socket and what ssh printed, if it failed and
+    others should know. `.login`: the same of one that goes on alone.
+    """
+    return os.path.join(ssh.control_directory(), ssh.control_name(destination))
 
 
 def _agent() -> str:
@@ -99,10 +123,10 @@ def _agent() -> str:
 
 def _note_login(destination: Destination, refused: str = "") -> None:
     """Note what ssh printed when it was refused, for the other processes that would try; or that it logged in."""
-    path = _refusal_path(destination)
+    path = f"{_path(destination)}.failed"
     try:
         if refused:
-            paths.write_whole(path, f"{_agent()}\n{refused}".encode()[:_LARGEST_REFUSAL])
+            paths.write_whole(path, f"{_agent()}\n{refused}".encode())
         else:
             os.unlink(path)
     except OSError:
@@ -147,25 +171,28 @@ def _control(destination: Destination, command: str) -> bool:
 # -- opening
 
 
-def _open(destination: Destination, ask: bool, deadline: float | None, kept: Lock | None) -> bool | None:
+def _open(destination: Destination, ask: bool, deadline: float | None, lock: Lock | None) -> bool | None:
     """Open the control master, by autossh if the user chose that and nobody must be asked. Returns as `ensure` does.
 
-    `kept`: the lock that an ssh keeps which goes on beyond the deadline; None if it is to be killed then.
+    `lock`: for a login that goes on alone beyond the deadline; None if it is to be killed then.
     """
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
             if _open_by_autossh(destination, stderr, deadline):
                 _note_login(destination)
                 return False
-            printed = _text(stderr)
+            printed = ssh.printed(stderr)
         if not (ask and "Permission denied" in printed):
             raise ssh.failure(destination, printed)
+    if lock is not None:
+        _open_alone(destination, deadline, lock)
+        return None
     with tempfile.TemporaryFile() as stderr:
-        if not _run_ssh(destination, stderr, ask, deadline, kept) or is_alive(destination):
+        if not _run_ssh(destination, stderr, ask, deadline) or is_alive(destination):
             _note_login(destination)
-            login = _LOGIN.search(_text(stderr))
+            login = _LOGIN.search(ssh.printed(stderr))
             return None if login is None else login[1] in _ASKING
-        printed = _text(stderr)
+        printed = ssh.printed(stderr)
     if not ssh.reasons(printed):
         printed = _jump_host_errors(destination, printed, deadline)
     failure = ssh.failure(destination, printed, asked=ask)
@@ -217,25 +244,47 @@ def _kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
     process.wait()
 
 
-def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None, kept: Lock | None) -> int:
+def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
     """Run ssh until it has gone to the background or failed; return its exit code. Raises Late at the deadline."""
-    argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
-    if destination.setting("loglevel").upper() == "INFO":
-        argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
-    argv += destination.target
     left = None if deadline is None else deadline - time.monotonic()
-    if kept is None:
-        code = _wait(_start(argv, stderr, ask=ask), left, ask=ask)
-    else:  # ssh closes what it inherits: a shell holds the lock until ssh has gone to the background
-        process = _start(["sh", "-c", '"$@"; exit $?', "sh", *argv], stderr, ask=ask, keep=kept.descriptor)
-        try:
-            code = process.wait(left)
-        except subprocess.TimeoutExpired:
-            code, kept.passed_on = None, True
-            process.returncode = 0  # it outlives this process, which subprocess would warn of
+    code = _wait(_start(_login(destination, ask=ask), stderr, ask=ask), left, ask=ask)
     if code is None:
         raise silent_host(destination.host)
     return code
+
+
+def _login(destination: Destination, *, ask: bool) -> list[str]:
+    """The command that logs in and becomes the control master, in the background."""
+    argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
+    if destination.setting("loglevel").upper() == "INFO":
+        argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
+    return [*argv, *destination.target]
+
+
+def _open_alone(destination: Destination, deadline: float | None, lock: Lock) -> None:
+    """Open the control master by a process that holds the lock, and goes on beyond the deadline: see `alone`.
+
+    Raises Late at the deadline, and if a person took over; Unreachable.
+    """
+    from sesh.remote.ssh import alone
+
+    path, began = _path(destination), time.time() - 1  # the clock of files may be behind
+    argv = [sys.executable, "-IS", alone.__file__, str(LONGEST_LOGIN), path, *_login(destination, ask=False)]
+    descriptor = os.open(
+        f"{path}.login", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN
+    )
+    with open(descriptor, "wb", 0) as stderr:
+        stderr.write(f"{_agent()}\n".encode())
+        lock.passed_on = True
+        process = _start(argv, stderr, ask=False, keep=lock.descriptor)
+    os.pwrite(lock.descriptor, f"{process.pid} {platform.start_time(process.pid)}".encode(), 0)
+    _left_alone.append(process)
+    try:
+        code = process.wait(None if deadline is None else deadline - time.monotonic())
+    except subprocess.TimeoutExpired:
+        code = -1
+    if code and not is_alive(destination):
+        raise (_failed(destination, began, deadline) if code > 0 else None) or silent_host(destination.host)
 
 
 def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: float | None) -> bool:
@@ -281,36 +330,35 @@ def _jump_host_errors(destination: Destination, printed: str, deadline: float | 
     with tempfile.TemporaryFile() as stderr:
         process = _start(ssh.command(destination, "exit", alone=True), stderr, ask=False)
         _wait(process, ssh.seconds_left(deadline, ssh.CONNECT_TIMEOUT), ask=False)
-        return _text(stderr)
-
-
-def _text(stderr: IO[bytes]) -> str:
-    stderr.seek(0)
-    return stderr.read(65536).decode("utf-8", "replace")
+        return ssh.printed(stderr)
 
 
 class Lock:
-    """A lock that is held. `passed_on`: another process holds it too, and goes on."""
+    """A lock that is held. `passed_on`: another process holds it too, and removes its file."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor, self.passed_on = descriptor, False
 
 
 @contextmanager
-def locked(destination: Destination, deadline: float | None) -> Iterator[Lock]:
+def locked(destination: Destination, deadline: float | None, *, takes_over: bool = False) -> Iterator[Lock]:
     """Hold a lock while a host's control master is opened: a second one would stay for ever, unused.
 
-    Raises Unreachable if another process holds it until the deadline (of time.monotonic; None: wait without end).
+    `takes_over`: a login that goes on alone is ended. Raises Unreachable if another process holds it until the deadline
+    (of time.monotonic; None: wait without end).
     """
-    path = os.path.join(ssh.control_directory(), f"{ssh.control_name(destination)}.lock")
+    path = f"{_path(destination)}.lock"
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 break  # else its last holder has removed it meanwhile
-        except (BlockingIOError, FileNotFoundError):
-            pass  # another process has it, or just had it
+        except BlockingIOError:
+            if takes_over:
+                _end_alone(descriptor)
+        except FileNotFoundError:
+            pass  # another process just had it
         os.close(descriptor)
         if deadline is not None and time.monotonic() >= deadline:
             raise Late(f"{destination.host} does not answer: another sesh is still trying to reach it")
@@ -325,3 +373,13 @@ def locked(destination: Destination, deadline: float | None) -> Iterator[Lock]:
             except FileNotFoundError:
                 pass  # someone cleared the directory
         os.close(descriptor)
+
+
+def _end_alone(descriptor: int) -> None:
+    """End the login that goes on alone and holds this lock, if one does, with all that it has started."""
+    pid, _, start = os.pread(descriptor, 100, 0).decode("ascii", "replace").partition(" ")
+    if start and pid.isdecimal() and platform.start_time(int(pid)) == start:
+        try:
+            os.killpg(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it just ended

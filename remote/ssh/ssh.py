@@ -16,6 +16,10 @@ from sesh import paths, programs
 from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, Unreachable
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
 KEEPALIVE, CONNECT_TIMEOUT = "30", 10
 """Seconds between keepalives, and to connect, if the user's configuration sets none."""
 FAILED = 255
@@ -52,6 +56,8 @@ _CARRIED_KEYWORDS = (
     "localforward", "remoteforward", "dynamicforward", "forwardx11", "forwardx11trusted", "sendenv", "setenv"
 )  # fmt: skip
 """Settings that lead to another login at the same host; and those that only the connection itself can carry out."""
+_KEPT = 64 << 10
+"""Bytes of what a command printed on stderr that are read."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
 _SOCKET_NAME, _HOST_PART = 24, 16
@@ -261,6 +267,12 @@ def _refusal(host: str, text: str) -> tuple[str, str]:
     if methods and not methods & {"password", "keyboard-interactive"}:
         return f"{host} does not accept your keys, as far as they need no passphrase", "does not accept your keys"
     return f"{host} does not accept your keys, and sesh cannot ask for a password here", f"{WANTS_LOGIN}a password"
+
+
+def printed(stderr: IO[bytes]) -> str:
+    """The end of a file with what a command has printed on stderr: the reason of a failure comes last."""
+    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _KEPT))
+    return stderr.read(_KEPT).decode("utf-8", "replace")
 
 
 def reasons(stderr: str) -> list[str]:
