@@ -76,7 +76,7 @@ def ensure(
             failure = None if ask else _failed(destination, asked_at - (_LOOK_BACK if lingers else 0), deadline)
             if failure is not None and not isinstance(failure, Late):
                 raise failure
-            if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
+            if ssh.owns_control_path(destination) and os.path.lexists(path := _path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
             return _open(destination, ask, deadline, lock if lingers and not ask else None)
     return None
@@ -109,7 +109,7 @@ def _failed(destination: Destination, since: float, deadline: float | None = Non
 
 
 def _path(destination: Destination) -> str:
-    """The path of a host's files, without their suffixes.
+    """The path of the control socket that is this process's to open, if sesh owns that, and of the files beside it.
 
     `.lock`: see `locked`. `.failed`: of the newest login, the agent's socket and what ssh printed, if it failed and
     others should know. `.login`: the same of one that goes on alone.
@@ -164,7 +164,8 @@ def close(destination: Destination) -> None:
 
 def _control(destination: Destination, command: str) -> bool:
     """Send a command to the control master (`ssh -O`); return whether it succeeded in time."""
-    argv = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
+    path = ssh.control_path(destination)
+    argv = [program(), "-O", command, *ssh.control_path_option(path), *destination.target]
     return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
 
 
@@ -319,7 +320,8 @@ def _options(destination: Destination, persist: str | None = None) -> list[str]:
         if not _TIME.fullmatch(persist):
             raise Refused(f"SESH_PERSIST={persist} is not a time that ssh knows", hint="write 8h, 90m, 600, yes or no")
     # `auto` makes ssh itself check whether a socket at the user's path is stale.
-    argv = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(destination)]
+    path = _path(destination) if own else ssh.control_path(destination)
+    argv = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(path)]
     return [*argv, "-o", f"ControlPersist={persist}"] if persist else argv
 
 

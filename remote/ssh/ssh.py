@@ -14,6 +14,7 @@ import time
 
 from sesh import paths, programs
 from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, Unreachable
+from sesh.lean import socket
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
 TYPE_CHECKING = False
@@ -133,7 +134,7 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     if alone:
         argv += ["-o", "ControlPath=none"]
     elif owns_control_path(destination):
-        argv += control_path_option(destination)
+        argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
 
 
@@ -156,13 +157,27 @@ def control_path(destination: Destination) -> str:
     if destination.setting("forwardagent") not in ("", "no") and not _forwarded_agent(destination):
         standing = [entry for entry in os.listdir(folder) if entry[:_HOST_PART] == name[:_HOST_PART]]
         sockets = [entry for entry in standing if len(entry) == _SOCKET_NAME]
-        name = name if name in sockets else max(sockets, default=name)
+        if name not in sockets:
+            name = max((entry for entry in sockets if _accepts(os.path.join(folder, entry))), default=name)
     return os.path.join(folder, name)
 
 
-def control_path_option(destination: Destination) -> list[str]:
+def _accepts(path: str) -> bool:
+    """Return whether a process listens at a socket: a control master that was killed leaves its own behind."""
+    probe = socket.socket(socket.AF_UNIX)
+    try:
+        probe.settimeout(0)
+        probe.connect(path)
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    return True
+
+
+def control_path_option(path: str) -> list[str]:
     """The option that names the control socket; ssh reads % as a token, and needs quotes around blanks."""
-    path = control_path(destination).replace("%", "%%")
+    path = path.replace("%", "%%")
     return ["-o", f'ControlPath="{path}"' if " " in path else f"ControlPath={path}"]
 
 

@@ -147,6 +147,29 @@ def test_who_has_no_agent_opens_a_connection_of_their_own_only_if_none_stands(
     assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
 
 
+def test_who_has_no_agent_passes_over_the_socket_of_a_killed_connection(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken before one that stands; and removed, though its owner may just have opened it anew."""
+    farm.host("box", config={"ForwardAgent": "yes"})
+    box = Destination("box")
+    alone = ssh.control_path(box)
+    monkeypatch.setenv("SSH_AUTH_SOCK", here.write("agent", ""))
+    agents = ssh.control_path(box)
+    master.ensure(box, ask=False)
+    for end in ("0" * 8, "z" * 8):
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(agents[:-8] + end)
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    assert ssh.control_path(box) == agents
+    processes.kill(farm.masters())
+    wait_until(lambda: ssh.control_path(box) == alone)
+    before = {agents, agents[:-8] + "0" * 8, agents[:-8] + "z" * 8}
+    master.ensure(box, ask=False)
+    assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
+    assert all(map(os.path.exists, before))
+
+
 def test_a_forwarded_port_and_variables_are_those_of_the_alias_that_was_typed(home: Home, farm: Farm) -> None:
     """Of two aliases for one login the second got the connection, and with that the configuration, of the first."""
     sshd = {"AcceptEnv": "MODE LAMP* LANG LC_*", "X11Forwarding": "yes"}
