@@ -169,7 +169,7 @@ class Asking:
         caller = Gathering(self._caller)
         try:
             answer = sessions_of(caller, host, self.deadline)
-            known.keep_names(host, answer)
+            known.keep(host, answer)
         except SeshError as error:
             answer = error
         except OSError as error:
