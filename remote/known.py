@@ -2,8 +2,9 @@
 
 The files lie in `sesh/remotes` of `XDG_STATE_HOME` (`~/.local/state`); the directory has mode 0700, the files 0600.
 Their names are hashes. HASH.json, of a destination's key, is the record; HASH.synced what sync has pushed there.
-HASH.failed, of a host as typed, shows by its age when that host last failed, and says why; HASH.names holds its
-sessions as it last told them, and shows by its age when it was last asked.
+HASH.failed, of a host as typed, shows by its age when that host last failed, and says why. HASH.names, also of a host
+as typed, holds its sessions as it last told them, and when (`at`); its age shows when the host was last *asked*, which
+is later if it has not answered.
 """
 
 from __future__ import annotations
@@ -22,45 +23,18 @@ from sesh.wording import plain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, TypedDict
+    from typing import Any
 
     from sesh.remote.ssh.destination import Destination
     from sesh.shapes import Fields
+    from sesh.stored import KeptSession, RemoteRecord
 
-    class RemoteRecord(TypedDict, total=False):
-        """The file of a remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
-
-        word: str
-        key: str
-        user: str
-        hostname: str
-        port: str
-        first_used: str
-        last_used: str
-        version: str
-        asks: bool
-        round_trip: float
-
-    class KeptSession(TypedDict, total=False):
-        """What is kept of a session of a remote: keys of Summary."""
-
-        name: str
-        id: str
-        state: str
-        cwd: str
-        created: str
-        last_activity: str
-        home: str
-        pid: int
-        exit_code: int
-        clock: float
-        command: list[str]
-        labels: dict[str, str]
-
+    Told = tuple[float, list[KeptSession]]
+    """When a host last told its sessions, in seconds since the epoch, 0 for never; and these."""
 
 FAILURE_PAUSE = 60.0
 """Seconds for which a host that failed is not asked again."""
-MAX_NAMES = 1_000
+MAX_SESSIONS = 1_000
 """Sessions of one remote that are kept."""
 
 _NEAR = 0.02
@@ -68,8 +42,8 @@ _NEAR = 0.02
 _LARGEST = 4 << 20
 """Bytes of one of these files."""
 _HEAD = 1 << 10
-"""Bytes of a file of names beside its rows."""
-_RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
+"""Bytes of a file of sessions beside its rows."""
+_RECORD, _FAILED, _TOLD, SYNCED = ".json", ".failed", ".names", ".synced"
 _KEPT: Fields = {
     **keys("name id state cwd created last_activity home", system_text), **keys("pid exit_code", natural),
     "clock": number, "command": items(system_text), "labels": mapping(system_text, system_text),
@@ -81,10 +55,15 @@ _FIELDS: dict[str, Fields] = {
         "asks": flag, "round_trip": number,
     },
     _FAILED: {"reason": system_line},
-    _NAMES: {"at": number, "sessions": items(loose(_KEPT))},
+    _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
     SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
 }  # fmt: skip
 """The shape of each file, by its suffix."""
+_entries: dict[str, str] = {}
+"""The name of each host's record when it was read last: as many hosts answer, not each reads the records of all."""
+_told: dict[str, tuple[tuple[int, int], Told]] = {}
+"""What was read last of each file of sessions, and what shows that it has changed: a list that is looked at draws them
+again and again."""
 _writing = Lock()
 
 
@@ -188,12 +167,13 @@ def forget(host: str) -> bool:
 
 def forget_unless_known(host: str) -> None:
     """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
-    if not any(isinstance(remote, KnownRemote) and remote.host == host for _, remote in _scanned()):
+    place = os.path.join(directory(), _entries.get(host, "."))
+    if read(place).get("word") != host and not any(remote.host == host for _, remote in _records()):
         _forget_answers(host)
 
 
 def _forget_answers(host: str) -> None:
-    for suffix in (_FAILED, _NAMES):
+    for suffix in (_FAILED, _TOLD):
         _remove(path_of(host, suffix))
 
 
@@ -217,64 +197,73 @@ def failure(host: str) -> str:
     return str(read(path_of(host, _FAILED)).get("reason") or "")
 
 
-def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
+def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     """Keep what a list shows of a host's sessions, for times when it does not answer: of as many as can be read again.
 
-    False if that cannot be written. Raises Refused for an unsafe directory.
+    Nothing of a host that was forgotten meanwhile. False if it cannot be written. Raises Refused (unsafe directory).
     """
-    rows: list[KeptSession] = []
+    return _keep(host, rows, time.time())
+
+
+def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
+    kept: list[KeptSession] = []
     size = _HEAD
-    for summary in summaries:
-        row = _kept(summary)
+    for each in rows:
+        row = _kept(each)
         if not is_name(row.get("name") or ""):
             continue
         size += len(_encoded(row)) + len(", ")
-        if len(rows) == MAX_NAMES or size > _LARGEST:
+        if len(kept) == MAX_SESSIONS or size > _LARGEST:
             break
-        rows.append(row)
-    return write(path_of(host, _NAMES), {"word": host, "at": time.time(), "sessions": rows})
-
-
-def keep_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
-    """Keep names as `record_names` does, unless the host is forgotten meanwhile."""
-    written = record_names(host, summaries)
+        kept.append(row)
+    written = write(path_of(host, _TOLD), {"word": host, "at": at, "sessions": kept})
     forget_unless_known(host)
     return written
 
 
 def add_name(host: str, name: str) -> bool:
-    """Note one more session of a host, which was just attached or created; False if that cannot be written."""
-    rows = last_rows(host)
+    """Note one more session of a host, which was just attached or created; False if that cannot be written.
+
+    The host was not asked for the others, and has not told them: both times stay.
+    """
+    (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
     if name in [row["name"] for row in rows]:
         return True
-    return keep_names(host, [*rows, {"name": name, "state": "running"}])
+    written = _keep(host, [*rows, {"name": name, "state": "running"}], at if rows else time.time())
+    try:
+        os.utime(path, (asked, asked))
+    except OSError:
+        pass  # it was not written, or the host was forgotten
+    return written
 
 
-def last_rows(host: str) -> list[KeptSession]:
-    """The sessions that a host had when it last told them."""
-    rows: list[KeptSession] = [_kept(row) for row in read(path_of(host, _NAMES)).get("sessions") or []]
-    return [row for row in rows if is_name(row.get("name") or "")]
-
-
-def names(host: str) -> list[dict[str, str]]:
-    """Name, state and directory of the sessions that a host had when it last told them."""
-    return [{key: str(row.get(key) or "") for key in ("name", "state", "cwd")} for row in last_rows(host)]
-
-
-def names_at(host: str) -> float:
-    """Return the time (seconds since the epoch) at which a host last told its sessions; 0 if it never did."""
-    at = read(path_of(host, _NAMES)).get("at")
-    return asked_at(host) if at is None else float(at)  # an older sesh wrote no other time than the file's
+def last_told(host: str) -> Told:
+    """When a host last told its sessions, and these as they were; not to be changed. Raises Refused."""
+    path = path_of(host, _TOLD)
+    try:
+        status = os.lstat(path)
+        version = status.st_ino, status.st_ctime_ns
+    except OSError:
+        version = 0, 0
+    before, told = _told.get(path, (None, None))
+    if told is None or before != version:
+        content = read(path)
+        rows = [_kept(row) for row in content.get("sessions") or []]
+        at = content.get("at")
+        when = asked_at(host) if at is None else float(at)  # an older sesh wrote no other time than the file's
+        told = when, [row for row in rows if is_name(row.get("name") or "")]
+        _told[path] = version, told
+    return told
 
 
 def asked_at(host: str) -> float:
-    """Return when a host was marked as asked, or told its sessions (seconds since the epoch); 0 if never."""
-    return _modified(path_of(host, _NAMES)) / 1e9
+    """Return when a host was last asked for its sessions, answered or not (seconds since the epoch); 0 if never."""
+    return _modified(path_of(host, _TOLD)) / 1e9
 
 
 def mark_asked(host: str) -> None:
     """Note that a host is asked for its sessions now; what it told before stays as it is."""
-    path = path_of(host, _NAMES)
+    path = path_of(host, _TOLD)
     try:
         os.utime(path)
     except FileNotFoundError:
@@ -314,7 +303,11 @@ def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
                 continue
             if content is not None:
                 remote = KnownRemote(content)
-                yield path, remote if _is_record(path, remote) else paths.damaged(path, "not the record of a host")
+                if not _is_record(path, remote):
+                    yield path, paths.damaged(path, "not the record of a host")
+                    continue
+                _entries[remote.host] = entry
+                yield path, remote
 
 
 def _content(path: str) -> Any:

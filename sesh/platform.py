@@ -250,6 +250,18 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
     return processes
 
 
+def holders(path: str) -> dict[int, list[str]]:
+    """The caller's own processes that have a file or directory open: arguments by pid. Empty without /proc."""
+    path, holding = os.path.realpath(path), {}
+    for pid, _, words in own_processes():
+        try:
+            if path in (os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")):
+                holding[pid] = words
+        except OSError:
+            continue  # it has ended, or there is no /proc
+    return holding
+
+
 def _living() -> Iterator[tuple[int, list[str]]]:
     """The pid and the fields of `stat_of` of each process of this system that is not dead or hidden. Raises OSError."""
     for entry in os.listdir("/proc"):

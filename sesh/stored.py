@@ -1,4 +1,4 @@
-"""Types of what is kept of a session: its record, the facts of its daemon, its checkpoint.
+"""Types of what is kept of a session: its record, the facts of its daemon, its checkpoint; and of a known remote.
 
 For `TYPE_CHECKING` only, as `sesh.schema`, which says what `_X` and `Moment` mean.
 """
@@ -105,3 +105,35 @@ class CheckpointHeader(TypedDict, total=False):
     history: list[RunFacts]
     model: ModelState
     scrollback: Kept
+
+
+class RemoteRecord(TypedDict, total=False):
+    """The file of a known remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
+
+    word: str
+    key: str
+    user: str
+    hostname: str
+    port: str
+    first_used: Moment
+    last_used: Moment
+    version: str
+    asks: bool
+    round_trip: float
+
+
+class KeptSession(TypedDict, total=False):
+    """What is kept of a session of a remote: keys of Summary."""
+
+    name: str
+    id: str
+    state: str
+    cwd: str
+    created: Moment
+    last_activity: Moment
+    home: str
+    pid: int
+    exit_code: int
+    clock: float
+    command: list[str]
+    labels: dict[str, str]

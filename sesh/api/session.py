@@ -415,8 +415,8 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     if remotes and host is None:
         from sesh.ops import lookup
 
-        for _, told, _ in lookup.told(Caller()):
-            rows += told
+        for _, own, _ in lookup.lists(Caller()):
+            rows += own
     return rows
 
 

@@ -244,12 +244,13 @@ def _here() -> list[Summary]:
 
 def _cached(host: str) -> Offers:
     """Return what a host told last of its sessions: when, if that is long ago, and why it does not answer now."""
-    seen = time.time() - known.names_at(host)
+    at, rows = known.last_told(host)
+    seen = time.time() - at
     why = known.failure(host) if known.failed_recently(host) else ""
     old = f"seen {moments.ago(seen)}" if why or seen > _OLD else ""
     return {
         row["name"]: _described(old or str(row.get("state") or ""), row.get("cwd"), host, row.get("home"), why)
-        for row in sorted(known.last_rows(host), key=lambda row: natural(row["name"]))
+        for row in sorted(rows, key=lambda row: natural(row["name"]))
     }
 
 

@@ -37,9 +37,9 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if cli.host is not None:
         from sesh.ops import lookup
 
-        told = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
-        known.keep_names(cli.host, told)
-        rows = [session for session in told if bears(session, wanted)]
+        sessions = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
+        known.keep(cli.host, sessions)
+        rows = [session for session in sessions if bears(session, wanted)]
     table = _table() if not cli.json else None
     if table is not None and rows:
         printing.text("\n".join(table.lines(rows, time.time())))
@@ -62,8 +62,8 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
     from sesh.ops import lookup
 
     rows: list[Summary] = []
-    for host, told, why in lookup.told(cli):
-        own = [session for session in told if bears(session, wanted)]
+    for host, sessions, why in lookup.lists(cli):
+        own = [session for session in sessions if bears(session, wanted)]
         if table is not None and (own or why):
             lines = table.lines(own, time.time()) if own else []
             lines.insert(len(lines) - len(own), table.remark(host, why))

@@ -72,8 +72,8 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
     if missed > 0:
         yield {"seq": before, "ts": stamp, "event": "missed", "session": name, "count": missed}
     if state and (since is None or since < last - 1):
-        told: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
-        yield {**told, "state": state, "why": "exit", "question": None}
+        activity: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
+        yield {**activity, "state": state, "why": "exit", "question": None}
     yield {
         "seq": last,
         "ts": stamp,
@@ -87,7 +87,7 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
 
 def _life(result: JobResult, begun: str) -> Iterator[Event]:
     """The events of a session that nobody could follow, as it ended too soon: those after the moment `begun`."""
-    name, moment = str(result.get("name")), float(result.get("ended") or 0)
+    name, moment = result["name"], float(result.get("ended") or 0)
     began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
     if moments.exact_stamp(moment) <= begun:
         return
@@ -110,7 +110,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     be followed, its result tells.
     """
     paths.ready_directory()
-    told = set() if begun else results.ids()
+    past = set() if begun else results.ids()
     followed = _Followed(platform.watch_directory(paths.directory()), caller.audience, begun)
     seen: set[str] = set()
     last, begun = since or {}, begun or moments.exact_stamp(time.time())
@@ -123,26 +123,27 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             except SeshError:
                 names.discard(name)  # it has ended already, or is another user's
         kept = results.ids()
-        for session_id in sorted(kept - told - followed.known):
+        for session_id in sorted(kept - past - followed.known):
             if (result := _result(session_id)) is not None:
                 number = last.get(session_id)
-                life = _life(result, begun) if number is None else _last(str(result.get("name")), result, number)
+                life = _life(result, begun) if number is None else _last(result["name"], result, number)
                 for event in life:
                     event["id"] = session_id
                     yield event
         followed.known &= kept | followed.connections.keys()
-        told = kept
+        past = kept
         seen, since = names, {}  # sessions that begin from now on are followed from their first event on
         while not (yield from followed.turn()):
             continue
 
 
 def _result(session_id: str) -> JobResult | None:
-    """The result of a session; None also if it cannot be believed."""
+    """The result of a session; None also if it cannot be believed, or bears no name, as one of an older sesh."""
     try:
-        return results.by_id(session_id)
+        result = results.by_id(session_id)
     except SeshError:
         return None
+    return result if result is not None and result.get("name") else None
 
 
 class _Followed:

@@ -382,7 +382,7 @@ class _HeldLinks:
                 for name in [name for name, row in rows.items() if row["state"] == GONE]:
                     del rows[name]
                 own = [rows[name] for name in sorted(rows, key=natural)]
-                known.keep_names(host, own)
+                known.keep(host, own)
                 yield own, "; ".join(caller.notes)
 
 

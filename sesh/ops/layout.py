@@ -38,11 +38,11 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
-    for host, told, why in lookup.told(caller):
+    for host, rows, why in lookup.lists(caller):
         if why:
             caller.note(f"the sessions on @{host} are missing: {why}")
         else:
-            elsewhere += [_entry(session, host) for session in told if _is_lasting(session)]
+            elsewhere += [_entry(session, host) for session in rows if _is_lasting(session)]
     return here + elsewhere
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import time
-from functools import lru_cache
 
 from sesh import moments, paths, wire
 from sesh.about import CALLED
@@ -67,14 +66,14 @@ def reason(error: SeshError) -> str:
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
     """The known remotes by name, none with `--local`: those that are worth asking, and those that are skipped because
     they refused within the last minute, with why. Each is in one of the two."""
-    asked: list[str] = []
-    skipped: dict[str, str] = {}
+    hosts: list[str] = []
+    failures: dict[str, str] = {}
     for host in _known(caller):
         if known.failed_recently(host):
-            skipped[host] = known.failure(host) or "unreachable"
+            failures[host] = known.failure(host) or "unreachable"
         else:
-            asked.append(host)
-    return asked, skipped
+            hosts.append(host)
+    return hosts, failures
 
 
 def _known(caller: Caller) -> list[str]:
@@ -83,18 +82,14 @@ def _known(caller: Caller) -> list[str]:
     return sorted((remote.host for remote in known.all()), key=natural)
 
 
-def last_known(host: str, reason: str) -> list[Summary]:
+def last_known(host: str, why: str) -> list[Summary]:
     """The sessions of a host that does not answer, as it told them last."""
-    return _last_known(host, reason, known.asked_at(host))
-
-
-@lru_cache(maxsize=256)  # a list that is looked at draws them again and again
-def _last_known(host: str, reason: str, _changed: float) -> list[Summary]:
-    stale = {"since": moments.stamp(known.names_at(host)), "reason": reason}
+    at, rows = known.last_told(host)
+    stale = {"since": moments.stamp(at), "reason": why}
     plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
     return [
         {**plain, "current": False, "labels": {}, **row, "host": host, "stale": stale}  # type: ignore[typeddict-item]
-        for row in known.last_rows(host)
+        for row in rows
     ]
 
 
@@ -169,7 +164,7 @@ class Asking:
         caller = Gathering(self._caller)
         try:
             answer = sessions_of(caller, host, self.deadline)
-            known.keep_names(host, answer)
+            known.keep(host, answer)
         except SeshError as error:
             answer = error
         except OSError as error:
@@ -231,10 +226,15 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
     """A session of a host with what a list needs to show it here: the home directory and the clock there."""
-    more: Summary = {"home": home} if home else {}  # type: ignore[typeddict-item]  # of the keys that may be missing
+    row: Summary = {**session, "host": host}
+    row.pop("stale", None)  # what the host itself says of these is no list's
+    row.pop("home", None)
+    row.pop("clock", None)
+    if home:
+        row["home"] = home
     if abs(clock) >= _SKEW:
-        more["clock"] = round(clock, 3)
-    return {**session, "host": host, **more}
+        row["clock"] = round(clock, 3)
+    return row
 
 
 class _Skipped(Exception):
@@ -279,27 +279,31 @@ def summaries(
         yield host, silent_host(host)
 
 
-def told(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
+def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
     """Each known remote in the order of their names, as soon as it and those before it have answered or are late.
 
-    Its sessions, and an empty text; or what it told last, and why it does not answer.
+    Its sessions, and an empty text; or what it told last, and why it does not answer. Such rows come once all others
+    have answered: the same sessions may be theirs, under another name of one account.
     """
-    asked, silent = known_hosts(caller)
-    answers = {host: last_known(host, why) for host, why in silent.items()}
-    left = sorted([*silent, *asked], key=natural)
+    hosts, failures = known_hosts(caller)
+    answers = {host: last_known(host, why) for host, why in failures.items()}
+    queue = sorted([*hosts, *failures], key=natural)
+    count = len(queue)
 
-    def come() -> Iterator[tuple[str, list[Summary], str]]:
-        while left and left[0] in answers:
-            host = left.pop(0)
-            yield host, once(answers)[host], silent.get(host, "")
+    def ready() -> Iterator[tuple[str, list[Summary], str]]:
+        while queue and queue[0] in answers:
+            host = queue[0]
+            if host in failures and answers[host] and len(answers) < count:
+                return
+            yield queue.pop(0), once(answers)[host], failures.get(host, "")
 
-    yield from come()
-    for host, answer in summaries(caller, asked):
+    yield from ready()
+    for host, answer in summaries(caller, hosts):
         if isinstance(answer, SeshError):
-            silent[host] = reason(answer)
-            answer = last_known(host, silent[host])
+            failures[host] = reason(answer)
+            answer = last_known(host, failures[host])
         answers[host] = answer
-        yield from come()
+        yield from ready()
 
 
 class Whereabouts:
@@ -363,7 +367,7 @@ def near_elsewhere(caller: Caller, name: str) -> str:
     if near(name, paths.names()):
         return ""
     for host in _known(caller):
-        for other in near(name, (row["name"] for row in known.names(host))):
+        for other in near(name, (row["name"] for row in known.last_told(host)[1])):
             return f"did you mean {other} on @{host}?"
     return ""
 
@@ -400,17 +404,18 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
     A host that does not answer counts by the sessions that it had when it was asked last.
     """
     whereabouts = {name: Whereabouts(name) for name in names}
-    asked, unasked = known_hosts(caller)
+    hosts, failures = known_hosts(caller)
     try:
-        answers = dict(summaries(caller, asked, names=names, skippable=creates and caller.can_ask))
+        answers = dict(summaries(caller, hosts, names=names, skippable=creates and caller.can_ask))
     except _Skipped:
         return whereabouts
-    silent = unasked | {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
-    told = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}
-    for host, rows in once(told | {host: last_known(host, why) for host, why in silent.items()}).items():
-        for name in whereabouts.keys() & {row["name"] for row in rows}:
-            if host in told:
-                whereabouts[name].hosts.append(host)
+    failures |= {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
+    rows = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}
+    rows |= {host: last_known(host, why) for host, why in failures.items()}
+    for host, sessions in once(rows).items():
+        for name in whereabouts.keys() & {session["name"] for session in sessions}:
+            if host in failures:
+                whereabouts[name].silent.append((host, known.last_told(host)[0], failures[host]))
             else:
-                whereabouts[name].silent.append((host, known.names_at(host), silent[host]))
+                whereabouts[name].hosts.append(host)
     return whereabouts

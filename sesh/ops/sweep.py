@@ -307,17 +307,8 @@ def _is_run(path: str) -> bool:
 
 def _zygotes(package: str) -> list[int]:
     """The zygotes that alone hold a package: all sessions have moved from it to another, so they have no more use."""
-    zygotes, package = [], os.path.realpath(package)
-    for pid, _, words in platform.own_processes():
-        try:
-            holds = package in (os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd"))
-        except OSError:
-            continue  # it has ended; or there is no /proc, and no zygote
-        if holds and words != [ZYGOTE]:
-            return []
-        if holds:
-            zygotes.append(pid)
-    return zygotes
+    holders = platform.holders(package)
+    return list(holders) if all(words == [ZYGOTE] for words in holders.values()) else []
 
 
 def _remove_version(path: str) -> bool:

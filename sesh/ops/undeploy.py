@@ -6,12 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING, TypedDict
 
-from sesh import paths
-from sesh.about import PROGRAM
+from sesh import paths, platform
+from sesh.about import PROGRAM, ZYGOTE
 from sesh.errors import Refused
 from sesh.ops import end
 from sesh.reach.op import op
-from sesh.store import listing
+from sesh.store import listing, records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,9 @@ _GRACE = 2.0
 def remove(caller: Caller) -> Removed:
     """Removes what a deploy put here, and what sesh keeps here; the person's settings stay.
 
-    Returns the paths that were `removed`, and the kept sessions that were `forgotten`. Raises Refused, having removed
-    nothing, if sessions run, sesh was not deployed, or the person does not want kept sessions to be forgotten.
+    Returns the paths that were `removed`, and the kept sessions that were `forgotten`, for which a person who can be
+    asked is asked. Raises Refused, having removed nothing, if a daemon runs that is not of a kept session, if sesh was
+    not deployed, or if the person does not agree; also the error of a kept session that cannot be ended.
     """
     import shutil
 
@@ -52,10 +53,10 @@ def remove(caller: Caller) -> Removed:
             "this sesh was not put here by --deploy; nothing was removed", hint="remove it as it was installed"
         )
     kept = [session["name"] for session in sessions]
+    _check_unused(versions, kept)
     if kept and caller.can_ask and not caller.agrees(f"forget what is kept of {', '.join(kept)}?"):
         raise Refused("nothing was removed")
-    for error in end.end_all(kept).values():
-        raise error
+    _forget(caller, kept)
     _check_unused(versions)
     own = os.path.join(paths.home(), ".sesh")
     if paths.directory() != own:  # whatever else lies there, this may be: see FILES.md
@@ -87,14 +88,37 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names)} {'runs' if len(names) == 1 else 'run'}"
 
 
-def _check_unused(versions: str) -> None:
-    """Raises Refused if a daemon runs from a version: for another directory of sessions, or without a name."""
+def _forget(caller: Caller, kept: Sequence[str]) -> None:
+    """Ends and forgets the kept sessions. Raises the error of one; what was forgotten of others is noted."""
+    failed = end.end_all(kept)
+    if failed and (gone := [name for name in kept if name not in failed]):
+        caller.note(f"what was kept of {', '.join(gone)} is gone")
+    for error in failed.values():
+        raise error
+
+
+def _check_unused(versions: str, kept: Sequence[str] = ()) -> None:
+    """Raises Refused if a daemon runs from a version: for another directory of sessions, or without a name.
+
+    Those of the `kept` sessions may.
+    """
     packages = [os.path.join(versions, entry, "lib", "sesh") for entry in os.listdir(versions)]
+    each = [record for name in kept if (record := records.readable(name)) is not None and records.alive(record)]
+    own = {record["daemon_pid"] for record in each}
     deadline = time.monotonic() + _GRACE
-    while any(os.path.isdir(package) and paths.held(package) for package in packages):
+    while any(os.path.isdir(package) and paths.held(package) and _is_used(package, own) for package in packages):
         if time.monotonic() > deadline:
             raise Refused("a daemon still runs from what --deploy put here", hint="see: $sesh --sweep")
         time.sleep(0.05)  # no event tells that a lock was given back
+
+
+def _is_used(package: str, own: set[int]) -> bool:
+    """Returns whether others than the `own` daemons, and what they are forked from, hold a package.
+
+    Where the system does not tell who holds it, it is only known if there are no own ones.
+    """
+    holders = platform.holders(package) if own else {}
+    return any(pid not in own and words != [ZYGOTE] for pid, words in holders.items()) if holders else not own
 
 
 def _is_ours(launcher: str, versions: str) -> bool:

@@ -37,7 +37,6 @@ REASONS = {
     "tests/unit/daemon/test_upgrade.py": _STAND_IN,
     "tests/unit/ops/test_index.py": _STAND_IN,
     "tests/unit/ops/test_inside.py": _STAND_IN,
-    "tests/unit/ops/test_lookup.py": _STAND_IN,
     "tests/unit/ops/test_matching.py": "the process that searches is killed, and shows nowhere else",
     "tests/unit/ops/test_ops.py": _TABLE,
     "tests/unit/ops/test_search.py": _PART,

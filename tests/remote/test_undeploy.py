@@ -93,6 +93,10 @@ def test_a_daemon_of_another_directory_of_sessions_keeps_its_version(home: Home,
     far = deployed(home, farm, "box")
     other = {"SESH_DIR": f"{far.home}/elsewhere"}
     assert far.run(".local/bin/sesh --open hidden", env=other).code == 0
+    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1  # its daemon holds the version, too
     refused = home.sesh("--undeploy", "@box")
     assert (refused.code, "a daemon still runs" in refused.stderr, far.exists(".local/bin/sesh")) == (1, True, True)
+    assert far.names() == ["kept"], "it was forgotten, and then the rest was refused"
     assert far.run(".local/bin/sesh --kill hidden", env=other).code == 0
+    done = home.sesh("--undeploy", "@box", "--json")
+    assert (done.code, done.json()["forgotten"]) == (0, ["kept"])

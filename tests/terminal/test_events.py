@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import select
 import signal
@@ -197,6 +198,26 @@ def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
         assert (exited["exit_code"], exited["signal"], exited["reason"]) == (number, None, "exited")
         assert created["ts"] <= activity["ts"] <= exited["ts"]
     assert not any(event["session"] == "before" for event in seen)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+def test_a_result_without_a_name_is_no_session(sesh: Sesh, home: Home) -> None:
+    """An older sesh kept such ones; they were events of a session `None`."""
+    sesh("--exec", "before", "--", "true")
+    process = home.start("--events", "--json")
+    assert process.stdout is not None
+    sesh("--open", "marker")
+    seen = [json.loads(process.stdout.readline())]
+    ended = {"exit_code": 3, "ended": time.time(), "duration": 0.0, "events": 5}
+    for content in (ended, {**ended, "name": "named"}):
+        path = os.path.join(home.directory, ".results", ("0f" if "name" in content else "0e") * 8 + ".json")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            json.dump(content, file)
+    sesh("--exec", "last", "--", "true")
+    while (seen[-1]["session"], seen[-1]["event"]) != ("last", "exited"):
+        seen.append(json.loads(process.stdout.readline()))
+    assert {event["session"] for event in seen} == {"marker", "named", "last"}
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,21 +17,30 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
 from sesh.remote import known
+from sesh.remote.ssh.destination import Destination
 from sesh.schema import Summary
 from tests.support import wait_until
 from tests.support.data import summary
 
 
 class World:
-    """Hosts by their word: the names of their sessions, an error, or None for one that says nothing."""
+    """Hosts by their word: the names of their sessions or these, an error, or None for one that says nothing."""
 
     def __init__(self) -> None:
-        self.hosts: dict[str, Any] = {}
-        self.before: dict[str, list[str]] = {}
-        """What they had when they were asked last."""
+        self._hosts: dict[str, Any] = {}
         self.asked: list[str] = []
-        self.failed: dict[str, str] = {}
         self.over = threading.Event()
+
+    @property
+    def hosts(self) -> dict[str, Any]:
+        """The known remotes."""
+        return self._hosts
+
+    @hosts.setter
+    def hosts(self, hosts: dict[str, Any]) -> None:
+        self._hosts = hosts
+        for host in hosts:
+            known.record(Destination(host, via=["true"]))
 
     def sessions_of(self, _caller: Caller, destination: str, _deadline: float) -> list[Summary]:
         self.asked.append(destination)
@@ -39,22 +50,21 @@ class World:
             raise silent_host(destination)
         if isinstance(answer, Exception):
             raise answer
-        return [summary(name=name, host=destination) for name in answer]
+        return [summary(name=row, host=destination) if isinstance(row, str) else row for row in answer]
+
+
+def told(host: str, *rows: Summary) -> None:
+    """What a host had when it told its sessions five minutes ago."""
+    known.write(known.path_of(host, ".names"), {"word": host, "at": time.time() - 300, "sessions": list(rows)})
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     own, others = World(), set(threading.enumerate())
-    lookup._last_known.cache_clear()
-    monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
-    monkeypatch.setattr(known, "keep_names", lambda *_: True)
-    monkeypatch.setattr(known, "last_rows", lambda word: [{"name": name} for name in own.before.get(word, [])])
-    monkeypatch.setattr(known, "names_at", lambda _: time.time() - 300)
-    monkeypatch.setattr(known, "record_failure", own.failed.__setitem__)
-    monkeypatch.setattr(known, "failed_recently", lambda word: word in own.failed)
-    monkeypatch.setattr(known, "failure", own.failed.get)
     yield own
     own.over.set()
     for thread in {*threading.enumerate()} - others:
@@ -87,8 +97,8 @@ def test_the_one_host_that_has_it_is_found(world: World) -> None:
 
 def test_several_names_cost_one_question_a_host(world: World) -> None:
     world.hosts = {"a": ["one"], "b": ["two", "one"]}
-    found = lookup.located(CALLER, ["one", "two", "three"])
-    assert {name: each.hosts for name, each in found.items()} == {"one": ["a", "b"], "two": ["b"], "three": []}
+    whereabouts = lookup.located(CALLER, ["one", "two", "three"])
+    assert {name: each.hosts for name, each in whereabouts.items()} == {"one": ["a", "b"], "two": ["b"], "three": []}
     assert sorted(world.asked) == ["a", "b"]
 
 
@@ -106,19 +116,21 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_
     began = time.monotonic()
     assert lookup.host_of(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
-    assert world.failed == {"down": "no"}, "what this machine lacks is no fault of the host"
-    assert lookup.known_hosts(CALLER) == (["late", "odd", "here"], {"down": "no"})
+    assert lookup.known_hosts(CALLER) == (["here", "late", "odd"], {"down": "no"}), (
+        "what this machine lacks is no fault"
+    )
     assert capfd.readouterr().err == ""
 
 
 def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     world.hosts = {"late": Unreachable("no"), "other": []}
-    world.before = {"late": ["work"], "other": ["gone"]}
+    told("late", summary(name="work"))
+    told("other", summary(name="gone"))
     for _ in range(2):  # the second time it is not asked
         with pytest.raises(NotFound, match=r"here; late, where work was 5 min ago, does not answer \(no\)"):
             lookup.host_of(CALLER, "work")
     assert lookup.host_of(CALLER, "gone") is None
-    world.hosts["third"] = ["work"]
+    world.hosts = {**world.hosts, "third": ["work"]}
     noting = Noting()
     assert lookup.host_of(noting, "work") == "third"
     assert noting.notes == ["late, where work was 5 min ago, does not answer (no)"], "it may be the one that is meant"
@@ -135,7 +147,7 @@ def test_the_line_that_names_whom_is_waited_for_stays_short(world: World, monkey
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
     world.hosts = {"a": Refused("not now")}
     assert lookup.host_of(CALLER, "work") is None
-    assert world.failed == {}
+    assert lookup.known_hosts(CALLER) == (["a"], {})
 
 
 def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +192,50 @@ def test_one_account_under_two_names_has_each_session_once(world: World) -> None
     assert lookup.once({"lan": [stale], "vpn": [other]}) == {"lan": [], "vpn": [other]}, "what is sure goes first"
     world.hosts = {"vpn": ["work"], "lan": ["work"]}
     assert lookup.located(CALLER, ["work"])["work"].hosts == ["lan", "vpn"], "two that look alike"
+
+
+def test_what_a_silent_host_told_last_is_not_listed_beside_the_same_sessions_of_another_name(world: World) -> None:
+    """One that was passed over came at once, and its sessions again by the other name."""
+    now = summary(name="work", id="0f")
+    for failure in (None, Unreachable("no")):
+        world.hosts = {"lan": failure, "other": [], "vpn": [now]}
+        told("lan", now, summary(name="own", id="1e"))
+        if failure is None:
+            known.record_failure("lan", "no")
+        assert [(host, [row["name"] for row in own], why) for host, own, why in lookup.lists(CALLER)] == [
+            ("lan", ["own"], "no"),
+            ("other", [], ""),
+            ("vpn", ["work"], ""),
+        ]
+
+
+def test_a_silent_host_without_sessions_holds_up_no_list(world: World) -> None:
+    world.hosts = {"empty": Unreachable("no"), "here": ["work"], "late": None}
+    lists = lookup.lists(CALLER)
+    assert [next(lists)[0], next(lists)[0]] == ["empty", "here"]
+    world.over.set()
+    assert [host for host, _, _ in lists] == ["late"]
+
+
+def test_each_known_host_is_asked_or_skipped_while_the_minute_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read twice, a host could be in both, and was listed twice; or in neither."""
+    world.hosts = {f"h{number}": [] for number in range(4)}
+    for host in world.hosts:
+        known.record_failure(host, "no")
+    failed = os.stat(known.path_of("h0", ".failed")).st_mtime
+    for start in range(8):
+        seconds = itertools.count(failed + known.FAILURE_PAUSE - start)
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: next(seconds))
+        hosts, failures = lookup.known_hosts(CALLER)
+        assert sorted([*hosts, *failures]) == sorted(world.hosts)
+
+
+def test_what_a_host_says_of_its_own_silence_and_clock_is_not_believed() -> None:
+    row: Summary = summary(name="work", home="/x", clock=9.0, stale={"since": "2026-03-01T12:00:00Z", "reason": "no"})
+    placed = lookup.placed(row, "box", "", 0.0)
+    assert placed == summary(name="work", host="box")
 
 
 def test_names_are_in_the_order_that_people_expect() -> None:

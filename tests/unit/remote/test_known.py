@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from sesh import shapes
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
+from sesh.store import files
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +36,7 @@ def words() -> list[str]:
 
 def test_nothing_is_known_at_first_and_nothing_is_made(place: Path) -> None:
     assert known.all() == []
-    assert known.names("box") == []
+    assert known.last_told("box")[1] == []
     assert not known.failed_recently("box")
     assert not place.exists()
 
@@ -77,7 +79,7 @@ def test_everything_is_private(place: Path) -> None:
     before = os.umask(0)
     try:
         known.record(there("box"))
-        known.record_names("box", [])
+        known.keep("box", [])
         known.record_failure("box")
     finally:
         os.umask(before)
@@ -96,7 +98,7 @@ def test_a_directory_that_is_not_private_is_refused_with_the_fix(place: Path) ->
     place.rename(place.with_name("elsewhere"))
     place.symlink_to(place.with_name("elsewhere"))
     with pytest.raises(Refused, match="XDG_STATE_HOME"):
-        known.names("box")
+        known.last_told("box")
 
 
 def test_the_records_lie_where_xdg_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,48 +176,70 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
         {"name": "-x", "state": "running", "cwd": "/"},
         {"name": "old", "state": "exited", "cwd": None},
     ]
-    known.record_names("box", rows)
-    assert known.names("box") == [
-        {"name": "work", "state": "running", "cwd": "/home/[2Jme"},
-        {"name": "old", "state": "exited", "cwd": ""},
+    known.record(there("box"))
+    known.keep("box", rows)
+    assert known.last_told("box")[1] == [
+        {"name": "work", "state": "running", "cwd": "/home/[2Jme", "pid": 3},
+        {"name": "old", "state": "exited"},
     ]
     for broken in (["x", {"name": 3}], [{"state": "running"}], [{"name": None}]):
         Path(known.path_of("box", ".names")).write_text(json.dumps({"sessions": broken}))
-        assert known.names("box") == []
+        assert known.last_told("box")[1] == []
         assert known.add_name("box", "third")
 
 
 def test_what_a_list_shows_of_a_session_is_kept_with_the_time_and_being_asked_changes_neither() -> None:
     """Completion made a host that did not answer look as if it had just told its sessions."""
     row = {"name": "work", "state": "running", "pid": 7, "labels": {"a": "b"}, "command": ["x"], "clock": -3.5}
-    known.record_names("box", [{**row, "unseen": None, "title": "secret"}])
-    assert known.last_rows("box") == [row]
-    at = known.names_at("box")
+    known.record(there("box"))
+    known.keep("box", [{**row, "unseen": None, "title": "secret"}])
+    at, rows = known.last_told("box")
+    assert rows == [row]
     assert abs(at - time.time()) < 60
     os.utime(known.path_of("box", ".names"), (1, 1))
     known.mark_asked("box")
-    assert known.names_at("box") == at
+    assert known.last_told("box") == (at, [row])
     assert known.asked_at("box") > 1
     known.mark_asked("other")
-    assert (known.names_at("other"), known.last_rows("other")) == (0, [])
+    assert known.last_told("other") == (0, [])
+
+
+def test_a_session_that_is_created_makes_what_its_host_told_before_look_no_fresher() -> None:
+    """Days-old sessions of a silent host were said to have been there a second ago, and completion did not ask anew."""
+    known.record(there("box"))
+    path = known.path_of("box", ".names")
+    known.write(path, {"word": "box", "at": 5.0, "sessions": [{"name": "old", "state": "running"}]})
+    os.utime(path, (7, 7))
+    assert known.add_name("box", "new")
+    assert known.last_told("box") == (
+        5.0,
+        [{"name": "old", "state": "running"}, {"name": "new", "state": "running"}],
+    )
+    assert known.asked_at("box") == 7
+    os.unlink(path)
+    assert known.add_name("box", "first")
+    at, rows = known.last_told("box")
+    assert (abs(at - time.time()) < 60, rows) == (True, [{"name": "first", "state": "running"}])
+    assert known.asked_at("box") == 0, "completion asks for the others"
 
 
 def test_a_remote_can_be_forgotten() -> None:
     known.record(there("box"))
-    known.record_names("box", [{"name": "work", "state": "running", "cwd": "/"}])
+    known.keep("box", [{"name": "work", "state": "running", "cwd": "/"}])
     known.record_failure("box")
     assert known.forget("box")
-    assert (known.all(), known.names("box"), known.failed_recently("box")) == ([], [], False)
+    assert (known.all(), known.last_told("box"), known.failed_recently("box")) == ([], (0, []), False)
     assert not known.forget("box")
 
 
 @pytest.mark.thorough  # megabytes of names
 def test_names_of_any_length_can_be_read_again() -> None:
     """In JSON a character may take twelve bytes."""
+    known.record(there("box"))
     for character in ("x", "\u65e5", "\U0001f680", '"'):
         rows = [{"name": f"s{number}", "state": "running", "cwd": character * 9_999} for number in range(1_000)]
-        assert known.record_names("box", rows)
-        kept = known.names("box")
+        assert known.keep("box", rows)
+        _, kept = known.last_told("box")
         assert [row["name"] for row in kept] == [f"s{number}" for number in range(len(kept))]
         assert len(kept) > 50
         assert {len(row["cwd"]) for row in kept} == {4096}
@@ -231,12 +255,35 @@ def test_what_could_not_be_read_again_is_not_written() -> None:
 def test_what_a_forgotten_host_answers_is_not_kept(place: Path) -> None:
     """It was forgotten between the question and the answer."""
     known.record(there("box"))
-    known.record_names("box", [])
+    known.keep("box", [])
     known.record_failure("box")
     known.forget_unless_known("box")
     assert len(os.listdir(place)) == 3
     known.forget("box")
-    known.record_names("box", [])
+    known.keep("box", [])
+    assert os.listdir(place) == []
     known.record_failure("box")
     known.forget_unless_known("box")
     assert os.listdir(place) == []
+
+
+def test_an_answer_reads_the_record_of_its_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of many hosts that answered read the records of all."""
+    for number in range(20):
+        known.record(there(f"h{number}", f"10.0.0.{number}"))
+    known.all()
+    opened: list[str] = []
+    believed = files.read
+
+    def reading(path: str, shape: shapes.Fields, most: int) -> object:
+        opened.append(path)
+        return believed(path, shape, most)
+
+    monkeypatch.setattr(files, "read", reading)
+    known.keep("h7", [{"name": "work"}])
+    record = known.path_of("me@10.0.0.7:22", ".json")
+    assert opened == [record]
+    assert known.last_told("h7")[1] == [{"name": "work"}]
+    os.unlink(record)
+    known.keep("h7", [{"name": "work"}])
+    assert known.last_told("h7")[1] == []

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from sesh import schema, shapes, stored
+from sesh.remote import known
 from sesh.store import checkpoints, files, records, results
 
 KINDS: dict[shapes.Shape, Any] = {
@@ -17,6 +18,9 @@ KINDS: dict[shapes.Shape, Any] = {
     files.words: list[str],
     files.RUN["command"]: list[str],
     files.labels: dict[str, str],
+    shapes.natural: int,
+    known._KEPT["command"]: list[str],
+    known._KEPT["labels"]: dict[str, str],
 }
 """Of an older sesh the words of a command may be one text."""
 PARTS = {
@@ -37,6 +41,8 @@ UNCHECKED = {
         (results._FIELDS, schema.JobResult),
         (checkpoints._FIELDS, stored.CheckpointHeader),
         (files.RUN, schema.RunFacts),
+        (known._FIELDS[known._RECORD], stored.RemoteRecord),
+        (known._KEPT, stored.KeptSession),
     ],
 )
 def test_a_file_is_read_as_what_its_type_says(fields: shapes.Fields, kind: Any) -> None:
