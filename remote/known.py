@@ -86,6 +86,8 @@ _FIELDS: dict[str, Fields] = {
 }  # fmt: skip
 """The shape of each file, by its suffix."""
 _writing = Lock()
+_keys: dict[str, str] = {}
+"""Keys of hosts as typed, to look at one record where all would have to be read; the record itself is what counts."""
 
 
 class KnownRemote:
@@ -111,6 +113,11 @@ def directory() -> str:
 def exist() -> bool:
     """Return whether there may be known remotes. If not, modules that ask them need not be loaded."""
     return os.path.isdir(directory())
+
+
+def changed_at() -> int:
+    """When a file was added to the records, or replaced, or removed (nanoseconds since the epoch); 0 if none is."""
+    return _modified(directory())
 
 
 def path_of(key: str, suffix: str) -> str:
@@ -188,8 +195,12 @@ def forget(host: str) -> bool:
 
 def forget_unless_known(host: str) -> None:
     """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
-    if not any(isinstance(remote, KnownRemote) and remote.host == host for _, remote in _scanned()):
-        _forget_answers(host)
+    key = _keys.get(host)
+    if key is None or read(path_of(key, _RECORD)).get("word") != host:
+        _keys.clear()
+        _keys.update((remote.host, remote.key) for _, remote in _records())
+        if host not in _keys:
+            _forget_answers(host)
 
 
 def _forget_answers(host: str) -> None:
