@@ -92,6 +92,11 @@ def exist() -> bool:
     return os.path.isdir(directory())
 
 
+def changed_at() -> int:
+    """When a file was added to the records, or replaced, or removed (nanoseconds since the epoch); 0 if none is."""
+    return _modified(directory())
+
+
 def path_of(key: str, suffix: str) -> str:
     """The path of the file for a destination's key, or for a host as typed."""
     import hashlib

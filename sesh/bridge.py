@@ -50,7 +50,7 @@ MODULES = {
     "enter.new": "new",
     "follow": "events",
     "follow.ended": "wait",
-    "follow.sessions": "index",
+    "follow.sessions": "local_index",
     "jobs": "jobs",
     "layout": "layout",
     "leftovers": "sweep",

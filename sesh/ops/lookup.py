@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import select
 import time
+from functools import partial
 
 from sesh import moments, paths, wire
 from sesh.about import CALLED
 from sesh.errors import (
     WANTS_LOGIN,
-    InternalError,
     Late,
     LocalFault,
     LoginRefused,
@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 
     from sesh.config import Config
     from sesh.schema import Summary
+    from sesh.stop import Stop
 
     HostAnswer = tuple[str, list[Summary] | SeshError]
     """A host, and its sessions or the error in their place."""
+    Told = tuple[list[Summary], str]
+    """The sessions of a host, and a note on them, such as that some were left out."""
 
 PATIENCE = 2.0
 """Seconds for all hosts together."""
@@ -144,60 +147,38 @@ class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
 
     def __init__(self, caller: Caller, hosts: list[str]) -> None:
-        import threading  # a process that has loaded it does not fork for a new session
+        from sesh.reach.workers import Workers  # a process that has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
         self.deadline = time.monotonic() + PATIENCE
-        self.remarks: dict[str, str] = {}
-        """Notes on a host that has answered, by host."""
-        self.finished = False
-        """True if all hosts have answered, the late ones included."""
         self._caller = caller
-        self._answers: list[HostAnswer] = []
-        self._lock, self._unanswered = threading.Lock(), len(hosts)
-        self.inbound, outbound = os.pipe()
+        self._workers: Workers[str, Told] = Workers()
+        self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
-            threading.Thread(target=self._ask, args=(host, outbound), daemon=True).start()
+            self._workers.begin(host, partial(self._answer, host))
 
-    def _ask(self, host: str, outbound: int) -> None:
-        answer: list[Summary] | SeshError
+    def _answer(self, host: str, _stop: Stop) -> Iterator[Told]:
+        """What a host tells, noted even if nobody waits for it any more. Called in a thread of its own."""
         caller = Gathering(self._caller)
         try:
-            answer = sessions_of(caller, host, self.deadline)
-            known.keep(host, answer)
-        except SeshError as error:
-            answer = error
-        except OSError as error:
-            answer = LocalFault(f"cannot ask {host}: {error.strerror}")
-            answer.reason = error.strerror or ""
-        except Exception as error:  # a fault of our own: the other hosts answer all the same
-            answer = InternalError(f"internal error, {type(error).__name__}: {error}")
-        if caller.notes:
-            self.remarks[host] = "; ".join(caller.notes)
-        if isinstance(answer, Unreachable) and not isinstance(answer, _PASSING):
-            _note_failure(host, reason(answer))
-        self._answers.append((host, answer))
-        with self._lock:
-            self._unanswered -= 1
-            try:
-                os.write(outbound, b".")
-            except BrokenPipeError:
-                pass  # nobody waits for it any more
-            if not self._unanswered:
-                os.close(outbound)
+            rows = sessions_of(caller, host, self.deadline)
+        except Unreachable as error:
+            if not isinstance(error, _PASSING):
+                _note_failure(host, reason(error))
+            raise
+        known.keep(host, rows)
+        yield rows, "; ".join(caller.notes)
 
-    def take(self) -> list[HostAnswer]:
+    @property
+    def finished(self) -> bool:
+        """True if all hosts have answered, the late ones included."""
+        return not self._workers.running
+
+    def take(self) -> list[tuple[str, Told | SeshError]]:
         """Takes the answers that have come since the last time; to be called when `inbound` is readable."""
-        self.finished = not os.read(self.inbound, 64)
-        answers = []
-        while self._answers:  # a thread may add one at any moment
-            answers.append(self._answers.pop(0))
+        answers = self._workers.take()
         self.waiting -= {host for host, _ in answers}
         return answers
-
-    def close(self) -> None:
-        """Stops waiting for answers."""
-        os.close(self.inbound)
 
     def give_up(self) -> list[str]:
         """Waits for no more hosts; returns those that are late."""
@@ -261,9 +242,10 @@ def summaries(
                 os.read(0, 4096)
                 raise _Skipped
             for host, answer in asking.take() if ready else ():
-                if remark := asking.remarks.get(host):
+                rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
+                if remark:
                     caller.note(remark)
-                yield host, answer
+                yield host, rows
             if not ready and not asking.left():
                 break
             if speaks and asking.waiting and time.monotonic() >= speak_at:

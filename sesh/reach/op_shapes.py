@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sesh.shapes import Check, Shape
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_SMALL = 4 << 20
+SMALL = 4 << 20
 """Bytes of an answer that holds facts, and no output."""
 _LONGEST_LINKS = 4 << 20
 """Characters of all links of a screen: in a picture each takes up to six times its length."""
@@ -179,8 +179,8 @@ def _shape(op: str, arguments: Mapping[str, Any]) -> Shape:
 
 def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, check: Check) -> Any:
     """A host's answer for an op with these arguments. Raises ProtocolError if that is not of its shape."""
-    if len(data) > _SMALL and op not in _LARGE:
-        raise gate.malformed(op, f"is over {_SMALL >> 20} MiB")
+    if len(data) > SMALL and op not in _LARGE:
+        raise gate.malformed(op, f"is over {SMALL >> 20} MiB")
     return gate.checked(_shape(op, arguments), gate.value(data), op, check)
 
 

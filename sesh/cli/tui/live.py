@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import select
+import time
 
-from sesh import moments, reach, wording
+from sesh import moments, reach, wire, wording
 from sesh.errors import SeshError
 from sesh.ops.lookup import last_known, once
 from sesh.ops.views import bears
@@ -13,13 +13,14 @@ from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from sesh.cli.tui.console import Stage
     from sesh.ops.index import SessionIndex
     from sesh.reach.target import Target
     from sesh.schema import Summary
+    from sesh.stop import Stop
 
     Key = tuple[str | None, str]
     """A session: its host, None for this machine, and its name."""
@@ -33,12 +34,14 @@ class LiveSessions:
         self._ready: set[int] = set()
 
     def __enter__(self) -> LiveSessions:
-        self._inbound, self._outbound = os.pipe()
-        """A byte comes for each answer. The writing end is never closed: a thread may answer after the list is left."""
+        from sesh.reach.workers import Workers
+
+        self._asked: Workers[Callable[[Any, str], None], Any] = Workers()
+        """The requests, by who is told of the outcome."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._inbound)
+        self._asked.close()
 
     def all(self) -> dict[Key, Summary]:
         """Return the sessions by host and name, those of this machine first."""
@@ -46,35 +49,27 @@ class LiveSessions:
 
     def wait(self, stage: Stage, seconds: float = float("inf")) -> list[str]:
         """Return the keys that are typed until something has happened; call `take` once they are dealt with."""
-        keys, self._ready = stage.wait([self._inbound, *self.index.descriptors], min(self.index.due, seconds))
+        watched = [self._asked.inbound, *self.index.descriptors]
+        keys, self._ready = stage.wait(watched, min(self.index.due, seconds))
         return keys
 
     def take(self) -> None:
         """Take in the changes that ended `wait`."""
-        if self._inbound in self._ready:
-            os.read(self._inbound, 64)
-        self.index.take(self._ready - {self._inbound})
+        for tell, answer in self._asked.take() if self._asked.inbound in self._ready else ():
+            failed = isinstance(answer, SeshError)
+            tell(None if failed else answer, wording.one_line(str(answer)) if failed else "")
+        self.index.take(self._ready - {self._asked.inbound})
 
     def ask(self, key: Key, question: Callable[[Target], Any], tell: Callable[[Any, str], None]) -> None:
         """Call `question` in a thread, with the machine that has the session.
 
-        `tell` is called there with its answer and an error in one line, empty for none.
+        `take` calls `tell`, another one for each question, with its answer and an error in one line, empty for none.
         """
-        import threading
 
-        def carry_out() -> None:
-            answer, problem = None, ""
-            try:
-                answer = question(target_of(key[0]))
-            except (SeshError, OSError) as error:
-                problem = wording.one_line(str(error))
-            tell(answer, problem)
-            try:
-                os.write(self._outbound, b".")
-            except BrokenPipeError:
-                return  # nobody waits for it any more
+        def carry_out(_stop: Stop) -> Iterator[Any]:
+            yield question(target_of(key[0]))
 
-        threading.Thread(target=carry_out, daemon=True).start()
+        self._asked.begin(tell, carry_out)
 
 
 def target_of(host: str | None) -> Target:
@@ -101,10 +96,8 @@ def await_change(
 
     `others`: descriptors that end the wait too, with the events of `poll`. Return the ready ones.
     """
-    poll = select.poll()
-    for descriptor, events in {**dict.fromkeys(index.descriptors, select.POLLIN), **(others or {})}.items():
-        poll.register(descriptor, events)
-    ready = {descriptor for descriptor, _ in poll.poll(min(index.due, seconds) * 1000)}
+    watched = {**dict.fromkeys(index.descriptors, select.POLLIN), **(others or {})}
+    ready = set(wire.polled(watched.items(), time.monotonic() + min(index.due, seconds)))
     index.take(ready)
     return ready
 

@@ -15,6 +15,7 @@ from sesh import wire
 from sesh.errors import Unreachable
 from sesh.ops import index as indexes
 from sesh.ops.index import SessionIndex
+from sesh.ops.local_index import LocalIndex
 from sesh.reach.caller import Caller
 from sesh.store import listing
 
@@ -35,11 +36,9 @@ def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "process_time", lambda: 0.01 * len(asked))
     monkeypatch.setattr(listing, "summaries", summaries)
-    caller = Caller()
-    caller.local = True
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    with SessionIndex(caller) as index, theirs:
+    with LocalIndex() as index, theirs:
         descriptor = ours.detach()
         index._followed[descriptor] = ("job", wire.Connection(descriptor, descriptor))
 
@@ -52,7 +51,7 @@ def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
                     theirs.send(b"event")
                 watched = [each for each in index.descriptors if each == descriptor]
                 ready = set(select.select(watched, [], [], 0)[0])
-                now[0] += 0.001 if ready else min(0.6, max(index.due, 0.001))
+                now[0] += 0.001 if ready else min(0.6, max(index.next - now[0], 0.001))
                 index.take(ready)
             return [each - began for each in asked[before:]]
 
@@ -71,7 +70,7 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
     asked: list[float] = []
 
     class Answered:
-        waiting, remarks, inbound, finished = frozenset[str](), dict[str, str](), -1, True
+        waiting, inbound, finished = frozenset[str](), -1, True
 
         def __init__(self, *_: object) -> None:
             asked.append(now[0])
@@ -107,7 +106,7 @@ def test_a_hundred_hosts_are_asked_some_at_a_time_while_links_are_held(monkeypat
     asked: list[list[str]] = []
 
     class Answered:
-        remarks, inbound, finished, deadline = dict[str, str](), -1, False, 0.0
+        inbound, finished, deadline = -1, False, 0.0
 
         def __init__(self, _caller: Caller, hosts: list[str]) -> None:
             asked.append(hosts)
@@ -148,7 +147,8 @@ def test_a_session_that_ends_before_its_events_are_asked_for_leaves_no_descripto
 
     monkeypatch.setattr(wire.Connection, "send", send)
     monkeypatch.setattr(wire, "connect", lambda *_words, **_more: connection)
-    with theirs, SessionIndex(Caller(), []) as index:
+    index = LocalIndex()
+    with theirs:
         index._follow("gone")
         assert index._followed == {}
         with pytest.raises(OSError, match="Bad file descriptor"):

@@ -1,0 +1,182 @@
+"""Links that a list holds to hosts: each says what changes among the sessions there."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from sesh import gate
+from sesh.errors import SeshError, Unreachable, UsageError
+from sesh.names import natural
+from sesh.ops import local_index
+from sesh.ops.local_index import GONE
+from sesh.ops.lookup import Gathering, placed
+from sesh.remote import known
+from sesh.shapes import MOST_ROWS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sesh.ops.lookup import Told
+    from sesh.reach.caller import Caller
+    from sesh.reach.workers import Workers
+    from sesh.remote.ssh.link import Link
+    from sesh.schema import Summary
+    from sesh.stop import Stop
+
+_PAUSE, _LONG_PAUSE = 30.0, 300.0
+"""Seconds until a link is held again to a host that has ended it; and to one whose sesh is too old for it."""
+_OLDER = "older sesh: asked now and then"
+"""The remark on a host that answers, and does not say what changes."""
+_KEPT_FOR = 10.0
+"""Seconds for which a host's sessions are not written to its file again, unless one comes, goes or ends."""
+
+
+class HostLinks:
+    """Links that are held to hosts. `standing`: the hosts whose link stands, and says what changes.
+
+    Wait for `inbound` to be readable, then call `take`; a context manager, whose exit lets all links go.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self.standing: set[str] = set()
+        self._caller = caller
+        self._workers: Workers[str, Told | None] | None = None
+        """None until a host has answered: what it takes is loaded then."""
+        self._pauses: dict[str, float] = {}
+        """By host whose link has ended: the moment from which one is held again (monotonic)."""
+        self._older: set[str] = set()
+        """Hosts whose sesh is too old for it."""
+
+    def __enter__(self) -> HostLinks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._workers is not None:
+            self._workers.close()
+        self._workers, self.standing = None, set()
+
+    @property
+    def inbound(self) -> int:
+        """The descriptor that becomes readable when a link has said something, negative if none is held yet."""
+        return self._workers.inbound if self._workers is not None else -1
+
+    def hold(self, host: str) -> None:
+        """Holds a link to a host that has answered, unless there is one, or it has ended that just now."""
+        if time.monotonic() < self._pauses.get(host, 0.0):
+            return
+        if self._workers is None:
+            from sesh.reach.workers import Workers
+
+            self._workers = Workers()
+        if host not in self._workers.running:
+            self._workers.begin(host, partial(self._follow, self._workers, host))
+
+    def keep(self, hosts: set[str]) -> None:
+        """Holds links to no other hosts any more."""
+        if self._workers is not None:
+            self.standing &= hosts
+            for host in self._workers.running - hosts:
+                self._workers.end(host)
+
+    def take(self) -> dict[str, Told]:
+        """What was said since the last time, by host; `standing` is up to date then."""
+        news: dict[str, Told] = {}
+        for host, said in self._workers.take() if self._workers is not None else ():
+            if isinstance(said, tuple):
+                news[host] = said
+                self.standing.add(host)
+                continue
+            self.standing.discard(host)
+            if isinstance(said, SeshError):
+                older = isinstance(said, UsageError)
+                self._pauses[host] = time.monotonic() + (_LONG_PAUSE if older else _PAUSE)
+                self._older = self._older | {host} if older else self._older - {host}
+        return news
+
+    def remark(self, host: str) -> str:
+        """The remark on a host that is only asked now and then, empty for the others."""
+        return _OLDER if host in self._older else ""
+
+    def _follow(self, workers: Workers[str, Told | None], host: str, stop: Stop) -> Iterator[Told | None]:
+        """The sessions of a host each time that they have changed. Called in a thread of its own."""
+        from sesh.reach import held
+        from sesh.reach.host_target import HostTarget
+
+        caller, sessions, remark = Gathering(self._caller), _Sessions(host), ""
+
+        def begin(link: Link) -> dict[str, object]:
+            nonlocal remark
+            remark = ""
+            caller.notes.clear()
+            sessions.begin(link)
+            return {}
+
+        def lost() -> None:
+            workers.put(host, stop, None)
+
+        target = HostTarget(caller, host)
+        try:
+            for changed in held.items(target, local_index.follow, begin, stop, lost=lost, passing=True):
+                if changed:
+                    sessions.change(changed)
+                else:
+                    remark = "; ".join(caller.notes) or remark
+                    caller.notes.clear()
+                    yield sessions.whole(), remark
+        finally:
+            sessions.keep()
+        raise Unreachable(f"@{host} has no more to say")
+
+
+class _Sessions:
+    """The sessions of a host, as a link tells them bit by bit; they are kept for times when it does not answer."""
+
+    def __init__(self, host: str) -> None:
+        self._host, self._home, self._clock = host, "", 0.0
+        self._rows: dict[str, Summary] = {}
+        self._sizes: dict[str, int] = {}
+        """About the bytes of each row."""
+        self._unkept: list[Summary] | None = None
+        """What is to be kept yet, if anything is."""
+        self._states: list[tuple[str, str]] = []
+        """Names and states that are kept."""
+        self._kept_at = 0.0
+
+    def begin(self, link: Link) -> None:
+        """Begins anew with a link, which tells all of them."""
+        self._home, self._clock = link.home, link.clock
+        self._rows.clear()
+        self._sizes.clear()
+
+    def change(self, rows: list[Summary]) -> None:
+        """Takes in what has changed. Raises ProtocolError if the host has more to say than it may answer."""
+        from sesh.reach.op_shapes import SMALL
+
+        for row in rows:
+            if row["state"] == GONE:
+                self._rows.pop(row["name"], None)
+                self._sizes.pop(row["name"], None)
+            else:
+                self._rows[row["name"]] = placed(row, self._host, self._home, self._clock)
+                self._sizes[row["name"]] = len(repr(row))
+        if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > SMALL:
+            raise gate.malformed("follow.sessions", f"is over {MOST_ROWS} sessions, or {SMALL >> 20} MiB")
+
+    def whole(self) -> list[Summary]:
+        """All of them, as this is how all stand now."""
+        self._unkept = [self._rows[name] for name in sorted(self._rows, key=natural)]
+        states = [(row["name"], row["state"]) for row in self._unkept]
+        rows = self._unkept
+        if states != self._states or time.monotonic() >= self._kept_at + _KEPT_FOR:
+            self._states = states
+            self.keep()
+        return rows
+
+    def keep(self) -> None:
+        """Keeps what is not kept yet."""
+        rows, self._unkept = self._unkept, None
+        if rows is not None:
+            known.keep(self._host, rows)
+            self._kept_at = time.monotonic()

@@ -1,0 +1,124 @@
+"""Work in threads, taken by one that polls a descriptor: questions to several hosts at once, links that are held."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Generic, TypeVar
+
+from sesh.errors import InternalError, Interrupted, LocalFault, SeshError
+from sesh.stop import Stop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+_MOST_UNREAD = 1000
+"""Items that are not taken yet; who has more waits until some are."""
+
+
+class Workers(Generic[Key, Item]):
+    """Threads that carry out work, each known by a key, and yield items. A context manager, whose exit ends them.
+
+    Wait for `inbound` to be readable, then call `take`. All but `put` is for one thread alone.
+    """
+
+    def __init__(self) -> None:
+        self._stops: dict[Key, Stop] = {}
+        self._arrived: list[tuple[Key, list[Item | SeshError], bool]] = []
+        """What has come, by key, and whether that is all."""
+        self._changed = threading.Condition()
+        self.inbound, self._outbound = os.pipe()
+        for descriptor in (self.inbound, self._outbound):
+            os.set_blocking(descriptor, False)
+
+    def __enter__(self) -> Workers[Key, Item]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all work. What pays no heed to its Stop goes on, and nobody hears of it."""
+        for key in self.running:
+            self.end(key)
+        with self._changed:
+            os.close(self.inbound)
+            os.close(self._outbound)
+
+    @property
+    def running(self) -> set[Key]:
+        """The keys of work whose end has not been taken."""
+        return set(self._stops)
+
+    def begin(self, key: Key, work: Callable[[Stop], Iterator[Item]]) -> None:
+        """Begins work under a key that has none."""
+        self._stops[key] = stop = Stop()
+        try:
+            threading.Thread(target=self._run, args=(key, stop, work), daemon=True).start()
+        except RuntimeError:
+            self._finish(key, stop, OSError("this machine has no room for another thread"))
+
+    def end(self, key: Key) -> None:
+        """Ends work; what it has yielded and is not taken is dropped."""
+        self._stops.pop(key).stop()
+        with self._changed:
+            self._arrived = [row for row in self._arrived if row[0] != key]
+            self._changed.notify_all()
+
+    def put(self, key: Key, stop: Stop, item: Item) -> None:
+        """Adds an item once there is room, from the thread whose Stop that is. Raises Interrupted if it was ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._arrived) < _MOST_UNREAD or stop.stopped)
+            if stop.stopped:
+                raise Interrupted("nobody waits for it any more")
+            self._add(key, [item])
+
+    def take(self) -> list[tuple[Key, Item | SeshError]]:
+        """The items that have come since the last time, with their keys; an error ends the work under its key."""
+        with self._changed:
+            try:
+                os.read(self.inbound, 1 << 12)
+            except BlockingIOError:
+                pass
+            arrived, self._arrived = self._arrived, []
+            self._changed.notify_all()
+        for key, _, ended in arrived:
+            if ended:
+                del self._stops[key]
+        return [(key, item) for key, items, _ in arrived for item in items]
+
+    def _run(self, key: Key, stop: Stop, work: Callable[[Stop], Iterator[Item]]) -> None:
+        try:
+            for item in work(stop):
+                self.put(key, stop, item)
+        except Exception as error:
+            self._finish(key, stop, error)
+        else:
+            self._finish(key, stop, None)
+
+    def _finish(self, key: Key, stop: Stop, error: Exception | None) -> None:
+        with self._changed:
+            if not stop.stopped:
+                self._add(key, [] if error is None else [_own(error)], ended=True)
+
+    def _add(self, key: Key, items: list[Item | SeshError], *, ended: bool = False) -> None:
+        self._arrived.append((key, items, ended))
+        try:
+            os.write(self._outbound, b".")
+        except BlockingIOError:
+            return  # it is full, and so readable
+
+
+def _own(error: Exception) -> SeshError:
+    """An error as one of sesh's own; all else goes on in spite of a fault of ours."""
+    if isinstance(error, SeshError):
+        return error
+    if isinstance(error, OSError):
+        fault = LocalFault(f"cannot ask: {error.strerror or error}")
+        fault.reason = error.strerror or str(error)
+        return fault
+    return InternalError(f"internal error, {type(error).__name__}: {error}")
