@@ -34,8 +34,6 @@ _AS_IT_COMES = ("--exec", "--run")
 """Verbs whose output is printed while they run; others print when their host's turn has come, if they do not follow."""
 _COLOURS = (36, 33, 35, 32, 34, 31)
 _BLOCK = 1 << 16
-_LONGEST = 1 << 16
-"""Bytes of a line; a longer one comes in pieces, each under the host's name."""
 _HELD = 1 << 20
 """Bytes that are held of a host whose turn has not come; then its child waits."""
 _PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
@@ -88,10 +86,9 @@ class Branch:
             lines = (self.output + whole).split(b"\n")
             printing.write(b"".join(self.prefix + line + b"\n" for line in lines))
             self.output.clear()
-        self.output += rest
-        while len(self.output) > _LONGEST:
-            printing.write(self.prefix + self.output[:_LONGEST] + b"\n")
-            del self.output[:_LONGEST]
+        pieces, begun = printing.pieces(bytes(self.output + rest))
+        self.output = bytearray(begun)
+        printing.write(b"".join(self.prefix + piece + b"\n" for piece in pieces))
 
     def print_values(self, data: bytes) -> None:
         """Print each value of its output, which is JSON, with the facts."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sesh.schema import PrintedError
 
 STDOUT, STDERR = 1, 2
+LONGEST = 1 << 16
+"""Bytes of a line that is printed as it comes; a longer one comes in pieces."""
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -37,6 +39,17 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
             raise
         except OSError as error:
             raise Refused(f"cannot write output: {error.strerror}") from error
+
+
+def pieces(begun: bytes) -> tuple[list[bytes], bytes]:
+    """Return the pieces of a line that goes on, LONGEST at the most, and what is left; no character of UTF-8 is cut."""
+    cut: list[bytes] = []
+    while len(begun) > LONGEST:
+        ends = range(LONGEST, LONGEST - 4, -1)
+        end = next((end for end in ends if begun[end] & 0xC0 != 0x80), LONGEST)
+        cut.append(begun[:end])
+        begun = begun[end:]
+    return cut, begun
 
 
 def text(line: str) -> None:

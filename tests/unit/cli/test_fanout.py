@@ -46,12 +46,25 @@ def test_output_without_a_line_feed_is_printed_in_pieces_and_not_kept() -> None:
         patch.setattr(printing, "write", lambda data: written.append(bytes(data)))
         for _ in range(64):
             one.print_lines(b"x" * 65_000)
-            assert len(one.output) <= fanout._LONGEST
+            assert len(one.output) <= printing.LONGEST
         one.print_lines(b"y\nend")
     assert one.output == b"end"
     lines = b"".join(written).splitlines()
-    assert {len(line) for line in lines[:-1]} == {len(b"box: ") + fanout._LONGEST}
+    assert {len(line) for line in lines[:-1]} == {len(b"box: ") + printing.LONGEST}
     assert b"".join(line.removeprefix(b"box: ") for line in lines) == b"x" * 65_000 * 64 + b"y"
+
+
+def test_a_piece_of_a_long_line_ends_with_a_whole_character() -> None:
+    """Every second piece began, and ended, with half of one: broken text, and a file that is no UTF-8."""
+    written: list[bytes] = []
+    one = run("box")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "write", lambda data: written.append(bytes(data)))
+        one.print_lines(b"x" + "é".encode() * 40_000)
+        one.print_lines("é\n".encode())
+    lines = b"".join(written).decode().splitlines()
+    assert len(lines) == 2
+    assert "".join(line.removeprefix("box: ") for line in lines) == f"x{'é' * 40_001}"
 
 
 @given(st.lists(st.sampled_from([b"a", b"bc", b"\n", b"d\n", b"e\nf"]), min_size=1))
