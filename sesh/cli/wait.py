@@ -90,19 +90,19 @@ def _wait_for_several(
     from functools import partial
 
     from sesh.cli import fanout
+    from sesh.cli.branch import Branch
     from sesh.cli.tui.live import title
 
-    def work(host: str | None, name: str) -> int:
-        cli.set_host(host)
-        cli.sought = name if host is None else None
-        return fanout.carry_out(cli, lambda: _wait_for(cli, name, conditions), as_json=True)
+    def work(name: str) -> int:
+        cli.sought = name if cli.host is None else None
+        return _wait_for(cli, name, conditions)
 
     hosts: Sequence[str | None] = cli.hosts or [None]
     places = [(host, name) for host in hosts for name in names]
     if label:
         places += _labelled(cli, label, ended=for_end(conditions))
     branches = [
-        fanout.Branch(title((host, name)), {"session": name, "host": host}, partial(work, host, name))
+        Branch(cli, title((host, name)), {"session": name, "host": host}, partial(work, name))
         for host, name in dict.fromkeys(places)
     ]
     answers = fanout.gather(branches, (lambda branch: "met" in branch.value()) if first else None)

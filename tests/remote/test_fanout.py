@@ -137,6 +137,38 @@ def test_the_whole_of_stdin_reaches_the_job_on_every_host(home: Home, farm: Farm
     assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
 
 
+def test_what_comes_on_stdin_for_several_hosts_is_in_no_file_that_has_a_name(home: Home, farm: Farm) -> None:
+    """A password lay in a file of the temporary directory, and stayed there after SIGKILL."""
+    hosts = [farm.host("one"), farm.host("other")]
+    for far in hosts:
+        assert home.sesh(far.at, "--open", "work", "--", "cat").code == 0
+    directory = os.path.join(home.path, "temporary")
+    os.mkdir(directory)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    sending = home.start("@one", "@other", "--send", "work", "-", env={"TMPDIR": directory}, stdin=reading)
+    os.close(reading)
+    os.write(writing, b"secret")
+    wait_until(lambda: copied(sending.pid, directory) == [b"secret"] * 3)
+    assert os.listdir(directory) == []
+    os.write(writing, b" words\n")
+    os.close(writing)
+    assert sending.wait(20) == 0
+    for far in hosts:
+        far.prints("work", "secret words")
+
+
+def copied(pid: int, directory: str) -> list[bytes]:
+    """What the files of a directory hold that a process has open."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{number}"
+        if os.readlink(path).startswith(directory):
+            with open(path, "rb") as file:
+                found.append(file.read())
+    return found
+
+
 def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, farm: Farm) -> None:
     hosts = [farm.host("one"), farm.host("other")]
     for host in hosts:
