@@ -58,6 +58,11 @@ def rows(values: Sequence[Any]) -> list[Any]:
     return [row for value in values for row in (value if isinstance(value, list) else [value])]
 
 
+def failures(values: Sequence[Any]) -> dict[str, str]:
+    """Return why hosts have failed, by host: the errors among what `gather` returns, or among its `rows`."""
+    return {value["host"]: value["error"]["message"] for value in values if "error" in value}
+
+
 def run(cli: Invocation, options: Mapping[str, object]) -> int:
     """`sesh @a @b --VERB …`: return the exit code. Raises UsageError if the verb takes one host only."""
     if not cli.line.row.several:
