@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 
-from tests.remote.farm import Farm
-from tests.support import Home, processes, wait_until
+from tests.remote.farm import Far, Farm
+from tests.support import Home, Terminal, processes, wait_until
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -324,11 +324,17 @@ def test_no_variable_and_no_directory_has_to_lead_to_this_sesh(home: Home, farm:
     assert [each["exit_code"] for each in done.json()] == [0, 0]
 
 
-def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
+def jobs_on_terminal(home: Home, farm: Farm, on_interrupt: str) -> tuple[list[Far], Terminal]:
+    """The hosts, and the terminal from which a job was begun on each. `on_interrupt`: what it does at Ctrl-C."""
     hosts = [farm.host("one"), farm.host("other")]
-    script = "trap 'exit 4' INT; touch begun; while :; do sleep 0.02; done"
+    script = f"trap '{on_interrupt}' INT; touch begun; while :; do sleep 0.02; done"
     terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
     terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
+    return hosts, terminal
+
+
+def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
+    hosts, terminal = jobs_on_terminal(home, farm, "exit 4")
     terminal.type(b"\x03")
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
@@ -441,10 +447,7 @@ def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: 
 
 
 def test_one_ctrl_c_is_one_to_every_job(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    script = "trap 'echo x >>count' INT; touch begun; while :; do sleep 0.02; done"
-    terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
-    terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
+    hosts, terminal = jobs_on_terminal(home, farm, "echo x >>count")
     terminal.type(b"\x03")
     terminal.wait_until(lambda: all(far.exists("count") for far in hosts))
     assert home.sesh("@one", "@other", "--kill", "job").code == 0
