@@ -30,7 +30,9 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
     from sesh.cli import fanout
 
     answers = fanout.gather(fanout.each_host(cli, {}))
-    return _report_checks(cli, {answer["host"]: answer["checks"] for answer in answers})
+    failed = {host: [error_row("link", SeshError(reason))] for host, reason in fanout.failures(answers).items()}
+    checks = {answer["host"]: answer["checks"] for answer in answers if "checks" in answer}
+    return _report_checks(cli, {host: failed.get(host) or checks[host] for host in cli.hosts})
 
 
 def _report(cli: Invocation) -> int:

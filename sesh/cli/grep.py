@@ -38,7 +38,7 @@ def grep(
         words = {"pattern": pattern, "names": list(names), "context": context, "ignore_case": ignore_case}
         rows = fanout.rows(fanout.gather(fanout.each_host(cli, words, grep)))
         hits: list[Hit] = [row for row in rows if "error" not in row]
-        failed = [f"@{row['host']}: {row['error']['message']}" for row in rows if "error" in row]
+        failed = [f"@{host}: {reason}" for host, reason in fanout.failures(rows).items()]
     else:
         answer = cli.target.call(
             search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case

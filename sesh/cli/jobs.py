@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import JobResult, JobSpec
 
-_LONGEST = 1 << 16
-"""Bytes of a line of JSON; a longer one comes in pieces."""
 _EXACT = "for exact bytes: $sesh --exec --print -- sh -c 'CMD | base64' | base64 -d"
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
@@ -152,13 +150,10 @@ class FollowedOutput:
         self.binary = self.binary or b"\0" in data
         data = self._held + data
         if self._lines:
-            *rows, self._held = data.split(b"\n")
+            *rows, begun = data.split(b"\n")
             self.pending += b"".join(_object(row.removesuffix(b"\r")) for row in rows)
-            while len(self._held) > _LONGEST:
-                ends = range(_LONGEST, _LONGEST - 4, -1)  # no character of UTF-8 is cut
-                end = next((end for end in ends if self._held[end] & 0xC0 != 0x80), _LONGEST)
-                self.pending += _object(self._held[:end])
-                self._held = self._held[end:]
+            pieces, self._held = printing.pieces(begun)
+            self.pending += b"".join(map(_object, pieces))
         else:
             self._held = b"\r" if data.endswith(b"\r") else b""
             self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")

@@ -62,13 +62,11 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
     from sesh.ops import lookup
 
     rows: list[Summary] = []
-    for host, sessions, why in lookup.lists(cli):
-        own = [session for session in sessions if bears(session, wanted)]
-        if table is not None and (own or why):
-            lines = table.lines(own, time.time()) if own else []
-            lines.insert(len(lines) - len(own), table.remark(host, why))
-            printing.text("\n".join(lines))
-        rows += own
+    for host, sessions, reason in lookup.lists(cli):
+        group = [session for session in sessions if bears(session, wanted)]
+        if table is not None and (group or reason):
+            _print_group(table, host, group, reason, time.time())
+        rows += group
     return rows
 
 
@@ -80,27 +78,35 @@ def _list_hosts(cli: Invocation, label: Sequence[str]) -> int:
     from sesh.cli import fanout
     from sesh.ops import lookup
 
-    branches = fanout.each_host(cli, {"label": list(label)}, list_)
-    answers = fanout.gather(branches)
+    answers = fanout.gather(fanout.each_host(cli, {"label": list(label)}, list_))
+    reasons = fanout.failures(answers)
     wanted = dict(map(check_label, label))
-    errors = {answer["host"]: answer for answer in answers if isinstance(answer, dict)}
-    reasons = {host: str(answer["error"]["message"]) for host, answer in errors.items()}
-    sessions: dict[str, list[Summary]] = {
-        branch.title: answer
-        if branch.title not in errors
-        else [row for row in lookup.last_known(branch.title, reasons[branch.title]) if bears(row, wanted)]
-        for branch, answer in zip(branches, answers, strict=True)
-    }
+    rows: list[object] = []
+    sessions: dict[str, list[Summary]] = {}
+    for host, answer in zip(cli.hosts, answers, strict=True):
+        if host in reasons:
+            rows.append(answer)
+            answer = [row for row in lookup.last_known(host, reasons[host]) if bears(row, wanted)]
+        rows += answer
+        sessions[host] = answer
     if cli.json:
-        cli.value([row for host in sessions for row in (*filter(None, [errors.get(host)]), *sessions[host])])
+        cli.value(rows)
     else:
         table, now = _table(), time.time()
-        table.measure([session for own in sessions.values() for session in own], now)
-        for host, own in sessions.items():
-            lines = table.lines(own, now)
-            lines.insert(len(lines) - len(own), table.remark(host, reasons.get(host, "")))
-            printing.text("\n".join(lines))
-    return int(bool(errors))
+        shown = [row for group in sessions.values() for row in group]
+        if shown:
+            table.measure(shown, now)
+            printing.text("\n".join(table.lines([], now)))  # the headings
+        for host, group in sessions.items():
+            _print_group(table, host, group, reasons.get(host, ""), now)
+    return int(bool(reasons))
+
+
+def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: str, now: float) -> None:
+    """Print the sessions of a host below its name, with the reason if it does not answer; the headings come first."""
+    lines = table.lines(sessions, now) if sessions else []
+    lines.insert(len(lines) - len(sessions), table.remark(host, reason))
+    printing.text("\n".join(lines))
 
 
 def _table() -> Table:

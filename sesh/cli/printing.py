@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 
 from sesh import bounds
 from sesh.about import CALLED
-from sesh.errors import ExitCode, Refused, for_host
+from sesh.errors import ExitCode, InternalError, Interrupted, Refused, SeshError, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.errors import SeshError
     from sesh.schema import PrintedError
 
 STDOUT, STDERR = 1, 2
+LONGEST = 1 << 16
+"""Bytes of a line that is printed as it comes; a longer one comes in pieces."""
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -37,6 +39,17 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
             raise
         except OSError as error:
             raise Refused(f"cannot write output: {error.strerror}") from error
+
+
+def pieces(begun: bytes) -> tuple[list[bytes], bytes]:
+    """Return the pieces of a line that goes on, LONGEST at the most, and what is left; no character of UTF-8 is cut."""
+    cut: list[bytes] = []
+    while len(begun) > LONGEST:
+        ends = range(LONGEST, LONGEST - 4, -1)
+        end = next((end for end in ends if begun[end] & 0xC0 != 0x80), LONGEST)
+        cut.append(begun[:end])
+        begun = begun[end:]
+    return cut, begun
 
 
 def text(line: str) -> None:
@@ -92,6 +105,55 @@ def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
         value({"error": error_facts(error, host)})
     else:
         note(error.line(host))
+
+
+def report(cause: BaseException, words: Sequence[str], *, json: bool, host: str | None = None) -> int:
+    """Print why a command failed, also in the log, with its traceback if that is wanted; return the exit code.
+
+    `words`: of the command line, its verb among them.
+    """
+    if isinstance(cause, SeshError):
+        error = cause
+    elif isinstance(cause, KeyboardInterrupt):
+        error = Interrupted(str(cause) or "interrupted")
+    else:
+        error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
+    if os.environ.get("SESH_LOG"):
+        from sesh import log
+        from sesh.cli.verbs import BY_NAME
+
+        verbs = [word for word in words if word[:2] == "--" and word in BY_NAME]
+        log.write_error(" ".join(["command", *verbs[:1]]), cause)
+    if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(type(cause), cause, cause.__traceback__)
+    try:
+        if isinstance(error, Interrupted) and error.typed:
+            fresh_line()
+        failure(error, json=json, host=host)
+    except (BrokenPipeError, Refused):
+        note(str(error))  # stdout is closed or full; stderr may not be
+    return int(error.exit_code)
+
+
+def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
+    """Return the error for an exception that no verb expects.
+
+    `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
+    have.
+    """
+    code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number in (errno.EMFILE, errno.ENFILE):
+        owner = "this machine" if number == errno.ENFILE else "this process"
+        return Refused(f"{owner} has too many files open", hint="raise the limit: ulimit -n 1024", exit_code=code)
+    if isinstance(cause, OSError) and number in (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT):
+        file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
+        return Refused(f"{file}{cause.strerror}; try again when the system has recovered", exit_code=code)
+    described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
+    code = ExitCode.UNKNOWN if waits else code
+    return InternalError(f"internal error: {described}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:

@@ -46,14 +46,14 @@ def sweep(
         if cli.json:
             cli.value(answer)
         return 0 if answer["ok"] else 1
-    good = True
+    cleared = True
     for host in cli.hosts:  # one after the other: the person is asked about each
         try:
-            good &= _sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)["ok"]
+            cleared &= _sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)["ok"]
         except SeshError as error:
             cli.note(error.line(host))
-            good = False
-    return 0 if good else 1
+            cleared = False
+    return 0 if cleared else 1
 
 
 def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:

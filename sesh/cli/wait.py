@@ -71,16 +71,17 @@ def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
     if cli.json:
         cli.value({"session": name, "host": cli.host, **answer})
     else:
-        printing.text(_described(answer))
-        if (reason := answer.get("reason")) in MEMORY_REASONS:
-            cli.note(f"{subject(name)} was {reason}")
+        _print(cli, answer, name)
     return answer["exit_code"] or 0
 
 
-def _described(answer: Condition) -> str:
+def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -> None:
+    """Print the condition that holds, behind `prefix`, and on stderr if memory ran out for the session."""
     match, code = answer["match"], answer["exit_code"]
     more = wording.plain(match) if match is not None else "" if code is None else str(code)
-    return f"{answer['met']}: {more}" if more else answer["met"]
+    printing.text(f"{prefix}{answer['met']}: {more}" if more else f"{prefix}{answer['met']}")
+    if (reason := answer.get("reason")) in MEMORY_REASONS:
+        cli.note(f"{subject(session)} was {reason}")
 
 
 def _wait_for_several(
@@ -90,19 +91,19 @@ def _wait_for_several(
     from functools import partial
 
     from sesh.cli import fanout
+    from sesh.cli.branch import Branch
     from sesh.cli.tui.live import title
 
-    def work(host: str | None, name: str) -> int:
-        cli.set_host(host)
-        cli.sought = name if host is None else None
-        return fanout.carry_out(cli, lambda: _wait_for(cli, name, conditions), as_json=True)
+    def work(name: str) -> int:
+        cli.sought = name if cli.host is None else None
+        return _wait_for(cli, name, conditions)
 
     hosts: Sequence[str | None] = cli.hosts or [None]
     places = [(host, name) for host in hosts for name in names]
     if label:
-        places += _labelled(cli, label, ended=for_end(conditions))
+        places += _labelled(cli, label, kept=for_end(conditions))
     branches = [
-        fanout.Branch(title((host, name)), {"session": name, "host": host}, partial(work, host, name))
+        Branch(cli, title((host, name)), {"session": name, "host": host}, partial(work, name))
         for host, name in dict.fromkeys(places)
     ]
     answers = fanout.gather(branches, (lambda branch: "met" in branch.value()) if first else None)
@@ -112,14 +113,15 @@ def _wait_for_several(
         if "error" in answer:
             cli.note(answer["error"]["message"])
         else:
-            printing.text(f"{title((answer['host'], answer['session']))}: {_described(answer)}")
+            session = title((answer["host"], answer["session"]))
+            _print(cli, answer, session, f"{session}: ")
     return next((answer["exit_code"] for answer in answers if answer["exit_code"]), 0)
 
 
-def _labelled(cli: Invocation, label: Sequence[str], *, ended: bool) -> list[tuple[str | None, str]]:
+def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tuple[str | None, str]]:
     """Return the sessions that have the labels, each behind its host: on the hosts of the line, else as `--list` does.
 
-    `ended`: also those that have ended and are kept. Raises the error of a host that is named, NotFound.
+    `kept`: also those that have ended and are kept. Raises the error of a host that is named, NotFound.
     """
     from sesh.cli import fanout
     from sesh.cli.list import list_
@@ -130,7 +132,7 @@ def _labelled(cli: Invocation, label: Sequence[str], *, ended: bool) -> list[tup
             raise rebuild(row["error"])
     for host, reason in {row["host"]: row["stale"]["reason"] for row in rows if "stale" in row}.items():
         cli.note(f"@{host} does not answer ({reason}): its sessions are not waited for")
-    states = ("running", "exited") if ended else ("running",)
+    states = ("running", "exited") if kept else ("running",)
     places = [(row["host"], row["name"]) for row in rows if row["state"] in states and "stale" not in row]
     if not places:
         raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint="see: $sesh --list")

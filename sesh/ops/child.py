@@ -56,6 +56,25 @@ def fork(
         os._exit(code)
 
 
+def end_with(lifeline: int) -> None:
+    """Has this process be killed once nobody holds the writing end of a pipe: its parent has ended, however it did.
+
+    A thread waits for that, and takes none of the signals: they are to interrupt what the main thread waits for.
+    """
+
+    from threading import Thread
+
+    def watch() -> None:
+        os.read(lifeline, 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        Thread(target=watch, daemon=True).start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def aside(work: Callable[[], int]) -> None:
     """Has a process that nobody waits for do some work, without stdio."""
     if os.fork():

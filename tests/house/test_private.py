@@ -25,7 +25,7 @@ REASONS = {
     "tests/unit/test_gate.py": _TABLE,
     "tests/unit/test_paths.py": _STAND_IN,
     "tests/unit/test_platform.py": _STAND_IN,
-    "tests/unit/cli/test_fanout.py": _BOUND,
+    "tests/unit/cli/test_branch.py": _BOUND,
     "tests/unit/client/test_guesses.py": _INSIDE,
     "tests/unit/client/test_reconnect.py": _BOUND,
     "tests/unit/daemon/test_activity.py": _STAND_IN,

@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 
-from tests.remote.farm import Farm
-from tests.support import Home, processes, wait_until
+from tests.remote.farm import Far, Farm
+from tests.support import Home, Terminal, processes, wait_until
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -135,6 +135,38 @@ def test_the_whole_of_stdin_reaches_the_job_on_every_host(home: Home, farm: Farm
     farm.host("other")
     done = home.sesh("@one", "@other", "--exec", "--stdin", "--print", "--", "wc", "-c", input=b"x" * 300_000)
     assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
+
+
+def test_what_comes_on_stdin_for_several_hosts_is_in_no_file_that_has_a_name(home: Home, farm: Farm) -> None:
+    """A password lay in a file of the temporary directory, and stayed there after SIGKILL."""
+    hosts = [farm.host("one"), farm.host("other")]
+    for far in hosts:
+        assert home.sesh(far.at, "--open", "work", "--", "cat").code == 0
+    directory = os.path.join(home.path, "temporary")
+    os.mkdir(directory)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    sending = home.start("@one", "@other", "--send", "work", "-", env={"TMPDIR": directory}, stdin=reading)
+    os.close(reading)
+    os.write(writing, b"secret")
+    wait_until(lambda: copied(sending.pid, directory) == [b"secret"] * 3)
+    assert os.listdir(directory) == []
+    os.write(writing, b" words\n")
+    os.close(writing)
+    assert sending.wait(20) == 0
+    for far in hosts:
+        far.prints("work", "secret words")
+
+
+def copied(pid: int, directory: str) -> list[bytes]:
+    """What the files of a directory hold that a process has open."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{number}"
+        if os.readlink(path).startswith(directory):
+            with open(path, "rb") as file:
+                found.append(file.read())
+    return found
 
 
 def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, farm: Farm) -> None:
@@ -292,11 +324,17 @@ def test_no_variable_and_no_directory_has_to_lead_to_this_sesh(home: Home, farm:
     assert [each["exit_code"] for each in done.json()] == [0, 0]
 
 
-def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
+def jobs_on_terminal(home: Home, farm: Farm, on_interrupt: str) -> tuple[list[Far], Terminal]:
+    """The hosts, and the terminal from which a job was begun on each. `on_interrupt`: what it does at Ctrl-C."""
     hosts = [farm.host("one"), farm.host("other")]
-    script = "trap 'exit 4' INT; touch begun; while :; do sleep 0.02; done"
+    script = f"trap '{on_interrupt}' INT; touch begun; while :; do sleep 0.02; done"
     terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
     terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
+    return hosts, terminal
+
+
+def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
+    hosts, terminal = jobs_on_terminal(home, farm, "exit 4")
     terminal.type(b"\x03")
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
@@ -409,10 +447,7 @@ def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: 
 
 
 def test_one_ctrl_c_is_one_to_every_job(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    script = "trap 'echo x >>count' INT; touch begun; while :; do sleep 0.02; done"
-    terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
-    terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
+    hosts, terminal = jobs_on_terminal(home, farm, "echo x >>count")
     terminal.type(b"\x03")
     terminal.wait_until(lambda: all(far.exists("count") for far in hosts))
     assert home.sesh("@one", "@other", "--kill", "job").code == 0

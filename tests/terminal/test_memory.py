@@ -93,6 +93,16 @@ def test_a_session_killed_unseen_keeps_the_reason_without_its_daemon(home: Home)
     assert [row["reason"] for row in home.sesh("--list", "--json").json()] == [PERHAPS]
 
 
+def test_it_is_said_of_each_of_several_that_are_waited_for(home: Home) -> None:
+    """It was said of one alone."""
+    for name in ("7", "b"):
+        assert home.sesh("--open", name, "--", "sleep", "600").code == 0
+        os.kill(home.summary(name)["pid"], signal.SIGKILL)
+    done = home.sesh("--wait", "7", "b", "--exit")
+    assert (done.code, done.stdout) == (137, "7: exit: 137\nb: exit: 137\n")
+    assert done.stderr == f"sesh: session 7 was {PERHAPS}\nsesh: b was {PERHAPS}\n"
+
+
 def test_a_kill_of_sesh_s_own_says_nothing_of_memory(home: Home) -> None:
     home.sesh("--open", "job", "--", "sh", "-c", "trap '' HUP TERM; while :; do sleep 1; done")
     waits = home.start("--wait", "job", "--exit")

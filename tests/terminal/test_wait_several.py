@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from tests.support import Home, Result, processes, wait_until
 
@@ -98,3 +99,29 @@ def test_ctrl_c_stops_waiting_for_all_and_ends_none(sesh: Sesh, home: Home) -> N
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(10) == 130
     assert home.names() == ["a", "b"]
+
+
+def waits(pid: int) -> bool:
+    return len(processes.descendants(pid)) == 2
+
+
+def test_sigterm_ends_who_waits_for_several_as_it_ends_who_waits_for_one(sesh: Sesh, home: Home) -> None:
+    """It printed an error for each, as of a fault of sesh: `it printed nothing`."""
+    opened(sesh, "a", "b")
+    for words in (["--exit"], ["--exit", "--json"]):
+        waiting = home.start("--wait", "a", "b", *words)
+        wait_until(partial(waits, waiting.pid))
+        waiting.terminate()
+        assert waiting.communicate(timeout=10) == (b"", b"")
+        assert waiting.returncode == -signal.SIGTERM
+    assert home.names() == ["a", "b"]
+
+
+def test_who_waits_for_several_leaves_no_process_when_it_is_killed(sesh: Sesh, home: Home) -> None:
+    """Each went on for as long as its session did: only signals that sesh lived to pass on ended them."""
+    opened(sesh, "a", "b")
+    waiting = home.start("--wait", "a", "b", "--exit")
+    wait_until(lambda: len(processes.descendants(waiting.pid)) == 2)
+    children = processes.descendants(waiting.pid)
+    waiting.kill()
+    wait_until(lambda: not set(children) & set(home.processes()))
