@@ -116,9 +116,10 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     elif printed:
         printing.write(output)
         if result.get("truncated"):
-            missing = (result.get("position") or len(retained)) - len(retained)
+            missing = max((result.get("position") or 0) - len(retained), 0)  # 0: an older sesh does not say
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
-            cli.note(f"{subject(name)} wrote more; only the end was kept, without {size}; --follow prints all")
+            without = f", without {size}" if missing else ""
+            cli.note(f"{subject(name)} wrote more; only the end was kept{without}; --follow prints all")
     if result.get("timed_out"):
         if not cli.json:
             cli.note(f"{subject(name)} timed out and was ended")
@@ -130,9 +131,10 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 def _about(size: float) -> str:
     """Return a number of bytes in words, to two digits."""
-    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes", 1.0))
-    unit, factor = next((row for row in units if size >= row[1]), units[-1])
-    return f"about {float(f'{size / factor:.2g}'):g} {unit}"
+    rounded = max(float(f"{size:.2g}"), 1.0)
+    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes" if rounded > 1 else "byte", 1.0))
+    unit, factor = next(row for row in units if rounded >= row[1])
+    return f"about {rounded / factor:g} {unit}"
 
 
 class FollowedOutput:

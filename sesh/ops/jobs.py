@@ -12,7 +12,7 @@ import time
 
 from sesh import gate, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
-from sesh.lean import deque, signal
+from sesh.lean import signal
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.reach.op import op
@@ -60,25 +60,19 @@ class Collected:
     """The end of a job's output. `dropped`: the bytes before it."""
 
     def __init__(self) -> None:
-        self._blocks: deque[bytes] = deque()
-        self.size = self.dropped = 0
+        self._data = bytearray()
+        self.dropped = 0
 
     def take(self, data: bytes) -> None:
-        """Takes more output; whole blocks of the oldest go."""
-        self._blocks.append(data)
-        self.size += len(data)
-        while self.size - len(self._blocks[0]) >= COLLECTED:
-            self._drop(len(self._blocks.popleft()))
+        """Takes more output; the oldest goes."""
+        self._data += data
+        if (excess := len(self._data) - COLLECTED) > 0:
+            del self._data[:excess]  # which moves nothing
+            self.dropped += excess
 
     def end(self) -> bytes:
-        """Returns what there is, in one piece."""
-        whole = b"".join(self._blocks)
-        self._drop(max(0, len(whole) - COLLECTED))
-        return whole[-COLLECTED:]
-
-    def _drop(self, size: int) -> None:
-        self.size -= size
-        self.dropped += size
+        """Returns what there is."""
+        return bytes(self._data)
 
 
 class Waiter:
