@@ -6,8 +6,9 @@ import os
 
 from sesh import bounds
 from sesh.cli import printing
+from sesh.cli.parser import written
 from sesh.errors import MEMORY_REASONS, ExitCode, Refused, SeshError, Unknown, UsageError
-from sesh.names import printable, subject
+from sesh.names import subject
 from sesh.ops import jobs
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
@@ -46,14 +47,13 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
     Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
-    shown = [printable(word) for word in words]
     if not cli.tail:
-        named = f"$sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
-        raise UsageError(f"write the command after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
+        named = f"$sesh --exec {written([words[0], '--', *(words[1:] or ['CMD'])])}, or " if words else ""
+        raise UsageError(f"write the command after --: {named}$sesh --exec -- {written(words or ['CMD'])}")
     if len(words) > 1:
+        directed = written([words[0], "-C", words[1]])
         raise UsageError(
-            "too many arguments before --",
-            hint=f"give the directory with -C: $sesh --exec {shown[0]} -C {shown[1]} -- …",
+            "too many arguments before --", hint=f"give the directory with -C: $sesh --exec {directed} -- …"
         )
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")
