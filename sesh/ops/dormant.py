@@ -136,7 +136,7 @@ def start(
         raise
     for remark in remarks:
         caller.entering(remark)
-    caller.note(f"{find.how(summary)}; started again")
+    caller.entering(f"{find.how(summary)}; started again")
     return connection
 
 
