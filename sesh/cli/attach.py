@@ -98,7 +98,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     except UsageError as error:
         if variable:
             raise UsageError(f"SESH_DETACH_KEY: {error}") from error
-        settings.warn(str(error), "detach_key")
+        settings.warn(f"detach_key: {error}", "detach_key")
         cli.warn(settings)
         return DetachKey.parse(_DETACH_KEY)
 
