@@ -18,7 +18,7 @@ from sesh import paths
 from sesh.errors import SeshError
 
 
-def ended(package: str) -> bool:
+def unused(package: str) -> bool:
     """Whether no process runs from a package; one that is just ending has 2 s."""
     until = time.monotonic() + 2
     while (held := paths.held(package)) and time.monotonic() < until:
@@ -36,7 +36,7 @@ def check(venv: str, names: list[str]) -> None:
             "reach until sesh is installed again"
         )
     libraries = os.path.join(glob.escape(os.path.realpath(venv)), "lib", "python*")
-    if not all(map(ended, glob.glob(os.path.join(libraries, "site-packages", "sesh")))):
+    if not all(map(unused, glob.glob(os.path.join(libraries, "site-packages", "sesh")))):
         sys.exit(
             f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "
             "end them; FORCE=1 removes sesh all the same"

@@ -157,8 +157,8 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         enter.check_directory(cli, name, directory, meant)
     whole = [*words, *parser.more(cli.line)]
     line = f"$sesh {parser.written(whole)}"
-    asked = cli.can_ask and not cli.json
-    if asked:
+    person = cli.can_ask and not cli.json
+    if person:
         answers = (("r", f"Run {line}"), ("c", f'Create a session "{name}"'), ("n", "Nothing"))
         answer = cli.ask(f"there is no session {name}", answers, "r")
         if answer == "c":
@@ -167,14 +167,14 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
             raise Refused("nothing was done")
     elif len(words) > 1 or cli.tail is not None or words == ["--kill"]:
         return None
-    told = "" if asked else f"there is no session {name}; this is {line}"
+    remark = "" if person else f"there is no session {name}; this is {line}"
     try:
         code = main.run([*(f"@{host}" for host in cli.hosts), *whole])
     except SeshError as error:
-        error.message = f"{told}: {error.message}" if told else error.message
+        error.message = f"{remark}: {error.message}" if remark else error.message
         raise
-    if told:
-        cli.note(told)
+    if remark:
+        cli.note(remark)
     return code
 
 
