@@ -109,7 +109,7 @@ install:
 	@sh .ci/completions.sh install
 	@sh .ci/manual.sh install
 	@echo 'installed: $(PROGRAM)'
-	@'$(DATA)/venv/bin/python' .ci/running.py
+	@'$(DATA)/venv/bin/python' .ci/running.py '$(DATA)/venv'
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 

@@ -1,19 +1,53 @@
-"""Says how many sessions run what was installed before, at the end of `make install`."""
+"""running.py VENV: says how many sessions run what was installed in VENV before, at the end of `make install`."""
 
-from sesh import paths
+import contextlib
+import os
+import subprocess
+import sys
+
+from sesh import paths, platform
 from sesh.errors import SeshError
 from sesh.store import records
 
 
-def running() -> int:
-    """The number of sessions of this user on this machine; 0 if their directory is not to be trusted."""
+def living() -> dict[str, int]:
+    """The pids of the daemons of this directory of sessions, by the sessions' names. Raises SeshError, OSError."""
+    known = {name: records.readable(name) for name in paths.names()}
+    return {
+        name: record["daemon_pid"]
+        for name, record in known.items()
+        if record and records.here(record) and records.alive(record)
+    }
+
+
+def runs_from(pid: int, venv: str) -> bool:
+    """Whether a daemon has a directory in VENV open: it has that of its package, even one that was replaced since."""
+    return any(path.startswith(os.path.realpath(venv) + os.sep) for path in _open(pid))
+
+
+def _open(pid: int) -> list[str]:
+    """The paths of what a process has open."""
+    if not platform.LINUX:
+        listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
+        return [line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"]
+    links = []
+    with contextlib.suppress(OSError):  # it has ended
+        for descriptor in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):  # it was closed
+                links.append(os.readlink(descriptor.path))
+    return links
+
+
+def main(venv: str) -> None:
     try:
-        all_records = [records.readable(name) for name in paths.names()]
+        pids = living()
     except (SeshError, OSError):
-        return 0
-    return sum(record is not None and records.here(record) and records.alive(record) for record in all_records)
+        return  # the directory is not to be trusted
+    if names := [name for name, pid in pids.items() if runs_from(pid, venv)]:
+        words = "1 session runs" if len(names) == 1 else f"{len(names)} sessions run"
+        moved = "" if len(names) == len(pids) else f" {' '.join(names)}"
+        print(f"note: {words} what was installed before; to move them to this: sesh --reload{moved}")
 
 
-if count := running():
-    sessions = "1 session runs" if count == 1 else f"{count} sessions run"
-    print(f"note: {sessions} what was installed before; to move them to this: sesh --reload")
+if __name__ == "__main__":
+    main(*sys.argv[1:])

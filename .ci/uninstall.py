@@ -9,72 +9,64 @@ import shlex
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import running
+
 from sesh import paths
-from sesh.store import records
+from sesh.errors import SeshError
 
 
-def holds(pid: int, folder: str) -> bool:
-    """Whether a process has a directory open, as daemons have that of their package; True where that is not known."""
-    try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return True
-    for descriptor in descriptors:
-        try:
-            if os.readlink(f"/proc/{pid}/fd/{descriptor}") == folder:
-                return True
-        except OSError:
-            continue
-    return False
-
-
-def running(folder: str) -> list[str]:
-    """The sessions that run from the package in `folder`."""
-    found = []
-    for name in paths.names():
-        record = records.readable(name)
-        if record and records.here(record) and records.alive(record) and holds(record["daemon_pid"], folder):
-            found.append(name)
-    return found
-
-
-def ended(folder: str) -> bool:
-    """Whether no process runs from the package in `folder`; one that is just ending has 2 s."""
+def unused(package: str) -> bool:
+    """Whether no process runs from a package; one that is just ending has 2 s."""
     until = time.monotonic() + 2
-    while (held := paths.held(folder)) and time.monotonic() < until:
+    while (held := paths.held(package)) and time.monotonic() < until:
         time.sleep(0.05)
     return not held
 
 
+def check(venv: str, names: list[str]) -> None:
+    """Exits if sessions run from VENV: those of these names, or others."""
+    if names:
+        words = "session runs" if len(names) == 1 else "sessions run"
+        sys.exit(
+            f"make uninstall: {len(names)} {words} from {venv}: {', '.join(names)}; "
+            f"end them: sesh --kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on, out of "
+            "reach until sesh is installed again"
+        )
+    libraries = os.path.join(glob.escape(os.path.realpath(venv)), "lib", "python*")
+    if not all(map(unused, glob.glob(os.path.join(libraries, "site-packages", "sesh")))):
+        sys.exit(
+            f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "
+            "end them; FORCE=1 removes sesh all the same"
+        )
+
+
 def main(venv: str, force: str = "") -> None:
-    names: list[str] = []
-    for folder in glob.glob(os.path.join(os.path.realpath(venv), "lib", "python*", "site-packages", "sesh")):
-        names = running(folder)
-        if names and not force:
-            words = "session runs" if len(names) == 1 else "sessions run"
-            sys.exit(
-                f"make uninstall: {len(names)} {words} from {venv}: {', '.join(names)}; "
-                f"end them: sesh --kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on, out of "
-                "reach until sesh is installed again"
-            )
-        if not force and not ended(folder):
-            sys.exit(
-                f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "
-                "end them; FORCE=1 removes sesh all the same"
-            )
+    try:
+        pids = running.living()
+    except (SeshError, OSError) as error:
+        sys.exit(f"make uninstall: {error}")
+    if not force:
+        check(venv, [name for name, pid in pids.items() if running.runs_from(pid, venv)])
+    versions = os.path.join(os.path.dirname(venv), "versions")
     places = {
         paths.directory(): "sessions and how they ended",
         os.path.dirname(paths.settings_file()): "settings",
         paths.state_directory(): "known hosts, logs of events and of agents",
         paths.cache_directory(): "packages",
-        os.path.join(os.path.dirname(venv), "versions"): "what --deploy has installed here",
+        versions: "what --deploy has installed here",
     }
     left = {place: what for place, what in places.items() if os.path.lexists(place)}
     for place, what in left.items():
         print(f"stays: {place} ({what})")
-    if left and not names:
+    if pids:
+        words = "a session runs" if len(pids) == 1 else f"{len(pids)} sessions run"
+        print(f"in use: {words} in {paths.directory()}: {', '.join(pids)}; end them before you remove any of that")
+    elif any(map(paths.held, glob.glob(os.path.join(glob.escape(versions), "*", "lib", "sesh")))):
+        print(f"in use: a process runs from {versions}; end it before you remove any of that")
+    elif left:
         print(f"to remove that too: rm -r {shlex.join(left)}")
 
 

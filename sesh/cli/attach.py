@@ -8,8 +8,18 @@ from sesh import paths
 from sesh.cli import parser, printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
-from sesh.errors import SIGNAL_BASE, Exists, ExitCode, NotDeployed, NotFound, Refused, Unreachable, UsageError
-from sesh.names import is_name, printable
+from sesh.errors import (
+    SIGNAL_BASE,
+    Exists,
+    ExitCode,
+    NotDeployed,
+    NotFound,
+    Refused,
+    SeshError,
+    Unreachable,
+    UsageError,
+)
+from sesh.names import is_name
 from sesh.ops import create, enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
@@ -88,7 +98,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     except UsageError as error:
         if variable:
             raise UsageError(f"SESH_DETACH_KEY: {error}") from error
-        settings.warn(str(error), "detach_key")
+        settings.warn(f"detach_key: {error}", "detach_key")
         cli.warn(settings)
         return DetachKey.parse(_DETACH_KEY)
 
@@ -104,7 +114,7 @@ def go(
     """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: list the sessions; or attach to one, created if missing."""
     if not words:
         if cli.tail is not None or env or label or view or cli.line.create:
-            instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
+            instead = f"$sesh --label NAME {parser.written(label[:1])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
         return _list(cli)
     name, directory = words[0], words[1] if len(words) > 1 else None
@@ -145,22 +155,26 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
-    tail = ["--", *cli.tail] if cli.tail is not None else []
-    line = " ".join(["$sesh", *map(printable, [*words, *tail])])
-    asked = cli.can_ask and not cli.json
-    if asked:
+    whole = [*words, *parser.more(cli.line)]
+    line = f"$sesh {parser.written(whole)}"
+    person = cli.can_ask and not cli.json
+    if person:
         answers = (("r", f"Run {line}"), ("c", f'Create a session "{name}"'), ("n", "Nothing"))
         answer = cli.ask(f"there is no session {name}", answers, "r")
         if answer == "c":
             return None
         if answer != "r":
             raise Refused("nothing was done")
-    elif len(words) > 1 or tail or words == ["--kill"]:
+    elif len(words) > 1 or cli.tail is not None or words == ["--kill"]:
         return None
-    more = [word for word, given in (("--json", cli.json), ("--local", cli.local)) if given]
-    code = main.run([*(f"@{host}" for host in cli.hosts), *words, *more, *tail])
-    if not asked:
-        cli.note(f"there is no session {name}; this is {line}")
+    remark = "" if person else f"there is no session {name}; this is {line}"
+    try:
+        code = main.run([*(f"@{host}" for host in cli.hosts), *whole])
+    except SeshError as error:
+        error.message = f"{remark}: {error.message}" if remark else error.message
+        raise
+    if remark:
+        cli.note(remark)
     return code
 
 

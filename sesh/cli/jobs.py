@@ -6,8 +6,9 @@ import os
 
 from sesh import bounds
 from sesh.cli import printing
+from sesh.cli.parser import written
 from sesh.errors import MEMORY_REASONS, ExitCode, Refused, SeshError, Unknown, UsageError
-from sesh.names import printable, subject
+from sesh.names import subject
 from sesh.ops import jobs
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
@@ -44,14 +45,13 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
     Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
-    shown = [printable(word) for word in words]
     if not cli.tail:
-        named = f"$sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
-        raise UsageError(f"write the command after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
+        named = f"$sesh --exec {written([words[0], '--', *(words[1:] or ['CMD'])])}, or " if words else ""
+        raise UsageError(f"write the command after --: {named}$sesh --exec -- {written(words or ['CMD'])}")
     if len(words) > 1:
+        directed = written([words[0], "-C", words[1]])
         raise UsageError(
-            "too many arguments before --",
-            hint=f"give the directory with -C: $sesh --exec {shown[0]} -C {shown[1]} -- …",
+            "too many arguments before --", hint=f"give the directory with -C: $sesh --exec {directed} -- …"
         )
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")
@@ -114,9 +114,10 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     elif printed:
         printing.write(output)
         if result.get("truncated"):
-            missing = (result.get("position") or len(retained)) - len(retained)
+            missing = max((result.get("position") or 0) - len(retained), 0)  # 0: an older sesh does not say
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
-            cli.note(f"{subject(name)} wrote more; only the end was kept, without {size}; --follow prints all")
+            without = f", without {size}" if missing else ""
+            cli.note(f"{subject(name)} wrote more; only the end was kept{without}; --follow prints all")
     if result.get("timed_out"):
         if not cli.json:
             cli.note(f"{subject(name)} timed out and was ended")
@@ -128,9 +129,10 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 def _about(size: float) -> str:
     """Return a number of bytes in words, to two digits."""
-    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes", 1.0))
-    unit, factor = next((row for row in units if size >= row[1]), units[-1])
-    return f"about {float(f'{size / factor:.2g}'):g} {unit}"
+    rounded = max(float(f"{size:.2g}"), 1.0)
+    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes" if rounded > 1 else "byte", 1.0))
+    unit, factor = next(row for row in units if rounded >= row[1])
+    return f"about {rounded / factor:g} {unit}"
 
 
 class FollowedOutput:

@@ -11,11 +11,11 @@ import os
 from sesh.about import CALLED
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
 from sesh.errors import UsageError
-from sesh.names import check_host, printable
+from sesh.names import check_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sesh.cli.verbs import Option
 
@@ -100,7 +100,7 @@ def split(argv: list[str]) -> CommandLine:
         elif verb is None and (spelled := _verb(word, rest)) is not None:
             name, flags = spelled
             if named:
-                raise UsageError(f"write the verb before the name: {' '.join([CALLED, name, *line.words])}")
+                raise UsageError(f"write the verb before the name: {CALLED} {written([name, *line.words])}")
             line.create = name == "-A"
             verb = line.verb = "" if line.create else name
             if flags:
@@ -223,10 +223,22 @@ def parse(line: CommandLine) -> Options | None:
 def _hosts_last(line: CommandLine, hosts: Sequence[str]) -> UsageError:
     """Return the error for hosts behind the name; it shows the line as it is to be written."""
     first = [f"@{host}" for host in (*line.hosts, *(check_host(word[1:]) for word in hosts))]
-    tail = ["--", *line.tail] if line.tail is not None else []
-    words = [word for word in line.words if word not in hosts]
-    whole = [*first, *([line.verb] if line.verb else []), *words, *tail]
-    return UsageError(f"@host comes first: {' '.join([CALLED, *map(printable, whole)])}")
+    verb = [line.verb] if line.verb else ["-A"] if line.create else []
+    words = [word for word in instead(line, line.words[0]) or [*verb, *line.words] if word not in hosts]
+    return UsageError(f"@host comes first: {CALLED} {written([*first, *words, *more(line)])}")
+
+
+def more(line: CommandLine) -> list[str]:
+    """Return what a line holds beside its verb, hosts and words."""
+    words = [word for word, given in (("--json", line.json), ("--local", line.local)) if given]
+    return words if line.tail is None else [*words, "--", *line.tail]
+
+
+def written(words: Iterable[str]) -> str:
+    """Return the words of a line as a person is to type them: quoted where a shell would split or expand them."""
+    from sesh.wording import shell_word
+
+    return " ".join(map(shell_word, words))
 
 
 def verb_like(name: str) -> str:
@@ -239,8 +251,8 @@ def too_many(words: Sequence[str]) -> UsageError:
     """Return the error for more plain words than NAME and DIR."""
     if meant := verb_line(words[0], words[1:]):
         return UsageError(f"too many arguments; did you mean {meant}?")
-    command = " ".join(map(printable, words[1:]))
-    return UsageError("too many arguments", hint=f"to run a command: $sesh {printable(words[0])} -- {command}")
+    command = written([words[0], "--", *words[1:]])
+    return UsageError("too many arguments", hint=f"to run a command: $sesh {command}")
 
 
 def verb_line(name: str, words: Sequence[str]) -> str:
@@ -248,12 +260,12 @@ def verb_line(name: str, words: Sequence[str]) -> str:
     verb = verb_like(name)
     if not verb:
         return ""
-    return f"$sesh {verb}" if verb in _NAMELESS else " ".join(["$sesh", verb, *map(printable, words)])
+    return f"$sesh {verb}" if verb in _NAMELESS else f"$sesh {written([verb, *words])}"
 
 
 def instead(line: CommandLine, name: str) -> list[str]:
     """Return the words that were probably meant by a line of a session whose name looks like a verb; else none."""
-    if line.verb or name not in _UNLIKELY:
+    if line.verb or line.create or name not in _UNLIKELY:
         return []
     at = line.words.index(name)
     return [*line.words[:at], verb_like(name), *line.words[at + 1 :]]

@@ -16,7 +16,6 @@ from sesh.about import CALLED, PROGRAM
 from sesh.cli import parser
 from sesh.cli.verbs import BY_NAME, EVERYWHERE, FLAG, MANY, MAYBE, VERBS, Verb
 from sesh.errors import UsageError
-from sesh.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +176,7 @@ def _by_habit(line: parser.CommandLine) -> str:
     letters = set("".join(options))
     if len(names) != 1 or not letters <= _OF_SCREEN:
         return ""
-    return f"$sesh {'--open ' if 'm' in letters else ''}{printable(names[0])}"
+    return f"$sesh {'--open ' if 'm' in letters else ''}{parser.written(names)}"
 
 
 def _help_hint(verb: str) -> str:
@@ -192,7 +191,7 @@ def _run_with_dashes(line: parser.CommandLine) -> str:
     own, command = line.words[: index + 1], line.words[index + 1 :]
     if line.verb != "--run" or line.tail is not None or not command or own[-1][:1] == "-":
         return ""
-    return " ".join(["$sesh", line.verb, *map(printable, own), "--", *map(printable, command)])
+    return f"$sesh {parser.written([line.verb, *own, '--', *command])}"
 
 
 def help_of(line: parser.CommandLine) -> str:

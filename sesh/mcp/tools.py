@@ -240,7 +240,7 @@ class Tools:
         with self.table.during_call(Session(name, host)) as entry:
             try:
                 last = entry.session.logs(lines)
-            except NotFound as missing:
+            except NotFound as missing:  # or an older sesh, on a host, which shows nothing of a job that is gone
                 try:
                     last = entry.session.result().output.splitlines()[-lines:]
                 except NotFound:

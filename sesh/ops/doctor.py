@@ -121,16 +121,17 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
     settings = config.load()
+    if settings.detach_key:
+        try:
+            DetachKey.parse(settings.detach_key)
+        except UsageError as error:
+            settings.warn(f"detach_key: {error}", "detach_key")
     for warning in settings.warnings:
         yield row("settings", WARNING, warning, "fix that line")
-    for source, key, state in (
-        ("SESH_DETACH_KEY", os.environ.get("SESH_DETACH_KEY"), ERROR),
-        (settings.path, settings.detach_key, WARNING),
-    ):
-        try:
-            DetachKey.parse(key or "C-\\")
-        except UsageError as error:
-            yield row("settings", state, f"{source}: {error}", "use tmux's key names: C-\\ or 'C-b d'")
+    try:
+        DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or "none")
+    except UsageError as error:
+        yield row("settings", ERROR, f"SESH_DETACH_KEY: {error}", "use tmux's key names: C-\\ or 'C-b d'")
     log = os.environ.get("SESH_EVENT_LOG")
     if log and not os.access(log if os.path.exists(log) else os.path.dirname(os.path.abspath(log)), os.W_OK):
         yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")

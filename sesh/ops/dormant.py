@@ -10,7 +10,6 @@ import os
 import time
 
 from sesh import moments, paths, wording
-from sesh.bounds import MOST_SCROLLBACK
 from sesh.errors import Exists, NotFound, Refused
 from sesh.ops import create, end
 from sesh.reach import find
@@ -137,7 +136,7 @@ def start(
         raise
     for remark in remarks:
         caller.entering(remark)
-    caller.note(f"{find.how(summary)}; started again")
+    caller.entering(f"{find.how(summary)}; started again")
     return connection
 
 
@@ -161,13 +160,21 @@ def _restart_spec(
 
 
 def _last_of(emulator: Emulator) -> list[str]:
-    """The lines that a terminal holds, without the oldest if they are too long together."""
-    lines, left = emulator.last_lines(MOST_SCROLLBACK, ansi=True), _MOST_ABOVE
-    for number, line in enumerate(reversed(lines)):
-        left -= len(line)
-        if left < 0:
-            return lines[len(lines) - number :]
-    return lines
+    """The lines that a terminal holds, without the oldest if they are too long together.
+
+    Twice as many are taken each time until these are known: a terminal may hold a million.
+    """
+    lines: list[str] = []
+    asked, size = 0, 0
+    while len(lines) == asked and size < _MOST_ABOVE:
+        asked = 2 * asked or 1000
+        lines = emulator.last_lines(asked, ansi=True)
+        size = sum(map(len, lines))
+    for first, line in enumerate(lines):
+        if size <= _MOST_ABOVE:
+            return lines[first:]
+        size -= len(line)
+    return []
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:

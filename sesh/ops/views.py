@@ -28,6 +28,8 @@ _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html
 _PICTURES = ("svg", "html")
 _MOST_DRAWN = 1 << 17
 """Cells of a host's screen that are drawn: each takes some 300 bytes of a picture."""
+_MOST_FAR = MOST_VALUES // 2
+"""Lines that come over a link: commas in them may count as values too."""
 _STATUS_TIMEOUT, _LOGS_TIMEOUT = 5.0, 30.0
 
 
@@ -130,13 +132,13 @@ def _picture(cells: Screen, form: str) -> Picture:
 def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
     """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
     NotFound."""
-    found, alternate = last_lines(name, lines, ansi=ansi)
-    if caller.origin is not None and (newest := _last_that_fit(found)) < len(found):
-        caller.note(f"only the last {newest:,} lines of {name} come over a link")
-        found = found[len(found) - newest :]
+    texts, alternate = last_lines(name, lines, ansi=ansi)
+    if caller.origin is not None and (fitting := _last_that_fit(texts)) < len(texts):
+        caller.note(f"only the last {fitting:,} lines of {name} come over a link")
+        texts = texts[len(texts) - fitting :]
     if alternate:
         caller.note(f"{name} shows a full-screen program; what that shows: $sesh --screen {name}")
-    return found
+    return texts
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
@@ -146,12 +148,12 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
         return find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
-        found, answer = in_turns(ask, lines)
+        texts, answer = in_turns(ask, lines)
     except NotFound:
         from sesh.ops import dormant
 
         return dormant.last_lines(name, lines, ansi=ansi)
-    return found, answer.get("alternate") is True
+    return texts, answer.get("alternate") is True
 
 
 def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
@@ -159,27 +161,26 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
 
     `ask`: for so many lines before the one of that number.
     """
-    found: list[str] = []
+    texts: list[str] = []
     answer, data = ask(lines, bounds.MOST)
     newest = answer
     while True:
         page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
-        found = [*page, *found]
+        texts = [*page, *texts]
         first = answer.get("first")  # an older sesh gives all at once, and no number
-        if not first or not page or len(found) >= lines:
-            return found, newest
-        answer, data = ask(lines - len(found), first)
+        if not first or not page or len(texts) >= lines:
+            return texts, newest
+        answer, data = ask(lines - len(texts), first)
 
 
-def _last_that_fit(lines: list[str]) -> int:
+def _last_that_fit(texts: list[str]) -> int:
     """How many of the last lines fit into one answer over a link."""
-    count, left = 0, gate.LARGEST // 2
-    for line in reversed(lines[-MOST_VALUES // 2 :]):
-        left -= 4 + 2 * len(line)  # in JSON
+    left = gate.LARGEST
+    for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
+        left -= 4 * len(text) + 3  # in JSON: up to four bytes for a character, quotes and a comma
         if left < 0:
-            break
-        count += 1
-    return count
+            return count
+    return min(len(texts), _MOST_FAR)
 
 
 _WAIT, _LOGS = 1, 2

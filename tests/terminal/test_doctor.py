@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sesh.about import __version__
-from tests.support import ROOT, Home, Result
+from tests.support import Home, Result
 
 Sesh = Callable[..., Result]
 
@@ -87,21 +85,6 @@ def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
     (row,) = older("web", "0.0.8")
     said = f"2 sessions run on sesh 0.0.8, 0.0.9, this is {__version__}"
     assert (row["message"], row["remedy"]) == (said, "sesh --reload")
-
-
-def test_an_install_says_how_many_sessions_run_what_was_there_before(sesh: Sesh, home: Home) -> None:
-    def note() -> str:
-        words = [sys.executable, os.path.join(ROOT, ".ci/running.py")]
-        return subprocess.run(
-            words, env={**home.env, "PYTHONPATH": ROOT}, capture_output=True, text=True, check=True
-        ).stdout
-
-    assert note() == ""
-    moved = "what was installed before; to move them to this: sesh --reload\n"
-    sesh("--open", "one")
-    assert note() == f"note: 1 session runs {moved}"
-    sesh("--open", "two")
-    assert note() == f"note: 2 sessions run {moved}"
 
 
 @pytest.mark.parametrize(

@@ -157,4 +157,9 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
     assert "move it to this one: sesh --reload m0" in piped.sesh("--grep", "x", "m0").stderr
     assert piped.sesh("--reload", "m0").code == 0
     assert piped.sesh("--run", "m0", "--", "echo alive").stdout == "alive\n"
+    again = installs.make("uninstall").stdout
+    assert "in use: 5 sessions run in" in again
+    assert "rm -r" not in again, "the other one has its sessions there"
+    for name in ("p0", "p1", "p3", "m0", "m2"):
+        assert piped.sesh("--kill", name).code == 0
     assert f"\nto remove that too: rm -r {made.directory}" in installs.make("uninstall").stdout

@@ -165,6 +165,19 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     assert home.names() == []
 
 
+def test_who_starts_it_again_is_greeted_by_what_happened_and_not_as_in_a_new_session(home: Home) -> None:
+    home.write("go", "")
+    crashed(home, "srv", "sh", "-c", "[ ! -e go ] || exit 3; exec cat")
+    os.unlink(os.path.join(home.path, "go"))
+    terminal = home.terminal("srv")
+    terminal.wait_for("Start again")
+    terminal.type("s")
+    terminal.wait_until(
+        lambda: "srv exited 3 (" in terminal.screen()[-1] and "; started again" in terminal.screen()[-1]
+    )
+    assert "new session" not in terminal.text()
+
+
 def test_new_asks_what_is_to_become_of_it(home: Home) -> None:
     crashed(home)
     terminal = home.terminal("--new", "srv")

@@ -168,10 +168,11 @@ def test_the_settings_name_the_detach_key_and_a_wrong_one_costs_no_attachment(te
     opened.type(b"\x02d")
     assert opened.exit_code() == 0
     with open(settings, "w", encoding="utf-8") as file:
-        file.write('detach_key = "nonsense"\n')
+        file.write('title = false\ndetach_key = "nonsense"\n')
     again = terminal("work")
-    again.wait_for_raw(b"config.toml:1:1: nonsense is not a key")
+    again.wait_for_raw(b"config.toml:2:1: detach_key: nonsense is not a key")
     left(inside(again), "work")
+    assert "config.toml:2:1: detach_key: nonsense is not a key" in home.sesh("--doctor").stdout
 
 
 def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -> None:

@@ -155,6 +155,9 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
         ("--kill two @gpu", 2, "@host comes first: sesh @gpu --kill two"),
         ("--run work @gpu -- true", 2, "@host comes first: sesh @gpu --run work -- true"),
         ("--grep fail web @gpu", 2, "@host comes first: sesh @gpu --grep fail web"),
+        ("ls @gpu", 2, "@host comes first: sesh @gpu --list\n"),
+        ("-A ls @gpu", 2, "@host comes first: sesh @gpu -A ls\n"),
+        ("--kill two --local @gpu", 2, "@host comes first: sesh @gpu --kill two --local\n"),
         ("--send web @gpu", 1, "no session web"),
     ],
 )
@@ -165,6 +168,35 @@ def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, cod
     assert done.stderr.count("\n") == 1
     assert done.raw == b""
     assert home.names() == []
+
+
+_LONG = ["sh", "-c", f"echo {'y' * 200}; cd $HOME", "*.py", "it's"]
+_TYPED = f"""sh -c 'echo {"y" * 200}; cd $HOME' '*.py' 'it'"'"'s'"""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--run", "web", "@gpu", "--", *_LONG], f"sesh @gpu --run web -- {_TYPED}"),
+        (["--run", "web", *_LONG], f"sesh --run web -- {_TYPED}"),
+        (["ls", "@gpu", "--json"], "@host comes first: sesh @gpu --list --json"),
+        (["build", *_LONG[2:]], f"to run a command: sesh build -- {_TYPED.removeprefix('sh -c ')}"),
+        (["--exec", "build", "a;b"], "sesh --exec build -- 'a;b', or sesh --exec -- build 'a;b'"),
+        (["--exec", "build", "a;b", "--", "x"], "sesh --exec build -C 'a;b' -- …"),
+        (["a;b", "--kill"], "sesh --kill 'a;b'"),
+        (["send", "web", "a $b"], "did you mean sesh --send web 'a $b'?"),
+    ],
+)
+def test_the_line_that_is_to_be_typed_is_whole_and_quoted_for_a_shell(sesh: Sesh, words: list[str], line: str) -> None:
+    done = sesh(*words)
+    assert line in done.stdout + done.stderr
+
+
+def test_what_was_meant_is_said_also_if_it_fails(sesh: Sesh) -> None:
+    done = sesh("connect")
+    assert done.code == 2
+    assert done.stderr.startswith("sesh: there is no session connect; this is sesh --attach: missing argument 'NAME'; ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_attaching_needs_a_terminal_and_creates_nothing_without(sesh: Sesh, home: Home) -> None:

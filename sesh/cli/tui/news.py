@@ -37,12 +37,12 @@ class News:
         self._bells: dict[Identity, int] = {}
         """Bells of each session that were told, or need not be."""
         self._told: dict[tuple[Identity, str], float] = {}
-        """When (monotonic) a session was told of, by whether it was for a bell."""
+        """When (monotonic) a session was told of in the last minute, by whether it was for a bell."""
         self.due = float("inf")
 
     def lines(self, sessions: Iterable[tuple[Key, Summary]], answered: set[str | None]) -> list[str]:
         """Return a line for each news. `answered`: the machines that have said which sessions they have."""
-        told: list[str] = []
+        news: list[str] = []
         self.due = float("inf")
         known, self._machines = self._machines, self._machines | answered
         rows = {_identity(key, row): (key, row) for key, row in sessions}
@@ -56,17 +56,19 @@ class News:
                 continue
             state, _, question = sign
             if sign != self._signs.setdefault(identity, _NOTHING) and self._due(identity, state):
-                told += [wording.needs(key[1], state, question, key[0])] if state else []
+                news += [wording.needs(key[1], state, question, key[0])] if state else []
                 self._signs[identity] = sign
                 self._bells[identity] = bells if state else self._bells.get(identity, 0)
             if bells > self._bells.setdefault(identity, 0) and self._due(identity, "bell"):
-                told.append(wording.needs(key[1], "bell", "", key[0]))
+                news.append(wording.needs(key[1], "bell", "", key[0]))
                 self._bells[identity] = bells
             self._bells[identity] = min(bells, self._bells[identity])
         for gone in [identity for identity in self._signs if identity not in rows and identity[0] in answered]:
             del self._signs[gone]
             self._bells.pop(gone, None)
-        return told
+        minute_ago = time.monotonic() - BETWEEN
+        self._told = {which: moment for which, moment in self._told.items() if moment > minute_ago}
+        return news
 
     def _due(self, identity: Identity, state: str) -> bool:
         """Return whether a session may be told of now, and if so note that it is; nothing is told of no state."""

@@ -1,0 +1,100 @@
+"""What `make install` and `make uninstall` say of the sessions that run from an environment, and of what stays."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, Home, Result
+
+Sesh = Callable[..., Result]
+
+
+def ci(home: Home, script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """What a script of `.ci` says for an environment."""
+    command = [sys.executable, os.path.join(ROOT, ".ci", script), *words]
+    env = {**home.env, "PYTHONPATH": ROOT}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_an_install_says_how_many_sessions_run_what_was_there_before(sesh: Sesh, home: Home) -> None:
+    assert ci(home, "running.py", ROOT).stdout == ""
+    moved = "what was installed before; to move them to this: sesh --reload\n"
+    sesh("--open", "one")
+    assert ci(home, "running.py", ROOT).stdout == f"note: 1 session runs {moved}"
+    sesh("--open", "two")
+    assert ci(home, "running.py", ROOT).stdout == f"note: 2 sessions run {moved}"
+
+
+def test_sessions_of_another_install_do_not_count_for_this_one(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "one")
+    assert ci(home, "running.py", f"{home.path}/venv").stdout == ""
+
+
+def test_uninstalling_never_says_to_remove_what_another_install_has_sessions_in(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "one")
+    said = ci(home, "uninstall.py", f"{home.path}/venv")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert f"stays: {home.directory} (sessions and how they ended)\n" in said.stdout
+    assert "rm -r" not in said.stdout
+    assert said.stdout.endswith(
+        f"in use: a session runs in {home.directory}: one; end them before you remove any of that\n"
+    )
+    sesh("--kill", "one")
+    assert f"to remove that too: rm -r {home.directory}" in ci(home, "uninstall.py", f"{home.path}/venv").stdout
+
+
+def test_uninstalling_refuses_while_sessions_run_from_it_unless_forced(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "one")
+    refused = ci(home, "uninstall.py", ROOT)
+    assert refused.returncode == 1
+    assert f"1 session runs from {ROOT}: one; end them: sesh --kill one" in refused.stderr
+    forced = ci(home, "uninstall.py", ROOT, "1")
+    assert forced.returncode == 0
+    assert "rm -r" not in forced.stdout
+
+
+@pytest.mark.parametrize("name", ["venv", "venv [2]"])
+@pytest.mark.parametrize("held", ["python3.10", "python3.99"])
+def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_path: Path, name: str, held: str) -> None:
+    packages = {}
+    for python in ("python3.10", "python3.99"):
+        packages[python] = tmp_path / name / "lib" / python / "site-packages" / "sesh"
+        packages[python].mkdir(parents=True)
+    descriptor = os.open(packages[held], os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        refused = ci(home, "uninstall.py", str(tmp_path / name))
+    finally:
+        os.close(descriptor)
+    assert refused.returncode == 1
+    assert "sessions in another SESH_DIR than" in refused.stderr
+    assert ci(home, "uninstall.py", str(tmp_path / name)).returncode == 0
+
+
+def test_uninstalling_names_the_cache_by_a_whole_path(home: Home) -> None:
+    os.makedirs(f"{home.path}/.cache/sesh")
+    home.env["XDG_CACHE_HOME"] = "relative"
+    said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
+    assert f"stays: {home.path}/.cache/sesh (packages)\n" in said
+
+
+def test_a_session_whose_package_was_replaced_still_runs_from_its_environment(tmp_path: Path) -> None:
+    packages = tmp_path / "venv" / "lib" / "python3.10" / "site-packages"
+    (packages / "sesh").mkdir(parents=True)
+    descriptor = os.open(packages / "sesh", os.O_RDONLY)
+    try:
+        os.rename(packages / "sesh", packages / "~esh")  # as pip does
+        os.rmdir(packages / "~esh")
+        asked = f"import running; print(running.runs_from({os.getpid()}, {str(tmp_path / 'venv')!r}))"
+        env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/.ci"}
+        said = subprocess.run([sys.executable, "-c", asked], env=env, capture_output=True, text=True, check=True)
+    finally:
+        os.close(descriptor)
+    assert said.stdout == "True\n"
