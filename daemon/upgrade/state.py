@@ -322,16 +322,13 @@ def dump_session(session: Session) -> SessionState:
         "title": session.title,
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
-        "stirred_at": session.activity.stirred_at,
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
         "missed": list(_attributes(session.missed, Missed.__slots__).values()),
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
-        "activity": session.activity.dump(),
-        "asked": session.activity.dump_asked(),
-        "seen_to": session.activity.seen_to,
+        **session.activity.dump(),
     }
 
 
@@ -361,10 +358,8 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     if state["marks"] is not None:
         marks = session.get_marks()
         marks.begun, marks.number = state["marks"]
-    if "activity" in state:  # an older sesh does not know it
-        session.activity.restore(*state["activity"], state.get("asked"))
-        session.activity.seen_to = state.get("seen_to", session.missed.position)
-    session.activity.stirred_at = state.get("stirred_at", session.activity.stirred_at)
+    session.activity.seen_to = session.missed.position  # where an older sesh does not say it
+    session.activity.restore(state)
     return session
 
 
