@@ -92,7 +92,7 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, and `keep` of them at the end.
+    `facts` change by `description.change` alone, save `ended_for_memory`, and at the end `keep` and `reason`.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
@@ -276,6 +276,8 @@ class Session:
         self.activity.left(self.log.head)
 
     def _looked(self) -> None:
+        if self.running:  # what was ended for memory by now was not this program
+            self.facts["ended_for_memory"] = platform.ended_for_memory()
         if self.waits is not None:
             self.waits.looked()
 

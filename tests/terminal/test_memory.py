@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Home, wait_until
+from tests.support import Home, wait_until, warm
 
 HOG = (sys.executable, "-c", "import time; held = b'x' * (200 << 20); time.sleep(60)")
 LIMIT = 96 << 20
+COUNTED = """
+from sesh import platform
+def _counted():
+    with open({path!r}) as file:
+        return int(file.read())
+platform.ended_for_memory = _counted
+"""
 PERHAPS, KNOWN = "killed, perhaps for memory", "killed for memory"
 
 
@@ -100,6 +107,25 @@ def test_a_kill_of_sesh_s_own_says_nothing_of_memory(home: Home) -> None:
     assert home.sesh("--kill", "job").code == 0
     _, err = waits.communicate(timeout=15)
     assert "memory" not in err.decode()
+
+
+@pytest.mark.parametrize(("seen", "reason"), [(True, PERHAPS), (False, KNOWN)])
+def test_another_s_end_for_memory_is_no_reason_once_the_session_was_seen_to_outlive_it(
+    home: Home, tmp_path: Path, seen: bool, reason: str
+) -> None:
+    """The kernel counts for a whole control group: a `kill -9` days after another's end was told as one for memory."""
+    count = tmp_path / "count"
+    count.write_text("3", encoding="ascii")
+    home.command = warm.changed(COUNTED.format(path=str(count)).strip())
+    home.sesh("--open", "work", "--", "sh", "-c", "echo on; while read x; do echo $x; done")
+    home.sesh("--wait", "work", "--waiting", "--timeout", "10")
+    count.write_text("4", encoding="ascii")
+    if seen:
+        home.sesh("--send", "work", "--enter", "on and on")
+        assert home.sesh("--wait", "work", "--waiting", "--timeout", "10").code == 0
+    os.kill(home.summary("work")["pid"], signal.SIGKILL)
+    wait_until(lambda: home.summary("work")["state"] == "exited")
+    assert home.summary("work")["reason"] == reason
 
 
 def test_the_kernel_s_count_tells_that_memory_ran_out(home: Home, members: Path) -> None:
