@@ -59,10 +59,13 @@ def members() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="scores are Linux's")
-def test_the_kernel_would_end_the_program_before_its_daemon(home: Home) -> None:
+@pytest.mark.parametrize("own", [0, 50, 100], ids=["none", "some", "much"])
+def test_the_kernel_would_end_the_program_before_its_daemon(home: Home, own: int) -> None:
+    """Of a score of 100, which somebody had wished for, the daemon took all."""
+    home.command = ["sh", "-c", f'echo {own} >/proc/self/oom_score_adj && exec "$@"', "sh", *home.command]
     home.sesh("--open", "work")
     status = home.summary("work")
-    assert score(status["pid"]) == score(status["daemon_pid"]) + 100
+    assert (score(status["daemon_pid"]), score(status["pid"])) == (own, own + 100)
     inside = home.sesh("--run", "work", "--", "sesh --open nested")
     assert inside.code == 0, inside.stderr
     nested = home.summary("nested")
