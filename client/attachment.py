@@ -8,7 +8,7 @@ import time
 from sesh import protocol, wording
 from sesh.client.channel import Channel, RoundTrip
 from sesh.client.display import MAX_PENDING
-from sesh.client.keys import FLUSH_DELAY, FOCUS, KeyParser
+from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
 from sesh.client.terminal import EXIT_SIGNALS
@@ -16,6 +16,7 @@ from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
 from sesh.lean import deque, signal
 from sesh.loop.timers import Timers
+from sesh.typed import FOCUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -50,8 +50,8 @@ _FOCUS_VARIABLES = (
 )
 _FOCUS_TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "contour", "rio", "st-", "mintty")
 """By what a terminal is known that reports its focus: names in TERM_PROGRAM, variables, beginnings of TERM."""
-MAX_NOTIFICATION = 200
-"""Characters of the text that are shown."""
+LONGEST_TELLING = 200
+"""Characters that are shown of a line that tells of a session."""
 BELL = b"\a"
 
 
@@ -208,18 +208,19 @@ class Display:
     def show_own(self) -> None:
         """Write the title, the wish for reports of the focus, and the notifications that are due, unless output has
         begun a sequence or a character."""
-        title_due = self._title != "" and self._title_shown != (self._title, self._ledger.title_changes)
-        focus_due = self._asks_focus and self._focus_asked != self._ledger.focus_resets
+        ledger = self._ledger
+        title_due = self._title != "" and self._title_shown != (self._title, ledger.title_changes)
+        focus_due = self._asks_focus and self._focus_asked != ledger.focus_resets and not ledger.focus_wanted
         if not (title_due or focus_due or self._notifications):
             return
-        if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._tail):
+        if not self.started or self.unread or not ledger.at_rest or unfinished_character(self._tail):
             return
         if title_due:
-            self.draw(self._ledger.own_title(self._title.encode("utf-8", "replace")))
-            self._title_shown = self._title, self._ledger.title_changes
-        if focus_due and not self._ledger.focus_wanted:
+            self.draw(ledger.own_title(self._title.encode("utf-8", "replace")))
+            self._title_shown = self._title, ledger.title_changes
+        if focus_due:
             self.draw(_REPORT_FOCUS)
-            self._focus_asked = self._ledger.focus_resets
+            self._focus_asked = ledger.focus_resets
         notifications, self._notifications = self._notifications, b""
         self.draw(notifications)
 
@@ -312,7 +313,7 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
     Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
     rxvt-unicode that VTE and foot took over (OSC 777).
     """
-    text = plain(line)[:MAX_NOTIFICATION].encode("utf-8", "replace")
+    text = plain(line)[:LONGEST_TELLING].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):
         return BELL

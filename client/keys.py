@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh import typed
-from sesh.typed import ESCAPE, PASTE, PRESS, RELEASE
+from sesh.typed import ESCAPE, FOCUS, PASTE, PRESS, RELEASE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 FLUSH_DELAY = 0.05
 """Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
-FOCUS = (b"\x1b[I", b"\x1b[O")
-"""Reports of a terminal that it has got the focus, or lost it."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 

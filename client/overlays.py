@@ -11,7 +11,7 @@ import os
 
 from sesh import protocol
 from sesh.about import CALLED
-from sesh.client.display import BELL, MAX_NOTIFICATION, notification
+from sesh.client.display import BELL, LONGEST_TELLING, notification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Overlays:
         if told == BELL and not shown and self._tellings < _MOST_TELLINGS:
             self._tellings += 1
             self._timers.ensure("tellings", _NOTICE_TIME, self._tell_on)
-            self.show_notice(news[:MAX_NOTIFICATION])
+            self.show_notice(news[:LONGEST_TELLING])
 
     def _tell_on(self) -> None:
         self._tellings = 0

@@ -12,6 +12,7 @@ from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.shell import variables
 from sesh.lean import signal
 from sesh.moments import STEADY
+from sesh.typed import FOCUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
-_FOCUS = (b"\x1b[I", b"\x1b[O")
-"""Reports of a terminal that it has got the focus, or lost it."""
 ACK_FROM = WINDOW >> 3
 """Unacknowledged bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
 
@@ -133,7 +132,7 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=True)
             return False
         keys = client.replies.filter(data, time.monotonic())
-        if data[-3:] in _FOCUS:
+        if data[-3:] in FOCUS:  # of an older client: one that sends the frame FOCUS has said the same by it
             client.focused = data[-1:] == b"I"
         passed = True
         if client.replies.typed:  # by a person

@@ -82,7 +82,7 @@ class Server:
         self._only_passed = False
         """True if the last turn only passed one descriptor's bytes on: the next one waits for the same, see `turn`."""
         self._creator: Connection | None = None
-        """The creator's connection: until it has said what it wants, it may want the output from the beginning."""
+        """The creator's connection until it has said what it wants: it may want the output from the beginning."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
@@ -160,7 +160,9 @@ class Server:
         for connection in list(self.connections.values()):
             if connection.has_work(log):
                 guard(self._work, "a connection", connection)
-        if self._creator is None or self._creator.closed or not self._creator.creator or model.full:
+        if self._creator is not None and (self._creator.closed or not self._creator.creator):
+            self._creator = None
+        if self._creator is None or model.full:
             session.relay.trim()
         if log.head + model.position > self._packer.due_at:
             self._packer.arm()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
+    from sesh.daemon.activity.asked import Shown
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.screen.checkpoint import Checkpointer
@@ -91,7 +92,7 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, and `keep` of them at the end.
+    `facts` change by `description.change` alone, save `ended_for_memory`, and at the end `keep` and `reason`.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
@@ -134,7 +135,7 @@ class Session:
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event)
-        self.activity = Activity(facts, self.pump, self.timers, self._rows_to_cursor, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self._shown, self.emit, self._looked)
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
     @property
@@ -259,17 +260,15 @@ class Session:
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
-    def _rows_to_cursor(self, output: bytes, entered: int | None) -> list[str] | None:
-        """See `Asked`."""
+    def _shown(self) -> Shown | None:
+        """What the screen shows; None if the emulator does not come to it soon."""
         if not self.model.catch_up(ANSWER_TIME):
             return None
-        from sesh.daemon.activity import question
+        from sesh.daemon.activity.asked import Shown
 
         emulator = self.model.emulator
         rows = emulator.text()[: emulator.cursor[0] + 1]
-        told = entered is not None and not emulator.alternate
-        count = question.rows_written(output, self.model.columns, entered or 0) if told else None
-        return rows if count is None else rows[-count:]
+        return Shown(rows, emulator.columns, emulator.rows, alternate=emulator.alternate)
 
     def left(self) -> None:
         """Notes that the last client has left."""
@@ -277,6 +276,8 @@ class Session:
         self.activity.left(self.log.head)
 
     def _looked(self) -> None:
+        if self.running:  # what was ended for memory by now was not this program
+            self.facts["ended_for_memory"] = platform.ended_for_memory()
         if self.waits is not None:
             self.waits.looked()
 

@@ -25,13 +25,15 @@ def uptime() -> float:
 class SteadyClock:
     """The wall clock as it would be had nobody set it since `origin`, the moment of the machine's start by it.
 
-    Moments by it are as far from each other as they were, and become those of the wall clock when they are told.
+    Moments by it are as far from each other as they were, and become those of the wall clock when they are told. It is
+    for what a session goes on counting. What has happened (an event, a command in the history) keeps the wall clock's
+    moment of then, as in any log.
     """
 
     def __init__(self) -> None:
         self.origin = clock.time() - uptime()
-        self._step = 0.0
-        """Seconds by which the wall clock has been set since."""
+        self.step = 0.0
+        """Seconds by which the wall clock has been set since. Changes of less than one do not count."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -40,9 +42,9 @@ class SteadyClock:
     def told(self, moment: float) -> float:
         """A moment by this clock as the wall clock, as it is set now, has it; the same each time until it is set."""
         step = clock.time() - self.now()
-        if abs(step - self._step) > 1:
-            self._step = step
-        return moment + self._step
+        if abs(step - self.step) > 1:
+            self.step = step
+        return moment + self.step
 
 
 STEADY = SteadyClock()
@@ -83,11 +85,11 @@ def local(moment: float) -> str:
     return clock.strftime("%Y-%m-%d %H:%M:%S", clock.localtime(moment))
 
 
-def here(stamp: object, *, dated: bool = False) -> str:
+def here(value: object, *, dated: bool = False) -> str:
     """An RFC 3339 moment as the time here, with the date if it is not today's, or `dated`; other text as it is."""
-    moment = seconds(stamp)
+    moment = seconds(value)
     if moment is None:
-        return str(stamp or "")
+        return str(value or "")
     text = local(moment)
     return text if dated or text[:10] != local(clock.time())[:10] else text[11:]
 

@@ -343,10 +343,10 @@ def shutting_down() -> bool:
 
 
 def outlive_programs() -> None:
-    """Lowers this process's score by the room that `yield_memory` takes, if it was started in a session (or may)."""
-    score = _oom_score()
-    if score is not None and score >= OOM_ROOM:
-        _write_oom_score(score - OOM_ROOM)
+    """Gives this process the score that it would have if it was not started in a session; it must be allowed to."""
+    score = oom_class()
+    if score is not None and score != _oom_score():
+        _write_oom_score(score)
 
 
 def yield_memory() -> None:
@@ -357,9 +357,14 @@ def yield_memory() -> None:
 
 
 def oom_class() -> int | None:
-    """This process's score for when memory runs out; the same inside a session as outside."""
+    """This process's score for when memory runs out, inside a session as outside: less what `yield_memory` has added.
+
+    Inside is where SESH_SESSION is set; another score than 0 may be somebody's wish (systemd's DefaultOOMScoreAdjust=).
+    """
     score = _oom_score()
-    return score - OOM_ROOM if score == OOM_ROOM else score
+    if score is None or score < OOM_ROOM or "SESH_SESSION" not in os.environ:
+        return score
+    return score - OOM_ROOM
 
 
 def _oom_score() -> int | None:

@@ -47,8 +47,8 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` at its
-    start. `reason`: that of `Outcome`. An older sesh lacks these.
+    `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` when
+    it was looked at last. `reason`: that of `Outcome`. An older sesh lacks these.
     """
 
     name: str

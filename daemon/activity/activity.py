@@ -19,14 +19,26 @@ from sesh.moments import STEADY
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypedDict
 
-    from sesh.daemon.activity.asked import AskedState
+    from sesh.daemon.activity.asked import AskedState, Shown
     from sesh.daemon.activity.rules import SaidState, StandingState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
     from sesh.loop.timers import Timers
     from sesh.stored import Facts
+
+    class ActivityState(TypedDict, total=False):
+        """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
+        question that was answered last; the position that the last person who left has seen; when it stirred last
+        (monotonic)."""
+
+        activity: tuple[StandingState, SaidState | None, int, int]
+        asked: AskedState
+        seen_to: int
+        stirred_at: float
+
 
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
@@ -46,15 +58,15 @@ _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 
 
 class Activity:
-    """The standing of one session. `rows`: as for `Asked`; `emit` reports an event; `looked` is called after each look
-    or statement."""
+    """The standing of one session. `screen` returns what it shows, None if that is not known yet; `emit` reports an
+    event; `looked` is called after each look or statement."""
 
     def __init__(
         self,
         facts: Facts,
         pump: Pump,
         timers: Timers,
-        rows: Callable[[bytes, int | None], list[str] | None],
+        screen: Callable[[], Shown | None],
         emit: Callable[..., None],
         looked: Callable[[], None],
     ) -> None:
@@ -69,7 +81,7 @@ class Activity:
         """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
         self._prompted = 0
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
-        self._asked = Asked(pump, rows)
+        self._asked = Asked(pump, screen)
         self._key_at = -SETTLED
         """Time (monotonic) of the last key."""
         self.seen_to, self._echoes_until = -1, 0.0
@@ -100,7 +112,8 @@ class Activity:
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
         if self._said is not None and self._said.state != "working":
-            self._said, self._asked.answered = None, True
+            self._said = None
+            self._asked.note_answer()
         self.stirred()
 
     def interrupted(self) -> None:
@@ -126,7 +139,7 @@ class Activity:
 
         group = self._group() if bound else 0
         said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress)
-        self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.answered))
+        self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.take_answered()))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -178,27 +191,24 @@ class Activity:
         raw = pump.pty.raw()
         return not raw or self._stands_at_prompt(pump.pty, pump.pty.foreground(), raw=raw)
 
-    def dump(self) -> tuple[StandingState, SaidState | None, int, int]:
+    def dump(self) -> ActivityState:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
-        return self._standing.dump(), said, self._begun, self._prompted
+        return {
+            "activity": (self._standing.dump(), said, self._begun, self._prompted),
+            "asked": self._asked.dump(),
+            "seen_to": self.seen_to,
+            "stirred_at": self.stirred_at,
+        }
 
-    def dump_asked(self) -> AskedState:
-        """What was answered last, as plain data."""
-        return self._asked.dump()
-
-    def restore(
-        self,
-        standing: StandingState,
-        said: SaidState | None,
-        begun: int,
-        prompted: int,
-        asked: AskedState | None = None,
-    ) -> None:
-        """Goes on from what `dump` and `dump_asked` returned; an older sesh has only the first."""
-        self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
-        self._said = Said(*said) if said is not None else None
-        self._asked.restore(self._standing.question, asked)
+    def restore(self, state: ActivityState) -> None:
+        """Goes on from what `dump` returned; an older sesh knows little of it, or nothing."""
+        if "activity" in state:
+            standing, said, self._begun, self._prompted = state["activity"]
+            self._standing, self._said = Standing(*standing), Said(*said) if said is not None else None
+            self._asked.restore(self._standing.question, state.get("asked"))
+        self.seen_to = state.get("seen_to", self.seen_to)
+        self.stirred_at = state.get("stirred_at", self.stirred_at)
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -219,7 +229,7 @@ class Activity:
             return
         self._due = False  # first: if looking fails, the next output has it tried again
         seen = self._seen(silent)
-        if seen.question is None:
+        if seen.unknown:
             self._due = True
             self._timers.set("activity", _PASSED_ON, lambda: self._look(again=again))
             return
@@ -232,14 +242,14 @@ class Activity:
         if not holds:
             self._said = said = None
         self._due = silent < SETTLED
-        self._take(rules.judge(before, said, seen, STEADY.now(), answered=self._asked.answered))
+        self._take(rules.judge(before, said, seen, STEADY.now(), answered=self._asked.take_answered()))
         after = rules.next_look(self._standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""
-        before, self._standing, self._asked.answered = self._standing, standing, False
+        before, self._standing = self._standing, standing
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
             self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
@@ -269,7 +279,8 @@ class Activity:
         seen.begun = bool(self._begun)
         seen.news = pump.log.head != self.seen_to
         if seen.asks or (seen.reads and seen.news):
-            seen.question = self._asked.words(line=not raw)
+            words = self._asked.words(line=not raw)
+            seen.question, seen.unknown = words or "", words is None
         return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:

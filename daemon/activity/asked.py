@@ -12,19 +12,26 @@ if TYPE_CHECKING:
 
 _TAILS = 4 << 10, 128 << 10
 """Bytes of the output in which a question is looked for; the more if the fewer hold no whole line."""
+_SOME_KEYS = 2
+"""Bytes typed behind a question, if all that is known is that they were not a single key."""
+
+
+class Shown:
+    """What a screen shows: its `rows` as text down to the cursor's, its size, and whether it is the alternate one."""
+
+    __slots__ = ("alternate", "columns", "height", "rows")
+
+    def __init__(self, rows: list[str], columns: int, height: int, *, alternate: bool = False) -> None:
+        self.rows, self.columns, self.height, self.alternate = rows, columns, height, alternate
 
 
 class Asked:
-    """The question of one session.
+    """The question of one session. `screen` returns what it shows, None if that is not known yet."""
 
-    `rows` returns the rows of the screen down to the cursor's, None if not known yet: of them those that an output
-    wrote, in which so many lines were entered first; all if that number is None.
-    """
-
-    def __init__(self, pump: Pump, rows: Callable[[bytes, int | None], list[str] | None]) -> None:
-        self._pump, self._rows = pump, rows
-        self.answered = False
-        """True if somebody has typed an answer since the last look: what is asked then is asked anew."""
+    def __init__(self, pump: Pump, screen: Callable[[], Shown | None]) -> None:
+        self._pump, self._screen = pump, screen
+        self._answered = False
+        """True if somebody has answered since it was last asked (`take_answered`): what is asked then is asked anew."""
         self._words = ""
         """The question when nobody had typed behind it yet; empty once a line was entered."""
         self._by_line = True
@@ -37,7 +44,7 @@ class Asked:
         """True if the last of them came from an attached person, who has not left since."""
         self._entered = (0, 0)
         """The log's head when lines were entered last, and how many: what was printed before is asked no more."""
-        self._mark = ""
+        self._bare_mark = ""
         """The mark that the question stood above, such as `#?`; empty if the cursor's row said it."""
         self._before = "", ""
         """The question that was answered last, and its mark."""
@@ -48,15 +55,25 @@ class Asked:
         lines = keys.count(b"\r") + keys.count(b"\n")
         if lines:
             self._enter(self._typed_at, lines)
-            self._words, self.answered = "", True
+            self._words = ""
+            self.note_answer()
         return lines > 0
+
+    def note_answer(self) -> None:
+        """Notes that somebody has answered what the session asks."""
+        self._answered = True
+
+    def take_answered(self) -> bool:
+        """Returns whether somebody has answered since this was called last."""
+        answered, self._answered = self._answered, False
+        return answered
 
     def _enter(self, position: int, lines: int) -> None:
         """Notes that lines were entered when the log's head was there."""
         before, earlier = self._entered
         self._entered = position, lines + (earlier if position == before else 0)
         if self._words:
-            self._before = self._words, self._mark
+            self._before = self._words, self._bare_mark
 
     def forget(self) -> None:
         """Notes that the shell is at its prompt: what was asked is no more."""
@@ -72,7 +89,7 @@ class Asked:
 
     def restore(self, words: str, answered: AskedState | None) -> None:
         """Goes on with a question, and with what `dump` returned; an older sesh told nothing of that."""
-        self._words, self._keys = words, 2  # neither no key nor a single one, see `words`
+        self._words, self._keys = words, _SOME_KEYS
         if answered is not None:
             position, lines, *before = answered
             self._entered, self._before = (position, lines), (before[0], before[1])
@@ -86,7 +103,7 @@ class Asked:
         log = self._pump.log
         by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
-        self.answered = self.answered or answered
+        self._answered = self._answered or answered
         if answered and self._typed_at > self._entered[0]:
             self._enter(self._typed_at, 1)
         typed = self._keys > 0 and not answered and self._pump.line_begun
@@ -109,50 +126,58 @@ class Asked:
         """The question, or the menu that stood before if there is nothing but its mark: it did not take the answer."""
         from sesh.daemon.activity import question
 
-        self._mark = question.mark(self._printed()[0])
-        return self._before[0] if words and words == self._mark == self._before[1] else words
+        self._bare_mark = question.bare_mark(self._printed(_TAILS[:1])[0])
+        return self._before[0] if words and words == self._bare_mark == self._before[1] else words
 
     def last_row(self) -> str:
         """The last row of the output that says anything, without a line that somebody has begun to type."""
         from sesh.daemon.activity import question
 
-        tail, start = self._tail()
-        return question.last_row(tail, cut=start > 0 and b"\n" in tail, whole=self._pump.line_begun)
+        whole = self._pump.line_begun
+        tail, start = self._tail(ends=b"\n" if whole else b"\r\n")
+        return question.last_row(tail, cut=start > 0 and b"\n" in tail, whole=whole)
 
     def _in_output(self, *, line: bool) -> str | None:
         from sesh.daemon.activity import question
 
-        tail, lines = self._printed()
+        tail, lines = self._printed(ends=b"\n" if line else b"\r\n")
         cut = lines is None and b"\n" in tail
         return question.in_output(tail.split(b"\n", lines or 0)[-1], line=line, cut=cut)
 
-    def _printed(self, sizes: tuple[int, ...] = _TAILS) -> tuple[bytes, int | None]:
-        """The output since lines were entered, and how many of them end in it; None if it is only the end of that."""
+    def _printed(self, sizes: tuple[int, ...] = _TAILS, ends: bytes = b"\n") -> tuple[bytes, int | None]:
+        """The output since lines were entered, and how many of them end in it; None if it is only the end of that.
+        `sizes` and `ends`: as for `_tail`."""
         from sesh.daemon.activity import question
 
         position, lines = self._entered
-        tail, start = self._tail(position, sizes)
-        after = question.anew(tail)
-        if after is not None:
-            return after, 0
+        tail, start = self._tail(position, sizes, ends)
+        fresh = question.fresh_part(tail)
+        if fresh is not None:
+            return fresh, 0
         return tail, lines if start == position else None
 
-    def _tail(self, since: int = 0, sizes: tuple[int, ...] = _TAILS) -> tuple[bytes, int]:
-        """The end of the output, but nothing before `since`, and its position."""
+    def _tail(self, since: int = 0, sizes: tuple[int, ...] = _TAILS, ends: bytes = b"\n") -> tuple[bytes, int]:
+        """The end of the output, but nothing before `since`, and its position: of the first of these sizes in which a
+        line ends, by one of the bytes `ends`."""
         log, tail, start = self._pump.log, b"", 0
         for size in sizes:
             start = max(log.base, log.head - size, since)
             tail = log.bytes(start)
-            if start == since or b"\n" in tail:
+            if start == since or any(end in tail for end in ends):
                 break
         return tail, start
 
     def _on_screen(self, *, typed: bool) -> str | None:
         from sesh.daemon.activity import question
 
-        rows = self._rows(*self._printed(_TAILS[-1:]))
-        if rows is None:
+        shown = self._screen()
+        if shown is None:
             return None
+        rows = shown.rows
+        if not shown.alternate:  # what was there before the last line was entered is asked no more
+            printed, entered = self._printed(_TAILS[-1:])
+            if entered is not None:
+                rows = rows[-(question.rows_written(printed, shown.columns, entered, shown.height) or len(rows)) :]
         before, self._above = self._above, question.in_rows([*rows[:-1], ""])
         if not typed:
             return question.in_rows(rows)

@@ -26,12 +26,13 @@ _SILENT = re.compile(
 )
 """What moves no cursor: pens, modes, charsets, bells."""
 _OTHER = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)")
-_ANEW = re.compile(
+_FRESH_START = re.compile(
     rb"\x1b(?:\]133;C[^\x07\x18\x1a\x1b]*(?:\x07|\x1b\\)|\[\?(?:47|1047|1049)[hl]|\[2J|\[H\x1b\[0?J|c)", re.DOTALL
 )
 """What no question stands above: the begin of a command (OSC 133), another screen, an empty one."""
 _MOVE = re.compile(rb"[\n\v\f]|\x1b(?:\[([0-9]*)([ABEFe])|\[[0-9;]*([HfdrST])|([78DEM]))")
 """What moves the cursor to another row: by a number of rows; or to one that only the screen knows."""
+_PIECE = re.compile(r"[\t\b]|[^\t\b]+")
 
 
 def in_output(tail: bytes, *, line: bool, cut: bool = False) -> str | None:
@@ -55,29 +56,31 @@ def last_row(tail: bytes, *, cut: bool = False, whole: bool = False) -> str:
     return next(filter(_says, map(_words, rows)), "")[:MAX_QUESTION]
 
 
-def anew(output: bytes) -> bytes | None:
+def fresh_part(output: bytes) -> bytes | None:
     """The output behind the last of what no question stands above; None if there is none of it."""
-    end = max((found.end() for found in _ANEW.finditer(output)), default=-1)
+    end = max((start.end() for start in _FRESH_START.finditer(output)), default=-1)
     return output[end:] if end >= 0 else None
 
 
-def mark(tail: bytes) -> str:
+def bare_mark(tail: bytes) -> str:
     """The last row of the output if it is a mark such as `#?`; empty if it says more."""
     words = _words(_row(_lines(tail, cut=False)[-1]))
     return "" if _says(words) else words
 
 
-def rows_written(output: bytes, columns: int, entered: int) -> int | None:
-    """Rows of the screen, up from the cursor's, that the output wrote; None if only the screen can tell.
+def rows_written(output: bytes, columns: int, entered: int, most: int) -> int | None:
+    """Rows up from the cursor's that the output wrote, at most the `most` of a screen; None if only that can tell.
 
     Its first rows, ended by so many line feeds, are those in which lines were `entered`: they do not count, unless what
     came before them was written over.
     """
     text = _SILENT.sub(b"", _STRING.sub(b"", output))
-    row = top = at = 0
+    row = top = end = 0
     for move in _MOVE.finditer(text):
-        row += _wraps(text[at : move.start()], columns)
-        at = move.end()
+        row += _wraps(text[end : move.start()], columns, most)
+        if entered <= 0 and row - top >= most:
+            return most
+        end = move.end()
         count, direction, placed, other = move.groups()
         if placed or other:
             return None
@@ -90,12 +93,34 @@ def rows_written(output: bytes, columns: int, entered: int) -> int | None:
             if not entered and top == 0:
                 top = row
         top = min(top, row)
-    return row + _wraps(text[at:], columns) - top + 1
+    return min(most, row + _wraps(text[end:], columns, most) - top + 1)
 
 
-def _wraps(text: bytes, columns: int) -> int:
-    """Rows by which a text without movements to another row goes on below its first."""
-    return sum(max(0, len(part) - 1) // columns for part in _text(_OTHER.sub(b"", text)).split("\r"))
+def _wraps(text: bytes, columns: int, most: int) -> int:
+    """Rows by which a text without movements to another row goes on below its first; `most` of them are enough."""
+    return sum(_wraps_of_part(part, columns, most) for part in _text(_OTHER.sub(b"", text)).split("\r"))
+
+
+def _wraps_of_part(text: str, columns: int, most: int) -> int:
+    """The same for text without CR: by the widths of its graphemes, with a tab stop each eight columns."""
+    if text.isascii() and "\t" not in text and "\b" not in text:
+        return max(0, len(text) - 1) // columns
+    if 8 * len(text) <= columns:  # a tab takes no more
+        return 0
+    from sesh.vt.graphemes import clusters
+
+    rows = column = 0
+    for piece in _PIECE.findall(text):
+        if rows >= most:
+            break
+        if piece == "\t":
+            column = max(column, min(columns - 1, column // 8 * 8 + 8))
+        elif piece == "\b":
+            column = max(0, min(column, columns - 1) - 1)
+        else:
+            for _, width in clusters(piece[: columns * (most + 1)]):
+                rows, column = (rows + 1, width) if column + width > columns else (rows, column + width)
+    return rows
 
 
 def _lines(tail: bytes, *, cut: bool) -> list[bytes]:
@@ -114,19 +139,19 @@ def in_rows(rows: list[str]) -> str:
     words = _words(rows[-1]) if rows else ""
     if _says(words):
         return words[-MAX_QUESTION:]
-    found: list[str] = []
+    above: list[str] = []
     empty = room = 0
     for row in reversed(rows[:-1]):
-        above = _words(row)
-        empty = 0 if above else empty + 1
-        room += len(above) + 1
-        if found and (empty == _GAP or room > MAX_QUESTION):
+        text = _words(row)
+        empty = 0 if text else empty + 1
+        room += len(text) + 1
+        if above and (empty == _GAP or room > MAX_QUESTION):
             break
-        if above:
-            found.append(above)
-        if len(found) == _MOST_ROWS:
+        if text:
+            above.append(text)
+        if len(above) == _MOST_ROWS:
             break
-    return " ".join(reversed(found))[-MAX_QUESTION:] or words[-MAX_QUESTION:]
+    return " ".join(reversed(above))[-MAX_QUESTION:] or words[-MAX_QUESTION:]
 
 
 def _says(words: str) -> bool:

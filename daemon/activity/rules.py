@@ -70,14 +70,14 @@ class Seen:
     `silent`: seconds since the program printed, or was typed to. `group`: who has the terminal. `prompt`: it is a shell
     that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a line, or for
     a secret, so that there is no doubt. `news`: it has printed since the last person left. `busy`: it has used the
-    processor since the last look. `begun`: its shell has said that a command began. `question`: what it asks, None if
-    the screen is not known yet.
+    processor since the last look. `begun`: its shell has said that a command began. `question`: what it asks;
+    `unknown`: that is not known yet, as the screen is not.
     """
 
     group = 0
-    prompt = reads = asks = busy = begun = False
+    prompt = reads = asks = busy = begun = unknown = False
     news = True
-    question: str | None = ""
+    question = ""
 
     def __init__(self, silent: float) -> None:
         self.silent = silent
@@ -98,13 +98,15 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
         return Standing(said.state, HOOK, before.since if again else said.since, said.question)
     if seen.prompt:
         state, why = IDLE, PROMPT
-    elif seen.reads or seen.asks:  # who left an editor, a pager, a menu as it stands has seen it
-        state, why = WAITING if seen.asks or seen.news else IDLE, READ
+    elif seen.asks or (seen.reads and seen.news):
+        state, why = WAITING, READ
+    elif seen.reads:  # who left an editor, a pager, a menu as it stands has seen it
+        state, why = IDLE, READ
     elif seen.silent < QUIET_AFTER:
         state, why = WORKING, HOOK if seen.begun else OUTPUT
     else:
         state, why = (WORKING, BUSY) if seen.busy else (IDLE, QUIET)
-    question = (seen.question or "") if state == WAITING else ""
+    question = seen.question if state == WAITING else ""
     again = (before.state, before.question) == (state, question) and not (answered and state == WAITING)
     return Standing(state, why, before.since if again else now - seen.silent, question)
 

@@ -72,12 +72,14 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Launch
 def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
     """Reports to the creator that the session is there, or the error, and serves the session; never returns.
 
-    Leaves the creator's session first; with a `lifetime_pipe`, in a fork of the zygote, that has happened already.
+    Leaves the creator's session and its score for memory first; with a `lifetime_pipe`, in a fork of the zygote, that
+    has happened already.
     """
     try:
         try:
             if lifetime_pipe < 0:
                 leave_session()
+                platform.outlive_programs()
             platform.set_process_title(f"{PROGRAM}: {spec['name']}")
             detach(channel, lifetime_pipe)
             channel = CHANNEL
@@ -202,7 +204,6 @@ def _start_session(spec: LaunchSpec) -> Session:
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     created, ended_for_memory = STEADY.now(), platform.ended_for_memory()
-    platform.outlive_programs()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:
         pty = Pty.spawn(program, argv, spec["directory"], variables, size, spec["umask"], inbound)

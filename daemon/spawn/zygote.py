@@ -98,6 +98,7 @@ def run(key: str) -> None:
 
     reset_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    platform.outlive_programs()
     platform.set_process_title(TITLE)
     paths.hold_package()
     _preload()

@@ -126,11 +126,13 @@ class SessionState(_SessionState, total=False):
 
     `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
     signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
-    typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`: the origin
-    of `SteadyClock`, for all moments; `stirred_at` is monotonic. `asked`: the question that was answered last.
+    typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`,
+    `clock_step`: the origin and the step of `SteadyClock`, for all moments; but `deadline` in `facts` is by the wall
+    clock, and `stirred_at` is monotonic. `asked`: the question that was answered last.
     """
 
     clock: float
+    clock_step: float
     stirred_at: float
     titled_by: int
     seen_to: int

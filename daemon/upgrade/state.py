@@ -7,6 +7,7 @@ files may already be those of the newer sesh.
 
 from __future__ import annotations
 
+import time
 from binascii import a2b_base64 as unpack
 from binascii import b2a_base64
 
@@ -126,6 +127,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     Raises ValueError for another format, KeyError and TypeError for invalid data.
     """
     check_format(state)
+    _load_clock(state["session"])
     session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
     server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
@@ -165,6 +167,11 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["checkpoint"] is not None:
         session.timers.set("checkpoint", state["checkpoint"], session.output_settled)
     return server, connections
+
+
+def _load_clock(state: SessionState) -> None:
+    """Goes on with the clock by which the moments of a session were measured; an older sesh had that of the wall."""
+    STEADY.origin, STEADY.step = float(state.get("clock", STEADY.origin)), float(state.get("clock_step", STEADY.step))
 
 
 def check_format(state: Mapping[str, object]) -> None:
@@ -304,8 +311,9 @@ def dump_session(session: Session) -> SessionState:
     entries = [(entry, pack(output)) for entry, output in history or ()]
     left = session.timers.remaining("timeout")
     return {
-        "facts": {**session.facts, "deadline": STEADY.now() + left if left is not None else None},
+        "facts": {**session.facts, "deadline": time.time() + left if left is not None else None},
         "clock": STEADY.origin,
+        "clock_step": STEADY.step,
         "size": list(session.clients.size),
         "log": (log.base, pack(log.bytes(log.base))),
         "model": session.model.dump(),
@@ -314,24 +322,22 @@ def dump_session(session: Session) -> SessionState:
         "title": session.title,
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
-        "stirred_at": session.activity.stirred_at,
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
         "departed": [(token, *fed) for token, fed in session.clients.departed.items()],
         "missed": list(_attributes(session.missed, Missed.__slots__).values()),
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
-        "activity": session.activity.dump(),
-        "asked": session.activity.dump_asked(),
-        "seen_to": session.activity.seen_to,
+        **session.activity.dump(),
     }
 
 
 def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
-    STEADY.origin = state.get("clock", STEADY.origin)  # an older sesh does not know it
     columns, rows, width, height = state["size"]
-    session = Session(state["facts"], (columns, rows, width, height), pty)
+    deadline = state["facts"]["deadline"]  # by the wall clock, as any sesh reads it
+    steady = deadline + STEADY.now() - time.time() if deadline is not None else None
+    session = Session({**state["facts"], "deadline": steady}, (columns, rows, width, height), pty)
     base, data = state["log"]
     session.log.restore(base, unpack(data))
     session.model.restore(state["model"])
@@ -352,10 +358,8 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     if state["marks"] is not None:
         marks = session.get_marks()
         marks.begun, marks.number = state["marks"]
-    if "activity" in state:  # an older sesh does not know it
-        session.activity.restore(*state["activity"], state.get("asked"))
-        session.activity.seen_to = state.get("seen_to", session.missed.position)
-    session.activity.stirred_at = state.get("stirred_at", session.activity.stirred_at)
+    session.activity.seen_to = session.missed.position  # where an older sesh does not say it
+    session.activity.restore(state)
     return session
 
 

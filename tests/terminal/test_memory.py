@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Home, wait_until
+from tests.support import Home, wait_until, warm
 
 HOG = (sys.executable, "-c", "import time; held = b'x' * (200 << 20); time.sleep(60)")
 LIMIT = 96 << 20
+COUNTED = """
+from sesh import platform
+def _counted():
+    with open({path!r}) as file:
+        return int(file.read())
+platform.ended_for_memory = _counted
+"""
 PERHAPS, KNOWN = "killed, perhaps for memory", "killed for memory"
 
 
@@ -52,10 +59,13 @@ def members() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="scores are Linux's")
-def test_the_kernel_would_end_the_program_before_its_daemon(home: Home) -> None:
+@pytest.mark.parametrize("own", [0, 50, 100], ids=["none", "some", "much"])
+def test_the_kernel_would_end_the_program_before_its_daemon(home: Home, own: int) -> None:
+    """Of a score of 100, which somebody had wished for, the daemon took all."""
+    home.command = ["sh", "-c", f'echo {own} >/proc/self/oom_score_adj && exec "$@"', "sh", *home.command]
     home.sesh("--open", "work")
     status = home.summary("work")
-    assert score(status["pid"]) == score(status["daemon_pid"]) + 100
+    assert (score(status["daemon_pid"]), score(status["pid"])) == (own, own + 100)
     inside = home.sesh("--run", "work", "--", "sesh --open nested")
     assert inside.code == 0, inside.stderr
     nested = home.summary("nested")
@@ -110,6 +120,25 @@ def test_a_kill_of_sesh_s_own_says_nothing_of_memory(home: Home) -> None:
     assert home.sesh("--kill", "job").code == 0
     _, err = waits.communicate(timeout=15)
     assert "memory" not in err.decode()
+
+
+@pytest.mark.parametrize(("seen", "reason"), [(True, PERHAPS), (False, KNOWN)])
+def test_another_s_end_for_memory_is_no_reason_once_the_session_was_seen_to_outlive_it(
+    home: Home, tmp_path: Path, seen: bool, reason: str
+) -> None:
+    """The kernel counts for a whole control group: a `kill -9` days after another's end was told as one for memory."""
+    count = tmp_path / "count"
+    count.write_text("3", encoding="ascii")
+    home.command = warm.changed(COUNTED.format(path=str(count)).strip())
+    home.sesh("--open", "work", "--", "sh", "-c", "echo on; while read x; do echo $x; done")
+    home.sesh("--wait", "work", "--waiting", "--timeout", "10")
+    count.write_text("4", encoding="ascii")
+    if seen:
+        home.sesh("--send", "work", "--enter", "on and on")
+        assert home.sesh("--wait", "work", "--waiting", "--timeout", "10").code == 0
+    os.kill(home.summary("work")["pid"], signal.SIGKILL)
+    wait_until(lambda: home.summary("work")["state"] == "exited")
+    assert home.summary("work")["reason"] == reason
 
 
 def test_the_kernel_s_count_tells_that_memory_ran_out(home: Home, members: Path) -> None:

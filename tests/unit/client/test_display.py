@@ -29,6 +29,25 @@ class Left:
         return 80, 24, 0, 0
 
 
+def test_while_the_program_itself_wants_reports_of_the_focus_sesh_has_none_to_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each piece of an editor's output was looked at once more."""
+    monkeypatch.setenv("TERM", "xterm-kitty")
+    left = Left()
+    display = Display(left)  # type: ignore[arg-type]
+    for output in (b"\x1b[?1004h", b"text"):
+        display.show(output)
+        display.update_ledger()
+    with monkeypatch.context() as patched:
+        patched.setattr(display, "draw", lambda _: pytest.fail("something is drawn"))
+        display.show_own()
+    display.show(b"\x1b[?1004l")
+    display.update_ledger()
+    display.show_own()
+    assert left.written.endswith(b"\x1b[?1004l\x1b[?1004h")
+
+
 @pytest.mark.parametrize(
     ("farewell", "open_queries"),
     [

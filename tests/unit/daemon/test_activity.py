@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sesh.daemon.activity import activity as module
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.activity.asked import Shown
 from sesh.daemon.activity.rules import Said, Seen, Standing
 from sesh.daemon.pty.syscalls import Foreground
 from sesh.loop import timers
@@ -72,17 +73,22 @@ class World:
         self.tail = b""
         self.rows: list[str] | None = [""]
         self.line_begun = False
+        self.largest_read = 0
         self.seen: list[tuple[str, str]] = []
         self.on_look: Callable[[], None] = lambda: None
         self.activity = self.made()
 
     def made(self) -> Activity:
-        return Activity(self.facts, self, self.timers, lambda *_: self.rows, self.emit, self.looked)  # type: ignore[arg-type]
+        return Activity(self.facts, self, self.timers, self.screen, self.emit, self.looked)  # type: ignore[arg-type]
+
+    def screen(self) -> Shown | None:
+        return Shown(self.rows, 80, 24, alternate=True) if self.rows is not None else None
 
     def looked(self) -> None:
         self.on_look()
 
     def bytes(self, start: int) -> bytes:
+        self.largest_read = max(self.largest_read, self.head - start)
         return self.tail[start:] if self.head == len(self.tail) else self.tail
 
     def emit(self, event: str, **facts: Any) -> None:
@@ -530,7 +536,7 @@ def test_all_of_it_goes_over_to_another_image() -> None:
         here.runs()
         here.activity.say("waiting", "may I push?")
         other = here.made()
-        other.restore(*here.activity.dump())
+        other.restore(here.activity.dump())
         assert other.dump() == here.activity.dump()
         assert other.waits
 
@@ -657,6 +663,18 @@ def reader() -> Iterator[World]:
         yield here
 
 
+def test_of_a_full_screen_and_of_a_progress_bar_only_the_end_of_the_output_is_read() -> None:
+    """After each burst of an editor's output, and in each list, its last 128 KiB were searched."""
+    with world() as here:
+        here.runs(reads=True)
+        here.rows = ["Proceed?", ""]
+        assert asks(here, b"\x1b[H\r\n~" * 50_000) == "Proceed?"
+        here.runs()
+        asks(here, b"\r" + b"\r".join(b"%d%% of the file" % (part // 1000) for part in range(100_000)))
+        assert here.activity.last_row() == "99% of the file"
+        assert 0 < here.largest_read <= 4 << 10
+
+
 def test_a_question_that_was_answered_is_no_part_of_the_menu_below_it() -> None:
     """An answer to that question alone was typed into the menu."""
     with reader() as here:
@@ -719,12 +737,12 @@ def test_another_image_knows_what_was_answered() -> None:
         enters(here, b"n")
         menu = asks(here, b"1) keep\r\n#? ")
         old, here.activity = here.activity, here.made()
-        here.activity.restore(*old.dump(), old.dump_asked())
+        here.activity.restore(old.dump())
         here.activity.stirred()
         here.passes(1)
         assert here.activity.standing().question == menu
         here.activity = here.made()
-        here.activity.restore(*old.dump())
+        here.activity.restore({"activity": old.dump()["activity"]})
         assert "Delete all?" in asks(here, b""), "an older sesh has not told"
 
 
@@ -742,12 +760,13 @@ def test_another_image_knows_what_was_answered() -> None:
 def test_no_question_stands_above_a_cleared_screen_or_the_begin_of_its_command(
     output: bytes, below: bytes | None
 ) -> None:
-    assert question.anew(output) == below
+    assert question.fresh_part(output) == below
 
 
 INLINE = st.lists(
     st.one_of(
         st.text("abc ?", max_size=30).map(str.encode),
+        st.text("ab\t\b界ä❯e\u0301🎉", max_size=20).map(str.encode),
         st.sampled_from([b"\r\n", b"\r\n", b"\r", b"\x1b[K", b"\x1b[1;32m", b"\x1b[?2004h", b"\x1b]0;a title\a"]),
     ),
     max_size=20,
@@ -758,30 +777,36 @@ INLINE = st.lists(
 def test_the_rows_that_a_program_has_written_since_are_counted_as_a_terminal_places_them(
     above: int, parts: list[bytes], up: int
 ) -> None:
-    emulator = Emulator(12, 8)
+    emulator = Emulator(12, 400)
     emulator.feed(b"old\r\n" * above + b"? ")
     answer = b"n\r\n"
     emulator.feed(answer)
-    first = emulator.scrolled + emulator.cursor[0]
+    first = emulator.cursor[0]
     printed = b"".join(parts)
     emulator.feed(printed)
-    last = emulator.scrolled + emulator.cursor[0]
-    assert question.rows_written(answer + printed, 12, 1) == last - first + 1
+    last = emulator.cursor[0]
+    assert question.rows_written(answer + printed, 12, 1, 400) == last - first + 1
+    assert question.rows_written(answer + printed, 12, 1, 5) == min(5, last - first + 1)
     up = min(up, emulator.cursor[0])
     again = b"\r\x1b[%dA\x1b[Jnew\r\n" % up if up else b""
     emulator.feed(again)
     top = min(first, last - up)
-    written = emulator.scrolled + emulator.cursor[0] - top + 1
-    assert question.rows_written(answer + printed + again, 12, 1) == written
+    written = emulator.cursor[0] - top + 1
+    assert question.rows_written(answer + printed + again, 12, 1, 400) == written
+
+
+def test_a_question_of_wide_characters_keeps_its_first_row() -> None:
+    asked = "Frage: " + "界" * 60 + "\r\n? "
+    assert question.rows_written(b"\r\n" + asked.encode(), 80, 1, 24) == 3
 
 
 @pytest.mark.parametrize("placed", [b"\x1b[3;1H", b"\x1b[5d", b"\x1b8", b"\x1bM", b"\x1b[2;5r"])
 def test_of_a_program_that_places_the_cursor_the_whole_screen_counts(placed: bytes) -> None:
-    assert question.rows_written(b"\r\nname" + placed + b"> ", 80, 1) is None
+    assert question.rows_written(b"\r\nname" + placed + b"> ", 80, 1, 24) is None
 
 
 def test_a_menu_that_is_drawn_over_itself_counts_from_its_first_row() -> None:
-    assert question.rows_written(b"\x1b[2A\r\x1b[JProceed 2?\r\n > Yes\r\n   No\r\n", 80, 1) == 4
+    assert question.rows_written(b"\x1b[2A\r\x1b[JProceed 2?\r\n > Yes\r\n   No\r\n", 80, 1, 24) == 4
 
 
 # -- what is news

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.reload import load_begin
 from sesh.errors import Refused, rebuild
+from sesh.moments import STEADY
 from sesh.ops import sessions
 from sesh.vt.screen import Stacks
 from tests.support.data import daemon_facts
@@ -122,6 +124,29 @@ def test_all_connections_are_what_they_were(server: Server) -> None:
         assert events.role == "request"
         connections[0].flush()
         assert screen.recv(1 << 16).endswith(b"unsent")
+
+
+def test_moments_are_told_the_same_to_the_millisecond_and_an_older_sesh_can_read_the_deadline(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(STEADY, "origin", STEADY.origin - 3600)
+    monkeypatch.setattr(STEADY, "step", 0.0)
+    server.session.facts["deadline"] = STEADY.now() + 60
+    server.session.timers.set("timeout", 60, lambda: None)
+    STEADY.told(0.0)  # it finds that the clock was set on by an hour
+    STEADY.origin -= 0.7  # since when it has drifted
+    told = STEADY.told(1000.0)
+    dumped = json.loads(json.dumps(state.dump(server)))
+    assert dumped["session"]["facts"]["deadline"] == pytest.approx(time.time() + 60, abs=5)
+    dumped["listener"]["descriptor"] = os.dup(dumped["listener"]["descriptor"])
+    STEADY.origin, STEADY.step = STEADY.origin + 3600, 0.0
+    other, _ = state.load(dumped, load_begin)
+    close(other)
+    assert STEADY.told(1000.0) == told
+    assert other.session.facts["deadline"] == pytest.approx(STEADY.now() + 60, abs=5)
+    dumped["session"]["clock"] = [1]
+    with pytest.raises(TypeError):
+        state.load(dumped, load_begin)
 
 
 def test_those_who_typed_or_sent_are_answered_when_the_program_has_it(server: Server) -> None:

@@ -56,6 +56,18 @@ def test_it_is_made_where_neither_can_be_asked_for(monkeypatch: pytest.MonkeyPat
     assert len(zygote.fingerprint()) == 40
 
 
+def scored(score: int) -> tuple[str, ...]:
+    return "sh", "-c", f'echo {score} >/proc/self/oom_score_adj; exec "$@"', "sh"
+
+
+def test_it_differs_where_the_score_for_memory_does_but_for_what_a_session_adds() -> None:
+    """Inside a session another zygote was started where the score was not 0; outside one of 0 served who had 100."""
+    outside = fingerprint(*scored(50))
+    assert fingerprint(*scored(150), SESH_SESSION="work") == outside
+    assert fingerprint(*scored(150)) != outside
+    assert fingerprint(*scored(100)) != fingerprint(*scored(0))
+
+
 @pytest.mark.parametrize(
     "before",
     [("sh", "-c", 'ulimit -n 99; exec "$@"', "sh"), ("sh", "-c", 'ulimit -f 4096; exec "$@"', "sh"), ("nice",)],
