@@ -13,7 +13,7 @@ import sys
 import time
 
 from sesh import paths, programs
-from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, Unreachable
+from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, SeshError, Unreachable
 from sesh.lean import socket
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
@@ -61,6 +61,17 @@ _KEPT = 64 << 10
 """Bytes of what a command printed on stderr that are read."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
+_DECLINER = ".decline-1"
+"""The file of the program below; another number for another program."""
+_DECLINE = """#!/bin/sh
+case $SSH_ASKPASS_PROMPT$1 in
+    confirm*|none*|'Enter passphrase for '*|'Enter PIN for '*|*'(yes/no'*) exit 1 ;;
+esac
+echo 'Permission denied (keyboard-interactive): nobody can be asked' >&2
+kill "$PPID"
+"""
+"""Run by an ssh without a terminal that would ask. BatchMode does not reach that of a jump host, which would answer its
+host with empty words, three wrong passwords (OpenSSH: readpass.c); so it is ended. A key is only passed over."""
 _SOCKET_NAME, _HOST_PART = 24, 16
 """Characters of a socket's name, hashes; how many of them stand for the host and the way to it."""
 
@@ -82,7 +93,7 @@ def can_prompt() -> bool:
 
 
 def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh; if it may not ask, it starts no program to ask instead.
+    """Return the environment for ssh; if it may not ask, nor may the ssh of a jump host, by whatever program.
 
     A control master keeps to the agent that it was opened with, wherever a link to that leads later.
     """
@@ -90,8 +101,21 @@ def environment(*, ask: bool) -> dict[str, str]:
     if socket := variables.get("SSH_AUTH_SOCK"):
         variables["SSH_AUTH_SOCK"] = os.path.realpath(socket)
     if not ask:
-        variables["SSH_ASKPASS_REQUIRE"] = "never"
+        variables |= _declining()
     return variables
+
+
+def _declining() -> dict[str, str]:
+    """The variables that have an ssh which would ask a person end (see `_DECLINE`); or at least start no program."""
+    try:
+        path = os.path.join(paths.ready_directory(), _DECLINER)
+        if not os.access(path, os.X_OK):
+            paths.write_whole(unfinished := f"{path}.{os.getpid()}", _DECLINE.encode())
+            os.chmod(unfinished, paths.PRIVATE)
+            os.replace(unfinished, path)
+    except (OSError, SeshError):
+        return {"SSH_ASKPASS_REQUIRE": "never"}
+    return {"SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": path}
 
 
 def options(destination: Destination, *, ask: bool) -> list[str]:

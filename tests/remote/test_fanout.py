@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from tests.remote.farm import Far, Farm
-from tests.support import Home, Terminal, processes, wait_until
+from tests.support import Home, Terminal, processes, rounds, wait_until
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -453,3 +453,25 @@ def test_one_ctrl_c_is_one_to_every_job(home: Home, farm: Farm) -> None:
     assert home.sesh("@one", "@other", "--kill", "job").code == 0
     assert terminal.exit_code() == 1
     assert [far.read("count") for far in hosts] == ["x\n", "x\n"]
+
+
+def test_fifty_hosts_at_once_answer_in_their_order_and_one_that_fails_is_named(home: Home, farm: Farm) -> None:
+    """A process and a link for each, and nothing of them afterwards."""
+    hosts = [farm.host(f"h{number}") for number in range(1, rounds(5, 50) + 1)]
+    names, far = [host.word for host in hosts], [host.at for host in hosts]
+    hosts[1].write("fails", "")
+    script = "touch begun; until [ -e go ]; do sleep 0.05; done; ! [ -e fails ]"
+    running = home.start(*far, "--exec", "job", "--", "sh", "-c", script)
+    wait_until(lambda: all(host.exists("begun") for host in hosts), timeout=60)
+    assert len(processes.descendants(running.pid)) <= 2 * len(hosts)
+    listed = home.sesh(*far, "--list", "--json", timeout=60).json()
+    assert [(row["host"], row["name"]) for row in listed] == [(name, "job") for name in names]
+    waiting = [*hosts]
+    while waiting:  # each answers before the one that stands before it
+        waiting[-1].write("go", "")
+        wait_until(lambda: not waiting[-1].names())
+        waiting.pop()
+    _, said = running.communicate(timeout=20)
+    assert [row[:2] for row in rows(said.decode())] == [[name, "failed" if name == "h2" else "ok"] for name in names]
+    assert running.returncode == 1
+    wait_until(lambda: set(home.processes()) == set(farm.masters()))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
-from tests.support import PROMPT, Home, need, wait_until
+from tests.support import PROMPT, Home, Terminal, need, wait_until
 
 KINDS = ("dumb", "vt100", "linux", "no-such-terminal", "")
 
@@ -49,18 +52,44 @@ def test_what_is_typed_ahead_in_the_shell_outside_arrives_in_the_session(home: H
     assert shell.exit_code() == 0
 
 
-def test_a_tmux_inside_a_session_shows_another_session_in_its_pane(home: Home) -> None:
-    need("tmux")
+@pytest.fixture
+def tmux(home: Home) -> Iterator[str]:
+    """The words that begin a line of tmux, whose server is this home's own and ends with the test."""
+    words = [need("tmux"), "-S", f"{home.path}/t", "-f", "/dev/null"]
+    yield shlex.join(words)
+    subprocess.run([*words, "kill-server"], check=False, capture_output=True)  # there is none if the test failed
+
+
+def shows_beta(home: Home, terminal: Terminal) -> None:
+    """Attaches to beta in the pane that the terminal, attached to work, shows: there, and nowhere else."""
+    terminal.type(f"{home.path}/bin/sesh beta\r")  # tmux starts login shells, which have a PATH of their own
+    wait_until(lambda: home.summary("beta")["attached"] == 1)
+    assert home.summary("work")["attached"] == 1, "the outer terminal stays where it is"
+    assert home.sesh("--message", "beta", "a word").code == 0
+    terminal.wait_for("a word")
+
+
+def test_a_tmux_inside_a_session_shows_another_session_in_its_pane(home: Home, tmux: str) -> None:
     home.sesh("--open", "beta")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    terminal.type(f"tmux -S {home.path}/t -f /dev/null new\r")
-    try:
-        terminal.wait_for("[0]")
-        terminal.type(f"{home.path}/bin/sesh beta\r")  # tmux starts login shells, which have a PATH of their own
-        wait_until(lambda: home.summary("beta")["attached"] == 1)
-        assert home.summary("work")["attached"] == 1, "the outer terminal stays where it is"
-        assert home.sesh("--message", "beta", "a word").code == 0
-        terminal.wait_for("a word")
-    finally:
-        subprocess.run(["tmux", "-S", f"{home.path}/t", "kill-server"], check=True)
+    terminal.type(f"{tmux} new\r")
+    terminal.wait_for("[0]")
+    shows_beta(home, terminal)
+
+
+def test_a_tmux_outlives_its_session_and_takes_no_later_one_of_that_name_for_it(home: Home, tmux: str) -> None:
+    home.sesh("--open", "beta")
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{tmux} new\r")
+    terminal.wait_for("[0]")
+    terminal.type("echo be''fore\r")
+    terminal.wait_for("before")
+    assert home.sesh("--kill", "work").code == 0
+    assert terminal.exit_code() == 128 + signal.SIGHUP
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{tmux} attach\r")
+    terminal.wait_for("before")
+    shows_beta(home, terminal)

@@ -1,0 +1,88 @@
+"""A jump host that asks for a second factor: in place where a person can type it, and never in vain elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm
+from tests.remote.test_deploy_login import SECOND_FACTOR, SECRET
+from tests.support import PROMPT, Home, Terminal, need, processes
+
+pytestmark = pytest.mark.skipif(
+    not ROOT or not os.path.exists("/etc/pam.d/sshd"), reason="a second factor takes root, and an sshd with PAM"
+)
+
+WAYS = {
+    "ProxyJump": {"ProxyJump": "gate"},
+    "ProxyCommand": {"ProxyCommand": "ssh -W %h:%p gate"},
+    "SESH_PROXYJUMP": {},
+}
+
+
+@pytest.fixture
+def gate(farm: Farm) -> Far:
+    own = farm.host("gate", installed=False, sshd=SECOND_FACTOR, proxied=True)
+    own.account.set_password(SECRET)
+    return own
+
+
+@pytest.fixture(params=list(WAYS))
+def box(request: pytest.FixtureRequest, home: Home, farm: Farm, gate: Far) -> Far:
+    """A host behind the gate, which itself takes the key."""
+    if not WAYS[request.param]:
+        home.env["SESH_PROXYJUMP"] = gate.word
+    return farm.host("box", config=WAYS[request.param])
+
+
+def logs_in(terminal: Terminal, gate: Far, times: int = 1) -> None:
+    """Types the gate's second factor at its prompt, which shows for the time of that number."""
+    terminal.wait_until(lambda: len(re.findall(rf"{gate.user}@.*assword:", terminal.text())) == times, 20, "its prompt")
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for(PROMPT, 20)
+
+
+def test_a_second_factor_of_a_jump_host_is_asked_for_in_place(home: Home, gate: Far, box: Far) -> None:
+    terminal = home.terminal("@box", "work", columns=120)
+    logs_in(terminal, gate)
+    terminal.type("echo on=$(id -un)\r")
+    terminal.wait_for(f"on={box.user}")
+    assert [row["name"] for row in home.sesh("@box", "--list", "--json").json()] == ["work"], "the connection is shared"
+    gate.proxy.cut()
+    terminal.wait_for("Enter logs in", 20)
+    terminal.type("\r")
+    logs_in(terminal, gate, 2)
+    terminal.type("echo b''ack\r")
+    terminal.wait_for("back")
+    assert SECRET not in terminal.text()
+
+
+def test_where_nobody_can_be_asked_a_jump_host_gets_no_empty_answers(home: Home, gate: Far, box: Far) -> None:
+    """Each list sent it six wrong passwords, for which many a host locks its user out."""
+    terminal = home.terminal("@box", "work", columns=120)
+    logs_in(terminal, gate)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    processes.kill(box.farm.masters())
+    before = len(gate.sshd.messages())
+    listed = home.terminal("--list", columns=120)
+    assert listed.exit_code() == 0
+    assert "@box  asks for a password or a second factor\n? work " in listed.text()
+    done = home.sesh("@box", "--open", "more")
+    assert (done.code, "sesh cannot ask you for it here; try: ssh box" in done.stderr) == (1, True)
+    log = gate.sshd.messages()[before:]
+    assert ("Postponed keyboard-interactive" in log, "Failed" in log) == (True, False)
+    assert "assword:" not in listed.text()
+
+
+def test_a_key_that_wants_a_passphrase_keeps_no_other_key_from_a_jump_host(home: Home, farm: Farm) -> None:
+    locked = os.path.join(home.path, ".ssh", "locked")
+    subprocess.run([need("ssh-keygen"), "-q", "-t", "ecdsa", "-m", "PEM", "-N", SECRET, "-f", locked], check=True)
+    os.unlink(f"{locked}.pub")  # else the gate is asked first whether it takes that key
+    farm.host("gate", installed=False, config={"IdentityFile": f"{locked}\n    IdentityFile {farm.ground.identity}"})
+    farm.host("box", config={"ProxyJump": "gate"})
+    assert home.sesh("@box", "--list").code == 0
