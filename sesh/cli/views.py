@@ -67,6 +67,9 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
     def skipped(count: int) -> None:
         cli.note(f"{count} bytes were skipped: they came faster than they could be read")
 
+    def shortened(count: int) -> None:
+        cli.note(f"the last {count:,} lines come before the new ones; more of them: {CALLED} --logs {name} N")
+
     target = cli.target
     try:
         stream = target.open_stream(name)
@@ -75,7 +78,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         return
     with stream:
         stream.audience = cli.audience
-        views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
+        views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped, shortened=shortened).follow()
 
 
 def _paged(cli: Invocation, name: str) -> int:

@@ -192,7 +192,8 @@ class LiveLog:
     """The lines of one session until it ends; over another connection it goes on behind the last byte that has come.
 
     `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
-    a time; `skipped`: gets the number of bytes that came faster than they could be read.
+    a time; `skipped`: gets the number of bytes that came faster than they could be read; `shortened`: gets the number
+    of existing lines that one answer holds, if that is fewer than were asked for.
     """
 
     def __init__(
@@ -203,8 +204,10 @@ class LiveLog:
         ansi: bool,
         write: Callable[[list[str]], None],
         skipped: Callable[[int], None],
+        shortened: Callable[[int], None],
     ) -> None:
-        self._stream, self._count, self._ansi, self._write, self._skipped = stream, count, ansi, write, skipped
+        self._stream, self._count, self._ansi = stream, count, ansi
+        self._write, self._skipped, self._shortened = write, skipped, shortened
         self._lines: LineReader | None = None
         self._early: list[tuple[int, bytes]] = []
         """Output that came before the last lines."""
@@ -238,6 +241,8 @@ class LiveLog:
         if answer.get("id") == _LOGS:
             text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
             lines = text.removesuffix("\n").split("\n")
+            if answer.get("first") and len(lines) < self._count:
+                self._shortened(len(lines))
             if self._over:
                 self._write_last(lines if answer.get("lines") else [])
                 return True
@@ -257,7 +262,7 @@ class LiveLog:
         words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
-            asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, end=True)
+            asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=bounds.MOST, end=True)
         self._stream.greet(asked)
 
     def _output(self, position: int, data: bytes) -> None:

@@ -152,3 +152,17 @@ def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str
     assert following.stdout.readline()
     following.stdout.close()
     assert following.wait(10) == 141
+
+
+def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_come(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "seq -f %01000g 9000; read line; echo $line")
+    sesh("--wait", "work", "--for", "0009000$")
+    process = followed(home, "9000")
+    sesh("--send", "work", "new", "--enter")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    lines = process.stdout.read().decode().splitlines()
+    assert lines[-1] == "new"
+    assert 4000 < len(lines) < 9000
+    assert f"the last {len(lines) - 2:,} lines come before the new ones" in process.stderr.read().decode()
+    assert process.wait(20) == 0

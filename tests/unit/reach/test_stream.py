@@ -145,7 +145,7 @@ def test_of_a_job_that_ends_before_its_lines_come_the_kept_output_is_shown(
     monkeypatch.setattr(Target, "connect", lambda *_: gone())
     shown: list[str] = []
     with Target(Caller()).open_stream("work") as stream:
-        LiveLog(stream, 10, ansi=False, write=shown.extend, skipped=lambda _: None).follow()
+        LiveLog(stream, 10, ansi=False, write=shown.extend, skipped=lambda _: None, shortened=lambda _: None).follow()
     assert shown == ["one", "two"]
 
 
