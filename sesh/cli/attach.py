@@ -155,7 +155,7 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
-    whole = [*words, *parser.more(cli.line)]
+    whole = [*words, *parser.ending(cli.line)]
     line = f"$sesh {parser.written(whole)}"
     person = cli.can_ask and not cli.json
     if person:

@@ -225,11 +225,11 @@ def _hosts_last(line: CommandLine, hosts: Sequence[str]) -> UsageError:
     first = [f"@{host}" for host in (*line.hosts, *(check_host(word[1:]) for word in hosts))]
     verb = [line.verb] if line.verb else ["-A"] if line.create else []
     words = [word for word in instead(line, line.words[0]) or [*verb, *line.words] if word not in hosts]
-    return UsageError(f"@host comes first: {CALLED} {written([*first, *words, *more(line)])}")
+    return UsageError(f"@host comes first: {CALLED} {written([*first, *words, *ending(line)])}")
 
 
-def more(line: CommandLine) -> list[str]:
-    """Return what a line holds beside its verb, hosts and words."""
+def ending(line: CommandLine) -> list[str]:
+    """Return what ends a line as it is to be written: `--json`, `--local`, the command behind `--`."""
     words = [word for word, given in (("--json", line.json), ("--local", line.local)) if given]
     return words if line.tail is None else [*words, "--", *line.tail]
 

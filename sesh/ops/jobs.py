@@ -60,19 +60,20 @@ class Collected:
     """The end of a job's output. `dropped`: the bytes before it."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
         self.dropped = 0
+        self._end = bytearray()  # blocks would take as much again, and much more where they are small
 
     def take(self, data: bytes) -> None:
         """Takes more output; the oldest goes."""
-        self._data += data
-        if (excess := len(self._data) - COLLECTED) > 0:
-            del self._data[:excess]  # which moves nothing
+        self._end += data
+        excess = len(self._end) - COLLECTED
+        if excess > 0:
+            del self._end[:excess]
             self.dropped += excess
 
     def end(self) -> bytes:
         """Returns what there is."""
-        return bytes(self._data)
+        return bytes(self._end)
 
 
 class Waiter:

@@ -19,7 +19,6 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import FollowedOutput, report
 from sesh.cli.parser import split
 from sesh.errors import InternalError, Interrupted, NotFound
-from sesh.ops import jobs
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult
 from tests.support import wait_until
@@ -287,20 +286,3 @@ def test_what_is_missing_of_a_jobs_output_is_told_in_the_unit_of_the_rounded_num
     result = job_result(truncated=True, **({} if position is None else {"position": position}))
     report(Invocation(split(["--exec", "--print", "--", "x"])), "job", result, b"0123456789", printed=True)
     assert f"only the end was kept{without}; --follow prints all" in capfd.readouterr().err
-
-
-def test_output_that_comes_byte_by_byte_costs_no_more_memory_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tracemalloc
-
-    monkeypatch.setattr(jobs, "COLLECTED", 1 << 18)
-    collected = jobs.Collected()
-    pieces = [b"%02d" % (number % 100) for number in range(1 << 18)]
-    tracemalloc.start()
-    try:
-        for piece in pieces:
-            collected.take(piece)
-        end = collected.end()
-        assert tracemalloc.get_traced_memory()[1] < 3 << 18
-    finally:
-        tracemalloc.stop()
-    assert (end, collected.dropped) == (b"".join(pieces)[-(1 << 18) :], 1 << 18)

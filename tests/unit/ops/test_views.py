@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from sesh import gate
 from sesh.ops import views
+from sesh.reach.caller import Caller
+from sesh.reach.origin import Origin
 from sesh.vt.scrollback import LINE_LIMIT
+
+Come = Callable[[list[str]], list[str]]
+
+
+class Far(Caller):
+    """Who asks from another machine."""
+
+    origin = Origin({})
+
+
+@pytest.fixture
+def come(monkeypatch: pytest.MonkeyPatch) -> Come:
+    """The lines that come of those that a session has."""
+
+    def ask(lines: list[str]) -> list[str]:
+        monkeypatch.setattr(views, "last_lines", lambda *_, **__: (lines, False))
+        return views.logs(Far(), "work", len(lines))
+
+    return ask
 
 
 @pytest.mark.parametrize("character", ["a", "é", "한", "😀", '"', "\\"])
 @pytest.mark.parametrize("length", [0, 1, 80, 3000])
 def test_the_lines_that_come_over_a_link_fit_into_one_answer(
-    monkeypatch: pytest.MonkeyPatch, character: str, length: int
+    come: Come, monkeypatch: pytest.MonkeyPatch, character: str, length: int
 ) -> None:
     monkeypatch.setattr(gate, "LARGEST", 1 << 16)
-    lines = [character * length] * 30_000
-    count = views._last_that_fit(lines)
-    answer = json.dumps(lines[len(lines) - count :], ensure_ascii=False, separators=(",", ":"))
-    assert 0 < count < len(lines)
-    assert len(answer.encode()) <= 1 << 16
+    lines = come([character * length] * 30_000)
+    assert 0 < len(lines) < 30_000
+    assert len(json.dumps(lines, ensure_ascii=False, separators=(",", ":")).encode()) <= 1 << 16
 
 
-def test_the_longest_line_that_a_session_keeps_comes_over_a_link() -> None:
-    assert views._last_that_fit(["😀" * 2 * LINE_LIMIT]) == 1
+def test_the_longest_line_that_a_session_keeps_comes_over_a_link(come: Come) -> None:
+    longest = ["😀" * 2 * LINE_LIMIT]
+    assert come(longest) == longest
 
 
-def test_all_lines_come_over_a_link_if_they_are_few() -> None:
-    assert views._last_that_fit(["x"] * 1000) == 1000
-    assert views._last_that_fit([]) == 0
+def test_all_lines_come_over_a_link_if_they_are_few(come: Come) -> None:
+    few = [str(number) for number in range(1000)]
+    assert come(few) == few
+    assert come([]) == []
