@@ -125,9 +125,9 @@ class Overlays:
     def tell(self, news: str, *, shown: bool) -> None:
         """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
         that it shows."""
-        told = notification(news, os.environ)
-        self._display.tell(told)
-        if told == BELL and not shown and self._tellings < _MOST_TELLINGS:
+        sequence = notification(news, os.environ)
+        self._display.tell(sequence)
+        if sequence == BELL and not shown and self._tellings < _MOST_TELLINGS:
             self._tellings += 1
             self._timers.ensure("tellings", _NOTICE_TIME, self._tell_on)
             self.show_notice(news[:LONGEST_TELLING])

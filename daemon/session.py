@@ -8,6 +8,7 @@ import time
 from sesh import paths, platform, protocol, wording
 from sesh.bounds import SCROLLBACK
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.activity.asked import Shown
 from sesh.daemon.activity.telling import Telling
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
-    from sesh.daemon.activity.asked import Shown
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.screen.checkpoint import Checkpointer
@@ -264,8 +264,6 @@ class Session:
         """What the screen shows; None if the emulator does not come to it soon."""
         if not self.model.catch_up(ANSWER_TIME):
             return None
-        from sesh.daemon.activity.asked import Shown
-
         emulator = self.model.emulator
         rows = emulator.text()[: emulator.cursor[0] + 1]
         return Shown(rows, emulator.columns, emulator.rows, alternate=emulator.alternate)

@@ -6,6 +6,7 @@ docs/CONFIG.md shows such a file.
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import paths, wording
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
@@ -260,11 +261,14 @@ def quiet_span(text: str) -> tuple[int, int] | None:
     return edges[0], edges[1]
 
 
-def in_quiet_hours(text: str, minute: int) -> bool:
-    """Returns whether a minute of the day lies in the quiet hours, which may go over midnight."""
+def in_quiet_hours(text: str, minute: int | None = None) -> bool:
+    """Returns whether a minute of the day, now without one, lies in the quiet hours, which may go over midnight."""
     span = quiet_span(text) if text else None
     if span is None:
         return False
+    if minute is None:
+        now = time.localtime()
+        minute = now.tm_hour * 60 + now.tm_min
     begin, end = span
     return begin <= minute < end if begin <= end else minute >= begin or minute < end
 

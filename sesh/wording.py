@@ -9,7 +9,7 @@ from sesh import moments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from sesh.schema import Summary
@@ -193,7 +193,14 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
             continue
 
 
+BETWEEN_TELLINGS = 60.0
+"""Seconds between two tellings of one session, at the least; a bell never uses up the minute of a question."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
+
+
+def muted(labels: Mapping[str, str] | None) -> bool:
+    """Returns whether a session with these labels is never told of."""
+    return (labels or {}).get("mute") == "1"
 
 
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:

@@ -136,8 +136,7 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
         settings = config.load()
         source = settings.hooks.get(kind)
         if message is not None:
-            now = time.localtime()
-            quiet = config.in_quiet_hours(settings.quiet, now.tm_hour * 60 + now.tm_min)
+            quiet = config.in_quiet_hours(settings.quiet)
             if quiet or (kind != "on_done" and _tell_on_terminal(message)):
                 source = None
         if source is None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 
+from sesh.wording import BETWEEN_TELLINGS, muted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from sesh.schema import Event
     from sesh.stored import Facts
 
-BETWEEN = 60.0
-"""Seconds between two tellings of one session, at the least."""
 RINGS_AFTER = 0.5
 """Seconds that a bell waits for the question that it is rung for, which then is told instead."""
 _STATES = {"waiting": "on_waiting", "failed": "on_failed", "done": "on_done"}
@@ -31,7 +31,7 @@ class Telling:
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, hooks: Callable[[], Hooks]) -> None:
         self._facts, self._clients, self._timers, self._hooks = facts, clients, timers, hooks
-        self._told_at = self._rang_at = -BETWEEN
+        self._told_at = self._rang_at = -BETWEEN_TELLINGS
         """Times (monotonic) of the last telling of a state, and of a bell, which delays no state."""
         self._later: Event | None = None
         """Event to be told once the last telling is long enough ago."""
@@ -44,7 +44,7 @@ class Telling:
         if kind == "activity":
             self._later = None
             if event["state"] in _STATES and event["why"] != "exit" and not self._silent:
-                left = self._told_at + BETWEEN - time.monotonic()
+                left = self._told_at + BETWEEN_TELLINGS - time.monotonic()
                 if left > 0:
                     self._later = event
                     self._timers.set("tell", left, self._tell_later)
@@ -53,7 +53,7 @@ class Telling:
         elif kind == "bell":
             if self._bell is None and not self._silent:
                 self._bell = {**event, "state": "bell", "why": "bell", "question": None}
-                left = max(self._told_at, self._rang_at) + BETWEEN - time.monotonic()
+                left = max(self._told_at, self._rang_at) + BETWEEN_TELLINGS - time.monotonic()
                 self._timers.set("bell", max(left, RINGS_AFTER), self._tell_bell)
         elif kind == "exited":
             code = event.get("exit_code")
@@ -66,7 +66,7 @@ class Telling:
 
     @property
     def _silent(self) -> bool:
-        return self._clients.watched or (self._facts.get("labels") or {}).get("mute") == "1"
+        return self._clients.watched or muted(self._facts.get("labels"))
 
     def _tell(self, event: Event) -> None:
         self._told_at, self._bell = time.monotonic(), None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from sesh import config, wording
+from sesh import wording
 from sesh.cli.tui.live import standing
+from sesh.wording import BETWEEN_TELLINGS, muted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     Sign = tuple[str, str, str]
     """A state that needs a person, since when, and the question; empty strings for none."""
 
-BETWEEN = 60.0
-"""Seconds between two tellings of one session, at the least; a bell never uses up the minute of a question."""
 _NOTHING = ("", "", "")
 
 
@@ -75,18 +74,12 @@ class News:
         if not state:
             return True
         now, which = time.monotonic(), (identity, "bell" if state == "bell" else "")
-        left = self._told.get(which, now - BETWEEN) + BETWEEN - now
+        left = self._told.get(which, now - BETWEEN_TELLINGS) + BETWEEN_TELLINGS - now
         if left > 0:
             self.due = min(self.due, left)
             return False
         self._told[which] = now
         return True
-
-
-def quiet(hours: str) -> bool:
-    """Return whether now is within the quiet hours of the settings, in which nothing is told."""
-    now = time.localtime()
-    return config.in_quiet_hours(hours, now.tm_hour * 60 + now.tm_min)
 
 
 def _identity(key: Key, session: Summary) -> Identity:
@@ -103,5 +96,4 @@ def _sign(session: Summary) -> Sign:
 
 def _unwanted(session: Summary) -> bool:
     """Return whether nothing is told of a session: it is looked at, is this one, or is muted."""
-    muted = (session.get("labels") or {}).get("mute") == "1"
-    return bool(session.get("attached") or session.get("current") or muted)
+    return bool(session.get("attached") or session.get("current") or muted(session.get("labels")))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import wording
+from sesh import config, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import LiveSessions, since, standing
-from sesh.cli.tui.news import News, quiet
+from sesh.cli.tui.news import News
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
@@ -122,7 +122,7 @@ class _Watcher:
         index = self._live.index
         answered = {None, *(host for host, rows in index.there.items() if not isinstance(rows, str))}
         lines = self._news.lines(self._live.all().items(), answered)
-        if lines and not quiet(self._caller.settings().quiet):
+        if lines and not config.in_quiet_hours(self._caller.settings().quiet):
             told = [notification(line, os.environ) for line in lines]
             stage.terminal.write_all(BELL + b"".join(data for data in told if data != BELL), 2.0)
 

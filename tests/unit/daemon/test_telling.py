@@ -10,9 +10,10 @@ from unittest.mock import patch
 import pytest
 
 from sesh.daemon.activity import telling as module
-from sesh.daemon.activity.telling import BETWEEN, RINGS_AFTER, Telling
+from sesh.daemon.activity.telling import RINGS_AFTER, Telling
 from sesh.loop import timers
 from sesh.loop.timers import Timers
+from sesh.wording import BETWEEN_TELLINGS
 
 
 class World:
@@ -59,14 +60,14 @@ def test_a_bell_never_takes_the_minute_of_a_question(world: World) -> None:
 def test_the_bell_of_a_question_is_told_by_the_question(world: World) -> None:
     world.rings()
     world.asks("push?")
-    world.passes(BETWEEN)
+    world.passes(BETWEEN_TELLINGS)
     assert world.told == ["push?"]
 
 
 def test_a_bell_behind_a_question_waits_for_the_minute_and_so_does_a_second_question(world: World) -> None:
     world.asks("push?")
     world.rings()
-    world.passes(BETWEEN - 1)
+    world.passes(BETWEEN_TELLINGS - 1)
     assert world.told == ["push?"]
     world.asks("and now?")
     world.passes(1)
@@ -76,10 +77,10 @@ def test_a_bell_behind_a_question_waits_for_the_minute_and_so_does_a_second_ques
 def test_a_second_question_comes_when_the_minute_is_over_if_it_still_stands(world: World) -> None:
     world.asks("push?")
     world.asks("and now?")
-    world.passes(BETWEEN)
+    world.passes(BETWEEN_TELLINGS)
     world.asks("and then?")
     world.asks("", "idle")
-    world.passes(BETWEEN)
+    world.passes(BETWEEN_TELLINGS)
     assert world.told == ["push?", "and now?"]
 
 
@@ -87,7 +88,7 @@ def test_who_has_come_to_look_by_the_time_it_would_be_told_is_not_told(world: Wo
     """A bell just before an attach rang on the very terminal that showed the session by then."""
     world.rings()
     world.clients.watched = True
-    world.passes(BETWEEN)
+    world.passes(BETWEEN_TELLINGS)
     assert world.told == []
 
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from sesh.cli.tui import news
 from sesh.cli.tui.news import News
 from sesh.schema import Summary
+from sesh.wording import BETWEEN_TELLINGS
 
 BOX = "box"
 
@@ -61,7 +61,7 @@ def test_the_next_question_is_told_when_the_minute_is_over_if_it_still_stands(to
     told.now += 20
     second = session(state="waiting", since="2", question="b?")
     assert told(second) == []
-    assert told.news.due == pytest.approx(news.BETWEEN - 20)
+    assert told.news.due == pytest.approx(BETWEEN_TELLINGS - 20)
     told.now += 40
     assert told(second) == ["job@box waits: b?"]
     told.now += 20
