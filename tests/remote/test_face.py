@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
+from pathlib import Path
 
 from tests.remote.farm import Far, Farm
-from tests.support import PROMPT, Home, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
+from tests.support.crowd import crowd
 
 
 def offered(home: Home, *typed: str) -> list[str]:
@@ -32,6 +36,26 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: 
     started = time.monotonic()
     assert offered(home, "@box", "wo") == ["work"]
     assert time.monotonic() - started < 2
+
+
+def test_tab_offers_what_is_known_of_many_sessions_and_of_hosts_and_waits_for_none(home: Home, farm: Farm) -> None:
+    """A host that says nothing is asked aside, and a session that says nothing is offered as its record has it."""
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.sesh("--open", "work")
+    wait_until(lambda: offered(home, "@box", "wo") == ["work"], interval=0.3)
+    far.proxy.silence()
+    with crowd(home, 200) as (names, pid):
+        calls, running = farm.calls(), home.processes()
+        for _ in range(2):
+            assert offered(home, "--status", "") == [*names, "work", "@box"]
+            os.kill(pid, signal.SIGSTOP)
+        assert (farm.calls(), home.processes()) == (calls, running)
+        (cache,) = Path(home.path, ".local/state/sesh/remotes").glob("*.names")
+        os.utime(cache, (1, 1))  # it is renewed when it is some seconds old
+        assert offered(home, "@box", "") == ["work"]
+        assert len(home.processes()) > len(running), "the host is still being asked"
+    processes.kill([pid for pid in home.processes() if pid not in running])
 
 
 def test_the_list_of_one_host_fits_the_terminal_here(home: Home, farm: Farm) -> None:

@@ -10,12 +10,30 @@ import os
 import resource
 import selectors
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sesh import paths, platform, protocol
 from sesh.about import __version__
 from sesh.store import records
+from tests.support import ROOT, Home
+
+
+@contextmanager
+def crowd(home: Home, count: int) -> Iterator[tuple[list[str], int]]:
+    """The names of so many sessions in a home, and the pid of the process that answers for all of them."""
+    words = [sys.executable, "-m", "tests.support.crowd", str(count)]
+    with subprocess.Popen(words, env=home.environment(), cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield [f"s{number:03}" for number in range(count)], process.pid
+        process.kill()
+    for name in home.names():
+        os.unlink(os.path.join(home.directory, f"{name}.json"))
+        os.unlink(os.path.join(home.directory, f"{name}.sock"))
 
 
 class _Peer:
@@ -36,6 +54,19 @@ def _answer(peer: _Peer, request: dict[str, Any]) -> bool:
     if request["verb"] != "events":
         peer.connection.sendall(protocol.message(protocol.RESPONSE, answer))
     return bool(request["verb"] != "kill")
+
+
+def _serve(peer: _Peer, left: set[str]) -> bool:
+    """Answers what a peer has sent; whether it may send more. `left`: the sessions that have not been killed."""
+    data = peer.connection.recv(1 << 16)
+    for kind, payload in peer.decoder.feed(data) if data else ():
+        if kind == protocol.HELLO:
+            facts = {"protocol": protocol.PROTOCOL, "version": __version__, "id": peer.name, "name": peer.name}
+            peer.connection.sendall(protocol.message(protocol.WELCOME, {**facts, "can": ["reload"]}))
+        elif kind == protocol.REQUEST and not _answer(peer, protocol.parse(payload)):
+            left.discard(peer.name)
+            return False
+    return bool(data)
 
 
 def main(count: int) -> None:
@@ -64,17 +95,10 @@ def main(count: int) -> None:
                 continue
             peer: _Peer = key.data
             try:
-                data = peer.connection.recv(1 << 16)
+                goes_on = _serve(peer, left)
             except OSError:
-                data = b""
-            for kind, payload in peer.decoder.feed(data) if data else ():
-                if kind == protocol.HELLO:
-                    facts = {"protocol": protocol.PROTOCOL, "version": __version__, "id": peer.name, "name": peer.name}
-                    peer.connection.sendall(protocol.message(protocol.WELCOME, {**facts, "can": ["reload"]}))
-                elif kind == protocol.REQUEST and not _answer(peer, protocol.parse(payload)):
-                    left.discard(peer.name)
-                    data = b""
-            if not data:
+                goes_on = False  # it waits no longer
+            if not goes_on:
                 poll.unregister(peer.connection)
                 peer.connection.close()
 

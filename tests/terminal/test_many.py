@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support import ROOT, Home, Result, wait_until
+from tests.support import Home, Result, wait_until
+from tests.support.crowd import crowd
 
 Sesh = Callable[..., Result]
 COUNT = 100
 
 
 @pytest.fixture
-def crowd(home: Home) -> Iterator[list[str]]:
+def limited(home: Home) -> Iterator[list[str]]:
     """The names of 100 sessions, and commands that may have 64 descriptors."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.crowd", str(COUNT)],
-        env=home.environment(),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    home.command = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *home.command]
-    yield [f"s{number:03}" for number in range(COUNT)]
-    process.kill()
-    process.communicate()
-    for name in home.names():
-        os.unlink(os.path.join(home.directory, f"{name}.json"))
-        os.unlink(os.path.join(home.directory, f"{name}.sock"))
+    with crowd(home, COUNT) as (names, _):
+        home.command = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *home.command]
+        yield names
 
 
-def test_each_verb_that_asks_many_daemons_asks_them_in_portions(crowd: list[str], home: Home, sesh: Sesh) -> None:
+def test_each_verb_that_asks_many_daemons_asks_them_in_portions(limited: list[str], home: Home, sesh: Sesh) -> None:
     """`--list` of 300 sessions ended with EMFILE and a traceback where 64 files may be open."""
     listed = sesh("--list", "--json")
     assert (listed.code, listed.stderr) == (0, "")
     assert [(each["name"], each["state"], each.get("responding")) for each in listed.json()] == [
-        (name, "running", None) for name in crowd
+        (name, "running", None) for name in limited
     ]
     assert len(sesh("--export", "--json").json()["sessions"]) == COUNT
     assert sesh("--sweep", "--older", "0s").stdout == "no leftovers\n"
@@ -56,7 +44,7 @@ def test_each_verb_that_asks_many_daemons_asks_them_in_portions(crowd: list[str]
     watching.type("q")
     assert watching.exit_code() == 0
     ended = sesh("--kill-all", "-y", "--json", timeout=60)
-    assert (ended.code, ended.json()["killed"]) == (0, crowd)
+    assert (ended.code, ended.json()["killed"]) == (0, limited)
     wait_until(lambda: not home.names())
 
 
@@ -65,9 +53,9 @@ def test_where_not_one_daemon_can_be_asked_one_line_says_what_to_do(home: Home, 
     """It was an internal error with `ulimit -n 10`."""
     for number in range(8):
         sesh("--open", f"work{number}", "--", "sleep", "1000")
-    limited = [["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"] for limit in range(5, 16)]
+    limits = [["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"] for limit in range(5, 16)]
     ordinary, codes = home.command, []
-    for words in limited:
+    for words in limits:
         trial = [*words, sys.executable, "-c", "import json"]
         if subprocess.run(trial, capture_output=True, check=False).returncode:
             continue  # the interpreter itself needs more
