@@ -13,7 +13,7 @@ import os
 import time
 
 from sesh import lean, moments, paths
-from sesh.errors import InvalidHost, Refused
+from sesh.errors import InvalidHost, Refused, SeshError
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
 from sesh.shapes import flag, items, keys, loose, mapping, natural, number, system_line, system_text
@@ -37,6 +37,8 @@ FAILURE_PAUSE = 60.0
 MAX_SESSIONS = 1_000
 """Sessions of one remote that are kept."""
 
+_MOST_ALIASES = 8
+"""Names of one host that are kept beside the one in lists: those typed last."""
 _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
@@ -52,7 +54,7 @@ _KEPT: Fields = {
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
         **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
-        "asks": flag, "round_trip": number,
+        "asks": flag, "round_trip": number, "aliases": items(system_line),
     },
     _FAILED: {"reason": system_line},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
@@ -70,9 +72,9 @@ _writing = Lock()
 class KnownRemote:
     """The record of one remote.
 
-    `host`: as last typed, without `@`. `key`: see `Destination.key`. `user`, `hostname`, `port`: as ssh resolves them,
-    empty for a host that another command than ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of
-    sesh there, empty for unknown.
+    `host`: its name in lists, without `@`: as first typed, see `record`. `aliases`: other names that were typed. `key`:
+    see `Destination.key`. `user`, `hostname`, `port`: as ssh resolves them, empty for a host that another command than
+    ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of sesh there, empty for unknown.
     """
 
     def __init__(self, record: RemoteRecord) -> None:
@@ -80,6 +82,7 @@ class KnownRemote:
         self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
         self.port, self.version = record.get("port") or "", record.get("version") or ""
         self.first_used, self.last_used = record.get("first_used") or "", record.get("last_used") or ""
+        self.aliases = record.get("aliases") or []
 
 
 def directory() -> str:
@@ -103,14 +106,20 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
     in, if that is known.
 
-    Returns False if the file cannot be written, which matters to nobody. Raises Refused for an unsafe directory.
+    It keeps the name in lists that it was given first, if that leads there still: a script that uses another one once
+    renames nothing. Only an alias of ssh_config goes before what is none. Returns False if the file cannot be written,
+    which matters to nobody. Raises Refused for an unsafe directory.
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
     before: RemoteRecord = read(path)
+    word, typed = before.get("word") or destination.host, destination.host
+    name = word if word == typed or _stays(word, destination) else typed
+    aliases = dict.fromkeys([*(before.get("aliases") or []), word, typed])
     content: dict[str, object] = {
         **before,
-        "word": destination.host,
+        "word": name,
+        "aliases": [alias for alias in aliases if alias != name][-_MOST_ALIASES:],
         "key": destination.key,
         "user": destination.setting("user"),
         "hostname": destination.setting("hostname"),
@@ -121,12 +130,44 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
         "asks": bool(before.get("asks")) if asks is None else asks,
     }
     written = write(path, content, durable=True)
-    _remove(path_of(destination.host, _FAILED))
+    for host in {name, typed}:
+        _remove(path_of(host, _FAILED))
+    if word != name:
+        _move(path_of(word, _TOLD), path_of(name, _TOLD))
     for path, other in _records():
         # The host as typed leads elsewhere now, so nobody could reach the other one by it.
-        if other.host == destination.host and other.key != destination.key:
+        if other.host == typed and other.key != destination.key:
             _remove(path)
     return written
+
+
+def _stays(word: str, destination: Destination) -> bool:
+    """Return whether a host keeps its name although another was typed; see `record`."""
+    from sesh.remote.ssh import destination as ssh_names
+
+    try:
+        if ssh_names.Destination(word).key != destination.key:
+            return False
+    except SeshError:
+        return False
+    aliases = ssh_names.aliases()
+    return word in aliases or destination.host not in aliases
+
+
+def name_of(host: str) -> str:
+    """The name in lists of a host as typed: another one, if that was given first; itself if it is not known.
+
+    Raises Refused (unsafe directory).
+    """
+    if _is_listed(host):
+        return host
+    return next((remote.host for remote in all() if host in remote.aliases), host)
+
+
+def _is_listed(host: str) -> bool:
+    """Return whether a host is known by this name."""
+    place = os.path.join(directory(), _entries.get(host, "."))
+    return read(place).get("word") == host or any(remote.host == host for _, remote in _records())
 
 
 def asks(destination: Destination) -> bool:
@@ -157,6 +198,7 @@ def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
 
 def forget(host: str) -> bool:
     """Remove all that is known of a host as typed; False if nothing was. Raises Refused (unsafe directory)."""
+    host = name_of(host)
     keys = [remote.key for _, remote in _records() if remote.host == host]
     for key in keys:
         for suffix in (_RECORD, SYNCED):
@@ -167,8 +209,7 @@ def forget(host: str) -> bool:
 
 def forget_unless_known(host: str) -> None:
     """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
-    place = os.path.join(directory(), _entries.get(host, "."))
-    if read(place).get("word") != host and not any(remote.host == host for _, remote in _records()):
+    if not _is_listed(host):
         _forget_answers(host)
 
 
@@ -202,10 +243,11 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
 
     Nothing of a host that was forgotten meanwhile. False if it cannot be written. Raises Refused (unsafe directory).
     """
-    return _keep(host, rows, time.time())
+    return _keep(name_of(host), rows, time.time())
 
 
 def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
+    """Keep sessions of a host by its name in lists."""
     kept: list[KeptSession] = []
     size = _HEAD
     for each in rows:
@@ -226,6 +268,7 @@ def add_name(host: str, name: str) -> bool:
 
     The host was not asked for the others, and has not told them: both times stay.
     """
+    host = name_of(host)
     (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
     if name in [row["name"] for row in rows]:
         return True
@@ -350,6 +393,13 @@ def _modified(path: str) -> int:
         return os.lstat(path).st_mtime_ns
     except FileNotFoundError:
         return 0
+
+
+def _move(path: str, other: str) -> None:
+    try:
+        os.replace(path, other)
+    except OSError:
+        return  # missing, or told again soon
 
 
 def _remove(path: str) -> None:
