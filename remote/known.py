@@ -39,6 +39,8 @@ MAX_SESSIONS = 1_000
 
 _MOST_ALIASES = 8
 """Names of one host that are kept beside the one in lists: those typed last."""
+_WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
+"""The settings of ssh that say where a name leads, and how."""
 _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
@@ -106,9 +108,10 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
     in, if that is known.
 
-    It keeps the name in lists that it was given first, if that leads there still: a script that uses another one once
-    renames nothing. Only an alias of ssh_config goes before what is none. Returns False if the file cannot be written,
-    which matters to nobody. Raises Refused for an unsafe directory.
+    It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
+    that leads elsewhere now, or by another way, which may be closed, gives way; and so does one that is no alias of
+    ssh_config to one that is. Returns False if the file cannot be written, which matters to nobody. Raises Refused for
+    an unsafe directory.
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
@@ -138,6 +141,7 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
         # The host as typed leads elsewhere now, so nobody could reach the other one by it.
         if other.host == typed and other.key != destination.key:
             _remove(path)
+            forget_unless_known(typed)
     return written
 
 
@@ -146,9 +150,10 @@ def _stays(word: str, destination: Destination) -> bool:
     from sesh.remote.ssh import destination as ssh_names
 
     try:
-        if ssh_names.Destination(word).key != destination.key:
-            return False
+        settings = ssh_names.Destination(word).settings
     except SeshError:
+        return False
+    if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
         return False
     aliases = ssh_names.aliases()
     return word in aliases or destination.host not in aliases
@@ -283,6 +288,8 @@ def add_name(host: str, name: str) -> bool:
 def last_told(host: str) -> Told:
     """When a host last told its sessions, and these as they were; not to be changed. Raises Refused."""
     path = path_of(host, _TOLD)
+    if not os.path.lexists(path):
+        path = path_of(name_of(host), _TOLD)
     try:
         status = os.lstat(path)
         version = status.st_ino, status.st_ctime_ns
@@ -293,7 +300,7 @@ def last_told(host: str) -> Told:
         content = read(path)
         rows = [_kept(row) for row in content.get("sessions") or []]
         at = content.get("at")
-        when = asked_at(host) if at is None else float(at)  # an older sesh wrote no other time than the file's
+        when = _modified(path) / 1e9 if at is None else float(at)  # an older sesh wrote no other time than the file's
         told = when, [row for row in rows if is_name(row.get("name") or "")]
         _told[path] = version, told
     return told

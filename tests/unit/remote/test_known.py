@@ -63,8 +63,10 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The host names to which ssh resolves what is typed."""
     leading: dict[str, str] = {}
 
-    def resolve(place: Destination, *_: str) -> dict[str, list[str]]:
-        return {"user": ["me"], "hostname": [leading[place.host]], "port": ["22"]}
+    def resolve(place: Destination, *_options: str) -> dict[str, list[str]]:
+        hostname, _, gateway = leading[place.host].partition(" by ")
+        way = {"proxyjump": [gateway]} if gateway else {}
+        return {"user": ["me"], "hostname": [hostname], "port": ["22"], **way}
 
     monkeypatch.setattr(destination, "resolve", resolve)
     return leading
@@ -78,7 +80,7 @@ def test_a_host_keeps_the_name_that_it_was_given_first(names: dict[str, str]) ->
     assert words() == ["box"]
     assert (known.name_of("alt"), known.name_of("box"), known.name_of("new")) == ("box", "box", "new")
     known.keep("alt", [{"name": "work"}])
-    assert known.last_told("box")[1] == [{"name": "work"}]
+    assert known.last_told("box")[1] == known.last_told("alt")[1] == [{"name": "work"}]
     known.record_failure("box", "no")
     known.record(there("alt"))
     assert not known.failed_recently("box"), "it was reached"
@@ -94,6 +96,27 @@ def test_a_name_that_leads_elsewhere_now_is_given_up_for_one_that_leads_there(na
     known.record(there("alt"))
     assert words() == ["alt"]
     assert known.last_told("alt")[1] == [{"name": "work"}]
+
+
+def test_the_name_of_another_way_to_a_host_is_taken_as_the_first_way_may_be_closed(names: dict[str, str]) -> None:
+    """From elsewhere only the one with a gateway leads there; lists went on asking by the other."""
+    names |= {"lan": "10.0.0.1", "far": "10.0.0.1 by gateway"}
+    for word in ("lan", "far", "lan"):
+        place = Destination(word)
+        known.record(place)
+        assert words() == [word]
+
+
+def test_a_name_that_another_host_bears_now_leaves_nothing_behind(names: dict[str, str], place: Path) -> None:
+    names |= {"box": "10.0.0.1", "alt": "10.0.0.2"}
+    for word in ("box", "alt"):
+        known.record(there(word, names[word]))
+        known.keep(word, [{"name": word}])
+    names["box"] = "10.0.0.2"
+    known.record(there("box", "10.0.0.2"))
+    assert (words(), known.name_of("box")) == (["alt"], "alt")
+    assert known.last_told("box")[1] == [{"name": "alt"}]
+    assert len(os.listdir(place)) == 2
 
 
 def test_an_alias_of_ssh_config_goes_before_an_address(names: dict[str, str], tmp_path: Path) -> None:
