@@ -13,7 +13,7 @@ import os
 import time
 
 from sesh import lean, moments, paths
-from sesh.errors import InvalidHost, Refused
+from sesh.errors import InvalidHost, Refused, SeshError
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
 from sesh.shapes import flag, items, keys, loose, mapping, natural, number, system_line, system_text
@@ -37,6 +37,10 @@ FAILURE_PAUSE = 60.0
 MAX_SESSIONS = 1_000
 """Sessions of one remote that are kept."""
 
+_MOST_ALIASES = 8
+"""Names of one host that are kept beside the one in lists: those typed last."""
+_WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
+"""The settings of ssh that say where a name leads, and how."""
 _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
@@ -52,7 +56,7 @@ _KEPT: Fields = {
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
         **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
-        "asks": flag, "round_trip": number,
+        "asks": flag, "round_trip": number, "aliases": items(system_line),
     },
     _FAILED: {"reason": system_line},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
@@ -70,9 +74,9 @@ _writing = Lock()
 class KnownRemote:
     """The record of one remote.
 
-    `host`: as last typed, without `@`. `key`: see `Destination.key`. `user`, `hostname`, `port`: as ssh resolves them,
-    empty for a host that another command than ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of
-    sesh there, empty for unknown.
+    `host`: its name in lists, without `@`: as first typed, see `record`. `aliases`: other names that were typed. `key`:
+    see `Destination.key`. `user`, `hostname`, `port`: as ssh resolves them, empty for a host that another command than
+    ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of sesh there, empty for unknown.
     """
 
     def __init__(self, record: RemoteRecord) -> None:
@@ -80,6 +84,7 @@ class KnownRemote:
         self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
         self.port, self.version = record.get("port") or "", record.get("version") or ""
         self.first_used, self.last_used = record.get("first_used") or "", record.get("last_used") or ""
+        self.aliases = record.get("aliases") or []
 
 
 def directory() -> str:
@@ -108,14 +113,21 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
     in, if that is known.
 
-    Returns False if the file cannot be written, which matters to nobody. Raises Refused for an unsafe directory.
+    It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
+    that leads elsewhere now, or by another way, which may be closed, gives way; and so does one that is no alias of
+    ssh_config to one that is. Returns False if the file cannot be written, which matters to nobody. Raises Refused for
+    an unsafe directory.
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
     before: RemoteRecord = read(path)
+    word, typed = before.get("word") or destination.host, destination.host
+    name = word if word == typed or _stays(word, destination) else typed
+    aliases = dict.fromkeys([*(before.get("aliases") or []), word, typed])
     content: dict[str, object] = {
         **before,
-        "word": destination.host,
+        "word": name,
+        "aliases": [alias for alias in aliases if alias != name][-_MOST_ALIASES:],
         "key": destination.key,
         "user": destination.setting("user"),
         "hostname": destination.setting("hostname"),
@@ -126,12 +138,46 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
         "asks": bool(before.get("asks")) if asks is None else asks,
     }
     written = write(path, content, durable=True)
-    _remove(path_of(destination.host, _FAILED))
+    for host in {name, typed}:
+        _remove(path_of(host, _FAILED))
+    if word != name:
+        _move(path_of(word, _TOLD), path_of(name, _TOLD))
     for path, other in _records():
         # The host as typed leads elsewhere now, so nobody could reach the other one by it.
-        if other.host == destination.host and other.key != destination.key:
+        if other.host == typed and other.key != destination.key:
             _remove(path)
+            forget_unless_known(typed)
     return written
+
+
+def _stays(word: str, destination: Destination) -> bool:
+    """Return whether a host keeps its name although another was typed; see `record`."""
+    from sesh.remote.ssh import destination as ssh_names
+
+    try:
+        settings = ssh_names.Destination(word).settings
+    except SeshError:
+        return False
+    if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
+        return False
+    aliases = ssh_names.aliases()
+    return word in aliases or destination.host not in aliases
+
+
+def name_of(host: str) -> str:
+    """The name in lists of a host as typed: another one, if that was given first; itself if it is not known.
+
+    Raises Refused (unsafe directory).
+    """
+    if _is_listed(host):
+        return host
+    return next((remote.host for remote in all() if host in remote.aliases), host)
+
+
+def _is_listed(host: str) -> bool:
+    """Return whether a host is known by this name."""
+    place = os.path.join(directory(), _entries.get(host, "."))
+    return read(place).get("word") == host or any(remote.host == host for _, remote in _records())
 
 
 def asks(destination: Destination) -> bool:
@@ -162,6 +208,7 @@ def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
 
 def forget(host: str) -> bool:
     """Remove all that is known of a host as typed; False if nothing was. Raises Refused (unsafe directory)."""
+    host = name_of(host)
     keys = [remote.key for _, remote in _records() if remote.host == host]
     for key in keys:
         for suffix in (_RECORD, SYNCED):
@@ -172,8 +219,7 @@ def forget(host: str) -> bool:
 
 def forget_unless_known(host: str) -> None:
     """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
-    place = os.path.join(directory(), _entries.get(host, "."))
-    if read(place).get("word") != host and not any(remote.host == host for _, remote in _records()):
+    if not _is_listed(host):
         _forget_answers(host)
 
 
@@ -207,10 +253,11 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
 
     Nothing of a host that was forgotten meanwhile. False if it cannot be written. Raises Refused (unsafe directory).
     """
-    return _keep(host, rows, time.time())
+    return _keep(name_of(host), rows, time.time())
 
 
 def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
+    """Keep sessions of a host by its name in lists."""
     kept: list[KeptSession] = []
     size = _HEAD
     for each in rows:
@@ -231,6 +278,7 @@ def add_name(host: str, name: str) -> bool:
 
     The host was not asked for the others, and has not told them: both times stay.
     """
+    host = name_of(host)
     (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
     if name in [row["name"] for row in rows]:
         return True
@@ -245,6 +293,8 @@ def add_name(host: str, name: str) -> bool:
 def last_told(host: str) -> Told:
     """When a host last told its sessions, and these as they were; not to be changed. Raises Refused."""
     path = path_of(host, _TOLD)
+    if not os.path.lexists(path):
+        path = path_of(name_of(host), _TOLD)
     try:
         status = os.lstat(path)
         version = status.st_ino, status.st_ctime_ns
@@ -255,7 +305,7 @@ def last_told(host: str) -> Told:
         content = read(path)
         rows = [_kept(row) for row in content.get("sessions") or []]
         at = content.get("at")
-        when = asked_at(host) if at is None else float(at)  # an older sesh wrote no other time than the file's
+        when = _modified(path) / 1e9 if at is None else float(at)  # an older sesh wrote no other time than the file's
         told = when, [row for row in rows if is_name(row.get("name") or "")]
         _told[path] = version, told
     return told
@@ -355,6 +405,13 @@ def _modified(path: str) -> int:
         return os.lstat(path).st_mtime_ns
     except FileNotFoundError:
         return 0
+
+
+def _move(path: str, other: str) -> None:
+    try:
+        os.replace(path, other)
+    except OSError:
+        return  # missing, or told again soon
 
 
 def _remove(path: str) -> None:

@@ -111,6 +111,7 @@ class RemoteRecord(TypedDict, total=False):
     """The file of a known remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
 
     word: str
+    aliases: list[str]
     key: str
     user: str
     hostname: str

@@ -411,7 +411,7 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
     from sesh.client.attach import attach as run_client
 
     def connect(name: str, host: str | None) -> Connection:
-        connection = cli.target_of(host).connect(name, passing=False)
+        connection = cli.target_of(host).connect(name, attaches=True)
         paths.remember(name, host)
         return connection
 

@@ -183,12 +183,13 @@ def sessions_on(host: str) -> Offers:
     from sesh.ops import child
 
     try:
+        typed, host = host, known.name_of(host)
         before = known.asked_at(host)
         fresh = 0 <= time.time() - before <= FRESH  # one of the future is of before the clock was set
         if not fresh and host in remotes() and not known.failed_recently(host):
             known.mark_asked(host)  # a host that does not answer is not asked at every Tab
             marked = known.asked_at(host)
-            child.aside(lambda: ask(host))
+            child.aside(lambda: ask(typed))
             deadline = time.monotonic() + PATIENCE
             while not before and known.asked_at(host) == marked and time.monotonic() < deadline:
                 time.sleep(_TICK)

@@ -73,7 +73,8 @@ def _check_host(cli: Invocation, host: str) -> list[Finding]:
 
 def _skew(host: str) -> list[Finding]:
     """Return a warning if the sesh there has another version than this one, as the link has just reported."""
-    version = next((remote.version for remote in known.all() if remote.host == host), "")
+    name = known.name_of(host)
+    version = next((remote.version for remote in known.all() if remote.host == name), "")
     if version in ("", __version__):
         return []
     message = f"@{host} has sesh {version}, this is {__version__}; newer features may be missing"

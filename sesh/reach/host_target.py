@@ -106,13 +106,13 @@ class HostTarget(Target):
             link.close()
             raise
 
-    def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
-        """A link that was led to a session there. Raises NotFound."""
+    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
+        """A link that was led to a session there; see `Target`. Raises NotFound."""
         with NamingHost(self.host):
             link = self.open(deadline)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                link.open_session("connect", timeout=left, name=name, passing=passing)
+                link.open_session("connect", timeout=left, name=name, passing=not attaches)
             except BaseException as error:
                 link.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:

@@ -37,11 +37,11 @@ class Target:
         """Carries out an op that leads to a session; returns its name, and a fresh connection to its daemon."""
         return op(self.caller, *args, **kwargs)
 
-    def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
+    def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """A connection to a session that must be there, on which nothing was said yet.
 
-        `passing`: nobody is attached, so it does not become the session attached last. Raises as `find.required` does,
-        TimedOut past the deadline (monotonic).
+        `attaches`: a terminal, so that a host notes it as the session attached last there. Raises as `find.required`
+        does, TimedOut past the deadline (monotonic).
         """
         try:
             return find.required(name, deadline)

@@ -455,3 +455,16 @@ def test_going_back_to_a_session_that_cannot_be_reached_names_it_and_its_host(ho
     terminal = home.terminal("-", columns=200)
     assert terminal.exit_code() == 1
     assert "cannot go back to work on @box: " in terminal.text()
+
+
+def test_another_name_of_a_host_renames_it_in_no_list(home: Home, farm: Farm) -> None:
+    """A script that used its other alias once."""
+    box = farm.host("box")
+    farm.host("alt", same_user=box)
+    home.sesh("@box", "--open", "work")
+    assert home.sesh("@alt", "--open", "more").code == 0
+    for rows in (home.sesh("--list", "--json").json(), home.sesh("--export").json()["sessions"]):
+        assert [(row["host"], row["name"]) for row in rows] == [("box", "more"), ("box", "work")]
+    assert home.sesh("@alt", "--list", "--json").json()[0]["host"] == "alt", "as it was typed"
+    assert home.sesh("--forget", "@alt").code == 0
+    assert home.sesh("--list", "--json").json() == []

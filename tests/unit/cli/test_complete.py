@@ -123,4 +123,7 @@ def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monke
     assert complete.sessions_on("gpu") == {"train": "running, @gpu, ~/src"}
     assert pauses == []
     assert asked == ["gpu", "gpu"]
+    record = known.path_of("via:gpu", ".json")
+    assert known.write(record, {**known.read(record), "aliases": ["alt"]})
+    assert complete.sessions_on("alt") == {"train": "running, @gpu, ~/src"}, "the same host"
     assert complete.sessions() == {"train": "running, @gpu, ~/src"}

@@ -13,6 +13,7 @@ import pytest
 from sesh import shapes
 from sesh.errors import Refused
 from sesh.remote import known
+from sesh.remote.ssh import destination
 from sesh.remote.ssh.destination import Destination
 from sesh.store import files
 
@@ -57,10 +58,74 @@ def test_a_host_that_another_command_reaches_is_recorded_by_its_name() -> None:
     assert (one.host, one.key, one.hostname) == ("box", "via:box", "")
 
 
-def test_two_words_for_one_place_are_one_remote_by_the_word_used_last() -> None:
-    known.record(there("me@10.0.0.1"))
-    known.record(there("box"))
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The host names to which ssh resolves what is typed."""
+    leading: dict[str, str] = {}
+
+    def resolve(place: Destination, *_options: str) -> dict[str, list[str]]:
+        hostname, _, gateway = leading[place.host].partition(" by ")
+        way = {"proxyjump": [gateway]} if gateway else {}
+        return {"user": ["me"], "hostname": [hostname], "port": ["22"], **way}
+
+    monkeypatch.setattr(destination, "resolve", resolve)
+    return leading
+
+
+def test_a_host_keeps_the_name_that_it_was_given_first(names: dict[str, str]) -> None:
+    """A script that used another alias once renamed it in all lists and exports."""
+    names |= {"box": "10.0.0.1", "alt": "10.0.0.1"}
+    for word in ("box", "alt"):
+        known.record(there(word))
     assert words() == ["box"]
+    assert (known.name_of("alt"), known.name_of("box"), known.name_of("new")) == ("box", "box", "new")
+    known.keep("alt", [{"name": "work"}])
+    assert known.last_told("box")[1] == known.last_told("alt")[1] == [{"name": "work"}]
+    known.record_failure("box", "no")
+    known.record(there("alt"))
+    assert not known.failed_recently("box"), "it was reached"
+    assert known.forget("alt")
+    assert words() == []
+
+
+def test_a_name_that_leads_elsewhere_now_is_given_up_for_one_that_leads_there(names: dict[str, str]) -> None:
+    names |= {"box": "10.0.0.1", "alt": "10.0.0.1"}
+    known.record(there("box"))
+    known.keep("box", [{"name": "work"}])
+    names["box"] = "10.0.0.9"
+    known.record(there("alt"))
+    assert words() == ["alt"]
+    assert known.last_told("alt")[1] == [{"name": "work"}]
+
+
+def test_the_name_of_another_way_to_a_host_is_taken_as_the_first_way_may_be_closed(names: dict[str, str]) -> None:
+    """From elsewhere only the one with a gateway leads there; lists went on asking by the other."""
+    names |= {"lan": "10.0.0.1", "far": "10.0.0.1 by gateway"}
+    for word in ("lan", "far", "lan"):
+        place = Destination(word)
+        known.record(place)
+        assert words() == [word]
+
+
+def test_a_name_that_another_host_bears_now_leaves_nothing_behind(names: dict[str, str], place: Path) -> None:
+    names |= {"box": "10.0.0.1", "alt": "10.0.0.2"}
+    for word in ("box", "alt"):
+        known.record(there(word, names[word]))
+        known.keep(word, [{"name": word}])
+    names["box"] = "10.0.0.2"
+    known.record(there("box", "10.0.0.2"))
+    assert (words(), known.name_of("box")) == (["alt"], "alt")
+    assert known.last_told("box")[1] == [{"name": "alt"}]
+    assert len(os.listdir(place)) == 2
+
+
+def test_an_alias_of_ssh_config_goes_before_an_address(names: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host box other\n  HostName 10.0.0.1\n")
+    names |= {"me@10.0.0.1": "10.0.0.1", "box": "10.0.0.1", "other": "10.0.0.1"}
+    for word, listed in (("me@10.0.0.1", "me@10.0.0.1"), ("box", "box"), ("other", "box"), ("me@10.0.0.1", "box")):
+        known.record(there(word))
+        assert words() == [listed]
 
 
 def test_a_word_that_leads_elsewhere_now_is_the_new_place_alone() -> None:
@@ -282,7 +347,7 @@ def test_an_answer_reads_the_record_of_its_host_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(files, "read", reading)
     known.keep("h7", [{"name": "work"}])
     record = known.path_of("me@10.0.0.7:22", ".json")
-    assert opened == [record]
+    assert set(opened) == {record}
     assert known.last_told("h7")[1] == [{"name": "work"}]
     os.unlink(record)
     known.keep("h7", [{"name": "work"}])

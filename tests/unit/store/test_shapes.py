@@ -20,6 +20,7 @@ KINDS: dict[shapes.Shape, Any] = {
     files.labels: dict[str, str],
     shapes.natural: int,
     known._KEPT["command"]: list[str],
+    known._FIELDS[known._RECORD]["aliases"]: list[str],
     known._KEPT["labels"]: dict[str, str],
 }
 """Of an older sesh the words of a command may be one text."""
