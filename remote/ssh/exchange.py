@@ -73,17 +73,18 @@ _PROBE_TIMEOUT = 15.0
 """A line for a shell whose answer shows that it came as it is; the answer; seconds for it."""
 
 
-def check_words(destination: Destination) -> None:
+def check_words(destination: Destination, deadline: float | None = None) -> None:
     """Raise Unreachable if the command that reaches a host changes the words that it is given, as `sudo -i` does.
 
-    A command that fails is for others to tell of.
+    A command that fails, or has not ended by the deadline (monotonic), is for others to tell of.
     """
     try:
         process = piped(ssh.command(destination, _PROBE), ask=False)
-        printed = exchange(process, destination.host, timeout=_PROBE_TIMEOUT)
+        printed = exchange(process, destination.host, timeout=ssh.seconds_left(deadline, _PROBE_TIMEOUT))
     except (OSError, TimeoutError, ProtocolError):
         return
-    if b"words: " in printed.out and _ANSWER not in printed.out:
+    told = printed.out.replace(b"\r\n", b"\n")  # through a terminal, as of `docker exec -t`
+    if b"words: " in told and _ANSWER not in told:
         raise Unreachable(
             f"cannot reach {destination.host}: via changes the words that it is given",
             hint="a shell between may read them again; with sudo write -H in place of -i",

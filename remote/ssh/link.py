@@ -58,9 +58,11 @@ _MAX_NOISE = 1 << 20
 _EXIT_TIMEOUT = 1.0
 """Seconds for the command that carries a link to end, once the link has."""
 _EARLY_TIMEOUT = 5.0
-"""Seconds for the bridge to answer what was sent before it had begun."""
+"""Seconds for the bridge to answer what was sent before it had begun; a third of those that are left, at most."""
+_LONGEST_REASON = 200
+"""Characters of the line that a host gives as the reason of a failure."""
 _swallowing: set[str] = set()
-"""Hosts whose login files read what is sent before the bridge has begun."""
+"""Hosts whose login files read a part of what is sent before the bridge has begun."""
 _masters: dict[str, object] = {}
 """By host: the identity of the control master that the newest link of this process uses."""
 
@@ -83,8 +85,8 @@ class Link(wire.Connection):
         self.asked: bool | None = None
         """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
         self._process, self._stderr = process, stderr
-        self._sent_along = b""
-        """The request that was sent along with HELLO, as long as nobody has asked for its answer."""
+        self._sent_along = False
+        """True if a request was sent along with HELLO, as long as nobody has asked for its answer."""
         self.clock = 0.0
         """Seconds by which the clock there is ahead of this one."""
 
@@ -117,7 +119,7 @@ class Link(wire.Connection):
         """
         host = self.destination.host
         try:
-            if self.has_sent(wire.asking(verb, 1, **arguments)):
+            if self.take_sent():
                 self._requests = 1
                 answer = self.answer(1, time.monotonic() + timeout)
             else:
@@ -136,10 +138,10 @@ class Link(wire.Connection):
         self.session_name = str(answer[0].get("name") or "")
         return answer
 
-    def has_sent(self, request: bytes) -> bool:
-        """Return whether a request, with number 1, was sent along with HELLO: its answer is to come. True only once."""
-        sent, self._sent_along = self._sent_along, b""
-        return bool(sent) and sent == request
+    def take_sent(self) -> bool:
+        """Return whether the request that comes now, number 1, was sent along with HELLO. True only once."""
+        sent, self._sent_along = self._sent_along, False
+        return sent
 
     def give_up(self) -> None:
         """Ask for nothing more. The bridge tells its daemon, and passes back what that has said until then."""
@@ -227,42 +229,42 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(self, caller: Near, deadline: float, along: bytes = b"", *, repeats: bool = False) -> None:
+    def start(self, caller: Near, deadline: float, along: bytes = b"", *, early: bool = False) -> bool:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
-        `along`: the frames of a request that follows (see `has_sent`). They go along, and both go before the bridge has
-        begun, which saves two round trips; unless login files were found to read them. `repeats`: then they are sent
-        once more.
+        `along`: the frames of a request, number 1, that goes along with HELLO (see `take_sent`). `early`: both go
+        before the bridge has begun, which saves two round trips; and once more if login files seem to have read them.
+        Returns False if neither is answered, as if they had read a part: the rest makes no sense to the bridge.
         """
-        self._sent_along = along
-        host = self.destination.host
+        self._sent_along = bool(along)
         first = wire.greeting("bridge", near=caller) + along
-        early = bool(along) and host not in _swallowing
-        if early:
-            try:
-                self.send(first, deadline)
-            except Unreachable:
-                early = False  # it has ended: what it printed says why
-        self._skip_login_output(deadline)
-        left = deadline - time.monotonic()
         try:
             if early:
-                try:
-                    self._take_welcome(time.monotonic() + min(left / 2 if repeats else left, _EARLY_TIMEOUT))
-                    return
-                except TimedOut:
-                    _swallowing.add(host)
-                    if not repeats:
-                        raise
-            self.send(first, deadline)
-            self._take_welcome(deadline)
-        except TimedOut as error:
-            raise silent_host(host) from error
+                self.send(first, deadline)
+        except Unreachable:
+            early = False  # it has ended: what it printed says why
+        self._skip_login_output(deadline)
+        now = time.monotonic()
+        patience = min((deadline - now) / 3, _EARLY_TIMEOUT)
+        if early:
+            try:
+                return self._take_welcome(now + patience) or self._take_welcome(now + 2 * patience, first)
+            except Unreachable:
+                return False
+        if not self._take_welcome(deadline, first):
+            raise silent_host(self.destination.host)
+        return True
 
-    def _take_welcome(self, deadline: float) -> None:
-        self.remote_info = self.expect_welcome(deadline)
+    def _take_welcome(self, deadline: float, hello: bytes = b"") -> bool:
+        """Send HELLO, if it is given, and take WELCOME; return False if that has not come by the deadline."""
+        try:
+            self.send(hello, deadline)
+            self.remote_info = self.expect_welcome(deadline)
+        except TimedOut:
+            return False
         now = time.time()
         self.clock = self.remote_info.get("now", now) - now
+        return True
 
     def incompatible(self) -> ProtocolError:
         """Return the error for the other side; until a session answers, that is the sesh on the host."""
@@ -287,11 +289,11 @@ class Link(wire.Connection):
                 raise Late(message, hint=f"see what holds it up: ssh {host}")
             data = os.read(self.inbound, 4096)
             if not data:
-                raise self._start_failure(seen)
+                raise self._start_failure(seen, deadline)
             seen = (seen + data)[-_MAX_NOISE:]
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
-    def _start_failure(self, printed: bytes) -> SeshError:
+    def _start_failure(self, printed: bytes, deadline: float) -> SeshError:
         """Return the error that tells why the bridge did not start."""
         host = self.destination.host
         try:
@@ -299,20 +301,20 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             code = ssh.FAILED
         self._stderr.seek(0)
-        stderr, via = self._stderr.read(65536).decode("utf-8", "replace"), self.destination.via is not None
-        reached = _REACHED in stderr or _REACHED.encode() in printed
+        reached = _REACHED.encode() in self._stderr.read(65536) + printed
+        stderr, via = ssh.printed(self._stderr), self.destination.via is not None
         stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
-        last = [line.rstrip(".") for line in last]
+        last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
         if via and not reached:
             gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
             gone.reason = last[0] if last else ""
             return gone
-        if via:
+        if via and not self._sent_along:  # a question that nobody has named the host for is not worth a second run
             from sesh.remote.ssh.exchange import check_words
 
             try:
-                check_words(self.destination)
+                check_words(self.destination, deadline)
             except Unreachable as error:
                 return error
         ending = f" (exit {code}){f': {last[0]}' if last else ''}"
@@ -346,9 +348,9 @@ def open_link(
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
     terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
-    frames of a request that changes nothing, which go along with HELLO (see `Link.has_sent`); for this a login that
-    takes longer than `timeout` goes on by itself, for the next question. Raises Unreachable, NotDeployed,
-    ProtocolError; OSError if this machine lacks what it takes.
+    frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`); for this a login that
+    takes longer than `timeout` goes on alone, for the next question. Raises Unreachable, NotDeployed, ProtocolError;
+    OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
@@ -361,7 +363,7 @@ def open_link(
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        link = _open(destination, caller, asking, detached, timeout, along=question, repeats=True)
+        link = _open(destination, caller, asking, detached, timeout, along=question)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
@@ -397,13 +399,16 @@ def _open(
     *,
     beside: Stop | None = None,
     along: bytes = b"",
-    repeats: bool = False,
+    plain: bool = False,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
-    `beside`: it has an ssh connection of its own, and this ends the attempt. `along`, `repeats`: as in `Link.start`.
+    `beside`: it has an ssh connection of its own, and this ends the attempt. `along`: as in `Link.start`; it goes
+    early, unless `plain`, or login files have read a part of such before.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
+    deadline = time.monotonic() + timeout
+    early = bool(along) and not plain and destination.host not in _swallowing
     line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
     argv = ssh.command(destination, line, ask=asking, alone=beside is not None)
     environment = ssh.environment(ask=asking)
@@ -434,8 +439,13 @@ def _open(
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
         with (beside or Stop()).calling(link.abort):
-            link.start(caller, time.monotonic() + timeout, along, repeats=repeats)
-        on_failure.pop_all()
+            answers = link.start(caller, deadline, along, early=early)
+        if answers:
+            on_failure.pop_all()
+    if not answers:
+        left = deadline - time.monotonic()
+        link = _open(destination, caller, asking, detached, left, beside=beside, along=along, plain=True)
+        _swallowing.add(destination.host)
     return link
 
 

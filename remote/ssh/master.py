@@ -38,7 +38,7 @@ _LOOK_BACK = 60.0
 _LARGEST_NOTE = 2 << 20
 """Bytes of what ssh printed at a failed login: more than a banner, of which sshd sends 1 MiB at most."""
 _left_alone: list[subprocess.Popen[bytes]] = []
-"""Logins that may go on without this process; those that have ended are taken from the kernel at the next one."""
+"""What may outlive this process: logins, autossh. Those that have ended are taken from the kernel at the next login."""
 
 
 def is_shared(destination: Destination) -> bool:
@@ -92,7 +92,8 @@ def check_refusals(destination: Destination, since: float) -> None:
 def _failed(destination: Destination, since: float, deadline: float | None = None) -> Unreachable | None:
     """How the newest login with the same agent failed, if that is noted, and was after `since` (time.time).
 
-    `deadline`: for asking a jump host.
+    Only a refused login is told more than once: what else went wrong may have passed. `deadline`: for asking a jump
+    host.
     """
     path = f"{_path(destination)}.failed"
     try:
@@ -103,9 +104,11 @@ def _failed(destination: Destination, since: float, deadline: float | None = Non
     agent, _, printed = (note or b"").decode("utf-8", "replace").partition("\n")
     if note is None or agent != _agent():
         return None  # another process has logged in, or this one may
-    return ssh.failure(
-        destination, printed if ssh.reasons(printed) else _jump_host_errors(destination, printed, deadline)
-    )
+    told = printed if ssh.reasons(printed) else _jump_host_errors(destination, printed, deadline)
+    failure = ssh.failure(destination, told)
+    if not isinstance(failure, LoginRefused):
+        _note_login(destination)
+    return failure
 
 
 def _path(destination: Destination) -> str:
@@ -122,7 +125,7 @@ def _agent() -> str:
 
 
 def _note_login(destination: Destination, refused: str = "") -> None:
-    """Note what ssh printed when it was refused, for the other processes that would try; or that it logged in."""
+    """Note what ssh printed when it was refused, for the other processes that would try; or that it was not."""
     path = f"{_path(destination)}.failed"
     try:
         if refused:
@@ -308,7 +311,7 @@ def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: floa
             _kill(process, group=True)
             raise silent_host(destination.host)
         time.sleep(0.05)
-    process.returncode = 0  # it outlives this process, which subprocess would warn of
+    _left_alone.append(process)
     return True
 
 

@@ -98,8 +98,8 @@ def environment(*, ask: bool) -> dict[str, str]:
     A control master keeps to the agent that it was opened with, wherever a link to that leads later.
     """
     variables = programs.environment()
-    if socket := variables.get("SSH_AUTH_SOCK"):
-        variables["SSH_AUTH_SOCK"] = os.path.realpath(socket)
+    if agent := variables.get("SSH_AUTH_SOCK"):
+        variables["SSH_AUTH_SOCK"] = os.path.realpath(agent)
     if not ask:
         variables |= _declining()
     return variables
@@ -222,14 +222,14 @@ def _forwarded_agent(destination: Destination) -> str:
 
     ssh_config(5): ForwardAgent and IdentityAgent hold a path, or the name of a variable after `$`.
     """
-    socket = destination.setting("forwardagent")
-    if socket in ("", "no"):
+    path = destination.setting("forwardagent")
+    if path in ("", "no"):
         return ""
-    if socket == "yes":
-        socket = destination.setting("identityagent") or "SSH_AUTH_SOCK"
-    if socket == "SSH_AUTH_SOCK" or socket.startswith("$"):
-        socket = os.environ.get(socket.removeprefix("$"), "")
-    return os.path.realpath(socket) if os.path.exists(socket) else ""
+    if path == "yes":
+        path = destination.setting("identityagent") or "SSH_AUTH_SOCK"
+    if path == "SSH_AUTH_SOCK" or path.startswith("$"):
+        path = os.environ.get(path.removeprefix("$"), "")
+    return os.path.realpath(path) if os.path.exists(path) else ""
 
 
 def control_directory() -> str:

@@ -9,11 +9,11 @@ import sys
 
 BLOCK = 1 << 16
 MOST_NOISE = 1 << 20
-"""Bytes before the mark that are read."""
+"""Bytes that are read before the mark has come."""
 
 
 def main(mark: bytes, words: list[str]) -> int:
-    """Return the program's exit code; 1 if the mark did not come in time."""
+    """Return the program's exit code; 1 if it prints more than MOST_NOISE without the mark."""
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 (it is a pipe)
         source, seen = process.stdout.fileno(), b""

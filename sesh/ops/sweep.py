@@ -245,12 +245,12 @@ def _has_no_user(entry: str, mode: int) -> bool:
 
 
 def _is_stale(path: str) -> bool:
-    """Returns whether a socket has no listener, a lock file no holder, or a note of a refused login is old."""
+    """Returns whether a socket has no listener, a lock file no holder, or what a login has printed is old."""
     mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
     if stat.S_ISSOCK(mode):
         return age > 1.0 and _listener(path) is None
-    is_lock = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".refused"))
-    return is_lock and age > paths.SETTLED and not paths.held(path)
+    is_left = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".login", ".failed", ".refused"))
+    return is_left and age > paths.SETTLED and not paths.held(path)
 
 
 def _listener(path: str) -> int | None:
@@ -446,6 +446,8 @@ def connections() -> Iterator[Leftover]:
 
 def _control_path(words: list[str], folder: str) -> str:
     """The socket in `folder` of an ssh that is a shared connection, by its command line; empty for other processes."""
+    if any(os.path.basename(word) == "alone.py" for word in words[:3]):
+        return ""  # a login that goes on without who began it
     title = " ".join(words)
     if title.startswith(f"ssh: {folder}/") and title.endswith(" [mux]"):
         return title.removeprefix("ssh: ").removesuffix(" [mux]")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sesh import gate, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
+from sesh.reach.op import needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
-        asked = frames(name, data, asks=caller.can_ask, answers=answers)
-        if not link.has_sent(asked):
-            link.send(asked, deadline)
+        if not link.take_sent():
+            link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
         link.keepalive = Keepalive(enabled=True)
         try:
             return link.answer(_REQUEST, deadline)
@@ -66,8 +66,7 @@ def answered(
     `words`: what the op is asked with. Notes of the other side are shown. Raises Refused if the sesh there is too old
     for it, ProtocolError if it has too many questions.
     """
-    spec = words.get("spec")
-    check_version(link, *(["size"] if isinstance(spec, dict) and "size" in spec else []))
+    check_version(link, *needed(words))
     answers: list[str] = []
     while len(answers) <= gate.MOST_QUESTIONS:
         answer, data = ask(answers)

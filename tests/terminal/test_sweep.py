@@ -16,6 +16,8 @@ from sesh import platform
 from sesh.errors import UsageError
 from sesh.moments import parse_span
 from sesh.ops import sweep
+from sesh.remote import known
+from sesh.remote.ssh import alone, ssh
 from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -260,6 +262,21 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(platform, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
     assert [each.pid for each in sweep.bridges()] == [10, 12]
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_login_that_goes_on_alone_is_no_leftover(monkeypatch: pytest.MonkeyPatch) -> None:
+    os.makedirs(known.directory(), 0o700)
+    folder = ssh.control_directory()
+    login = ["ssh", "-f", "-N", "-o", "ControlMaster=yes", "-o", f"ControlPath={folder}/0123", "--", "box"]
+    rows = [
+        (10, 1, login),
+        (11, 1, ["python3", "-IS", alone.__file__, "60", f"{folder}/0123", *login]),
+        (12, 11, login),
+    ]
+    monkeypatch.setattr(platform, "own_processes", lambda: rows)
+    monkeypatch.setattr(platform, "start_time", lambda _: "1")
+    assert [each.pid for each in sweep.connections()] == [10]
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sesh import protocol
 from sesh.errors import LocalFault, NotDeployed, Unreachable
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import check_words
 from sesh.remote.ssh.link import BRIDGE_COMMAND, open_link
 
 
@@ -93,6 +96,52 @@ def test_what_ends_before_it_takes_a_question_that_goes_along_says_why() -> None
     with pytest.raises(Unreachable, match=r"sesh on box did not start \(exit 3\): broken") as raised:
         open_link(through("echo broken >&2; exit 3"), {}, ask=False, timeout=5.0, question=bytes(1 << 20))
     assert raised.value.reason == "sesh did not start there: broken"
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_host_that_is_only_slow_gets_what_goes_along_as_early_as_others(tmp_path: Path) -> None:
+    """It was taken for one whose login files read it, for as long as this process lived."""
+    welcome = tmp_path / "welcome"
+    welcome.write_bytes(protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "1"}))
+    script = rf"printf '\000sesh-bridge-1\000\n'; sleep 1.2; cat {welcome}; exec cat >/dev/null"
+    with open_link(through(script), {}, ask=False, timeout=2.0, question=b"?") as opened:
+        assert opened.take_sent()
+        assert not opened.take_sent()
+    script = rf"head -c 1 >/dev/null; printf '\000sesh-bridge-1\000\n'; cat {welcome}; exec cat >/dev/null"
+    open_link(through(script), {}, ask=False, timeout=5.0, question=b"?").close()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_command_that_finds_no_sesh_is_run_once_for_a_list(tmp_path: Path) -> None:
+    """Each list ran it a second time, to see whether it changes the words that it is given."""
+    destination = through(f"echo run >>{tmp_path}/runs; exit 127")
+    for question, runs in ((b"?", 1), (b"", 3)):
+        with pytest.raises(NotDeployed, match="box has no sesh"):
+            open_link(destination, {}, ask=False, question=question)
+        assert len((tmp_path / "runs").read_text().split()) == runs
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_whether_a_command_changes_its_words_is_asked_within_the_time_for_the_link(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with pytest.raises(NotDeployed, match="box has no sesh"):
+        open_link(through(f"test -e {tmp_path}/run && exec sleep 60; : >{tmp_path}/run; exit 127"), {}, timeout=1.0)
+    assert time.monotonic() - begun < 8
+
+
+@pytest.mark.parametrize("line", ["exit 1", r"printf 'words: 2, a  b\r\n'", 'eval "$3"'])
+def test_a_command_that_passes_its_words_on_is_not_blamed(line: str) -> None:
+    """One with a terminal, whose lines end in CR LF, was."""
+    check_words(Destination("box", via=["sh", "-c", line, "sh"]))
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_the_reason_of_a_failure_is_the_last_line_however_much_comes_before_and_is_cut() -> None:
+    """Only the first 64 KiB were read."""
+    script = "yes banner | head -c 105000 >&2; printf no%0500d 0 >&2; exit 3"
+    with pytest.raises(Unreachable, match=r"sesh on box did not start \(exit 3\): no0{198};") as raised:
+        open_link(through(script), {}, ask=False)
+    assert raised.value.reason == f"sesh did not start there: no{'0' * 198}"
 
 
 def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_run(tmp_path: Path) -> None:
