@@ -73,6 +73,8 @@ class Link(wire.Connection):
 
     far = True
     led = False
+    silent = False
+    """True once it was given up as nothing came for too long, as against its end."""
 
     def __init__(
         self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
@@ -202,6 +204,7 @@ class Link(wire.Connection):
         if self.keepalive is None or now < self.keepalive.due:
             return
         if not self.keepalive.check(now):
+            self.silent = True
             raise Lost(f"the link to @{self.destination.host} went silent")
         if self.given_up:
             return
@@ -341,14 +344,15 @@ def open_link(
     timeout: float = START_TIMEOUT,
     bounded: bool = False,
     question: bytes = b"",
+    stop: Stop | None = None,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
     terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
     frames of a request that changes nothing, which go along with HELLO (see `Link.has_sent`); for this a login that
-    takes longer than `timeout` goes on by itself, for the next question. Raises Unreachable, NotDeployed,
-    ProtocolError; OSError if this machine lacks what it takes.
+    takes longer than `timeout` goes on by itself, for the next question. `stop`: ends the attempt, once somebody is
+    logged in. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
@@ -361,11 +365,11 @@ def open_link(
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        link = _open(destination, caller, asking, detached, timeout, along=question, repeats=True)
+        link = _open(destination, caller, asking, detached, timeout, stop=stop, along=question)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
-        link = _open(destination, caller, asking, False, timeout)  # refused over that connection: log in again
+        link = _open(destination, caller, asking, False, timeout, stop=stop)  # refused over that one: log in again
     except Unreachable:
         left = deadline - time.monotonic()
         if stood is None or left <= 0:
@@ -373,7 +377,7 @@ def open_link(
         drop_master(destination)  # it was cut just now, and nothing has been asked for over it
         if master.identity(destination) == stood:
             raise
-        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, question=question)
+        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, question=question, stop=stop)
     link.asked = asked
     return link
 
@@ -385,7 +389,7 @@ def open_beside(destination: Destination, caller: Near, stop: Stop, verb: str, a
     `stop` ends the attempt. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
     along = wire.asking(verb, 1, **arguments)
-    return _open(destination, caller, False, True, START_TIMEOUT, beside=stop, along=along)
+    return _open(destination, caller, False, True, START_TIMEOUT, stop=stop, alone=True, along=along)
 
 
 def _open(
@@ -395,17 +399,18 @@ def _open(
     detached: bool,
     timeout: float,
     *,
-    beside: Stop | None = None,
+    stop: Stop | None = None,
+    alone: bool = False,
     along: bytes = b"",
-    repeats: bool = False,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
-    `beside`: it has an ssh connection of its own, and this ends the attempt. `along`, `repeats`: as in `Link.start`.
+    `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`, sent
+    again if need be unless it is alone.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
-    argv = ssh.command(destination, line, ask=asking, alone=beside is not None)
+    argv = ssh.command(destination, line, ask=asking, alone=alone)
     environment = ssh.environment(ask=asking)
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.
@@ -433,8 +438,8 @@ def _open(
         on_failure.pop_all()  # the link closes them from here on
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
-        with (beside or Stop()).calling(link.abort):
-            link.start(caller, time.monotonic() + timeout, along, repeats=repeats)
+        with (stop or Stop()).calling(link.abort):
+            link.start(caller, time.monotonic() + timeout, along, repeats=not alone)
         on_failure.pop_all()
     return link
 

@@ -114,6 +114,7 @@ class HostLinks:
             return {}
 
         def lost() -> None:
+            sessions.keep()
             workers.put(host, stop, None)
 
         target = HostTarget(caller, host)

@@ -9,7 +9,7 @@ import threading
 import time
 
 from sesh import shapes, wire
-from sesh.errors import Unreachable
+from sesh.errors import Late, TimedOut, Unreachable
 from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
 from sesh.reach.stream import DaemonDied, Stream
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _opening = threading.BoundedSemaphore(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""
 _ATTEMPT = 20.0
-"""Seconds for one attempt to come back."""
+"""Seconds for one attempt to come back, and for the first if nobody has named the host."""
 
 
 def items(
@@ -49,9 +49,15 @@ def items(
     if none can be opened at first, LoginRefused if one cannot come back without a person, the op's errors.
     """
     caller, destination, host = target.caller, target.destination, str(target.host)
+    stop = stop or Stop()
     asked: Mapping[str, object] = {}
+    drops = True
 
     def again(stream: Stream) -> Link:
+        nonlocal drops
+        assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `again` give)
+        # If nobody has named the host, others over that ssh connection are not cut unless it is silent.
+        drops = not passing or stream.connection.silent
         lost_at = time.monotonic()
         if not passing:
             eventlog.log("disconnect", host=host, session=None, reason="lost")
@@ -66,8 +72,16 @@ def items(
         return link
 
     def attempt() -> Link:
+        nonlocal drops
+        now, drops = drops, not passing
         with _opening:
-            return links.reopened(caller, destination, time.monotonic() + _ATTEMPT, passing=passing)
+            stop.check()
+            until = time.monotonic() + _ATTEMPT
+            try:
+                return links.reopened(caller, destination, until, passing=passing, drops=now, stop=stop)
+            except (Late, TimedOut):
+                drops = True
+                raise
 
     def ask() -> None:
         nonlocal asked
@@ -76,13 +90,12 @@ def items(
         stream.connection.send(calls.frames(op.wire_name, asked, asks=False, answers=[]))
 
     with _opening:
-        link = target.open(passing=passing)
+        stop.check()
+        link = target.open(time.monotonic() + _ATTEMPT if passing else None, passing=passing, stop=stop)
     calls.check_version(link)
-    sleep = stop.sleep if stop is not None else time.sleep
-    with Stream(link, "", host=host, again=again, sleep=sleep, logged=not passing) as stream:
+    with Stream(link, "", host=host, again=again, sleep=stop.sleep, logged=not passing) as stream:
         stream.audience = caller.audience
-        if stop is not None:
-            stop.add(stream.cut)
+        stop.add(stream.cut)
         try:
             for kind, _, payload in stream.frames(ask):
                 if kind != DATA:
@@ -92,9 +105,9 @@ def items(
                 item: Item = op_shapes.checked(op.wire_name, asked, payload, check)
                 if check.left_out:
                     caller.note(op_shapes.left_out(check, host))
-                yield item
+                if item or not check.left_out:  # else nothing of it is left, which is not what the host has said
+                    yield item
         except DaemonDied:
             raise Unreachable(f"sesh on @{host} ended, and with it what it had to say") from None
         finally:
-            if stop is not None:
-                stop.remove(stream.cut)
+            stop.remove(stream.cut)
