@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes, wait_until
 
 Row = dict[str, Any]
@@ -102,6 +103,22 @@ def test_a_link_that_is_lost_comes_back(home: Home, farm: Farm, watch: Callable[
         wait_until(lambda: held(farm, far), what="a link is held")
         far.proxy.cut()
         watched.until(label(far, value))
+
+
+def test_a_link_that_goes_silent_comes_back_over_another_connection(
+    home: Home, farm: Farm, watch: Callable[..., Watched]
+) -> None:
+    """As a laptop's links do that has come to another network: the old connection stands, and leads nowhere."""
+    patch(home, "from sesh import keepalive\nkeepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9\n")
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    masters = set(farm.masters())
+    watched = watch()
+    watched.until(label(far, "before"))
+    wait_until(lambda: held(farm, far), what="a link is held")
+    far.proxy.strand()
+    wait_until(lambda: not masters & set(farm.masters()), what="the silent connection is given up")
+    watched.until(label(far, "after"))
 
 
 def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(

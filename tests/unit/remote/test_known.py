@@ -7,12 +7,14 @@ import os
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
+from sesh.store import files
 
 
 @pytest.fixture(autouse=True)
@@ -240,3 +242,27 @@ def test_what_a_forgotten_host_answers_is_not_kept(place: Path) -> None:
     known.record_failure("box")
     known.forget_unless_known("box")
     assert os.listdir(place) == []
+
+
+def test_keeping_what_a_host_tells_reads_its_own_record_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each change of each host had all records read."""
+    for number in range(20):
+        known.record(there(f"h{number}", f"10.0.0.{number}"))
+    read: list[str] = []
+    whole = files.read
+
+    def counted(path: str, *more: Any) -> Any:
+        read.append(path)
+        return whole(path, *more)
+
+    monkeypatch.setattr(files, "read", counted)
+    for _ in range(50):
+        known.keep_names("h7", [{"name": "work"}])
+    assert len(read) <= 20 + 50
+    assert [row["name"] for row in known.last_rows("h7")] == ["work"]
+    known.record(there("h7", "10.0.0.99"))  # its name leads elsewhere now
+    known.keep_names("h7", [{"name": "other"}])
+    assert [row["name"] for row in known.last_rows("h7")] == ["other"]
+    known.forget("h7")
+    known.keep_names("h7", [{"name": "late"}])
+    assert known.last_rows("h7") == []
