@@ -85,9 +85,9 @@ _FIELDS: dict[str, Fields] = {
     SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
 }  # fmt: skip
 """The shape of each file, by its suffix."""
+_entries: dict[str, str] = {}
+"""The name of each host's record when it was read last: as many hosts answer, not each reads the records of all."""
 _writing = Lock()
-_keys: dict[str, str] = {}
-"""Keys of hosts as typed, to look at one record where all would have to be read; the record itself is what counts."""
 
 
 class KnownRemote:
@@ -195,12 +195,9 @@ def forget(host: str) -> bool:
 
 def forget_unless_known(host: str) -> None:
     """Remove the answers of a host that was forgotten while they were written. Raises Refused (unsafe directory)."""
-    key = _keys.get(host)
-    if key is None or read(path_of(key, _RECORD)).get("word") != host:
-        _keys.clear()
-        _keys.update((remote.host, remote.key) for _, remote in _records())
-        if host not in _keys:
-            _forget_answers(host)
+    place = os.path.join(directory(), _entries.get(host, "."))
+    if read(place).get("word") != host and not any(remote.host == host for _, remote in _records()):
+        _forget_answers(host)
 
 
 def _forget_answers(host: str) -> None:
@@ -228,27 +225,22 @@ def failure(host: str) -> str:
     return str(read(path_of(host, _FAILED)).get("reason") or "")
 
 
-def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
+def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     """Keep what a list shows of a host's sessions, for times when it does not answer: of as many as can be read again.
 
-    False if that cannot be written. Raises Refused for an unsafe directory.
+    Nothing of a host that was forgotten meanwhile. False if it cannot be written. Raises Refused (unsafe directory).
     """
-    rows: list[KeptSession] = []
+    kept: list[KeptSession] = []
     size = _HEAD
-    for summary in summaries:
-        row = _kept(summary)
+    for each in rows:
+        row = _kept(each)
         if not is_name(row.get("name") or ""):
             continue
         size += len(_encoded(row)) + len(", ")
-        if len(rows) == MAX_NAMES or size > _LARGEST:
+        if len(kept) == MAX_NAMES or size > _LARGEST:
             break
-        rows.append(row)
-    return write(path_of(host, _NAMES), {"word": host, "at": time.time(), "sessions": rows})
-
-
-def keep_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
-    """Keep names as `record_names` does, unless the host is forgotten meanwhile."""
-    written = record_names(host, summaries)
+        kept.append(row)
+    written = write(path_of(host, _NAMES), {"word": host, "at": time.time(), "sessions": kept})
     forget_unless_known(host)
     return written
 
@@ -258,7 +250,7 @@ def add_name(host: str, name: str) -> bool:
     rows = last_rows(host)
     if name in [row["name"] for row in rows]:
         return True
-    return keep_names(host, [*rows, {"name": name, "state": "running"}])
+    return keep(host, [*rows, {"name": name, "state": "running"}])
 
 
 def last_rows(host: str) -> list[KeptSession]:
@@ -325,7 +317,11 @@ def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
                 continue
             if content is not None:
                 remote = KnownRemote(content)
-                yield path, remote if _is_record(path, remote) else paths.damaged(path, "not the record of a host")
+                if not _is_record(path, remote):
+                    yield path, paths.damaged(path, "not the record of a host")
+                    continue
+                _entries[remote.host] = entry
+                yield path, remote
 
 
 def _content(path: str) -> Any:

@@ -38,7 +38,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         from sesh.ops import lookup
 
         told = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
-        known.keep_names(cli.host, told)
+        known.keep(cli.host, told)
         rows = [session for session in told if bears(session, wanted)]
     table = _table() if not cli.json else None
     if table is not None and rows:

@@ -178,5 +178,5 @@ class _Sessions:
         """Keeps what is not kept yet."""
         rows, self._unkept = self._unkept, None
         if rows is not None:
-            known.keep_names(self._host, rows)
+            known.keep(self._host, rows)
             self._kept_at = time.monotonic()

@@ -170,7 +170,7 @@ class Asking:
             if not isinstance(error, _PASSING):
                 _note_failure(host, reason(error))
             raise
-        known.keep_names(host, rows)
+        known.keep(host, rows)
         yield rows, "; ".join(caller.notes)
 
     @property

@@ -105,13 +105,13 @@ def test_the_sessions_of_a_busy_host_are_not_written_with_each_change(
 ) -> None:
     """Every change of a hundred hosts wrote a file, and read a hundred."""
     kept: list[list[str]] = []
-    keep = known.keep_names
+    keep = known.keep
 
     def counted(word: str, rows: Any) -> bool:
         kept.append([each["cwd"] for each in rows])
         return keep(word, rows)
 
-    monkeypatch.setattr(known, "keep_names", counted)
+    monkeypatch.setattr(known, "keep", counted)
     known.record(links.destination_of(Caller(), "evil"))
     busy = [[row("work", cwd=f"/{number}")] for number in range(20)]
     host.says(*[item for change in busy for item in (change, [])], [row("more")], [], [row("more", cwd="/last")], [])

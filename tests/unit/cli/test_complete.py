@@ -116,7 +116,8 @@ def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monke
     assert complete.sessions_on("unknown") == {}
     assert complete.sessions_on("gpu") == {}
     assert asked == ["gpu"], "only a known one, and not at every Tab"
-    known.record_names("gpu", [{"name": "train", "state": "running", "cwd": f"{home.path}/src"}])
+    known.record(destination.Destination("gpu", via=["true"]))
+    known.keep("gpu", [{"name": "train", "state": "running", "cwd": f"{home.path}/src"}])
     os.utime(known.path_of("gpu", ".names"), (1, 1))
     pauses.clear()
     assert complete.sessions_on("gpu") == {"train": "running, @gpu, ~/src"}

@@ -49,7 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
-    monkeypatch.setattr(known, "keep_names", lambda *_: True)
+    monkeypatch.setattr(known, "keep", lambda *_: True)
     monkeypatch.setattr(known, "last_rows", lambda word: [{"name": name} for name in own.before.get(word, [])])
     monkeypatch.setattr(known, "names_at", lambda _: time.time() - 300)
     monkeypatch.setattr(known, "record_failure", own.failed.__setitem__)

@@ -7,10 +7,10 @@ import os
 import stat
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from sesh import shapes
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
@@ -79,7 +79,7 @@ def test_everything_is_private(place: Path) -> None:
     before = os.umask(0)
     try:
         known.record(there("box"))
-        known.record_names("box", [])
+        known.keep("box", [])
         known.record_failure("box")
     finally:
         os.umask(before)
@@ -176,7 +176,8 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
         {"name": "-x", "state": "running", "cwd": "/"},
         {"name": "old", "state": "exited", "cwd": None},
     ]
-    known.record_names("box", rows)
+    known.record(there("box"))
+    known.keep("box", rows)
     assert known.names("box") == [
         {"name": "work", "state": "running", "cwd": "/home/[2Jme"},
         {"name": "old", "state": "exited", "cwd": ""},
@@ -190,7 +191,8 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
 def test_what_a_list_shows_of_a_session_is_kept_with_the_time_and_being_asked_changes_neither() -> None:
     """Completion made a host that did not answer look as if it had just told its sessions."""
     row = {"name": "work", "state": "running", "pid": 7, "labels": {"a": "b"}, "command": ["x"], "clock": -3.5}
-    known.record_names("box", [{**row, "unseen": None, "title": "secret"}])
+    known.record(there("box"))
+    known.keep("box", [{**row, "unseen": None, "title": "secret"}])
     assert known.last_rows("box") == [row]
     at = known.names_at("box")
     assert abs(at - time.time()) < 60
@@ -204,7 +206,7 @@ def test_what_a_list_shows_of_a_session_is_kept_with_the_time_and_being_asked_ch
 
 def test_a_remote_can_be_forgotten() -> None:
     known.record(there("box"))
-    known.record_names("box", [{"name": "work", "state": "running", "cwd": "/"}])
+    known.keep("box", [{"name": "work", "state": "running", "cwd": "/"}])
     known.record_failure("box")
     assert known.forget("box")
     assert (known.all(), known.names("box"), known.failed_recently("box")) == ([], [], False)
@@ -214,9 +216,10 @@ def test_a_remote_can_be_forgotten() -> None:
 @pytest.mark.thorough  # megabytes of names
 def test_names_of_any_length_can_be_read_again() -> None:
     """In JSON a character may take twelve bytes."""
+    known.record(there("box"))
     for character in ("x", "\u65e5", "\U0001f680", '"'):
         rows = [{"name": f"s{number}", "state": "running", "cwd": character * 9_999} for number in range(1_000)]
-        assert known.record_names("box", rows)
+        assert known.keep("box", rows)
         kept = known.names("box")
         assert [row["name"] for row in kept] == [f"s{number}" for number in range(len(kept))]
         assert len(kept) > 50
@@ -233,36 +236,35 @@ def test_what_could_not_be_read_again_is_not_written() -> None:
 def test_what_a_forgotten_host_answers_is_not_kept(place: Path) -> None:
     """It was forgotten between the question and the answer."""
     known.record(there("box"))
-    known.record_names("box", [])
+    known.keep("box", [])
     known.record_failure("box")
     known.forget_unless_known("box")
     assert len(os.listdir(place)) == 3
     known.forget("box")
-    known.record_names("box", [])
+    known.keep("box", [])
+    assert os.listdir(place) == []
     known.record_failure("box")
     known.forget_unless_known("box")
     assert os.listdir(place) == []
 
 
-def test_keeping_what_a_host_tells_reads_its_own_record_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each change of each host had all records read."""
+def test_an_answer_reads_the_record_of_its_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of many hosts that answered read the records of all."""
     for number in range(20):
         known.record(there(f"h{number}", f"10.0.0.{number}"))
-    read: list[str] = []
-    whole = files.read
+    known.all()
+    opened: list[str] = []
+    believed = files.read
 
-    def counted(path: str, *more: Any) -> Any:
-        read.append(path)
-        return whole(path, *more)
+    def reading(path: str, shape: shapes.Fields, most: int) -> object:
+        opened.append(path)
+        return believed(path, shape, most)
 
-    monkeypatch.setattr(files, "read", counted)
-    for _ in range(50):
-        known.keep_names("h7", [{"name": "work"}])
-    assert len(read) <= 20 + 50
-    assert [row["name"] for row in known.last_rows("h7")] == ["work"]
-    known.record(there("h7", "10.0.0.99"))  # its name leads elsewhere now
-    known.keep_names("h7", [{"name": "other"}])
-    assert [row["name"] for row in known.last_rows("h7")] == ["other"]
-    known.forget("h7")
-    known.keep_names("h7", [{"name": "late"}])
+    monkeypatch.setattr(files, "read", reading)
+    known.keep("h7", [{"name": "work"}])
+    record = known.path_of("me@10.0.0.7:22", ".json")
+    assert opened == [record]
+    assert known.last_rows("h7") == [{"name": "work"}]
+    os.unlink(record)
+    known.keep("h7", [{"name": "work"}])
     assert known.last_rows("h7") == []
