@@ -403,7 +403,7 @@ def _encoded(content: Mapping[str, object]) -> bytes:
 def _modified(path: str) -> int:
     try:
         return os.lstat(path).st_mtime_ns
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

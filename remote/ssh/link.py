@@ -75,6 +75,8 @@ class Link(wire.Connection):
 
     far = True
     led = False
+    silent = False
+    """True once it was given up as nothing came for too long, as against its end."""
 
     def __init__(
         self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
@@ -204,6 +206,7 @@ class Link(wire.Connection):
         if self.keepalive is None or now < self.keepalive.due:
             return
         if not self.keepalive.check(now):
+            self.silent = True
             raise Lost(f"the link to @{self.destination.host} went silent")
         if self.given_up:
             return
@@ -229,12 +232,15 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(self, caller: Near, deadline: float, along: bytes = b"", *, early: bool = False) -> bool:
+    def start(
+        self, caller: Near, deadline: float, along: bytes = b"", *, early: bool = False, repeats: bool = False
+    ) -> bool:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
         `along`: the frames of a request, number 1, that goes along with HELLO (see `take_sent`). `early`: both go
-        before the bridge has begun, which saves two round trips; and once more if login files seem to have read them.
-        Returns False if neither is answered, as if they had read a part: the rest makes no sense to the bridge.
+        before the bridge has begun, which saves two round trips. `repeats`: and once more if login files seem to have
+        read them. Returns False if that is not answered, as if they had read a part: the rest makes no sense to the
+        bridge.
         """
         self._sent_along = bool(along)
         first = wire.greeting("bridge", near=caller) + along
@@ -248,7 +254,8 @@ class Link(wire.Connection):
         patience = min((deadline - now) / 3, _EARLY_TIMEOUT)
         if early:
             try:
-                return self._take_welcome(now + patience) or self._take_welcome(now + 2 * patience, first)
+                answered = self._take_welcome(now + patience)
+                return answered or (repeats and self._take_welcome(now + 2 * patience, first))
             except Unreachable:
                 return False
         if not self._take_welcome(deadline, first):
@@ -343,14 +350,15 @@ def open_link(
     timeout: float = START_TIMEOUT,
     bounded: bool = False,
     question: bytes = b"",
+    stop: Stop | None = None,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
     terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
     frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`); for this a login that
-    takes longer than `timeout` goes on alone, for the next question. Raises Unreachable, NotDeployed, ProtocolError;
-    OSError if this machine lacks what it takes.
+    takes longer than `timeout` goes on alone, for the next question. `stop`: ends the attempt, once somebody is logged
+    in. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
@@ -363,11 +371,11 @@ def open_link(
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        link = _open(destination, caller, asking, detached, timeout, along=question)
+        link = _open(destination, caller, asking, detached, timeout, stop=stop, along=question)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
-        link = _open(destination, caller, asking, False, timeout)  # refused over that connection: log in again
+        link = _open(destination, caller, asking, False, timeout, stop=stop)  # refused over that one: log in again
     except Unreachable:
         left = deadline - time.monotonic()
         if stood is None or left <= 0:
@@ -375,7 +383,7 @@ def open_link(
         drop_master(destination)  # it was cut just now, and nothing has been asked for over it
         if master.identity(destination) == stood:
             raise
-        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, question=question)
+        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, question=question, stop=stop)
     link.asked = asked
     return link
 
@@ -387,7 +395,7 @@ def open_beside(destination: Destination, caller: Near, stop: Stop, verb: str, a
     `stop` ends the attempt. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
     along = wire.asking(verb, 1, **arguments)
-    return _open(destination, caller, False, True, START_TIMEOUT, beside=stop, along=along)
+    return _open(destination, caller, False, True, START_TIMEOUT, stop=stop, alone=True, along=along)
 
 
 def _open(
@@ -397,20 +405,21 @@ def _open(
     detached: bool,
     timeout: float,
     *,
-    beside: Stop | None = None,
+    stop: Stop | None = None,
+    alone: bool = False,
     along: bytes = b"",
     plain: bool = False,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
-    `beside`: it has an ssh connection of its own, and this ends the attempt. `along`: as in `Link.start`; it goes
-    early, unless `plain`, or login files have read a part of such before.
+    `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`; it goes early,
+    unless `plain`, or login files have read a part of such before.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     deadline = time.monotonic() + timeout
     early = bool(along) and not plain and destination.host not in _swallowing
     line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
-    argv = ssh.command(destination, line, ask=asking, alone=beside is not None)
+    argv = ssh.command(destination, line, ask=asking, alone=alone)
     environment = ssh.environment(ask=asking)
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.
@@ -438,13 +447,13 @@ def _open(
         on_failure.pop_all()  # the link closes them from here on
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
-        with (beside or Stop()).calling(link.abort):
-            answers = link.start(caller, deadline, along, early=early)
+        with (stop or Stop()).calling(link.abort):
+            answers = link.start(caller, deadline, along, early=early, repeats=not alone)
         if answers:
             on_failure.pop_all()
     if not answers:
         left = deadline - time.monotonic()
-        link = _open(destination, caller, asking, detached, left, beside=beside, along=along, plain=True)
+        link = _open(destination, caller, asking, detached, left, stop=stop, alone=alone, along=along, plain=True)
         _swallowing.add(destination.host)
     return link
 

@@ -114,6 +114,7 @@ class HostLinks:
             return {}
 
         def lost() -> None:
+            sessions.keep()
             workers.put(host, stop, None)
 
         target = HostTarget(caller, host)
@@ -140,7 +141,7 @@ class _Sessions:
         """About the bytes of each row."""
         self._unkept: list[Summary] | None = None
         """What is to be kept yet, if anything is."""
-        self._states: list[tuple[str, str]] = []
+        self._states: list[tuple[str, str]] | None = None
         """Names and states that are kept."""
         self._kept_at = 0.0
 
@@ -166,9 +167,8 @@ class _Sessions:
 
     def whole(self) -> list[Summary]:
         """All of them, as this is how all stand now."""
-        self._unkept = [self._rows[name] for name in sorted(self._rows, key=natural)]
-        states = [(row["name"], row["state"]) for row in self._unkept]
-        rows = self._unkept
+        self._unkept = rows = [self._rows[name] for name in sorted(self._rows, key=natural)]
+        states = [(row["name"], row["state"]) for row in rows]
         if states != self._states or time.monotonic() >= self._kept_at + _KEPT_FOR:
             self._states = states
             self.keep()

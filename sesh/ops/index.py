@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from math import inf
 
 from sesh.errors import Late, SeshError
@@ -63,18 +64,19 @@ class SessionIndex:
         """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
 
     def __enter__(self) -> SessionIndex:
-        if self._local is not None:
-            self._local.__enter__()
-        self._ask_hosts()
+        with ExitStack() as stack:
+            if self._local is not None:
+                stack.enter_context(self._local)
+            stack.enter_context(self._links)
+            self._ask_hosts()
+            self._acquired = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         for asking in self._askings:
             asking.close()
         self._askings = []
-        self._links.__exit__()
-        if self._local is not None:
-            self._local.__exit__()
+        self._acquired.close()
 
     @property
     def here(self) -> list[Summary]:
@@ -108,7 +110,7 @@ class SessionIndex:
     def refresh(self) -> None:
         """Has the next `take` ask all hosts again, and once more soon, whatever it costs: a session was changed.
 
-        Its effect takes a moment to show, hence twice. Any thread may call it.
+        Its effect takes a moment to show, hence twice.
         """
         self._refreshed = True
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 from sesh import shapes, wire
-from sesh.errors import Unreachable
+from sesh.errors import Late, TimedOut, Unreachable
 from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
 from sesh.reach.stream import DaemonDied, Stream
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _opening = threading.BoundedSemaphore(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""
 _ATTEMPT = 20.0
-"""Seconds for one attempt to come back."""
+"""Seconds for one attempt to come back, and for the first if nobody has named the host."""
 
 
 def items(
@@ -45,44 +46,27 @@ def items(
     """The items of an op that a host yields, without end, over as many links as it takes.
 
     `words`: the op's arguments, asked for with each link. `stop`: ends it from another thread, by Interrupted. `lost`
-    is called when a link is lost. `passing`: the host is not recorded as used, nor the links logged. Raises Unreachable
-    if none can be opened at first, LoginRefused if one cannot come back without a person, the op's errors.
+    is called when a link is lost. `passing`: nobody has named the host, so it is not recorded as used, nor the links
+    logged, and an ssh connection that others share is not given up before it is silent. Raises Unreachable if no link
+    can be opened at first, LoginRefused if one cannot come back without a person, the op's errors.
     """
-    caller, destination, host = target.caller, target.destination, str(target.host)
+    host, stop = str(target.host), stop or Stop()
     asked: Mapping[str, object] = {}
-
-    def again(stream: Stream) -> Link:
-        lost_at = time.monotonic()
-        if not passing:
-            eventlog.log("disconnect", host=host, session=None, reason="lost")
-        if lost is not None:
-            lost()
-        caller.note(f"lost the link to @{host}; reconnecting")
-        link = stream.backoff.retry(attempt, host, sleep=stream.sleep)
-        if not passing:
-            eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
-        caller.note(f"reconnected to @{host}")
-        calls.check_version(link)
-        return link
-
-    def attempt() -> Link:
-        with _opening:
-            return links.reopened(caller, destination, time.monotonic() + _ATTEMPT, passing=passing)
 
     def ask() -> None:
         nonlocal asked
-        assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `again` give)
+        assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `_another` give)
         asked = words(stream.connection)
         stream.connection.send(calls.frames(op.wire_name, asked, asks=False, answers=[]))
 
     with _opening:
-        link = target.open(passing=passing)
+        stop.check()
+        link = target.open(time.monotonic() + _ATTEMPT if passing else None, passing=passing, stop=stop)
     calls.check_version(link)
-    sleep = stop.sleep if stop is not None else time.sleep
-    with Stream(link, "", host=host, again=again, sleep=sleep, logged=not passing) as stream:
-        stream.audience = caller.audience
-        if stop is not None:
-            stop.add(stream.cut)
+    again = partial(_another, target, stop, lost, passing)
+    with Stream(link, "", host=host, again=again, sleep=stop.sleep, logged=not passing) as stream:
+        stream.audience = target.caller.audience
+        stop.add(stream.cut)
         try:
             for kind, _, payload in stream.frames(ask):
                 if kind != DATA:
@@ -91,10 +75,42 @@ def items(
                 check = shapes.Check(far=True)
                 item: Item = op_shapes.checked(op.wire_name, asked, payload, check)
                 if check.left_out:
-                    caller.note(op_shapes.left_out(check, host))
-                yield item
+                    target.caller.note(op_shapes.left_out(check, host))
+                if item or not check.left_out:  # else nothing of it is left, which is not what the host has said
+                    yield item
         except DaemonDied:
             raise Unreachable(f"sesh on @{host} ended, and with it what it had to say") from None
         finally:
-            if stop is not None:
-                stop.remove(stream.cut)
+            stop.remove(stream.cut)
+
+
+def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, passing: bool, stream: Stream) -> Link:
+    """The next link, in the place of one that is lost. Raises as `Backoff.retry`, Interrupted."""
+    caller, destination, host = target.caller, target.destination, str(target.host)
+    assert isinstance(stream.connection, Link)  # noqa: S101 (see `items`)
+    drops = not passing or stream.connection.silent  # else others use that connection, and it may be sound
+    lost_at = time.monotonic()
+    if not passing:
+        eventlog.log("disconnect", host=host, session=None, reason="lost")
+    if lost is not None:
+        lost()
+    caller.note(f"lost the link to @{host}; reconnecting")
+
+    def attempt() -> Link:
+        nonlocal drops
+        dropping, drops = drops, not passing
+        with _opening:
+            stop.check()
+            until = time.monotonic() + _ATTEMPT
+            try:
+                return links.reopened(caller, destination, until, passing=passing, drops=dropping, stop=stop)
+            except (Late, TimedOut):
+                drops = True
+                raise
+
+    link = stream.backoff.retry(attempt, host, sleep=stream.sleep)
+    if not passing:
+        eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
+    caller.note(f"reconnected to @{host}")
+    calls.check_version(link)
+    return link

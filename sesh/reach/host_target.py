@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
     from sesh.schema import Answer
+    from sesh.stop import Stop
     from sesh.wire import Connection
 
 
@@ -55,9 +56,11 @@ class HostTarget(Target):
         self.destination: Destination = links.destination_of(caller, host)
         self._offer = offer
 
-    def open(self, deadline: float | None = None, *, passing: bool = False) -> Link:
-        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`: as `opened`."""
-        return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline, passing=passing)
+    def open(self, deadline: float | None = None, *, passing: bool = False, stop: Stop | None = None) -> Link:
+        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `stop`: as in
+        `links.opened`."""
+        caller, offer = self.caller, self._offer
+        return links.opened(caller, self.destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""

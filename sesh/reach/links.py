@@ -60,30 +60,32 @@ def opened(
     offer: bool = False,
     deadline: float | None = None,
     passing: bool = False,
+    stop: Stop | None = None,
 ) -> Link:
     """A link to sesh on a host.
 
     `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
     there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
-    recorded as used. Raises Unreachable, NotDeployed, TimedOut.
+    recorded as used. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut, Interrupted.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
-        link = _link(destination, ask=ask, deadline=deadline)
+        link = _link(destination, ask=ask, deadline=deadline, stop=stop)
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        link = _link(destination, ask=ask, deadline=deadline)
+        link = _link(destination, ask=ask, deadline=deadline, stop=stop)
     if not passing:
         known.record(destination, str(link.remote_info.get("version") or ""), asks=link.asked)
     return link
 
 
-def _link(destination: Destination, *, ask: bool | None, deadline: float | None) -> Link:
+def _link(destination: Destination, *, ask: bool | None, deadline: float | None, stop: Stop | None) -> Link:
     try:
-        left = seconds_left(deadline, ssh_link.START_TIMEOUT)
-        return ssh_link.open_link(destination, origin(destination), ask=ask, timeout=left, bounded=deadline is not None)
+        left, bounded = seconds_left(deadline, ssh_link.START_TIMEOUT), deadline is not None
+        near = origin(destination)
+        return ssh_link.open_link(destination, near, ask=ask, timeout=left, bounded=bounded, stop=stop)
     except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
@@ -188,12 +190,16 @@ def reopened(
     *,
     ask: bool = False,
     passing: bool = False,
+    drops: bool = True,
+    stop: Stop | None = None,
 ) -> Link:
-    """One attempt at a new link for a lost one. Raises as `opened`."""
-    ssh_link.drop_master(destination)
+    """One attempt at a new link for a lost one. `drops`: the ssh connection that carried it is not used again, which
+    cuts other links over it. Raises as `opened`."""
+    if drops:
+        ssh_link.drop_master(destination)
     if not ask and destination.via is None:  # of many links that were lost at once the first one tries
         master.check_refusals(destination, time.time() - _REFUSED_FOR)
-    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing)
+    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, stop=stop)
 
 
 def _note_loss(name: str, host: str) -> None:

@@ -238,6 +238,24 @@ def screens(answer: object) -> Callable[[Bridge], None]:
     return attack
 
 
+def says(bridge: Bridge) -> None:
+    """What the file named by the second word holds, item by item, as the answer of an op that yields."""
+    bridge.greet()
+    bridge.take(protocol.REQUEST)
+    with open(sys.argv[2], encoding="utf-8") as file:
+        for line in file:
+            bridge.data(line.encode())
+    bridge.connection.receive()
+
+
+def many(bridge: Bridge) -> None:
+    """Changes of more and more sessions, which never stand whole."""
+    bridge.greet()
+    bridge.take(protocol.REQUEST)
+    for start in range(0, 1_000_000, 20):
+        bridge.data(json.dumps([{**GOOD, "name": f"s{start + number}"} for number in range(20)]).encode())
+
+
 def misframes(bridge: Bridge) -> None:
     bridge.greet()
     bridge.take(protocol.REQUEST)
@@ -261,6 +279,8 @@ ATTACKS: dict[str, Callable[[Bridge], None]] = {
     "odd-notes": answered(overview(GOOD), notes=[3]),
     "odd-error": answered(error={"code": ["x"], "message": 3}),
     "error": answered(error={"code": "refused", "message": f"no{ESCAPES}", "exit": 0}),
+    "says": says,
+    "many": many,
     "misframes": misframes,
     "picture": screens({"text": SCRIPT, "lines": [SCRIPT]}),
     "picture-cells": screens(SCREEN),

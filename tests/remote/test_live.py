@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes, wait_until
 
 Row = dict[str, Any]
@@ -100,6 +103,46 @@ def test_a_link_that_is_lost_comes_back(home: Home, farm: Farm, watch: Callable[
         wait_until(lambda: held(farm, far), what="a link is held")
         far.proxy.cut()
         watched.until(label(far, value))
+
+
+def test_a_link_that_goes_silent_comes_back_over_another_connection(
+    home: Home, farm: Farm, watch: Callable[..., Watched]
+) -> None:
+    """As a laptop's links do that has come to another network: the old connection stands, and leads nowhere."""
+    patch(home, "from sesh import keepalive\nkeepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9\n")
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    masters = set(farm.masters())
+    watched = watch()
+    watched.until(label(far, "before"))
+    wait_until(lambda: held(farm, far), what="a link is held")
+    far.proxy.strand()
+    wait_until(lambda: not masters & set(farm.masters()), what="the silent connection is given up")
+    watched.until(label(far, "after"))
+
+
+def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
+    home: Home, farm: Farm, watch: Callable[..., Watched]
+) -> None:
+    """Nobody had asked for that link, and to get another it closed the ssh connection that they shared."""
+    far = farm.host("box")
+    opened = home.terminal("@box", "work")
+    opened.wait_for(PROMPT)
+    masters, own = farm.masters(), set(held(farm, far))
+    watched = watch()
+    watched.until(lambda rows: "box" in [row["host"] for row in rows])
+    for value in ("once", "twice"):
+        links_held = wait_until(lambda: set(held(farm, far)) - own, what="a link is held")
+        for pid in links_held:
+            with suppress(ProcessLookupError):  # a question that has ended meanwhile
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: set(held(farm, far)) - own - links_held, what="another is held")  # noqa: B023
+        watched.until(label(far, value))
+    assert set(masters) <= set(farm.masters())
+    opened.type("echo still he''re\r")
+    opened.wait_for("still here")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
 
 
 def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, farm: Farm) -> None:

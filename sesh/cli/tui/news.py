@@ -65,7 +65,7 @@ class News:
         for gone in [identity for identity in self._signs if identity not in rows and identity[0] in answered]:
             del self._signs[gone]
             self._bells.pop(gone, None)
-        minute_ago = time.monotonic() - BETWEEN
+        minute_ago = time.monotonic() - BETWEEN_TELLINGS
         self._told = {which: moment for which, moment in self._told.items() if moment > minute_ago}
         return news
 

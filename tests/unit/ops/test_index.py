@@ -14,9 +14,11 @@ import pytest
 from sesh import wire
 from sesh.errors import Unreachable
 from sesh.ops import index as indexes
+from sesh.ops import local_index
 from sesh.ops.index import SessionIndex
 from sesh.ops.local_index import LocalIndex
 from sesh.reach.caller import Caller
+from sesh.remote import known
 from sesh.store import listing
 
 
@@ -132,6 +134,84 @@ def test_a_hundred_hosts_are_asked_some_at_a_time_while_links_are_held(monkeypat
         assert asked == [names[:20], names[20:40], names[40:]]
     with SessionIndex(Caller(), names):
         assert asked[3:] == [names], "a list that is printed waits two seconds for all of them"
+
+
+def test_while_all_links_stand_no_host_is_asked_and_no_record_read_until_one_has_changed(
+    monkeypatch: pytest.MonkeyPatch, sessions: Path
+) -> None:
+    """All records were read twice every three seconds, for as long as a list was open."""
+    now, changed = [1000.0], [1]
+    read: list[float] = []
+    asked: list[list[str]] = []
+
+    class Answered:
+        waiting, inbound, finished = frozenset[str](), -1, True
+
+        def __init__(self, _caller: Caller, hosts: list[str]) -> None:
+            asked.append(hosts)
+
+        def close(self) -> None:
+            pass
+
+    def known_hosts(_caller: Caller) -> tuple[list[str], dict[str, str]]:
+        read.append(now[0])
+        return ["a", "b"], {}
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(listing, "summaries", lambda _patience: [])
+    monkeypatch.setattr(indexes, "Asking", Answered)
+    monkeypatch.setattr(indexes, "known_hosts", known_hosts)
+    monkeypatch.setattr(known, "changed_at", lambda: changed[0])
+
+    def passes(index: SessionIndex, seconds: float) -> int:
+        """How often it woke while so much time passed."""
+        until, woken = now[0] + seconds, 0
+        while now[0] + index.due <= until:
+            now[0] += max(0.001, index.due)
+            index.take(set())
+            woken += 1
+        now[0] = until
+        return woken
+
+    with SessionIndex(Caller(), holds=True) as index:
+        index._links.standing = {"a", "b"}
+        passes(index, 60)
+        assert (len(read), asked) == (1, [["a", "b"]])
+        changed[0] = 2
+        passes(index, 10)
+        assert len(read) == 2, "once for that change"
+        index._links.standing = {"a"}
+        passes(index, 10)
+        assert len(read) > 3
+        assert asked[1:] == [["b"]] * (len(asked) - 1)
+        assert len(asked) > 2
+    with SessionIndex(Caller(), ["a"], holds=True) as index:
+        index._links.standing = {"a"}
+        passes(index, 10)
+        assert passes(index, 1000) == 0, "nothing wakes for hosts that were named, once their links stand"
+
+
+def test_the_list_that_a_host_tells_wakes_for_its_own_sessions_only(
+    monkeypatch: pytest.MonkeyPatch, sessions: Path
+) -> None:
+    """It woke every three seconds to look for hosts, and a host has none."""
+    now = [1000.0]
+    woken: list[float] = []
+
+    def polled(_watched: object, deadline: float) -> list[int]:
+        if now[0] >= 1100:
+            raise BrokenPipeError
+        if deadline > now[0]:
+            woken.append(deadline)
+            now[0] = deadline
+        return []
+
+    monkeypatch.setattr(wire, "polled", polled)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(listing, "summaries", lambda _patience: [])
+    with pytest.raises(BrokenPipeError):
+        list(local_index.follow(Caller()))
+    assert len(woken) <= 100 / local_index.HERE[0]
 
 
 def test_a_session_that_ends_before_its_events_are_asked_for_leaves_no_descriptor(
