@@ -436,7 +436,8 @@ def test_a_host_that_is_gone_holds_nothing_up_where_nobody_reads_any_more(home: 
     wait_until(lambda: gone.exists("begun") and other.exists("begun"))
     gone.proxy.refuse()
     gone.proxy.cut()
-    assert jobs.stdout is not None and jobs.stderr is not None
+    assert jobs.stdout is not None
+    assert jobs.stderr is not None
     assert b"lost the link" in jobs.stderr.readline()
     other.write("go", "")
     assert jobs.stdout.readline() == b"other: line\n"
