@@ -6,12 +6,12 @@ from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
-from sesh.cli.tui.live import title
 from sesh.client.terminal import RawTerminal
 from sesh.errors import UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
 from sesh.store import listing
+from sesh.wording import title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

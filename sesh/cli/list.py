@@ -37,9 +37,9 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if cli.host is not None:
         from sesh.ops import lookup
 
-        placed = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
-        known.keep_names(cli.host, placed)
-        rows = [session for session in placed if bears(session, wanted)]
+        told = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
+        known.keep_names(cli.host, told)
+        rows = [session for session in told if bears(session, wanted)]
     table = _table() if not cli.json else None
     if table is not None and rows:
         printing.text("\n".join(table.lines(rows, time.time())))

@@ -92,7 +92,6 @@ def _wait_for_several(
 
     from sesh.cli import fanout
     from sesh.cli.branch import Branch
-    from sesh.cli.tui.live import title
 
     def work(name: str) -> int:
         cli.sought = name if cli.host is None else None
@@ -103,7 +102,7 @@ def _wait_for_several(
     if label:
         places += _labelled(cli, label, kept=for_end(conditions))
     branches = [
-        Branch(cli, title((host, name)), {"session": name, "host": host}, partial(work, name))
+        Branch(cli, wording.title((host, name)), {"session": name, "host": host}, partial(work, name))
         for host, name in dict.fromkeys(places)
     ]
     answers = fanout.gather(branches, (lambda branch: "met" in branch.value()) if first else None)
@@ -113,7 +112,7 @@ def _wait_for_several(
         if "error" in answer:
             cli.note(answer["error"]["message"])
         else:
-            session = title((answer["host"], answer["session"]))
+            session = wording.title((answer["host"], answer["session"]))
             _print(cli, answer, session, f"{session}: ")
     return next((answer["exit_code"] for answer in answers if answer["exit_code"]), 0)
 
