@@ -126,9 +126,9 @@ class Lines(Sink):
 class Branch:
     """One time that the line is carried out, by `work` in a child.
 
-    `title`: the host, or the session, that it is for; `facts`: the same as keys of JSON, which its values get if they
-    lack them. `as_json`: what it prints is JSON, whatever the person wants. `sink` gets what it prints, by default the
-    value at its end is kept.
+    `title`: the host, or the session, that it is for, empty for this machine; `facts`: the same as keys of JSON, which
+    its values get if they lack them. `as_json`: what it prints is JSON, whatever the person wants. `sink` gets what it
+    prints; by default the value at its end is kept.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class Branch:
 
     def _print_reason(self) -> None:
         if self.reason.strip():
-            printing.note(f"{self.title}: {self.reason}")
+            printing.note(f"{self.title}: {self.reason}" if self.title else self.reason)
 
     def finish(self) -> None:
         """Wait for its end; print the rest of its notes, and of its output if it is printed in lines."""

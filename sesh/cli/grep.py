@@ -36,7 +36,7 @@ def grep(
         from sesh.cli import fanout
 
         words = {"pattern": pattern, "names": list(names), "context": context, "ignore_case": ignore_case}
-        rows = fanout.rows(fanout.gather(fanout.each_host(cli, words, grep)))
+        rows = fanout.rows(fanout.gather(fanout.branches_of(cli, words, grep)))
         hits: list[Hit] = [row for row in rows if "error" not in row]
         failed = [f"@{host}: {reason}" for host, reason in fanout.failures(rows).items()]
     else:

@@ -120,12 +120,13 @@ def _wait_for_several(
 def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tuple[str | None, str]]:
     """Return the sessions that have the labels, each behind its host: on the hosts of the line, else as `--list` does.
 
-    `kept`: also those that have ended and are kept. Raises the error of a host that is named, NotFound.
+    `kept`: also those that have ended and are kept. Raises the error of a host that is named, NotFound. A child asks
+    known remotes, as that takes threads: this process forks afterwards.
     """
     from sesh.cli import fanout
     from sesh.cli.list import list_
 
-    rows = fanout.rows(fanout.gather(fanout.each_host(cli, {"label": list(label)}, list_)))
+    rows = fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, list_)))
     for row in rows:
         if "error" in row:
             raise rebuild(row["error"])

@@ -153,6 +153,13 @@ def test_the_summary_says_why_also_where_notes_came_as_they_happened(capfd: pyte
     assert fanout._row(one)[2] == "box cannot be reached"
 
 
+def test_a_note_of_this_machine_stands_behind_no_name(capfd: pytest.CaptureFixture[str]) -> None:
+    """It began with a colon."""
+    one = host("")
+    one.note(b"sesh: this record cannot be read\nsesh: x\n")
+    assert capfd.readouterr().err == "sesh: this record cannot be read\n"
+
+
 @pytest.mark.parametrize(
     ("verb", "error", "code", "words"),
     [
