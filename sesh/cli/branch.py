@@ -263,6 +263,7 @@ class Branches:
     def _start(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
         try:
+            self._handle(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
             with ExitStack() as theirs:
                 lifeline, _ = _pipe(theirs, self._closing)
                 for branch in self.branches:
@@ -270,9 +271,12 @@ class Branches:
                     self._ends |= {branch.stdout: branch, branch.stderr: branch}
             for number in _PASSED_ON:
                 if signal.getsignal(number) != signal.SIG_IGN:
-                    self._closing.callback(signal.signal, number, signal.signal(number, self._pass_on))
+                    self._handle(number, self._pass_on)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+
+    def _handle(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+        self._closing.callback(signal.signal, number, signal.signal(number, handler))
 
     def _copy_stdin(self) -> None:
         """Have each child read all of stdin for itself, from a file without a name: it may hold a password."""

@@ -264,6 +264,19 @@ def test_a_signal_while_a_child_ends_is_sent_to_no_other_process() -> None:
     assert one.code == 0
 
 
+def test_children_have_exit_codes_also_where_their_ends_are_ignored() -> None:
+    """A program that starts sesh may have it so: it was an internal error, no such process."""
+    one, other = host("box", lambda: 3), host("other", lambda: 0)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with Branches([one, other]) as running:
+            running.run()
+        assert signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (one.code, other.code) == (3, 0)
+
+
 def open_descriptors() -> set[int]:
     return {number for number in range(256) if _is_open(number)}
 
