@@ -58,13 +58,14 @@ class LastLine(Sink):
     """A sink that prints nothing, and keeps the last line, which is JSON."""
 
     def __init__(self) -> None:
-        self.line = b""
+        self.line = bytearray()
 
     def take(self, data: bytes) -> None:
         """Take more output; all before its last line is dropped."""
         start = data.rfind(b"\n", 0, -1) + 1
-        kept = b"" if start or self.line.endswith(b"\n") else self.line
-        self.line = kept + data[start:]
+        if start or self.line.endswith(b"\n"):
+            self.line.clear()
+        self.line += data[start:]
 
 
 class Values(Sink):
@@ -343,13 +344,7 @@ class Branches:
             poll.register(descriptor, select.POLLIN)
         turns = [branch for branch in self.branches if branch.sink.held]
         while self._ends:
-            while turns:
-                turns[0].sink.release()
-                if turns[0].pid > 0:
-                    if turns[0].stdout in self._ends:
-                        poll.register(turns[0].stdout, select.POLLIN)
-                    break
-                turns.pop(0)
+            self._give_turn(turns, poll)
             for descriptor, _ in poll.poll():
                 branch = self._ends[descriptor]
                 data = os.read(descriptor, _BLOCK)
@@ -367,9 +362,18 @@ class Branches:
                     branch.sink.take(data)
                     if branch.sink.full:
                         poll.unregister(descriptor)
-        for branch in turns:
-            branch.sink.release()
+        self._give_turn(turns, poll)
         return None
+
+    def _give_turn(self, turns: list[Branch], poll: select.poll) -> None:
+        """Have the first of those that hold their output print it, and the next ones too if it has ended."""
+        while turns:
+            turns[0].sink.release()
+            if turns[0].pid > 0:
+                if turns[0].stdout in self._ends:
+                    poll.register(turns[0].stdout, select.POLLIN)  # it was left out if it held too much
+                return
+            turns.pop(0)
 
 
 def _check_number(number: int) -> None:

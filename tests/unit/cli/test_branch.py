@@ -80,7 +80,7 @@ def test_of_what_is_not_printed_the_last_line_is_kept(pieces: list[bytes]) -> No
     sink = LastLine()
     for piece in pieces:
         sink.take(piece)
-    assert sink.line == b"".join(pieces).splitlines(keepends=True)[-1]
+    assert bytes(sink.line) == b"".join(pieces).splitlines(keepends=True)[-1]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(min_size=1, max_size=6)), max_size=20))
