@@ -36,6 +36,12 @@ def one_line(message: str) -> str:
     return plain(" ".join(message.split()))
 
 
+def title(session: tuple[str | None, str]) -> str:
+    """A session, its host and its name, as it is typed. In a sentence of its own it is `NAME@HOST` (see `needs`)."""
+    host, name = session
+    return f"@{plain(host)} {plain(name)}" if host is not None else plain(name)
+
+
 def encodable(value: Any) -> Any:
     """A value whose strings can all be encoded as UTF-8."""
     if isinstance(value, str):

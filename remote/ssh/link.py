@@ -408,16 +408,15 @@ def _open(
     stop: Stop | None = None,
     alone: bool = False,
     along: bytes = b"",
-    plain: bool = False,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
     `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`; it goes early,
-    unless `plain`, or login files have read a part of such before.
+    unless login files have read a part of such before.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     deadline = time.monotonic() + timeout
-    early = bool(along) and not plain and destination.host not in _swallowing
+    early = bool(along) and destination.host not in _swallowing
     line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
     argv = ssh.command(destination, line, ask=asking, alone=alone)
     environment = ssh.environment(ask=asking)
@@ -453,8 +452,12 @@ def _open(
             on_failure.pop_all()
     if not answers:
         left = deadline - time.monotonic()
-        link = _open(destination, caller, asking, detached, left, stop=stop, alone=alone, along=along, plain=True)
         _swallowing.add(destination.host)
+        try:
+            return _open(destination, caller, asking, detached, left, stop=stop, alone=alone, along=along)
+        except SeshError:
+            _swallowing.discard(destination.host)  # it is slow, or gone
+            raise
     return link
 
 

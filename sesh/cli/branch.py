@@ -58,13 +58,14 @@ class LastLine(Sink):
     """A sink that prints nothing, and keeps the last line, which is JSON."""
 
     def __init__(self) -> None:
-        self.line = b""
+        self.line = bytearray()
 
     def take(self, data: bytes) -> None:
         """Take more output; all before its last line is dropped."""
         start = data.rfind(b"\n", 0, -1) + 1
-        kept = b"" if start or self.line.endswith(b"\n") else self.line
-        self.line = kept + data[start:]
+        if start or self.line.endswith(b"\n"):
+            self.line.clear()
+        self.line += data[start:]
 
 
 class Values(Sink):
@@ -126,9 +127,9 @@ class Lines(Sink):
 class Branch:
     """One time that the line is carried out, by `work` in a child.
 
-    `title`: the host, or the session, that it is for; `facts`: the same as keys of JSON, which its values get if they
-    lack them. `as_json`: what it prints is JSON, whatever the person wants. `sink` gets what it prints, by default the
-    value at its end is kept.
+    `title`: the host, or the session, that it is for, empty for this machine; `facts`: the same as keys of JSON, which
+    its values get if they lack them. `as_json`: what it prints is JSON, whatever the person wants. `sink` gets what it
+    prints; by default the value at its end is kept.
     """
 
     def __init__(
@@ -197,7 +198,7 @@ class Branch:
 
     def _print_reason(self) -> None:
         if self.reason.strip():
-            printing.note(f"{self.title}: {self.reason}")
+            printing.note(f"{self.title}: {self.reason}" if self.title else self.reason)
 
     def finish(self) -> None:
         """Wait for its end; print the rest of its notes, and of its output if it is printed in lines."""
@@ -263,6 +264,7 @@ class Branches:
     def _start(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
         try:
+            self._handle(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
             with ExitStack() as theirs:
                 lifeline, _ = _pipe(theirs, self._closing)
                 for branch in self.branches:
@@ -270,9 +272,12 @@ class Branches:
                     self._ends |= {branch.stdout: branch, branch.stderr: branch}
             for number in _PASSED_ON:
                 if signal.getsignal(number) != signal.SIG_IGN:
-                    self._closing.callback(signal.signal, number, signal.signal(number, self._pass_on))
+                    self._handle(number, self._pass_on)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+
+    def _handle(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+        self._closing.callback(signal.signal, number, signal.signal(number, handler))
 
     def _copy_stdin(self) -> None:
         """Have each child read all of stdin for itself, from a file without a name: it may hold a password."""
@@ -339,13 +344,7 @@ class Branches:
             poll.register(descriptor, select.POLLIN)
         turns = [branch for branch in self.branches if branch.sink.held]
         while self._ends:
-            while turns:
-                turns[0].sink.release()
-                if turns[0].pid > 0:
-                    if turns[0].stdout in self._ends:
-                        poll.register(turns[0].stdout, select.POLLIN)
-                    break
-                turns.pop(0)
+            self._give_turn(turns, poll)
             for descriptor, _ in poll.poll():
                 branch = self._ends[descriptor]
                 data = os.read(descriptor, _BLOCK)
@@ -363,9 +362,18 @@ class Branches:
                     branch.sink.take(data)
                     if branch.sink.full:
                         poll.unregister(descriptor)
-        for branch in turns:
-            branch.sink.release()
+        self._give_turn(turns, poll)
         return None
+
+    def _give_turn(self, turns: list[Branch], poll: select.poll) -> None:
+        """Have the first of those that hold their output print it, and the next ones too if it has ended."""
+        while turns:
+            turns[0].sink.release()
+            if turns[0].pid > 0:
+                if turns[0].stdout in self._ends:
+                    poll.register(turns[0].stdout, select.POLLIN)  # it was left out if it held too much
+                return
+            turns.pop(0)
 
 
 def _check_number(number: int) -> None:

@@ -29,7 +29,7 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
         return _report_checks(cli, {cli.host: _check_host(cli, cli.hosts[0])})
     from sesh.cli import fanout
 
-    answers = fanout.gather(fanout.each_host(cli, {}))
+    answers = fanout.gather(fanout.branches_of(cli, {}))
     failed = {host: [error_row("link", SeshError(reason))] for host, reason in fanout.failures(answers).items()}
     checks = {answer["host"]: answer["checks"] for answer in answers if "checks" in answer}
     return _report_checks(cli, {host: failed.get(host) or checks[host] for host in cli.hosts})

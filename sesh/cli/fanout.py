@@ -27,7 +27,7 @@ _AS_IT_COMES = ("--exec", "--run")
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
-def each_host(
+def branches_of(
     cli: Invocation, options: Mapping[str, object], function: Callable[..., int] | None = None, *, as_json: bool = True
 ) -> list[Branch]:
     """Return the branches of a line for its hosts, one for this machine if it names none.
@@ -72,7 +72,7 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     if options.get("form") in ("svg", "html") and not as_json:
         raise UsageError("pictures of several hosts come in a list only; add --json")
     follows = cli.verb == "--events" or "follow" in options
-    branches = each_host(cli, options, as_json=as_json)
+    branches = branches_of(cli, options, as_json=as_json)
     _choose_sinks(cli, branches, follows=follows, as_json=as_json)
     with Branches(branches, reads="stdin" in options or options.get("text") == ["-"]) as running:
         running.run()

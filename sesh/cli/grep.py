@@ -6,12 +6,12 @@ from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
-from sesh.cli.tui.live import title
 from sesh.client.terminal import RawTerminal
 from sesh.errors import UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
 from sesh.store import listing
+from sesh.wording import title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def grep(
         from sesh.cli import fanout
 
         words = {"pattern": pattern, "names": list(names), "context": context, "ignore_case": ignore_case}
-        rows = fanout.rows(fanout.gather(fanout.each_host(cli, words, grep)))
+        rows = fanout.rows(fanout.gather(fanout.branches_of(cli, words, grep)))
         hits: list[Hit] = [row for row in rows if "error" not in row]
         failed = [f"@{host}: {reason}" for host, reason in fanout.failures(rows).items()]
     else:

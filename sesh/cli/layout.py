@@ -83,9 +83,9 @@ def _report(cli: Invocation, rows: list[Made]) -> int:
         printing.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
-        name = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
+        name = wording.title((row["host"], row["name"]))
         if "error" in row:
             cli.note(f"{name} was not created: {row['error']['message']}")
         else:
-            printing.text(wording.plain(f"created {name}" if row["created"] else f"{name} already runs"))
+            printing.text(f"created {name}" if row["created"] else f"{name} already runs")
     return int(failed)

@@ -78,7 +78,7 @@ def _list_hosts(cli: Invocation, label: Sequence[str]) -> int:
     from sesh.cli import fanout
     from sesh.ops import lookup
 
-    answers = fanout.gather(fanout.each_host(cli, {"label": list(label)}, list_))
+    answers = fanout.gather(fanout.branches_of(cli, {"label": list(label)}, list_))
     reasons = fanout.failures(answers)
     wanted = dict(map(check_label, label))
     rows: list[object] = []

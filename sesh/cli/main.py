@@ -8,6 +8,7 @@ from sesh import protocol
 from sesh.about import PROGRAM, __version__
 from sesh.cli import parser, printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import ALL
 from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
@@ -41,7 +42,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
     """Call the verb's function, on each host if several are named; return the exit code."""
     verb = cli.line.row
     bare = not (verb.name or cli.tail or any(options.values()))  # lists the sessions
-    if len(cli.hosts) > 1 and not verb.hosts and not bare:
+    if len(cli.hosts) > 1 and verb.hosts != ALL and not bare:
         from sesh.cli import fanout
 
         return fanout.run(cli, options)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 FLAG, VALUE, MANY, MAYBE = range(4)
 """Kinds of options: without a value; with one; with one, any number of times; with one or without."""
+ONE, EACH, ALL = range(3)
+"""The hosts of a verb: one at the most; several, for each of which it is carried out (see `fanout`); several, which its
+function deals with."""
 
 
 class Option:
@@ -35,8 +38,7 @@ class Verb:
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
     all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `session`: it names
     one existing session, which is looked for on known remotes too. `command`: all after `--` is a command.
-    `each`: it takes several hosts, and is carried out for each (see `fanout`). `hosts`: it takes several, and deals
-    with them itself. `attaches`: it may lead to an attachment.
+    `hosts`: how many it takes, and who deals with them. `attaches`: it may lead to an attachment.
     """
 
     def __init__(  # noqa: PLR0913 (a row of the table)
@@ -52,14 +54,13 @@ class Verb:
         gather: str = "",
         session: bool = False,
         command: bool = False,
-        each: bool = False,
-        hosts: bool = False,
+        hosts: int = ONE,
         attaches: bool = False,
     ) -> None:
         self.name, self.short, self.run, self.usage, self.help, self.examples = name, short, run, usage, help, examples
         self.words, self.options, self.gather = words, options, gather
         self.session, self.command, self.attaches = session, command, attaches
-        self.each, self.hosts = each, hosts
+        self.hosts = hosts
 
     @property
     def spelled(self) -> dict[str, Option]:
@@ -69,7 +70,7 @@ class Verb:
     @property
     def several(self) -> bool:
         """True if it takes several hosts."""
-        return self.each or self.hosts
+        return self.hosts != ONE
 
     @property
     def text(self) -> str:
@@ -122,7 +123,7 @@ VERBS = (
         "--open", "", "sessions.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
-        words=("name", "directory?"), options=(_ENV, _LABEL, _SIZE), command=True, each=True,
+        words=("name", "directory?"), options=(_ENV, _LABEL, _SIZE), command=True, hosts=EACH,
     ),
     Verb(
         "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
@@ -147,7 +148,7 @@ VERBS = (
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web", "sesh @web1 @web2 --list",
-        options=(_LABELLED, Option("--watch", "Keep the list up to date.")), hosts=True,
+        options=(_LABELLED, Option("--watch", "Keep the list up to date.")), hosts=ALL,
     ),
     Verb(
         "--watch", "", "choose.watch", "[--label K=V]…",
@@ -156,7 +157,7 @@ VERBS = (
         "Enter answer it, / begins a line of text, a attaches (leaving it brings the list back), r asks all again. The "
         "terminal rings and tells what begins to wait, fails or rings meanwhile.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
-        options=(_LABELLED,), hosts=True,
+        options=(_LABELLED,), hosts=ALL,
     ),
     Verb(
         "--pick", "", "choose.pick", "[OPTIONS]",
@@ -166,14 +167,14 @@ VERBS = (
         "Ctrl-L shows its lines in the pager. Below the sessions stand directories, zoxide's where you have it, else "
         "those of past sessions: Enter creates a session there, as --here does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
-        options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
+        options=(*_ATTACHING, _LABELLED), hosts=ALL, attaches=True,
     ),
     Verb(
         "--next", "", "choose.next_", "[OPTIONS]",
         "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
         "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
-        options=(*_ATTACHING, _LABELLED), hosts=True, attaches=True,
+        options=(*_ATTACHING, _LABELLED), hosts=ALL, attaches=True,
     ),
     Verb(
         "--here", "", "attach.here", "[DIR] [OPTIONS]",
@@ -193,7 +194,7 @@ VERBS = (
         "--kill", "-k", "sessions.kill", "[NAME…]",
         "End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the session it is typed in.",
         "sesh --kill work", "sesh --kill build test", "sesh --kill",
-        words=("names*",), session=True, each=True,
+        words=("names*",), session=True, hosts=EACH,
     ),
     Verb(
         "--kill-all", "-K", "sessions.kill_all", "[-y]",
@@ -226,7 +227,7 @@ VERBS = (
             _LABEL,
             _SIZE,
         ),
-        command=True, each=True,
+        command=True, hosts=EACH,
     ),
     Verb(
         "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
@@ -240,7 +241,7 @@ VERBS = (
             Option("--no-wait", "Return as soon as the command has begun."),
             _ANSI,
         ),
-        session=True, command=True, each=True,
+        session=True, command=True, hosts=EACH,
     ),
     Verb(
         "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
@@ -256,7 +257,7 @@ VERBS = (
                 "[REGEX]",
             ),
         ),
-        session=True, each=True,
+        session=True, hosts=EACH,
     ),
     Verb(
         "--wait", "", "wait.wait", "NAME… [OPTIONS]",
@@ -279,7 +280,7 @@ VERBS = (
             Option("--since-start", "Count all output that is kept."),
             Option("--timeout", "Exit with 124 after S seconds.", "S"),
         ),
-        session=True, hosts=True,
+        session=True, hosts=ALL,
     ),
     Verb(
         "--events", "", "events.events", "[NAME] [--since N] [--log]",
@@ -292,14 +293,14 @@ VERBS = (
             Option("--since", "First replay the events after number N; 0 replays all that are kept.", "N"),
             Option("--log", "Show the event log of remotes: connections, deployments, files pushed."),
         ),
-        session=True, each=True,
+        session=True, hosts=EACH,
     ),
     Verb(
         "--screen", "", "views.screen", "[NAME] [--format F]",
         "Print the current screen; without NAME that of the session it is typed in.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
         words=("name?",), options=(Option("--format", "text, ansi, json, svg or html.", "F", key="form"),),
-        session=True, each=True,
+        session=True, hosts=EACH,
     ),
     Verb(
         "--logs", "", "views.logs", "[NAME [N]] [-f] [--ansi] [--pager]",
@@ -311,7 +312,7 @@ VERBS = (
             Option("--ansi", "Keep colours."),
             Option("--pager", "Show all lines that are kept in $PAGER, at the end."),
         ),
-        session=True, each=True,
+        session=True, hosts=EACH,
     ),
     Verb(
         "--grep", "", "grep.grep", "REGEX [NAME…] [-C N] [-i]",
@@ -325,7 +326,7 @@ VERBS = (
             Option("-C", "Show N lines around each hit.", "N", key="context"),
             Option("-i", "Take large and small letters for the same.", key="ignore_case"),
         ),
-        hosts=True,
+        hosts=ALL,
     ),
     Verb(
         "--history", "", "shell.history", "[NAME [N]]",
@@ -338,7 +339,7 @@ VERBS = (
         "--status", "", "status.status", "[NAME]",
         "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
-        words=("name?",), session=True, each=True,
+        words=("name?",), session=True, hosts=EACH,
     ),
     Verb(
         "--state", "", "send.state", "STATE [TEXT…]",
@@ -394,13 +395,13 @@ VERBS = (
             Option("-y", "The same as --all.", key="yes"),
             Option("--dry-run", "Only list what would be cleared."),
         ),
-        hosts=True,
+        hosts=ALL,
     ),
     Verb(
         "--doctor", "", "doctor.doctor", "[--report]",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
         "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --report",
-        hosts=True, options=(Option("--report", "Print what an issue needs, without secrets."),),
+        hosts=ALL, options=(Option("--report", "Print what an issue needs, without secrets."),),
     ),
     Verb(
         "--shell-init", "", "scripts.shell_init", "bash|zsh|fish",
@@ -414,7 +415,7 @@ VERBS = (
         "sesh --deploy @box", "sesh --deploy @web1 @web2",
         words=("hosts*",), options=(Option("--force", "Replace a ~/.local/bin/sesh that sesh did "
                                                                "not install."),),
-        hosts=True,
+        hosts=ALL,
     ),
     Verb(
         "--upgrade", "", "deploy.upgrade", "",
@@ -425,20 +426,20 @@ VERBS = (
         "--forget", "", "deploy.forget", "@HOST…",
         "Forget a known remote: lists and lookups do not ask it any more. Nothing is changed on the host.",
         "sesh --forget @box",
-        words=("hosts*",), hosts=True,
+        words=("hosts*",), hosts=ALL,
     ),
     Verb(
         "--undeploy", "", "deploy.undeploy", "@HOST…",
         "Remove the sesh that --deploy put on a host, with all that it keeps there, and forget the host.\n\n"
         "It refuses while a session runs there.",
         "sesh --undeploy @box",
-        words=("hosts*",), each=True,
+        words=("hosts*",), hosts=EACH,
     ),
     Verb(
         "--reload", "", "sessions.reload", "[NAME…]",
         "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
         "sesh --reload", "sesh --reload work", "sesh @gpu --reload",
-        words=("names*",), session=True, each=True,
+        words=("names*",), session=True, hosts=EACH,
     ),
     Verb(
         "--completions", "", "scripts.completions", "bash|zsh|fish",

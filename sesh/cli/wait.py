@@ -92,7 +92,6 @@ def _wait_for_several(
 
     from sesh.cli import fanout
     from sesh.cli.branch import Branch
-    from sesh.cli.tui.live import title
 
     def work(name: str) -> int:
         cli.sought = name if cli.host is None else None
@@ -103,7 +102,7 @@ def _wait_for_several(
     if label:
         places += _labelled(cli, label, kept=for_end(conditions))
     branches = [
-        Branch(cli, title((host, name)), {"session": name, "host": host}, partial(work, name))
+        Branch(cli, wording.title((host, name)), {"session": name, "host": host}, partial(work, name))
         for host, name in dict.fromkeys(places)
     ]
     answers = fanout.gather(branches, (lambda branch: "met" in branch.value()) if first else None)
@@ -113,7 +112,7 @@ def _wait_for_several(
         if "error" in answer:
             cli.note(answer["error"]["message"])
         else:
-            session = title((answer["host"], answer["session"]))
+            session = wording.title((answer["host"], answer["session"]))
             _print(cli, answer, session, f"{session}: ")
     return next((answer["exit_code"] for answer in answers if answer["exit_code"]), 0)
 
@@ -121,12 +120,13 @@ def _wait_for_several(
 def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tuple[str | None, str]]:
     """Return the sessions that have the labels, each behind its host: on the hosts of the line, else as `--list` does.
 
-    `kept`: also those that have ended and are kept. Raises the error of a host that is named, NotFound.
+    `kept`: also those that have ended and are kept. Raises the error of a host that is named, NotFound. A child asks
+    known remotes, as that takes threads: this process forks afterwards.
     """
     from sesh.cli import fanout
     from sesh.cli.list import list_
 
-    rows = fanout.rows(fanout.gather(fanout.each_host(cli, {"label": list(label)}, list_)))
+    rows = fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, list_)))
     for row in rows:
         if "error" in row:
             raise rebuild(row["error"])

@@ -428,6 +428,26 @@ def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, farm: F
     assert ["job"] in [host.names() for host in hosts], "of the other it may not have been asked for yet"
 
 
+def test_a_host_that_is_gone_holds_nothing_up_where_nobody_reads_any_more(home: Home, farm: Farm) -> None:
+    """A tied job is ended over the link: sesh waited for that to come back, without a word."""
+    gone, other = farm.host("one", proxied=True), farm.host("other")
+    script = "touch begun; until [ -e go ]; do sleep 0.02; done; while echo line; do sleep 0.02; done"
+    jobs = home.start("@one", "@other", "--exec", "job", "--follow", "--tie", "--", "sh", "-c", script)
+    wait_until(lambda: gone.exists("begun") and other.exists("begun"))
+    gone.proxy.refuse()
+    gone.proxy.cut()
+    assert jobs.stdout is not None
+    assert jobs.stderr is not None
+    assert b"lost the link" in jobs.stderr.readline()
+    other.write("go", "")
+    assert jobs.stdout.readline() == b"other: line\n"
+    jobs.stdout.close()
+    assert jobs.wait(15) == 141
+    wait_until(lambda: not other.names(), what="the job that it could end")
+    gone.proxy.restore()
+    assert gone.names() == ["job"]
+
+
 def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: Home, farm: Farm) -> None:
     gone, one = farm.host("gone", proxied=True), farm.host("one")
     for host in (gone, one):

@@ -113,8 +113,3 @@ def standing(session: Summary) -> tuple[str, str, str]:
 def since(session: Summary) -> float:
     """Return the moment by this machine's clock since when a session stands as it does; 0 if not known."""
     return (moments.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
-
-
-def title(key: Key) -> str:
-    """Return a session as it is typed: its host before its name."""
-    return f"@{wording.plain(key[0])} {wording.plain(key[1])}" if key[0] is not None else wording.plain(key[1])

@@ -14,13 +14,14 @@ from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
-from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of, title
+from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of
 from sesh.cli.tui.preview import Previews, drawn
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
 from sesh.ops import enter, places, sessions
 from sesh.ops.index import SessionIndex
+from sesh.wording import title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -80,7 +80,7 @@ def test_of_what_is_not_printed_the_last_line_is_kept(pieces: list[bytes]) -> No
     sink = LastLine()
     for piece in pieces:
         sink.take(piece)
-    assert sink.line == b"".join(pieces).splitlines(keepends=True)[-1]
+    assert bytes(sink.line) == b"".join(pieces).splitlines(keepends=True)[-1]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(min_size=1, max_size=6)), max_size=20))
@@ -151,6 +151,13 @@ def test_the_summary_says_why_also_where_notes_came_as_they_happened(capfd: pyte
     one.note(b"sesh: box cannot be reached\n")
     assert capfd.readouterr().err == "sesh: box: box cannot be reached\n"
     assert fanout._row(one)[2] == "box cannot be reached"
+
+
+def test_a_note_of_this_machine_stands_behind_no_name(capfd: pytest.CaptureFixture[str]) -> None:
+    """It began with a colon."""
+    one = host("")
+    one.note(b"sesh: this record cannot be read\nsesh: x\n")
+    assert capfd.readouterr().err == "sesh: this record cannot be read\n"
 
 
 @pytest.mark.parametrize(
@@ -255,6 +262,19 @@ def test_a_signal_while_a_child_ends_is_sent_to_no_other_process() -> None:
             patch.setattr(os, "waitpid", ended)
             running.run()
     assert one.code == 0
+
+
+def test_children_have_exit_codes_also_where_their_ends_are_ignored() -> None:
+    """A program that starts sesh may have it so: it was an internal error, no such process."""
+    one, other = host("box", lambda: 3), host("other", lambda: 0)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with Branches([one, other]) as running:
+            running.run()
+        assert signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (one.code, other.code) == (3, 0)
 
 
 def open_descriptors() -> set[int]:
