@@ -129,6 +129,18 @@ def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
     assert sesh("--logs", "web").stdout.split() == ["first", "second"]
 
 
+def test_the_old_output_above_one_that_prints_nothing_is_kept_too(sesh: Sesh, home: Home) -> None:
+    """Lost again before its program had printed anything, as while it waits for Enter, it had nothing left."""
+    sesh("--open", "web", "--", "sh", "-c", "test -e begun || { touch begun; echo first; }; read x")
+    wait_until(lambda: kept(home, "first"))
+    for _ in range(2):
+        lose(home, "web")
+        assert sesh("--open", "web").code == 0
+        wait_until(lambda: kept(home, "first"))
+    lose(home, "web")
+    assert sesh("--logs", "web").stdout.startswith("first\n")
+
+
 @pytest.mark.parametrize("looked_at", [False, True])
 @pytest.mark.parametrize("end", ["exited", "lost"])
 def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(
