@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+from typing import Any
+
 import pytest
 
 from sesh import paths
-from sesh.errors import NotFound
-from sesh.ops import dormant
+from sesh.errors import CannotStart, NotFound
+from sesh.ops import create, dormant
 from sesh.reach import find
-from sesh.store import records
+from sesh.reach.caller import Caller
+from sesh.store import checkpoints, records
+from tests.support.data import record
 
 pytestmark = pytest.mark.usefixtures("sessions")
 
@@ -22,3 +27,30 @@ def test_a_record_that_goes_while_its_session_is_renamed_leaves_none_under_the_n
     with pytest.raises(NotFound):
         dormant.rename("old", "new")
     assert records.read("new") is None
+
+
+def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A disk that had become full kept its record from being written too, and it was gone without a word."""
+    paths.ready_directory()
+    lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
+    model: Any = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
+    records.write(lost)
+    checkpoints.restore("00ff", {"model": model}, b"what it showed")
+
+    def started(*_: object) -> None:
+        records.remove("web")  # its name was taken
+        raise CannotStart("no such command")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(create, "start", started)
+    monkeypatch.setattr(paths, "extend", full)
+    spec: Any = {"columns": 0, "rows": 0, "labels": {}}
+    summary: Any = {"name": "web", "state": "lost", "cwd": "/", "labels": {}, "lost": {"reason": "crash"}}
+    with pytest.raises(CannotStart):
+        dormant.start(Caller(), spec, "web", summary, again=True)
+    assert (records.read("web") or {})["labels"] == {"a": "b"}
+    assert checkpoints.read("00ff") is None
