@@ -111,7 +111,7 @@ def record(session: Session) -> Record:
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
         "reason": facts.get("reason"),
         "version": __version__,
-        "marked": records.mark(),
+        "marked": records.moment_of_writing(_identity()["boot"]),
     }
 
 

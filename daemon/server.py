@@ -245,7 +245,7 @@ class Server:
         if signal.SIGTERM in numbers:
             if session.facts.get("persist") and session.running and platform.shutting_down():
                 # Left behind as lost, to be read and started again later.
-                session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
+                session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
                 self._stopping = True
             else:
                 self.ending.begin()

@@ -473,16 +473,17 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(temporary, flags, OWN)
     try:
-        os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
-        write_all(descriptor, data)
-        if durable:
-            os.fsync(descriptor)
+        try:
+            os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
+            write_all(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)  # a file system on a network may find only now that it has no room
         os.replace(temporary, path)
     except OSError:
         os.unlink(temporary)
         raise
-    finally:
-        os.close(descriptor)
     if durable:
         sync(os.path.dirname(path))
 
@@ -504,24 +505,33 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
     descriptor = os.open(path, flags if through_links else flags | os.O_NOFOLLOW, OWN)
     try:
         status = os.fstat(descriptor)
-        own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-        if largest is None or (own and status.st_size < largest):
+        if largest is None or (_is_own_file(status) and status.st_size < largest):
             os.write(descriptor, data)
     finally:
         os.close(descriptor)
 
 
 def extend(path: str, size: int, data: bytes) -> None:
-    """Writes behind the first `size` bytes of a file of the caller's own. Raises OSError, also if it has fewer."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    """Writes behind the first `size` bytes of a file of the caller's own, in place of what is there. It is made, with
+    mode 0600, if it is to begin. Raises OSError; FileNotFoundError also if it has fewer bytes.
+    """
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    descriptor = os.open(path, flags if size else flags | os.O_CREAT, OWN)
     try:
         status = os.fstat(descriptor)
-        if not (stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_size >= size):
-            raise OSError(errno.EINVAL, "not the file that was written", path)
+        if not _is_own_file(status) or status.st_size < size:
+            raise FileNotFoundError(errno.ENOENT, "not the file that was written", path)
+        if not size:
+            os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
+        os.ftruncate(descriptor, size)
         os.lseek(descriptor, size, os.SEEK_SET)
         write_all(descriptor, data)
     finally:
         os.close(descriptor)
+
+
+def _is_own_file(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def is_abandoned(path: str) -> bool:

@@ -85,8 +85,8 @@ class ModelState(TypedDict):
     emulator: dict[str, Any] | None
 
 
-class Kept(TypedDict):
-    """The bytes of what scrolled off that belong to a checkpoint: which `file`, how many; `lines`: the scrollback's
+class ScrolledOff(TypedDict):
+    """What scrolled off before a checkpoint: in which `file`, how many `bytes` of it; `lines`: the scrollback's
     bound."""
 
     file: int
@@ -95,7 +95,7 @@ class Kept(TypedDict):
 
 
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
+    """The first line of a checkpoint. `model`: the sizes at which its bytes are shown. `screen`: how many follow."""
 
     format: int
     written: Moment
@@ -104,7 +104,8 @@ class CheckpointHeader(TypedDict, total=False):
     title: str
     history: list[RunFacts]
     model: ModelState
-    scrollback: Kept
+    scrollback: ScrolledOff
+    screen: int
 
 
 class RemoteRecord(TypedDict, total=False):

@@ -122,9 +122,10 @@ class Pump:
         self.open = self.running
 
     def show(self, data: bytes) -> None:
-        """Adds output that was held back to the log, and passes it on."""
+        """Adds output to the log that was held back, or that stands above the program's, and passes it on."""
         if data:
             self.log.append(data)
+            self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
             self._deliver(b"")
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:

@@ -8,8 +8,10 @@ loaded for it.
 
 from __future__ import annotations
 
+import errno
 import time
 
+from sesh import paths
 from sesh.bounds import scrollback_bytes
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
@@ -17,92 +19,120 @@ from sesh.store import checkpoints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from sesh.loop.timers import Timers
-    from sesh.stored import CheckpointHeader, Kept, ModelState
+    from sesh.stored import CheckpointHeader, ModelState, ScrolledOff
 
-    Content = tuple[ModelState, bytes, Iterable[bytes]]
-    """The model's facts, its screen, and what comes before that and is not kept yet."""
-
-PAUSE = 4.5
-"""Seconds from one checkpoint to the next while output comes in: a crash costs five seconds of it at most."""
-CATCH_UP, LAST_CATCH_UP = 1.0, 5.0
+PAUSE = 4.0
+"""Seconds from the beginning of a checkpoint to that of the next while output comes in: with the time that it takes, a
+crash costs five seconds of output."""
+CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
+LONGEST_PAUSE = 60.0
+"""Seconds to which the pause grows, twice as long each time, while checkpoints fail."""
 MOST_AS_CAME = 2 << 20
 """Bytes of output that are kept as they came; for more the emulator is loaded."""
 _SCREEN_ERASED, _SCROLLBACK_ERASED = b"\x1b[2J", b"\x1b[3J"
 _NEAR = 16
 """Bytes within which both erasures are one command's (`clear`)."""
-_AS_CAME = ()
-"""The source of what is kept while no emulator is loaded, see `Checkpointer._source`."""
+_PASSING = (errno.ENOSPC, errno.EDQUOT, *paths.TOO_MANY_FILES)
+"""Errors that say nothing against the file that is written."""
+
+
+class _Output:
+    """What a file holds: the output as it came, from position `start` to `end`."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start, self.end = start, end
+
+
+class _Lines:
+    """What a file holds: lines that scrolled off, from number `start` to `end`, as long as the scrollback keeps its
+    `source`: the revision, and the columns."""
+
+    def __init__(self, source: tuple[int, int], start: int, end: int) -> None:
+        self.source, self.start, self.end = source, start, end
+
+
+class _Content:
+    """What a checkpoint is to hold.
+
+    `position`: of the output up to which it shows it. `off`: the file that `parts` go into, behind what is there;
+    `held`: what that holds then.
+    """
+
+    def __init__(
+        self,
+        position: int,
+        model: ModelState,
+        screen: bytes,
+        off: ScrolledOff,
+        held: _Output | _Lines,
+        parts: Iterable[bytes],
+    ) -> None:
+        self.position, self.model, self.screen = position, model, screen
+        self.off, self.held, self.parts = off, held, parts
 
 
 class Checkpointer:
-    """Writes the checkpoints of session `session_id`. `header` returns their other data."""
+    """Writes the checkpoints of session `session_id`. `header` returns their other data.
+
+    What the last one needs stays as it is until the next one is in place; what that had written is taken back if it
+    fails, so that it takes no room on a full disk.
+    """
 
     def __init__(
         self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], CheckpointHeader]
     ) -> None:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
-        self._next_at = 0.0
-        """Time (monotonic) from which on the next checkpoint may begin."""
-        self._steps: Iterator[None] | None = None
+        self._next_at, self._pause = 0.0, PAUSE
+        """Time (monotonic) from which on the next checkpoint may begin, and the seconds to the one after it."""
+        self._steps: Generator[None, None, None] | None = None
         """The rest of the one that is being written."""
-        self._valid = checkpoints.kept_of(checkpoints.header(session_id))
+        self._off = checkpoints.scrolled_off(checkpoints.header(session_id))
         """What the last checkpoint says of the file with what scrolled off."""
-        self._kept: Kept = {"file": 0, "bytes": 0, "lines": 0}
-        """What has been written there since."""
-        self._source: tuple[int, ...] | None = None
-        """What that file holds: `_AS_CAME`, or the scrollback of this revision and width; None for nothing of use."""
-        self._began, self._taken = 0, 0
-        """The positions in the output, or the numbers of lines, from and up to which it holds the source."""
+        self._held: _Output | _Lines | None = None
+        """What that file holds; None for nothing of use, as it is another process' or was found broken."""
+        self._position = 0
+        """That of the output up to which the last checkpoint shows it."""
 
     def write_if_due(self) -> None:
-        """Writes a part of a checkpoint if one is due, and sets the timer for the next part, or for when it is due.
-        Called some time after output came."""
+        """Writes a part of a checkpoint if one is due, and sets the timer for the next part, or for when the next is
+        due if there is something to write. Called some time after output came. Raises OSError."""
         now = time.monotonic()
-        if self._steps is None and now < self._next_at:
-            self._timers.set("checkpoint", self._next_at - now, self.write_if_due)
-            return
-        if self._steps is None:
-            self._begin(CATCH_UP)
-        self._step()
-        if self._steps is not None:
-            self._timers.set("checkpoint", 0, self.write_if_due)
-
-    def write_last(self) -> None:
-        """Writes the last checkpoint, with all output that the emulator takes in a few seconds. Raises OSError."""
-        self._finish()
-        self._begin(LAST_CATCH_UP)
-        self._finish()
-
-    def write(self) -> None:
-        """Writes a checkpoint of the emulator's position now. Raises OSError."""
-        self._finish()
-        self._begin(0)
-        self._finish()
-
-    def _begin(self, seconds: float) -> None:
-        now = time.monotonic()
-        self._next_at, self._steps = now + PAUSE, self._writing(now + seconds)
-
-    def _finish(self) -> None:
-        self._timers.clear("checkpoint")
-        while self._steps is not None:
-            self._step()
-
-    def _step(self) -> None:
-        """Goes on with the checkpoint. After an error the next one begins a new file."""
         steps, self._steps = self._steps, None
+        if steps is None and now >= self._next_at:
+            self._next_at, steps = now + self._pause, self._writing(now + CATCH_UP)
         try:
             if steps is not None and next(steps, True) is None:
                 self._steps = steps
         except Exception:
-            self._source = None
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
             raise
+        finally:
+            if self._steps is not None:
+                self._timers.set("checkpoint", 0, self.write_if_due)
+            elif self._position < self._log.head:  # it came meanwhile, or was not kept
+                self._timers.set("checkpoint", max(0.0, self._next_at - now), self.write_if_due)
 
-    def _writing(self, until: float) -> Iterator[None]:
+    def write_last(self) -> None:
+        """Writes the last checkpoint, with all output that the emulator takes in a few seconds. Raises OSError."""
+        self._timers.clear("checkpoint")
+        if self._steps is not None:
+            self._steps.close()  # this one has all of it
+            self._steps = None
+        until = time.monotonic() + LAST_CATCH_UP
+        try:
+            self._write(until)
+        except Exception:
+            self._write(until)  # no later one makes up for an error that passes
+
+    def _write(self, until: float) -> None:
+        for _ in self._writing(until):
+            pass
+
+    def _writing(self, until: float) -> Generator[None, None, None]:
         """Writes a checkpoint in steps of some milliseconds. The emulator catches up with the present output first, but
         not beyond `until`."""
         content = self._as_came()
@@ -112,52 +142,75 @@ class Checkpointer:
                 self._model.step()
                 yield
             content = self._lines()
-        facts, screen, parts = content
-        for part in parts:
-            self._kept = checkpoints.keep(self._id, self._kept, part)
-            yield
-        checkpoints.write(self._id, {**self._header(), "model": facts, "scrollback": self._kept}, screen)
-        before, self._valid = self._valid, self._kept
-        if before["file"] != self._kept["file"]:
-            checkpoints.drop(self._id, before)
+        off = content.off
+        try:
+            for part in content.parts:
+                off = checkpoints.extend(self._id, off, part)
+                yield
+            header: CheckpointHeader = {**self._header(), "model": content.model, "scrollback": off}
+            checkpoints.write(self._id, header, content.screen)
+        except BaseException as error:  # GeneratorExit too: it is not wanted any more
+            if isinstance(error, OSError) and error.errno not in _PASSING:
+                self._held = None
+            self._take_back(off)
+            raise
+        self._off, self._held, self._position, self._pause = off, content.held, content.position, PAUSE
+        checkpoints.drop(self._id, 1 - off["file"])
 
-    def _as_came(self) -> Content | None:
+    def _take_back(self, off: ScrolledOff) -> None:
+        """Takes back what was written behind what the last checkpoint needs."""
+        try:
+            if off["file"] == self._off["file"] and self._off["bytes"]:
+                checkpoints.extend(self._id, self._off, b"")
+            else:
+                checkpoints.drop(self._id, off["file"])
+        except OSError:
+            return  # the next one writes over it
+
+    def _as_came(self) -> _Content | None:
         """The output's bytes; None if the emulator is loaded, or is to be."""
         log, model = self._log, self._model
         if model.loaded or log.base or log.head > MOST_AS_CAME:
             return None
-        start = self._began if self._source == _AS_CAME else 0
-        data = log.bytes(start)
-        cleared = _cleared(data)
-        if self._source != _AS_CAME or cleared:
-            self._begin_file(_AS_CAME, start + cleared)
-        new = data[self._taken - start :]
-        self._taken = log.head
-        return _sizes(model.dump(), self._began), b"", [new] if new else []
+        held = self._held if isinstance(self._held, _Output) else None
+        start, end = (held.start, held.end) if held is not None else (0, 0)
+        first = max(start, end - 2 * _NEAR)
+        new = log.bytes(first)
+        if cleared := _cleared(new):
+            start = end = first + cleared
+        off = self._file(held is None or cleared > 0)
+        new = new[end - first :]
+        return _Content(log.head, _sizes(model.dump(), start), b"", off, _Output(start, log.head), [new] if new else [])
 
-    def _lines(self) -> Content:
+    def _lines(self) -> _Content:
         """The lines of the scrollback, and the bytes that show the screen once an emulator has them."""
         from sesh.vt.render.replay import replay, scrolled
 
         emulator = self._model.emulator
         emulator.screen.settle_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns
-        source = scrollback.revision, columns
+        source, completed = (scrollback.revision, columns), scrollback.completed
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
-        if self._source != source or scrollback.completed - self._began > most[0] or self._kept["bytes"] > most[1]:
-            self._begin_file(source, scrollback.completed - scrollback.lines + scrollback.open)
-        parts = (scrolled(lines, columns) for lines in scrollback.since(self._taken))
-        self._taken = scrollback.completed
+        held = self._held if isinstance(self._held, _Lines) and self._held.source == source else None
+        if held is None or completed - held.start > most[0] or self._off["bytes"] > most[1]:
+            start = end = completed - scrollback.lines + scrollback.open
+            off = self._file(True)
+        else:
+            start, end = held.start, held.end
+            off = self._file(False)
+        screen = replay(emulator, lines=int(scrollback.open), clear=False)
+        if len(screen) > checkpoints.LARGEST:
+            screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
         size = [columns, emulator.rows]
-        facts: ModelState = {
+        model: ModelState = {
             "position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None,
         }  # fmt: skip
-        return facts, replay(emulator, lines=int(scrollback.open), clear=False), parts
+        parts = (scrolled(lines, columns) for lines in scrollback.since(end))
+        return _Content(self._model.position, model, screen, off, _Lines(source, start, completed), parts)
 
-    def _begin_file(self, source: tuple[int, ...], start: int) -> None:
-        """Begins a file anew, not the one that the last checkpoint needs."""
-        self._kept = {"file": 1 - self._valid["file"], "bytes": 0, "lines": self._model.max_lines}
-        self._source, self._began, self._taken = source, start, start
+    def _file(self, new: bool) -> ScrolledOff:
+        """The file to go on with; a new one is not that which the last checkpoint needs."""
+        return {"file": 1 - self._off["file"], "bytes": 0, "lines": self._model.max_lines} if new else self._off
 
 
 def _cleared(data: bytes) -> int:

@@ -234,7 +234,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
     if spec.get("before"):
-        session.log.append(spec["before"].encode("utf-8", "replace"))
+        session.pump.show(spec["before"].encode("utf-8", "replace"))
     if outbound >= 0:
         from sesh.daemon.pty.pump import StdinPipe
 

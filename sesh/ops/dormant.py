@@ -183,9 +183,9 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
         with paths.locked(paths.directory()):
             if not record or name in paths.names():
                 return
+            records.write(record)
             if checkpoint is not None:
                 checkpoints.restore(record["id"], *checkpoint)
-            records.write(record)
     except OSError:
         return  # the reason that kept it from starting holds here too, and is reported
 

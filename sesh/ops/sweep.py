@@ -155,7 +155,7 @@ def _settled_for(name: str, kind: str) -> float:
             if record is None or (kind == "lost" and records.alive(record)):
                 return 0.0
             if kind == "lost" and not record.get("found_lost"):
-                records.write({**record, "found_lost": True, "marked": records.mark()})
+                records.write({**record, "found_lost": True, "marked": records.moment_of_writing(platform.boot_id())})
                 return 0.0
             return records.age(record)
     except (OSError, Refused):

@@ -1,7 +1,7 @@
 """Checkpoints: the screen of a session not long ago, in a file beside its record, read when its daemon has died.
 
 A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON (`CheckpointHeader` in
-`sesh.schema`), then bytes as a terminal takes them. It holds the screen, and the commands of its shell. Before these
+`sesh.stored`), then bytes as a terminal takes them. It holds the screen, and the commands of its shell. Before these
 bytes belong those of `.scrollback0.ID` or `.scrollback1.ID`, as many as the checkpoint says: what scrolled off, or all
 output that no emulator has read. They grow, and now and then the other file takes their place.
 """
@@ -18,87 +18,111 @@ from sesh.store import files, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.stored import CheckpointHeader, Kept
+    from sesh.stored import CheckpointHeader, ScrolledOff
     from sesh.vt.emulator import Emulator
 
 FORMAT = 1
-LARGEST = 1 << 20
-"""Bytes of a checkpoint, its first line apart."""
-_LEAST_READ = 4 << 20
+"""The same since what scrolled off has a file of its own: an older sesh reads the screen all the same, though an empty
+one where no emulator was loaded."""
+LARGEST = 32 << 20
+"""Bytes of a screen: 32 for each cell of the largest one."""
+_LONGEST_HEADER = 1 << 20
+LEAST_READ = 4 << 20
 """Bytes of what scrolled off that are read in any case, however few lines a session keeps."""
-_LONGEST_HEADER = 64 << 10
-_KEPT = {"file": whole(0, 1), "bytes": exact_natural, "lines": whole(0, bounds.MOST_SCROLLBACK)}
+_MISSING = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
+"""What stands at the end of a torn file, behind its last whole line. CAN ends a sequence that is not finished."""
+_SCROLLED_OFF = {"file": whole(0, 1), "bytes": exact_natural, "lines": whole(0, bounds.MOST_SCROLLBACK)}
 _FIELDS = {
     **keys("written last_activity cwd title", system_line),
     "model": loose({}),
-    "scrollback": loose(_KEPT, complete=True),
+    "scrollback": loose(_SCROLLED_OFF, complete=True),
+    "screen": exact_natural,
     "history": items(loose(files.RUN)),
 }
 
 
-def write(session_id: str, header: CheckpointHeader, data: bytes) -> None:
+def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
     """Puts the checkpoint of a session in place, in one step. Raises OSError."""
-    paths.write_whole(records.checkpoint_path(session_id), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
+    first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
+    paths.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
 
 
-def kept_of(header: CheckpointHeader) -> Kept:
+def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
     """What a checkpoint says of what scrolled off; an older sesh has written none, or all into the checkpoint."""
-    kept = header.get("scrollback")
-    return {"file": 0, "bytes": 0, "lines": bounds.SCROLLBACK} if not kept or None in kept.values() else kept
+    off = header.get("scrollback")
+    return {"file": 0, "bytes": 0, "lines": bounds.SCROLLBACK} if not off or None in off.values() else off
 
 
-def keep(session_id: str, kept: Kept, data: bytes) -> Kept:
-    """Adds to the file of what scrolled off, behind what is `kept` there; returns what is then. Raises OSError."""
-    path = records.scrollback_paths(session_id)[kept["file"]]
-    if kept["bytes"]:
-        paths.extend(path, kept["bytes"], data)
-    else:
-        paths.write_whole(path, data)
-    return {**kept, "bytes": kept["bytes"] + len(data)}
+def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
+    """Writes behind what scrolled off before; returns what has then. Raises OSError, see `paths.extend`."""
+    paths.extend(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
+    return {**off, "bytes": off["bytes"] + len(data)}
 
 
-def drop(session_id: str, kept: Kept) -> None:
-    """Removes a file of what scrolled off, which no checkpoint needs any more. Raises OSError."""
+def drop(session_id: str, file: int) -> None:
+    """Removes a file of what scrolled off, if it is there. Raises OSError."""
     try:
-        os.unlink(records.scrollback_paths(session_id)[kept["file"]])
+        os.unlink(records.scrollback_paths(session_id)[file])
     except FileNotFoundError:
-        return  # nothing had scrolled off
+        return
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
-    """Puts what `read` returned in place again. Raises OSError."""
-    write(session_id, {**header, "scrollback": keep(session_id, {**kept_of(header), "bytes": 0}, data)}, b"")
+    """Puts what `read` returned in place again, whole or not at all. Raises OSError."""
+    off: ScrolledOff = {**scrolled_off(header), "bytes": 0}
+    try:
+        write(session_id, {**header, "scrollback": extend(session_id, off, data)}, b"")
+    except OSError:
+        drop(session_id, off["file"])
+        raise
 
 
-def read(session_id: object, most: int = LARGEST) -> tuple[CheckpointHeader, bytes] | None:
-    """The checkpoint of a session with at least its first `most` bytes, None if there is none.
+def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
+    """The checkpoint of a session, what scrolled off before its screen; None if there is none.
 
-    Before them comes what scrolled off, if any bytes are wanted. Raises Refused for a foreign file, and a damaged one.
+    Raises Refused for a foreign file, and a damaged one. Of one that lacks its end the rest is read.
     """
+    if (found := _read(session_id, LARGEST)) is None:
+        return None
+    header, screen = found
+    screen = _told(screen, header.get("screen") or 0)
+    off = scrolled_off(header)
+    if not off["bytes"]:
+        return header, screen
+    path = records.scrollback_paths(str(session_id))[off["file"]]
+    start = max(0, off["bytes"] - max(LEAST_READ, bounds.scrollback_bytes(off["lines"])))
+    size = off["bytes"] - start
+    lines = _told(paths.read_own(path, size, whole=False, start=start) or b"", size)
+    return header, (lines[lines.find(b"\n") + 1 :] if start else lines) + screen
+
+
+def header(session_id: object) -> CheckpointHeader:
+    """The header of a checkpoint; empty if there is none that can be read."""
+    try:
+        found = _read(session_id, 0)
+    except Refused:
+        return {}
+    return found[0] if found is not None else {}
+
+
+def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
+    """The header of a checkpoint, and at least the first `most` bytes behind it."""
     if not is_id(session_id):
         return None
     path = records.checkpoint_path(session_id)
     content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
-    first, _, data = content.partition(b"\n")
+    first, _, screen = content.partition(b"\n")
     header: CheckpointHeader = files.parse(path, first, _FIELDS)
-    if header.get("format") != FORMAT:
-        return None
-    if most and (kept := kept_of(header))["bytes"]:
-        path = records.scrollback_paths(session_id)[kept["file"]]
-        start = max(0, kept["bytes"] - max(_LEAST_READ, bounds.scrollback_bytes(kept["lines"])))
-        data = (paths.read_own(path, kept["bytes"] - start, whole=False, start=start) or b"") + data
-    return header, data
+    return (header, screen) if header.get("format") == FORMAT else None
 
 
-def header(session_id: object) -> CheckpointHeader:
-    """The header of a checkpoint; empty if there is none that can be read."""
-    try:
-        checkpoint = read(session_id, 0)
-    except Refused:
-        return {}
-    return checkpoint[0] if checkpoint is not None else {}
+def _told(data: bytes, size: int) -> bytes:
+    """The data, `size` bytes as they were written; a line says it if the last of them are missing, as after a loss of
+    power."""
+    missing = size - len(data)
+    return data if missing <= 0 else data[: data.rfind(b"\n") + 1] + _MISSING % missing
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
@@ -111,7 +135,7 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
         resizes = [(position, _sides(*sides)) for position, *sides in model["resizes"]]
         if model["position"] != 0 or model["emulator"] is not None:
             raise ValueError("not from the beginning")
-        lines = kept_of(header)["lines"]
+        lines = scrolled_off(header)["lines"]
         terminal, fed = Emulator(*born, max_lines=lines, max_bytes=bounds.scrollback_bytes(lines)), 0
         for position, sides in resizes:
             if position > len(data):

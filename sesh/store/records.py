@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OLDEST = 7 * 86400.0
 """Seconds for which a session that ended unseen is kept."""
 _SAME = 5
-"""Seconds between a record's mark and its file's date that count as the same moment."""
+"""Seconds between the moment in a record and its file's date that count as the same moment."""
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _FIELDS = {
@@ -49,11 +49,11 @@ def write(record: Record, *, durable: bool = False) -> None:
     paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
 
-def mark() -> str:
-    """The moment at which a record is written, for `age`: boot, uptime, wall clock. Raises OSError."""
+def moment_of_writing(boot: str) -> str:
+    """The moment at which a record is written, for `age`: boot, uptime, wall clock."""
     from sesh import moments
 
-    return f"{platform.boot_id()} {moments.uptime():.0f} {time.time():.0f}"
+    return f"{boot} {moments.uptime():.0f} {time.time():.0f}"
 
 
 def age(record: Record) -> float:

@@ -234,12 +234,16 @@ class Emulator:
         Lines are numbered as they scroll off; those of the screen come behind them.
         """
         if until > self.scrollback.completed:
-            lines, rows = self.last_lines(count, ansi=ansi), self.screen.main_rows
+            rows = self.screen.main_rows
             on_screen = unwrap(rows)[0]
             while on_screen and not on_screen[-1]:
                 on_screen.pop()
             joined = bool(on_screen) and rows[0].wrapped and not self.scrollback.open
-            until = self.scrollback.completed + len(on_screen) - joined
+            end = self.scrollback.completed + len(on_screen) - joined
+            behind = max(0, end - until)  # a resize may have taken back lines that were read before
+            lines = self.last_lines(count + behind, ansi=ansi)
+            lines = lines[: len(lines) - behind]
+            until = end - behind
         else:
             raw: list[bytes] = []
             oldest = self.scrollback.completed - self.scrollback.lines + self.scrollback.open

@@ -75,10 +75,8 @@ class Scrollback:
         self._ring: deque[Line | LineBlock] = deque()
         self._finished = 0
         self.scrolled = 0
-        self.completed = 0
-        """Lines that have ever been finished."""
         self.revision = 0
-        """Changed when lines go otherwise than as the oldest: `completed` says then nothing of which ones are held."""
+        """Changed when lines go otherwise than as the oldest: what was read of them may have come anew."""
         self._taken_back = 0
         """Lines that a resize took back onto the screen: they were counted already when they scroll off again."""
         self._line_bytes = self._max_block_bytes = 0
@@ -89,6 +87,11 @@ class Scrollback:
     def lines(self) -> int:
         """Logical lines, the open one included."""
         return self._finished + self.open
+
+    @property
+    def completed(self) -> int:
+        """The number of the newest finished line, from 1 on; a line that a resize takes back keeps its own."""
+        return self.scrolled - self._taken_back - self.open
 
     @property
     def bytes(self) -> int:
@@ -222,7 +225,6 @@ class Scrollback:
         self._count(block.count)
         self._ring.append(block)
         self._finished += block.count
-        self.completed += block.count
         self._max_block_bytes += block.max_size
         self._evict()
 
@@ -272,7 +274,6 @@ class Scrollback:
             self._ring.extend([line] * count)
         self._line_bytes += len(line) * count
         self._finished += count
-        self.completed += count
         if self._finished > self.max_lines or self._line_bytes + self._max_block_bytes > self.max_bytes:
             self._evict()
 

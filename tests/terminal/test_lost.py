@@ -114,6 +114,34 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
 
 
 @pytest.mark.parametrize("looked_at", [False, True])
+def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
+    sesh: Sesh, home: Home, looked_at: bool
+) -> None:
+    sesh("--open", "web", "--", "sh", "-c", "echo first; read x; echo second; read x")
+    wait_until(lambda: kept(home, "first"))
+    if looked_at:
+        sesh("--screen", "web")
+    sesh("--send", "web", "--enter")
+    assert sesh("--wait", "web", "--for", "second").code == 0
+    assert sesh("--reload", "web").code == 0
+    wait_until(lambda: kept(home, "second"))
+    lose(home, "web")
+    assert sesh("--logs", "web").stdout.split() == ["first", "second"]
+
+
+def test_the_old_output_above_one_that_prints_nothing_is_kept_too(sesh: Sesh, home: Home) -> None:
+    """Lost again before its program had printed anything, as while it waits for Enter, it had nothing left."""
+    sesh("--open", "web", "--", "sh", "-c", "test -e begun || { touch begun; echo first; }; read x")
+    wait_until(lambda: kept(home, "first"))
+    for _ in range(2):
+        lose(home, "web")
+        assert sesh("--open", "web").code == 0
+        wait_until(lambda: kept(home, "first"))
+    lose(home, "web")
+    assert sesh("--logs", "web").stdout.startswith("first\n")
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
 @pytest.mark.parametrize("end", ["exited", "lost"])
 def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(
     sesh: Sesh, home: Home, end: str, looked_at: bool

@@ -151,6 +151,17 @@ def test_what_a_killed_process_did_not_finish_is_swept(sesh: Sesh, home: Home) -
     assert not os.path.exists(again), "the next one that writes there takes it away"
 
 
+def test_what_an_older_sesh_left_of_a_session_is_swept_and_what_a_lost_one_needs_stays(sesh: Sesh, home: Home) -> None:
+    """It does not know the files of what scrolled off, and removes the others without them."""
+    with open(lost(home, sesh, "gone"), encoding="utf-8") as file:
+        record = json.load(file)
+    entries = [f".{what}.{'0' * 16}" for what in ("checkpoint", "scrollback0", "scrollback1", "env")]
+    left = [left_behind(home, entry) for entry in entries]
+    needed = [left_behind(home, f".{what}.{record['id']}") for what in ("checkpoint", "scrollback0", "scrollback1")]
+    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
+    assert [os.path.exists(path) for path in (*left, *needed)] == [False] * 4 + [True] * 3
+
+
 def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: Home) -> None:
     sesh("--open", "gone")
     pid = daemon(home, "gone")

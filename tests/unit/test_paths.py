@@ -413,6 +413,43 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_litter(ready: Path) ->
     assert [each.name for each in ready.iterdir()] == ["a.json"]
 
 
+def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a network a full disk may show then (close(2)): the new file, not all of it written, was in place already."""
+    file, close = ready / "a.json", os.close
+    paths.write_whole(str(file), b"old")
+
+    def failing(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "close", failing)
+    with pytest.raises(OSError, match="full"):
+        paths.write_whole(str(file), b"new")
+    assert file.read_bytes() == b"old"
+    assert os.listdir(ready) == ["a.json"]
+
+
+def test_a_file_is_extended_behind_what_is_known_of_it(ready: Path) -> None:
+    file = ready / "lines"
+    with paths.masked(0o277):
+        paths.extend(str(file), 0, b"one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    paths.extend(str(file), 3, b"two")
+    paths.extend(str(file), 3, b"3")
+    assert file.read_bytes() == b"one3", "the rest was of a write that failed"
+    paths.extend(str(file), 0, b"")
+    assert file.read_bytes() == b""
+    for path in (file, ready / "gone", ready):
+        with pytest.raises(OSError, match=r"No such file|not the file|directory"):
+            paths.extend(str(path), 1, b"x")
+    (ready / "link").symlink_to(file)
+    with pytest.raises(OSError, match="symbolic links"):
+        paths.extend(str(ready / "link"), 0, b"x")
+    assert sorted(os.listdir(ready)) == ["lines", "link"]
+
+
 def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")

@@ -1,9 +1,13 @@
-"""Checkpoints: another emulator shows the same from them; they are written in silence, and hold what is needed."""
+"""Checkpoints: another emulator shows the same from them; only what is new is written, while output comes; no fault
+costs what is kept."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shown(own: Session) -> tuple[list[str], list[str]]:
     """The screen and the log that its checkpoint gives."""
-    own.get_checkpointer().write()
+    own.get_checkpointer().write_last()
     again = restored()
     return again.text(), again.last_lines(1000, ansi=True)
 
@@ -103,7 +107,7 @@ def test_of_many_bytes_that_no_emulator_has_read_all_are_kept(folder: Path) -> N
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(60_000)))
     own.model.resize(100, 30)
     own.log.append(b"last\r\n")
-    own.get_checkpointer().write()
+    own.get_checkpointer().write_last()
     found = checkpoints.read("00ff")
     assert found is not None
     log = checkpoints.emulator(*found).last_lines(20_000, ansi=True)
@@ -121,7 +125,7 @@ def test_the_whole_scrollback_is_kept(folder: Path, loaded: bool) -> None:
         own.log.append(b"\x1b[3%dmline %d\x1b[m\r\n" % (number % 8, number))
     if loaded:
         own.model.catch_up(10)
-    own.get_checkpointer().write()
+    own.get_checkpointer().write_last()
     found = checkpoints.read("00ff")
     assert found is not None
     own.model.catch_up(10)
@@ -141,7 +145,7 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
         if own.model.loaded:
             own.model.catch_up(10)
         if then == "write":
-            own.get_checkpointer().write()
+            own.get_checkpointer().write_last()
         elif then == "resize":
             own.model.resize(50 + number, 10 + number // 2)
         elif then == "load":
@@ -154,12 +158,12 @@ def test_only_what_is_new_is_written(folder: Path) -> None:
     checkpointer = own.get_checkpointer()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(9000)))
     own.model.catch_up(10)
-    checkpointer.write()
+    checkpointer.write_last()
     (lines,) = folder.glob(".scrollback?.00ff")
     before = lines.stat()
     own.log.append(b"more\r\n" * 100)
     own.model.catch_up(10)
-    checkpointer.write()
+    checkpointer.write_last()
     assert list(folder.glob(".scrollback?.00ff")) == [lines]
     scrolled = 23 * len(b"line 8999\r\n") + 77 * len(b"more\r\n")
     assert (lines.stat().st_ino, lines.stat().st_size) == (before.st_ino, before.st_size + scrolled)
@@ -172,7 +176,7 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
     for number in range(50):
         own.log.append(b"".join(b"%d: line %d\r\n" % (number, line) for line in range(90)))
         own.model.catch_up(10)
-        own.get_checkpointer().write()
+        own.get_checkpointer().write_last()
     (lines,) = folder.glob(".scrollback?.00ff")
     assert lines.stat().st_size < 400 * 20
     found = checkpoints.read("00ff")
@@ -181,27 +185,271 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
     assert len(own.model.emulator.last_lines(1000)) == 100 + 23
 
 
-@pytest.mark.parametrize("when", ["created", "grown"])
-def test_a_checkpoint_that_was_not_finished_leaves_the_one_before(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, when: str
-) -> None:
+class Fault:
+    """Errors of the system calls that write checkpoints: of the `nth` one; with `full` of each that needs room from
+    there on, once half of it is written."""
+
+    CALLS = ("open", "write", "replace", "unlink", "lseek", "ftruncate", "fstat", "fchmod", "close")
+
+    def __init__(self, number: int, nth: int = 1, *, full: bool = False) -> None:
+        self.number, self.left, self.full = number, nth, full
+
+    @property
+    def met(self) -> bool:
+        return self.left <= 0
+
+    def __enter__(self) -> Fault:
+        self._patch = pytest.MonkeyPatch()
+        for name in ("write", "replace") if self.full else self.CALLS:
+            self._patch.setattr(os, name, self._failing(name, getattr(os, name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.undo()
+
+    def _failing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            self.left -= 1
+            if self.left > 0 or (self.left < 0 and not self.full):
+                return real(*args, **options)
+            if name == "write":
+                real(args[0], args[1][: len(args[1]) // 2])
+            elif name == "close":
+                real(*args)
+            raise OSError(self.number, os.strerror(self.number))
+
+        return call
+
+
+def attempt(own: Session) -> None:
+    """Writes a whole checkpoint as the timer has it written. Raises what keeps it from that."""
+    checkpointer = own.get_checkpointer()
+    checkpointer._next_at = 0.0
+    checkpointer.write_if_due()
+    finish(own)
+
+
+def finish(own: Session) -> None:
+    """Runs the timer of checkpoints as long as it is due."""
+    while own.timers.remaining("checkpoint") == 0:
+        own.timers.run()
+
+
+def prepared(*, loaded: bool, anew: bool) -> Session:
+    """A session with a checkpoint, and with output that is not in it; `anew`: the next one begins another file."""
     own = session()
-    own.log.append(b"first\r\n" * 100)
-    own.model.catch_up(10)
-    own.get_checkpointer().write()
-    before = restored().last_lines(1000, ansi=True)
-    if when == "created":
+    own.log.append(b"".join(b"line %d\r\n" % number for number in range(1000)))
+    if loaded:
+        own.model.catch_up(10)
+    attempt(own)
+    if anew and loaded:
         own.model.resize(60, 20)
-    own.log.append(b"second\r\n" * 100)
+    elif anew:
+        own.log.append(b"\x1b[H\x1b[2J\x1b[3J")
+    own.log.append(b"".join(b"second %d\r\n" % number for number in range(600)))
+    if loaded:
+        own.model.catch_up(10)
+    return own
+
+
+def used(folder: Path) -> int:
+    """The bytes of a session's files."""
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO])
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, loaded: bool, anew: bool, number: int) -> None:
+    """An error of one that was under way kept the last one from being written, at a shutdown or a program's end."""
+    for nth in count(1):
+        own = prepared(loaded=loaded, anew=anew)
+        own.get_checkpointer()._next_at = 0.0
+        own.get_checkpointer().write_if_due()
+        assert own.timers.remaining("checkpoint") == 0, "it is under way"
+        with Fault(number, nth) as fault:
+            own.get_checkpointer().write_last()
+        kept, _ = restored().last_lines(2000), own.model.catch_up(10)
+        assert kept == own.model.emulator.last_lines(2000)
+        assert len(list(folder.glob(".scrollback?.00ff"))) == 1
+        for path in folder.iterdir():
+            path.unlink()
+        if not fault.met:
+            return
+
+
+def test_a_fault_of_the_emulator_does_not_cost_it_either(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = prepared(loaded=True, anew=False)
+    own.log.append(b"third\r\n")
+    feed, faults = own.model.emulator.feed, [ValueError("a fault")]
+
+    def failing(*args: Any) -> int:
+        if faults:
+            raise faults.pop()
+        return feed(*args)
+
+    monkeypatch.setattr(own.model.emulator, "feed", failing)
+    own.get_checkpointer().write_last()
+    assert restored().last_lines(1) == ["second 599"], "the emulator lost a slice, not the checkpoint"
+    own.log.append(b"fourth\r\n")
+    own.get_checkpointer().write_last()
+    assert restored().last_lines(1) == ["fourth"]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_full_disk_is_not_kept_full(folder: Path, loaded: bool, anew: bool) -> None:
+    """The half of a file that could be written stayed, and the whole scrollback was to be written instead of a line."""
+    for nth in count(1):
+        own = prepared(loaded=loaded, anew=anew)
+        before, room = restored().last_lines(2000), used(folder)
+        with Fault(errno.ENOSPC, nth, full=True) as fault, contextlib.suppress(OSError):
+            attempt(own)
+        if not fault.met:
+            return
+        assert (restored().last_lines(2000), used(folder)) == (before, room)
+        files = {path.stat().st_ino for path in folder.glob(".scrollback*")}
+        attempt(own)
+        assert anew or files == {path.stat().st_ino for path in folder.glob(".scrollback*")}, "it is only added to"
+        same_is_shown(own)
+        assert len(list(folder.glob(".scrollback?.00ff"))) == 1
+        for path in folder.iterdir():
+            path.unlink()
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_file_that_is_gone_or_cut_is_written_anew(folder: Path, loaded: bool) -> None:
+    for damage in (lambda path: path.unlink(), lambda path: os.truncate(path, 100)):
+        own = prepared(loaded=loaded, anew=False)
+        (lines,) = folder.glob(".scrollback*")
+        damage(lines)
+        with pytest.raises(FileNotFoundError):
+            attempt(own)
+        attempt(own)
+        same_is_shown(own)
+
+
+def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing set the timer for it until the session printed more."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    own = prepared(loaded=True, anew=False)
+    checkpointer = own.get_checkpointer()
+    now[0] += 10
+    checkpointer.write_if_due()
+    own.log.append(b"meanwhile\r\n")
+    own.model.step()
+    finish(own)
+    assert restored().last_lines(1) == ["second 599"]
+    left = own.timers.remaining("checkpoint")
+    assert left is not None
+    assert 0 < left <= 5
+    pauses = []
+    with Fault(errno.ENOSPC, full=True):
+        for _ in range(8):
+            pauses.append(own.timers.remaining("checkpoint") or 0)
+            now[0] += pauses[-1]
+            with pytest.raises(OSError, match="space"):
+                finish(own)
+    assert pauses == sorted(pauses)
+    assert (pauses[1] <= 5, max(pauses)) == (True, 60)
+    for _ in range(3):
+        now[0] += 60
+        finish(own)
+    assert restored().last_lines(1) == ["meanwhile"]
+    assert not own.timers.is_set("checkpoint")
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("left", [None, 0, 1, 1003, 5000])
+def test_a_torn_file_is_told(folder: Path, loaded: bool, left: int | None) -> None:
+    """It was read as if it were whole: the screen stood behind half a line, and nobody was told."""
+    own = prepared(loaded=loaded, anew=False)
+    attempt(own)
+    (lines,) = folder.glob(".scrollback*")
+    size, whole = lines.stat().st_size, restored().last_lines(2000)
+    if left is None:
+        lines.unlink()
+    else:
+        os.truncate(lines, left)
+    found = restored().last_lines(2000)
+    (told,) = [line for line in found if "missing" in line]
+    at = found.index(told)
+    assert told == f"-- {size - (left or 0)} bytes that came here are missing: they were not on the disk yet --"
+    assert found[:at] == whole[:at]
+    assert found[at + 1 :] == (whole[-23:] if loaded else [])
+    assert at == (lines.read_bytes().count(b"\n") if left else 0)
+
+
+def test_a_torn_screen_is_told(folder: Path) -> None:
+    prepared(loaded=True, anew=False)
+    path = folder / ".checkpoint.00ff"
+    os.truncate(path, path.stat().st_size - 200)
+    assert [line for line in restored().last_lines(2000) if "missing" in line]
+
+
+def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It began within one, or within a sequence."""
+    own = prepared(loaded=True, anew=False)
+    attempt(own)
+    monkeypatch.setattr(checkpoints, "LEAST_READ", 1003)
+    monkeypatch.setattr("sesh.bounds.scrollback_bytes", lambda _: 1003)
+    found, whole = checkpoints.read("00ff"), own.model.emulator.last_lines(2000)
+    assert found is not None
+    monkeypatch.undo()
+    lines = checkpoints.emulator(*found).last_lines(2000)
+    assert 50 < len(lines) < 200
+    assert lines == whole[-len(lines) :]
+
+
+def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than 1 MiB of it was written, and not read: rows, cursor and modes were missing."""
+    own = session()
+    own.model.resize(400, 100)
+    own.log.append(b"\x1b[?2004h" + b"".join(
+        b"\x1b[%d;1H" % (row + 1) + b"".join(
+            b"\x1b[38;2;%d;%d;9;48;2;%d;7;%dmX" % (row, cell % 250, cell % 251, row) for cell in range(400)
+        )
+        for row in range(100)
+    ) + b"\x1b[7;9H")  # fmt: skip
     own.model.catch_up(10)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "write", lambda *_: exec("raise OSError(28, 'full')"))  # noqa: S102
-        for _ in range(3):
-            with pytest.raises(OSError, match="full"):
-                own.get_checkpointer().write()
-            assert restored().last_lines(1000, ansi=True) == before
-    assert shown(own) == (own.model.emulator.text(), own.model.emulator.last_lines(1000, ansi=True))
-    assert len(list(folder.glob(".scrollback?.00ff"))) == 1
+    own.get_checkpointer().write_last()
+    assert (folder / ".checkpoint.00ff").stat().st_size > 1 << 20
+    assert (restored().text(), restored().cursor) == (own.model.emulator.text(), (6, 8))
+    assert restored().mode(2004) is True
+    same_is_shown(own)
+    monkeypatch.setattr(checkpoints, "LARGEST", 1 << 20)
+    own.get_checkpointer().write_last()
+    assert (folder / ".checkpoint.00ff").stat().st_size < 1 << 20
+    assert restored().text() == own.model.emulator.text(), "beyond the bound without its colours"
+
+
+def test_what_a_failed_start_took_is_put_back_whole_or_not_at_all(folder: Path) -> None:
+    attempt(prepared(loaded=True, anew=False))
+    before, found = restored().last_lines(2000), checkpoints.read("00ff")
+    assert found is not None
+    for nth in count(1):
+        for path in folder.iterdir():
+            path.unlink()
+        with Fault(errno.ENOSPC, nth, full=True) as fault, contextlib.suppress(OSError):
+            checkpoints.restore("00ff", *found)
+        if not fault.met:
+            break
+        assert list(folder.iterdir()) == []
+    assert restored().last_lines(2000) == before
+
+
+def test_a_history_of_many_foreign_letters_is_read(folder: Path) -> None:
+    """More than 64 KiB of it were taken for a damaged file."""
+    own = session()
+    own.log.append(b"x")
+    history = own.get_history()
+    for number in range(40):
+        history.add(number, ["\u754c" * 700], cwd="/", started=0.0, duration=1.0, code=0, output=b"")
+    own.get_checkpointer().write_last()
+    assert len(checkpoints.header("00ff")["history"]) > 30
 
 
 def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,13 +463,13 @@ def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatc
         own.log.append(b"x")
         checkpointer.write_if_due()
         while own.timers.remaining("checkpoint") == 0:
-            checkpointer.write_if_due()
+            own.timers.run()
         if path.exists():
             written.append(now[0])
             path.unlink()
         now[0] += 0.5
     assert written[0] == 100
-    assert {after - before for before, after in pairwise(written)} == {4.5}
+    assert {after - before for before, after in pairwise(written)} == {4.0}
     for _ in range(10):
         now[0] += 1
         own.timers.run()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sesh import platform
 from sesh.daemon import description
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.state import FORMAT, check_format, dump_session, load_session
@@ -117,3 +119,17 @@ def test_a_command_of_megabytes_is_cut_where_it_is_shown_and_kept_where_it_is_kn
     assert shown[-1].endswith("…")
     assert description.record(own)["command"] == own.facts["command"]
     assert description.summary(session())["command"] == ["sh", "-c", "ü\udcff"]
+
+
+def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It read anew when the machine had started: without a descriptor for that an ended session was listed as lost."""
+    own = session()
+    before = description.record(own)
+
+    def refused() -> str:
+        raise OSError(errno.EMFILE, "no descriptor is left")
+
+    monkeypatch.setattr(platform, "boot_id", refused)
+    own.end.code = 3
+    assert description.record(own)["exit_code"] == 3
+    assert description.record(own)["marked"].split()[0] == before["boot"]

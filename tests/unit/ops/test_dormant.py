@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+from typing import Any
+
 import pytest
 
 from sesh import paths
-from sesh.errors import NotFound
-from sesh.ops import dormant
+from sesh.errors import CannotStart, NotFound
+from sesh.ops import create, dormant
 from sesh.reach import find
-from sesh.store import records
+from sesh.reach.caller import Caller
+from sesh.store import checkpoints, records
 from sesh.vt.emulator import Emulator
+from tests.support.data import record
 
 pytestmark = pytest.mark.usefixtures("sessions")
 
@@ -48,3 +53,30 @@ def test_of_a_million_lines_only_about_those_are_made_that_will_stand_there(monk
     monkeypatch.setattr(terminal, "last_lines", counted)
     assert dormant._last_of(terminal) == [f"{number:09}" for number in range(47_000, 50_000)]
     assert sum(made) <= 4 * 3000
+
+
+def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A disk that had become full kept its record from being written too, and it was gone without a word."""
+    paths.ready_directory()
+    lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
+    model: Any = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
+    records.write(lost)
+    checkpoints.restore("00ff", {"model": model}, b"what it showed")
+
+    def started(*_: object) -> None:
+        records.remove("web")  # its name was taken
+        raise CannotStart("no such command")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(create, "start", started)
+    monkeypatch.setattr(paths, "extend", full)
+    spec: Any = {"columns": 0, "rows": 0, "labels": {}}
+    summary: Any = {"name": "web", "state": "lost", "cwd": "/", "labels": {}, "lost": {"reason": "crash"}}
+    with pytest.raises(CannotStart):
+        dormant.start(Caller(), spec, "web", summary, again=True)
+    assert (records.read("web") or {})["labels"] == {"a": "b"}
+    assert checkpoints.read("00ff") is None

@@ -25,7 +25,8 @@ KINDS: dict[shapes.Shape, Any] = {
 }
 """Of an older sesh the words of a command may be one text."""
 PARTS = {
-    "run": schema.RunFacts, "history": list[schema.RunFacts], "model": stored.ModelState, "scrollback": stored.Kept,
+    "run": schema.RunFacts, "history": list[schema.RunFacts], "model": stored.ModelState,
+    "scrollback": stored.ScrolledOff,
 }  # fmt: skip
 """What holds keys of its own."""
 UNCHECKED = {
@@ -48,7 +49,7 @@ UNCHECKED = {
 )
 def test_a_file_is_read_as_what_its_type_says(fields: shapes.Fields, kind: Any) -> None:
     hints = get_type_hints(kind)
-    assert get_type_hints(stored.Kept).keys() == checkpoints._KEPT.keys()
+    assert get_type_hints(stored.ScrolledOff).keys() == checkpoints._SCROLLED_OFF.keys()
     assert hints.keys() - fields.keys() <= UNCHECKED.get(kind, set())
     for key, shape in fields.items():
         kinds = set(get_args(hints[key])) - {type(None)} if type(None) in get_args(hints[key]) else {hints[key]}

@@ -120,6 +120,34 @@ def test_only_as_many_lines_come_as_are_wanted() -> None:
     assert emulator.last_lines(0) == []
 
 
+@pytest.mark.parametrize("rows", [[40, 24], [5], [60], [60, 3, 24]])
+@pytest.mark.parametrize("first", [5, 30])
+def test_lines_that_are_read_in_turns_come_once_though_the_screen_is_resized(first: int, rows: list[int]) -> None:
+    """Lines that a taller screen takes back were counted again when they scrolled off: a reader that went on from the
+    number of its first line skipped as many, or had them twice."""
+    emulator = fed(numbered(100), columns=80, rows=24)
+    whole = emulator.last_lines(200)
+    page, number = emulator.lines_before(1 << 62, first, 1 << 20)
+    read = page
+    for height in rows:
+        emulator.resize(80, height)
+    while page:
+        page, number = emulator.lines_before(number, 7, 1 << 20)
+        read = page + read
+    assert read == whole
+    emulator.feed(b"\r\nmore" * 10)
+    assert emulator.last_lines(200) == whole + ["more"] * 10
+    assert emulator.lines_before(100, 3, 1 << 20) == (whole[-3:], 97)
+
+
+def test_numbers_of_lines_stay_over_a_state() -> None:
+    emulator = fed(numbered(100), columns=80, rows=24, max_lines=50)
+    emulator.resize(80, 40)
+    again = Emulator.from_state(emulator.state())
+    for number in (40, 50, 58, 70, 100, 1 << 62):
+        assert again.lines_before(number, 9, 1 << 20) == emulator.lines_before(number, 9, 1 << 20)
+
+
 def test_the_last_lines_are_those_of_the_main_screen() -> None:
     assert fed("shell\r\n\x1b[?1049hvim").last_lines(9) == ["shell"]
 
