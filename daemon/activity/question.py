@@ -98,6 +98,8 @@ def rows_written(output: bytes, columns: int, entered: int, most: int) -> int | 
 
 def _wraps(text: bytes, columns: int, most: int) -> int:
     """Rows by which a text without movements to another row goes on below its first; `most` of them are enough."""
+    if len(text) <= columns and b"\t" not in text:  # no character has more columns than bytes
+        return 0
     return sum(_wraps_of_part(part, columns, most) for part in _text(_OTHER.sub(b"", text)).split("\r"))
 
 

@@ -335,7 +335,7 @@ def dump_session(session: Session) -> SessionState:
 def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
     columns, rows, width, height = state["size"]
-    deadline = state["facts"]["deadline"]  # by the wall clock, as any sesh reads it
+    deadline = state["facts"].get("deadline")  # by the wall clock, as any sesh reads it
     steady = deadline + STEADY.now() - time.time() if deadline is not None else None
     session = Session({**state["facts"], "deadline": steady}, (columns, rows, width, height), pty)
     base, data = state["log"]

@@ -215,6 +215,7 @@ PRINTED = [
         TERMINAL,
         lambda data: question.in_output(data, line=True),
         lambda data: question.in_output(data, line=False),
+        lambda data: question.rows_written(data, 80, 0, 24),
     ),
     *pure("hint", TERMINAL, _hinted),
     *pure("plain output", TERMINAL, lambda data: replay_safe(data, 10_000, 100_000)),
