@@ -139,7 +139,7 @@ class SessionIndex:
         """Asks the hosts whose link does not stand."""
         now, known_at = time.monotonic(), known.changed_at() if self._named is None else 0
         if self._rests(known_at):
-            self._next_there = now + ELSEWHERE[0] if self._named is None else inf
+            self._next_there = self._local.next if self._local is not None else inf  # it wakes then in any case
             return
         self._known_at = known_at
         asked, passed = (self._named, dict[str, str]()) if self._named is not None else known_hosts(self._caller)

@@ -62,7 +62,11 @@ class LocalIndex:
     def __enter__(self) -> LocalIndex:
         paths.ready_directory()
         self._directory = platform.watch_directory(paths.directory())
-        self._ask()
+        try:
+            self._ask()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sesh.ops import lookup
 from sesh.ops.host_links import HostLinks
 from sesh.reach import links
 from sesh.reach.caller import Caller
@@ -119,7 +120,7 @@ def test_the_sessions_of_a_busy_host_are_not_written_with_each_change(
     assert kept == [["/0"], ["/", "/19"]], "at first, and as one comes"
     host.links.keep(set())
     wait_until(lambda: kept[2:] == [["/last", "/19"]], what="at the end what was not written is")
-    assert [each["cwd"] for each in known.last_told("evil")[1]] == ["/last", "/19"]
+    assert [each["cwd"] for each in lookup.last_known("evil", "no answer yet")] == ["/last", "/19"]
 
 
 def test_links_that_are_being_opened_are_given_up_with_their_list_and_keep_no_other_waiting(host: Host) -> None:
