@@ -135,9 +135,9 @@ def test_the_whole_scrollback_is_kept(folder: Path, loaded: bool) -> None:
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load"))), max_size=40))
+@given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
-    """What a checkpoint adds to its file belongs to what the ones before it have written there."""
+    """What a checkpoint adds to its file belongs to what the ones before it have written there, or could not write."""
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for number, (block, then) in enumerate(output):
@@ -150,6 +150,9 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
             own.model.resize(50 + number, 10 + number // 2)
         elif then == "load":
             own.model.catch_up(10)
+        elif then == "fail":
+            with Fault(errno.ENOSPC, 1 + number % 5, full=number % 2 == 0), contextlib.suppress(OSError):
+                attempt(own)
     same_is_shown(own)
 
 
