@@ -365,6 +365,21 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     assert not own.timers.is_set("checkpoint")
 
 
+def test_one_that_cannot_even_be_begun_is_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a descriptor to see what was kept before, nothing was until the session printed more."""
+    attempt(prepared(loaded=True, anew=False))
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    own = session()  # as another process goes on with it
+    own.log.append(b"only\r\n")
+    with Fault(errno.EMFILE), pytest.raises(OSError, match="Too many open files"):
+        own.output_settled()
+    now[0] += 5
+    finish(own)
+    assert restored().last_lines(2) == ["only"]
+    assert not own.timers.is_set("checkpoint")
+
+
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("left", [None, 0, 1, 1003, 5000])
 def test_a_torn_file_is_told(folder: Path, loaded: bool, left: int | None) -> None:
