@@ -14,7 +14,7 @@ from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
-from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
+from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
 from sesh.daemon.screen.model import Model
 from sesh.errors import SIGNAL_BASE
@@ -187,6 +187,7 @@ class Session:
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
         if self.facts.get("persist"):
+            self.timers.set("checkpoint", CHECKPOINT_AFTER, self.output_settled)  # if it cannot even be loaded now
             self.get_checkpointer().write_if_due()
 
     def _handle_finding(self, kind: str, body: bytes, position: int) -> None:

@@ -100,6 +100,7 @@ class Checkpointer:
     def write_if_due(self) -> None:
         """Writes a part of a checkpoint if one is due, and sets the timer for the next part, or for when the next is
         due if there is something to write. Called some time after output came. Raises OSError."""
+        self._timers.clear("checkpoint")
         now = time.monotonic()
         steps, self._steps = self._steps, None
         if steps is None and now >= self._next_at:

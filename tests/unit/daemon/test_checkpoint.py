@@ -135,9 +135,9 @@ def test_the_whole_scrollback_is_kept(folder: Path, loaded: bool) -> None:
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load"))), max_size=40))
+@given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
-    """What a checkpoint adds to its file belongs to what the ones before it have written there."""
+    """What a checkpoint adds to its file belongs to what the ones before it have written there, or could not write."""
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for number, (block, then) in enumerate(output):
@@ -150,6 +150,9 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
             own.model.resize(50 + number, 10 + number // 2)
         elif then == "load":
             own.model.catch_up(10)
+        elif then == "fail":
+            with Fault(errno.ENOSPC, 1 + number % 5, full=number % 2 == 0), contextlib.suppress(OSError):
+                attempt(own)
     same_is_shown(own)
 
 
@@ -359,6 +362,21 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
         now[0] += 60
         finish(own)
     assert restored().last_lines(1) == ["meanwhile"]
+    assert not own.timers.is_set("checkpoint")
+
+
+def test_one_that_cannot_even_be_begun_is_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a descriptor to see what was kept before, nothing was until the session printed more."""
+    attempt(prepared(loaded=True, anew=False))
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    own = session()  # as another process goes on with it
+    own.log.append(b"only\r\n")
+    with Fault(errno.EMFILE), pytest.raises(OSError, match="Too many open files"):
+        own.output_settled()
+    now[0] += 5
+    finish(own)
+    assert restored().last_lines(2) == ["only"]
     assert not own.timers.is_set("checkpoint")
 
 
