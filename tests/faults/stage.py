@@ -412,15 +412,21 @@ class Person:
         return True
 
     def types(self, line: str, shows: str) -> None:
-        """Types a line until what it is to show is shown."""
-        for _ in range(4):
-            already = self.seen().count(shows.encode())
+        """Types a line until what it is to show is shown.
+
+        One that is typed again bears a mark of its own: the line before may still run, and show the same.
+        """
+        for turn in range(4):
+            typed, mark = line.encode(), shows.encode()
+            if turn and shows:
+                typed, mark = typed + b"; echo aga''in%d" % turn, b"again%d" % turn
+            already = self.seen().count(mark)
             try:
-                self.client.type(line.encode() + b"\r")
-                while shows and self.seen().count(shows.encode()) <= already:
+                self.client.type(typed + b"\r")
+                while mark and self.seen().count(mark) <= already:
                     if not self._next(line):
                         break
-                if not self.client.closed and (not shows or self.seen().count(shows.encode()) > already):
+                if not self.client.closed and (not mark or self.seen().count(mark) > already):
                     return
             except Unreachable:
                 pass

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.description import status
+from sesh.daemon.screen import model
 from sesh.daemon.session import Session
 from tests.support import warm
 from tests.unit.daemon.sessions import session
@@ -20,6 +22,14 @@ PIECES = st.sampled_from([
     b"x" * 95,
     b"\t" * 11, b"\x1b[5B", b"\x1b[24;1H", b"\x1b[?1049h", b"\x1b[3S", b"\x1b[K", b"\b", b"\x1b[2J", b"\x1b[c",
 ])  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient() -> Iterator[None]:
+    """On a busy machine too the scrollback is counted by a child process: otherwise the emulator is loaded for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "_COUNT_TIME", 30.0)
+        yield
 
 
 def scrollback_lines(own: Session) -> int:
@@ -59,6 +69,7 @@ import sys
 sys.path += {warm.PATHS!r}
 from sesh.daemon.screen import model
 from sesh.daemon.description import status
+from sesh.daemon.screen import model
 from tests.unit.daemon.sessions import session
 model._COUNT_TIME = 30.0
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
