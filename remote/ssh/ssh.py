@@ -61,7 +61,7 @@ _KEPT = 64 << 10
 """Bytes of what a command printed on stderr that are read."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
-_DECLINER = ".decline-1"
+DECLINER = ".decline-1"
 """The file of the program below; another number for another program."""
 _DECLINE = """#!/bin/sh
 case $SSH_ASKPASS_PROMPT$1 in
@@ -108,7 +108,7 @@ def environment(*, ask: bool) -> dict[str, str]:
 def _declining() -> dict[str, str]:
     """The variables that have an ssh which would ask a person end (see `_DECLINE`); or at least start no program."""
     try:
-        path = os.path.join(paths.ready_directory(), _DECLINER)
+        path = os.path.join(paths.ready_directory(), DECLINER)
         if not os.access(path, os.X_OK):
             paths.write_whole(unfinished := f"{path}.{os.getpid()}", _DECLINE.encode())
             os.chmod(unfinished, paths.PRIVATE)

@@ -15,6 +15,7 @@ from sesh import wire
 from sesh.client.shown import MAX_TERMINALS
 from sesh.daemon.spawn import zygote
 from sesh.errors import SeshError
+from sesh.remote.ssh import ssh
 from sesh.store import records
 from tests.remote.farm import Far, Farm, Ground
 from tests.soak import figures, programs
@@ -159,7 +160,7 @@ class Sessions:
 
     def litter(self) -> list[str]:
         """Files that belong to no session, and processes that belong to none."""
-        known = set(self.fixed)
+        known = {*self.fixed, ssh.DECLINER}
         for session in self.every:
             number = (records.read(session.name) or {}).get("id")
             known |= {f"{session.name}.sock", f"{session.name}.json"}

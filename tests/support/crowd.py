@@ -29,8 +29,10 @@ def crowd(home: Home, count: int) -> Iterator[tuple[list[str], int]]:
     with subprocess.Popen(words, env=home.environment(), cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        yield [f"s{number:03}" for number in range(count)], process.pid
-        process.kill()
+        try:
+            yield [f"s{number:03}" for number in range(count)], process.pid
+        finally:
+            process.kill()
     for name in home.names():
         os.unlink(os.path.join(home.directory, f"{name}.json"))
         os.unlink(os.path.join(home.directory, f"{name}.sock"))
