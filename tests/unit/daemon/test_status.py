@@ -69,7 +69,6 @@ import sys
 sys.path += {warm.PATHS!r}
 from sesh.daemon.screen import model
 from sesh.daemon.description import status
-from sesh.daemon.screen import model
 from tests.unit.daemon.sessions import session
 model._COUNT_TIME = 30.0
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
