@@ -62,7 +62,7 @@ _MAX_MARKS = 256
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain if at most one byte in so many is another."""
-_COUNT_TIME = 0.5
+COUNT_TIME = 0.5
 """Seconds that the child process that counts the scrollback may take."""
 
 
@@ -405,8 +405,8 @@ class Model:
         try:
             signal.set_wakeup_fd(-1)  # its signals are not the daemon's
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, _COUNT_TIME)
-            if self.reach(self._log.head, _COUNT_TIME):
+            signal.setitimer(signal.ITIMER_REAL, COUNT_TIME)
+            if self.reach(self._log.head, COUNT_TIME):
                 scrollback = self.emulator.scrollback
                 os.write(descriptor, b"%d %d" % (scrollback.lines, scrollback.bytes))
         finally:
