@@ -60,6 +60,8 @@ _MAX_COMMAND = 32 << 10
 """Characters of a command in a list."""
 MAX_HISTORY = 32 << 10
 """Characters of the commands that a checkpoint keeps."""
+SAME_END = 10.0
+"""Seconds for which a process that the kernel ended for memory may be the program, or what it ends with."""
 
 
 class ProgramEnd:
@@ -117,6 +119,8 @@ class Session:
             report=self._handle_finding,
             checkpoint=self.output_settled,
         )
+        self._memory_count = time.monotonic(), facts.get("ended_for_memory")
+        """When the ends for memory were counted last, and how many they were."""
         self.title = ""
         self.titled_by = 0
         """The foreground process group when the program set its title."""
@@ -275,10 +279,17 @@ class Session:
         self.activity.left(self.log.head)
 
     def _looked(self) -> None:
-        if self.running:  # what was ended for memory by now was not this program
-            self.facts["ended_for_memory"] = platform.ended_for_memory()
+        if self.running:
+            self._count_ended_for_memory()
         if self.waits is not None:
             self.waits.looked()
+
+    def _count_ended_for_memory(self) -> None:
+        """Takes the count of some time ago: of what was ended since then this program may be, or die of it."""
+        at, count = self._memory_count
+        if time.monotonic() >= at + SAME_END:
+            self.facts["ended_for_memory"] = count
+            self._memory_count = time.monotonic(), platform.ended_for_memory()
 
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:

@@ -48,7 +48,7 @@ class Facts(TypedDict):
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
     `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` when
-    it was looked at last. `reason`: that of `Outcome`. An older sesh lacks these.
+    it was last known to concern others. `reason`: that of `Outcome`. An older sesh lacks these.
     """
 
     name: str

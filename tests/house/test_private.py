@@ -34,7 +34,6 @@ REASONS = {
     "tests/unit/daemon/test_model.py": _BOUND,
     "tests/unit/daemon/test_output_log.py": _INSIDE,
     "tests/unit/daemon/test_relay.py": "a moment comes at once that a timer brings",
-    "tests/unit/daemon/test_status.py": "a wait that a busy machine would run out of is made long",
     "tests/unit/daemon/test_upgrade.py": _STAND_IN,
     "tests/unit/ops/test_dormant.py": _BOUND,
     "tests/unit/ops/test_index.py": _STAND_IN,
