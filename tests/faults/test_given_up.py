@@ -213,6 +213,7 @@ def verbs() -> Iterator[Verbs]:
         home.close()
 
 
+@pytest.mark.timeout(rounds(120, 1200))
 @pytest.mark.parametrize(
     "step", [pytest.param(step, marks=[pytest.mark.thorough] if step in BESIDE else []) for step in STEPS]
 )
