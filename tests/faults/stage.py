@@ -491,7 +491,7 @@ def life(run: Run) -> None:
     first.send(protocol.frame(protocol.RESIZE, protocol.size_payload(90, 30, 0, 0)))
     first.types("stty size; echo si''zed", "sized")
     if b"30 90" not in first.seen():
-        run.excuse("the program has another size")
+        run.excuse(f"the program has another size: {first.seen()[-500:]!r}")
     second = run.attach(columns=60, rows=20)
     first.types("seq 3000; echo do''ne", "done")
     second.types("echo tw''o", "two")

@@ -224,5 +224,5 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     wait_until(lambda: platform.start_time(record["daemon_pid"]) != record["daemon_start"])
     os.utime(path, (old, old))
     crashed(home, "newest")
-    assert home.names() == ["newest", "recent"]
+    wait_until(lambda: home.names() == ["newest", "recent"], what="its daemon forgets the oldest as it ends")
     assert len([each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]) == 2
