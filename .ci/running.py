@@ -21,12 +21,16 @@ def living() -> dict[str, int]:
 
 
 def runs_from(pid: int, venv: str) -> bool:
-    """Whether a daemon has a directory in VENV open: it has that of its package, even one that was replaced since."""
-    return any(path.startswith(os.path.realpath(venv) + os.sep) for path in _open(pid))
+    """Whether a daemon has a directory in VENV open: it has that of its package, even one that was replaced since. Also
+    if that is not known."""
+    try:
+        return any(path.startswith(os.path.realpath(venv) + os.sep) for path in _open(pid))
+    except FileNotFoundError:  # there is no lsof
+        return True
 
 
 def _open(pid: int) -> list[str]:
-    """The paths of what a process has open."""
+    """The paths of what a process has open. Raises FileNotFoundError."""
     if not platform.LINUX:
         listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
         return [line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"]

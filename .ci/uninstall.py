@@ -44,11 +44,14 @@ def check(venv: str, names: list[str]) -> None:
 
 
 def main(venv: str, force: str = "") -> None:
+    pids: dict[str, int] | None = None
     try:
         pids = running.living()
     except (SeshError, OSError) as error:
-        sys.exit(f"make uninstall: {error}")
-    if not force:
+        if not force:
+            sys.exit(f"make uninstall: {error}")
+        print(f"not known which sessions run: {error}")
+    if pids is not None and not force:
         check(venv, [name for name, pid in pids.items() if running.runs_from(pid, venv)])
     versions = os.path.join(os.path.dirname(venv), "versions")
     places = {
@@ -61,6 +64,8 @@ def main(venv: str, force: str = "") -> None:
     left = {place: what for place, what in places.items() if os.path.lexists(place)}
     for place, what in left.items():
         print(f"stays: {place} ({what})")
+    if pids is None:
+        return
     if pids:
         words = "a session runs" if len(pids) == 1 else f"{len(pids)} sessions run"
         print(f"in use: {words} in {paths.directory()}: {', '.join(pids)}; end them before you remove any of that")

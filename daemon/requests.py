@@ -390,7 +390,7 @@ def logs(daemon: Requests, request: Request) -> None:
         lines, first = model.emulator.lines_before(until, min(count, PAGE), MOST_OF_PAGE, ansi=ansi)
     state: Answer = {"lines": len(lines), "position": model.position, "alternate": model.emulator.alternate}
     if first is not None:
-        state["first"] = first
+        state["first"], state["older"] = first, first > model.emulator.scrollback.first
     if request.flag("end"):
         from sesh.vt.render.export import follow_state
 

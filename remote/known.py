@@ -123,11 +123,11 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     before: RemoteRecord = read(path)
     word, typed = before.get("word") or destination.host, destination.host
     name = word if word == typed or _stays(word, destination) else typed
-    aliases = dict.fromkeys([*(before.get("aliases") or []), word, typed])
+    aliases = [alias for alias in before.get("aliases") or [] if alias not in (word, typed)] + [word, typed]
     content: dict[str, object] = {
         **before,
         "word": name,
-        "aliases": [alias for alias in aliases if alias != name][-_MOST_ALIASES:],
+        "aliases": [alias for alias in dict.fromkeys(aliases) if alias != name][-_MOST_ALIASES:],
         "key": destination.key,
         "user": destination.setting("user"),
         "hostname": destination.setting("hostname"),
@@ -144,9 +144,13 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
         _move(path_of(word, _TOLD), path_of(name, _TOLD))
     for path, other in _records():
         # The host as typed leads elsewhere now, so nobody could reach the other one by it.
-        if other.host == typed and other.key != destination.key:
+        if other.key == destination.key:
+            continue
+        if other.host == typed:
             _remove(path)
             forget_unless_known(typed)
+        elif typed in other.aliases:
+            write(path, {**read(path), "aliases": [alias for alias in other.aliases if alias != typed]})
     return written
 
 
@@ -228,10 +232,16 @@ def _forget_answers(host: str) -> None:
         _remove(path_of(host, suffix))
 
 
-def record_failure(host: str, reason: str = "") -> bool:
-    """Record that a host could not be reached, and why; False if it cannot be written. Raises Refused (unsafe
-    directory)."""
-    return write(path_of(host, _FAILED), {"word": host, "reason": _plain(reason)})
+def record_failure(host: str, reason: str = "", at: float = 0.0) -> bool:
+    """Record that a host could not be reached, why, and when (seconds since the epoch; 0 for now).
+
+    Returns False if it cannot be written. Raises Refused (unsafe directory).
+    """
+    path = path_of(host, _FAILED)
+    written = write(path, {"word": host, "reason": _plain(reason)})
+    if at and written:
+        os.utime(path, (at, at))
+    return written
 
 
 def failed_recently(host: str) -> bool:

@@ -192,9 +192,11 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if that is not known."""
+    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if that is not known.
+    `at`: when another process found that out (time.time), 0 if this one did."""
 
     reason = ""
+    at = 0.0
 
 
 class Late(Unreachable):

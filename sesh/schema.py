@@ -587,6 +587,7 @@ class Answer(_From, total=False):
     daemon_pid: int | None
     lines: int
     first: int
+    older: bool
     columns: int
     rows: int
     title: str

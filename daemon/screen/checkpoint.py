@@ -194,7 +194,7 @@ class Checkpointer:
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
         held = self._held if isinstance(self._held, _Lines) and self._held.source == source else None
         if held is None or completed - held.start > most[0] or self._off["bytes"] > most[1]:
-            start = end = completed - scrollback.lines + scrollback.open
+            start = end = scrollback.first
             off = self._file(True)
         else:
             start, end = held.start, held.end

@@ -25,6 +25,9 @@ _FOREIGN = frozenset((
 ))  # fmt: skip
 """Variables that describe the terminal, the multiplexer or the directory that the session is created from."""
 
+_DECLINER = ".decline-"
+"""Begins the name of the program by which sesh has ssh ask nobody (`ssh/ssh`). A session that is made by a command that
+keeps its environment (`via`) has somebody to ask."""
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
 
 
@@ -40,6 +43,9 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
         for name, value in creator.items()
         if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
     }
+    if os.path.basename(variables.get("SSH_ASKPASS", "")).startswith(_DECLINER):
+        del variables["SSH_ASKPASS"]
+        variables.pop("SSH_ASKPASS_REQUIRE", None)
     variables["TERM"] = term if term and platform.has_terminfo(term, variables) else FALLBACK_TERM
     if (colour := spec.get("colorterm")) is not None:
         variables["COLORTERM"] = colour

@@ -12,18 +12,27 @@ import sys
 
 def main(seconds: int, path: str, words: list[str]) -> int:
     """Return the program's exit code."""
-    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))  # with the ssh of a jump host
+
+    def give_up(*_: object) -> None:
+        _remove(path, ".login", ".lock")
+        os.killpg(0, signal.SIGKILL)  # with the ssh of a jump host
+
+    signal.signal(signal.SIGALRM, give_up)
     signal.alarm(seconds)
     code = os.spawnvp(os.P_WAIT, words[0], words)
     signal.alarm(0)
     if code:
         os.replace(f"{path}.login", f"{path}.failed")
-    for suffix in (".lock",) if code else (".login", ".failed", ".lock"):
+    _remove(path, *(() if code else (".login", ".failed")), ".lock")
+    return code if code >= 0 else 128 - code
+
+
+def _remove(path: str, *suffixes: str) -> None:
+    for suffix in suffixes:
         try:
             os.unlink(path + suffix)
         except FileNotFoundError:
             continue  # there was no failure; or someone cleared the directory
-    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

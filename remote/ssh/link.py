@@ -67,6 +67,10 @@ _masters: dict[str, object] = {}
 """By host: the identity of the control master that the newest link of this process uses."""
 
 
+class _NotStarted(Unreachable):
+    """The sesh on a host did not start, over a connection that is sound: others use it."""
+
+
 class Link(wire.Connection):
     """A connection to sesh on another host. Closing it ends the command that carries it.
 
@@ -337,7 +341,7 @@ class Link(wire.Connection):
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
         hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
-        failure = Unreachable(f"sesh on {host} did not start{ending}", hint=hint)
+        failure = _NotStarted(f"sesh on {host} did not start{ending}", hint=hint)
         failure.reason = f"sesh did not start there{f': {last[0]}' if last else ''}"
         return failure
 
@@ -356,15 +360,15 @@ def open_link(
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
     terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
-    frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`); for this a login that
-    takes longer than `timeout` goes on alone, for the next question. `stop`: ends the attempt, once somebody is logged
-    in. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
+    frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`); `stop`: ends the
+    attempt, once somebody is logged in. For either a login that takes longer than `timeout` goes on alone, for the next
+    one. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
     stood = master.identity(destination)
     patience = None if asking and not bounded else timeout
-    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=bool(question))
+    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=bool(question) or stop is not None)
     if bounded or question:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
@@ -376,9 +380,9 @@ def open_link(
         if not (asking and detached):
             raise
         link = _open(destination, caller, asking, False, timeout, stop=stop)  # refused over that one: log in again
-    except Unreachable:
+    except Unreachable as error:
         left = deadline - time.monotonic()
-        if stood is None or left <= 0:
+        if stood is None or left <= 0 or isinstance(error, _NotStarted):
             raise
         drop_master(destination)  # it was cut just now, and nothing has been asked for over it
         if master.identity(destination) == stood:

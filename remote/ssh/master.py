@@ -33,7 +33,7 @@ _ASKING = ("password", "keyboard-interactive")
 """ssh's message, at LogLevel VERBOSE, of the method by which it logged in; the methods that ask somebody."""
 LONGEST_LOGIN = 60
 """Seconds that a login may take for which nobody waits any more."""
-_LOOK_BACK = 60.0
+LOOK_BACK = 60.0
 """Seconds for which a failed login counts for those that would leave theirs alone."""
 _LARGEST_NOTE = 2 << 20
 """Bytes of what ssh printed at a failed login: more than a banner, of which sshd sends 1 MiB at most."""
@@ -73,7 +73,7 @@ def ensure(
     asked_at = time.time()
     with locked(destination, deadline, takes_over=ask) as lock:
         if not is_alive(destination):
-            failure = None if ask else _failed(destination, asked_at - (_LOOK_BACK if lingers else 0), deadline)
+            failure = None if ask else _failed(destination, asked_at - (LOOK_BACK if lingers else 0), deadline)
             if failure is not None and not isinstance(failure, Late):
                 raise failure
             if ssh.owns_control_path(destination) and os.path.lexists(path := _path(destination)):
@@ -84,7 +84,8 @@ def ensure(
 
 def check_refusals(destination: Destination, since: float) -> None:
     """Raise LoginRefused as the newest attempt with the same agent did, if that was after `since` (time.time)."""
-    failure = _failed(destination, since)
+    printed, _ = _noted(destination, since)
+    failure = ssh.failure(destination, printed) if ssh.reasons(printed) else None
     if isinstance(failure, LoginRefused):
         raise failure
 
@@ -93,22 +94,36 @@ def _failed(destination: Destination, since: float, deadline: float | None = Non
     """How the newest login with the same agent failed, if that is noted, and was after `since` (time.time).
 
     Only a refused login is told more than once: what else went wrong may have passed. `deadline`: for asking a jump
-    host.
+    host what it has against it. The caller holds the lock, or has just lost it to the login that is noted.
     """
+    printed, at = _noted(destination, since)
+    if not printed:
+        return None
+    told = printed if ssh.reasons(printed) else _jump_host_errors(destination, printed, deadline)
+    failure = ssh.failure(destination, told) if ssh.reasons(told) else None
+    if not isinstance(failure, LoginRefused):
+        _note_login(destination)
+    elif told != printed:
+        _note_login(destination, told)  # and the jump host is not asked again
+    if failure is not None:
+        failure.at = at
+    return failure
+
+
+def _noted(destination: Destination, since: float) -> tuple[str, float]:
+    """What ssh printed at the newest login with the same agent, if that failed after `since`, and when (time.time);
+    empty if nothing is noted."""
     path = f"{_path(destination)}.failed"
     try:
-        noted = since <= os.lstat(path).st_mtime <= time.time() + 1  # a later one means that the clock was set
+        at = os.lstat(path).st_mtime
     except FileNotFoundError:
-        return None
+        return "", 0.0
+    noted = since <= at <= time.time() + 1  # a later one means that the clock was set
     note = paths.read_own(path, _LARGEST_NOTE) if noted and not is_alive(destination) else None
     agent, _, printed = (note or b"").decode("utf-8", "replace").partition("\n")
     if note is None or agent != _agent():
-        return None  # another process has logged in, or this one may
-    told = printed if ssh.reasons(printed) else _jump_host_errors(destination, printed, deadline)
-    failure = ssh.failure(destination, told)
-    if not isinstance(failure, LoginRefused):
-        _note_login(destination)
-    return failure
+        return "", 0.0  # another process has logged in, or this one may
+    return printed or "\n", at
 
 
 def _path(destination: Destination) -> str:
@@ -281,6 +296,7 @@ def _open_alone(destination: Destination, deadline: float | None, lock: Lock) ->
         stderr.write(f"{_agent()}\n".encode())
         lock.passed_on = True
         process = _start(argv, stderr, ask=False, keep=lock.descriptor)
+    os.ftruncate(lock.descriptor, 0)
     os.pwrite(lock.descriptor, f"{process.pid} {platform.start_time(process.pid)}".encode(), 0)
     _left_alone.append(process)
     try:

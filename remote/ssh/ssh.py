@@ -64,14 +64,21 @@ _MAX_SOCKET_PATH = 104 - 1 - 17
 DECLINER = ".decline-1"
 """The file of the program below; another number for another program."""
 _DECLINE = """#!/bin/sh
-case $SSH_ASKPASS_PROMPT$1 in
-    confirm*|none*|'Enter passphrase for '*|'Enter PIN for '*|*'(yes/no'*) exit 1 ;;
+case $SSH_ASKPASS_PROMPT:$1 in
+    confirm:*|none:*|*:'Enter passphrase for '*|*:'Enter PIN for '*|*:'Add key '*|*'(yes/no'*) exit 1 ;;
 esac
+if (: </dev/tty) 2>/dev/null; then
+    printf %s "$1" >/dev/tty
+    stty -echo </dev/tty
+    IFS= read -r answer </dev/tty && printf '%s\\n' "$answer"
+    exit
+fi
 echo 'Permission denied (keyboard-interactive): nobody can be asked' >&2
 kill "$PPID"
 """
-"""Run by an ssh without a terminal that would ask. BatchMode does not reach that of a jump host, which would answer its
-host with empty words, three wrong passwords (OpenSSH: readpass.c); so it is ended. A key is only passed over."""
+"""Run by an ssh that would ask where nobody can be asked. It asks at a terminal that a program like sshpass has made;
+else it ends that ssh: BatchMode does not reach that of a jump host, which would answer with empty words, three wrong
+passwords (OpenSSH: readpass.c). A key is only passed over."""
 _SOCKET_NAME, _HOST_PART = 24, 16
 """Characters of a socket's name, hashes; how many of them stand for the host and the way to it."""
 
@@ -109,13 +116,15 @@ def _declining() -> dict[str, str]:
     """The variables that have an ssh which would ask a person end (see `_DECLINE`); or at least start no program."""
     try:
         path = os.path.join(paths.ready_directory(), DECLINER)
-        if not os.access(path, os.X_OK):
-            paths.write_whole(unfinished := f"{path}.{os.getpid()}", _DECLINE.encode())
+        if not os.path.exists(path):
+            unfinished = f"{path}.{os.urandom(4).hex()}"  # threads do this at the same time
+            paths.write_whole(unfinished, _DECLINE.encode())
             os.chmod(unfinished, paths.PRIVATE)
             os.replace(unfinished, path)
+        runs = os.access(path, os.X_OK)
     except (OSError, SeshError):
-        return {"SSH_ASKPASS_REQUIRE": "never"}
-    return {"SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": path}
+        runs = False
+    return {"SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": path} if runs else {"SSH_ASKPASS_REQUIRE": "never"}
 
 
 def options(destination: Destination, *, ask: bool) -> list[str]:

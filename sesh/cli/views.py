@@ -6,7 +6,7 @@ from sesh import bounds
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import NotFound, UsageError
+from sesh.errors import NotFound, UsageError, for_host
 from sesh.names import printable
 from sesh.ops import views
 
@@ -68,7 +68,8 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         cli.note(f"{count} bytes were skipped: they came faster than they could be read")
 
     def shortened(count: int) -> None:
-        cli.note(f"the last {count:,} lines come before the new ones; more of them: {CALLED} --logs {name} N")
+        more = for_host(f"$sesh --logs {name} N", cli.host)
+        cli.note(f"the last {count:,} lines come before the new ones; more of them: {more}")
 
     target = cli.target
     try:

@@ -118,10 +118,11 @@ def _identity(host: str, session: Summary) -> tuple[str, str]:
     return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
-def _note_failure(host: str, why: str) -> None:
-    """Notes that a host could not be reached; if that cannot be written it is asked again."""
+def _note_failure(host: str, why: str, at: float) -> None:
+    """Notes that a host could not be reached, `at` some time ago or (0) now; if that cannot be written it is asked
+    again."""
     try:
-        known.record_failure(host, why)
+        known.record_failure(host, why, at)
         known.forget_unless_known(host)
     except Refused:
         return
@@ -164,7 +165,7 @@ class Asking:
             rows = sessions_of(caller, host, self.deadline)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
-                _note_failure(host, reason(error))
+                _note_failure(host, reason(error), error.at)
             raise
         known.keep(host, rows)
         yield rows, "; ".join(caller.notes)

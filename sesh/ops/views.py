@@ -241,7 +241,7 @@ class LiveLog:
         if answer.get("id") == _LOGS:
             text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
             lines = text.removesuffix("\n").split("\n")
-            if answer.get("first") and len(lines) < self._count:
+            if answer.get("older") and len(lines) < self._count:
                 self._shortened(len(lines))
             if self._over:
                 self._write_last(lines if answer.get("lines") else [])

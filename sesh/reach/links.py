@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _LOOK = 2.0
 """Seconds for looking whether a host has created a session that nobody waits for any more."""
-_REFUSED_FOR = 60.0
-"""Seconds for which a login that one link was refused counts for the others that come back to that host."""
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down now."""
 
@@ -198,7 +196,7 @@ def reopened(
     if drops:
         ssh_link.drop_master(destination)
     if not ask and destination.via is None:  # of many links that were lost at once the first one tries
-        master.check_refusals(destination, time.time() - _REFUSED_FOR)
+        master.check_refusals(destination, time.time() - master.LOOK_BACK)
     return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, stop=stop)
 
 

@@ -70,8 +70,9 @@ def drop(session_id: str, file: int) -> None:
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
     """Puts what `read` returned in place again, whole or not at all. Raises OSError."""
     off: ScrolledOff = {**scrolled_off(header), "bytes": 0}
+    screen = max(0, len(data) - (header.get("screen") or 0))
     try:
-        write(session_id, {**header, "scrollback": extend(session_id, off, data)}, b"")
+        write(session_id, {**header, "scrollback": extend(session_id, off, data[:screen])}, data[screen:])
     except OSError:
         drop(session_id, off["file"])
         raise
@@ -92,8 +93,9 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     path = records.scrollback_paths(str(session_id))[off["file"]]
     start = max(0, off["bytes"] - max(LEAST_READ, bounds.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
-    lines = _told(paths.read_own(path, size, whole=False, start=start) or b"", size)
-    return header, (lines[lines.find(b"\n") + 1 :] if start else lines) + screen
+    lines = paths.read_own(path, size, whole=False, start=start) or b""
+    torn = lines.find(b"\n") + 1 if start else 0  # bytes of a line whose beginning is not read
+    return header, _told(lines[torn:], size - torn) + screen
 
 
 def header(session_id: object) -> CheckpointHeader:

@@ -233,6 +233,7 @@ class Emulator:
 
         Lines are numbered as they scroll off; those of the screen come behind them.
         """
+        self.screen.settle_scrollback()
         if until > self.scrollback.completed:
             rows = self.screen.main_rows
             on_screen = unwrap(rows)[0]
@@ -246,8 +247,7 @@ class Emulator:
             until = end - behind
         else:
             raw: list[bytes] = []
-            oldest = self.scrollback.completed - self.scrollback.lines + self.scrollback.open
-            start = min(until, max(until - count, oldest))
+            start = min(until, max(until - count, self.scrollback.first))
             for portion in self.scrollback.since(start):
                 raw += portion
                 if len(raw) >= until - start:

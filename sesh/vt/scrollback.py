@@ -94,6 +94,11 @@ class Scrollback:
         return self.scrolled - self._taken_back - self.open
 
     @property
+    def first(self) -> int:
+        """The number of lines before the oldest one that is held."""
+        return self.completed - self._finished
+
+    @property
     def bytes(self) -> int:
         """Bytes of all lines, without the overhead of Python's objects."""
         blocks = sum(entry.size for entry in self._ring if not isinstance(entry, Line))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -764,3 +765,71 @@ def test_a_host_that_is_reached_by_another_command_needs_no_connection(here: Hom
     master.ensure(box, ask=False)
     assert run(box, "echo it works").stdout == "it works\n"
     assert farm.calls() == []
+
+
+# -- where nobody can be asked
+
+
+def declined(question: str, typed: bytes = b"") -> tuple[int, bytes]:
+    """How the program ends that ssh runs instead of asking, and what it answers; `typed` at a terminal of its own."""
+    words = [ssh.environment(ask=False)["SSH_ASKPASS"], question]
+    reading, writing = os.pipe()
+    pid, terminal = os.forkpty() if typed else (os.fork(), -1)
+    if not pid:
+        if not typed:
+            os.setsid()
+        os.dup2(writing, 1)
+        os.execv(words[0], words)
+    os.close(writing)
+    try:
+        if typed:
+            shown = b""
+            while question.encode() not in shown:
+                shown += os.read(terminal, 99)
+            os.write(terminal, typed)
+        with open(reading, "rb") as answered:
+            answer = answered.read()
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), answer
+    finally:
+        if typed:
+            os.close(terminal)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_terminal_that_another_program_has_made_for_ssh_is_asked() -> None:
+    """Such as sshpass in a ProxyCommand: it types the password there."""
+    assert declined("Password: ", b"secret\n") == (0, b"secret\n")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "question", ["Enter passphrase for key '/home/ann/.ssh/id': ", "Add key /home/ann/.ssh/id (ann) to agent?"]
+)
+def test_a_key_that_cannot_be_asked_for_is_passed_over(question: str) -> None:
+    assert declined(question) == (1, b"")
+
+
+@pytest.mark.usefixtures("here")
+def test_where_no_program_runs_from_the_directory_of_sessions_ssh_is_told_to_ask_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = ssh.environment(ask=False)["SSH_ASKPASS"]
+    written = os.stat(path).st_mtime_ns, os.stat(path).st_ino
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    variables = ssh.environment(ask=False)
+    assert (variables["SSH_ASKPASS_REQUIRE"], variables.get("SSH_ASKPASS")) == ("never", os.environ.get("SSH_ASKPASS"))
+    assert (os.stat(path).st_mtime_ns, os.stat(path).st_ino) == written
+
+
+def test_a_sesh_that_does_not_start_costs_nobody_the_shared_connection(home: Home, farm: Farm) -> None:
+    """Those who were attached over it lost their links, and could not come back."""
+    far = farm.host("box")
+    home.sesh("@box", "--open", "work")
+    before = farm.masters()
+    launcher = Path(far.home, ".local/bin/sesh")
+    whole = launcher.read_text()
+    launcher.write_text(whole.replace("exec ", "exit 1; exec "))
+    listed = home.sesh("--list")
+    launcher.write_text(whole)
+    assert "sesh did not start there" in listed.stdout + listed.stderr
+    assert farm.masters() == before != []

@@ -166,3 +166,11 @@ def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_com
     assert 4000 < len(lines) < 9000
     assert f"the last {len(lines) - 2:,} lines come before the new ones" in process.stderr.read().decode()
     assert process.wait(20) == 0
+
+
+def test_lines_that_were_cleared_are_not_said_to_be_more(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "seq 100; printf '\\033[2J\\033[3J\\033[Hlast\\n'; read line")
+    wait_until(lambda: sesh("--screen", "work").stdout.startswith("last"))
+    process = followed(home)
+    sesh("--send", "work", "", "--enter")
+    assert ended(process)[0] == "last"

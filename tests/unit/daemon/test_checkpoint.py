@@ -422,6 +422,20 @@ def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monke
     assert lines == whole[-len(lines) :]
 
 
+def test_of_too_large_a_file_it_is_told_too_if_all_that_would_be_read_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that tells it was cut away as if it were the end of one whose beginning is not read."""
+    attempt(prepared(loaded=True, anew=False))
+    (lines,) = folder.glob(".scrollback*")
+    os.truncate(lines, 100)
+    monkeypatch.setattr(checkpoints, "LEAST_READ", 1003)
+    monkeypatch.setattr("sesh.bounds.scrollback_bytes", lambda _: 1003)
+    found = checkpoints.read("00ff")
+    assert found is not None
+    assert b"missing" in found[1]
+
+
 def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than 1 MiB of it was written, and not read: rows, cursor and modes were missing."""
     own = session()

@@ -194,3 +194,11 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
 def test_a_dangling_link_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     assert find_program("./dangling", "", str(tmp_path)) == (None, 127)
+
+
+def test_the_program_by_which_ssh_asks_nobody_is_not_the_session_s() -> None:
+    """A command that leads to another host may keep the variables of the ssh that it stands in the place of."""
+    asking = {"SSH_ASKPASS": "/usr/bin/ksshaskpass", "SSH_ASKPASS_REQUIRE": "prefer"}
+    assert made({**CREATOR, **asking}).items() >= asking.items()
+    left = made({**CREATOR, "SSH_ASKPASS": "/home/ann/.sesh/.decline-1", "SSH_ASKPASS_REQUIRE": "force"})
+    assert not left.keys() & asking.keys()

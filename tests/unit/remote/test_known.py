@@ -119,6 +119,21 @@ def test_a_name_that_another_host_bears_now_leaves_nothing_behind(names: dict[st
     assert len(os.listdir(place)) == 2
 
 
+def test_a_name_that_leads_elsewhere_now_is_no_alias_of_the_host_before(names: dict[str, str]) -> None:
+    """Both hosts bear other names in lists: what one told was kept for the other, and forgetting it forgot that one."""
+    names |= {"one": "10.0.0.1", "two": "10.0.0.2", "typed": "10.0.0.1"}
+    known.record(there("one"))
+    known.record(there("typed"))
+    names["typed"] = "10.0.0.2"
+    for _ in range(2):
+        known.record(there("two", "10.0.0.2"))
+        known.record(there("typed", "10.0.0.2"))
+        known.record(there("one"))
+    assert (sorted(words()), known.name_of("typed")) == (["one", "two"], "two")
+    assert known.forget("typed")
+    assert words() == ["one"]
+
+
 def test_an_alias_of_ssh_config_goes_before_an_address(names: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "config").write_text("Host box other\n  HostName 10.0.0.1\n")

@@ -140,6 +140,14 @@ def test_lines_that_are_read_in_turns_come_once_though_the_screen_is_resized(fir
     assert emulator.lines_before(100, 3, 1 << 20) == (whole[-3:], 97)
 
 
+def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> None:
+    """The first row of a line whose beginning has scrolled off was written anew: then that line is two."""
+    emulator = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4)
+    whole = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4).last_lines(99)
+    page, number = emulator.lines_before(1 << 62, 2, 1 << 20)
+    assert emulator.lines_before(number, 99, 1 << 20)[0] + page == whole
+
+
 def test_numbers_of_lines_stay_over_a_state() -> None:
     emulator = fed(numbered(100), columns=80, rows=24, max_lines=50)
     emulator.resize(80, 40)
