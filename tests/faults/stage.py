@@ -488,9 +488,12 @@ def life(run: Run) -> None:
     """Two clients of different sizes attach, type, resize, get a lot of output, and leave."""
     first = run.attach(columns=80, rows=24)
     first.types("echo o''ne", "one")
-    first.send(protocol.frame(protocol.RESIZE, protocol.size_payload(90, 30, 0, 0)))
-    first.types("stty size; echo si''zed", "sized")
-    if b"30 90" not in first.seen():
+    for columns in (90, 91, 92):  # readline reads the size before a prompt, and sets it as it was read
+        first.send(protocol.frame(protocol.RESIZE, protocol.size_payload(columns, 30, 0, 0)))
+        first.types("stty size; echo si''zed", "sized")
+        if b"30 %d" % columns in first.seen():
+            break
+    else:
         run.excuse(f"the program has another size: {first.seen()[-500:]!r}")
     second = run.attach(columns=60, rows=20)
     first.types("seq 3000; echo do''ne", "done")

@@ -35,7 +35,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("modes", {}, b"", {"cursor", "line", "hides", "waits", "position"}),
     ("logs", {"lines": 3}, b"", LINES),
     ("logs", {"end": True}, b"", LINES | {"open", "column", "blank", "columns", "unfinished"}),
-    ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first"}),
+    ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first", "older"}),
     ("message", {"text": "hello"}, b"", {"clients"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("state", {"state": "working"}, b"", set()),
