@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -35,12 +36,15 @@ def checkpoints(home: Home) -> list[str]:
 
 
 def kept(home: Home, text: str) -> bool:
-    """Whether a checkpoint with this text has been written."""
-    if not any(name.startswith(".checkpoint") for name in checkpoints(home)):
-        return False  # there is more to come
+    """Whether a checkpoint with this text is in place: what it says of its scrollback counts, not what lies there."""
     for name in checkpoints(home):
-        with open(os.path.join(home.directory, name), "rb") as file:
-            if text.encode() in file.read():
+        if name.startswith(".checkpoint.") and name.count(".") == 2:  # else it is being written
+            header, _, shown = Path(home.directory, name).read_bytes().partition(b"\n")
+            off = json.loads(header)["scrollback"]
+            if off["bytes"]:
+                file = Path(home.directory, f".scrollback{off['file']}.{name.removeprefix('.checkpoint.')}")
+                shown = file.read_bytes()[: off["bytes"]] + shown
+            if text.encode() in shown:
                 return True
     return False
 
