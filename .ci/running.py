@@ -1,6 +1,5 @@
 """running.py VENV: says how many sessions run what was installed in VENV before, at the end of `make install`."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -29,17 +28,12 @@ def runs_from(pid: int, venv: str) -> bool:
         return True
 
 
-def _open(pid: int) -> list[str]:
+def _open(pid: int) -> set[str]:
     """The paths of what a process has open. Raises FileNotFoundError."""
-    if not platform.LINUX:
-        listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
-        return [line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"]
-    links = []
-    with contextlib.suppress(OSError):  # it has ended
-        for descriptor in os.scandir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):  # it was closed
-                links.append(os.readlink(descriptor.path))
-    return links
+    if platform.LINUX:
+        return platform.open_paths(pid)
+    listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
+    return {line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"}
 
 
 def main(venv: str) -> None:

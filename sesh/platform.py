@@ -252,14 +252,22 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
 
 def holders(path: str) -> dict[int, list[str]]:
     """The caller's own processes that have a file or directory open: arguments by pid. Empty without /proc."""
-    path, holding = os.path.realpath(path), {}
-    for pid, _, words in own_processes():
-        try:
-            if path in (os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")):
-                holding[pid] = words
-        except OSError:
-            continue  # it has ended, or there is no /proc
-    return holding
+    path = os.path.realpath(path)
+    return {pid: words for pid, _, words in own_processes() if path in open_paths(pid)}
+
+
+def open_paths(pid: int) -> set[str]:
+    """What a process has open, as in /proc/PID/fd; empty if that is not known."""
+    opened = set()
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                opened.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+            except FileNotFoundError:
+                continue  # it was closed
+    except OSError:
+        return set()  # it has ended, or there is no /proc
+    return opened
 
 
 def _living() -> Iterator[tuple[int, list[str]]]:

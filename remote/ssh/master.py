@@ -84,9 +84,8 @@ def ensure(
 
 def check_refusals(destination: Destination, since: float) -> None:
     """Raise LoginRefused as the newest attempt with the same agent did, if that was after `since` (time.time)."""
-    printed, _ = _noted(destination, since)
-    failure = ssh.failure(destination, printed) if ssh.reasons(printed) else None
-    if isinstance(failure, LoginRefused):
+    note = _noted(destination, since)
+    if note is not None and isinstance(failure := ssh.failure(destination, note[0]), LoginRefused):
         raise failure
 
 
@@ -96,11 +95,12 @@ def _failed(destination: Destination, since: float, deadline: float | None = Non
     Only a refused login is told more than once: what else went wrong may have passed. `deadline`: for asking a jump
     host what it has against it. The caller holds the lock, or has just lost it to the login that is noted.
     """
-    printed, at = _noted(destination, since)
-    if not printed:
+    note = _noted(destination, since)
+    if note is None:
         return None
+    printed, at = note
     told = printed if ssh.reasons(printed) else _jump_host_errors(destination, printed, deadline)
-    failure = ssh.failure(destination, told) if ssh.reasons(told) else None
+    failure = ssh.failure(destination, told) if told == printed or ssh.reasons(told) else None  # else it is back
     if not isinstance(failure, LoginRefused):
         _note_login(destination)
     elif told != printed:
@@ -110,20 +110,20 @@ def _failed(destination: Destination, since: float, deadline: float | None = Non
     return failure
 
 
-def _noted(destination: Destination, since: float) -> tuple[str, float]:
-    """What ssh printed at the newest login with the same agent, if that failed after `since`, and when (time.time);
-    empty if nothing is noted."""
+def _noted(destination: Destination, since: float) -> tuple[str, float] | None:
+    """What ssh printed at the newest login with the same agent, and when (time.time); None if it has not failed after
+    `since`."""
     path = f"{_path(destination)}.failed"
     try:
         at = os.lstat(path).st_mtime
     except FileNotFoundError:
-        return "", 0.0
+        return None
     noted = since <= at <= time.time() + 1  # a later one means that the clock was set
     note = paths.read_own(path, _LARGEST_NOTE) if noted and not is_alive(destination) else None
     agent, _, printed = (note or b"").decode("utf-8", "replace").partition("\n")
     if note is None or agent != _agent():
-        return "", 0.0  # another process has logged in, or this one may
-    return printed or "\n", at
+        return None  # another process has logged in, or this one may
+    return printed, at
 
 
 def _path(destination: Destination) -> str:

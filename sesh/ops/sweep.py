@@ -384,19 +384,8 @@ def daemons() -> Iterator[Leftover]:
         if listener is None or os.path.dirname(path) != folder:
             continue
         pid = int(listener[1])
-        if pid not in spared and link in _descriptors(pid):
+        if pid not in spared and link in platform.open_paths(pid):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid)
-
-
-def _descriptors(pid: int) -> set[str]:
-    """The open descriptors of a process, as in /proc/PID/fd; empty if unknown."""
-    held = set()
-    try:
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            held.add(os.readlink(f"/proc/{pid}/fd/{number}"))
-    except OSError:
-        pass  # it ended, or closed something, meanwhile
-    return held
 
 
 def bridges() -> Iterator[Leftover]:

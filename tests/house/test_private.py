@@ -41,7 +41,6 @@ REASONS = {
     "tests/unit/ops/test_matching.py": "the process that searches is killed, and shows nowhere else",
     "tests/unit/ops/test_ops.py": _TABLE,
     "tests/unit/ops/test_search.py": _PART,
-    "tests/unit/ops/test_sweep.py": _STAND_IN,
     "tests/unit/ops/test_wait.py": _STAND_IN,
     "tests/unit/reach/test_find.py": _BOUND,
     "tests/unit/reach/test_op_shapes.py": _TABLE,

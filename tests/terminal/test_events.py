@@ -9,7 +9,8 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -176,18 +177,28 @@ def test_the_event_log_is_shown_as_a_table_or_as_its_objects(sesh: Sesh, home: H
     assert "has no events yet" in none.stderr
 
 
-def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
-    """A job that failed at once was in no event, and who waited for its end by them waited for ever."""
+@contextmanager
+def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
+    """The events of all sessions from one named `marker` on, known once what is done within has been told; one named
+    `before` had ended by then."""
     sesh("--exec", "before", "--", "true")
     process = home.start("--events", "--json")
     assert process.stdout is not None
     sesh("--open", "marker")
     seen = [json.loads(process.stdout.readline())]
-    for number in range(8):
-        assert sesh("--exec", f"job{number}", "-C", "/", "--", "sh", "-c", f"exit {number}").code == number
+    yield seen
     sesh("--exec", "last", "--", "true")
     while (seen[-1]["session"], seen[-1]["event"]) != ("last", "exited"):
         seen.append(json.loads(process.stdout.readline()))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
+    """A job that failed at once was in no event, and who waited for its end by them waited for ever."""
+    with followed(sesh, home) as seen:
+        for number in range(8):
+            assert sesh("--exec", f"job{number}", "-C", "/", "--", "sh", "-c", f"exit {number}").code == number
     for number in range(8):
         own = [event for event in seen if event["session"] == f"job{number}"]
         assert [event["event"] for event in own] == ["created", "activity", "exited"], own
@@ -198,28 +209,17 @@ def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
         assert (exited["exit_code"], exited["signal"], exited["reason"]) == (number, None, "exited")
         assert created["ts"] <= activity["ts"] <= exited["ts"]
     assert not any(event["session"] == "before" for event in seen)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
 
 
 def test_a_result_without_a_name_is_no_session(sesh: Sesh, home: Home) -> None:
     """An older sesh kept such ones; they were events of a session `None`."""
-    sesh("--exec", "before", "--", "true")
-    process = home.start("--events", "--json")
-    assert process.stdout is not None
-    sesh("--open", "marker")
-    seen = [json.loads(process.stdout.readline())]
-    ended = {"exit_code": 3, "ended": time.time(), "duration": 0.0, "events": 5}
-    for content in (ended, {**ended, "name": "named"}):
-        path = os.path.join(home.directory, ".results", ("0f" if "name" in content else "0e") * 8 + ".json")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file)
-    sesh("--exec", "last", "--", "true")
-    while (seen[-1]["session"], seen[-1]["event"]) != ("last", "exited"):
-        seen.append(json.loads(process.stdout.readline()))
+    with followed(sesh, home) as seen:
+        ended = {"exit_code": 3, "ended": time.time(), "duration": 0.0, "events": 5}
+        for content in (ended, {**ended, "name": "named"}):
+            path = os.path.join(home.directory, ".results", ("0f" if "name" in content else "0e") * 8 + ".json")
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+                json.dump(content, file)
     assert {event["session"] for event in seen} == {"marker", "named", "last"}
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
 
 
 def test_an_end_that_was_wanted_is_no_failure_in_events(sesh: Sesh, home: Home) -> None:

@@ -69,21 +69,22 @@ def shows_beta(home: Home, terminal: Terminal) -> None:
     terminal.wait_for("a word")
 
 
-def test_a_tmux_inside_a_session_shows_another_session_in_its_pane(home: Home, tmux: str) -> None:
+def inside_tmux(home: Home, tmux: str) -> Terminal:
+    """A terminal that is attached to work, in which a tmux was started; beta runs beside it."""
     home.sesh("--open", "beta")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     terminal.type(f"{tmux} new\r")
     terminal.wait_for("[0]")
-    shows_beta(home, terminal)
+    return terminal
+
+
+def test_a_tmux_inside_a_session_shows_another_session_in_its_pane(home: Home, tmux: str) -> None:
+    shows_beta(home, inside_tmux(home, tmux))
 
 
 def test_a_tmux_outlives_its_session_and_takes_no_later_one_of_that_name_for_it(home: Home, tmux: str) -> None:
-    home.sesh("--open", "beta")
-    terminal = home.terminal("work")
-    terminal.wait_for(PROMPT)
-    terminal.type(f"{tmux} new\r")
-    terminal.wait_for("[0]")
+    terminal = inside_tmux(home, tmux)
     terminal.type("echo be''fore\r")
     terminal.wait_for("before")
     assert home.sesh("--kill", "work").code == 0
