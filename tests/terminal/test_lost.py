@@ -40,8 +40,8 @@ def kept(home: Home, text: str) -> bool:
     for name in checkpoints(home):
         if name.startswith(".checkpoint.") and name.count(".") == 2:  # else it is being written
             header, _, shown = Path(home.directory, name).read_bytes().partition(b"\n")
-            off = json.loads(header)["scrollback"]
-            if off["bytes"]:
+            off = json.loads(header).get("scrollback")  # an older sesh keeps all in one file
+            if off and off["bytes"]:
                 file = Path(home.directory, f".scrollback{off['file']}.{name.removeprefix('.checkpoint.')}")
                 shown = file.read_bytes()[: off["bytes"]] + shown
             if text.encode() in shown:
