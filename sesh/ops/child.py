@@ -61,7 +61,6 @@ def end_with(lifeline: int) -> None:
 
     A thread waits for that, and takes none of the signals: they are to interrupt what the main thread waits for.
     """
-
     from threading import Thread
 
     def watch() -> None:

@@ -233,7 +233,7 @@ def _sweep() -> None:
             pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
             if not (re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal()):
                 continue
-            if not (_lives(int(pid)) or _held(os.path.dirname(entry.pw_dir))):
+            if not (processes.exists(int(pid)) or _held(os.path.dirname(entry.pw_dir))):
                 Account(entry.pw_name, entry.pw_dir, entry.pw_shell).end()
                 _quiet([need("userdel"), entry.pw_name])
                 if entry.pw_dir.startswith(FOLDER):
@@ -243,11 +243,3 @@ def _sweep() -> None:
 def _held(folder: str) -> bool:
     """Whether a run holds its folder: one in another pid namespace does, too."""
     return os.path.isdir(folder) and paths.held(folder)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -131,6 +131,15 @@ def reap(pid: int, seconds: float) -> int | None:
         time.sleep(0.005)
 
 
+def exists(pid: int) -> bool:
+    """Whether there is such a process of the caller's own, be it dead and not waited for."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def called(pid: int) -> str:
     """The name of a process as the kernel has it; "" once it has gone."""
     if not LINUX:

@@ -19,6 +19,7 @@ from sesh import platform
 from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.store import records
+from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record
 from tests.support import Home, Result, find, need, wait_until, warm
 
@@ -40,8 +41,8 @@ def kept(home: Home, text: str) -> bool:
     for name in checkpoints(home):
         if name.startswith(".checkpoint.") and name.count(".") == 2:  # else it is being written
             header, _, shown = Path(home.directory, name).read_bytes().partition(b"\n")
-            off = json.loads(header).get("scrollback")  # an older sesh keeps all in one file
-            if off and off["bytes"]:
+            off = scrolled_off(json.loads(header))
+            if off["bytes"]:
                 file = Path(home.directory, f".scrollback{off['file']}.{name.removeprefix('.checkpoint.')}")
                 shown = file.read_bytes()[: off["bytes"]] + shown
             if text.encode() in shown:

@@ -18,6 +18,7 @@ from sesh.cli.branch import Branch, Branches, LastLine, Lines, Values
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
 from sesh.errors import Refused
+from tests.support import processes
 
 
 def host(name: str, work: Callable[[], int] = lambda: 0, *, verb: str = "--exec", as_json: bool = False) -> Branch:
@@ -212,16 +213,8 @@ def test_a_child_that_does_not_heed_its_end_is_ended_by_force(monkeypatch: pytes
         assert os.read(one.stdout, 64) == b"ready"
         os.kill(other.pid, signal.SIGSTOP)
     assert (one.code, other.code) == (137, 143)
-    assert not any(map(alive, pids))
+    assert not any(map(processes.exists, pids))
     assert running.ended_by == 0
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_child_ends_with_its_parent_however_that_ends(tmp_path_factory: pytest.TempPathFactory) -> None:
