@@ -133,8 +133,8 @@ class LinkWatch:
         at = time.localtime(time.time() - time.monotonic() + self._recovery.heard_at)
         since = f"{attachment.host} since {time.strftime('%H:%M:%S', at)}"
         state = f"no link to {since} ({reason})" if reason not in ("", Late.reason) else f"no answer from {since}"
-        dropping = ", input is dropped" if attachment.input.dropping else ""
-        text = f"{state}; reconnecting{dropping}: Enter tries now, {self._leaves()}"
+        dropping = "; input is dropped" if attachment.input.dropping else ""
+        text = f"{state}{dropping}; Enter tries now, {self._leaves()}"
         if text != self._told or not self._display.covered:
             attachment.overlays.take_back()
             self._display.notice(text)

@@ -120,12 +120,12 @@ def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float
     Refused if the link may live and somebody would be asked, Interrupted, Unreachable if this one failed.
     """
     destination = destination_of(caller, lost.host)
-    asks = known.asks(destination) is True
+    shared = attempt.asks or known.asks(destination) is True
     if attempt.lost:
         _note_loss(lost)
-    if asks and not attempt.lost:
+    elif shared:
         raise Refused("nobody is asked to log in again while a link may still live")
-    if asks or attempt.asks:
+    if shared:
         link = reopened(caller, destination, deadline, ask=attempt.asks, stop=attempt)
     else:
         link = _opened_alone(destination, attempt, {"name": lost.name, "session_id": lost.session_id})
@@ -137,7 +137,7 @@ def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float
         raise
     _note_loss(lost)
     _lost.discard((lost.name, lost.host))
-    if not asks:
+    if not shared:
         threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
     if "result" in answer:
         link.close()

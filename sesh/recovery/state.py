@@ -156,9 +156,10 @@ class Recovery:
             self.changed(now)
         actions = [(END, number) for number in self._over]
         self._over.clear()
-        if not self.lost:
+        was_lost = self.lost
+        if not was_lost:
             actions += self._question(now)
-        if self._next <= now and (self.lost or self.beside):
+        if self._next <= now and (was_lost or self.beside):
             actions += self._attempt(now)
         silence = self.heard_at + (self._unasked or (LOST_AFTER if self._asked_at else self._patience))
         self.due = min(self._next, self._answer_by, self._ask_at, _NEVER if self.lost else silence)
