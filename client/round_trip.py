@@ -1,7 +1,7 @@
 """The round trip of a link, as far as keys tell it: falls at once, rises when several measurements agree.
 
-A key is answered with the program's next output, so the time until then is a round trip or more (a *bound*): a small one
-proves that the link is fast. A large one only asks for a PING, the answer to which is a *sample*.
+The ACK of a key comes with the program's next output, so the time until then is a round trip or more (a *bound*): a
+small one proves that the link is fast. A large one only asks for a PING, the answer to which is a *sample*.
 """
 
 from __future__ import annotations

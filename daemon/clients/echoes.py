@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
-DOUBT_TIME, RIDE_TIME = 0.1, 2.0
+DOUBT_TIME, RIDE_TIME = 0.2, 2.0
 """Seconds more for which an ECHOED may wait for output to go along with: if a wrong guess may be shown until then, and
 if not. Clients give up guesses that are not acknowledged in three seconds."""
 _SEARCHED = 4 << 10
 """Bytes of output in which an echo is looked for."""
 _MOVING = (b" ", b"\x1b[D", b"\x1bOD", b"\x1b[C", b"\x1bOC", b"\x7f", b"\x08")
 """Keys whose echo may be no more than a move of the cursor; clients guess at no others beside text."""
-_AT_CURSOR = re.compile(rb"(?:\x1b\[[?0-9;]*[hlm])*")
-"""Output that moves no cursor before an echo."""
+_STILL = re.compile(rb"(?:\x1b\[[?0-9;]*[hlm])*")
+"""Output that moves no cursor: behind it comes the echo."""
 _MOVES = re.compile(rb"(?:\x1b\[[?0-9;]*[A-Za-z]|[\b ])+")
 """Output that moves the cursor and erases, as after a key that does so."""
 
@@ -112,19 +112,17 @@ class Echoes:
         """
         log = self._log
         output = log.bytes(head, min(log.head, head + _SEARCHED))
-        patience = self._idle.get(client, 0.0)
-        if keys in _MOVING:
-            sure, likely = _MOVES.fullmatch(output) is not None, bool(output)
-        elif keys[:1] < b" ":  # a control, or another sequence: nothing is drawn until text was echoed again
+        patience, moving = self._idle.get(client, 0.0), keys in _MOVING
+        still = _STILL.match(output)
+        sure = still is not None and output.startswith(keys, still.end())
+        sure = sure or (moving and _MOVES.fullmatch(output) is not None)
+        likely = keys in output or (moving and output != b"")
+        if keys[:1] < b" " and not moving:  # a control, or another sequence: no guess is drawn before text is echoed
             self._idle[client] = patience = RIDE_TIME
-            sure = likely = False
-        else:
-            begin = _AT_CURSOR.match(output)
-            sure, likely = begin is not None and output.startswith(keys, begin.end()), keys in output
-            if likely:
-                self._idle.pop(client, None)
-            else:
-                self._idle[client] = DOUBT_TIME
+        elif likely:
+            self._idle.pop(client, None)
+        elif not moving:
+            self._idle[client] = DOUBT_TIME
         return max(patience, RIDE_TIME if sure else DOUBT_TIME if likely else 0.0)
 
     def tell_flags(self) -> None:

@@ -20,13 +20,13 @@ GOAL = 1.02
 """Bytes of sesh with prediction, as a multiple of those of `ssh -C`."""
 _KEYS_PER_SECOND = 9
 _EDITOR = "vim -u NONE -N -n notes"
-_WORDS = "the link may be slow and still a person who writes sees each letter at once".split()
+_WORDS = ("the", "link", "may", "be", "slow", "and", "still", "who", "writes", "sees", "each", "letter", "at", "once")
 _LINES = "".join(f"{number:3} what stands in this line was there before\n" for number in range(200))
 
 
 def typed(seconds: float) -> Iterator[tuple[float, bytes]]:
     """Pauses and keys of so many seconds of editing: the same ones each time."""
-    chance, now = random.Random(7), 0.0  # noqa: S311
+    chance, now = random.Random(7), 0.0
     while now < seconds:
         for key in _phrase(chance):
             pause = max(0.03, chance.gauss(1 / _KEYS_PER_SECOND, 0.03))
@@ -53,18 +53,15 @@ def _phrase(chance: random.Random) -> Iterator[bytes]:
 
 def measured(home: Home, farm: Farm, seconds: float) -> dict[str, int]:
     """Bytes by the name of the contender."""
+    hosts = {name: farm.host(f"box{number}", proxied=True) for number, name in enumerate(("ssh -C", "always", "never"))}
     windows: dict[str, Terminal] = {}
-    hosts = {}
-    for number, name in enumerate(("ssh -C", "always", "never")):
-        hosts[name] = far = farm.host(f"box{number}", proxied=True)
+    for name, far in hosts.items():
         far.write("notes", _LINES)
+        far.proxy.delay(ROUND_TRIP / 2)  # before it connects: a host that is near is not compressed
         if name == "ssh -C":
-            command = ["ssh", "-C", "-t", far.word, _EDITOR]
-            windows[name] = home.terminal(command=command)
+            windows[name] = home.terminal(command=["ssh", "-C", "-t", far.word, _EDITOR])
         else:
-            far.proxy.delay(ROUND_TRIP / 2)  # before it connects: a host that is near is not compressed
             windows[name] = home.terminal(far.at, "work", "--predict", name, "--", *_EDITOR.split())
-        far.proxy.delay(ROUND_TRIP / 2)
     for window in windows.values():
         window.wait_for("what stands", 60)
     for key in (b"ix", b"\x1b", b"u"):  # fetches the model
