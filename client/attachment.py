@@ -6,11 +6,12 @@ import select
 import time
 
 from sesh import protocol, wording
-from sesh.client.channel import Channel, RoundTrip
+from sesh.client.channel import Channel
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
+from sesh.client.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -321,6 +322,7 @@ class Attachment:
                 return
             for frame in self.input.add(self.display.unasked(data)):
                 self.channel.send(frame)
+            self.channel.time_input(self.input.number)
             self.overlays.guess(self.input.number, data)
         self.overlays.clear_notice()
 
