@@ -120,8 +120,9 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` for the user instead. Raises Lost if it does not answer in time, or the link
-        breaks.
+        It may answer with a `question` for the user instead. `greeting` among the arguments: HELLO for that daemon,
+        which goes along; an older bridge does not pass it on (see `greeted`). Raises Lost if the bridge does not answer
+        in time, or the link breaks.
         """
         host = self.destination.host
         try:
@@ -142,6 +143,7 @@ class Link(wire.Connection):
         self.led = "question" not in answer[0]
         self.session_id = str(answer[0].get("session_id") or "")
         self.session_name = str(answer[0].get("name") or "")
+        self.greeted = arguments.get("greeting") if answer[0].get("greeted") else None
         return answer
 
     def take_sent(self) -> bool:

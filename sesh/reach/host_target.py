@@ -33,6 +33,7 @@ from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Arguments, Entered, Op, Result
@@ -88,6 +89,10 @@ class HostTarget(Target):
                 raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
         return str(answer["name"]), link
 
+    def _greeted(self, words: Words) -> Words:
+        """The words of a request, with the greeting, if there is one."""
+        return {**words, "greeting": self.greeting} if self.greeting is not None else words
+
     def _led(
         self, link: Link, op: Op[..., Entered], data: dict[str, object], session_id: str, deadline: float | None = None
     ) -> tuple[Answer, bytes]:
@@ -97,11 +102,12 @@ class HostTarget(Target):
         Lost; the link is closed if it fails.
         """
 
+        words: Words = {"op": op.wire_name, "arguments": data, "asks": self.caller.can_ask, "session_id": session_id}
+        words = self._greeted(words)
+
         def ask(answers: list[str]) -> tuple[Answer, bytes]:
-            left, asks = seconds_left(deadline, SESSION_TIMEOUT), self.caller.can_ask
-            return link.open_session(
-                "enter", left, op=op.wire_name, arguments=data, asks=asks, answers=answers, session_id=session_id
-            )
+            with_answers: Words = {**words, "answers": answers}
+            return link.open_session("enter", seconds_left(deadline, SESSION_TIMEOUT), **with_answers)
 
         try:
             return calls.answered(self.caller, link, data, ask)
@@ -115,7 +121,7 @@ class HostTarget(Target):
             link = self.open(deadline)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                link.open_session("connect", timeout=left, name=name, passing=not attaches)
+                link.open_session("connect", left, **self._greeted({"name": name, "passing": not attaches}))
             except BaseException as error:
                 link.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
