@@ -197,9 +197,8 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
     destination = links.destination_of(caller, host)
     timeout, op = deadline - time.monotonic(), "sessions.summaries"
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    with link.open_link(
-        destination, links.origin(destination), ask=False, timeout=timeout, question=question
-    ) as opened:
+    along = link.Along(question, early=not known.swallows(destination), lookup=True)
+    with link.open_link(destination, links.origin(destination), ask=False, timeout=timeout, along=along) as opened:
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 

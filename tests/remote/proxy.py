@@ -19,8 +19,9 @@ _RESET = struct.pack("ii", 1, 0)
 class _Way:
     """One direction of a connection: what was read from `source` and when it may go to `sink`."""
 
-    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+    def __init__(self, source: socket.socket, sink: socket.socket, *, out: bool) -> None:
         self.source, self.sink = source, sink
+        self.out = out  # from the near side
         self.held: deque[tuple[float, bytes]] = deque()
         self.size = 0
         self.ended = False  # the source will send no more
@@ -37,7 +38,9 @@ class Proxy:
     `cut` resets all connections, `refuse` lets nobody connect, `silence` keeps everything open and passes nothing (new
     connections too), `strand` does that to those that stand, `delay` holds each block back for some seconds, `restore`
     makes all of it good: what a silence held back is passed on then, as a network does. `accepted` counts those that
-    ever came, `connections` those that stand, `passed` the bytes of both ways. Every method has taken effect when it
+    ever came, `connections` those that stand, `passed` the bytes of both ways, `turns` how often the near side has
+    spoken after it had heard something: the round trips that it has waited for, and what it says at the end. `cut_at`:
+    that number at which all connections are cut, before that is passed on. Every method has taken effect when it
     returns.
     """
 
@@ -45,6 +48,9 @@ class Proxy:
         self.target = target
         self.accepted = 0
         self.passed = 0
+        self.turns = 0
+        self.cut_at = 0
+        self._heard = True
         self._silent = False
         self._seconds = 0.0
         self._ways: list[_Way] = []
@@ -191,6 +197,12 @@ class Proxy:
         if able.get(way.source, 0) & selectors.EVENT_READ and not way.ended and way.size < _AHEAD:
             data = way.source.recv(_BLOCK)
             way.ended = not data
+            if data and way.out and self._heard:
+                self._heard = False
+                self.turns += 1
+                if self.turns == self.cut_at:
+                    self.cut()
+                    return
             if data:
                 way.held.append((now + self._seconds, data))
                 way.size += len(data)
@@ -198,6 +210,7 @@ class Proxy:
             due, data = way.held[0]
             sent = way.sink.send(data)
             self.passed += sent
+            self._heard = self._heard or not way.out
             way.size -= sent
             way.held.popleft()
             if sent < len(data):
@@ -234,7 +247,7 @@ class Proxy:
         for side in (near, far):
             side.setblocking(False)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._ways += [_Way(near, far), _Way(far, near)]
+        self._ways += [_Way(near, far, out=True), _Way(far, near, out=False)]
 
 
 def _bound(port: int) -> socket.socket:
