@@ -340,6 +340,7 @@ class Attachment:
 
     def _resize(self) -> None:
         self._timers.clear("resize")
+        self.display.resized()
         self.overlays.take_guesses_back()
         self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
         self.overlays.clear_notice()

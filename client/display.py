@@ -130,13 +130,14 @@ class Display:
             self.pending = len(self._queue)
 
     def unfinished(self) -> int:
-        """Return the length of the incomplete sequence at the end of the output, or of the character that a notice
-        interrupted.
+        """Return the length of the sequence or character at the end of the output that a notice has interrupted.
 
         It has to be repeated over the next connection.
         """
+        if not self._uncover:
+            return 0
         self._finish_ledger()
-        return self._ledger.unfinished or (unfinished_character(self._tail) if self._uncover else 0)
+        return self._ledger.unfinished or unfinished_character(self._tail)
 
     def update_ledger(self) -> None:
         """Have the ledger follow the oldest block that it has not followed yet."""
@@ -187,14 +188,19 @@ class Display:
 
     def _last_row(self, columns: int, rows: int) -> LastRow | None:
         self._finish_ledger()
-        if not self._ledger.draws_plainly:
+        ledger, tail = self._ledger, self._tail
+        whole = self._tail_whole and len(tail) <= _TAIL_SIZE
+        unfinished = ledger.unfinished or unfinished_character(tail)
+        if not (whole or ledger.draws_plainly) or unfinished > len(tail):
             return None
-        from sesh.client.last_row import last_row
+        from sesh.client.last_row import Known, last_row
 
-        unfinished = self._ledger.unfinished or unfinished_character(self._tail)
-        tail = bytes(self._tail[-_TAIL_SIZE : len(self._tail) - unfinished])
-        whole = self._tail_whole and len(self._tail) <= _TAIL_SIZE
-        return last_row(tail, columns, rows, whole=whole, default_pen=self._ledger.default_pen)
+        known = Known(whole, ledger.draws_plainly, ledger.margins, ledger.default_pen)
+        return last_row(bytes(tail[-_TAIL_SIZE : len(tail) - unfinished]), columns, rows, known)
+
+    def resized(self) -> None:
+        """Note that the terminal has another size, and has moved its rows in a way of its own."""
+        self._tail_whole = False
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
