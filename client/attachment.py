@@ -99,6 +99,7 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
+        self.display.on_link = host is not None
         self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)

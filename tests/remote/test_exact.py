@@ -51,7 +51,8 @@ def test_a_link_that_breaks_in_the_middle_of_something(home: Home, farm: Farm, t
         storm.story.append(name)
         begins += len(lines) + 7
         storm.allow(begins + cut)
-        storm.terminal.wait_for_raw((b"before " + data[:cut])[-20:], start=len(storm.terminal.raw))
+        shown = data[:cut] if name != "character" else b""  # the half of one is held back
+        storm.terminal.wait_for_raw((b"before " + shown)[-20:], start=len(storm.terminal.raw))
         (TOLD if told else OUTAGE).blow(storm, begins + cut)
         storm.shows(begins + cut)
         begins += len(data) + 7
