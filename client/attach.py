@@ -142,7 +142,7 @@ class _Client:
         attachment.channel.close()
         if isinstance(result, Outcome):
             return result
-        since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
+        since = attachment.position - self.display.rewind()
         greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
         if self.display.row_lost or reconnector.logged_in:
             greeting += protocol.frame(protocol.REDRAW)

@@ -114,6 +114,7 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
+        self.display.on_link = host is not None
         self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
@@ -359,6 +360,7 @@ class Attachment:
 
     def _resize(self) -> None:
         self._timers.clear("resize")
+        self.display.resized()
         self.overlays.take_guesses_back()
         self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
         self.overlays.clear_notice()
