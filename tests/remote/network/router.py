@@ -1,8 +1,8 @@
 """`python -m tests.remote.network.router DEVICE…`: the router between namespaces, in a process of its own.
 
 Each word is `NAMESPACE,NAME,NETWORK`: in the namespace at that path it makes a TUN device, behind which lies the
-network (its first three numbers). It passes IPv4 packets on after half of a round trip. A line on its input is a command, its
-answer one line of JSON:
+network (its first three numbers). It passes IPv4 packets on after half of a round trip. A line on its input is a
+command, its answer one line of JSON:
 
     trip SECONDS        the round trip from now on
     dark yes|no         whether all packets are dropped
