@@ -106,9 +106,10 @@ def trace(flows: Sequence[Flow], moment: float) -> list[str]:
         events += [(flow.closed_by_client, "closed by the client"), (flow.closed_by_server, "closed by the server")]
         shown = sorted((at - moment, what) for at, what in events if moment - _TRACED < at < moment + PATIENCE)
         if shown:
-            trips = [at for at, _, _ in flow.turns if at > flow.answered]
-            turns = f", {len(trips)} turns until {trips[-1] - moment:+.2f}" if trips else ""
-            lines.append(f"{flow.client}: " + ", ".join(f"{what} {at:+.2f}" for at, what in shown) + turns)
+            lines.append(f"{flow.client}: " + ", ".join(f"{what} {at:+.2f}" for at, what in shown))
+            if flow.syns[0] > moment and not flow.closed_by_client:
+                turns = [f"{side} {size} at {at - moment:+.2f}" for at, side, size in flow.turns]
+                lines.append(f"    bytes of the {', '.join(turns)}")
     return lines
 
 

@@ -94,7 +94,9 @@ def _sleep(stand: Stand, clients: Clients, *, jump: bool) -> float:
 
 
 def _sshd(stand: Stand, clients: Clients, number: int) -> float:
-    return stand.restart_sshd()
+    moment = stand.restart_sshd()
+    watch(clients, stand.trip / 2 + _ON_ITS_WAY)  # what the old one had sent arrives
+    return moment
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations
+from math import inf
 
 from tests.remote.network.router import Flow
 
-BETWEEN = 1.0
-"""Seconds from one new attempt to the next, unless an address or a route has changed."""
-_INEXACT = 0.05
-"""Seconds by which a busy machine shortens that."""
+_INEXACT = 0.5
+"""Attempts by which more may be counted in a time, as a busy machine starts one ssh later than the other."""
 
 
-def too_soon(flows: Sequence[Flow], since: float, until: float, changes: Sequence[float] = ()) -> list[str]:
-    """Attempts that followed another within a second, where no change came between; one client's."""
-    begun = sorted(flow.syns[0] for flow in flows if since < flow.syns[0] < until)
+def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
+    """Where one client has made more than an attempt a second, and one for each change of an address or a route.
+
+    What it connects once an attempt was answered that has succeeded is none: a new shared connection, say.
+    """
+    attempts = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
+    won = min((flow.answered for flow in attempts if flow.answered and not flow.closed_by_client), default=inf)
+    begun = [flow.syns[0] for flow in attempts if flow.syns[0] < won]
     return [
-        f"{after - before:.2f} s after the one at {before - since:+.2f}"
-        for before, after in pairwise(begun)
-        if after - before < BETWEEN - _INEXACT and not any(before < change <= after for change in changes)
+        f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
+        for first, last in combinations(range(len(begun)), 2)
+        if last - first
+        > begun[last] - begun[first] + _INEXACT + sum(begun[first] < change <= begun[last] for change in changes)
     ]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.remote.farm import Farm
 from tests.remote.network.router import Flow
-from tests.remote.network.rules import ended_for_newer, too_soon
+from tests.remote.network.rules import ended_for_newer, too_many
 from tests.remote.network.stand import Stand, standing
 from tests.support import wait_until
 
@@ -92,12 +91,14 @@ def test_a_new_route_and_a_new_address_are_used_and_the_old_ones_are_not(stand: 
 
 
 def test_the_rules_are_read_from_flows() -> None:
-    now = time.monotonic()
-    old = Flow("a", [now], accepted=now + 0.1, closed_by_client=now + 3)
-    new = Flow("b", [now + 0.5], accepted=now + 0.6)
-    assert len(too_soon([old, new], now - 1, now + 9)) == 1
-    assert too_soon([old, new], now - 1, now + 9, [now + 0.4]) == []
-    assert len(ended_for_newer([old, new], now - 1)) == 1
-    assert ended_for_newer([new, Flow("c", [now + 1], closed_by_client=now + 2, accepted=now + 1.1)], now - 1) == []
-    first = Flow("d", [now], accepted=now + 2, closed_by_client=now + 3)  # its answer came later than the newer one's
-    assert ended_for_newer([first, new], now - 1) == []
+    attempts = [Flow("a", [number / 2]) for number in range(1, 7)]
+    assert len(too_many(attempts, 0)) > 1
+    assert too_many(attempts[::2], 0) == []
+    assert too_many(attempts[:3], 0, [0.8]) == []
+    assert too_many([Flow("w", [0.4], accepted=0.5, answered=0.6), *attempts[1:]], 0) == []
+    old = Flow("a", [1.0], accepted=1.1, closed_by_client=4.0)
+    new = Flow("b", [1.5], accepted=1.6)
+    assert len(ended_for_newer([old, new], 0)) == 1
+    assert ended_for_newer([new, Flow("c", [2.0], closed_by_client=3.0, accepted=2.1)], 0) == []
+    first = Flow("d", [1.0], accepted=3.0, closed_by_client=4.0)  # its answer came later than the newer one's
+    assert ended_for_newer([first, new], 0) == []

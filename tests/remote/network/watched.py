@@ -11,7 +11,7 @@ from tests.support import Terminal, wait_until
 
 _COUNTS = "import time\nn = 0\nwhile True:\n    n += 1\n    print(f'#{n}#', flush=True)\n    time.sleep(0.25)\n"
 _ECHOES = "import os, tty\ntty.setraw(0)\nn = 0\nwhile True:\n    print(f'#{n}#', flush=True, end='\\r\\n')\n"
-_ECHOES += "    n += len(os.read(0, 100))\n"
+_ECHOES += "    n += len(os.read(0, 1))\n"
 _NUMBER = re.compile(rb"#(\d+)#")
 _TICK = 0.004
 
