@@ -360,15 +360,15 @@ def open_link(
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
     terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
-    frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`); `stop`: ends the
-    attempt, once somebody is logged in. For either a login that takes longer than `timeout` goes on alone, for the next
-    one. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
+    frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`): for it a login that
+    takes longer than `timeout` goes on alone, for the next one. `stop`: ends all but such a login. Raises Unreachable,
+    NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
     stood = master.identity(destination)
     patience = None if asking and not bounded else timeout
-    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=bool(question) or stop is not None)
+    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=bool(question), stop=stop)
     if bounded or question:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
