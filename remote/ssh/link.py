@@ -469,3 +469,17 @@ def drop_master(destination: Destination) -> None:
     """Make sure that the control master of a lost link is not used again; one opened since is left alone."""
     if _masters.get(destination.host) == master.identity(destination):
         master.close(destination)
+
+
+def renew_master(destination: Destination) -> None:
+    """As `drop_master`; if the connection forwards what the user has set, another one is opened for that, unasked.
+
+    A link that came back over a connection of its own carries no forwards.
+    """
+    drop_master(destination)
+    if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
+        try:
+            master.ensure(destination, ask=False, timeout=START_TIMEOUT)
+        except SeshError:
+            return  # the next link opens it, and says why not
+        _masters[destination.host] = master.identity(destination)

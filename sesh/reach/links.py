@@ -142,7 +142,7 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
         raise
     if beside is not None:
         _note_loss(name, host)
-        threading.Thread(target=ssh_link.drop_master, args=(destination,), daemon=True).start()
+        threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
     _lost.discard((name, host))
     if "result" in answer:
         link.close()

@@ -77,7 +77,7 @@ class Watched:
         for line in self.process.stdout:
             now = time.monotonic() - self.began
             for row in json.loads(line):
-                if row["host"] and "stale" not in row:
+                if row["host"] and row["name"] == "work" and "stale" not in row:
                     self.first.setdefault(row["host"], now)
                     self.labels[row["host"]] = row["labels"].get("n", "")
 
@@ -194,7 +194,7 @@ class Many:
         }
 
     def _change(self, watched: Watched, far: Far, value: str) -> float:
-        far.sesh("--label", "only" if far is self.last else "work", f"n={value}")
+        far.sesh("--label", "work", f"n={value}")
         began = time.monotonic()
         wait_until(lambda: value in watched.labels.get(far.word, ""), 60)
         return time.monotonic() - began
