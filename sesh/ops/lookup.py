@@ -151,17 +151,17 @@ class Gathering(Caller):
 class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come.
 
-    `turns`: those of the hosts, None to ask all at once.
+    `turns`: those of the hosts, None to ask all at once. `named`: a person has named them, so they are known then.
     """
 
-    def __init__(self, caller: Caller, hosts: list[str], turns: Turns | None = None) -> None:
+    def __init__(self, caller: Caller, hosts: list[str], turns: Turns | None = None, *, named: bool = False) -> None:
         from sesh.reach.workers import Turns, Workers  # who has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
         self._until: dict[str, float] = {}
         """By host whose turn has come: the moment at which it is late (monotonic)."""
         self._turns = turns or Turns(len(hosts))
-        self._caller = caller
+        self._caller, self._named = caller, named
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
@@ -174,7 +174,7 @@ class Asking:
             with self._turns:
                 stop.check()
                 self._until[host] = time.monotonic() + PATIENCE
-                rows = sessions_of(caller, host, self._until[host], stop)
+                rows = sessions_of(caller, host, self._until[host], stop, named=self._named)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
                 _note_failure(host, reason(error), error.at)
@@ -207,10 +207,12 @@ class Asking:
         return min(until, default=time.monotonic() + PATIENCE)
 
 
-def sessions_of(caller: Caller, host: str, deadline: float, stop: Stop | None = None) -> list[Summary]:
+def sessions_of(
+    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
+) -> list[Summary]:
     """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
 
-    `stop`: ends it; a login goes on, for the next one.
+    `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used.
     """
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
@@ -225,6 +227,8 @@ def sessions_of(caller: Caller, host: str, deadline: float, stop: Stop | None = 
         stop.calling(opened.abort),
     ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
+    if named:
+        known.record(destination, str(opened.remote_info.get("version") or ""), asks=opened.asked)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
@@ -246,16 +250,23 @@ class _Skipped(Exception):
 
 
 def summaries(
-    caller: Caller, hosts: list[str], *, names: Sequence[str] = (), skippable: bool = False, brief: bool = False
+    caller: Caller,
+    hosts: list[str],
+    *,
+    names: Sequence[str] = (),
+    skippable: bool = False,
+    brief: bool = False,
+    named: bool = False,
 ) -> Iterator[HostAnswer]:
     """The answer of each host, as it comes; a host that is late counts as silent.
 
     `names`: of the sessions that are looked for, for a line if it takes a while; `skippable`: Enter ends it, and raises
     _Skipped. `brief`: once all of them are found, hosts that had none of them are waited for no longer than a moment.
+    `named`: the hosts are recorded as used.
     """
     if not hosts:
         return
-    asking = Asking(caller, hosts)
+    asking = Asking(caller, hosts, named=named)
     watched = [(asking.inbound, select.POLLIN), *([(0, select.POLLIN)] if skippable else [])]
     speaks, speak_at = bool(names) and caller.watched, time.monotonic() + _QUIET
     missing, ends_at = set(names), inf

@@ -62,7 +62,7 @@ def test_forwards_are_back_once_the_link_is(home: Home, farm: Farm, served: int,
         getattr(far.proxy, loss)()
         opened.type(f"echo back{number}''again\r")
         opened.wait_for(f"back{number}again", 30)
-        wait_until(lambda: not before & set(farm.masters()), 20, what="the lost connection is given up")
+        wait_until(lambda: not before & set(farm.masters()), 20, what="the lost connection is given up")  # noqa: B023
         wait_until(lambda: leads(port), 20, what="the forward is back")
     opened.type("\x1c")
     assert opened.exit_code() == 0

@@ -114,7 +114,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     asked: list[str] = []
     over, others = threading.Event(), set(threading.enumerate())
 
-    def sessions_of(_caller: Caller, host: str, _deadline: float, _stop: Stop) -> list[Any]:
+    def sessions_of(_caller: Caller, host: str, _deadline: float, _stop: Stop, **_: object) -> list[Any]:
         asked.append(host)
         over.wait(10)
         raise Unreachable("no")

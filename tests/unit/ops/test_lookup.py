@@ -43,7 +43,9 @@ class World:
         for host in hosts:
             known.record(Destination(host, via=["true"]))
 
-    def sessions_of(self, _caller: Caller, destination: str, _deadline: float, _stop: Stop) -> list[Summary]:
+    def sessions_of(
+        self, _caller: Caller, destination: str, _deadline: float, _stop: Stop, **_: object
+    ) -> list[Summary]:
         self.asked.append(destination)
         answer = self.hosts[destination]
         if answer is None:
