@@ -440,17 +440,17 @@ def open_link(
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
-    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `stop`: ends the
-    attempt, once somebody is logged in. For that, and for a lookup, a login that takes longer than `timeout` goes on
-    alone, for the next one. Raises Lost if what goes `along` may have changed something, Unreachable, NotDeployed,
-    ProtocolError, Interrupted; OSError if this machine lacks what it takes.
+    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. For a lookup, a
+    login that takes longer than `timeout` goes on alone, for the next one; `stop` ends all but such a login. Raises
+    Lost if what goes `along` may have changed something, Unreachable, NotDeployed, ProtocolError, Interrupted; OSError
+    if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
     stood = master.identity(destination)
     patience = None if asking and not bounded else timeout
     lookup = along is not None and along.lookup
-    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=lookup or stop is not None)
+    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=lookup, stop=stop)
     if bounded or lookup:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
@@ -563,19 +563,21 @@ def _open(
     return link
 
 
-def renew_master(destination: Destination) -> None:
-    """Open the control master of a lost link anew, for those that come next, if nobody has and none need be asked."""
-    if _masters.get(destination.host) is None:
-        return
-    drop_master(destination)
-    try:
-        master.ensure(destination, ask=False, timeout=START_TIMEOUT, lingers=True)
-    except SeshError:
-        return  # who comes next opens it, or is told
-    _masters[destination.host] = master.identity(destination)
-
-
 def drop_master(destination: Destination) -> None:
     """Make sure that the control master of a lost link is not used again; one opened since is left alone."""
     if _masters.get(destination.host) == master.identity(destination):
         master.close(destination)
+
+
+def renew_master(destination: Destination) -> None:
+    """As `drop_master`; if the connection forwards what the user has set, another one is opened for that, unasked.
+
+    A link that came back over a connection of its own carries no forwards.
+    """
+    drop_master(destination)
+    if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
+        try:
+            master.ensure(destination, ask=False, timeout=START_TIMEOUT)
+        except SeshError:
+            return  # the next link opens it, and says why not
+        _masters[destination.host] = master.identity(destination)

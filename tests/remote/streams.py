@@ -32,7 +32,9 @@ def _wide(random: Random, number: int) -> str:
 
 
 def _long(random: Random, number: int) -> str:
-    filler = "".join(random.choice(("abcdef ", "ghi", _WIDE[number % len(_WIDE)])) for _ in range(random.randint(1, 90)))
+    filler = "".join(
+        random.choice(("abcdef ", "ghi", _WIDE[number % len(_WIDE)])) for _ in range(random.randint(1, 90))
+    )
     return f"line {number} {filler}\r\n"
 
 
