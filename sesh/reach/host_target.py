@@ -24,9 +24,11 @@ from sesh.errors import (
 from sesh.keepalive import Backoff
 from sesh.names import subject
 from sesh.reach import calls, links
+from sesh.reach.caller import Block
 from sesh.reach.op import named
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
+from sesh.remote.ssh import master
 from sesh.remote.ssh.link import SESSION_TIMEOUT
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.sync import sync
@@ -60,7 +62,8 @@ class HostTarget(Target):
         """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `stop`: as in
         `links.opened`."""
         caller, offer = self.caller, self._offer
-        return links.opened(caller, self.destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
+        with Block() if passing else caller.connecting(self.destination.host):
+            return links.opened(caller, self.destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
@@ -152,7 +155,9 @@ class HostTarget(Target):
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        link, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
+        with interrupts.nothing_asked():
+            link = self.open(deadline)
+        session_id, backoff = os.urandom(8).hex(), Backoff()
         while True:
             try:
                 answer, output = self._led(link, op, data, session_id, deadline)
@@ -199,11 +204,15 @@ class HostTarget(Target):
         if host == self.destination.host and round_trip:
             known.record_round_trip(self.destination, round_trip)
 
+    def _connect(self, destination: Destination) -> None:
+        with self.caller.connecting(destination.host):
+            master.ensure(destination)
+
     def sync(self) -> None:
         """Pushes the user's files there; an error is noted, and stops nothing."""
         if sync.wanted():
             try:
-                sync.sync(self.destination)
+                sync.sync(self.destination, self._connect)
             except Unreachable:
                 return  # the link that comes next meets the same, and says it
             except SeshError as error:
