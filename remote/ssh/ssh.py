@@ -312,7 +312,9 @@ def _failure(destination: Destination, stderr: str, asked: bool) -> tuple[Unreac
     kind = Late if "timed out" in last else Unreachable
     reason = last.rpartition(": ")[2]
     plainer = next((words for message, words in _PLAINER if message in last), reason[:1].lower() + reason[1:])
-    return kind(f"cannot reach {host}: {last}"), kind.reason or plainer
+    misfit = program() != "ssh" and re.search(r"\boption\b", last)
+    hint = f"SESH_SSH={program()} has to take all of ssh's options" if misfit else ""
+    return kind(f"cannot reach {host}: {last}", hint=hint), kind.reason or plainer
 
 
 def _refusal(host: str, text: str) -> tuple[str, str]:
