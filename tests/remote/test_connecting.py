@@ -163,3 +163,17 @@ def test_what_a_jump_host_asks_is_not_written_over(home: Home, farm: Farm) -> No
     terminal.type("yes\r")
     terminal.wait_for(PROMPT, 20)
     assert "connecting to" not in terminal.text()
+
+
+def test_no_list_says_that_there_are_no_sessions_on_a_host_that_does_not_answer(home: Home, farm: Farm) -> None:
+    """`--pick` said `there are no sessions`, `--watch` for two seconds."""
+    swallowing(farm)
+    watch = home.terminal("@box", "--watch")
+    watch.wait_for("waiting for hosts that have not answered yet")
+    watch.wait_for("@box  no answer yet")
+    assert b"no sessions" not in watch.raw
+    watch.type("q")
+    assert watch.exit_code() == 0
+    pick = home.terminal("@box", "--pick", columns=120)
+    assert pick.exit_code(10) == 1
+    assert "there are no sessions, but @box (no answer yet) could not be asked; " in pick.text()
