@@ -11,7 +11,6 @@ from sesh.client.outcome import Outcome
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.keepalive import Backoff
 from sesh.quitkey import KEY, quit_key
 
 TYPE_CHECKING = False
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.client.outcome import AttachOptions
-    from sesh.client.race import Reconnect
+    from sesh.client.reconnect import LinkWatch, Reconnect
     from sesh.messages import Hello, Message
 
     Connect = Callable[[str, str | None], wire.Connection]
@@ -39,7 +38,7 @@ def attach(
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
     HELLO must not have been sent on `connection`, which is closed at the end. `connect` makes a connection to another
-    session by name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`),
+    session by name and host, for a switch. `reconnect` makes one attempt to replace a lost link (`client.reconnect`),
     and raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
     process becomes SystemExit with 128 plus its number, after the terminal was restored.
 
@@ -59,7 +58,6 @@ class _Client:
     def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
         self.display, self.options, self._connect, self._reconnect = display, options, connect, reconnect
         self._attachment: Attachment
-        self._backoff = Backoff()
         self._previous: Attachment | None = None
         """The attachment to leave once the next session has answered, while a switch is under way."""
         self._token = ""
@@ -93,6 +91,8 @@ class _Client:
 
     def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
+        if attachment.link is not None:
+            attachment.link.close()
         attachment.channel.close()
         position = None if attachment.ended else attachment.position
         self._shown.leave(attachment.host, attachment.session_id, position)
@@ -108,8 +108,8 @@ class _Client:
                 self._attachment, self._previous = self._previous, None
                 self._attachment.switch_failed(str(error))
                 continue
-            if outcome.kind == "lost" and self._previous is None and self._reconnect is not None:
-                final = self._replace_link(outcome, self._reconnect)
+            if outcome.kind == "lost" and self._previous is None and self._attachment.link is not None:
+                final = self._replace_link(outcome, self._attachment.link)
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
@@ -117,26 +117,23 @@ class _Client:
             else:
                 return outcome
 
-    def _replace_link(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
+    def _replace_link(self, outcome: Outcome, link: LinkWatch) -> Outcome | None:
         """Replace a lost link; return the final outcome if that fails."""
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        if attachment.channel.raced is None and not attachment.channel.connection.broken():  # the link stands
+        if link.replacement is None and not attachment.channel.connection.broken():  # the link stands
             return attachment.outcome("lost", reason="died")
-        from sesh.client.reconnect import Reconnector
-
-        since = attachment.position - self.display.unfinished()
-        reconnector = Reconnector(attachment, reconnect, since, self._backoff)
-        result = reconnector.run()
+        result = link.replaced()
         attachment.channel.close()
         if isinstance(result, Outcome):
             return result
         since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
         greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
-        if self.display.row_lost or reconnector.logged_in:
+        if self.display.row_lost or link.logged_in:
             greeting += protocol.frame(protocol.REDRAW)
-        attachment.connect(result, greeting, reconnect, self._backoff)
+        link.restored()
+        attachment.connect(result, greeting)
         return None
 
     def _switch(self, outcome: Outcome) -> None:
@@ -178,7 +175,11 @@ class _Client:
         self._token = os.urandom(8).hex()
         greeting = self._greeting(connection, host, replace=replace, seen=self._shown.positions(host))
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
-        attachment.connect(connection, greeting, self._reconnect, self._backoff)
+        if host is not None and self._reconnect is not None:
+            from sesh.client.reconnect import LinkWatch
+
+            attachment.link = LinkWatch(attachment, self._reconnect)
+        attachment.connect(connection, greeting)
         return attachment
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:

@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from sesh.client.keys import Event
     from sesh.client.outcome import AttachOptions
     from sesh.client.predict.predictor import Predictor
-    from sesh.client.race import Reconnect
-    from sesh.keepalive import Backoff
+    from sesh.client.reconnect import LinkWatch
     from sesh.messages import Message
-    from sesh.stop import Stop
     from sesh.wire import Connection
 
 _HELLO_TIMEOUT = 10.0
@@ -58,6 +56,8 @@ class Attachment:
     def __init__(
         self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
     ) -> None:
+        self.link: LinkWatch | None = None
+        """The watch over the link to another host, if it can be replaced."""
         self.display, self.name, self.host, self.options = display, name, host, options
         self.terminal = display.terminal
         self._switch: Outcome | None = None
@@ -89,11 +89,8 @@ class Attachment:
 
     # -- its connections
 
-    def connect(self, connection: Connection, hello: bytes, reconnect: Reconnect | None, backoff: Backoff) -> None:
-        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input.
-
-        `reconnect`: opens another link beside this one if this one may be dead.
-        """
+    def connect(self, connection: Connection, hello: bytes) -> None:
+        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
         self._timers = Timers()
         self._resuming = self.session_id != ""
         self._ending: Outcome | None = None
@@ -102,7 +99,7 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
-        self.channel = Channel(connection, self._timers, self._lost, self.round_trip, on_link=host is not None)
+        self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
         predictor: Predictor | None = None
@@ -112,14 +109,7 @@ class Attachment:
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
         parts = self.display, self.channel, self._timers, predictor
-        self.overlays, self._poller = Overlays(*parts), _Poller(*parts)
-        if host is not None and reconnect is not None:
-
-            def attempt(stop: Stop) -> Connection:
-                heard_at = self.channel.keepalive.heard_at
-                return reconnect(self.name, host, self.session_id, self.position, heard_at, beside=stop)
-
-            self.channel.watch_link(attempt, backoff)
+        self.overlays, self._poller = Overlays(*parts), _Poller(*parts, self.link)
 
     def _unanswered(self) -> None:
         if self._ending is None:
@@ -131,7 +121,20 @@ class Attachment:
         if self._leaving:  # no link is needed any more
             self._leave()
             return
-        self._end(self.outcome("lost", reason=reason), at_once=reason == "raced")
+        self._end(self.outcome("lost", reason=reason), at_once=reason == "replaced")
+
+    def _watch_link(self, link: LinkWatch, ready: Container[int]) -> None:
+        """Look after the link, once it has been one, and leave it if it is lost or another has taken its place."""
+        if link.is_due(ready):
+            link.run(ready)
+            if link.replacement is not None:
+                self._lost("replaced")
+            elif link.lost:
+                self._lost("silent")
+
+    def ask_for_screen(self) -> None:
+        """Have the daemon send the screen anew: a row of it is not known here."""
+        self.channel.send(protocol.frame(protocol.REDRAW))
 
     @property
     def _link_lost(self) -> bool:
@@ -212,8 +215,8 @@ class Attachment:
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
             self._receive()
         if not self._at_once and self._switch is None:
-            if self.host is not None:
-                channel.watch(ready)
+            if self.link is not None:
+                self._watch_link(self.link, ready)
             self._timers.run()
 
     # -- the end
@@ -274,7 +277,8 @@ class Attachment:
     def _handle_keys(self, events: list[Event]) -> None:
         if any(event[0] != "focus" for event in events):
             self.overlays.end_hint()
-            self.channel.typed()
+            if self.link is not None:
+                self.link.typed(b"".join(event[1] for event in events if len(event) > 1))
         for event in events:
             if event[0] == "detach":
                 self._detach()
@@ -322,10 +326,11 @@ class Attachment:
             self.terminal.take_signals()
             self._redisplay()
         elif signal.SIGCONT in signals:
-            self.channel.doubt()
+            if self.link is not None:
+                self.link.changed()
             self.terminal.raw()
             self._resize()
-            self.channel.send(protocol.frame(protocol.REDRAW))
+            self.ask_for_screen()
         elif signal.SIGWINCH in signals and self.host is None:
             self._resize()
         elif signal.SIGWINCH in signals:
@@ -336,7 +341,7 @@ class Attachment:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume()
         self._resize()
-        self.channel.send(protocol.frame(protocol.REDRAW))
+        self.ask_for_screen()
 
     def _resize(self) -> None:
         self._timers.clear("resize")
@@ -348,6 +353,8 @@ class Attachment:
 
     def _receive(self) -> None:
         frames = self.channel.read()
+        if self.link is not None and frames:
+            self.link.heard()
         if frames is None:
             if not self.channel.welcome and not self._resuming:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
@@ -372,8 +379,8 @@ class Attachment:
             elif kind == protocol.PING:
                 self.channel.pinged(payload)
             elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
-                if kind == protocol.PONG:
-                    self.channel.answered(payload)
+                if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
+                    self.link.answered()
                 self.overlays.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))
@@ -455,8 +462,16 @@ class _Poller:
     one that hung up would always be ready.
     """
 
-    def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
+    def __init__(
+        self,
+        display: Display,
+        channel: Channel,
+        timers: Timers,
+        predictor: Predictor | None,
+        link: LinkWatch | None,
+    ) -> None:
         self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+        self._link = link
         self.receives = False
         """True if the last wait was also for the daemon."""
         self._poll = select.poll().poll
@@ -468,7 +483,8 @@ class _Poller:
         """Block until there is something to do; return the descriptors that are ready, with their events."""
         channel, display, predictor = self._channel, self._display, self._predictor
         self.receives = channel.reading and display.pending < MAX_PENDING
-        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), channel.link_descriptors)
+        descriptors = self._link.descriptors if self._link is not None else ()
+        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), descriptors)
         if interest != self._interest:
             self._poll, self._interest = self._watched(*interest).poll, interest
         if display.unread:
@@ -486,6 +502,8 @@ class _Poller:
         else:
             display.show_own()
             left = self._timers.wait_time()
+            if self._link is not None:
+                left = self._link.wait_time(left)
             ready = self._poll(None if left is None else left * 1000)
         return dict(ready)
 

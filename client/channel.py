@@ -1,4 +1,4 @@
-"""The connection of an attachment to a session's daemon: frames out and in without blocking, and doubts of a link."""
+"""The connection of an attachment to a session's daemon: frames out and in without blocking, and its round trip."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ import os
 import time
 
 from sesh import gate, protocol
-from sesh.keepalive import Keepalive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.client.race import Attempt, Attempts, Race
-    from sesh.client.wake import Wake
-    from sesh.errors import LoginRefused
-    from sesh.keepalive import Backoff
-    from sesh.loop.timers import Timers
     from sesh.schema import Welcome
     from sesh.wire import Connection
 
-    Lost = Callable[[str], None]
-
 _READ_SIZE = 32 << 10
-_ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
-"""Seconds of silence after which a key has the link asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
 """Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
 _LONGEST_PING = 64
@@ -69,38 +57,26 @@ class RoundTrip:
 
 
 class Channel:
-    """One connection of an attachment. A daemon on another host is reached over a link (`on_link`).
+    """One connection of an attachment. A daemon on another host is reached over a link (`on_link`)."""
 
-    `lost` is called if the link is "silent", or "raced" by another. `close` ends the deadlines that it has in `timers`.
-    """
-
-    def __init__(
-        self, connection: Connection, timers: Timers, lost: Lost, round_trip: RoundTrip, *, on_link: bool
-    ) -> None:
+    def __init__(self, connection: Connection, round_trip: RoundTrip, *, on_link: bool) -> None:
         self.connection, self._round_trip = connection, round_trip
         self._measured_at = 0.0
-        self._measuring = b""
-        """The payload of the PING that measures the round trip, until it is answered."""
-        self.keepalive = Keepalive(enabled=on_link)
+        self._question = b""
+        """The payload of the newest PING, until it is answered."""
         self.closed = False
         """True if the daemon is gone, or nothing is to be sent to it any more."""
         self.reading = True
         """True if incoming frames are still read; no notice is taken of them afterwards."""
-        self.raced: Connection | Exception | None = None
-        """The connection over another link, which was ready before this one answered; or the Ended of the session."""
-        self._timers, self._lost, self._on_link = timers, lost, on_link
+        self._on_link = on_link
         self.unsent = bytearray()
         """Frames that wait to be sent."""
         self._acknowledged = 0
         self.got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
         self._got_sent_at = 0.0
-        self._race: Race | None = None
-        self._wake: Wake | None = None
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
-        if on_link:
-            self._set_keepalive()
 
     @property
     def welcome(self) -> Welcome:
@@ -145,11 +121,6 @@ class Channel:
             data = b""
         if not data:
             return None
-        if self._on_link:
-            self.keepalive.heard()
-        if self._race is not None:
-            self._timers.clear("answer")
-            self._race.heard()
         return self.connection.decoder.feed(data)
 
     def tell_got(self, *, idle: bool = False) -> None:
@@ -175,82 +146,26 @@ class Channel:
             raise gate.malformed("PING", f"has {len(payload)} bytes")
         self._answer(protocol.frame(protocol.PONG, payload))
 
-    # -- doubts of the link
+    # -- the round trip
 
-    def _set_keepalive(self) -> None:
-        self._timers.set("keepalive", self.keepalive.due - time.monotonic(), self._check_silence)
-
-    def _check_silence(self) -> None:
-        self.send(protocol.frame(protocol.PING))
-        alive = self.keepalive.check(time.monotonic())
-        self._set_keepalive()
-        if not alive:
-            self._lost("silent")
-
-    def watch_link(self, attempt: Attempt, backoff: Backoff) -> None:
-        """Ask the link at once from now on if it may be dead, and open another beside it by `attempt`."""
-        from sesh.client.race import Race
-
-        self._race = Race(self._ask, attempt, backoff, self._timers)
-
-    def _ask(self, question: bytes) -> None:
-        self.send(protocol.frame(protocol.PING, question))
+    def ask(self) -> None:
+        """Ask the daemon for a sign of life, and measure the round trip."""
+        self._measured_at = now = time.monotonic()
+        self._question = b"%f" % now
+        self.send(protocol.frame(protocol.PING, self._question))
 
     def measure(self) -> None:
         """Measure the round trip, if the last time was some time ago."""
-        now = time.monotonic()
-        if now - self._measured_at >= (_SETTLED_EVERY if self._round_trip.settled else _MEASURE_EVERY):
-            self._measured_at, self._measuring = now, b"%f" % now
-            self._ask(self._measuring)
+        if time.monotonic() - self._measured_at >= (_SETTLED_EVERY if self._round_trip.settled else _MEASURE_EVERY):
+            self.ask()
 
-    def doubt(self) -> None:
-        """Ask whether the link lives: something says that it may be dead."""
-        if self._race is not None and self.welcome and self.reading:
-            self._race.doubt(self._round_trip.smoothed)
-
-    def typed(self) -> None:
-        """Note a key, and doubt the link if it has been silent, or stays so."""
-        if self._race is not None:
-            if time.monotonic() > self.keepalive.heard_at + _ASK_AFTER:
-                self.doubt()
-            self._timers.ensure("answer", _ANSWER_AFTER + self._round_trip.smoothed, self.doubt)
-
-    def answered(self, payload: bytes) -> None:
-        """Note a PONG."""
-        if payload and payload == self._measuring:
-            self._measuring = b""
-            self._round_trip.sample(time.monotonic() - self._measured_at)
-        if self._race is not None:
-            self._race.answered(payload)
-
-    @property
-    def link_descriptors(self) -> tuple[int, ...]:
-        """Descriptors to wait for beside the connection's; `watch` handles them."""
-        if self._race is None or self._wake is None:
-            return ()
-        race = (self._race.descriptor,) if self._race.attempts is not None else ()
-        return (*race, *self._wake.descriptors)
-
-    def watch(self, ready: dict[int, int]) -> None:
-        """Handle those of the `link_descriptors` that are ready."""
-        race = self._race
-        if race is None or not self.welcome:
-            return
-        if self._wake is None:  # not sooner: it takes time to load
-            from sesh.client.wake import Wake
-
-            self._wake = Wake()
-        for descriptor in self._wake.descriptors:
-            if descriptor in ready and self._wake.happened(descriptor):
-                self.doubt()
-        if race.descriptor in ready and self.reading:
-            self.raced = race.won()
-            if self.raced is not None:
-                self._lost("raced")
-
-    def take_attempts(self) -> Attempts | LoginRefused | None:
-        """Return the result of `Race.take`."""
-        return self._race.take() if self._race is not None else None
+    def answered(self, payload: bytes) -> bool:
+        """Take in a PONG; return whether it answers the newest question."""
+        if not payload or payload != self._question:
+            return False
+        self._question = b""
+        self._round_trip.sample(time.monotonic() - self._measured_at)
+        return True
 
     # -- the end
 
@@ -263,12 +178,5 @@ class Channel:
 
     def close(self) -> None:
         """Detach, and close the connection."""
-        for name in ("keepalive", "answer", "race"):
-            self._timers.clear(name)
-        if self._race is not None:
-            self._race.close()
-        if self._wake is not None:
-            self._wake.close()
-            self._wake = None
         self.send(protocol.message(protocol.DETACH, {}))
         self.connection.close()

@@ -170,6 +170,11 @@ class Display:
         self.draw(_ABORT_SEQUENCE + line)
         self.flush()
 
+    @property
+    def covered(self) -> bool:
+        """True if a notice stands."""
+        return bool(self._uncover)
+
     def uncover(self) -> None:
         """Remove the notice, if there is one."""
         if self._uncover:

@@ -1,4 +1,4 @@
-"""Reconnecting an attachment whose link to another host was lost, while the user may still leave.
+"""The link of an attachment to another host: watched, and replaced by another while the user may still leave.
 
 A host that lets nobody in without a person is logged in to in place.
 """
@@ -10,50 +10,160 @@ import time
 
 from sesh import wire
 from sesh.client.outcome import Outcome
-from sesh.client.race import Attempts
 from sesh.client.terminal import EXIT_SIGNALS
-from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, Late, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
+from sesh.recovery.monitor import Monitor
+from sesh.recovery.state import Recovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
     from sesh.client.attachment import Attachment
-    from sesh.client.race import Reconnect
-    from sesh.keepalive import Backoff
+    from sesh.recovery.attempts import Attempt, LostSession, Result
 
-_NOTICE_AFTER = 1.0
-"""Seconds after which a notice is shown: a link that is back sooner costs not even a redraw."""
+    Reconnect = Callable[[LostSession, Attempt], wire.Connection]
+    """One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
+
+_TELL_AFTER = 1.0
+"""Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
+_ENTER = b"\r", b"\n"
 
 
-class Reconnector:
-    """One reconnection: waits for attempts with back-off, until there is a connection or no reason to go on.
+class LinkWatch:
+    """The watch over the link: it is told what comes and goes, and has another connection when the link is dead."""
 
-    `since` is the position of the first missing byte. Attempts that the attachment has under way are continued.
-    """
-
-    def __init__(self, attachment: Attachment, reconnect: Reconnect, since: int, backoff: Backoff) -> None:
-        self._attachment, self._display = attachment, attachment.display
-        self._reconnect, self._since, self._backoff = reconnect, since, backoff
-        self.notice_shown = False
-        """True if the person was told of the lost link."""
+    def __init__(self, attachment: Attachment, reconnect: Reconnect) -> None:
+        self._attachment, self._display, self._reconnect = attachment, attachment.display, reconnect
+        self._recovery = Recovery(time.monotonic())
+        self._monitor = Monitor(self._recovery, self._attempt, self._ask)
+        self.replacement: Result | None = None
+        """The connection that is to take the place of the link, or the error after which there is none."""
         self.logged_in = False
         """True if the person was asked to log in on the terminal, which then shows nothing of the session."""
+        self._tell_at, self._told = 0.0, ""
+        """When to tell that the link does not answer, 0 while it does; the line that stands."""
 
-    def run(self) -> Outcome | wire.Connection:
+    # -- while the link may live
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Descriptors to wait for."""
+        return self._monitor.descriptors
+
+    @property
+    def lost(self) -> bool:
+        """True if the link counts as lost."""
+        return self._recovery.lost
+
+    def wait_time(self, left: float | None) -> float | None:
+        """Seconds to wait until `run` is due, `left` at most."""
+        if not self._in_use:
+            return left
+        due = max(0.0, self._due() - time.monotonic())
+        return due if left is None else min(left, due)
+
+    def is_due(self, ready: Container[int]) -> bool:
+        """Return whether `run` has something to do."""
+        due = time.monotonic() >= self._due() or any(descriptor in ready for descriptor in self.descriptors)
+        return due and self._in_use
+
+    def run(self, ready: Container[int]) -> None:
+        """Do what is to be done now; see `replacement` and `lost`."""
+        self._monitor.watch()
+        self._recovery.round_trip = self._attachment.round_trip.smoothed
+        self.replacement = self.replacement or self._monitor.run(ready)
+        now = time.monotonic()
+        if not self._recovery.doubted:
+            self._tell_at = 0.0
+        elif not self._tell_at:
+            self._tell_at = now + _TELL_AFTER
+        elif now >= self._tell_at and (self.lost or not self._display.unfinished()):
+            self._tell()
+
+    def heard(self) -> None:
+        """Bytes came over the link."""
+        self._recovery.heard(time.monotonic())
+        if self._told:
+            self._told, row_lost = "", self._display.row_lost
+            self._display.uncover()
+            if row_lost:
+                self._attachment.ask_for_screen()
+
+    def answered(self) -> None:
+        """The newest question was answered."""
+        self._recovery.answered()
+
+    def changed(self) -> None:
+        """This process was stopped and goes on."""
+        self._recovery.changed(time.monotonic())
+
+    def typed(self, keys: bytes) -> None:
+        """A key was typed."""
+        now = time.monotonic()
+        self._recovery.typed(now)
+        if self._recovery.doubted and keys.endswith(_ENTER):
+            self._recovery.wished(now)
+
+    def restored(self) -> None:
+        """Watch the connection that has taken the place of the link."""
+        self._monitor.restored()
+        self.replacement, self.logged_in, self._tell_at, self._told = None, False, 0.0, ""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._monitor.close()
+
+    @property
+    def _in_use(self) -> bool:
+        """False before the first answer over a link, and once its end was read."""
+        return self._attachment.session_id != "" and self._attachment.channel.reading
+
+    def _ask(self) -> None:
+        self._attachment.channel.ask()
+
+    def _due(self) -> float:
+        due = self._recovery.due
+        return min(due, self._tell_at) if self._tell_at and not self._told else due
+
+    def _tell(self) -> None:
+        """Lay a line over the last row: since when there is no link, why, and which keys work."""
+        attachment, reason = self._attachment, self._recovery.reason
+        at = time.localtime(time.time() - time.monotonic() + self._recovery.heard_at)
+        since = f"{attachment.host} since {time.strftime('%H:%M:%S', at)}"
+        state = f"no link to {since} ({reason})" if reason not in ("", Late.reason) else f"no answer from {since}"
+        dropping = "; input is dropped" if attachment.input.dropping else ""
+        text = f"{state}{dropping}; Enter tries now, {self._leaves()}"
+        if text != self._told or not self._display.covered:
+            attachment.overlays.take_back()
+            self._display.notice(text)
+            self._told = text
+
+    def _leaves(self) -> str:
+        key = self._attachment.options.detach_key
+        return f"{key.name if key is not None else 'Ctrl-C'} leaves"
+
+    def _attempt(self, attempt: Attempt) -> wire.Connection:
+        from sesh.recovery.attempts import LostSession
+
+        attachment = self._attachment
+        name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
+        lost = LostSession(name, host, session_id, attachment.position, self._recovery.heard_at)
+        return self._reconnect(lost, attempt)
+
+    # -- once it is lost
+
+    def replaced(self) -> Outcome | wire.Connection:
         """Wait for the new connection; return the outcome of the attachment if there is none."""
         attachment = self._attachment
         attachment.go_offline()
-        result: Outcome | wire.Connection | Exception | None = attachment.channel.raced
-        if result is None:
-            under_way = attachment.channel.take_attempts()
-            result = self._wait(under_way) if isinstance(under_way, Attempts) else under_way
-        if not isinstance(result, (Outcome, wire.Connection, Ended, LoginRefused)):
-            try:
-                attempts = Attempts(self._attempt, self._backoff)
-            except OSError as error:
-                attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
-                return attachment.outcome("lost")
-            result = self._wait(attempts)
+        if self.replacement is None:
+            self._recovery.closed(time.monotonic())
+            outcome = self._wait()
+            if outcome is not None:
+                return outcome
+        result: Outcome | Result | None = self.replacement
         if isinstance(result, LoginRefused):
             result = self._log_in(result)
         if isinstance(result, (Outcome, wire.Connection)):
@@ -63,6 +173,7 @@ class Reconnector:
             code, number, reason = end.get("exit_code"), end.get("signal"), end.get("reason")
             return Outcome.ended(attachment.name, attachment.host, code, number, reason)
         if not isinstance(result, SeshError):
+            assert result is not None  # noqa: S101 (`_wait` waits for it)
             raise result  # a fault of our own, which is not to be lost in a thread
         outcome = attachment.outcome("lost")
         if isinstance(result, NotFound):
@@ -71,35 +182,22 @@ class Reconnector:
             attachment.closing_lines.append(str(result))
         return outcome
 
-    def _wait(self, attempts: Attempts) -> Outcome | wire.Connection | Exception:
-        """Return the attempts' result, or the outcome if the person left meanwhile."""
-        attachment = self._attachment
-        descriptors = (attempts.descriptor, attachment.terminal.inbound, attachment.terminal.signals)
-        watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
-        while attempts.result is None:
-            deadline = None if self.notice_shown else time.monotonic() + _NOTICE_AFTER
-            ready = wire.polled(watched, deadline)
-            dropping = attachment.input.dropping
-            outcome = attachment.serve_offline(ready, attachment.hold)
-            if attachment.input.dropping != dropping or not (ready or self.notice_shown):
-                self.notice_shown = True
-                self._display.notice(self._notice(attempts))
+    def _wait(self) -> Outcome | None:
+        """Wait for the replacement; return the outcome if the person leaves before."""
+        attachment, terminal = self._attachment, self._attachment.terminal
+
+        def hold(keys: bytes) -> None:
+            attachment.hold(keys)
+            self.typed(keys)
+
+        while self.replacement is None:
+            descriptors = (terminal.inbound, terminal.signals, *self.descriptors)
+            ready = wire.polled([(descriptor, select.POLLIN) for descriptor in descriptors], self._due())
+            outcome = attachment.serve_offline(ready, hold)
             if outcome is not None:
-                attempts.give_up()
                 return outcome
-        attempts.close()
-        return attempts.result
-
-    def _notice(self, attempts: Attempts) -> str:
-        why = f" ({attempts.local_error} here)" if attempts.local_error else ""
-        more = "; input is dropped from now on" if self._attachment.input.dropping else " (the detach key leaves)"
-        return f"lost the link to @{self._attachment.host}{why}; reconnecting{more}"
-
-    def _attempt(self, _stop: object = None, *, ask: bool = False) -> wire.Connection:
-        attachment = self._attachment
-        heard_at = attachment.channel.keepalive.heard_at
-        name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
-        return self._reconnect(name, host, session_id, self._since, heard_at, ask=ask)
+            self.run(ready)
+        return None
 
     # -- a login that the person at the terminal is asked for
 
@@ -139,7 +237,7 @@ class Reconnector:
         watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
         typed: list[bytes] = []
         self._say(reason)
-        while not any(enter in keys for enter in (b"\r", b"\n") for keys in typed):
+        while not any(enter in keys for enter in _ENTER for keys in typed):
             typed.clear()
             outcome = self._attachment.serve_offline(wire.polled(watched, None), typed.append)
             if outcome is not None:
@@ -150,8 +248,7 @@ class Reconnector:
         return None
 
     def _say(self, reason: SeshError | OSError) -> None:
-        key, host = self._attachment.options.detach_key, self._attachment.host
-        leaves = f"{key.name if key is not None else 'Ctrl-C'} leaves"
+        host, leaves = self._attachment.host, self._leaves()
         if isinstance(reason, LoginRefused) and reason.asks:
             self._display.line(f"{host} asks for a password or a second factor: Enter logs in, {leaves}")
         else:
@@ -163,6 +260,8 @@ class Reconnector:
 
         Raises KeyboardInterrupt, with its number, at a signal that ends the client.
         """
+        from sesh.recovery.attempts import Attempt
+
         terminal = self._attachment.terminal
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTSTP, *EXIT_SIGNALS)}
         try:
@@ -170,7 +269,7 @@ class Reconnector:
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._attempt(ask=True)
+            return self._attempt(Attempt(lost=True, asks=True))
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)

@@ -18,6 +18,7 @@ from sesh import gate, protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Late, Lost, NotDeployed, ProtocolError, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import printable
+from sesh.recovery.attempts import Attempt
 from sesh.remote.ssh import master, ssh
 from sesh.stop import Stop
 
@@ -61,6 +62,8 @@ _EARLY_TIMEOUT = 5.0
 """Seconds for the bridge to answer what was sent before it had begun; a third of those that are left, at most."""
 _LONGEST_REASON = 200
 """Characters of the line that a host gives as the reason of a failure."""
+_ANSWERED = b"debug1: Connection established", b"debug1: Remote protocol version", _REACHED.encode()
+"""What ssh, at LogLevel DEBUG1, or a command in its place, says on stderr once the host has answered."""
 _swallowing: set[str] = set()
 """Hosts whose login files read a part of what is sent before the bridge has begun."""
 _masters: dict[str, object] = {}
@@ -161,6 +164,14 @@ class Link(wire.Connection):
         """True if the bridge passes on that a request has begun, whatever its asker does; earlier ones do not."""
         return "begun" in (self.remote_info.get("can") or ())
 
+    def reached(self) -> bool:
+        """Return whether the host has answered, if the link has an ssh connection of its own."""
+        try:
+            said = os.pread(self._stderr.fileno(), 1 << 16, 0)
+        except (OSError, ValueError):
+            return False  # it was closed just now, in another thread
+        return any(sign in said for sign in _ANSWERED)
+
     def abort(self) -> None:
         """Kill the command that carries the link, from another thread: a reader of the link sees its end."""
         self._process.kill()
@@ -201,7 +212,7 @@ class Link(wire.Connection):
                 raise
             raise Lost(f"lost the link to @{self.destination.host}") from error
         if self.keepalive is not None:
-            self.keepalive.heard()
+            self.keepalive.heard(time.monotonic())
         return arrived
 
     def ping(self) -> None:
@@ -209,10 +220,11 @@ class Link(wire.Connection):
         now = time.monotonic()
         if self.keepalive is None or now < self.keepalive.due:
             return
-        if not self.keepalive.check(now):
+        asks = self.keepalive.act(now)
+        if self.keepalive.lost:
             self.silent = True
             raise Lost(f"the link to @{self.destination.host} went silent")
-        if self.given_up:
+        if self.given_up or not asks:
             return
         try:
             super().send(protocol.frame(protocol.PING), now + 1)
@@ -315,7 +327,7 @@ class Link(wire.Connection):
         reached = _REACHED.encode() in self._stderr.read(65536) + printed
         stderr, via = ssh.printed(self._stderr), self.destination.via is not None
         stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
-        last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
+        last = ssh.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
         last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
         if via and not reached:
             gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
@@ -392,14 +404,14 @@ def open_link(
     return link
 
 
-def open_beside(destination: Destination, caller: Near, stop: Stop, verb: str, arguments: Words) -> Link:
+def open_beside(destination: Destination, caller: Near, attempt: Attempt, verb: str, arguments: Words) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything; the caller then calls
     `open_session` with this verb and these arguments.
 
-    `stop` ends the attempt. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
+    Stopping `attempt` ends it. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
     along = wire.asking(verb, 1, **arguments)
-    return _open(destination, caller, False, True, START_TIMEOUT, stop=stop, alone=True, along=along)
+    return _open(destination, caller, False, True, START_TIMEOUT, stop=attempt, alone=True, along=along)
 
 
 def _open(
@@ -450,6 +462,8 @@ def _open(
         on_failure.pop_all()  # the link closes them from here on
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
+        if isinstance(stop, Attempt):
+            stop.reached = link.reached
         with (stop or Stop()).calling(link.abort):
             answers = link.start(caller, deadline, along, early=early, repeats=not alone)
         if answers:
@@ -463,6 +477,17 @@ def _open(
             _swallowing.discard(destination.host)  # it is slow, or gone
             raise
     return link
+
+
+def renew_master(destination: Destination) -> None:
+    """Open the control master of a lost link anew, for those that come next, if nobody has and none need be asked."""
+    if _masters.get(destination.host) is not None:
+        drop_master(destination)
+        try:
+            _masters[destination.host] = None
+            master.ensure(destination, ask=False, timeout=START_TIMEOUT, lingers=True)
+        except SeshError:
+            return  # who comes next opens it, or is told
 
 
 def drop_master(destination: Destination) -> None:

@@ -176,8 +176,8 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     for keyword, needed, option in _NEEDED:
         if destination.setting(keyword).lower() not in ("", needed):
             argv += ["-o", option]
-    if alone:
-        argv += ["-o", "ControlPath=none"]
+    if alone:  # at that LogLevel it says when the host has answered
+        argv += ["-o", "ControlPath=none", "-o", "LogLevel=DEBUG1"]
     elif owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
@@ -333,9 +333,11 @@ def _refusal(host: str, text: str) -> tuple[str, str]:
 
 
 def printed(stderr: IO[bytes]) -> str:
-    """The end of a file with what a command has printed on stderr: the reason of a failure comes last."""
+    """The end of a file with what a command has printed on stderr: the reason of a failure comes last. What ssh says of
+    its own steps is left out."""
     stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _KEPT))
-    return stderr.read(_KEPT).decode("utf-8", "replace")
+    lines = stderr.read(_KEPT).decode("utf-8", "replace").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(("debug", "OpenSSH_")))
 
 
 def reasons(stderr: str) -> list[str]:

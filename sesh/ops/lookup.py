@@ -13,7 +13,6 @@ from sesh.errors import (
     WANTS_LOGIN,
     Late,
     LocalFault,
-    LoginRefused,
     Lost,
     NotDeployed,
     NotFound,
@@ -24,7 +23,6 @@ from sesh.errors import (
     Unreachable,
     silent_host,
 )
-from sesh.keepalive import Backoff
 from sesh.names import natural, near
 from sesh.reach.caller import Caller
 from sesh.remote import known
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds for all hosts together."""
-_ATTEMPT = 10.0
+_ATTEMPT, _PACE = 10.0, 1.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
@@ -370,16 +368,19 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
         raise Refused("nothing was done")
     caller.note(f"waiting for @{host}; Ctrl-C stops")
 
-    def attempt() -> list[Summary]:
-        try:
-            return sessions_of(Gathering(caller), host, time.monotonic() + _ATTEMPT)
-        except (LocalFault, LoginRefused) as fault:  # a person may log in meanwhile
-            raise Unreachable(str(fault)) from fault
-
-    if name in [session.get("name") for session in Backoff().retry(attempt, host)]:
+    while (sessions := _asked_again(caller, host)) is None:
+        time.sleep(_PACE)
+    if name in [session.get("name") for session in sessions]:
         return host
     caller.note(f"@{host} answers, and has no {name} any more")
     return None
+
+
+def _asked_again(caller: Caller, host: str) -> list[Summary] | None:
+    try:
+        return sessions_of(Gathering(caller), host, time.monotonic() + _ATTEMPT)
+    except (Unreachable, TimedOut):  # among these LoginRefused: a person may log in meanwhile
+        return None
 
 
 def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> dict[str, Whereabouts]:

@@ -6,6 +6,8 @@ result. Questions and notes for the person come back with the answer, and are as
 
 from __future__ import annotations
 
+import time
+
 from sesh import gate, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
@@ -28,15 +30,15 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
-    from sesh.keepalive import Keepalive
     from sesh.reach import op_shapes
+    from sesh.recovery.state import Recovery
 
     host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         if not link.take_sent():
             link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        link.keepalive = Keepalive(enabled=True)
+        link.keepalive = Recovery(time.monotonic(), beside=False)
         try:
             return link.answer(_REQUEST, deadline)
         except (TimedOut, Unreachable) as error:

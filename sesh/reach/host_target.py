@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 from sesh.about import CALLED
 from sesh.errors import (
@@ -21,15 +22,17 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
-from sesh.keepalive import Backoff
 from sesh.names import subject
 from sesh.reach import calls, links
 from sesh.reach.caller import Block
 from sesh.reach.op import named
 from sesh.reach.target import Target
+from sesh.recovery.attempts import Attempt, LostSession
+from sesh.recovery.monitor import Monitor
+from sesh.recovery.state import Recovery
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
-from sesh.remote.ssh.link import SESSION_TIMEOUT
+from sesh.remote.ssh.link import SESSION_TIMEOUT, Link
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.sync import sync
 
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
     from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
-    from sesh.remote.ssh.link import Link
     from sesh.schema import Answer
     from sesh.stop import Stop
     from sesh.wire import Connection
@@ -127,17 +129,14 @@ class HostTarget(Target):
         return link
 
     def _again(self, stream: Stream) -> Connection:
-        """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Backoff.retry`."""
-        lost, name, host = stream.connection, stream.name, str(self.host)
-        session_id = stream.session_id
-        heard = lost.keepalive.heard_at if lost.keepalive is not None else time.monotonic()
+        """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Monitor.wait`."""
+        name, host, recovery = stream.name, str(self.host), stream.recovery
+        lost = LostSession(name, host, stream.session_id, stream.position or 0, recovery.heard_at)
         self.caller.note(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
-
-        def attempt() -> Link:
-            return links.back(self.caller, name, host, session_id, stream.position or 0, heard, stream.deadline)
-
-        link = stream.backoff.retry(attempt, host, deadline=stream.deadline, sleep=stream.sleep)
-        stream.name, link.session_id = link.session_name, session_id  # the host does not say the id again
+        attempt = partial(links.back, self.caller, lost, deadline=stream.deadline)
+        link = Monitor(recovery, attempt).wait(host, stream.sleep, stream.deadline)
+        assert isinstance(link, Link)  # noqa: S101 (which `links.back` gives)
+        stream.name, link.session_id = link.session_name, lost.session_id  # the host does not say the id again
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
         self.caller.note(f"reconnected to @{host}{renamed}")
         return link
@@ -157,14 +156,14 @@ class HostTarget(Target):
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
         with interrupts.nothing_asked():
             link = self.open(deadline)
-        session_id, backoff = os.urandom(8).hex(), Backoff()
+        session_id, recovery = os.urandom(8).hex(), Recovery(time.monotonic(), at_once=1)
         while True:
             try:
                 answer, output = self._led(link, op, data, session_id, deadline)
             except Lost:
                 lost = f"lost the link to @{self.host} before the job was known to have started"
                 self.caller.note(f"{lost}; reconnecting")
-                link = self._reopened(interrupts, backoff, deadline)
+                link = self._reopened(interrupts, recovery, deadline)
                 continue
             except ProtocolError as error:
                 if not error.answered:
@@ -175,16 +174,16 @@ class HostTarget(Target):
                 raise Ended(str(answer["name"]), answer["result"], output)
             return str(answer["name"]), link
 
-    def _reopened(self, interrupts: Interrupts, backoff: Backoff, deadline: float | None) -> Link:
+    def _reopened(self, interrupts: Interrupts, recovery: Recovery, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
         host = self.destination.host
 
-        def attempt() -> Link:
-            return links.reopened(self.caller, self.destination, deadline)
+        def attempt(stop: Attempt) -> Link:
+            return links.reopened(self.caller, self.destination, deadline, stop=stop)
 
         before, interrupts.handler = interrupts.handler, interrupts.give_up
         try:
-            return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
+            link = Monitor(recovery, attempt).wait(host, interrupts.sleep, deadline)
         except Interrupted:
             raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}") from None
         except LoginRefused as refusal:
@@ -193,6 +192,8 @@ class HostTarget(Target):
             raise
         finally:
             interrupts.handler = before
+        assert isinstance(link, Link)  # noqa: S101 (see `attempt`)
+        return link
 
     def log_attached(self, name: str) -> None:
         """Logs that a terminal is attached to a session there."""

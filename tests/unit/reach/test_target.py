@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from sesh import bridge, protocol, wire
 from sesh.errors import Interrupted, NotDeployed, NotFound, Unreachable, UsageError
-from sesh.keepalive import Backoff
 from sesh.ops import enter, jobs, sessions
 from sesh.reach import arguments, calls, links
 from sesh.reach.caller import Caller
@@ -20,6 +20,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import named
 from sesh.reach.target import Target
+from sesh.recovery.state import Recovery
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.ssh.destination import Destination
@@ -83,14 +84,14 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupts = Interrupts(tie=False, message="")
 
-    def reopened(*_: object) -> NoReturn:
+    def reopened(*_: object, **__: object) -> NoReturn:
         interrupts.stop()
         raise Unreachable("not yet")
 
     monkeypatch.setattr(links, "reopened", reopened)
     try:
         with pytest.raises(Interrupted, match=r"^the job may or may not have started; check with: sesh @box$"):
-            HostTarget(Caller(), "box")._reopened(interrupts, Backoff(), None)
+            HostTarget(Caller(), "box")._reopened(interrupts, Recovery(time.monotonic(), at_once=1), None)
     finally:
         interrupts.close()
 
