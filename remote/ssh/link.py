@@ -481,13 +481,14 @@ def _open(
 
 def renew_master(destination: Destination) -> None:
     """Open the control master of a lost link anew, for those that come next, if nobody has and none need be asked."""
-    if _masters.get(destination.host) is not None:
-        drop_master(destination)
-        try:
-            _masters[destination.host] = None
-            master.ensure(destination, ask=False, timeout=START_TIMEOUT, lingers=True)
-        except SeshError:
-            return  # who comes next opens it, or is told
+    if _masters.get(destination.host) is None:
+        return
+    drop_master(destination)
+    try:
+        master.ensure(destination, ask=False, timeout=START_TIMEOUT, lingers=True)
+    except SeshError:
+        return  # who comes next opens it, or is told
+    _masters[destination.host] = master.identity(destination)
 
 
 def drop_master(destination: Destination) -> None:

@@ -44,8 +44,8 @@ _NEVER = float("inf")
 class Recovery:
     """One link over its lifetime: facts come in, `act` says what to do, and is called again when it is `due`.
 
-    `beside`: whether attempts are made while the link may still live. `at_once`: attempts that run at the same time;
-    with 1 there is no other before one has failed. `unasked`: nothing may be asked over
+    `beside`: whether attempts are made while the link may still live. `at_once`: attempts that run at the same time
+    and wait for the server; with 1 there is no other before one has failed. `unasked`: nothing may be asked over
     the link yet, and so many seconds of silence end it; 0 for a link that is asked.
     """
 
@@ -113,7 +113,8 @@ class Recovery:
 
     def wished(self, now: float) -> None:
         """The person wants an attempt now."""
-        self._try(now, AGAIN)
+        if self.doubted:
+            self._try(now, AGAIN)
 
     def closed(self, now: float) -> None:
         """The other end closed the link."""
@@ -181,21 +182,18 @@ class Recovery:
             self._answer_by = _NEVER
             if self.beside:
                 self._begin_trouble(now)
-                self._try_from(now)
+                self._try_from(now, PACE)
         return actions
 
     def _attempt(self, now: float) -> list[tuple[int, int]]:
         actions = []
-        if len(self.attempts) >= self.at_once:
-            unreached = [number for number, reached in self.attempts.items() if not reached]
-            if self.at_once == 1 or not unreached:
-                self._next = _NEVER
-                return []
+        unreached = [number for number, reached in self.attempts.items() if not reached]
+        if len(unreached) >= self.at_once:
             del self.attempts[unreached[0]]
             actions.append((END, unreached[0]))
         self._number += 1
         self.attempts[self._number] = False
-        self._begun_at, self._next = now, now + self._pause(now)
+        self._begun_at, self._next = now, now + self._pause(now) if self.at_once > 1 else _NEVER
         return [*actions, (BEGIN, self._number)]
 
     # -- steps of these
@@ -206,11 +204,11 @@ class Recovery:
     def _try(self, now: float, pause: float) -> None:
         """Try again soon: no sooner than `pause` after the attempt before."""
         self.trouble_at = now
-        self._try_from(max(now, self._begun_at + pause))
+        self._try_from(now, pause)
 
-    def _try_from(self, moment: float) -> None:
+    def _try_from(self, moment: float, pause: float) -> None:
         if not self.refused and (self.at_once > 1 or not self.attempts):
-            self._next = min(self._next, moment)
+            self._next = min(self._next, max(moment, self._begun_at + pause))
             self.due = min(self.due, self._next)
 
     def _begin_trouble(self, now: float) -> None:
@@ -221,7 +219,7 @@ class Recovery:
         self._begin_trouble(now)
         self.lost, self._asked_at, self._ask_at, self._answer_by = True, 0.0, _NEVER, _NEVER
         if not self.attempts:
-            self._try_from(max(first, self._begun_at + self._pause(now)))
+            self._try_from(first, self._pause(now))
 
     def _lives(self) -> None:
         self._asked_at, self._ask_at, self._answer_by, self.refused = 0.0, _NEVER, _NEVER, False

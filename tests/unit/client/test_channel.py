@@ -9,7 +9,6 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.client.channel import Channel, RoundTrip
-from sesh.loop.timers import Timers
 
 
 def test_a_round_trip_that_has_settled_is_measured_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +19,7 @@ def test_a_round_trip_that_has_settled_is_measured_rarely(monkeypatch: pytest.Mo
     far.setblocking(False)
     descriptor = near.detach()
     with far, wire.Connection(descriptor, descriptor) as connection:
-        link = Channel(connection, Timers(), lambda _: None, RoundTrip(), on_link=True)
+        link = Channel(connection, RoundTrip(), on_link=True)
         asked: list[float] = []
         for tenth in range(600):
             now = 1000.0 + tenth / 10
