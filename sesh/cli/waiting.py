@@ -29,20 +29,22 @@ class WaitingLine:
     """The line, on stderr. It is neither shown nor cleared while another job has the terminal."""
 
     def __init__(self) -> None:
-        self._shown = False
-        self._lock = threading.Lock()
+        self.text = ""
+        """What stands there; empty for nothing."""
+        self._lock = threading.RLock()  # a signal may clear it meanwhile
 
     def show(self, text: str) -> None:
         """Show a text in place of the one before; not while somebody types unseen."""
         with self._lock:
             if not _asks() and self._write(_SHOW % _cut(text)):
-                self._shown = True
+                self.text = text
 
-    def clear(self) -> bool:
-        """Leave the rows as they were; return whether the line stood."""
+    def clear(self) -> None:
+        """Leave the rows as they were."""
         with self._lock:
-            shown, self._shown = self._shown, False
-            return shown and self._write(_CLEAR)
+            shown, self.text = self.text, ""
+            if shown:
+                self._write(_CLEAR)
 
     def connecting(self, host: str) -> Block:
         """Return a block in which a host is waited for: a line says so once that takes a while."""
@@ -67,21 +69,32 @@ class _Connecting(Block):
     def __init__(self, line: WaitingLine, host: str) -> None:
         self._line, self._host = line, host
         self._over = threading.Event()
-        self._quits = False
+        self._replaced: list[int] = []
+        """The signals whose effect was the default one."""
         self._thread = threading.Thread(target=self._say, daemon=True)
 
     def __enter__(self) -> None:
-        self._quits = signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL
-        if self._quits:
-            signal.signal(signal.SIGQUIT, _interrupt)
+        for number, handler in ((signal.SIGQUIT, _interrupt), (signal.SIGTSTP, self._suspend)):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, handler)
+                self._replaced.append(number)
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         self._line.clear()
-        if self._quits:
-            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        for number in self._replaced:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _suspend(self, *_: object) -> None:
+        text = self._line.text
+        self._line.clear()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._suspend)
+        if text:
+            self._line.show(text)
 
     def _say(self) -> None:
         began, line = time.monotonic(), self._line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 
 import pytest
@@ -81,6 +82,24 @@ def test_after_some_seconds_it_names_the_key(home: Home, farm: Farm) -> None:
     terminal.type(b"\x03")
     assert terminal.exit_code(10) == 130
     assert "connecting" not in terminal.text()
+
+
+def test_a_job_that_is_stopped_leaves_no_line_behind(home: Home, farm: Farm) -> None:
+    swallowing(farm)
+    shell = home.terminal(command=["bash", "--norc", "--noprofile", "-i"], env={"PS1": "$ "})
+    shell.wait_for("$")
+    shell.type(f"{shlex.join(home.command)} @box --list\r")
+    shell.wait_for(LINE, 20)
+    shell.type(b"\x1a")
+    shell.wait_for("Stopped")
+    assert LINE not in shell.text()
+    shell.type("fg\r")
+    wait_for_line(shell)
+    shell.type(b"\x03")
+    shell.wait_for("interrupted")
+    shell.type("exit\r")
+    shell.exit_code()
+    assert "connecting to" not in shell.text()
 
 
 def test_a_slow_host_is_named_and_a_fast_one_is_not(home: Home, farm: Farm) -> None:

@@ -83,6 +83,21 @@ def test_the_line_says_since_when_and_why_there_is_no_link(
     assert "no link to" not in terminal.text()
 
 
+NARROW = {
+    80: r"no link since \S+ \(connection refused\); Enter tries now, Ctrl-\\ leaves",
+    60: r"no link since \S+; Ctrl-\\ leaves",
+    30: r"no link; Ctrl-\\ leaves",
+}
+
+
+@pytest.mark.parametrize(("columns", "line"), NARROW.items(), ids=map(str, NARROW))
+def test_a_narrow_terminal_keeps_the_keys(home: Home, box: Far, columns: int, line: str) -> None:
+    """At 80 columns the key that leaves was cut off."""
+    terminal = attached(home, columns=columns)
+    refuses(box)
+    told(terminal, line)
+
+
 def test_a_silent_host_has_given_no_answer_and_the_line_follows_what_is_found_out(home: Home, box: Far) -> None:
     terminal = attached(home)
     box.proxy.silence()
