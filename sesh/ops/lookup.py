@@ -290,8 +290,9 @@ def summaries(
                 others = ", ".join(f"@{host}" for host in late[:_NAMED])
                 others += f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
                 more = "; Enter creates it here" if skippable else ""
-                caller.note(f"looking for {', '.join(names)} on {others}{more}")
+                caller.status(f"looking for {', '.join(names)} on {others}{more}")
     finally:
+        caller.status("")
         asking.close()
 
 

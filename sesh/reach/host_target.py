@@ -26,11 +26,13 @@ from sesh.errors import (
 from sesh.link_state import LinkState
 from sesh.names import subject
 from sesh.reach import calls, links
+from sesh.reach.caller import Block
 from sesh.reach.op import named, needed
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog, known
+from sesh.remote.ssh import master
 from sesh.remote.ssh.link import SESSION_TIMEOUT, Link
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.sync import sync
@@ -71,8 +73,9 @@ class HostTarget(Target):
     ) -> Link:
         """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `along`, `stop`:
         as in `links.opened`."""
-        offer, where = self._offer, self.destination
-        return links.opened(self.caller, where, offer=offer, deadline=deadline, passing=passing, along=along, stop=stop)
+        caller, offer, where = self.caller, self._offer, self.destination
+        with Block() if passing else caller.connecting(where.host):
+            return links.opened(caller, where, offer=offer, deadline=deadline, passing=passing, along=along, stop=stop)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
@@ -196,7 +199,11 @@ class HostTarget(Target):
         state, lost = LinkState(time.monotonic(), at_once=1), False
         while True:
             try:
-                link = self._reopened(interrupts, state, deadline) if lost else self.open(deadline, along=along)
+                if lost:
+                    link = self._reopened(interrupts, state, deadline)
+                else:
+                    with interrupts.nothing_asked():
+                        link = self.open(deadline, along=along)
                 answer, output = self._led(link, words, deadline)
             except Lost:
                 lost = True
@@ -204,6 +211,10 @@ class HostTarget(Target):
                     f"lost the link to @{self.host} before the job was known to have started; reconnecting"
                 )
                 continue
+            except Interrupted:
+                if link is None and along is not None and along.reached:
+                    raise self._unknown_start() from None
+                raise
             except ProtocolError as error:
                 if not error.answered and (link is not None or (along is not None and along.reached)):
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
@@ -212,6 +223,9 @@ class HostTarget(Target):
                 link.close()
                 raise Ended(str(answer["name"]), answer["result"], output)
             return str(answer["name"]), link
+
+    def _unknown_start(self) -> Interrupted:
+        return Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{self.host}")
 
     def _reopened(self, interrupts: Interrupts, state: LinkState, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
@@ -224,7 +238,7 @@ class HostTarget(Target):
         try:
             link = Monitor(state, attempt).wait(host, interrupts.sleep, deadline)
         except Interrupted:
-            raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}") from None
+            raise self._unknown_start() from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN
@@ -244,11 +258,15 @@ class HostTarget(Target):
         if host == self.destination.host and round_trip:
             known.record_round_trip(self.destination, round_trip)
 
+    def _connect(self, destination: Destination) -> None:
+        with self.caller.connecting(destination.host):
+            master.ensure(destination)
+
     def sync(self) -> None:
         """Pushes the user's files there; an error is noted, and stops nothing."""
         if sync.wanted():
             try:
-                sync.sync(self.destination)
+                sync.sync(self.destination, self._connect)
             except Unreachable:
                 return  # the link that comes next meets the same, and says it
             except SeshError as error:

@@ -84,9 +84,13 @@ class Noting(Caller):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.statuses: list[str] = []
 
     def note(self, line: str) -> None:
         self.notes.append(line)
+
+    def status(self, line: str) -> None:
+        self.statuses.append(line)
 
 
 def test_the_one_host_that_has_it_is_found(world: World) -> None:
@@ -144,7 +148,7 @@ def test_the_line_that_names_whom_is_waited_for_stays_short(world: World, monkey
     world.hosts = {f"h{number}": None for number in range(50)}
     noting = Noting()
     assert lookup.host_of(noting, "work") is None
-    assert noting.notes == ["looking for work on @h0, @h1, @h2, @h3, @h4 and 45 more"]
+    assert noting.statuses == ["looking for work on @h0, @h1, @h2, @h3, @h4 and 45 more", ""]
 
 
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
