@@ -6,11 +6,12 @@ import select
 import time
 
 from sesh import protocol, wording
-from sesh.client.channel import Channel, RoundTrip
+from sesh.client.channel import Channel
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
+from sesh.client.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 
     from sesh.client.display import Display
     from sesh.client.keys import Event
+    from sesh.client.link_watch import LinkWatch
     from sesh.client.outcome import AttachOptions
     from sesh.client.predict.predictor import Predictor
-    from sesh.client.race import Reconnect
-    from sesh.keepalive import Backoff
     from sesh.messages import Message
-    from sesh.stop import Stop
+    from sesh.recovery.attempts import LostSession
     from sesh.wire import Connection
 
 _HELLO_TIMEOUT = 10.0
@@ -58,6 +58,8 @@ class Attachment:
     def __init__(
         self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
     ) -> None:
+        self.link: LinkWatch | None = None
+        """The watch over the link to another host, if it can be replaced."""
         self.display, self.name, self.host, self.options = display, name, host, options
         self.terminal = display.terminal
         self._switch: Outcome | None = None
@@ -83,17 +85,27 @@ class Attachment:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
 
+    @property
+    def leaving(self) -> str:
+        """What leaves a session that has no link, in words."""
+        key = self.options.detach_key
+        return f"{key.name if key is not None else 'Ctrl-C'} leaves"
+
+    def lost_session(self) -> LostSession:
+        """What an attempt at another link has to know."""
+        from sesh.recovery.attempts import LostSession
+
+        heard_at = self.link.state.heard_at if self.link is not None else 0.0
+        return LostSession(self.name, self.host or "", self.session_id, self.position, heard_at)
+
     def outcome(self, kind: str, *, reason: str = "", number: int | None = None) -> Outcome:
         """The outcome if this attachment ends now. `number`: of the signal that ended the client."""
         return Outcome(kind, self.name, self.host, reason=reason, signal=number)
 
     # -- its connections
 
-    def connect(self, connection: Connection, hello: bytes, reconnect: Reconnect | None, backoff: Backoff) -> None:
-        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input.
-
-        `reconnect`: opens another link beside this one if this one may be dead.
-        """
+    def connect(self, connection: Connection, hello: bytes) -> None:
+        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
         self._timers = Timers()
         self._resuming = self.session_id != ""
         self._ending: Outcome | None = None
@@ -102,7 +114,8 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
-        self.channel = Channel(connection, self._timers, self._lost, self.round_trip, on_link=host is not None)
+        self.display.on_link = host is not None
+        self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
         predictor: Predictor | None = None
@@ -112,14 +125,9 @@ class Attachment:
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
         parts = self.display, self.channel, self._timers, predictor
-        self.overlays, self._poller = Overlays(*parts), _Poller(*parts)
-        if host is not None and reconnect is not None:
-
-            def attempt(stop: Stop) -> Connection:
-                heard_at = self.channel.keepalive.heard_at
-                return reconnect(self.name, host, self.session_id, self.position, heard_at, beside=stop)
-
-            self.channel.watch_link(attempt, backoff)
+        self.overlays, self._poller = Overlays(*parts), _Poller(*parts, self.link)
+        if self.link is not None:
+            self.link.begin(self.channel, self.overlays)
 
     def _unanswered(self) -> None:
         if self._ending is None:
@@ -131,7 +139,16 @@ class Attachment:
         if self._leaving:  # no link is needed any more
             self._leave()
             return
-        self._end(self.outcome("lost", reason=reason), at_once=reason == "raced")
+        self._end(self.outcome("lost", reason=reason), at_once=reason == "replaced")
+
+    def _watch_link(self, link: LinkWatch, ready: Container[int]) -> None:
+        """Look after the link, once it has been one, and leave it if it is lost or another has taken its place."""
+        if link.is_due(ready):
+            link.run(ready)
+            if link.replacement is not None:
+                self._lost("replaced")
+            elif link.state.lost:
+                self._lost("silent")
 
     @property
     def _link_lost(self) -> bool:
@@ -212,8 +229,8 @@ class Attachment:
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
             self._receive()
         if not self._at_once and self._switch is None:
-            if self.host is not None:
-                channel.watch(ready)
+            if self.link is not None:
+                self._watch_link(self.link, ready)
             self._timers.run()
 
     # -- the end
@@ -274,7 +291,8 @@ class Attachment:
     def _handle_keys(self, events: list[Event]) -> None:
         if any(event[0] != "focus" for event in events):
             self.overlays.end_hint()
-            self.channel.typed()
+            if self.link is not None:
+                self.link.typed(b"".join(event[1] for event in events if len(event) > 1))
         for event in events:
             if event[0] == "detach":
                 self._detach()
@@ -305,6 +323,7 @@ class Attachment:
                 return
             for frame in self.input.add(self.display.unasked(data)):
                 self.channel.send(frame)
+            self.channel.time_input(self.input.number)
             self.overlays.guess(self.input.number, data)
         self.overlays.clear_notice()
 
@@ -322,10 +341,11 @@ class Attachment:
             self.terminal.take_signals()
             self._redisplay()
         elif signal.SIGCONT in signals:
-            self.channel.doubt()
+            if self.link is not None:
+                self.link.changed()
             self.terminal.raw()
             self._resize()
-            self.channel.send(protocol.frame(protocol.REDRAW))
+            self.overlays.ask_for_screen()
         elif signal.SIGWINCH in signals and self.host is None:
             self._resize()
         elif signal.SIGWINCH in signals:
@@ -336,10 +356,11 @@ class Attachment:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume()
         self._resize()
-        self.channel.send(protocol.frame(protocol.REDRAW))
+        self.overlays.ask_for_screen()
 
     def _resize(self) -> None:
         self._timers.clear("resize")
+        self.display.resized()
         self.overlays.take_guesses_back()
         self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
         self.overlays.clear_notice()
@@ -348,6 +369,8 @@ class Attachment:
 
     def _receive(self) -> None:
         frames = self.channel.read()
+        if self.link is not None and frames:
+            self.link.heard()
         if frames is None:
             if not self.channel.welcome and not self._resuming:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
@@ -372,8 +395,8 @@ class Attachment:
             elif kind == protocol.PING:
                 self.channel.pinged(payload)
             elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
-                if kind == protocol.PONG:
-                    self.channel.answered(payload)
+                if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
+                    self.link.state.answered()
                 self.overlays.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))
@@ -455,8 +478,16 @@ class _Poller:
     one that hung up would always be ready.
     """
 
-    def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
+    def __init__(
+        self,
+        display: Display,
+        channel: Channel,
+        timers: Timers,
+        predictor: Predictor | None,
+        link: LinkWatch | None,
+    ) -> None:
         self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+        self._link = link
         self.receives = False
         """True if the last wait was also for the daemon."""
         self._poll = select.poll().poll
@@ -468,7 +499,8 @@ class _Poller:
         """Block until there is something to do; return the descriptors that are ready, with their events."""
         channel, display, predictor = self._channel, self._display, self._predictor
         self.receives = channel.reading and display.pending < MAX_PENDING
-        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), channel.link_descriptors)
+        descriptors = self._link.descriptors if self._link is not None else ()
+        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), descriptors)
         if interest != self._interest:
             self._poll, self._interest = self._watched(*interest).poll, interest
         if display.unread:
@@ -486,6 +518,8 @@ class _Poller:
         else:
             display.show_own()
             left = self._timers.wait_time()
+            if self._link is not None:
+                left = self._link.wait_time(left)
             ready = self._poll(None if left is None else left * 1000)
         return dict(ready)
 

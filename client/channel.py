@@ -1,4 +1,4 @@
-"""The connection of an attachment to a session's daemon: frames out and in without blocking, and doubts of a link."""
+"""The connection of an attachment to a session's daemon: frames out and in without blocking, and its round trip."""
 
 from __future__ import annotations
 
@@ -6,25 +6,14 @@ import os
 import time
 
 from sesh import gate, protocol
-from sesh.keepalive import Keepalive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.client.race import Attempt, Attempts, Race
-    from sesh.client.wake import Wake
-    from sesh.errors import LoginRefused
-    from sesh.keepalive import Backoff
-    from sesh.loop.timers import Timers
+    from sesh.client.round_trip import RoundTrip
     from sesh.schema import Welcome
     from sesh.wire import Connection
 
-    Lost = Callable[[str], None]
-
 _READ_SIZE = 32 << 10
-_ASK_AFTER, _ANSWER_AFTER = 1.0, 0.5
-"""Seconds of silence after which a key has the link asked at once; and after a key, beside a round trip."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
 """Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
 _LONGEST_PING = 64
@@ -35,72 +24,36 @@ the round trip was not measured."""
 LIMIT = 64 << 10
 """Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
-_MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
-"""Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
-_ON, _OFF = 0.030, 0.020
-"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
-_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-"""The same for underlining them."""
-_SHARE = 1 / 8
-"""Weight of a new sample (RFC 6298, as SRTT)."""
-_SETTLED = 8
-"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
-
-
-class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 before the first sample. `long`, `very_long`: with a margin."""
-
-    def __init__(self) -> None:
-        self.smoothed = 0.0
-        self.long = self.very_long = False
-        self._alike = 0
-
-    @property
-    def settled(self) -> bool:
-        """True if the round trip has been about the same for some time."""
-        return self._alike >= _SETTLED
-
-    def sample(self, seconds: float) -> None:
-        """Take in one measured round trip."""
-        self._alike = self._alike + 1 if self.smoothed / 2 <= seconds <= self.smoothed * 2 else 0
-        self.smoothed += _SHARE * (seconds - self.smoothed) if self.smoothed else seconds
-        self.long = self.smoothed > (_OFF if self.long else _ON)
-        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
-
 
 class Channel:
-    """One connection of an attachment. A daemon on another host is reached over a link (`on_link`).
+    """One connection of an attachment. A daemon on another host is reached over a link (`on_link`)."""
 
-    `lost` is called if the link is "silent", or "raced" by another. `close` ends the deadlines that it has in `timers`.
-    """
-
-    def __init__(
-        self, connection: Connection, timers: Timers, lost: Lost, round_trip: RoundTrip, *, on_link: bool
-    ) -> None:
+    def __init__(self, connection: Connection, round_trip: RoundTrip, *, on_link: bool) -> None:
         self.connection, self._round_trip = connection, round_trip
         self._measured_at = 0.0
-        self._measuring = b""
-        """The payload of the PING that measures the round trip, until it is answered."""
-        self.keepalive = Keepalive(enabled=on_link)
+        self._question = b""
+        """The payload of the newest PING, until it is answered."""
+        self._typed = self._timed = 0
+        """Numbers of INPUT: the newest, and that whose ACK is awaited to measure the round trip; 0 for none."""
+        self._timed_at = 0.0
         self.closed = False
         """True if the daemon is gone, or nothing is to be sent to it any more."""
         self.reading = True
         """True if incoming frames are still read; no notice is taken of them afterwards."""
-        self.raced: Connection | Exception | None = None
-        """The connection over another link, which was ready before this one answered; or the Ended of the session."""
-        self._timers, self._lost, self._on_link = timers, lost, on_link
+        self._on_link = on_link
         self.unsent = bytearray()
         """Frames that wait to be sent."""
         self._acknowledged = 0
         self.got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
         self._got_sent_at = 0.0
-        self._race: Race | None = None
-        self._wake: Wake | None = None
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
-        if on_link:
-            self._set_keepalive()
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds of a round trip; 0 if it was not measured."""
+        return self._round_trip.smoothed
 
     @property
     def welcome(self) -> Welcome:
@@ -145,11 +98,6 @@ class Channel:
             data = b""
         if not data:
             return None
-        if self._on_link:
-            self.keepalive.heard()
-        if self._race is not None:
-            self._timers.clear("answer")
-            self._race.heard()
         return self.connection.decoder.feed(data)
 
     def tell_got(self, *, idle: bool = False) -> None:
@@ -167,6 +115,9 @@ class Channel:
     def acknowledged(self, payload: bytes) -> int:
         """Return the number of the newest INPUT that has reached the program; an ACK without one means the next."""
         self._acknowledged = protocol.split_number(payload)[0] if payload else self._acknowledged + 1
+        if 0 < self._timed <= self._acknowledged:
+            self._timed = 0
+            self._round_trip.bound(time.monotonic() - self._timed_at)
         return self._acknowledged
 
     def pinged(self, payload: bytes) -> None:
@@ -175,82 +126,32 @@ class Channel:
             raise gate.malformed("PING", f"has {len(payload)} bytes")
         self._answer(protocol.frame(protocol.PONG, payload))
 
-    # -- doubts of the link
+    # -- the round trip
 
-    def _set_keepalive(self) -> None:
-        self._timers.set("keepalive", self.keepalive.due - time.monotonic(), self._check_silence)
+    def ask(self) -> None:
+        """Ask the daemon for a sign of life, and measure the round trip."""
+        self._measured_at = now = time.monotonic()
+        self._question = b"%f" % now
+        self.send(protocol.frame(protocol.PING, self._question))
 
-    def _check_silence(self) -> None:
-        self.send(protocol.frame(protocol.PING))
-        alive = self.keepalive.check(time.monotonic())
-        self._set_keepalive()
-        if not alive:
-            self._lost("silent")
-
-    def watch_link(self, attempt: Attempt, backoff: Backoff) -> None:
-        """Ask the link at once from now on if it may be dead, and open another beside it by `attempt`."""
-        from sesh.client.race import Race
-
-        self._race = Race(self._ask, attempt, backoff, self._timers)
-
-    def _ask(self, question: bytes) -> None:
-        self.send(protocol.frame(protocol.PING, question))
+    def time_input(self, number: int) -> None:
+        """Measure the round trip by the ACK of INPUT that was just sent, if none is awaited yet."""
+        if number > self._typed and not self._timed:
+            self._timed, self._timed_at = number, time.monotonic()
+        self._typed = number
 
     def measure(self) -> None:
-        """Measure the round trip, if the last time was some time ago."""
-        now = time.monotonic()
-        if now - self._measured_at >= (_SETTLED_EVERY if self._round_trip.settled else _MEASURE_EVERY):
-            self._measured_at, self._measuring = now, b"%f" % now
-            self._ask(self._measuring)
+        """Measure the round trip by a PING, if that is in doubt."""
+        if time.monotonic() - self._measured_at >= self._round_trip.measure_after:
+            self.ask()
 
-    def doubt(self) -> None:
-        """Ask whether the link lives: something says that it may be dead."""
-        if self._race is not None and self.welcome and self.reading:
-            self._race.doubt(self._round_trip.smoothed)
-
-    def typed(self) -> None:
-        """Note a key, and doubt the link if it has been silent, or stays so."""
-        if self._race is not None:
-            if time.monotonic() > self.keepalive.heard_at + _ASK_AFTER:
-                self.doubt()
-            self._timers.ensure("answer", _ANSWER_AFTER + self._round_trip.smoothed, self.doubt)
-
-    def answered(self, payload: bytes) -> None:
-        """Note a PONG."""
-        if payload and payload == self._measuring:
-            self._measuring = b""
-            self._round_trip.sample(time.monotonic() - self._measured_at)
-        if self._race is not None:
-            self._race.answered(payload)
-
-    @property
-    def link_descriptors(self) -> tuple[int, ...]:
-        """Descriptors to wait for beside the connection's; `watch` handles them."""
-        if self._race is None or self._wake is None:
-            return ()
-        race = (self._race.descriptor,) if self._race.attempts is not None else ()
-        return (*race, *self._wake.descriptors)
-
-    def watch(self, ready: dict[int, int]) -> None:
-        """Handle those of the `link_descriptors` that are ready."""
-        race = self._race
-        if race is None or not self.welcome:
-            return
-        if self._wake is None:  # not sooner: it takes time to load
-            from sesh.client.wake import Wake
-
-            self._wake = Wake()
-        for descriptor in self._wake.descriptors:
-            if descriptor in ready and self._wake.happened(descriptor):
-                self.doubt()
-        if race.descriptor in ready and self.reading:
-            self.raced = race.won()
-            if self.raced is not None:
-                self._lost("raced")
-
-    def take_attempts(self) -> Attempts | LoginRefused | None:
-        """Return the result of `Race.take`."""
-        return self._race.take() if self._race is not None else None
+    def answered(self, payload: bytes) -> bool:
+        """Take in a PONG; return whether it answers the newest question."""
+        if not payload or payload != self._question:
+            return False
+        self._question = b""
+        self._round_trip.sample(time.monotonic() - self._measured_at)
+        return True
 
     # -- the end
 
@@ -263,12 +164,5 @@ class Channel:
 
     def close(self) -> None:
         """Detach, and close the connection."""
-        for name in ("keepalive", "answer", "race"):
-            self._timers.clear(name)
-        if self._race is not None:
-            self._race.close()
-        if self._wake is not None:
-            self._wake.close()
-            self._wake = None
         self.send(protocol.message(protocol.DETACH, {}))
         self.connection.close()

@@ -6,36 +6,33 @@ A host that lets nobody in without a person is logged in to in place.
 from __future__ import annotations
 
 import select
-import time
 
 from sesh import wire
+from sesh.client.link_watch import ENTER
 from sesh.client.outcome import Outcome
-from sesh.client.race import Attempts
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
 from sesh.lean import signal
+from sesh.recovery.attempts import Attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.client.attachment import Attachment
-    from sesh.client.race import Reconnect
-    from sesh.keepalive import Backoff
+    from collections.abc import Callable
 
-_NOTICE_AFTER = 1.0
-"""Seconds after which a notice is shown: a link that is back sooner costs not even a redraw."""
+    from sesh.client.attachment import Attachment
+    from sesh.client.link_watch import LinkWatch
+    from sesh.recovery.attempts import LostSession, Result
+
+    Reconnect = Callable[[LostSession, Attempt], wire.Connection]
+    """One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
 
 
 class Reconnector:
-    """One reconnection: waits for attempts with back-off, until there is a connection or no reason to go on.
+    """One reconnection: waits until there is a connection, or no reason to go on."""
 
-    `since` is the position of the first missing byte. Attempts that the attachment has under way are continued.
-    """
-
-    def __init__(self, attachment: Attachment, reconnect: Reconnect, since: int, backoff: Backoff) -> None:
-        self._attachment, self._display = attachment, attachment.display
-        self._reconnect, self._since, self._backoff = reconnect, since, backoff
-        self.notice_shown = False
-        """True if the person was told of the lost link."""
+    def __init__(self, attachment: Attachment, link: LinkWatch, reconnect: Reconnect) -> None:
+        self._attachment, self._display, self._link = attachment, attachment.display, link
+        self._reconnect = reconnect
         self.logged_in = False
         """True if the person was asked to log in on the terminal, which then shows nothing of the session."""
 
@@ -43,17 +40,12 @@ class Reconnector:
         """Wait for the new connection; return the outcome of the attachment if there is none."""
         attachment = self._attachment
         attachment.go_offline()
-        result: Outcome | wire.Connection | Exception | None = attachment.channel.raced
-        if result is None:
-            under_way = attachment.channel.take_attempts()
-            result = self._wait(under_way) if isinstance(under_way, Attempts) else under_way
-        if not isinstance(result, (Outcome, wire.Connection, Ended, LoginRefused)):
-            try:
-                attempts = Attempts(self._attempt, self._backoff)
-            except OSError as error:
-                attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
-                return attachment.outcome("lost")
-            result = self._wait(attempts)
+        if self._link.replacement is None:
+            self._link.closed()
+            outcome = self._wait()
+            if outcome is not None:
+                return outcome
+        result: Outcome | Result | None = self._link.replacement
         if isinstance(result, LoginRefused):
             result = self._log_in(result)
         if isinstance(result, (Outcome, wire.Connection)):
@@ -63,6 +55,7 @@ class Reconnector:
             code, number, reason = end.get("exit_code"), end.get("signal"), end.get("reason")
             return Outcome.ended(attachment.name, attachment.host, code, number, reason)
         if not isinstance(result, SeshError):
+            assert result is not None  # noqa: S101 (`_wait` waits for it)
             raise result  # a fault of our own, which is not to be lost in a thread
         outcome = attachment.outcome("lost")
         if isinstance(result, NotFound):
@@ -71,35 +64,24 @@ class Reconnector:
             attachment.closing_lines.append(str(result))
         return outcome
 
-    def _wait(self, attempts: Attempts) -> Outcome | wire.Connection | Exception:
-        """Return the attempts' result, or the outcome if the person left meanwhile."""
-        attachment = self._attachment
-        descriptors = (attempts.descriptor, attachment.terminal.inbound, attachment.terminal.signals)
-        watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
-        while attempts.result is None:
-            deadline = None if self.notice_shown else time.monotonic() + _NOTICE_AFTER
-            ready = wire.polled(watched, deadline)
-            dropping = attachment.input.dropping
-            outcome = attachment.serve_offline(ready, attachment.hold)
-            if attachment.input.dropping != dropping or not (ready or self.notice_shown):
-                self.notice_shown = True
-                self._display.notice(self._notice(attempts))
+    def _wait(self) -> Outcome | None:
+        """Wait for the replacement; return the outcome if the person leaves before."""
+        attachment, terminal, link = self._attachment, self._attachment.terminal, self._link
+
+        def hold(keys: bytes) -> None:
+            attachment.hold(keys)
+            link.typed(keys)
+
+        while link.replacement is None:
+            watched = [
+                (descriptor, select.POLLIN) for descriptor in (terminal.inbound, terminal.signals, *link.descriptors)
+            ]
+            ready = wire.polled(watched, link.due)
+            outcome = attachment.serve_offline(ready, hold)
             if outcome is not None:
-                attempts.give_up()
                 return outcome
-        attempts.close()
-        return attempts.result
-
-    def _notice(self, attempts: Attempts) -> str:
-        why = f" ({attempts.local_error} here)" if attempts.local_error else ""
-        more = "; input is dropped from now on" if self._attachment.input.dropping else " (the detach key leaves)"
-        return f"lost the link to @{self._attachment.host}{why}; reconnecting{more}"
-
-    def _attempt(self, _stop: object = None, *, ask: bool = False) -> wire.Connection:
-        attachment = self._attachment
-        heard_at = attachment.channel.keepalive.heard_at
-        name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
-        return self._reconnect(name, host, session_id, self._since, heard_at, ask=ask)
+            link.run(ready, dropping=attachment.input.dropping)
+        return None
 
     # -- a login that the person at the terminal is asked for
 
@@ -139,7 +121,7 @@ class Reconnector:
         watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
         typed: list[bytes] = []
         self._say(reason)
-        while not any(enter in keys for enter in (b"\r", b"\n") for keys in typed):
+        while not any(enter in keys for enter in ENTER for keys in typed):
             typed.clear()
             outcome = self._attachment.serve_offline(wire.polled(watched, None), typed.append)
             if outcome is not None:
@@ -150,8 +132,7 @@ class Reconnector:
         return None
 
     def _say(self, reason: SeshError | OSError) -> None:
-        key, host = self._attachment.options.detach_key, self._attachment.host
-        leaves = f"{key.name if key is not None else 'Ctrl-C'} leaves"
+        host, leaves = self._attachment.host, self._attachment.leaving
         if isinstance(reason, LoginRefused) and reason.asks:
             self._display.line(f"{host} asks for a password or a second factor: Enter logs in, {leaves}")
         else:
@@ -170,7 +151,7 @@ class Reconnector:
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._attempt(ask=True)
+            return self._reconnect(self._attachment.lost_session(), Attempt(lost=True, asks=True))
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)

@@ -28,7 +28,7 @@ from sesh.store import listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, TypedDict
+    from typing import TypedDict
 
     from typing_extensions import Unpack
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
+    from sesh.recovery.attempts import Attempt, LostSession
     from sesh.schema import Spec
     from sesh.stored import Record
     from sesh.wire import Connection
@@ -352,7 +353,14 @@ def _attach_terminal(
         _check_switch(current, view, cli.host, name)
     if not view.get("join"):
         target.sync()
-    name, connection = obtain(target)
+    if current is None and target.host is not None:
+        from sesh.client.attach import introduction
+
+        target.greeting = introduction(target.host, options)
+    try:
+        name, connection = obtain(target)
+    finally:
+        target.greeting = None
     quit_key.disarm()
     if current is None:
         return _run_client(cli, target, name, connection, options)
@@ -415,10 +423,10 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         paths.remember(name, host)
         return connection
 
-    def reconnect(*lost: Any, **how: Any) -> Connection:
+    def reconnect(lost: LostSession, attempt: Attempt) -> Connection:
         from sesh.reach import links
 
-        return links.back(cli, *lost, **how)
+        return links.back(cli, lost, attempt)
 
     paths.remember(name, target.host)
     options.first_notice = cli.greeting

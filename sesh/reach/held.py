@@ -5,7 +5,6 @@ It comes back with back-off if it is lost. No more than a few are opened at once
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import partial
 
@@ -14,6 +13,8 @@ from sesh.errors import Late, TimedOut, Unreachable
 from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
 from sesh.reach.stream import DaemonDied, Stream
+from sesh.reach.workers import Turns
+from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog
 from sesh.remote.ssh.link import Link
 from sesh.stop import Stop
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
     from sesh.reach.host_target import HostTarget
     from sesh.reach.op import Op
+    from sesh.recovery.attempts import Attempt
 
     Item = TypeVar("Item")
 
-_opening = threading.BoundedSemaphore(8)
+_opening = Turns(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""
 _ATTEMPT = 20.0
 """Seconds for one attempt to come back, and for the first if nobody has named the host."""
@@ -65,7 +67,7 @@ def items(
     calls.check_version(link)
     again = partial(_another, target, stop, lost, passing)
     with Stream(link, "", host=host, again=again, sleep=stop.sleep, logged=not passing) as stream:
-        stream.audience = target.caller.audience
+        stream.audience, stream.link_state.at_once = target.caller.audience, 1
         stop.add(stream.cut)
         try:
             for kind, _, payload in stream.frames(ask):
@@ -85,7 +87,7 @@ def items(
 
 
 def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, passing: bool, stream: Stream) -> Link:
-    """The next link, in the place of one that is lost. Raises as `Backoff.retry`, Interrupted."""
+    """The next link, in the place of one that is lost. Raises as `Monitor.wait`, Interrupted."""
     caller, destination, host = target.caller, target.destination, str(target.host)
     assert isinstance(stream.connection, Link)  # noqa: S101 (see `items`)
     drops = not passing or stream.connection.silent  # else others use that connection, and it may be sound
@@ -96,19 +98,20 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
         lost()
     caller.note(f"lost the link to @{host}; reconnecting")
 
-    def attempt() -> Link:
+    def attempt(ending: Attempt) -> Link:
         nonlocal drops
         dropping, drops = drops, not passing
         with _opening:
             stop.check()
             until = time.monotonic() + _ATTEMPT
             try:
-                return links.reopened(caller, destination, until, passing=passing, drops=dropping, stop=stop)
+                return links.reopened(caller, destination, until, passing=passing, drops=dropping, stop=ending)
             except (Late, TimedOut):
                 drops = True
                 raise
 
-    link = stream.backoff.retry(attempt, host, sleep=stream.sleep)
+    link = Monitor(stream.link_state, attempt).wait(host, stream.sleep, None)
+    assert isinstance(link, Link)  # noqa: S101 (see `attempt`)
     if not passing:
         eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
     caller.note(f"reconnected to @{host}")

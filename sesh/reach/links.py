@@ -9,14 +9,14 @@ from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED
-from sesh.errors import Ended, LocalFault, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
-from sesh.keepalive import Keepalive
+from sesh.errors import Ended, LocalFault, Lost, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh.link_state import LinkState
 from sesh.reach.caller import YES_NO
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link as ssh_link
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
+from sesh.remote.ssh.link import Along, Link
 from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
 from sesh.stop import Stop
 
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.messages import Near, Words
     from sesh.reach.caller import Caller
+    from sesh.recovery.attempts import Attempt, LostSession
     from sesh.schema import Answer
 
 _LOOK = 2.0
@@ -58,41 +59,65 @@ def opened(
     offer: bool = False,
     deadline: float | None = None,
     passing: bool = False,
+    along: Along | None = None,
     stop: Stop | None = None,
 ) -> Link:
     """A link to sesh on a host.
 
     `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
     there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
-    recorded as used. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut, Interrupted.
+    recorded as used. `along`: goes with HELLO (see `Link.take_sent`). `stop`: ends the attempt. Raises Unreachable,
+    Lost if what went along may have been done, NotDeployed, TimedOut, Interrupted.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
-        link = _link(destination, ask=ask, deadline=deadline, stop=stop)
+        link = _link(destination, ask, deadline, along, stop)
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        link = _link(destination, ask=ask, deadline=deadline, stop=stop)
+        link = _link(destination, ask, deadline, along, stop)
     if not passing:
-        known.record(destination, str(link.remote_info.get("version") or ""), asks=link.asked)
+        told = link.remote_info
+        can = told.get("can") or []
+        known.record(destination, str(told.get("version") or ""), asks=link.asked, can=can, swallows=link.swallowed)
     return link
 
 
-def _link(destination: Destination, *, ask: bool | None, deadline: float | None, stop: Stop | None) -> Link:
+def request_along(
+    destination: Destination, frames: bytes, *needed: str, changes: bool = True, again: bool = False
+) -> Along | None:
+    """A request that goes along with HELLO: if the sesh there is known to take it, early if login files leave it alone.
+
+    `needed`: what that sesh must know. `changes`, `again`: as `Along` has them.
+    """
+    if not known.can(destination, "op", *needed):
+        return None
+    return Along(frames, early=not known.swallows(destination), changes=changes, again=again or not changes)
+
+
+def _link(
+    destination: Destination, ask: bool | None, deadline: float | None, along: Along | None, stop: Stop | None
+) -> Link:
     try:
         left, bounded = seconds_left(deadline, ssh_link.START_TIMEOUT), deadline is not None
         near = origin(destination)
-        return ssh_link.open_link(destination, near, ask=ask, timeout=left, bounded=bounded, stop=stop)
+        return ssh_link.open_link(destination, near, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
+    except Lost:
+        raise
     except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint="see: $sesh --doctor")
-        fault.reason = reason
-        raise fault from error
+        raise _local_fault(destination, error) from error
+
+
+def _local_fault(destination: Destination, error: OSError) -> LocalFault:
+    reason = error.strerror or str(error)
+    fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint="see: $sesh --doctor")
+    fault.reason = reason
+    return fault
 
 
 def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
@@ -107,66 +132,61 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
             raise result.error
 
 
-def back(  # noqa: PLR0913 (all that is known of the lost link)
-    caller: Caller,
-    name: str,
-    host: str,
-    session_id: str,
-    since: int,
-    heard: float,
-    deadline: float | None = None,
-    *,
-    beside: Stop | None = None,
-    ask: bool = False,
-) -> Link:
-    """One attempt to come back to a session whose link was lost: a new link to that session, by its id.
+def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float | None = None) -> Link:
+    """One attempt to come back to a session by its id, over an ssh connection that shares nothing with the lost one.
 
-    `since`: the position of the first missing byte; `heard`: the moment when anything came last; `deadline`: for the
-    attempt (both monotonic); `ask`: whether ssh may prompt. `beside`: stops the attempt; if given, the old link, which
-    may still live, is kept meanwhile, and its control master is closed on success.
-
-    Raises Ended if the session has ended meanwhile, LoginRefused if another attempt would fail alike, Unreachable if
-    this one failed. With `beside`: Refused if somebody was asked to log in the last time, Interrupted.
+    If the host asks somebody to log in, it is the shared connection, where that stands. `deadline`: for the attempt
+    (monotonic). Raises Ended if the session has ended meanwhile, LoginRefused if another attempt would fail alike,
+    Refused if the link may live and somebody would be asked, Interrupted, Unreachable if this one failed.
     """
-    destination = destination_of(caller, host)
-    if beside is None:
-        _note_loss(name, host)
-        link = reopened(caller, destination, deadline, ask=ask)
+    destination = destination_of(caller, lost.host)
+    shared = attempt.asks or known.asks(destination) is True
+    if attempt.lost:
+        _note_loss(lost)
+    elif shared:
+        raise Refused("nobody is asked to log in again while a link may still live")
+    if shared:
+        link = reopened(caller, destination, deadline, ask=attempt.asks, stop=attempt)
     else:
-        link = _opened_beside(destination, beside, {"name": name, "session_id": session_id})
+        link = _opened_alone(destination, attempt, {"name": lost.name, "session_id": lost.session_id})
     try:
-        with (beside or Stop()).calling(link.abort):
-            answer, output = connected(link, name, session_id, deadline)
+        with attempt.calling(link.abort):
+            answer, output = connected(link, lost.name, lost.session_id, deadline)
     except SeshError:
         link.close()
         raise
-    if beside is not None:
-        _note_loss(name, host)
-        threading.Thread(target=ssh_link.drop_master, args=(destination,), daemon=True).start()
-    _lost.discard((name, host))
+    _note_loss(lost)
+    _lost.discard((lost.name, lost.host))
+    if not shared:
+        threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
     if "result" in answer:
         link.close()
-        raise Ended(f"{name} has ended", answer["result"], output)
-    gap = round(time.monotonic() - heard, 3)
-    eventlog.log(
-        "reconnect", host=host, session=link.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
-    )
+        raise Ended(f"{lost.name} has ended", answer["result"], output)
+    gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
+    eventlog.log("reconnect", host=lost.host, session=link.session_name, gap=gap, since=lost.position, joined=joined)
     return link
 
 
-class _Silence(Keepalive):
-    """Gives a link up after START_TIMEOUT seconds of silence, and never pings: a daemon hears HELLO first."""
+def _note_loss(lost: LostSession) -> None:
+    if (lost.name, lost.host) not in _lost:
+        _lost.add((lost.name, lost.host))
+        eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
 
-    def __init__(self) -> None:
-        super().__init__(enabled=True)
-        self.heard()
 
-    def heard(self) -> None:
-        super().heard()
-        self.due = self.heard_at + ssh_link.START_TIMEOUT
+def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> Link:
+    """A link over an ssh connection of its own, which has asked for its session already.
 
-    def check(self, _now: float) -> bool:
-        return False
+    Raises LoginRefused if somebody would have to log in.
+    """
+    if destination.via is None:  # of many links that were lost at once the first one is refused
+        master.check_refusals(destination, time.time() - master.LOOK_BACK)
+    try:
+        return ssh_link.open_beside(destination, origin(destination), attempt, "connect", wanted)
+    except AuthenticationFailed:
+        known.record(destination, asks=True)
+        raise
+    except OSError as error:
+        raise _local_fault(destination, error) from error
 
 
 def connected(link: Link, name: str, session_id: str, deadline: float | None) -> tuple[Answer, bytes]:
@@ -175,7 +195,8 @@ def connected(link: Link, name: str, session_id: str, deadline: float | None) ->
     Only silence ends it before the deadline (monotonic): the output may take long on a slow link. Raises NotFound,
     Lost.
     """
-    link.keepalive = _Silence()
+    # A daemon hears HELLO first: nothing may be asked over the link before.
+    link.keepalive = LinkState(time.monotonic(), beside=False, unasked=ssh_link.START_TIMEOUT)
     answer = link.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
     link.keepalive = None  # its user has one
     return answer
@@ -189,6 +210,7 @@ def reopened(
     ask: bool = False,
     passing: bool = False,
     drops: bool = True,
+    along: Along | None = None,
     stop: Stop | None = None,
 ) -> Link:
     """One attempt at a new link for a lost one. `drops`: the ssh connection that carried it is not used again, which
@@ -197,29 +219,7 @@ def reopened(
         ssh_link.drop_master(destination)
     if not ask and destination.via is None:  # of many links that were lost at once the first one tries
         master.check_refusals(destination, time.time() - master.LOOK_BACK)
-    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, stop=stop)
-
-
-def _note_loss(name: str, host: str) -> None:
-    if (name, host) not in _lost:
-        _lost.add((name, host))
-        eventlog.log("disconnect", host=host, session=name, reason="lost")
-
-
-def _opened_beside(destination: Destination, stop: Stop, wanted: Words) -> Link:
-    """A link that shares nothing with the existing ones, and has asked for its session already.
-
-    Raises Refused if somebody was asked to log in the last time, LoginRefused if somebody would have to.
-    """
-    if known.asks(destination):
-        raise Refused("nobody is asked to log in again while a link may still live")
-    try:
-        return ssh_link.open_beside(destination, origin(destination), stop, "connect", wanted)
-    except AuthenticationFailed:
-        known.record(destination, asks=True)
-        raise
-    except OSError as error:
-        raise Unreachable(f"cannot open a link to @{destination.host}: {error.strerror or error}") from error
+    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
 
 
 def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:

@@ -66,9 +66,9 @@ class Stream:
         self.reconnecting = self._cut = False
         self._again, self._ended = again, ended
         if host is not None:
-            from sesh.keepalive import Backoff
+            from sesh.link_state import LinkState
 
-            self.backoff = Backoff()
+            self.link_state = LinkState(time.monotonic(), beside=False)
         self._logged = logged and host is not None
         self._log("connect")
         self._take(connection)
@@ -90,9 +90,8 @@ class Stream:
 
     def _take(self, connection: Connection) -> None:
         if self.host is not None:
-            from sesh.keepalive import Keepalive
-
-            connection.keepalive = Keepalive(enabled=True)
+            self.link_state.restored(time.monotonic())
+            connection.keepalive = self.link_state
         self.connection = connection
         if self._cut:
             connection.abort()

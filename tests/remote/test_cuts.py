@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from sesh import keepalive
+from sesh import link_state
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
-LOST = "lost the link to @box"
+LOST = "box since "
 
 BRISK = """
-from sesh import keepalive
 from sesh.client import reconnect
-keepalive._FIRST_PAUSE, keepalive._LONGEST_PAUSE, keepalive.STOOD = 0.05, 0.2, 0
-reconnect._NOTICE_AFTER = %g
+from sesh import link_state
+link_state.PACE, link_state.LONGEST_PACE = 0.2, 0.2
+reconnect._TELL_AFTER = %g
 """
 HASTY = """
-keepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9
+link_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9
 """
 
 
@@ -253,7 +253,7 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     began = time.monotonic()
     far.proxy.silence()
     terminal.wait_until(lambda: LOST in terminal.text(), timeout=20)
-    assert keepalive.LOST_AFTER <= 15
+    assert link_state.LOST_AFTER <= 15
     assert time.monotonic() - began < 18
     far.proxy.cut()
     far.proxy.restore()

@@ -14,7 +14,7 @@ from contextlib import closing
 
 import pytest
 
-from sesh.client.wake import Wake
+from sesh.recovery.wake import Wake
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -160,8 +160,7 @@ def test_clocks_and_routes_are_watched_without_a_wakeup() -> None:
     with closing(Wake()) as wake:
         if sys.platform.startswith("linux"):
             assert len(wake.descriptors) == 2
-        for descriptor in wake.descriptors:
-            wake.happened(descriptor)
+        wake.happened(wake.descriptors)
         assert select.select(wake.descriptors, [], [], 0.05)[0] == []
 
 
@@ -171,8 +170,8 @@ def test_a_clock_that_was_set_has_no_link_asked_and_a_machine_that_has_slept_has
 ) -> None:
     with closing(Wake()) as wake:
         timer = wake.descriptors[-1]
-        assert not wake.happened(timer)
+        assert not wake.happened([timer])
         at = time.clock_gettime
         monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-        assert wake.happened(timer)
-        assert not wake.happened(timer)
+        assert wake.happened([timer])
+        assert not wake.happened([timer])

@@ -44,7 +44,7 @@ VERBS = {
 }
 ATTACHING = (
     f"""
-    {CALLS} {ATTACHES} {CREATES} keepalive remote.known vt.render.clean_screen
+    {CALLS} {ATTACHES} {CREATES} remote.known vt.render.clean_screen
      vt.render.overlay client.attach client.attachment client.channel client.display client.hint client.keys
      client.ledger client.outcome client.overlays client.shown client.terminal
      client.unacknowledged_input keynames loop.timers typed

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sesh import keepalive, protocol, wire
+from sesh import link_state, protocol, wire
 from sesh.cli import printing
 from sesh.cli.jobs import FollowedOutput
 from sesh.errors import Ended, InternalError, Interrupted, Unreachable
@@ -104,8 +104,9 @@ def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: 
 def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
     links: list[Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepalive, "PING_AFTER", 0.05)
-    monkeypatch.setattr(keepalive, "LOST_AFTER", 0.2)
+    monkeypatch.setattr(link_state, "QUIET", 0.05)
+    monkeypatch.setattr(link_state, "SILENT", 0.05)
+    monkeypatch.setattr(link_state, "LOST_AFTER", 0.2)
     taken = iter(links[1:])
 
     def again(_stream: Stream) -> wire.Connection:
@@ -115,7 +116,7 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
 
     def story() -> None:
         links[1].welcome()
-        pings.extend(links[1].next()[0] for _ in range(2))
+        pings.append(links[1].next()[0])
         links[2].welcome()
         links[2].ended(4)
 
@@ -124,15 +125,16 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
     with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 4
     assert time.monotonic() - began < 5
-    assert pings == [protocol.PING, protocol.PING]
+    assert pings == [protocol.PING]
 
 
 def test_a_link_given_up_for_its_silence_is_lost_even_if_its_command_then_ends_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its job had ended just then, which was taken for the daemon's death."""
-    monkeypatch.setattr(keepalive, "PING_AFTER", 0.05)
-    monkeypatch.setattr(keepalive, "LOST_AFTER", 0.1)
+    monkeypatch.setattr(link_state, "QUIET", 0.05)
+    monkeypatch.setattr(link_state, "SILENT", 0.05)
+    monkeypatch.setattr(link_state, "LOST_AFTER", 0.1)
     silent, speaking = Daemon(), Daemon(id="id")
     descriptor = os.dup(silent.connection.inbound)
 

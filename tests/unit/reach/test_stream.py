@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import keepalive, protocol, wire
+from sesh import link_state, protocol, wire
 from sesh.errors import Ended, Interrupted, NotFound, Unreachable
 from sesh.ops import events
 from sesh.ops.views import LiveLog
@@ -25,6 +25,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.stream import LATE, READY, DaemonDied, Stream
 from sesh.reach.target import Target
+from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote.ssh import link as ssh_link
 from sesh.stop import Stop
 from sesh.store import results
@@ -216,8 +217,9 @@ def test_a_closed_reader_ends_it_also_within_a_frame(here: Daemon) -> None:
 def test_a_link_is_lost_that_is_silent_while_another_descriptor_speaks(
     daemons: list[Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepalive, "PING_AFTER", 0.02)
-    monkeypatch.setattr(keepalive, "LOST_AFTER", 0.05)
+    monkeypatch.setattr(link_state, "QUIET", 0.02)
+    monkeypatch.setattr(link_state, "SILENT", 0.02)
+    monkeypatch.setattr(link_state, "LOST_AFTER", 0.05)
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
     daemons[1].output(0, b"there")
@@ -258,10 +260,10 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
     daemons = [Daemon(far=True, id="told"), Daemon(far=True)]
     lost, other = (each.connection for each in daemons)
     lost.session_id, other.session_name = "early", "renamed"
-    asked: list[tuple[Any, ...]] = []
+    asked: list[LostSession] = []
 
-    def back(_caller: Caller, *words: object) -> wire.Connection:
-        asked.append(words)
+    def back(_caller: Caller, session: LostSession, _attempt: Attempt, **_: object) -> wire.Connection:
+        asked.append(session)
         if len(asked) < 3:
             raise Unreachable("not yet")
         return other
@@ -270,6 +272,7 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
     caller = Caller()
     monkeypatch.setattr(caller, "note", notes.append)
     monkeypatch.setattr(links, "back", back)
+    monkeypatch.setattr(link_state, "PACE", 0.01)
     monkeypatch.setattr(HostTarget, "connect", lambda *_: lost)
     if welcomed:
         lost.send(wire.greeting("request"))
@@ -281,8 +284,9 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
         stream.reconnect()
         assert (stream.connection, stream.name) == (other, "renamed")
         assert other.session_id == ("told" if welcomed else "early"), "it may be lost again before its WELCOME"
-    assert {words[:4] for words in asked} == {("work", "box", "told" if welcomed else "early", 7)}
-    assert (len(pauses), lost.inbound) == (3, -1)
+    told = {(session.name, session.host, session.session_id, session.position) for session in asked}
+    assert told == {("work", "box", "told" if welcomed else "early", 7)}
+    assert (len(asked), lost.inbound) == (3, -1)
     assert notes == [
         "lost the link to @box; work keeps running, reconnecting",
         "reconnected to @box; work is now called renamed",
@@ -298,7 +302,7 @@ def test_the_output_of_a_job_that_ended_meanwhile_may_take_longer_than_any_limit
     monkeypatch.setattr(ssh_link, "START_TIMEOUT", 0.2)
     monkeypatch.setattr(ssh_link, "SESSION_TIMEOUT", 0.2)
     daemon = Daemon(far=True)
-    monkeypatch.setattr(links, "reopened", lambda *_, **__: daemon.connection)
+    monkeypatch.setattr(links, "_opened_alone", lambda *_: daemon.connection)
 
     def story() -> None:
         assert daemon.next()[1]["verb"] == "connect"
@@ -309,7 +313,7 @@ def test_the_output_of_a_job_that_ended_meanwhile_may_take_longer_than_any_limit
 
     threading.Thread(target=story, daemon=True).start()
     with pytest.raises(Ended) as ended:
-        links.back(Caller(), "work", "box", "abc", 0, time.monotonic())
+        links.back(Caller(), LostSession("work", "box", "abc", 0, time.monotonic()), Attempt(lost=True))
     assert (ended.value.result["exit_code"], len(ended.value.output)) == (3, 80)
     daemon.close()
 

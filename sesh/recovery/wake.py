@@ -15,7 +15,7 @@ from sesh import platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same of IPv6
 _AF_ROUTE = 17
@@ -37,21 +37,24 @@ class Wake:
         if self._timer >= 0:
             self.descriptors.append(self._timer)
 
-    def happened(self, descriptor: int) -> bool:
-        """Take in the event of a readable descriptor; return whether links are to be asked."""
-        if descriptor == self._timer:
+    def happened(self, ready: Container[int]) -> bool:
+        """Take in the events of the descriptors that are readable; return whether links may be dead."""
+        sign = False
+        if self._timer in ready:
             try:
-                os.read(descriptor, 8)
+                os.read(self._timer, 8)
             except OSError:
                 pass  # ECANCELED: the clock has jumped; and from now on it is armed no more
             self._arm()
-            return self.slept()
-        try:
-            while self._changes is not None and self._changes.recv(1 << 16):
-                continue
-        except OSError:
-            pass  # EAGAIN; ENOBUFS: so many changes that some were lost
-        return True
+            sign = self.slept()
+        if self._changes is not None and self._changes.fileno() in ready:
+            sign = True
+            try:
+                while self._changes.recv(1 << 16):
+                    continue
+            except OSError:
+                pass  # EAGAIN; ENOBUFS: so many changes that some were lost
+        return sign
 
     def slept(self) -> bool:
         """Return whether the machine has slept since the last call: a clock that was set is no sign of a dead link."""

@@ -1,0 +1,233 @@
+"""The state of one link to a host, and what to do about it: pure, all times are arguments (seconds, monotonic).
+
+    stands ──question──▶ asked ──no answer in time──▶ doubted ──12 s of silence──▶ lost ──refused──▶ wants a person
+      ▲                    │                             │                           │
+      └────── answer ──────┴────────── answer ───────────┘                           │
+      ▲                                                  │ an attempt succeeds       │ an attempt succeeds
+      └──────────────────────────────────────────────────┴───────────────────────────┘
+
+Doubted and lost links have attempts at another one: while the link is doubted it may still answer, which ends them.
+"""
+
+from __future__ import annotations
+
+ASK, BEGIN, END = range(3)
+"""What `act` wants done: send a question; begin the attempt of this number; end it."""
+
+QUIET, SILENT, LOST_AFTER = 2.0, 4.0, 12.0
+"""Seconds of silence before a question: after output, and after an answer. And before the link counts as lost."""
+ANSWER_TIME = 0.3
+"""Seconds, beside 1.2 round trips, in which a question has to be answered before another link is opened."""
+SIGN_TIME = 0.05, 0.15
+"""Seconds, beside 1.2 round trips, after a sign that the link may be dead, and the most of both together."""
+_STALE = 0.05
+"""Seconds in which bytes that were on their way before a question may still come."""
+_KEY_TIME = 0.3
+"""Seconds, beside 1.5 round trips, after which a key that nothing followed is a question."""
+_SHORT_SILENCE = 1.0
+"""Seconds of silence after which a key is a question at once."""
+PACE, AGAIN = 1.0, 0.1
+"""Seconds between two attempts; after a sign that one may succeed now."""
+CLOSED_PAUSE = 0.2
+"""Seconds before the first attempt if the other end closed the link: a server that is restarted listens again then."""
+LONGEST_PACE, _SHARE = 10.0, 1 / 30
+"""Seconds between two attempts at the most; the part of the time without an answer that lies between them."""
+_PROGRESS, _LOGIN_TRIPS = 3.0, 10
+"""Seconds and round trips that an attempt has for itself, once the server has answered."""
+STOOD = 10.0
+"""Seconds after which a link counts as one that stands: if links die at once attempts grow rarer still."""
+_STOPPED = 2.0
+"""Seconds of delay that mean that this process was stopped, or the machine slept."""
+_NEVER = float("inf")
+
+
+class LinkState:
+    """One link over its lifetime: facts come in, `act` says what to do, and is called again when it is `due`.
+
+    `beside`: whether attempts are made while the link may still live. `at_once`: attempts that run at the same time
+    and wait for the server; with 1 there is no other before one has failed. `unasked`: nothing may be asked over
+    the link yet, and so many seconds of silence end it; 0 for a link that is asked.
+    """
+
+    def __init__(self, now: float, *, beside: bool = True, at_once: int = 4, unasked: float = 0.0) -> None:
+        self.beside, self.at_once, self._unasked = beside, at_once, unasked
+        self.heard_at = self.trouble_at = now
+        """When something came last; since when the host does not answer, once that is so."""
+        self.round_trip = 0.0
+        """Seconds, as far as known."""
+        self.lost = False
+        self.refused = False
+        """True if no attempt can succeed without a person, as far as known."""
+        self.reason = ""
+        """Why the attempt that failed last did."""
+        self.attempts: dict[int, bool] = {}
+        """Those that run: whether the server has answered them."""
+        self.due = now + (unasked or QUIET)
+        """When to call `act`."""
+        self._patience = QUIET
+        self._asked_at, self._ask_at, self._answer_by = 0.0, _NEVER, _NEVER
+        self._next, self._begun_at, self._number = _NEVER, -_NEVER, 0
+        self._over: list[int] = []
+        self._restored_at = -_NEVER
+
+    @property
+    def doubted(self) -> bool:
+        """True if the link has not answered in time, or is lost."""
+        return self.lost or self._next < _NEVER or bool(self.attempts)
+
+    # -- what is learnt of the link
+
+    def heard(self, now: float) -> None:
+        """Bytes came over the link."""
+        if not self.lost:
+            self.heard_at, self._patience, self._ask_at = now, QUIET, _NEVER
+            if self._asked_at and now > self._asked_at + _STALE:
+                self._lives()
+
+    def answered(self) -> None:
+        """The answer to the newest question came: call `heard` first."""
+        if not self.lost:
+            self._patience = SILENT
+            self._lives()
+
+    def typed(self, now: float) -> None:
+        """A key was sent, or waits for a link."""
+        if self.doubted:
+            if True not in self.attempts.values():
+                self._try(now, PACE)
+        elif not self._asked_at:
+            silent = now > self.heard_at + _SHORT_SILENCE
+            self._ask_at = min(self._ask_at, now if silent else now + _KEY_TIME + 1.5 * self.round_trip)
+            self.due = min(self.due, self._ask_at)
+
+    def changed(self, now: float) -> None:
+        """A sign that links may be dead, or may succeed now: an address, a route, or the machine slept."""
+        if self.doubted:
+            self.wished(now)
+        else:
+            least, most = SIGN_TIME
+            patience = min(least + 1.2 * self.round_trip, most) if self.round_trip else most
+            self._answer_by = min(self._answer_by, now + patience)
+            if now > self._asked_at + AGAIN:
+                self._ask_at = self.due = now
+
+    def wished(self, now: float) -> None:
+        """The person wants an attempt now."""
+        if self.doubted:
+            self._try(now, AGAIN)
+
+    def closed(self, now: float) -> None:
+        """The other end closed the link."""
+        if not self.lost:
+            self._lose(now, now if self._asked_at else now + CLOSED_PAUSE)
+
+    # -- what is learnt of attempts
+
+    def reached(self, number: int, now: float) -> None:
+        """The server has answered an attempt: it is left alone, and for a while the only one."""
+        if self.attempts.get(number) is False:
+            self.attempts[number] = True
+            self._next, self.trouble_at = now + _PROGRESS + _LOGIN_TRIPS * self.round_trip, now
+
+    def failed(self, number: int, now: float, reason: str, *, refused: bool = False) -> None:
+        """An attempt failed; `refused`: as any other would."""
+        if self.attempts.pop(number, None) is None:
+            return
+        self.reason, self.refused = reason, refused or self.refused
+        if self.refused:
+            self._end_attempts()
+        elif True not in self.attempts.values():
+            self._next = min(self._next, max(now, self._begun_at + self._pause(now)))
+        self.due = min(self.due, self._next)
+
+    def restored(self, now: float) -> None:
+        """Another link has taken the place of this one."""
+        self.heard_at = self._restored_at = now
+        self.lost, self.reason, self._patience = False, "", QUIET
+        self._lives()
+        self._over.clear()
+        self.due = now + QUIET
+
+    # -- what is to be done
+
+    def act(self, now: float) -> list[tuple[int, int]]:
+        """Return what to do now, in order: kinds with the numbers of attempts."""
+        if 0 < self.due < now - _STOPPED:
+            self.heard_at = max(self.heard_at, now - LOST_AFTER + SILENT)
+            self.changed(now)
+        actions = [(END, number) for number in self._over]
+        self._over.clear()
+        was_lost = self.lost
+        if not was_lost:
+            actions += self._question(now)
+        if self._next <= now and (was_lost or self.beside):
+            actions += self._attempt(now)
+        silence = self.heard_at + (self._unasked or (LOST_AFTER if self._asked_at else self._patience))
+        self.due = min(self._next, self._answer_by, self._ask_at, _NEVER if self.lost else silence)
+        return actions
+
+    def _question(self, now: float) -> list[tuple[int, int]]:
+        if self._unasked:
+            if now >= self.heard_at + self._unasked:
+                self._lose(now, now)
+            return []
+        actions = []
+        if min(self._ask_at, _NEVER if self._asked_at else self.heard_at + self._patience) <= now:
+            self._asked_at, self._ask_at = now, _NEVER
+            self._answer_by = min(self._answer_by, now + ANSWER_TIME + 1.2 * self.round_trip)
+            actions.append((ASK, 0))
+        elif self._asked_at and now >= self.heard_at + LOST_AFTER:
+            self._lose(now, now)
+        if self._answer_by <= now:
+            self._answer_by = _NEVER
+            if self.beside:
+                self._begin_trouble(now)
+                self._try_from(now, PACE)
+        return actions
+
+    def _attempt(self, now: float) -> list[tuple[int, int]]:
+        actions = []
+        unreached = [number for number, reached in self.attempts.items() if not reached]
+        if len(unreached) >= self.at_once:
+            del self.attempts[unreached[0]]
+            actions.append((END, unreached[0]))
+        self._number += 1
+        self.attempts[self._number] = False
+        self._begun_at, self._next = now, now + self._pause(now) if self.at_once > 1 else _NEVER
+        return [*actions, (BEGIN, self._number)]
+
+    # -- steps of these
+
+    def _pause(self, now: float) -> float:
+        return max(PACE, min((now - self.trouble_at) * _SHARE, LONGEST_PACE))
+
+    def _try(self, now: float, pause: float) -> None:
+        """Try again soon: no sooner than `pause` after the attempt before."""
+        self.trouble_at = now
+        self._try_from(now, pause)
+
+    def _try_from(self, moment: float, pause: float) -> None:
+        if not self.refused and (self.at_once > 1 or not self.attempts):
+            self._next = min(self._next, max(moment, self._begun_at + pause))
+            self.due = min(self.due, self._next)
+
+    def _begin_trouble(self, now: float) -> None:
+        if not self.doubted and now >= self._restored_at + STOOD:
+            self.trouble_at = now
+
+    def _lose(self, now: float, first: float) -> None:
+        self._begin_trouble(now)
+        self.lost, self._asked_at, self._ask_at, self._answer_by = True, 0.0, _NEVER, _NEVER
+        if not self.attempts:
+            self._try_from(first, self._pause(now))
+
+    def _lives(self) -> None:
+        self._asked_at, self._ask_at, self._answer_by, self.refused = 0.0, _NEVER, _NEVER, False
+        self._end_attempts()
+
+    def _end_attempts(self) -> None:
+        if self.attempts:
+            self._over += self.attempts
+            self.attempts.clear()
+            self.due = 0.0
+        self._next = _NEVER
