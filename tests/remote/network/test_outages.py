@@ -155,8 +155,8 @@ def test_a_refused_login_ends_all_attempts(stand: Stand) -> None:
 
 
 LONG_AWAY = """
-from sesh import keepalive
-keepalive._FIRST_PAUSE = keepalive._LONGEST_PAUSE = 90.0
+from sesh import link_state
+link_state.LONGEST_PACE, link_state._SHARE = 90.0, 1e9
 """
 """For a launcher: attempts are as far apart as if there had been no network for an hour, and farther."""
 
