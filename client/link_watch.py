@@ -60,6 +60,8 @@ class LinkWatch:
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
+        if not self.descriptors:  # signs are not watched yet
+            return 0.0
         return min(self.state.due, self._tell_at) if self._tell_at and not self._told else self.state.due
 
     def wait_time(self, left: float | None) -> float | None:
