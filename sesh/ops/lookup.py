@@ -199,7 +199,8 @@ def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
     destination = links.destination_of(caller, host)
     timeout, op = deadline - time.monotonic(), "sessions.summaries"
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    along = link.Along(question, early=not known.swallows(destination), lookup=True)
+    early, public = not known.swallows(destination), known.can(destination, "asked")
+    along = link.Along(question, early=early, lookup=True, public=public)
     with link.open_link(destination, links.origin(destination), ask=False, timeout=timeout, along=along) as opened:
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]

@@ -1,7 +1,7 @@
 """`python -m tests.remote.measure_trips [ROUNDS]`: seconds and round trips of what is done first over a link.
 
-A real sshd on loopback behind a proxy that delays each block by half of the round trip. Beside each figure of sesh stands
-that of a bare ssh over the same kind of connection: a new one (cold), or a control master that stands (warm).
+A real sshd on loopback behind a proxy that delays each block by half of the round trip. Beside each figure of sesh
+stands that of a bare ssh over the same kind of connection: a new one (cold), or a control master that stands (warm).
 """
 
 from __future__ import annotations
