@@ -456,7 +456,8 @@ def open_link(
     asked = master.ensure(destination, ask=asking, timeout=patience, lingers=lookup or stop is not None)
     if bounded or lookup:
         timeout = deadline - time.monotonic()
-    _masters[destination.host] = master.identity(destination)
+    first = destination.host not in _masters
+    used = _masters[destination.host] = master.identity(destination)
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
@@ -468,10 +469,10 @@ def open_link(
     except Unreachable as error:
         left = deadline - time.monotonic()
         sent = along if along is not None and along.reached else None
-        fresh = stood is None or isinstance(error, _NotStarted)
-        if not fresh and left > 0 and (sent is None or sent.again):
+        sound = isinstance(error, _NotStarted) or (stood is None and (not first or master.is_alive(destination)))
+        if not sound and left > 0 and (sent is None or sent.again):
             drop_master(destination)  # it was cut just now
-            if master.identity(destination) != stood:
+            if master.identity(destination) != used:
                 return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
         if sent is not None and sent.changes:
             raise lost(destination) from error
