@@ -50,10 +50,10 @@ class Known(NamedTuple):
 def last_row(tail: bytes, columns: int, rows: int, known: Known) -> LastRow | None:
     """Return the last row after `tail`; None if unknown.
 
-    The screen before `tail` is not known. So `tail` is fed to screens that differ in every cell, in the cursor, the pen,
-    the saved ones and the margins: if the last row is the same on all, nothing of them is left in it. A tail that is not
-    whole may begin within a sequence, which surely ends before the first line feed. What is the default after it, and
-    was never set by it, was the default before.
+    The screen before `tail` is not known. So `tail` is fed to screens that differ in every cell, in the cursor, the
+    pen, the saved ones and the margins: if the last row is the same on all, nothing of them is left in it. A tail that
+    is not whole may begin within a sequence, which surely ends before the first line feed. What is the default after
+    it, and was never set by it, was the default before.
     """
     until = time.thread_time() + TIME
     for size in (_SHORT, len(tail)) if len(tail) > _SHORT else (len(tail),):
@@ -88,9 +88,7 @@ def _starts(tail: bytes, pen: bytes, columns: int, rows: int, *, complete: bool)
     yield start + b"\x1b[2;%dr" % (rows - 1) * margins + b"\x1b[%d;%dH" % (rows, max(1, columns - 1))
 
 
-def _row_after(
-    tail: bytes, start: bytes, columns: int, rows: int, until: float, *, alternate: bool
-) -> LastRow | None:
+def _row_after(tail: bytes, start: bytes, columns: int, rows: int, until: float, *, alternate: bool) -> LastRow | None:
     emulator = Emulator(columns, rows, max_lines=1)
     emulator.feed(start)
     fed = 0

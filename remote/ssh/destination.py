@@ -94,10 +94,30 @@ def environment_options() -> list[str]:
 def resolve(destination: Destination, *options: str) -> dict[str, list[str]]:
     """Output of `ssh -G` with these options, by lower-case keyword. Raises InvalidHost if ssh refuses the host,
     Unreachable."""
-    argv = [program(), *options, "-G", *destination.target]
+    done = _asked(destination.host, [*options, "-G", *destination.target])
+    settings: dict[str, list[str]] = {}
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        keyword, _, value = line.partition(" ")
+        settings.setdefault(keyword.lower(), []).append(value)
+    if done.returncode or (program() != "ssh" and "hostname" not in settings):
+        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
+        if program() != "ssh" and b"hostname " not in _asked("localhost", ["-G", "--", "localhost"]).stdout:
+            message = f"{_named()} does not take ssh's options, of which -G comes first: {reason[0]}"
+            raise Unreachable(message, hint="name a program that does, or set `via` for this host in config.toml")
+        raise InvalidHost(f"ssh refuses the host {destination.host}: {reason[0]}")
+    return settings
+
+
+def _named() -> str:
+    """The program for a message, with the variable that names it if one does."""
+    return program() if program() == "ssh" else f"SESH_SSH={program()}"
+
+
+def _asked(host: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """What ssh prints of a host that it does not connect to. Raises Unreachable."""
     try:
-        done = subprocess.run(
-            argv,
+        return subprocess.run(
+            [program(), *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=programs.environment(),
@@ -105,19 +125,14 @@ def resolve(destination: Destination, *options: str) -> dict[str, list[str]]:
             check=False,
         )
     except FileNotFoundError as error:
-        raise Unreachable(f"{argv[0]} is not installed", hint="install the OpenSSH client") from error
+        hint = "install the OpenSSH client"
+        if program() != "ssh":
+            hint += ", or let SESH_SSH name one program, without options"
+        raise Unreachable(f"{_named()} is not installed", hint=hint) from error
     except OSError as error:
-        raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
+        raise Unreachable(f"cannot run {_named()}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"ssh -G {destination.host} did not end within {TIMEOUT:g} s") from error
-    if done.returncode:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
-        raise InvalidHost(f"ssh refuses the host {destination.host}: {reason[0]}")
-    settings: dict[str, list[str]] = {}
-    for line in done.stdout.decode("utf-8", "replace").splitlines():
-        keyword, _, value = line.partition(" ")
-        settings.setdefault(keyword.lower(), []).append(value)
-    return settings
+        raise Unreachable(f"{_named()} -G {host} did not end within {TIMEOUT:g} s") from error
 
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"

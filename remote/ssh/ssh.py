@@ -52,11 +52,23 @@ _NOISE = (
 """Beginnings of lines on ssh's stderr that are not the reason of a failure."""
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 """Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
+_PLAINER = (
+    ("Temporary failure in name resolution", "no name server answers"),
+    ("Could not resolve hostname", "its name does not resolve"),
+    ("Network is unreachable", "no network"),
+    ("Network is down", "no network"),
+    ("Cannot assign requested address", "no network"),
+    ("No route to host", "no route to it"),
+    ("Host is down", "no route to it"),
+    ("Connection reset", "it closes the connection"),
+    ("Connection closed", "it closes the connection"),
+)
+"""What messages of ssh, and of the system (errno.h, netdb.h), mean for a person who waits; the first one counts."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
-_CARRIED_KEYWORDS = (
-    "localforward", "remoteforward", "dynamicforward", "forwardx11", "forwardx11trusted", "sendenv", "setenv"
-)  # fmt: skip
-"""Settings that lead to another login at the same host; and those that only the connection itself can carry out."""
+FORWARDS = ("localforward", "remoteforward", "dynamicforward")
+_CARRIED_KEYWORDS = (*FORWARDS, "forwardx11", "forwardx11trusted", "sendenv", "setenv")
+"""Settings that lead to another login at the same host; those of ports, and all that only the connection itself can
+carry out."""
 _KEPT = 64 << 10
 """Bytes of what a command printed on stderr that are read."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
@@ -299,7 +311,10 @@ def _failure(destination: Destination, stderr: str, asked: bool) -> tuple[Unreac
     last = (reasons(text) or lines[-1:] or ["no reason given"])[-1].rstrip(".")
     kind = Late if "timed out" in last else Unreachable
     reason = last.rpartition(": ")[2]
-    return kind(f"cannot reach {host}: {last}"), kind.reason or reason[:1].lower() + reason[1:]
+    plainer = next((words for message, words in _PLAINER if message in last), reason[:1].lower() + reason[1:])
+    misfit = program() != "ssh" and re.search(r"\boption\b", last)
+    hint = f"SESH_SSH={program()} has to take all of ssh's options" if misfit else ""
+    return kind(f"cannot reach {host}: {last}", hint=hint), kind.reason or plainer
 
 
 def _refusal(host: str, text: str) -> tuple[str, str]:

@@ -19,6 +19,8 @@ from sesh.remote.ssh import master
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.sync.fingerprint import Seal, Tree
 
@@ -61,11 +63,11 @@ def listed() -> list[str]:
     return list(dict.fromkeys(entry for entry in entries if entry and not entry.startswith("#")))
 
 
-def sync(destination: Destination) -> SyncResult:
+def sync(destination: Destination, connect: Callable[[Destination], object] = master.ensure) -> SyncResult:
     """Push what has changed since the last time, and report it as events or lines of prose.
 
-    Raises Unreachable if there is something to push and the host cannot be reached, Refused for a list that cannot
-    be read or an unsafe directory of records.
+    `connect`: opens the connection, if there is something to push. Raises Unreachable if the host cannot be reached
+    then, Refused for a list that cannot be read or an unsafe directory of records.
     """
     result = SyncResult()
     lines = listed() if wanted() else []
@@ -89,7 +91,7 @@ def sync(destination: Destination) -> SyncResult:
     sealed = {path: sealed[path] for path in result.skipped}
     changed = [tree for path, tree in trees.items() if path not in sealed]
     if changed:
-        master.ensure(destination)
+        connect(destination)
     try:
         if changed or result.failed:
             _Sync(destination, home.top, result, sealed).run(changed)

@@ -9,13 +9,14 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.names import near
-from sesh.reach.caller import Caller
+from sesh.reach.caller import Block, Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.parser import CommandLine
+    from sesh.cli.waiting import WaitingLine
     from sesh.reach.caller import Answers
     from sesh.reach.target import Target
     from sesh.schema import Spec
@@ -45,6 +46,7 @@ class Invocation(Caller):
         self.line = line
         self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb, line.local
         self._remembered: list[str] = []
+        self._waiting: WaitingLine | None = None
         self.hosts = line.hosts  # a note about the settings names the host too
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
@@ -65,7 +67,31 @@ class Invocation(Caller):
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
+        self.status("")
         printing.note(line, self.host)
+
+    def status(self, line: str) -> None:
+        """Show a person what is waited for; a terminal that cannot move its cursor keeps the line."""
+        if not line and self._waiting is not None:
+            self._waiting.clear()
+        elif line and self.watched and not self.json:
+            if printing.dumb():
+                self.note(line)
+            else:
+                self._line().show(line)
+
+    def connecting(self, host: str) -> Block:
+        """Return a block in which a person who waits for a host is told so."""
+        if not self.watched or self.json or printing.dumb():
+            return Block()
+        return self._line().connecting(host)
+
+    def _line(self) -> WaitingLine:
+        if self._waiting is None:
+            from sesh.cli.waiting import WaitingLine
+
+            self._waiting = WaitingLine()
+        return self._waiting
 
     def remember(self, line: str) -> None:
         """Keep a line for `greeting`; only the last ones are kept."""
@@ -81,6 +107,7 @@ class Invocation(Caller):
         """Ask the person; return the letter of the answer, empty for none."""
         from sesh.cli.tui import console
 
+        self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
@@ -110,7 +137,8 @@ class Invocation(Caller):
             return
         from sesh.ops import lookup
 
-        host = lookup.host_of(self, name, "" if creates else self.verb, creates=creates)
+        verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
+        host = lookup.host_of(self, name, verb, creates=creates, brief=brief)
         if host is not None:
             self.found(name, host)
             self.remember(f"{name} on @{host}")

@@ -253,7 +253,8 @@ def run(
     forwarder = StdinForwarder(feeds=stdin, mends=target.host is not None)
     begun = False
     try:
-        target.sync()
+        with interrupts.nothing_asked():
+            target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder)

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 YES_NO = (("y", "Yes"), ("n", "No"))
 
 
+class Block:
+    """A block of which nobody hears."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
 class Caller:
     """The caller of an op. `local`: asks no remote. `session_id`: the id for a session that the op creates."""
 
@@ -39,6 +49,13 @@ class Caller:
 
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
+
+    def status(self, line: str) -> None:
+        """Shows what is waited for, in the place of the line before; an empty one removes it."""
+
+    def connecting(self, _host: str) -> Block:
+        """A block in which a host is waited for, of which a person hears once it takes a while."""
+        return Block()
 
     def remember(self, line: str) -> None:
         """Keeps a line for the first screen of the session that is entered now, as that screen covers earlier notes."""

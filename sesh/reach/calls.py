@@ -30,15 +30,15 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
+    from sesh.link_state import LinkState
     from sesh.reach import op_shapes
-    from sesh.recovery.state import Recovery
 
     host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         if not link.take_sent():
             link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        link.keepalive = Recovery(time.monotonic(), beside=False)
+        link.keepalive = LinkState(time.monotonic(), beside=False)
         try:
             return link.answer(_REQUEST, deadline)
         except (TimedOut, Unreachable) as error:
@@ -46,11 +46,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
                 raise
             if isinstance(error, TimedOut):
                 raise silent_host(host) from None
-            raise Unknown(
-                f"lost the link to @{host}, and its answer with it",
-                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
-                exit_code=ExitCode.FAILED,
-            ) from None
+            raise lost(host) from None
 
     _, answer = answered(caller, link, data, ask)
     check = shapes.Check(far=True)
@@ -58,6 +54,15 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     if check.left_out:
         caller.note(op_shapes.left_out(check, host))
     return result
+
+
+def lost(host: str) -> Unknown:
+    """The error for a request whose link was lost before its answer."""
+    return Unknown(
+        f"lost the link to @{host}, and its answer with it",
+        hint=f"what was asked for may have been done; see: {CALLED} @{host}",
+        exit_code=ExitCode.FAILED,
+    )
 
 
 def answered(

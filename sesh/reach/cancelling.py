@@ -115,6 +115,10 @@ class Interrupts(Stop):
         """Has the first Ctrl-C stop the waiting: a lost link is waited for no longer than the person wants."""
         self.handler = self.give_up
 
+    def nothing_asked(self) -> _NothingAsked:
+        """A block in which nothing has been asked for yet: the first signal stops it."""
+        return _NothingAsked(self)
+
     def _count(self, number: int) -> None:
         """Counts a Ctrl-C while nothing can be interrupted; `heard` begins anew."""
         if number == signal.SIGINT:
@@ -138,3 +142,17 @@ class Interrupts(Stop):
         """Begins polling: earlier presses are counted when they are delivered."""
         self.handler = None
         self._presses.clear()
+
+
+class _NothingAsked:
+    __slots__ = ("_interrupts", "_kept")
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+        self._kept = interrupts.handler, interrupts.message
+
+    def __enter__(self) -> None:
+        self._interrupts.handler, self._interrupts.message = self._interrupts.give_up, "interrupted"
+
+    def __exit__(self, *_: object) -> None:
+        self._interrupts.handler, self._interrupts.message = self._kept

@@ -56,7 +56,7 @@ class Storm:
         far.write("at", "")
         far.write("player.py", _PLAYER)
         for name in ("until", "at"):
-            os.chmod(os.path.join(far.home, name), 0o666)
+            os.chmod(os.path.join(far.home, name), 0o666)  # noqa: S103 (both users write it)
         program = ("--", farm.ground.runtime.python, "-ISB", "player.py", str(seed))
         self.terminal: Terminal = home.terminal("@box", "work", *options, *program)
         self.terminal.wait_until(lambda: b"\x1b" in self.terminal.raw, 20, "the session shows")

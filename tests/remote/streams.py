@@ -32,7 +32,9 @@ def _wide(random: Random, number: int) -> str:
 
 
 def _long(random: Random, number: int) -> str:
-    filler = "".join(random.choice(("abcdef ", "ghi", _WIDE[number % len(_WIDE)])) for _ in range(random.randint(1, 90)))
+    filler = "".join(
+        random.choice(("abcdef ", "ghi", _WIDE[number % len(_WIDE)])) for _ in range(random.randint(1, 90))
+    )
     return f"line {number} {filler}\r\n"
 
 
@@ -110,7 +112,8 @@ KINDS: dict[str, Callable[[Random, int], str]] = {
 
 def stream(kind: str, seed: int, size: int) -> bytes:
     """At least `size` bytes of a kind, and a last line."""
-    random, parts, length = Random(f"{kind} {seed}"), [], 0
+    random, length = Random(f"{kind} {seed}"), 0
+    parts: list[bytes] = []
     while length < size:
         parts.append(KINDS[kind](random, len(parts) + 1).encode())
         length += len(parts[-1])

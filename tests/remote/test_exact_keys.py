@@ -140,7 +140,7 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm) -> N
     for word in ("one", "two", "three"):
         typist.typed += word.encode()
         terminal.type(word)
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")  # noqa: B023
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
         before = shown(typist.typed).rows()
         far.proxy.silence()
         terminal.type("ghost")
@@ -149,7 +149,7 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm) -> N
         assert terminal.screen()[:-1] == before[:-1]
         far.proxy.cut()
         far.proxy.restore()
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")  # noqa: B023
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
     typist.judge()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import textwrap
 
 import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, find, need, wait_until
+
+PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "REMOTE.md")
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 
@@ -124,3 +127,17 @@ def test_a_pattern_reaches_every_host_that_it_matches(home: Home, farm: Farm) ->
     assert [(row["host"], row["output"].strip()) for row in done.json()] == [(user, user) for user in users]
     listed = home.sesh("--list", "--json")
     assert (listed.code, listed.stderr, farm.calls()) == (0, "", [])
+
+
+def test_the_script_for_commands_that_join_their_words_works_as_it_stands_on_the_page(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    with open(PAGE, encoding="utf-8") as file:
+        script = textwrap.dedent(file.read().partition("  ```sh\n")[2].partition("  ```\n")[0])
+    home.write("bin/through", script, 0o755)
+    home.write("bin/tsh", '#!/bin/sh\n[ "$1" = ssh ] || exit 9\nshift\nexec ssh "$@"\n', 0o755)
+    reached(home, far, "tsh ssh box")
+    assert "via changes the words that it is given" in home.sesh("--deploy", "@there").stderr
+    reached(home, far, "through box")
+    done = home.sesh("@there", "--exec", "--print", "--", "sh", "-c", 'echo "a  b" "it\'s"; exit 3')
+    assert (done.code, done.stdout) == (3, "a  b it's\n")
+    assert "was not installed by sesh and stays" in home.sesh("--deploy", "@there").stderr, "it has come to the end"

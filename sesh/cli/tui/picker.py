@@ -68,6 +68,8 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
         keys = list(entries(index, wanted))
         if not keys and not (directories and not printing.dumb()):
             missing = "no session has these labels" if wanted else "there are no sessions"
+            silent = [f"@{host} ({why})" for host, why in sorted(index.there.items()) if isinstance(why, str)]
+            missing += f", but {', '.join(silent)} could not be asked" if silent else ""
             raise NotFound(missing, hint="`$sesh NAME` creates one")
         if printing.dumb():
             answers = [(str(number), title(key)) for number, key in enumerate(keys, 1)]

@@ -305,6 +305,7 @@ class _Watcher:
             remark = drawn.remark(host, silent.get(host) or index.remarks.get(host, ""))
             lines += [remark, *(self._rows(drawn, by_host[host], now) if host in by_host else ())]
         missing = "no session has these labels" if self._live.wanted else f"no sessions; `{CALLED} NAME` creates one"
+        missing = "waiting for hosts that have not answered yet" if index.pending else missing
         return lines or ([] if needing else [cut(missing, width)])
 
     def _rows(self, drawn: Table, sessions: list[Summary], now: float) -> list[str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sesh import bridge, protocol, wire
 from sesh.errors import Interrupted, NotDeployed, NotFound, Unreachable, UsageError
+from sesh.link_state import LinkState
 from sesh.ops import enter, jobs, sessions
 from sesh.reach import arguments, calls, links
 from sesh.reach.caller import Caller
@@ -20,7 +21,6 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import named
 from sesh.reach.target import Target
-from sesh.recovery.state import Recovery
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.ssh.destination import Destination
@@ -91,7 +91,7 @@ def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(mo
     monkeypatch.setattr(links, "reopened", reopened)
     try:
         with pytest.raises(Interrupted, match=r"^the job may or may not have started; check with: sesh @box$"):
-            HostTarget(Caller(), "box")._reopened(interrupts, Recovery(time.monotonic(), at_once=1), None)
+            HostTarget(Caller(), "box")._reopened(interrupts, LinkState(time.monotonic(), at_once=1), None)
     finally:
         interrupts.close()
 
@@ -103,7 +103,7 @@ def test_ctrl_c_once_the_host_has_answered_still_says_whether_the_session_is_the
         raise KeyboardInterrupt
 
     link: Any = SimpleNamespace(remote_info={"can": ["op"]}, open_session=lambda *_, **__: ({"name": "work"}, b""))
-    monkeypatch.setattr(HostTarget, "open", lambda _: link)
+    monkeypatch.setattr(HostTarget, "open", lambda _, **__: link)
     monkeypatch.setattr(known, "add_name", pressed)
     monkeypatch.setattr(links, "left_behind", lambda *_: "work is there")
     with pytest.raises(KeyboardInterrupt, match="work is there"):
@@ -115,7 +115,7 @@ def test_sesh_is_deployed_to_a_host_without_it_and_the_link_opened_again_if_the_
     monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     story: list[str] = []
-    link: Any = SimpleNamespace(remote_info={}, asked=False)
+    link: Any = SimpleNamespace(remote_info={}, asked=False, swallowed=False)
 
     def opened(*_: Any, **__: Any) -> Any:
         story.append("opened")

@@ -114,7 +114,7 @@ def test_warnings_of_ssh_are_no_settings(fake: Fake) -> None:
 
 def test_without_ssh_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_SSH", "/nonexistent/ssh")
-    with pytest.raises(Unreachable, match=r"/nonexistent/ssh is not installed; install the OpenSSH client"):
+    with pytest.raises(Unreachable, match=r"SESH_SSH=/nonexistent/ssh is not installed; install the OpenSSH"):
         _ = Destination("box").settings
 
 
@@ -123,6 +123,41 @@ def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake, monkey
     monkeypatch.setattr(room, "TIMEOUT", 0.2)
     with pytest.raises(Unreachable, match=r"ssh -G box did not end within 0\.2 s"):
         _ = Destination("box").settings
+
+
+MISFITS = {
+    "echo 'usage: mosh [options] HOST' >&2; exit 1": "usage: mosh [options] HOST",
+    "exit 0": "it gave no reason",
+    "echo '<html>'": "it gave no reason",
+}
+
+
+@pytest.mark.parametrize(("script", "reason"), MISFITS.items(), ids=["complains", "silent", "prints"])
+def test_a_program_that_does_not_take_the_options_of_ssh_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    """It was told as a host that ssh refuses, or as a sesh that did not start there."""
+    path = tmp_path / "mosh"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("SESH_SSH", str(path))
+    with pytest.raises(Unreachable) as caught:
+        _ = Destination("box").settings
+    assert caught.value.message == f"SESH_SSH={path} does not take ssh's options, of which -G comes first: {reason}"
+    assert "`via`" in caught.value.hint
+
+
+def test_a_host_that_a_script_around_ssh_refuses_is_no_host(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake('case $* in *b%x*) echo "hostname contains invalid characters" >&2; exit 255;; esac; echo "hostname h"')
+    path = tmp_path / "wrapped"
+    path.write_text('#!/bin/sh\nexec ssh "$@"\n')
+    path.chmod(0o755)
+    monkeypatch.setenv("SESH_SSH", str(path))
+    assert Destination("box").setting("hostname") == "h"
+    with pytest.raises(InvalidHost, match="ssh refuses the host b%x: hostname contains"):
+        _ = Destination("b%x").settings
 
 
 def test_an_ssh_that_cannot_be_run_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

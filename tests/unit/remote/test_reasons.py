@@ -1,0 +1,32 @@
+"""Why a host cannot be reached, in a few words, from what ssh prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from sesh.errors import Late
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
+
+PRINTED = {
+    "ssh: connect to host box port 22: Connection refused": "connection refused",
+    "ssh: connect to host box port 22: Connection timed out": Late.reason,
+    "Connection timed out during banner exchange": Late.reason,
+    "ssh: connect to host box port 22: Network is unreachable": "no network",
+    "bind 192.0.2.9: Cannot assign requested address": "no network",
+    "ssh: connect to host box port 22: No route to host": "no route to it",
+    "ssh: Could not resolve hostname box: Name or service not known": "its name does not resolve",
+    "ssh: Could not resolve hostname box: nodename nor servname provided, or not known": "its name does not resolve",
+    "ssh: Could not resolve hostname box: Temporary failure in name resolution": "no name server answers",
+    "Connection reset by 192.0.2.1 port 22": "it closes the connection",
+    "kex_exchange_identification: Connection closed by remote host\n"
+    "Connection closed by 192.0.2.1 port 22": "it closes the connection",
+    "box: Something new.": "something new",
+}
+
+
+@pytest.mark.parametrize(("printed", "reason"), PRINTED.items(), ids=PRINTED.values())
+def test_what_ssh_prints_is_told_in_a_few_words(printed: str, reason: str) -> None:
+    error = ssh.failure(Destination("box", settings={}), f"debug1: noise\n{printed}\n")
+    assert error.reason == reason
+    assert str(error) == f"cannot reach box: {printed.splitlines()[-1].rstrip('.')}"
