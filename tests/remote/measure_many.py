@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from math import nan
 
 from tests.remote.farm import Far, Farm, Ground
+from tests.remote.hanging import WAYS
 from tests.support import PROMPT, Home, processes, wait_until
 
 _ASKS = ["--", "sh", "-c", "printf 'go on? '; read x; exec sleep 3000"]
@@ -201,22 +202,9 @@ class Many:
 
     def hang(self) -> None:
         """Has the hosts hang, each in a way of its own."""
-        masters = set(self.farm.masters())
+        ways = [*WAYS.values()]
         for number, far in enumerate(self.hanging):
-            way = number % 5
-            if way == 0:
-                far.proxy.silence()  # a connection stands
-            elif way == 1:
-                far.proxy.cut()
-                far.proxy.silence()  # no banner
-            elif way == 2:
-                far.proxy.cut()
-                far.proxy.swallow()
-            elif way == 3:
-                far.write(".bashrc", "exec sleep 3000\n")
-            else:
-                far.write(".local/bin/sesh", "#!/bin/sh\n# starts sesh.__main__\nkill -STOP $$\n", 0o755)
-        wait_until(lambda: len(masters & set(self.farm.masters())) <= len(masters) - len(self.hanging[1:3]), 20)
+            ways[number % len(ways)](far)
 
     def forget(self) -> None:
         """Has the hanging hosts be unknown."""
