@@ -156,7 +156,7 @@ class Asking:
         from sesh.reach.workers import Turns, Workers  # who has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
-        self._until: dict[str, float] = {}
+        self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""
         self._turns = turns or Turns(len(hosts))
         self._caller, self._named = caller, named
@@ -171,8 +171,8 @@ class Asking:
         try:
             with self._turns:
                 stop.check()
-                self._until[host] = time.monotonic() + PATIENCE
-                rows = sessions_of(caller, host, self._until[host], stop, named=self._named)
+                until = self._until.setdefault(host, time.monotonic() + PATIENCE)
+                rows = sessions_of(caller, host, until, stop, named=self._named)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
                 _note_failure(host, reason(error), error.at)
