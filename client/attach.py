@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from sesh.client.link_watch import LinkWatch
     from sesh.client.outcome import AttachOptions
-    from sesh.client.reconnect import LinkWatch, Reconnect
+    from sesh.client.reconnect import Reconnect
     from sesh.messages import Hello, Message
+    from sesh.recovery.attempts import Attempt
 
     Connect = Callable[[str, str | None], wire.Connection]
 
@@ -108,8 +110,9 @@ class _Client:
                 self._attachment, self._previous = self._previous, None
                 self._attachment.switch_failed(str(error))
                 continue
-            if outcome.kind == "lost" and self._previous is None and self._attachment.link is not None:
-                final = self._replace_link(outcome, self._attachment.link)
+            link, reconnect = self._attachment.link, self._reconnect
+            if outcome.kind == "lost" and self._previous is None and link is not None and reconnect is not None:
+                final = self._replace_link(outcome, link, reconnect)
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
@@ -117,22 +120,24 @@ class _Client:
             else:
                 return outcome
 
-    def _replace_link(self, outcome: Outcome, link: LinkWatch) -> Outcome | None:
+    def _replace_link(self, outcome: Outcome, link: LinkWatch, reconnect: Reconnect) -> Outcome | None:
         """Replace a lost link; return the final outcome if that fails."""
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
         if link.replacement is None and not attachment.channel.connection.broken():  # the link stands
             return attachment.outcome("lost", reason="died")
-        result = link.replaced()
+        from sesh.client.reconnect import Reconnector
+
+        reconnector = Reconnector(attachment, link, reconnect)
+        result = reconnector.run()
         attachment.channel.close()
         if isinstance(result, Outcome):
             return result
         since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
         greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
-        if self.display.row_lost or link.logged_in:
+        if self.display.row_lost or reconnector.logged_in:
             greeting += protocol.frame(protocol.REDRAW)
-        link.restored()
         attachment.connect(result, greeting)
         return None
 
@@ -175,10 +180,13 @@ class _Client:
         self._token = os.urandom(8).hex()
         greeting = self._greeting(connection, host, replace=replace, seen=self._shown.positions(host))
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
-        if host is not None and self._reconnect is not None:
-            from sesh.client.reconnect import LinkWatch
+        if host is not None and (reconnect := self._reconnect) is not None:
+            from sesh.client.link_watch import LinkWatch
 
-            attachment.link = LinkWatch(attachment, self._reconnect)
+            def open_link(attempt: Attempt) -> wire.Connection:
+                return reconnect(attachment.lost_session(), attempt)
+
+            attachment.link = LinkWatch(self.display, host, attachment.leaving, open_link)
         attachment.connect(connection, greeting)
         return attachment
 

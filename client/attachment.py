@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from sesh.client.display import Display
     from sesh.client.keys import Event
+    from sesh.client.link_watch import LinkWatch
     from sesh.client.outcome import AttachOptions
     from sesh.client.predict.predictor import Predictor
-    from sesh.client.reconnect import LinkWatch
     from sesh.messages import Message
+    from sesh.recovery.attempts import LostSession
     from sesh.wire import Connection
 
 _HELLO_TIMEOUT = 10.0
@@ -83,6 +84,19 @@ class Attachment:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
 
+    @property
+    def leaving(self) -> str:
+        """What leaves a session that has no link, in words."""
+        key = self.options.detach_key
+        return f"{key.name if key is not None else 'Ctrl-C'} leaves"
+
+    def lost_session(self) -> LostSession:
+        """What an attempt at another link has to know."""
+        from sesh.recovery.attempts import LostSession
+
+        heard_at = self.link.state.heard_at if self.link is not None else 0.0
+        return LostSession(self.name, self.host or "", self.session_id, self.position, heard_at)
+
     def outcome(self, kind: str, *, reason: str = "", number: int | None = None) -> Outcome:
         """The outcome if this attachment ends now. `number`: of the signal that ended the client."""
         return Outcome(kind, self.name, self.host, reason=reason, signal=number)
@@ -110,6 +124,8 @@ class Attachment:
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
         parts = self.display, self.channel, self._timers, predictor
         self.overlays, self._poller = Overlays(*parts), _Poller(*parts, self.link)
+        if self.link is not None:
+            self.link.begin(self.channel, self.overlays)
 
     def _unanswered(self) -> None:
         if self._ending is None:
@@ -129,12 +145,8 @@ class Attachment:
             link.run(ready)
             if link.replacement is not None:
                 self._lost("replaced")
-            elif link.lost:
+            elif link.state.lost:
                 self._lost("silent")
-
-    def ask_for_screen(self) -> None:
-        """Have the daemon send the screen anew: a row of it is not known here."""
-        self.channel.send(protocol.frame(protocol.REDRAW))
 
     @property
     def _link_lost(self) -> bool:
@@ -330,7 +342,7 @@ class Attachment:
                 self.link.changed()
             self.terminal.raw()
             self._resize()
-            self.ask_for_screen()
+            self.overlays.ask_for_screen()
         elif signal.SIGWINCH in signals and self.host is None:
             self._resize()
         elif signal.SIGWINCH in signals:
@@ -341,7 +353,7 @@ class Attachment:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume()
         self._resize()
-        self.ask_for_screen()
+        self.overlays.ask_for_screen()
 
     def _resize(self) -> None:
         self._timers.clear("resize")
@@ -380,7 +392,7 @@ class Attachment:
                 self.channel.pinged(payload)
             elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
                 if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
-                    self.link.answered()
+                    self.link.state.answered()
                 self.overlays.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))

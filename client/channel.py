@@ -79,6 +79,11 @@ class Channel:
         os.set_blocking(connection.outbound, False)
 
     @property
+    def round_trip(self) -> float:
+        """Seconds of a round trip; 0 if it was not measured."""
+        return self._round_trip.smoothed
+
+    @property
     def welcome(self) -> Welcome:
         """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome

@@ -143,13 +143,14 @@ class Overlays:
         self.take_guesses_back()
         self._notice = text
         self._display.notice(text, held=held)
-        self._timers.set("notice", _NOTICE_TIME, self._ask_for_screen)
+        self._timers.set("notice", _NOTICE_TIME, self.ask_for_screen)
 
     def clear_notice(self) -> None:
         """Remove the notice, if there is one."""
         if self._timers.is_set("notice"):
             self._timers.clear("notice")
-            self._ask_for_screen()
+            self.ask_for_screen()
 
-    def _ask_for_screen(self) -> None:
+    def ask_for_screen(self) -> None:
+        """Have the daemon send the screen anew."""
         self._channel.send(protocol.frame(protocol.REDRAW))

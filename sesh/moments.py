@@ -56,6 +56,11 @@ def stamp(moment: float | None = None) -> str:
     return clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime(moment))
 
 
+def time_of_day(moment: float) -> str:
+    """Seconds since the epoch as the time of day here, to the second."""
+    return clock.strftime("%H:%M:%S", clock.localtime(moment))
+
+
 def exact_stamp(moment: float) -> str:
     """Seconds since the epoch as RFC 3339 in UTC, to the millisecond, as events have it."""
     whole, part = divmod(int(moment * 1000), 1000)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from sesh.link_state import LinkState
     from sesh.messages import Hello, TimedWords, Words
-    from sesh.recovery.state import Recovery
     from sesh.schema import Answer, Welcome
 
 _READ = 1 << 18
@@ -50,7 +50,7 @@ class Connection:
     """True once nothing more is asked for over it (`give_up`)."""
     led = True
     """True if a session's daemon is at the other end; False for a bridge that has not led to one yet."""
-    keepalive: Recovery | None = None
+    keepalive: LinkState | None = None
     """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
     session_id = session_name = ""
     """Id and name of the session that a link was led to, as far as they are known."""

@@ -30,15 +30,15 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
+    from sesh.link_state import LinkState
     from sesh.reach import op_shapes
-    from sesh.recovery.state import Recovery
 
     host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         if not link.take_sent():
             link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        link.keepalive = Recovery(time.monotonic(), beside=False)
+        link.keepalive = LinkState(time.monotonic(), beside=False)
         try:
             return link.answer(_REQUEST, deadline)
         except (TimedOut, Unreachable) as error:

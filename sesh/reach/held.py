@@ -67,7 +67,7 @@ def items(
     calls.check_version(link)
     again = partial(_another, target, stop, lost, passing)
     with Stream(link, "", host=host, again=again, sleep=stop.sleep, logged=not passing) as stream:
-        stream.audience, stream.recovery.at_once = target.caller.audience, 1
+        stream.audience, stream.link_state.at_once = target.caller.audience, 1
         stop.add(stream.cut)
         try:
             for kind, _, payload in stream.frames(ask):
@@ -110,7 +110,7 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
                 drops = True
                 raise
 
-    link = Monitor(stream.recovery, attempt).wait(host, stream.sleep, None)
+    link = Monitor(stream.link_state, attempt).wait(host, stream.sleep, None)
     assert isinstance(link, Link)  # noqa: S101 (see `attempt`)
     if not passing:
         eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))

@@ -22,6 +22,7 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
+from sesh.link_state import LinkState
 from sesh.names import subject
 from sesh.reach import calls, links
 from sesh.reach.caller import Block
@@ -29,7 +30,6 @@ from sesh.reach.op import named
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.recovery.monitor import Monitor
-from sesh.recovery.state import Recovery
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.link import SESSION_TIMEOUT, Link
@@ -130,11 +130,11 @@ class HostTarget(Target):
 
     def _again(self, stream: Stream) -> Connection:
         """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Monitor.wait`."""
-        name, host, recovery = stream.name, str(self.host), stream.recovery
-        lost = LostSession(name, host, stream.session_id, stream.position or 0, recovery.heard_at)
+        name, host, state = stream.name, str(self.host), stream.link_state
+        lost = LostSession(name, host, stream.session_id, stream.position or 0, state.heard_at)
         self.caller.note(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
         attempt = partial(links.back, self.caller, lost, deadline=stream.deadline)
-        link = Monitor(recovery, attempt).wait(host, stream.sleep, stream.deadline)
+        link = Monitor(state, attempt).wait(host, stream.sleep, stream.deadline)
         assert isinstance(link, Link)  # noqa: S101 (which `links.back` gives)
         stream.name, link.session_id = link.session_name, lost.session_id  # the host does not say the id again
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
@@ -156,14 +156,14 @@ class HostTarget(Target):
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
         with interrupts.nothing_asked():
             link = self.open(deadline)
-        session_id, recovery = os.urandom(8).hex(), Recovery(time.monotonic(), at_once=1)
+        session_id, state = os.urandom(8).hex(), LinkState(time.monotonic(), at_once=1)
         while True:
             try:
                 answer, output = self._led(link, op, data, session_id, deadline)
             except Lost:
                 lost = f"lost the link to @{self.host} before the job was known to have started"
                 self.caller.note(f"{lost}; reconnecting")
-                link = self._reopened(interrupts, recovery, deadline)
+                link = self._reopened(interrupts, state, deadline)
                 continue
             except ProtocolError as error:
                 if not error.answered:
@@ -174,7 +174,7 @@ class HostTarget(Target):
                 raise Ended(str(answer["name"]), answer["result"], output)
             return str(answer["name"]), link
 
-    def _reopened(self, interrupts: Interrupts, recovery: Recovery, deadline: float | None) -> Link:
+    def _reopened(self, interrupts: Interrupts, state: LinkState, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
         host = self.destination.host
 
@@ -183,7 +183,7 @@ class HostTarget(Target):
 
         before, interrupts.handler = interrupts.handler, interrupts.give_up
         try:
-            link = Monitor(recovery, attempt).wait(host, interrupts.sleep, deadline)
+            link = Monitor(state, attempt).wait(host, interrupts.sleep, deadline)
         except Interrupted:
             raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}") from None
         except LoginRefused as refusal:

@@ -10,8 +10,8 @@ from math import inf
 from sesh import paths, platform
 from sesh.about import CALLED
 from sesh.errors import Ended, LocalFault, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh.link_state import LinkState
 from sesh.reach.caller import YES_NO
-from sesh.recovery.state import Recovery
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link as ssh_link
 from sesh.remote.ssh import master
@@ -176,7 +176,7 @@ def connected(link: Link, name: str, session_id: str, deadline: float | None) ->
     Lost.
     """
     # A daemon hears HELLO first: nothing may be asked over the link before.
-    link.keepalive = Recovery(time.monotonic(), beside=False, unasked=ssh_link.START_TIMEOUT)
+    link.keepalive = LinkState(time.monotonic(), beside=False, unasked=ssh_link.START_TIMEOUT)
     answer = link.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
     link.keepalive = None  # its user has one
     return answer

@@ -66,9 +66,9 @@ class Stream:
         self.reconnecting = self._cut = False
         self._again, self._ended = again, ended
         if host is not None:
-            from sesh.recovery.state import Recovery
+            from sesh.link_state import LinkState
 
-            self.recovery = Recovery(time.monotonic(), beside=False)
+            self.link_state = LinkState(time.monotonic(), beside=False)
         self._logged = logged and host is not None
         self._log("connect")
         self._take(connection)
@@ -90,8 +90,8 @@ class Stream:
 
     def _take(self, connection: Connection) -> None:
         if self.host is not None:
-            self.recovery.restored(time.monotonic())
-            connection.keepalive = self.recovery
+            self.link_state.restored(time.monotonic())
+            connection.keepalive = self.link_state
         self.connection = connection
         if self._cut:
             connection.abort()

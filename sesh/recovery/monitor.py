@@ -1,4 +1,4 @@
-"""A link under watch: what its `Recovery` decides is carried out here, with threads and descriptors."""
+"""A link under watch: what its `LinkState` decides is carried out here, with threads and descriptors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from sesh import wire
 from sesh.errors import Ended, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.recovery.state import ASK, BEGIN, Recovery
+from sesh.link_state import ASK, BEGIN, LinkState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ class Monitor:
     """Watches one link after the other to the same place, and opens the next.
 
     `open_link` makes one attempt, in a thread; `ask` sends a question over the link. Call `run` when one of the
-    `descriptors` is readable (poll them anew each time), and when `recovery` is due.
+    `descriptors` is readable (poll them anew each time), and when `state` is due.
     """
 
-    def __init__(self, recovery: Recovery, open_link: OpenLink, ask: Callable[[], object] = bool) -> None:
-        self.recovery, self._open_link, self._ask = recovery, open_link, ask
+    def __init__(self, state: LinkState, open_link: OpenLink, ask: Callable[[], object] = bool) -> None:
+        self.state, self._open_link, self._ask = state, open_link, ask
         self.descriptors: tuple[int, ...] = ()
         self._attempts: Attempts | None = None
         self._wake: Wake | None = None
@@ -48,21 +48,21 @@ class Monitor:
 
         A link that may live is replaced by a connection, or by Ended, only.
         """
-        recovery, now, result = self.recovery, time.monotonic(), None
+        state, now, result = self.state, time.monotonic(), None
         if self._wake is not None and self._wake.happened(ready):
-            recovery.changed(now)
+            state.changed(now)
         if self._attempts is not None:
             if self._attempts.descriptor in ready:
                 for number, outcome in self._attempts.take():
                     result = self._judge(number, outcome, now, result)
             for number in self._attempts.reached():
-                recovery.reached(number, now)
-        if recovery.lost and result is None:
+                state.reached(number, now)
+        if state.lost and result is None:
             result = self._refusal
-        if result is None and now >= recovery.due:
-            for kind, number in recovery.act(now):
+        if result is None and now >= state.due:
+            for kind, number in state.act(now):
                 self._carry_out(kind, number, now)
-        if result is not None or not recovery.doubted:
+        if result is not None or not state.doubted:
             self.end_attempts()
         return result
 
@@ -72,7 +72,7 @@ class Monitor:
         `pause` may raise to end the waiting. Raises TimedOut past the deadline (monotonic), LoginRefused if a person
         has to log in, and any other error of an attempt that is not the link's.
         """
-        self.recovery.closed(time.monotonic())
+        self.state.closed(time.monotonic())
         ready: list[int] = []
         try:
             self.watch()
@@ -86,7 +86,7 @@ class Monitor:
                 now = time.monotonic()
                 if deadline is not None and now >= deadline:
                     raise TimedOut(f"timed out: @{host} is still unreachable")
-                until = min(self.recovery.due, now + _LONGEST_WAIT, deadline or now + _LONGEST_WAIT)
+                until = min(self.state.due, now + _LONGEST_WAIT, deadline or now + _LONGEST_WAIT)
                 ready = wire.polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], until)
                 pause(0)
         finally:
@@ -95,7 +95,7 @@ class Monitor:
     def restored(self) -> None:
         """Watch the connection that has taken the place of the link."""
         self._refusal = None
-        self.recovery.restored(time.monotonic())
+        self.state.restored(time.monotonic())
         self.end_attempts()
 
     def end_attempts(self) -> None:
@@ -119,21 +119,21 @@ class Monitor:
 
     def _judge(self, number: int, outcome: Result, now: float, result: Result | None) -> Result | None:
         """Take in the result of an attempt; return the one that counts, of it and those before."""
-        recovery = self.recovery
+        state = self.state
         if isinstance(outcome, wire.Connection):
             if not isinstance(result, wire.Connection):
                 return outcome
             outcome.close()
         elif isinstance(outcome, LoginRefused):
             self._refusal = outcome
-            recovery.failed(number, now, outcome.reason, refused=True)
+            state.failed(number, now, outcome.reason, refused=True)
         elif isinstance(outcome, (Unreachable, TimedOut, OSError)):
-            recovery.failed(number, now, _reason(outcome))
-        elif recovery.lost or isinstance(outcome, Ended) or not isinstance(outcome, SeshError):
+            state.failed(number, now, _reason(outcome))
+        elif state.lost or isinstance(outcome, Ended) or not isinstance(outcome, SeshError):
             return result or outcome
         else:  # the link is not replaced before it is lost
-            recovery.beside = False
-            recovery.failed(number, now, str(outcome))
+            state.beside = False
+            state.failed(number, now, str(outcome))
         return result
 
     def _carry_out(self, kind: int, number: int, now: float) -> None:
@@ -146,9 +146,9 @@ class Monitor:
                 if self._attempts is None:
                     self._attempts = Attempts(self._open_link)
                     self._collect()
-                self._attempts.begin(number, lost=self.recovery.lost)
+                self._attempts.begin(number, lost=self.state.lost)
             except (OSError, RuntimeError) as error:  # no descriptor left, no thread
-                self.recovery.failed(number, now, _reason(error))
+                self.state.failed(number, now, _reason(error))
         elif self._attempts is not None:
             self._attempts.end(number)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sesh.recovery import state
+from sesh import link_state
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.support import PROMPT, Home, Terminal, wait_until
@@ -23,12 +23,12 @@ LOST = "box since "
 
 BRISK = """
 from sesh.client import reconnect
-from sesh.recovery import state
-state.PACE, state.LONGEST_PACE = 0.2, 0.2
+from sesh import link_state
+link_state.PACE, link_state.LONGEST_PACE = 0.2, 0.2
 reconnect._TELL_AFTER = %g
 """
 HASTY = """
-state.QUIET, state.SILENT, state.LOST_AFTER = 0.3, 0.3, 0.9
+link_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9
 """
 
 
@@ -253,7 +253,7 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     began = time.monotonic()
     far.proxy.silence()
     terminal.wait_until(lambda: LOST in terminal.text(), timeout=20)
-    assert state.LOST_AFTER <= 15
+    assert link_state.LOST_AFTER <= 15
     assert time.monotonic() - began < 18
     far.proxy.cut()
     far.proxy.restore()

@@ -247,12 +247,12 @@ def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None
 def test_what_is_sent_over_a_link_that_just_broke_tells_of_the_link(here: Home, box: Far, deep: bool) -> None:
     """A second cut met the command being given again, and was told as the daemon's death."""
     from sesh.errors import Lost, Unreachable
-    from sesh.recovery.state import Recovery
+    from sesh.link_state import LinkState
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import open_link
 
     with open_link(Destination("box"), {}, ask=False) as through:
-        through.keepalive = Recovery(time.monotonic(), beside=False) if deep else None
+        through.keepalive = LinkState(time.monotonic(), beside=False) if deep else None
         away(box)
 
         def pinged() -> bool:

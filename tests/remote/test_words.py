@@ -17,8 +17,8 @@ from tests.support import PROMPT, Home, Terminal, processes, wait_until
 DETACH = b"\x1c"
 KEYS = "Enter tries now, Ctrl-\\ leaves"
 RARELY = """
-from sesh.recovery import state
-state.PACE = state.LONGEST_PACE = 600.0
+from sesh import link_state
+link_state.PACE = link_state.LONGEST_PACE = 600.0
 """
 """One attempt, and no other unasked."""
 

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol, wire
+from sesh import link_state, protocol, wire
 from sesh.cli import printing
 from sesh.cli.jobs import FollowedOutput
 from sesh.errors import Ended, InternalError, Interrupted, Unreachable
 from sesh.reach.stream import Stream
-from sesh.recovery import state
 from tests.support.data import job_result
 from tests.unit.ops.job_daemon import Daemon, interrupts, link, of_a_host, waiting
 
@@ -105,9 +104,9 @@ def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: 
 def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
     links: list[Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "QUIET", 0.05)
-    monkeypatch.setattr(state, "SILENT", 0.05)
-    monkeypatch.setattr(state, "LOST_AFTER", 0.2)
+    monkeypatch.setattr(link_state, "QUIET", 0.05)
+    monkeypatch.setattr(link_state, "SILENT", 0.05)
+    monkeypatch.setattr(link_state, "LOST_AFTER", 0.2)
     taken = iter(links[1:])
 
     def again(_stream: Stream) -> wire.Connection:
@@ -133,9 +132,9 @@ def test_a_link_given_up_for_its_silence_is_lost_even_if_its_command_then_ends_w
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its job had ended just then, which was taken for the daemon's death."""
-    monkeypatch.setattr(state, "QUIET", 0.05)
-    monkeypatch.setattr(state, "SILENT", 0.05)
-    monkeypatch.setattr(state, "LOST_AFTER", 0.1)
+    monkeypatch.setattr(link_state, "QUIET", 0.05)
+    monkeypatch.setattr(link_state, "SILENT", 0.05)
+    monkeypatch.setattr(link_state, "LOST_AFTER", 0.1)
     silent, speaking = Daemon(), Daemon(id="id")
     descriptor = os.dup(silent.connection.inbound)
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol, wire
+from sesh import link_state, protocol, wire
 from sesh.errors import Ended, Interrupted, NotFound, Unreachable
 from sesh.ops import events
 from sesh.ops.views import LiveLog
@@ -25,7 +25,6 @@ from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.stream import LATE, READY, DaemonDied, Stream
 from sesh.reach.target import Target
-from sesh.recovery import state
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote.ssh import link as ssh_link
 from sesh.stop import Stop
@@ -218,9 +217,9 @@ def test_a_closed_reader_ends_it_also_within_a_frame(here: Daemon) -> None:
 def test_a_link_is_lost_that_is_silent_while_another_descriptor_speaks(
     daemons: list[Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "QUIET", 0.02)
-    monkeypatch.setattr(state, "SILENT", 0.02)
-    monkeypatch.setattr(state, "LOST_AFTER", 0.05)
+    monkeypatch.setattr(link_state, "QUIET", 0.02)
+    monkeypatch.setattr(link_state, "SILENT", 0.02)
+    monkeypatch.setattr(link_state, "LOST_AFTER", 0.05)
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
     daemons[1].output(0, b"there")
@@ -273,7 +272,7 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
     caller = Caller()
     monkeypatch.setattr(caller, "note", notes.append)
     monkeypatch.setattr(links, "back", back)
-    monkeypatch.setattr(state, "PACE", 0.01)
+    monkeypatch.setattr(link_state, "PACE", 0.01)
     monkeypatch.setattr(HostTarget, "connect", lambda *_: lost)
     if welcomed:
         lost.send(wire.greeting("request"))

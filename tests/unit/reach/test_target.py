@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sesh import bridge, protocol, wire
 from sesh.errors import Interrupted, NotDeployed, NotFound, Unreachable, UsageError
+from sesh.link_state import LinkState
 from sesh.ops import enter, jobs, sessions
 from sesh.reach import arguments, calls, links
 from sesh.reach.caller import Caller
@@ -20,7 +21,6 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import named
 from sesh.reach.target import Target
-from sesh.recovery.state import Recovery
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.ssh.destination import Destination
@@ -91,7 +91,7 @@ def test_who_stops_while_a_job_may_not_have_begun_is_not_told_that_it_goes_on(mo
     monkeypatch.setattr(links, "reopened", reopened)
     try:
         with pytest.raises(Interrupted, match=r"^the job may or may not have started; check with: sesh @box$"):
-            HostTarget(Caller(), "box")._reopened(interrupts, Recovery(time.monotonic(), at_once=1), None)
+            HostTarget(Caller(), "box")._reopened(interrupts, LinkState(time.monotonic(), at_once=1), None)
     finally:
         interrupts.close()
 

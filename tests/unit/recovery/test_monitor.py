@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import wire
+from sesh import link_state, wire
 from sesh.errors import Ended, Interrupted, LoginRefused, NotDeployed, Refused, SeshError, TimedOut, Unreachable
-from sesh.recovery import attempts, state
+from sesh.link_state import LinkState
+from sesh.recovery import attempts
 from sesh.recovery.attempts import Attempt
 from sesh.recovery.monitor import Monitor
-from sesh.recovery.state import Recovery
 from sesh.stop import Stop
 from tests.support import wait_until
 from tests.support.data import job_result
@@ -43,7 +43,7 @@ def ways(*steps: Step) -> Callable[[Attempt], wire.Connection]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PACE", "AGAIN", "CLOSED_PAUSE", "ANSWER_TIME", "QUIET"):
-        monkeypatch.setattr(state, name, 0.005)
+        monkeypatch.setattr(link_state, name, 0.005)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def there() -> Iterator[wire.Connection]:
 
 
 def monitor(open_link: Callable[[Attempt], wire.Connection], **options: int | bool) -> Monitor:
-    return Monitor(Recovery(time.monotonic(), **options), open_link)  # type: ignore[arg-type]
+    return Monitor(LinkState(time.monotonic(), **options), open_link)  # type: ignore[arg-type]
 
 
 def waited(open_link: Callable[[Attempt], wire.Connection], deadline: float | None = None) -> wire.Connection:
@@ -115,9 +115,9 @@ def test_of_two_that_succeed_at_once_one_is_closed(there: wire.Connection) -> No
 
     results = [there, other]
     watch = monitor(attempt)
-    watch.recovery.closed(time.monotonic())
-    until(watch, lambda: len(watch.recovery.attempts) == 2)
-    watch.recovery.refused = True  # no third
+    watch.state.closed(time.monotonic())
+    until(watch, lambda: len(watch.state.attempts) == 2)
+    watch.state.refused = True  # no third
     go.wait(10)
     wait_until(lambda: len(getattr(watch._attempts, "_results", ())) == 2)
     won = watch.run(watch.descriptors)
@@ -141,12 +141,12 @@ def until(watch: Monitor, done: Callable[[], object]) -> object:
 
 def test_another_connection_takes_the_place_of_a_link_that_does_not_answer(there: wire.Connection) -> None:
     asked: list[int] = []
-    watch = Monitor(Recovery(time.monotonic()), ways(Unreachable("not yet"), there), lambda: asked.append(1))
+    watch = Monitor(LinkState(time.monotonic()), ways(Unreachable("not yet"), there), lambda: asked.append(1))
     assert until(watch, bool) is there
     assert len(asked) == 1
     assert watch.descriptors == ()
     watch.restored()
-    assert not watch.recovery.doubted
+    assert not watch.state.doubted
 
 
 def test_attempts_end_where_the_link_answers() -> None:
@@ -158,9 +158,9 @@ def test_attempts_end_where_the_link_answers() -> None:
         raise Unreachable("ended")
 
     watch = monitor(attempt)
-    until(watch, lambda: watch.recovery.attempts)
-    watch.recovery.heard(time.monotonic())
-    watch.recovery.answered()
+    until(watch, lambda: watch.state.attempts)
+    watch.state.heard(time.monotonic())
+    watch.state.answered()
     assert watch.run(()) is None
     assert ended.is_set()
     assert watch.descriptors == ()
@@ -176,8 +176,8 @@ def test_where_somebody_would_be_asked_a_link_is_not_replaced_before_it_is_lost(
         return there
 
     watch = monitor(attempt)
-    until(watch, lambda: not watch.recovery.beside)
-    watch.recovery.closed(time.monotonic())
+    until(watch, lambda: not watch.state.beside)
+    watch.state.closed(time.monotonic())
     assert until(watch, bool) is there
     assert lost == [False, True]
 
@@ -185,8 +185,8 @@ def test_where_somebody_would_be_asked_a_link_is_not_replaced_before_it_is_lost(
 def test_a_refusal_beside_a_silent_link_is_the_last_word_once_that_is_lost() -> None:
     refusal = LoginRefused("box asks")
     watch = monitor(ways(refusal, ZeroDivisionError()))
-    until(watch, lambda: watch.recovery.refused)
-    watch.recovery.closed(time.monotonic())
+    until(watch, lambda: watch.state.refused)
+    watch.state.closed(time.monotonic())
     assert until(watch, bool) is refusal
 
 
@@ -199,7 +199,7 @@ def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
 ) -> None:
     """Without a descriptor for the attempts the client left the session."""
     watch = monitor(ways(there))
-    watch.recovery.closed(time.monotonic())
+    watch.state.closed(time.monotonic())
 
     class Full:
         def __init__(self, *_: object) -> None:
@@ -207,8 +207,8 @@ def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(attempts, "Attempts", Full)
-        until(watch, lambda: watch.recovery.reason)
-    assert watch.recovery.reason == "Too many open files here"
+        until(watch, lambda: watch.state.reason)
+    assert watch.state.reason == "Too many open files here"
     assert until(watch, bool) is there
 
 
@@ -221,7 +221,7 @@ def test_an_attempt_that_the_server_has_answered_is_known(there: wire.Connection
         return there
 
     watch = monitor(attempt)
-    watch.recovery.closed(time.monotonic())
-    until(watch, lambda: True in watch.recovery.attempts.values())
+    watch.state.closed(time.monotonic())
+    until(watch, lambda: True in watch.state.attempts.values())
     go.set()
     assert until(watch, bool) is there

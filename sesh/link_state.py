@@ -41,7 +41,7 @@ _STOPPED = 2.0
 _NEVER = float("inf")
 
 
-class Recovery:
+class LinkState:
     """One link over its lifetime: facts come in, `act` says what to do, and is called again when it is `due`.
 
     `beside`: whether attempts are made while the link may still live. `at_once`: attempts that run at the same time

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sesh.recovery import state
-from sesh.recovery.state import ASK, BEGIN, END, LOST_AFTER, QUIET, SILENT, Recovery
+from sesh import link_state
+from sesh.link_state import ASK, BEGIN, END, LOST_AFTER, QUIET, SILENT, LinkState
 
 START = 1000.0
 
@@ -20,46 +20,46 @@ class Clock:
 
     def __init__(self, **options: bool | int | float) -> None:
         self.now = START
-        self.recovery = Recovery(START, **options)  # type: ignore[arg-type]
+        self.state = LinkState(START, **options)  # type: ignore[arg-type]
         self.done: list[tuple[float, int, int]] = []
         """What was to be done: seconds since the start, kinds, numbers."""
 
     def act(self) -> None:
-        self.done += [(round(self.now - START, 3), kind, number) for kind, number in self.recovery.act(self.now)]
+        self.done += [(round(self.now - START, 3), kind, number) for kind, number in self.state.act(self.now)]
 
     def run(self, seconds: float) -> None:
         """Lets so many seconds pass, and does what is due."""
         until = self.now + seconds
-        while self.recovery.due <= until:
-            self.now = max(self.now, self.recovery.due)
+        while self.state.due <= until:
+            self.now = max(self.now, self.state.due)
             self.act()
-            if self.recovery.due <= self.now:  # it has just been given up
+            if self.state.due <= self.now:  # it has just been given up
                 self.act()
-            assert self.recovery.due > self.now, "it would turn without end"
+            assert self.state.due > self.now, "it would turn without end"
         self.now = until
 
     def times(self, kind: int) -> list[float]:
         return [at for at, what, _ in self.done if what == kind]
 
     def answer(self) -> None:
-        self.recovery.heard(self.now)
-        self.recovery.answered()
+        self.state.heard(self.now)
+        self.state.answered()
 
 
 def test_silence_is_asked_about_and_then_another_link_is_tried_until_the_link_is_lost() -> None:
     clock = Clock()
     clock.run(LOST_AFTER + 0.1)
     assert clock.times(ASK) == [QUIET]
-    assert clock.times(BEGIN)[0] == QUIET + state.ANSWER_TIME
-    assert clock.recovery.lost
-    assert clock.recovery.doubted
+    assert clock.times(BEGIN)[0] == QUIET + link_state.ANSWER_TIME
+    assert clock.state.lost
+    assert clock.state.doubted
 
 
 def test_a_link_that_answers_is_asked_seldom_and_nothing_is_tried() -> None:
     clock = Clock()
     while len(clock.times(ASK)) < 10:
         asked = len(clock.times(ASK))
-        clock.run(clock.recovery.due - clock.now)
+        clock.run(clock.state.due - clock.now)
         if len(clock.times(ASK)) > asked:
             clock.run(0.1)
             clock.answer()
@@ -70,14 +70,14 @@ def test_a_link_that_answers_is_asked_seldom_and_nothing_is_tried() -> None:
 
 def test_a_key_into_silence_is_asked_about_at_once_and_any_other_after_a_round_trip_without_an_answer() -> None:
     clock = Clock()
-    clock.recovery.round_trip = 0.1
+    clock.state.round_trip = 0.1
     clock.run(1.5)
-    clock.recovery.typed(clock.now)
+    clock.state.typed(clock.now)
     clock.run(0)
     assert clock.times(ASK) == [1.5]
     clock.run(0.1)
     clock.answer()
-    clock.recovery.typed(clock.now)
+    clock.state.typed(clock.now)
     clock.run(0.4)
     assert clock.times(ASK) == [1.5]
     clock.run(0.1)
@@ -87,19 +87,19 @@ def test_a_key_into_silence_is_asked_about_at_once_and_any_other_after_a_round_t
 def test_a_key_that_is_followed_by_output_asks_nothing() -> None:
     clock = Clock()
     for _ in range(50):
-        clock.recovery.typed(clock.now)
+        clock.state.typed(clock.now)
         clock.run(0.1)
-        clock.recovery.heard(clock.now)
+        clock.state.heard(clock.now)
     assert clock.done == []
 
 
 def test_a_sign_has_the_link_asked_and_another_one_begun_after_little_more_than_a_round_trip() -> None:
     clock = Clock()
-    clock.recovery.round_trip = 0.02
-    clock.recovery.changed(clock.now)
+    clock.state.round_trip = 0.02
+    clock.state.changed(clock.now)
     clock.run(0.5)
     assert clock.done == [(0, ASK, 0), (0.074, BEGIN, 1)]
-    clock.recovery.changed(clock.now)
+    clock.state.changed(clock.now)
     clock.run(0)
     assert clock.times(BEGIN) == [0.074, 0.5]
 
@@ -107,7 +107,7 @@ def test_a_sign_has_the_link_asked_and_another_one_begun_after_little_more_than_
 def test_signs_in_quick_succession_are_one() -> None:
     clock = Clock()
     for _ in range(20):
-        clock.recovery.changed(clock.now)
+        clock.state.changed(clock.now)
         clock.run(0.01)
     assert clock.times(ASK) == [0, 0.11]
     assert clock.times(BEGIN) == [0.15]
@@ -115,13 +115,13 @@ def test_signs_in_quick_succession_are_one() -> None:
 
 def test_bytes_that_were_on_their_way_before_a_question_are_no_answer_and_the_answer_always_is() -> None:
     clock = Clock()
-    clock.recovery.changed(clock.now)
+    clock.state.changed(clock.now)
     clock.run(0.04)
-    clock.recovery.heard(clock.now)
+    clock.state.heard(clock.now)
     clock.run(0.2)
     assert clock.times(BEGIN) == [0.15]
     other = Clock()
-    other.recovery.changed(other.now)
+    other.state.changed(other.now)
     other.run(0.02)
     other.answer()
     other.run(1)
@@ -133,17 +133,17 @@ def test_attempts_end_where_the_link_lives() -> None:
     clock.run(QUIET + 2.5)
     begun = [number for _, kind, number in clock.done if kind == BEGIN]
     assert len(begun) == 3
-    clock.recovery.heard(clock.now)
+    clock.state.heard(clock.now)
     clock.run(0)
     assert [number for _, kind, number in clock.done if kind == END] == begun
-    assert not clock.recovery.doubted
+    assert not clock.state.doubted
 
 
 def test_an_attempt_that_the_server_has_answered_is_left_alone_and_for_a_while_the_only_one() -> None:
     clock = Clock()
-    clock.recovery.closed(clock.now)
+    clock.state.closed(clock.now)
     clock.run(0.3)
-    clock.recovery.reached(1, clock.now)
+    clock.state.reached(1, clock.now)
     clock.run(20)
     assert clock.times(BEGIN)[:2] == [0.2, 3.3]
     ended = {number for _, kind, number in clock.done if kind == END}
@@ -153,56 +153,56 @@ def test_an_attempt_that_the_server_has_answered_is_left_alone_and_for_a_while_t
 
 def test_a_closed_link_is_replaced_after_a_moment_and_one_that_was_in_doubt_at_once() -> None:
     clock = Clock()
-    clock.recovery.closed(clock.now)
+    clock.state.closed(clock.now)
     clock.run(1)
-    assert clock.times(BEGIN) == [state.CLOSED_PAUSE]
+    assert clock.times(BEGIN) == [link_state.CLOSED_PAUSE]
     other = Clock()
-    other.recovery.changed(other.now)
+    other.state.changed(other.now)
     other.run(0.1)
-    other.recovery.closed(other.now)
+    other.state.closed(other.now)
     other.run(0)
     assert other.times(BEGIN) == [0.1]
 
 
 def test_after_an_hour_without_a_network_the_next_address_is_tried_at_once() -> None:
     clock = Clock()
-    clock.recovery.closed(clock.now)
+    clock.state.closed(clock.now)
     while clock.now < START + 3600:
-        clock.run(max(0.0, clock.recovery.due - clock.now))
-        for number in list(clock.recovery.attempts):
-            clock.recovery.failed(number, clock.now, "network is unreachable")
+        clock.run(max(0.0, clock.state.due - clock.now))
+        for number in list(clock.state.attempts):
+            clock.state.failed(number, clock.now, "network is unreachable")
     attempts = clock.times(BEGIN)
-    assert attempts[-1] - attempts[-2] == state.LONGEST_PACE
+    assert attempts[-1] - attempts[-2] == link_state.LONGEST_PACE
     clock.run(5)
     count = len(clock.times(BEGIN))
-    clock.recovery.changed(clock.now)
+    clock.state.changed(clock.now)
     clock.run(0)
     assert len(clock.times(BEGIN)) == count + 1
-    clock.recovery.failed(clock.recovery._number, clock.now, "network is unreachable")
+    clock.state.failed(clock.state._number, clock.now, "network is unreachable")
     clock.run(1)
     assert len(clock.times(BEGIN)) == count + 2, "and as often as at first from then on"
 
 
 def test_a_refused_login_ends_all() -> None:
     clock = Clock()
-    clock.recovery.closed(clock.now)
+    clock.state.closed(clock.now)
     clock.run(1.5)
-    assert len(clock.recovery.attempts) == 2
-    clock.recovery.failed(1, clock.now, "login refused", refused=True)
-    clock.recovery.changed(clock.now)
-    clock.recovery.wished(clock.now)
-    clock.recovery.typed(clock.now)
+    assert len(clock.state.attempts) == 2
+    clock.state.failed(1, clock.now, "login refused", refused=True)
+    clock.state.changed(clock.now)
+    clock.state.wished(clock.now)
+    clock.state.typed(clock.now)
     clock.run(100)
     assert clock.done[-1][1:] == (END, 2)
-    assert clock.recovery.due == inf
+    assert clock.state.due == inf
 
 
 def test_a_refusal_counts_until_the_link_answers() -> None:
     clock = Clock()
     clock.run(QUIET + 0.5)
-    clock.recovery.failed(1, clock.now, "login refused", refused=True)
+    clock.state.failed(1, clock.now, "login refused", refused=True)
     clock.answer()
-    assert not clock.recovery.refused
+    assert not clock.state.refused
     clock.run(SILENT + 1)
     assert len(clock.times(BEGIN)) == 2
 
@@ -210,9 +210,9 @@ def test_a_refusal_counts_until_the_link_answers() -> None:
 def test_links_that_die_at_once_are_opened_at_most_once_a_second() -> None:
     clock = Clock()
     for _ in range(20):
-        clock.recovery.closed(clock.now)
-        clock.run(state.PACE)
-        clock.recovery.restored(clock.now)
+        clock.state.closed(clock.now)
+        clock.run(link_state.PACE)
+        clock.state.restored(clock.now)
     assert 15 <= len(clock.times(BEGIN)) <= 20
 
 
@@ -220,7 +220,7 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     clock = Clock()
     clock.now += 3600
     clock.act()
-    assert not clock.recovery.lost
+    assert not clock.state.lost
     assert clock.times(ASK) == [3600]
     clock.run(0.5)
     assert clock.times(BEGIN) == [3600.15]
@@ -228,10 +228,10 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
 
 def test_one_attempt_at_a_time_where_that_is_wanted() -> None:
     clock = Clock(at_once=1)
-    clock.recovery.closed(clock.now)
+    clock.state.closed(clock.now)
     clock.run(30)
     assert clock.times(BEGIN) == [0.2]
-    clock.recovery.failed(1, clock.now, "")
+    clock.state.failed(1, clock.now, "")
     clock.run(30)
     assert clock.times(BEGIN) == [0.2, 30]
     assert clock.times(END) == []
@@ -240,24 +240,24 @@ def test_one_attempt_at_a_time_where_that_is_wanted() -> None:
 def test_a_link_of_which_nothing_may_be_asked_is_lost_by_its_silence() -> None:
     clock = Clock(beside=False, unasked=14.0)
     clock.run(10)
-    clock.recovery.heard(clock.now)
+    clock.state.heard(clock.now)
     clock.run(13.9)
-    assert (clock.done, clock.recovery.lost) == ([], False)
+    assert (clock.done, clock.state.lost) == ([], False)
     clock.run(0.2)
-    assert clock.recovery.lost
+    assert clock.state.lost
 
 
 @given(st.floats(0, 3 * LOST_AFTER), st.booleans())
 def test_a_link_is_given_up_within_fifteen_seconds_whenever_it_goes_silent(last: float, beside: bool) -> None:
     clock = Clock(beside=beside)
-    while clock.recovery.due < START + last:
-        clock.run(clock.recovery.due - clock.now)
+    while clock.state.due < START + last:
+        clock.run(clock.state.due - clock.now)
         clock.run(min(0.06, START + last - clock.now))
-        clock.recovery.heard(clock.now)
+        clock.state.heard(clock.now)
     clock.run(max(0.0, START + last - clock.now))
-    clock.recovery.heard(clock.now)
+    clock.state.heard(clock.now)
     clock.run(14)
-    assert clock.recovery.lost
+    assert clock.state.lost
 
 
 # -- a model of links
@@ -269,7 +269,7 @@ class Links(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = START
-        self.recovery = Recovery(START)
+        self.state = LinkState(START)
         self.running: dict[int, bool] = {}
         """Attempts as who carries them out knows them: whether the server has answered."""
         self.begun: list[float] = []
@@ -278,27 +278,29 @@ class Links(RuleBasedStateMachine):
         self.refused = False
 
     def carry_out(self, *, lives: bool = False) -> None:
-        for kind, number in self.recovery.act(self.now):
+        for kind, number in self.state.act(self.now):
             if kind == BEGIN:
                 gap = self.now - self.begun[-1] if self.begun else inf
-                assert gap >= state.PACE - 1e-6 or (self.urged >= self.begun[-1] and gap >= state.AGAIN - 1e-6)
+                assert gap >= link_state.PACE - 1e-6 or (
+                    self.urged >= self.begun[-1] and gap >= link_state.AGAIN - 1e-6
+                )
                 assert not self.refused, "a refused login ends all"
                 self.begun.append(self.now)
                 self.running[number] = False
             elif kind == END:
                 assert lives or self.refused or not self.running[number], "the server has answered it"
                 del self.running[number]
-        assert set(self.running) == set(self.recovery.attempts)
+        assert set(self.running) == set(self.state.attempts)
         assert sum(not answered for answered in self.running.values()) <= 4
-        if self.recovery.due <= self.now:
-            assert self.recovery.lost, "it would turn without end"
+        if self.state.due <= self.now:
+            assert self.state.lost, "it would turn without end"
             self.carry_out(lives=lives)
 
     @rule(seconds=st.floats(0.001, 3))
     def time_passes(self, seconds: float) -> None:
         until = self.now + seconds
-        while self.recovery.due <= until:
-            self.now = max(self.now, self.recovery.due)
+        while self.state.due <= until:
+            self.now = max(self.now, self.state.due)
             self.carry_out()
         self.now = until
 
@@ -309,35 +311,35 @@ class Links(RuleBasedStateMachine):
         self.carry_out()
 
     @rule(answers=st.booleans())
-    @precondition(lambda self: not self.recovery.lost)
+    @precondition(lambda self: not self.state.lost)
     def bytes_come(self, answers: bool) -> None:
-        self.recovery.heard(self.now)
+        self.state.heard(self.now)
         if answers:
-            self.recovery.answered()
+            self.state.answered()
             self.refused = False
-        self.refused = self.refused and self.recovery.refused
+        self.refused = self.refused and self.state.refused
         self.carry_out(lives=True)
 
     @rule()
     def a_key(self) -> None:
-        self.recovery.typed(self.now)
+        self.state.typed(self.now)
         self.carry_out()
 
     @rule()
     def a_sign(self) -> None:
-        self.recovery.changed(self.now)
+        self.state.changed(self.now)
         self.urged = self.now
         self.carry_out()
 
     @rule()
     def enter(self) -> None:
-        self.recovery.wished(self.now)
+        self.state.wished(self.now)
         self.urged = self.now
         self.carry_out()
 
     @rule()
     def the_link_is_closed(self) -> None:
-        self.recovery.closed(self.now)
+        self.state.closed(self.now)
         self.carry_out()
 
     @rule(data=st.data())
@@ -345,7 +347,7 @@ class Links(RuleBasedStateMachine):
     def the_server_answers(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from(sorted(self.running)))
         self.running[number] = True
-        self.recovery.reached(number, self.now)
+        self.state.reached(number, self.now)
         self.carry_out()
 
     @rule(data=st.data(), refused=st.integers(0, 9))
@@ -354,7 +356,7 @@ class Links(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.running)))
         del self.running[number]
         self.refused = self.refused or refused == 0
-        self.recovery.failed(number, self.now, "", refused=refused == 0)
+        self.state.failed(number, self.now, "", refused=refused == 0)
         self.carry_out()
 
     @rule()
@@ -362,13 +364,13 @@ class Links(RuleBasedStateMachine):
     def an_attempt_succeeds(self) -> None:
         self.running.clear()
         self.refused = False
-        self.recovery.restored(self.now)
+        self.state.restored(self.now)
         self.carry_out()
 
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
-        if self.recovery.lost and not self.recovery.refused:
-            assert self.recovery.due <= max(self.now, self.begun[-1] if self.begun else 0) + state.LONGEST_PACE + 60
+        if self.state.lost and not self.state.refused:
+            assert self.state.due <= max(self.now, self.begun[-1] if self.begun else 0) + link_state.LONGEST_PACE + 60
 
 
 Links.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
