@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import select
@@ -9,6 +10,7 @@ import statistics
 import string
 import sys
 import time
+from collections.abc import Iterator
 
 from bench.field import Field
 from bench.figures import Row
@@ -58,6 +60,21 @@ def _row(field: Field, program: str, trip: int) -> Row:
 def _typed(field: Field, program: str, trip: int, option: str) -> tuple[list[float], float, float]:
     """Seconds from key to glyph, the share of keys that showed before an echo could come, and seconds of processor
     time for each key. Raises Late."""
+    with attached(field, _PROGRAMS[program], trip, option) as window:
+        if program == "vim":
+            window.type(b"i")
+        for key in b"xyz":  # the first keys measure the link and fetch the model
+            window.type(bytes((key,)))
+            window.settle(0.3 + trip / 250)
+        before = processor_time(window.pid)
+        taken = _take(window, 60)
+        spent = (processor_time(window.pid) - before) / 60
+    return taken, sum(each < trip / 1000 for each in taken) / len(taken), spent
+
+
+@contextlib.contextmanager
+def attached(field: Field, words: list[str], trip: int, option: str) -> Iterator[Window]:
+    """A client of a session with this command, over a link with so many milliseconds of round trip. Raises Late."""
     sesh = field.sesh
     folder = os.path.join(sesh.root, ".config", "sesh")
     os.makedirs(folder, exist_ok=True)
@@ -65,22 +82,14 @@ def _typed(field: Field, program: str, trip: int, option: str) -> tuple[list[flo
         file.write(f"[remotes.slow]\nvia = '{sys.executable} {_SLOW_LINK} {trip}'\n")
     environment = {**sesh.environment, "PATH": f"{os.path.dirname(sesh.program)}:{sesh.environment['PATH']}"}
     session = field.name()
-    run([sesh.program, "--open", session, "--", *_PROGRAMS[program]], environment)
+    run([sesh.program, "--open", session, "--", *words], environment)
     window = Window([sesh.program, "@slow", session, "--predict", option], environment)
     try:
         window.settle(2.0 + trip / 200)
-        if program == "vim":
-            window.type(b"i")
-        for key in b"xyz":  # the first keys measure the link and fetch the model
-            window.type(bytes((key,)))
-            window.settle(0.3 + trip / 250)
-        before = _processor_time(window.pid)
-        taken = _take(window, 60)
-        spent = (_processor_time(window.pid) - before) / 60
+        yield window
     finally:
         window.close(*sesh.detach)
         sesh.kill(session)
-    return taken, sum(each < trip / 1000 for each in taken) / len(taken), spent
 
 
 def _take(window: Window, keys: int) -> list[float]:
@@ -109,7 +118,7 @@ def _take(window: Window, keys: int) -> list[float]:
     return taken
 
 
-def _processor_time(pid: int) -> float:
+def processor_time(pid: int) -> float:
     """Seconds of processor time; 0 where the system does not tell."""
     try:
         with open(f"/proc/{pid}/schedstat", encoding="utf-8") as file:

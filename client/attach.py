@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sesh.client.link_watch import LinkWatch
     from sesh.client.outcome import AttachOptions
     from sesh.client.reconnect import Reconnect
-    from sesh.messages import Hello, Message
+    from sesh.messages import Hello, Introduction, Message
     from sesh.recovery.attempts import Attempt
 
     Connect = Callable[[str, str | None], wire.Connection]
@@ -39,10 +39,11 @@ def attach(
 ) -> Outcome:
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
-    HELLO must not have been sent on `connection`, which is closed at the end. `connect` makes a connection to another
-    session by name and host, for a switch. `reconnect` makes one attempt to replace a lost link (`client.reconnect`),
-    and raises Ended if the session has ended meanwhile. The closing line is printed here. A signal that ends this
-    process becomes SystemExit with 128 plus its number, after the terminal was restored.
+    Nothing must have been sent on `connection`, save the HELLO in its `greeted` (see `introduction`); it is closed at
+    the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes one
+    attempt to replace a lost link (`client.reconnect`), and raises Ended if the session has ended meanwhile. The
+    closing line is printed here. A signal that ends this process becomes SystemExit with 128 plus its number, after
+    the terminal was restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
@@ -52,6 +53,13 @@ def attach(
     if outcome.kind == "signal":
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
+
+
+def introduction(host: str, options: AttachOptions) -> Introduction:
+    """The HELLO of this terminal's client, for a request to `host` that it goes along with."""
+    terminal = RawTerminal()
+    seen = Shown(terminal.path(), afresh=options.repeat).positions(host)
+    return _introduction(terminal, options, host, {"client": _token(), "replace": options.replace, "seen": seen})
 
 
 class _Client:
@@ -134,7 +142,7 @@ class _Client:
         attachment.channel.close()
         if isinstance(result, Outcome):
             return result
-        since = attachment.position - self.display.unfinished()  # more, if a notice has interrupted a character
+        since = attachment.position - self.display.rewind()
         greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
         if self.display.row_lost or reconnector.logged_in:
             greeting += protocol.frame(protocol.REDRAW)
@@ -177,7 +185,8 @@ class _Client:
             self.display.rule(f"── {self._attachment.label}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
-        self._token = os.urandom(8).hex()
+        said = connection.greeted
+        self._token = said["client"] if said else _token()
         greeting = self._greeting(connection, host, replace=replace, seen=self._shown.positions(host))
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
         if host is not None and (reconnect := self._reconnect) is not None:
@@ -191,35 +200,47 @@ class _Client:
         return attachment
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
-        terminal, options = self.display.terminal, self.options
-        columns, rows, width, height = terminal.size()
-        hello: Hello = {
-            "client": self._token,
-            "columns": columns,
-            "rows": rows,
-            "width": width,
-            "height": height,
-            "term": os.environ.get("TERM", ""),
-            "colorterm": os.environ.get("COLORTERM", ""),
-            "tty": terminal.path(),
-            "machine": os.uname().nodename,
-            "lang": os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", ""),
-            "read_only": options.read_only,
-            "replace": False,
-            "replay": options.replay,
-            "lines": options.lines,
-            "remote": host is not None,
-            "title": options.title,
-            "tells": True,
-            "got": host is not None,
-            "brief": host is not None,
-            **more,
-        }
+        """Return HELLO; for a daemon that was told that, RESIZE if the size has changed since, else nothing."""
+        said, size = connection.greeted, self.display.terminal.size()
+        if said is not None:
+            same = (said["columns"], said["rows"]) == size[:2]
+            return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))
+        hello = _introduction(self.display.terminal, self.options, host, {"client": self._token, **more})
         if connection.agent:
             hello["auth_sock"] = connection.agent
         if connection.displays is not None:
             hello["displays"] = connection.displays
-        return wire.greeting("attach", **hello)
+        return protocol.message(protocol.HELLO, hello)
+
+
+def _token() -> str:
+    return os.urandom(8).hex()
+
+
+def _introduction(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Introduction:
+    columns, rows, width, height = terminal.size()
+    hello: Hello = {
+        "columns": columns,
+        "rows": rows,
+        "width": width,
+        "height": height,
+        "term": os.environ.get("TERM", ""),
+        "colorterm": os.environ.get("COLORTERM", ""),
+        "tty": terminal.path(),
+        "machine": os.uname().nodename,
+        "lang": os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", ""),
+        "read_only": options.read_only,
+        "replace": False,
+        "replay": options.replay,
+        "lines": options.lines,
+        "remote": host is not None,
+        "title": options.title,
+        "tells": True,
+        "got": host is not None,
+        "brief": host is not None,
+        **more,
+    }
+    return wire.introduction("attach", **hello)
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:

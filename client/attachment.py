@@ -6,11 +6,12 @@ import select
 import time
 
 from sesh import protocol, wording
-from sesh.client.channel import Channel, RoundTrip
+from sesh.client.channel import Channel
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
+from sesh.client.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -113,6 +114,7 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
+        self.display.on_link = host is not None
         self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
         self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
@@ -321,6 +323,7 @@ class Attachment:
                 return
             for frame in self.input.add(self.display.unasked(data)):
                 self.channel.send(frame)
+            self.channel.time_input(self.input.number)
             self.overlays.guess(self.input.number, data)
         self.overlays.clear_notice()
 
@@ -357,6 +360,7 @@ class Attachment:
 
     def _resize(self) -> None:
         self._timers.clear("resize")
+        self.display.resized()
         self.overlays.take_guesses_back()
         self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
         self.overlays.clear_notice()

@@ -9,6 +9,7 @@ from sesh import gate, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.client.round_trip import RoundTrip
     from sesh.schema import Welcome
     from sesh.wire import Connection
 
@@ -23,38 +24,6 @@ the round trip was not measured."""
 LIMIT = 64 << 10
 """Bytes waiting to be sent beyond which the daemon's questions are not answered: it reads no answers."""
 
-_MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
-"""Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
-_ON, _OFF = 0.030, 0.020
-"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
-_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
-"""The same for underlining them."""
-_SHARE = 1 / 8
-"""Weight of a new sample (RFC 6298, as SRTT)."""
-_SETTLED = 8
-"""Samples in a row near the smoothed value (up to twice it, or half) that leave no doubt about it."""
-
-
-class RoundTrip:
-    """The round trip of a link. `smoothed`: seconds, 0 before the first sample. `long`, `very_long`: with a margin."""
-
-    def __init__(self) -> None:
-        self.smoothed = 0.0
-        self.long = self.very_long = False
-        self._alike = 0
-
-    @property
-    def settled(self) -> bool:
-        """True if the round trip has been about the same for some time."""
-        return self._alike >= _SETTLED
-
-    def sample(self, seconds: float) -> None:
-        """Take in one measured round trip."""
-        self._alike = self._alike + 1 if self.smoothed / 2 <= seconds <= self.smoothed * 2 else 0
-        self.smoothed += _SHARE * (seconds - self.smoothed) if self.smoothed else seconds
-        self.long = self.smoothed > (_OFF if self.long else _ON)
-        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)
-
 
 class Channel:
     """One connection of an attachment. A daemon on another host is reached over a link (`on_link`)."""
@@ -64,6 +33,9 @@ class Channel:
         self._measured_at = 0.0
         self._question = b""
         """The payload of the newest PING, until it is answered."""
+        self._typed = self._timed = 0
+        """Numbers of INPUT: the newest, and that whose ACK is awaited to measure the round trip; 0 for none."""
+        self._timed_at = 0.0
         self.closed = False
         """True if the daemon is gone, or nothing is to be sent to it any more."""
         self.reading = True
@@ -143,6 +115,9 @@ class Channel:
     def acknowledged(self, payload: bytes) -> int:
         """Return the number of the newest INPUT that has reached the program; an ACK without one means the next."""
         self._acknowledged = protocol.split_number(payload)[0] if payload else self._acknowledged + 1
+        if 0 < self._timed <= self._acknowledged:
+            self._timed = 0
+            self._round_trip.bound(time.monotonic() - self._timed_at)
         return self._acknowledged
 
     def pinged(self, payload: bytes) -> None:
@@ -159,9 +134,15 @@ class Channel:
         self._question = b"%f" % now
         self.send(protocol.frame(protocol.PING, self._question))
 
+    def time_input(self, number: int) -> None:
+        """Measure the round trip by the ACK of INPUT that was just sent, if none is awaited yet."""
+        if number > self._typed and not self._timed:
+            self._timed, self._timed_at = number, time.monotonic()
+        self._typed = number
+
     def measure(self) -> None:
-        """Measure the round trip, if the last time was some time ago."""
-        if time.monotonic() - self._measured_at >= (_SETTLED_EVERY if self._round_trip.settled else _MEASURE_EVERY):
+        """Measure the round trip by a PING, if that is in doubt."""
+        if time.monotonic() - self._measured_at >= self._round_trip.measure_after:
             self.ask()
 
     def answered(self, payload: bytes) -> bool:

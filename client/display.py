@@ -62,6 +62,8 @@ class Display:
         self.terminal = terminal
         self._covered = (0, 0)
         """The terminal's columns and rows when the notice was drawn."""
+        self.on_link = False
+        """True if the output comes over a link, which may break anywhere."""
         self.row_lost = False
         """True if a notice covers a row that is not known."""
         self._notifications = b""
@@ -87,6 +89,9 @@ class Display:
         self._ledger = Ledger()
         self._tail, self._tail_whole = bytearray(), True
         """The newest output, and whether it is all that was shown."""
+        self._half = b""
+        """The incomplete character at the end of the output of a link, held back: a terminal that is sent something
+        else behind it shows a sign in its place."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
         self._title_shown = ("", 0)
@@ -96,12 +101,18 @@ class Display:
 
     # -- output
 
-    def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
+    def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, anew: bool = False) -> None:
         """Show output, or queue the bytes that the terminal does not take now. Raises OSError if it has gone.
 
         `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are. A notice is removed
-        first.
+        first. `anew`: it does not follow the output before.
         """
+        if data and self.on_link and (self._half or data[-1] & 0x80):
+            if anew and data[0] & 0xC0 != 0x80:
+                self._half = b""
+            data = self._half + data
+            end = len(data) - unfinished_character(data)
+            data, self._half = data[:end], data[end:]
         if self._uncover:
             before = self._removal() + before
         if data:
@@ -130,13 +141,19 @@ class Display:
             self.pending = len(self._queue)
 
     def unfinished(self) -> int:
-        """Return the length of the incomplete sequence at the end of the output, or of the character that a notice
-        interrupted.
-
-        It has to be repeated over the next connection.
-        """
+        """Return the length of the incomplete sequence and character at the end of the output."""
         self._finish_ledger()
-        return self._ledger.unfinished or (unfinished_character(self._tail) if self._uncover else 0)
+        return self._ledger.unfinished + len(self._half)
+
+    def rewind(self) -> int:
+        """Forget the sequence and character that a notice has interrupted; return their length.
+
+        They have to be repeated over the next connection.
+        """
+        if not self._uncover:
+            return 0
+        length, self._half = self.unfinished(), b""
+        return length
 
     def update_ledger(self) -> None:
         """Have the ledger follow the oldest block that it has not followed yet."""
@@ -192,14 +209,19 @@ class Display:
 
     def _last_row(self, columns: int, rows: int) -> LastRow | None:
         self._finish_ledger()
-        if not self._ledger.draws_plainly:
+        ledger, tail = self._ledger, self._tail
+        whole = self._tail_whole and len(tail) <= _TAIL_SIZE
+        end = len(tail) - (ledger.unfinished or unfinished_character(tail))
+        if not (whole or ledger.draws_plainly) or end < 0:
             return None
-        from sesh.client.last_row import last_row
+        from sesh.client.last_row import Known, last_row
 
-        unfinished = self._ledger.unfinished or unfinished_character(self._tail)
-        tail = bytes(self._tail[-_TAIL_SIZE : len(self._tail) - unfinished])
-        whole = self._tail_whole and len(self._tail) <= _TAIL_SIZE
-        return last_row(tail, columns, rows, whole=whole, default_pen=self._ledger.default_pen)
+        known = Known(whole, ledger.draws_plainly, ledger.margins, ledger.default_pen)
+        return last_row(bytes(tail[-_TAIL_SIZE:end]), columns, rows, known)
+
+    def resized(self) -> None:
+        """Note that the terminal has another size, and has moved its rows in a way of its own."""
+        self._tail_whole = False
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""

@@ -41,8 +41,8 @@ _ANYWHEN = [undo for undo in _MODES.values() if undo not in (_ORIGIN, _CURSOR, _
 """Those of modes that have no place of their own in `undo`."""
 _SAVED = (_ORIGIN, _WRAP, *_CHARACTERS)
 """Those of the state that DECSC saves, if it matters."""
-_DRAWING = (_ORIGIN, _WRAP, *_CHARACTERS, _MARGINS, _LEFT_RIGHT, _TABS, _UTF_8, _LINK, _MODES[b"4"], _MODES[b"20"])
-"""Those of what changes the effect of text."""
+_DRAWING = (_ORIGIN, _WRAP, *_CHARACTERS, _LEFT_RIGHT, _TABS, _UTF_8, _LINK, _MODES[b"4"], _MODES[b"20"])
+"""Those of what changes the effect of text, margins aside."""
 _SOFT = (_MARGINS, _KEYPAD, *(_MODES[mode] for mode in (b"?1", b"?6", b"?7", b"?25", b"?66", b"?69", b"2", b"4")))
 """Those of what DECSTR resets by itself."""
 
@@ -63,8 +63,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._carry = b""
-        self._in_string = False
-        """True within a string that is longer than the bytes kept of a sequence."""
+        self._in_string = 0
+        """Bytes of the unfinished string that is longer than what is kept of a sequence; 0 for none."""
         self._title = b""
         """The OSC that changed a title: 2 the window's, 0 that or the icon's; empty for neither."""
         self._title_stack: list[tuple[int, bytes]] = []
@@ -84,8 +84,10 @@ class Ledger:
         """By the sequences that undo them: true if they were changed at XTSAVE."""
         self._saved_cursors: list[list[bytes]] = [[], []]
         """The changes that DECSC has saved, on the main and the alternate screen."""
-        self._cursor_saved = self._cursor_restored = False
-        """True if DECSC was used on the main screen; if DECRC was used on any."""
+        self._saved_pens = [False, False]
+        """True if the pen was not the default one at DECSC."""
+        self._cursor_saved = False
+        """True if DECSC was used on the main screen."""
         self._palettes: dict[int, set[bytes]] = {4: set(), 5: set()}
         """The numbers of changed colours, by the OSC that changes them."""
         self._pushes, self._flags_set = [0, 0], [False, False]
@@ -107,7 +109,7 @@ class Ledger:
     @property
     def unfinished(self) -> int:
         """Length of the incomplete sequence at the end of the stream."""
-        return len(self._carry)
+        return len(self._carry) or self._in_string
 
     @property
     def at_rest(self) -> bool:
@@ -116,14 +118,18 @@ class Ledger:
 
     @property
     def draws_plainly(self) -> bool:
-        """True if the main screen shows, and no mode, margin, tab stop or charset changes the effect of text there."""
+        """True if the main screen shows, and no mode, tab stop or charset changes the effect of text there."""
         return not (self.alternate or self._undone(*_DRAWING))
+
+    @property
+    def margins(self) -> bool:
+        """True if there are margins."""
+        return self._changed.get(_MARGINS, False)
 
     @property
     def default_pen(self) -> bool:
         """True if the pen (SGR) is the default one now."""
-        # DECRC and leaving the alternate screen bring back the pen that was saved, which may be any.
-        return not (self._pen or (self._ever_coloured and (self.alternate or self._cursor_restored)))
+        return not self._pen
 
     def own_title(self, text: bytes) -> bytes:
         """Return the bytes that show a title of sesh's own; `undo` restores the one before. For a stream at rest."""
@@ -140,7 +146,8 @@ class Ledger:
             data = data.replace(b"\x7f", b"")
         self._carry = b""
         if self._in_string and (b"\x1b" in data or b"\x07" in data or b"\x18" in data or b"\x1a" in data):
-            self._in_string = False
+            self._in_string = 0
+        self._in_string += len(block) if self._in_string else 0
         if b"\x1b" not in data:
             self._follow_shift(data)
             return
@@ -148,7 +155,7 @@ class Ledger:
         end = _unfinished_at(data, unfinished)
         if end < len(data):
             self._carry = data[end:] if len(data) - end <= _MAX_SEQUENCE else b""
-            self._in_string = not self._carry
+            self._in_string = 0 if self._carry else len(data) - end
             data = data[:end]
         followed = 0
         for match in change.finditer(data):
@@ -159,11 +166,12 @@ class Ledger:
                     self.focus_resets += 1
             else:
                 if match.start() > followed:
-                    self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now
+                    self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now,
+                    self._follow_pen(data[followed : match.start()], pen, coloured)  # and with the pen
                 followed = match.end()
                 self._change(match)
         self._follow_charsets(data[followed:])
-        self._follow_pen(data[max(data.rfind(b"\x1bc"), 0) :], pen, coloured)  # from the last RIS on, which resets it
+        self._follow_pen(data[followed:], pen, coloured)
 
     def _follow_charsets(self, data: bytes) -> None:
         """Note the last charset designated as G0, and the last shift; they come too often to look at each."""
@@ -255,9 +263,10 @@ class Ledger:
         screen = 1 if self._alternate_mode else 0
         if save:
             self._saved_cursors[screen] = self._undone(*_SAVED)
+            self._saved_pens[screen] = self._pen
             self._cursor_saved = self._cursor_saved or screen == 0
         else:
-            self._cursor_restored = True
+            self._pen = self._saved_pens[screen]
             self._changed.update(dict.fromkeys(self._saved_cursors[screen], True))
 
     def _control(self, final: bytes, numbers: bytes) -> None:
@@ -376,7 +385,7 @@ class Ledger:
         if self.alternate:
             out += self._undo_flags(0)
         out += [undo for undo in _CHARACTERS if undo in saved or self._changed.get(undo)]
-        out += self._undone(_UTF_8) + ([] if self.default_pen else [b"\x1b[m"])
+        out += self._undone(_UTF_8) + ([b"\x1b[m"] if self._pen or (self.alternate and self._saved_pens[0]) else [])
         out += self._undone(_CURSOR, _SHAPE, _POINTER, _PROGRESS, *_COLOURS)
         for number, indexes in self._palettes.items():
             if indexes:

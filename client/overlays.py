@@ -50,7 +50,7 @@ class Overlays:
         if self._predictor is not None:
             self._channel.measure()
             guesses = self._predictor.withdraw()
-        self._display.show(data, guesses)
+        self._display.show(data, guesses, anew=True)
         hint, self._hint = self._hint, None
         if hint is not None and position == 0 and not hint.shown:
             self._display.draw(hint.begin())

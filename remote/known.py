@@ -41,6 +41,8 @@ _MOST_ALIASES = 8
 """Names of one host that are kept beside the one in lists: those typed last."""
 _WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
 """The settings of ssh that say where a name leads, and how."""
+_FORGOTTEN = 86_400
+"""Seconds after which it is tried again whether login files read what is sent early."""
 _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
@@ -56,7 +58,7 @@ _KEPT: Fields = {
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
         **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
-        "asks": flag, "round_trip": number, "aliases": items(system_line),
+        "asks": flag, **keys("round_trip swallows", number), **keys("aliases can", items(system_line)),
     },
     _FAILED: {"reason": system_line},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
@@ -109,9 +111,16 @@ def path_of(key: str, suffix: str) -> str:
     return os.path.join(directory(), hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24] + suffix)
 
 
-def record(destination: Destination, version: str | None = None, *, asks: bool | None = None) -> bool:
+def record(
+    destination: Destination,
+    version: str | None = None,
+    *,
+    asks: bool | None = None,
+    can: list[str] | None = None,
+    swallows: bool = False,
+) -> bool:
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
-    in, if that is known.
+    in, if that is known; what the sesh there can, and that login files read what is sent early.
 
     It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
     that leads elsewhere now, or by another way, which may be closed, gives way; and so does one that is no alias of
@@ -136,7 +145,10 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
         "last_used": now,
         "version": version or before.get("version") or "",
         "asks": bool(before.get("asks")) if asks is None else asks,
+        "can": before.get("can") or [] if can is None else can,
     }
+    if swallows:
+        content["swallows"] = time.time()
     written = write(path, content, durable=True)
     for host in {name, typed}:
         _remove(path_of(host, _FAILED))
@@ -187,6 +199,17 @@ def _is_listed(host: str) -> bool:
 def asks(destination: Destination) -> bool:
     """Return whether somebody was asked to log in there the last time."""
     return read(path_of(destination.key, _RECORD)).get("asks") is True
+
+
+def can(destination: Destination, *needed: str) -> bool:
+    """Return whether the sesh there could do all of this when it was asked last."""
+    return {*needed} <= {*(read(path_of(destination.key, _RECORD)).get("can") or ())}
+
+
+def swallows(destination: Destination) -> bool:
+    """Return whether login files there read what is sent before the bridge has begun."""
+    seen = read(path_of(destination.key, _RECORD)).get("swallows") or 0
+    return 0 <= time.time() - seen < _FORGOTTEN
 
 
 def record_round_trip(destination: Destination, seconds: float) -> bool:

@@ -12,6 +12,9 @@ It answers HELLO with WELCOME (`version`, `home`, the time `now`, what it `can`)
 - `connect` {name, session_id, passing}: the same for a session that is there, by its id if one is given, as it may have
   another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
+`enter` and `connect` may bring a `greeting`, the words of a HELLO: if they lead to a daemon, that is told it at once,
+with the agent and the display that the link forwards, and the answer says `greeted`.
+
 PING is answered with PONG at any time, also while an op runs.
 """
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from sesh.messages import Hello
     from sesh.reach.caller import Answers
     from sesh.reach.op import Op
     from sesh.schema import Answer, Welcome
@@ -138,6 +142,27 @@ def _welcome(near: wire.Connection) -> Origin:
     return Origin(described if isinstance(described, dict) else {})
 
 
+def _forwarded() -> Hello:
+    """What the link forwards, as HELLO tells a daemon."""
+    forwarded: Hello = {}
+    if agent := os.environ.get("SSH_AUTH_SOCK"):
+        forwarded["auth_sock"] = agent
+    if display := os.environ.get("DISPLAY"):
+        forwarded["displays"] = {"DISPLAY": display}
+    return forwarded
+
+
+def _greet(daemon: wire.Connection, greeting: object) -> bool:
+    """Sends the HELLO that has come with a request, if one has; returns whether it did."""
+    if not isinstance(greeting, dict):
+        return False
+    try:
+        daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
+    except Unreachable:
+        return False  # the other side meets the daemon's end when it says HELLO itself
+    return True
+
+
 def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object]) -> wire.Connection | None:
     """Answers one request; returns the connection whose bytes are to pass from now on, if it led to one."""
     request_id, answers = request.get("id"), request.get("answers")
@@ -153,6 +178,8 @@ def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object
     except Exception as error:
         near.send(_refusal(number, error))
         return None
+    if daemon is not None and _greet(daemon, request.get("greeting")):
+        answer["greeted"] = True
     near.send(wire.data_frames(output))
     near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return daemon

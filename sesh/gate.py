@@ -129,7 +129,7 @@ _response = table(
         **keys("lines first clients detached received", natural), **keys("id memory", optional(natural)),
         **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
         **keys("at cpu", optional(number)), "since": optional(_date),
-        **keys("open older alternate line waits hides switched watched told ok", flag),
+        **keys("open older alternate line waits hides switched watched told ok greeted", flag),
         **keys("question title", line), "version": word(64), "above": styled, "unfinished": latin,
         "error": error,
         "notes": items(several(line, flag), MOST_NOTES),

@@ -57,6 +57,15 @@ class Hello(TypedDict, total=False):
     redraw: bool
 
 
+class Introduction(Hello, total=False):
+    """All of a HELLO. `role`: `attach`, `request` or `bridge`."""
+
+    protocol: int
+    version: str
+    role: str
+    pid: int
+
+
 _Positions = TypedDict("_Positions", {"from": int | str | None, "else": int | None}, total=False)
 
 
@@ -65,8 +74,8 @@ class Words(_Positions, total=False):
 
     `from`, `since`: a position, or `head`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
     `else`: the position that stands for `sent` if nothing was sent. `probe`: only say what would be done. `lasts`:
-    carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks` and `answers`
-    are the bridge's.
+    carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks`, `answers` and
+    `greeting` are the bridge's.
     """
 
     name: str
@@ -109,6 +118,7 @@ class Words(_Positions, total=False):
     arguments: Mapping[str, object]
     asks: bool
     answers: Sequence[str]
+    greeting: Introduction
 
 
 class TimedWords(Words, total=False):

@@ -435,6 +435,17 @@ def give_back() -> None:
         return
 
 
+def unread(pipe: int) -> int:
+    """Bytes in a pipe that its reader has not taken yet."""
+    import array
+    import fcntl
+    import termios
+
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
 def window_size(terminal: int) -> tuple[int, int, int, int]:
     """Columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
 

@@ -565,11 +565,12 @@ class Answer(_From, total=False):
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
     person, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
-    alone.
+    alone. `greeted`: the session's daemon was told the `greeting` of the request.
     """
 
     id: int | None
     ok: bool
+    greeted: bool
     error: ErrorFacts
     notes: list[tuple[str, bool]]
     question: str

@@ -109,7 +109,11 @@ class CheckpointHeader(TypedDict, total=False):
 
 
 class RemoteRecord(TypedDict, total=False):
-    """The file of a known remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
+    """The file of a known remote; see `KnownRemote`.
+
+    `word`: its host. `round_trip`: seconds. `can`: what the sesh there can, as WELCOME says it. `swallows`: when login
+    files have read what was sent before the bridge had begun (seconds since the epoch).
+    """
 
     word: str
     aliases: list[str]
@@ -122,6 +126,8 @@ class RemoteRecord(TypedDict, total=False):
     version: str
     asks: bool
     round_trip: float
+    can: list[str]
+    swallows: float
 
 
 class KeptSession(TypedDict, total=False):

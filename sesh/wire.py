@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.link_state import LinkState
-    from sesh.messages import Hello, TimedWords, Words
+    from sesh.messages import Hello, Introduction, TimedWords, Words
     from sesh.schema import Answer, Welcome
 
 _READ = 1 << 18
@@ -54,6 +54,8 @@ class Connection:
     """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
     session_id = session_name = ""
     """Id and name of the session that a link was led to, as far as they are known."""
+    greeted: Introduction | None = None
+    """The HELLO that the session's daemon was told before this side has sent anything to it."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -295,12 +297,14 @@ class Connection:
             return self._outcome(verb, 1, deadline)
 
 
+def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
+    """The words of a HELLO."""
+    return {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
+
+
 def greeting(role: str, **more: Unpack[Hello]) -> bytes:
-    """A HELLO frame: `role` is `attach`, `request` or `bridge`."""
-    return protocol.message(
-        protocol.HELLO,
-        {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more},
-    )
+    """A HELLO frame."""
+    return protocol.message(protocol.HELLO, introduction(role, **more))
 
 
 def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords]) -> bytes:

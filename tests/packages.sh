@@ -6,13 +6,13 @@ PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")" || exit 1
 
 if command -v apt-get >/dev/null 2>&1; then
-    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:passwd faketime:faketime"
+    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:passwd faketime:faketime ip:iproute2"
 elif command -v dnf >/dev/null 2>&1; then
-    pairs="ps:procps-ng ssh:openssh-clients sshd:openssh-server useradd:shadow-utils"
+    pairs="ps:procps-ng ssh:openssh-clients sshd:openssh-server useradd:shadow-utils ip:iproute"
 elif command -v pacman >/dev/null 2>&1; then
-    pairs="ps:procps-ng ssh:openssh sshd:openssh useradd:shadow faketime:libfaketime"
+    pairs="ps:procps-ng ssh:openssh sshd:openssh useradd:shadow faketime:libfaketime ip:iproute2"
 elif command -v apk >/dev/null 2>&1; then
-    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:shadow faketime:libfaketime"
+    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:shadow faketime:libfaketime ip:iproute2"
 else
     pairs="ps:procps ssh:openssh sshd:openssh"
 fi

@@ -14,17 +14,10 @@ from sesh import protocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
-
-    class RoundTrip(Protocol):
-        """The round trip of the link: whether it is so long that keys are predicted, and that they are underlined."""
-
-        long: bool
-        very_long: bool
-
+    from sesh.client.round_trip import RoundTrip
 
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
@@ -177,6 +170,8 @@ class Predictor:
     def typed(self, number: int, data: bytes) -> bytes:
         """Guess at input that was sent under this number; return the bytes to draw."""
         self._typed = number
+        if not self._wanted:
+            return self.withdraw()
         guesses = self._catch_up()
         if guesses is None:
             self.quiet()

@@ -2,10 +2,14 @@
 
 A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it. The flags of
 the terminal go before the output that they hold for: what is typed without echo is not to be shown.
+
+A frame alone costs a link as much as a key, so ECHOED goes along with the next output where the client shows nothing
+that it may have to take back: the client judges its guesses before that output changes the screen.
 """
 
 from __future__ import annotations
 
+import re
 import time
 
 from sesh import protocol
@@ -23,10 +27,17 @@ if TYPE_CHECKING:
 
 ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
-RIDE_TIME = 0.1
-"""Seconds more for which an ECHOED that is not urgent may wait for output to go along with."""
+DOUBT_TIME, RIDE_TIME = 0.2, 2.0
+"""Seconds more for which an ECHOED may wait for output to go along with: if a wrong guess may be shown until then, and
+if not. Clients give up guesses that are not acknowledged in three seconds."""
 _SEARCHED = 4 << 10
 """Bytes of output in which an echo is looked for."""
+_MOVING = (b" ", b"\x1b[D", b"\x1bOD", b"\x1b[C", b"\x1bOC", b"\x7f", b"\x08")
+"""Keys whose echo may be no more than a move of the cursor; clients guess at no others beside text."""
+_STILL = re.compile(rb"(?:\x1b\[[?0-9;]*[hlm])*")
+"""Output that moves no cursor: behind it comes the echo."""
+_MOVES = re.compile(rb"(?:\x1b\[[?0-9;]*[A-Za-z]|[\b ])+")
+"""Output that moves the cursor and erases, as after a key that does so."""
 
 
 class Echoes:
@@ -35,8 +46,9 @@ class Echoes:
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
-        self._unechoed: set[Client] = set()
-        """Clients whose last text was not echoed."""
+        self._idle: dict[Client, float] = {}
+        """Clients that draw no guess, as no text was echoed since a key of unknown effect, or since text that was not:
+        the seconds that they can wait."""
         self._told: dict[Client, int] = {}
         """Number of the last INPUT that each client was told of."""
         self._taken: dict[Client, deque[tuple[float, int, bytes, int]]] = {}
@@ -72,39 +84,46 @@ class Echoes:
         taken = self._taken.get(client)
         if not taken:
             return
-        now, connection = time.monotonic(), client.connection
-        number, urgent = 0, False
+        now, number, patience = time.monotonic(), 0, RIDE_TIME
         while taken and now >= taken[0][0] + ECHO_TIME:
             _, number, keys, head = taken.popleft()
-            urgent = self._urgent(client, keys, head) or urgent
+            patience = min(patience, self._patience(client, keys, head))
         self.tell_flags()
-        if number and urgent:
-            self._tell(client, number)
+        if number and patience:
+            self._tell_along(client, number, patience)
         elif number:
-            if not connection.before_output:
-                self._timers.set(("ride", client.number), RIDE_TIME, lambda: self._send(connection))
-            connection.before_output += self._echoed(client, number)
+            self._tell(client, number)
         if taken:
             self._timers.set(("echo", client.number), taken[0][0] + ECHO_TIME - now, lambda: self._tell_echoed(client))
 
-    def _urgent(self, client: Client, keys: bytes, head: int) -> bool:
-        """Returns whether a client has to know at once: it may show a wrong guess of these keys, or guesses nothing
-        until then.
+    def _tell_along(self, client: Client, number: int, patience: float) -> None:
+        """Tells a client with the next output, or when its patience is over; a frame that waits already is replaced."""
+        connection, ride = client.connection, ("ride", client.number)
+        if connection.before_output:
+            self._told.pop(client, None)
+            patience = min(patience, self._timers.remaining(ride) or 0.0)
+        connection.before_output = self._echoed(client, number)
+        self._timers.set(ride, patience, lambda: self._send(connection))
 
-        No if the output since contains the text, or if earlier text was not echoed: then the client draws no guess.
+    def _patience(self, client: Client, keys: bytes, head: int) -> float:
+        """Returns the seconds that a client can wait to be told of these keys, since it shows no wrong guess of them.
+
+        Surely none if it draws none at all, or if the output since is the echo; hardly one if that contains the text.
         """
-        if not keys or not keys.isascii() or not keys.decode().isprintable():
-            return True
         log = self._log
-        if keys.isspace():  # its echo may be no more than a move of the cursor
-            return log.head == head
-        if keys in log.bytes(head, min(log.head, head + _SEARCHED)):
-            self._unechoed.discard(client)
-            return False
-        if client in self._unechoed:
-            return False
-        self._unechoed.add(client)
-        return True
+        output = log.bytes(head, min(log.head, head + _SEARCHED))
+        patience, moving = self._idle.get(client, 0.0), keys in _MOVING
+        still = _STILL.match(output)
+        sure = still is not None and output.startswith(keys, still.end())
+        sure = sure or (moving and _MOVES.fullmatch(output) is not None)
+        likely = keys in output or (moving and output != b"")
+        if keys[:1] < b" " and not moving:  # a control, or another sequence: no guess is drawn before text is echoed
+            self._idle[client] = patience = RIDE_TIME
+        elif likely:
+            self._idle.pop(client, None)
+        elif not moving:
+            self._idle[client] = DOUBT_TIME
+        return max(patience, RIDE_TIME if sure else DOUBT_TIME if likely else 0.0)
 
     def tell_flags(self) -> None:
         """Tells the clients that predict of changed flags of the terminal; called before output is passed on."""
@@ -137,7 +156,7 @@ class Echoes:
         """Forgets a client that has left."""
         self._taken.pop(client, None)
         self._told.pop(client, None)
-        self._unechoed.discard(client)
+        self._idle.pop(client, None)
         client.connection.before_output = b""
         self._timers.clear(("echo", client.number))
         self._timers.clear(("ride", client.number))

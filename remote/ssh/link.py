@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import ExitStack
 
-from sesh import gate, protocol, wire
+from sesh import gate, platform, protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Late, Lost, NotDeployed, ProtocolError, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import printable
@@ -60,6 +60,8 @@ _EXIT_TIMEOUT = 1.0
 """Seconds for the command that carries a link to end, once the link has."""
 _EARLY_TIMEOUT = 5.0
 """Seconds for the bridge to answer what was sent before it had begun; a third of those that are left, at most."""
+_MOST_EARLY = 16 << 10
+"""Bytes that are sent before the bridge has begun: they fit into a pipe that nobody reads yet."""
 _LONGEST_REASON = 200
 """Characters of the line that a host gives as the reason of a failure."""
 _ANSWERED = b"debug1: Connection established", b"debug1: Remote protocol version", _REACHED.encode()
@@ -68,6 +70,22 @@ _swallowing: set[str] = set()
 """Hosts whose login files read a part of what is sent before the bridge has begun."""
 _masters: dict[str, object] = {}
 """By host: the identity of the control master that the newest link of this process uses."""
+
+
+class Along:
+    """A request, number 1, that goes along with the HELLO of a link.
+
+    `early`: it may go before the bridge has begun, which saves two round trips. `changes`: it changes something.
+    `again`: it may come twice, as it changes nothing, or the host does it once. `lookup`: nobody has named the host.
+    """
+
+    def __init__(
+        self, frames: bytes, *, early: bool = True, changes: bool = False, again: bool = True, lookup: bool = False
+    ) -> None:
+        self.frames, self.changes, self.again, self.lookup = frames, changes, again, lookup
+        self.early = early and len(frames) <= _MOST_EARLY
+        self.reached = False
+        """True once it may have been carried out, and no answer has come."""
 
 
 class _NotStarted(Unreachable):
@@ -93,9 +111,13 @@ class Link(wire.Connection):
         self.remote_info: Welcome = {}
         self.asked: bool | None = None
         """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
+        self.swallowed = False
+        """True if login files have read a part of what was sent before the bridge had begun."""
         self._process, self._stderr = process, stderr
-        self._sent_along = False
-        """True if a request was sent along with HELLO, as long as nobody has asked for its answer."""
+        self._said = 0
+        """Bytes that were sent with HELLO."""
+        self._along: Along | None = None
+        """The request that was sent along with HELLO, as long as nobody has asked for its answer."""
         self.clock = 0.0
         """Seconds by which the clock there is ahead of this one."""
 
@@ -123,8 +145,9 @@ class Link(wire.Connection):
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` for the user instead. Raises Lost if it does not answer in time, or the link
-        breaks.
+        It may answer with a `question` for the user instead. `greeting` among the arguments: HELLO for that daemon,
+        which goes along; an older bridge does not pass it on (see `greeted`). Raises Lost if the bridge does not answer
+        in time, or the link breaks.
         """
         host = self.destination.host
         try:
@@ -138,19 +161,20 @@ class Link(wire.Connection):
                 raise
             if isinstance(error, TimedOut):
                 raise Lost(f"{host} does not answer") from error
-            raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
+            raise lost(self.destination) from error
         if answer[0].get("name") is None and "question" not in answer[0]:
             raise gate.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
         self.led = "question" not in answer[0]
         self.session_id = str(answer[0].get("session_id") or "")
         self.session_name = str(answer[0].get("name") or "")
+        self.greeted = arguments.get("greeting") if answer[0].get("greeted") else None
         return answer
 
     def take_sent(self) -> bool:
         """Return whether the request that comes now, number 1, was sent along with HELLO. True only once."""
-        sent, self._sent_along = self._sent_along, False
-        return sent
+        sent, self._along = self._along, None
+        return sent is not None
 
     def give_up(self) -> None:
         """Ask for nothing more. The bridge tells its daemon, and passes back what that has said until then."""
@@ -248,43 +272,88 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(
-        self, caller: Near, deadline: float, along: bytes = b"", *, early: bool = False, repeats: bool = False
-    ) -> bool:
+    def start(self, caller: Near, deadline: float, along: Along | None = None) -> bool:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
-        `along`: the frames of a request, number 1, that goes along with HELLO (see `take_sent`). `early`: both go
-        before the bridge has begun, which saves two round trips. `repeats`: and once more if login files seem to have
-        read them. Returns False if that is not answered, as if they had read a part: the rest makes no sense to the
-        bridge.
+        `along` goes with HELLO (see `take_sent`). Returns False if that went early and was not carried out, as if login
+        files had read a part of it: the rest makes no sense to the bridge.
         """
-        self._sent_along = bool(along)
-        first = wire.greeting("bridge", near=caller) + along
+        self._along = along
+        first = wire.greeting("bridge", near=caller) + (along.frames if along is not None else b"")
+        early = along is not None and along.early
         try:
             if early:
-                self.send(first, deadline)
+                self._say(first, deadline)
         except Unreachable:
             early = False  # it has ended: what it printed says why
         self._skip_login_output(deadline)
+        if not (early and along is not None):
+            if not self._take_welcome(deadline, first):
+                raise silent_host(self.destination.host)
+            return True
         now = time.monotonic()
         patience = min((deadline - now) / 3, _EARLY_TIMEOUT)
-        if early:
-            try:
-                answered = self._take_welcome(now + patience)
-                return answered or (repeats and self._take_welcome(now + 2 * patience, first))
-            except Unreachable:
-                return False
-        if not self._take_welcome(deadline, first):
-            raise silent_host(self.destination.host)
-        return True
+        try:
+            if self._take_welcome(now + patience):
+                return True
+            if along.lookup:
+                return self._take_welcome(now + 2 * patience, first)
+            return self._answered_at_the_end(along, deadline)
+        except Unreachable:
+            if not self._ended:
+                raise
+            self.swallowed = True
+            return False
+
+    def _answered_at_the_end(self, along: Along, deadline: float) -> bool:
+        """Give up, and return whether the answer to what went along has come before the link's end."""
+        self.give_up()
+        frames: list[tuple[int, bytes]] = []
+        carried = bytearray()
+        try:
+            while not frames or frames[-1][0] != protocol.RESPONSE:
+                frames.append(self.receive(deadline))
+                gate.carry(carried, frames[-1][1])
+        except TimedOut:
+            raise silent_host(self.destination.host) from None
+        except Unreachable:
+            if self.broken():
+                raise
+        self.swallowed = not frames
+        if along.again or not frames or frames[-1][0] != protocol.RESPONSE:
+            return False
+        self.put_back(frames)
+        return self._take_welcome(deadline)
+
+    def note_reached(self, along: Along) -> None:
+        """Note whether the request that went along may have been carried out, although the link could not be opened."""
+        taken = self._said and (self.outbound < 0 or platform.unread(self.outbound) < self._said)
+        if taken and not (self._ended and self.destination.via is None):  # before WELCOME, so it has done nothing
+            along.reached = True
+
+    @property
+    def _ended(self) -> bool:
+        """True if the command on the host has ended by itself, as against the link."""
+        code = self._process.poll()
+        return code is not None and 0 <= code != ssh.FAILED
+
+    def _say(self, first: bytes, deadline: float) -> None:
+        self.send(first, deadline)
+        self._said = len(first)
 
     def _take_welcome(self, deadline: float, hello: bytes = b"") -> bool:
         """Send HELLO, if it is given, and take WELCOME; return False if that has not come by the deadline."""
         try:
-            self.send(hello, deadline)
+            if hello:
+                self._say(hello, deadline)
             self.remote_info = self.expect_welcome(deadline)
         except TimedOut:
             return False
+        except Unreachable as error:
+            if error.answered:
+                raise
+            self.broken()
+            raise Unreachable(f"lost the link to @{self.destination.host}") from error
         now = time.time()
         self.clock = self.remote_info.get("now", now) - now
         return True
@@ -333,7 +402,7 @@ class Link(wire.Connection):
             gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
             gone.reason = last[0] if last else ""
             return gone
-        if via and not self._sent_along:  # a question that nobody has named the host for is not worth a second run
+        if via and not (self._along is not None and self._along.lookup):  # which is not worth a second run
             from sesh.remote.ssh.exchange import check_words
 
             try:
@@ -365,41 +434,45 @@ def open_link(
     ask: bool | None = None,
     timeout: float = START_TIMEOUT,
     bounded: bool = False,
-    question: bytes = b"",
+    along: Along | None = None,
     stop: Stop | None = None,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
-    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. `question`: the
-    frames of a request that changes nothing, which go along with HELLO (see `Link.take_sent`); `stop`: ends the
-    attempt, once somebody is logged in. For either a login that takes longer than `timeout` goes on alone, for the next
-    one. Raises Unreachable, NotDeployed, ProtocolError, Interrupted; OSError if this machine lacks what it takes.
+    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. For a lookup, a
+    login that takes longer than `timeout` goes on alone, for the next one; `stop` ends all but such a login. Raises
+    Lost if what goes `along` may have changed something, Unreachable, NotDeployed, ProtocolError, Interrupted; OSError
+    if this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
     stood = master.identity(destination)
     patience = None if asking and not bounded else timeout
-    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=bool(question) or stop is not None)
-    if bounded or question:
+    lookup = along is not None and along.lookup
+    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=lookup, stop=stop)
+    if bounded or lookup:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        link = _open(destination, caller, asking, detached, timeout, stop=stop, along=question)
+        link = _open(destination, caller, asking, detached, timeout, stop=stop, along=along)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
         link = _open(destination, caller, asking, False, timeout, stop=stop)  # refused over that one: log in again
     except Unreachable as error:
         left = deadline - time.monotonic()
-        if stood is None or left <= 0 or isinstance(error, _NotStarted):
-            raise
-        drop_master(destination)  # it was cut just now, and nothing has been asked for over it
-        if master.identity(destination) == stood:
-            raise
-        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, question=question, stop=stop)
+        sent = along if along is not None and along.reached else None
+        fresh = stood is None or isinstance(error, _NotStarted)
+        if not fresh and left > 0 and (sent is None or sent.again):
+            drop_master(destination)  # it was cut just now
+            if master.identity(destination) != stood:
+                return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
+        if sent is not None and sent.changes:
+            raise lost(destination) from error
+        raise
     link.asked = asked
     return link
 
@@ -410,8 +483,13 @@ def open_beside(destination: Destination, caller: Near, attempt: Attempt, verb: 
 
     Stopping `attempt` ends it. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
-    along = wire.asking(verb, 1, **arguments)
+    along = Along(wire.asking(verb, 1, **arguments))
     return _open(destination, caller, False, True, START_TIMEOUT, stop=attempt, alone=True, along=along)
+
+
+def lost(destination: Destination) -> Lost:
+    """The error for a link that broke while what it was asked for may have been done."""
+    return Lost(f"lost the link to @{destination.host}", hint=f"check what was done: {CALLED} @{destination.host}")
 
 
 def _open(
@@ -423,16 +501,18 @@ def _open(
     *,
     stop: Stop | None = None,
     alone: bool = False,
-    along: bytes = b"",
+    along: Along | None = None,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
-    `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`; it goes early,
-    unless login files have read a part of such before.
+    `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`; it does not go
+    early if login files have read a part of such before, nor, unless it may come twice, where a command leads to the
+    host, of which nothing is known.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     deadline = time.monotonic() + timeout
-    early = bool(along) and destination.host not in _swallowing
+    if along is not None and (destination.host in _swallowing or (along.changes and destination.via is not None)):
+        along.early = False
     line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
     argv = ssh.command(destination, line, ask=asking, alone=alone)
     environment = ssh.environment(ask=asking)
@@ -464,34 +544,40 @@ def _open(
         on_failure.callback(link.close)
         if isinstance(stop, Attempt):
             stop.reached = link.reached
+        if along is not None:
+            on_failure.callback(link.note_reached, along)
         with (stop or Stop()).calling(link.abort):
-            answers = link.start(caller, deadline, along, early=early, repeats=not alone)
+            answers = link.start(caller, deadline, along)
         if answers:
             on_failure.pop_all()
     if not answers:
         left = deadline - time.monotonic()
         _swallowing.add(destination.host)
         try:
-            return _open(destination, caller, asking, detached, left, stop=stop, alone=alone, along=along)
+            again = _open(destination, caller, asking, detached, left, stop=stop, alone=alone, along=along)
+            again.swallowed = link.swallowed
+            return again
         except SeshError:
             _swallowing.discard(destination.host)  # it is slow, or gone
             raise
     return link
 
 
-def renew_master(destination: Destination) -> None:
-    """Open the control master of a lost link anew, for those that come next, if nobody has and none need be asked."""
-    if _masters.get(destination.host) is None:
-        return
-    drop_master(destination)
-    try:
-        master.ensure(destination, ask=False, timeout=START_TIMEOUT, lingers=True)
-    except SeshError:
-        return  # who comes next opens it, or is told
-    _masters[destination.host] = master.identity(destination)
-
-
 def drop_master(destination: Destination) -> None:
     """Make sure that the control master of a lost link is not used again; one opened since is left alone."""
     if _masters.get(destination.host) == master.identity(destination):
         master.close(destination)
+
+
+def renew_master(destination: Destination) -> None:
+    """As `drop_master`; if the connection forwards what the user has set, another one is opened for that, unasked.
+
+    A link that came back over a connection of its own carries no forwards.
+    """
+    drop_master(destination)
+    if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
+        try:
+            master.ensure(destination, ask=False, timeout=START_TIMEOUT)
+        except SeshError:
+            return  # the next link opens it, and says why not
+        _masters[destination.host] = master.identity(destination)

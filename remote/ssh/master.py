@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 
 from sesh import paths, platform, programs
-from sesh.errors import Late, LoginRefused, Refused, Unreachable, silent_host
+from sesh.errors import Interrupted, Late, LoginRefused, Refused, Unreachable, silent_host
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
+from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,15 +54,20 @@ def is_shared(destination: Destination) -> bool:
 
 
 def ensure(
-    destination: Destination, *, ask: bool | None = None, timeout: float | None = None, lingers: bool = False
+    destination: Destination,
+    *,
+    ask: bool | None = None,
+    timeout: float | None = None,
+    lingers: bool = False,
+    stop: Stop | None = None,
 ) -> bool | None:
     """Make sure that the host's control master is there; a new one is opened by itself, its stdio on /dev/null.
 
     `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: if there is a terminal.
     `timeout`: seconds, also for another process that is opening it. `lingers`: if nobody may be asked, a login that
-    takes longer goes on alone, and its outcome is for who comes next. If connections to the host are not shared it does
-    nothing. Returns whether somebody was asked to log in; None if that is not known. Raises Unreachable with ssh's own
-    reason, in one line; Refused.
+    takes longer goes on alone, and its outcome is for who comes next. `stop`: ends the waiting, and any other login. If
+    connections to the host are not shared it does nothing. Returns whether somebody was asked to log in; None if that
+    is not known. Raises Unreachable with ssh's own reason, in one line; Refused, Interrupted.
 
     If another process tries meanwhile, and its login is refused, this one is refused alike: some hosts lock out. A
     login that goes on alone is ended for a person who logs in.
@@ -71,14 +78,14 @@ def ensure(
     ask = ssh.can_prompt() if ask is None else ask
     deadline = None if timeout is None else time.monotonic() + timeout
     asked_at = time.time()
-    with locked(destination, deadline, takes_over=ask) as lock:
+    with locked(destination, deadline, takes_over=ask, stop=stop) as lock:
         if not is_alive(destination):
             failure = None if ask else _failed(destination, asked_at - (LOOK_BACK if lingers else 0), deadline)
             if failure is not None and not isinstance(failure, Late):
                 raise failure
             if ssh.owns_control_path(destination) and os.path.lexists(path := _path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
-            return _open(destination, ask, deadline, lock if lingers and not ask else None)
+            return _open(destination, ask, deadline, lock if lingers and not ask else None, stop or Stop())
     return None
 
 
@@ -190,10 +197,10 @@ def _control(destination: Destination, command: str) -> bool:
 # -- opening
 
 
-def _open(destination: Destination, ask: bool, deadline: float | None, lock: Lock | None) -> bool | None:
+def _open(destination: Destination, ask: bool, deadline: float | None, lock: Lock | None, stop: Stop) -> bool | None:
     """Open the control master, by autossh if the user chose that and nobody must be asked. Returns as `ensure` does.
 
-    `lock`: for a login that goes on alone beyond the deadline; None if it is to be killed then.
+    `lock`: for a login that goes on alone beyond the deadline; None if it is to be killed then, and by `stop`.
     """
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
@@ -207,7 +214,7 @@ def _open(destination: Destination, ask: bool, deadline: float | None, lock: Loc
         _open_alone(destination, deadline, lock)
         return None
     with tempfile.TemporaryFile() as stderr:
-        if not _run_ssh(destination, stderr, ask, deadline) or is_alive(destination):
+        if not _run_ssh(destination, stderr, ask, deadline, stop) or is_alive(destination):
             _note_login(destination)
             login = _LOGIN.search(ssh.printed(stderr))
             return None if login is None else login[1] in _ASKING
@@ -263,10 +270,18 @@ def _kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
     process.wait()
 
 
-def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
-    """Run ssh until it has gone to the background or failed; return its exit code. Raises Late at the deadline."""
+def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None, stop: Stop) -> int:
+    """Run ssh until it has gone to the background or failed; return its exit code. Raises Late at the deadline,
+    Interrupted."""
     left = None if deadline is None else deadline - time.monotonic()
-    code = _wait(_start(_login(destination, ask=ask), stderr, ask=ask), left, ask=ask)
+    process = _start(_login(destination, ask=ask), stderr, ask=ask)
+    try:
+        with stop.calling(partial(_kill, process, group=not ask)):
+            code = _wait(process, left, ask=ask)
+        stop.check()
+    except Interrupted:
+        _kill(process, group=not ask)
+        raise
     if code is None:
         raise silent_host(destination.host)
     return code
@@ -362,12 +377,15 @@ class Lock:
 
 
 @contextmanager
-def locked(destination: Destination, deadline: float | None, *, takes_over: bool = False) -> Iterator[Lock]:
+def locked(
+    destination: Destination, deadline: float | None, *, takes_over: bool = False, stop: Stop | None = None
+) -> Iterator[Lock]:
     """Hold a lock while a host's control master is opened: a second one would stay for ever, unused.
 
-    `takes_over`: a login that goes on alone is ended. Raises Unreachable if another process holds it until the deadline
-    (of time.monotonic; None: wait without end).
+    `takes_over`: a login that goes on alone is ended. `stop`: ends the waiting. Raises Unreachable if another process
+    holds it until the deadline (of time.monotonic; None: wait without end), Interrupted.
     """
+    sleep = time.sleep if stop is None else stop.sleep
     path = f"{_path(destination)}.lock"
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
@@ -383,7 +401,7 @@ def locked(destination: Destination, deadline: float | None, *, takes_over: bool
         os.close(descriptor)
         if deadline is not None and time.monotonic() >= deadline:
             raise Late(f"{destination.host} does not answer: another sesh is still trying to reach it")
-        time.sleep(0.02)
+        sleep(0.02)
     lock = Lock(descriptor)
     try:
         yield lock

@@ -65,10 +65,10 @@ _PLAINER = (
 )
 """What messages of ssh, and of the system (errno.h, netdb.h), mean for a person who waits; the first one counts."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
-_CARRIED_KEYWORDS = (
-    "localforward", "remoteforward", "dynamicforward", "forwardx11", "forwardx11trusted", "sendenv", "setenv"
-)  # fmt: skip
-"""Settings that lead to another login at the same host; and those that only the connection itself can carry out."""
+FORWARDS = ("localforward", "remoteforward", "dynamicforward")
+_CARRIED_KEYWORDS = (*FORWARDS, "forwardx11", "forwardx11trusted", "sendenv", "setenv")
+"""Settings that lead to another login at the same host; those of ports, and all that only the connection itself can
+carry out."""
 _KEPT = 64 << 10
 """Bytes of what a command printed on stderr that are read."""
 _MAX_SOCKET_PATH = 104 - 1 - 17

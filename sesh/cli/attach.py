@@ -353,7 +353,14 @@ def _attach_terminal(
         _check_switch(current, view, cli.host, name)
     if not view.get("join"):
         target.sync()
-    name, connection = obtain(target)
+    if current is None and target.host is not None:
+        from sesh.client.attach import introduction
+
+        target.greeting = introduction(target.host, options)
+    try:
+        name, connection = obtain(target)
+    finally:
+        target.greeting = None
     quit_key.disarm()
     if current is None:
         return _run_client(cli, target, name, connection, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from math import inf
 
 from sesh.cli import attach, printing
 from sesh.cli.tui.live import await_change, entries, since, standing
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds that hosts have to answer `--next`."""
+_QUIET = 0.15
+"""Seconds without an answer after which the first line of `--watch --json` waits for no more hosts."""
 
 
 def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
@@ -146,13 +149,18 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     before: list[Summary] | None = None
+    quiet_at = time.monotonic() + _QUIET
     with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None, holds=True) as index:
         while True:
             rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
-            if rows != before and not (before is None and index.pending):
+            if rows != before and not (before is None and index.pending and time.monotonic() < quiet_at):
                 printing.value(rows)
                 before = rows
-            ready = await_change(index, others={interrupts.inbound: select.POLLIN, printing.STDOUT: 0})
+            seconds = quiet_at - time.monotonic() if before is None else inf
+            others = {interrupts.inbound: select.POLLIN, printing.STDOUT: 0}
+            ready = await_change(index, max(0.0, seconds), others)
+            if ready:
+                quiet_at = time.monotonic() + _QUIET
             if printing.STDOUT in ready:
                 raise BrokenPipeError  # nobody reads it any more
             if interrupts.inbound in ready:

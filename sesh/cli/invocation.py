@@ -137,7 +137,8 @@ class Invocation(Caller):
             return
         from sesh.ops import lookup
 
-        host = lookup.host_of(self, name, "" if creates else self.verb, creates=creates)
+        verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
+        host = lookup.host_of(self, name, verb, creates=creates, brief=brief)
         if host is not None:
             self.found(name, host)
             self.remember(f"{name} on @{host}")

@@ -7,7 +7,7 @@ import time
 
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import for_host
+from sesh.errors import SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
@@ -28,7 +28,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(map(check_label, label))
     if len(cli.hosts) > 1:
-        return _list_hosts(cli, label)
+        return _list_hosts(cli, wanted)
     target = cli.target
     overview = target.call(views.overview)
     rows: list[Summary] = [session for session in overview["sessions"] if bears(session, wanted)]
@@ -70,25 +70,25 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
     return rows
 
 
-def _list_hosts(cli: Invocation, label: Sequence[str]) -> int:
+def _list_hosts(cli: Invocation, wanted: dict[str, str]) -> int:
     """`sesh @a @b --list`: the sessions of each host; 1 if any did not answer.
 
     Of such a one it is the error, and what was last known.
     """
-    from sesh.cli import fanout
     from sesh.ops import lookup
 
-    answers = fanout.gather(fanout.branches_of(cli, {"label": list(label)}, list_))
-    reasons = fanout.failures(answers)
-    wanted = dict(map(check_label, label))
+    answers = dict(lookup.summaries(cli, cli.hosts, named=True))
+    reasons: dict[str, str] = {}
     rows: list[object] = []
     sessions: dict[str, list[Summary]] = {}
-    for host, answer in zip(cli.hosts, answers, strict=True):
-        if host in reasons:
-            rows.append(answer)
-            answer = [row for row in lookup.last_known(host, reasons[host]) if bears(row, wanted)]
-        rows += answer
-        sessions[host] = answer
+    for host in cli.hosts:
+        answer = answers[host]
+        if isinstance(answer, SeshError):
+            reasons[host] = str(answer)
+            rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
+            answer = lookup.last_known(host, reasons[host])
+        sessions[host] = [row for row in answer if bears(row, wanted)]
+        rows += sessions[host]
     if cli.json:
         cli.value(rows)
     else:

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.ops.lookup import Told
     from sesh.reach.caller import Caller
+    from sesh.reach.workers import Turns
     from sesh.schema import Summary
 
 ELSEWHERE = (3.0, 50.0)
@@ -53,8 +54,8 @@ class SessionIndex:
         self._known_at = 0
         """The moment when the known remotes had changed, as they were read last."""
         self._askings: list[Asking] = []
-        self._unasked: list[str] = []
-        """Hosts whose turn comes once those before them have answered, or are late."""
+        self._turns: Turns | None = None
+        """Those of the hosts that are asked, for a list that holds links."""
         self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
@@ -64,6 +65,10 @@ class SessionIndex:
         """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
 
     def __enter__(self) -> SessionIndex:
+        if self._holds:
+            from sesh.reach.workers import Turns  # loaded late, as by `Asking`
+
+            self._turns = Turns(_AT_ONCE)
         with ExitStack() as stack:
             if self._local is not None:
                 stack.enter_context(self._local)
@@ -86,7 +91,7 @@ class SessionIndex:
     @property
     def pending(self) -> bool:
         """True if a host is still to answer the newest question."""
-        return bool(self._askings) and bool(self._askings[-1].waiting) and self._askings[-1].left() > 0
+        return bool(self._askings) and bool(self._askings[-1].waiting)
 
     @property
     def descriptors(self) -> list[int]:
@@ -100,7 +105,7 @@ class SessionIndex:
         """Seconds until `take` is to be called though nothing has happened."""
         if self.pending:  # whoever is to be asked, the newest question ends first
             there = self._askings[-1].deadline
-        elif self._unasked or self._refreshed:
+        elif self._refreshed:
             there = 0.0
         else:
             there = self._next_there
@@ -128,11 +133,7 @@ class SessionIndex:
         self._take_answers(ready)
         if self._local is not None:
             self._local.take(ready)
-        if self.pending:
-            return
-        if self._unasked:
-            self._ask_next()
-        elif self._refreshed or time.monotonic() >= self._next_there:
+        if not self.pending and (self._refreshed or time.monotonic() >= self._next_there):
             self._ask_hosts()
 
     def _ask_hosts(self) -> None:
@@ -154,27 +155,20 @@ class SessionIndex:
         before, self._spent = self._spent, _spent_by_children()
         pause = 0.0 if refreshed else (self._spent - before) / _SHARE
         self._next_there = now + min(ELSEWHERE[1], max(ELSEWHERE[0], pause))
-        self._unasked = [host for host in asked if host not in standing]
-        self._ask_next()
+        if unasked := [host for host in asked if host not in standing]:
+            self._askings.append(Asking(self._caller, unasked, self._turns))
 
     def _rests(self, known_at: int) -> bool:
         """Whether there is nobody to ask: the links of all hosts stand, and no other host is known since."""
         news = self._refreshed or known_at != self._known_at
         return not news and self._hosts is not None and self._hosts <= self._links.standing
 
-    def _ask_next(self) -> None:
-        most = _AT_ONCE if self._holds else len(self._unasked)
-        asked, self._unasked = self._unasked[:most], self._unasked[most:]
-        if asked:
-            self._askings.append(Asking(self._caller, asked))
-
     def _take_answers(self, ready: set[int]) -> None:
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for host, answer in asking.take():
                     self._take_answer(host, answer)
-            if asking.waiting and not asking.left():
-                self.there |= {host: Late.reason for host in asking.give_up() if host not in self._links.standing}
+            self.there |= {host: Late.reason for host in asking.give_up() if host not in self._links.standing}
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()

@@ -6,6 +6,7 @@ import os
 import select
 import time
 from functools import partial
+from math import inf
 
 from sesh import moments, paths, wire
 from sesh.about import CALLED
@@ -26,6 +27,7 @@ from sesh.errors import (
 from sesh.names import natural, near
 from sesh.reach.caller import Caller
 from sesh.remote import known
+from sesh.stop import Stop
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sesh.config import Config
+    from sesh.reach.workers import Turns
     from sesh.schema import Summary
-    from sesh.stop import Stop
 
     HostAnswer = tuple[str, list[Summary] | SeshError]
     """A host, and its sessions or the error in their place."""
@@ -42,13 +44,15 @@ if TYPE_CHECKING:
     """The sessions of a host, and a note on them, such as that some were left out."""
 
 PATIENCE = 2.0
-"""Seconds for all hosts together."""
+"""Seconds for a host to answer; all are asked at once, unless a list stays open."""
 _ATTEMPT, _PACE = 10.0, 1.0
 """Seconds for one attempt to reach a host that a person waits for."""
 _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
 _PASSING = (Late, LocalFault, Lost, Unknown)
 """Errors after which a host is asked again at once: it did not refuse."""
+_MOMENT = 0.2
+"""Seconds for which other hosts are waited for once a session is found."""
 _NAMED = 5
 """Hosts that the line names at most."""
 _SKEW = 2.0
@@ -143,24 +147,32 @@ class Gathering(Caller):
 
 
 class Asking:
-    """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
+    """Questions to several hosts, each in a thread of its own; answers are taken as they come.
 
-    def __init__(self, caller: Caller, hosts: list[str]) -> None:
-        from sesh.reach.workers import Workers  # a process that has loaded `threading` forks for no new session
+    `turns`: those of the hosts, None to ask all at once. `named`: a person has named them, so they are known then.
+    """
+
+    def __init__(self, caller: Caller, hosts: list[str], turns: Turns | None = None, *, named: bool = False) -> None:
+        from sesh.reach.workers import Turns, Workers  # who has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
-        self.deadline = time.monotonic() + PATIENCE
-        self._caller = caller
+        self._until: dict[str, float] = {}
+        """By host whose turn has come: the moment at which it is late (monotonic)."""
+        self._turns = turns or Turns(len(hosts))
+        self._caller, self._named = caller, named
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
             self._workers.begin(host, partial(self._answer, host))
 
-    def _answer(self, host: str, _stop: Stop) -> Iterator[Told]:
+    def _answer(self, host: str, stop: Stop) -> Iterator[Told]:
         """What a host tells, noted even if nobody waits for it any more. Called in a thread of its own."""
         caller = Gathering(self._caller)
         try:
-            rows = sessions_of(caller, host, self.deadline)
+            with self._turns:
+                stop.check()
+                self._until[host] = time.monotonic() + PATIENCE
+                rows = sessions_of(caller, host, self._until[host], stop, named=self._named)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
                 _note_failure(host, reason(error), error.at)
@@ -180,27 +192,41 @@ class Asking:
         return answers
 
     def give_up(self) -> list[str]:
-        """Waits for no more hosts; returns those that are late."""
-        late, self.waiting = sorted(self.waiting, key=natural), set()
+        """Waits no more for the hosts that are late; returns these."""
+        now = time.monotonic()
+        late = sorted((host for host in self.waiting if self._until.get(host, inf) <= now), key=natural)
+        self.waiting.difference_update(late)
         return late
 
-    def left(self) -> float:
-        """Seconds left for an answer to come."""
-        return max(0.0, self.deadline - time.monotonic())
+    @property
+    def deadline(self) -> float:
+        """The moment at which `give_up` is to be called (monotonic)."""
+        until = [self._until[host] for host in self.waiting if host in self._until]
+        return min(until, default=time.monotonic() + PATIENCE)
 
 
-def sessions_of(caller: Caller, host: str, deadline: float) -> list[Summary]:
-    """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic)."""
+def sessions_of(
+    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
+) -> list[Summary]:
+    """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
+
+    `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used.
+    """
     from sesh.reach import calls, links
     from sesh.remote.ssh import link
 
     destination = links.destination_of(caller, host)
-    timeout, op = deadline - time.monotonic(), "sessions.summaries"
+    timeout, op, stop = deadline - time.monotonic(), "sessions.summaries", stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    with link.open_link(
-        destination, links.origin(destination), ask=False, timeout=timeout, question=question
-    ) as opened:
+    along = link.Along(question, early=not known.swallows(destination), lookup=True)
+    near = links.origin(destination)
+    with (
+        link.open_link(destination, near, ask=False, timeout=timeout, along=along, stop=stop) as opened,
+        stop.calling(opened.abort),
+    ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
+    if named:
+        known.record(destination, str(opened.remote_info.get("version") or ""), asks=opened.asked)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
@@ -222,21 +248,29 @@ class _Skipped(Exception):
 
 
 def summaries(
-    caller: Caller, hosts: list[str], *, names: Sequence[str] = (), skippable: bool = False
+    caller: Caller,
+    hosts: list[str],
+    *,
+    names: Sequence[str] = (),
+    skippable: bool = False,
+    brief: bool = False,
+    named: bool = False,
 ) -> Iterator[HostAnswer]:
     """The answer of each host, as it comes; a host that is late counts as silent.
 
     `names`: of the sessions that are looked for, for a line if it takes a while; `skippable`: Enter ends it, and raises
-    _Skipped.
+    _Skipped. `brief`: once all of them are found, hosts that had none of them are waited for no longer than a moment.
+    `named`: the hosts are recorded as used.
     """
     if not hosts:
         return
-    asking = Asking(caller, hosts)
+    asking = Asking(caller, hosts, named=named)
     watched = [(asking.inbound, select.POLLIN), *([(0, select.POLLIN)] if skippable else [])]
     speaks, speak_at = bool(names) and caller.watched, time.monotonic() + _QUIET
+    missing, ends_at = set(names), inf
     try:
-        while asking.waiting:
-            ready = wire.polled(watched, min(speak_at, asking.deadline) if speaks else asking.deadline)
+        while asking.waiting and time.monotonic() < ends_at:
+            ready = wire.polled(watched, min(speak_at if speaks else inf, asking.deadline, ends_at))
             if 0 in ready:
                 os.read(0, 4096)
                 raise _Skipped
@@ -244,9 +278,12 @@ def summaries(
                 rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
                 if remark:
                     caller.note(remark)
+                missing -= {row["name"] for row in rows} if not isinstance(rows, SeshError) else set()
                 yield host, rows
-            if not ready and not asking.left():
-                break
+            if brief and not missing and ends_at == inf and not any(_may_have(host, names) for host in asking.waiting):
+                ends_at = time.monotonic() + _MOMENT
+            for host in asking.give_up():
+                yield host, silent_host(host)
             if speaks and asking.waiting and time.monotonic() >= speak_at:
                 speaks = False
                 late = sorted(asking.waiting, key=natural)
@@ -257,8 +294,12 @@ def summaries(
     finally:
         caller.status("")
         asking.close()
-    for host in asking.give_up():
-        yield host, silent_host(host)
+
+
+def _may_have(host: str, names: Sequence[str]) -> bool:
+    """Whether a host had one of these sessions when it told them last, or has never told them."""
+    at, rows = known.last_told(host)
+    return not at or any(row["name"] in names for row in rows)
 
 
 def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
@@ -325,13 +366,13 @@ class Whereabouts:
         return hosts[int(answer) - 1]
 
 
-def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False) -> str | None:
+def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False, brief: bool = False) -> str | None:
     """The known remote that has a session of this name; None if none has. Raises as `Whereabouts.chosen`.
 
-    `verb`: for the hint; `creates`: the name is to be created here if it is nowhere, which a person may have done at
-    once by Enter, and decides if a silent host had it.
+    `verb`: for the hint; `brief`: as in `summaries`; `creates`: the name is to be created here if it is nowhere, which
+    a person may have done at once by Enter, and decides if a silent host had it.
     """
-    whereabouts = located(caller, [name], creates=creates)[name]
+    whereabouts = located(caller, [name], creates=creates, brief=brief)[name]
     if whereabouts.hosts or not (creates and whereabouts.silent):
         return whereabouts.chosen(caller, verb)
     host, seen, why = whereabouts.silent[0]
@@ -383,15 +424,17 @@ def _asked_again(caller: Caller, host: str) -> list[Summary] | None:
         return None
 
 
-def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> dict[str, Whereabouts]:
+def located(
+    caller: Caller, names: Sequence[str], *, creates: bool = False, brief: bool = False
+) -> dict[str, Whereabouts]:
     """The hosts of the sessions of these names among the known remotes, by name; none if a person does not wait.
 
-    A host that does not answer counts by the sessions that it had when it was asked last.
+    A host that does not answer counts by the sessions that it had when it was asked last. `brief`: as in `summaries`.
     """
     whereabouts = {name: Whereabouts(name) for name in names}
     hosts, failures = known_hosts(caller)
     try:
-        answers = dict(summaries(caller, hosts, names=names, skippable=creates and caller.can_ask))
+        answers = dict(summaries(caller, hosts, names=names, skippable=creates and caller.can_ask, brief=brief))
     except _Skipped:
         return whereabouts
     failures |= {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}

@@ -46,11 +46,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
                 raise
             if isinstance(error, TimedOut):
                 raise silent_host(host) from None
-            raise Unknown(
-                f"lost the link to @{host}, and its answer with it",
-                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
-                exit_code=ExitCode.FAILED,
-            ) from None
+            raise lost(host) from None
 
     _, answer = answered(caller, link, data, ask)
     check = shapes.Check(far=True)
@@ -58,6 +54,15 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     if check.left_out:
         caller.note(op_shapes.left_out(check, host))
     return result
+
+
+def lost(host: str) -> Unknown:
+    """The error for a request whose link was lost before its answer."""
+    return Unknown(
+        f"lost the link to @{host}, and its answer with it",
+        hint=f"what was asked for may have been done; see: {CALLED} @{host}",
+        exit_code=ExitCode.FAILED,
+    )
 
 
 def answered(

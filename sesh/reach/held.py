@@ -5,7 +5,6 @@ It comes back with back-off if it is lost. No more than a few are opened at once
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import partial
 
@@ -14,6 +13,7 @@ from sesh.errors import Late, TimedOut, Unreachable
 from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
 from sesh.reach.stream import DaemonDied, Stream
+from sesh.reach.workers import Turns
 from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog
 from sesh.remote.ssh.link import Link
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Item = TypeVar("Item")
 
-_opening = threading.BoundedSemaphore(8)
+_opening = Turns(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""
 _ATTEMPT = 20.0
 """Seconds for one attempt to come back, and for the first if nobody has named the host."""

@@ -9,6 +9,7 @@ import os
 import time
 from functools import partial
 
+from sesh import wire
 from sesh.about import CALLED
 from sesh.errors import (
     Ended,
@@ -26,7 +27,7 @@ from sesh.link_state import LinkState
 from sesh.names import subject
 from sesh.reach import calls, links
 from sesh.reach.caller import Block
-from sesh.reach.op import named
+from sesh.reach.op import named, needed
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.recovery.monitor import Monitor
@@ -38,11 +39,13 @@ from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
+    from sesh.remote.ssh.link import Along
     from sesh.schema import Answer
     from sesh.stop import Stop
     from sesh.wire import Connection
@@ -60,18 +63,33 @@ class HostTarget(Target):
         self.destination: Destination = links.destination_of(caller, host)
         self._offer = offer
 
-    def open(self, deadline: float | None = None, *, passing: bool = False, stop: Stop | None = None) -> Link:
-        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `stop`: as in
-        `links.opened`."""
-        caller, offer = self.caller, self._offer
-        with Block() if passing else caller.connecting(self.destination.host):
-            return links.opened(caller, self.destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
+    def open(
+        self,
+        deadline: float | None = None,
+        *,
+        passing: bool = False,
+        along: Along | None = None,
+        stop: Stop | None = None,
+    ) -> Link:
+        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `along`, `stop`:
+        as in `links.opened`."""
+        caller, offer, where = self.caller, self._offer, self.destination
+        with Block() if passing else caller.connecting(where.host):
+            return links.opened(caller, where, offer=offer, deadline=deadline, passing=passing, along=along, stop=stop)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
-        with NamingHost(self.host), self.open() as link:
-            self.clock = link.clock
-            result: Result = calls.request(self.caller, link, op.wire_name, named(op, args, kwargs))
+        data = named(op, args, kwargs)
+        frames = calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])
+        along = links.request_along(self.destination, frames, *needed(data))
+        with NamingHost(self.host):
+            try:
+                link = self.open(along=along)
+            except Lost:
+                raise calls.lost(self.destination.host) from None
+            with link:
+                self.clock = link.clock
+                result: Result = calls.request(self.caller, link, op.wire_name, data)
         return result
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
@@ -81,46 +99,68 @@ class HostTarget(Target):
         """
         data = named(op, args, kwargs)
         session_id = os.urandom(8).hex() if op.creates else ""
+        words, along = self._entering(op, data, session_id)
+        asked = False
         with NamingHost(self.host):
-            link = self.open()
             try:
-                answer, _ = self._led(link, op, data, session_id)
+                link = self.open(along=along)
+                asked = True
+                answer, _ = self._led(link, words)
                 known.add_name(self.destination.host, str(answer["name"]))
             except KeyboardInterrupt:
-                if not session_id:
+                asked = asked or (along is not None and along.reached)
+                if not (session_id and asked):
                     raise
                 name = str(data.get("name") or "NAME")
                 raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
         return str(answer["name"]), link
 
-    def _led(
-        self, link: Link, op: Op[..., Entered], data: dict[str, object], session_id: str, deadline: float | None = None
-    ) -> tuple[Answer, bytes]:
+    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Along | None]:
+        """The words of a request that leads to a session; and the request itself, if it may go along with HELLO."""
+        words = self._greeted(
+            {
+                "op": op.wire_name,
+                "arguments": data,
+                "asks": self.caller.can_ask,
+                "answers": [],
+                "session_id": session_id,
+            }
+        )
+        frames = wire.asking("enter", 1, **words)
+        return words, links.request_along(
+            self.destination, frames, "session_id", *needed(data), changes=op.creates, again=True
+        )
+
+    def _greeted(self, words: Words) -> Words:
+        """The words of a request, with the greeting, if there is one."""
+        return {**words, "greeting": self.greeting} if self.greeting is not None else words
+
+    def _led(self, link: Link, words: Words, deadline: float | None = None) -> tuple[Answer, bytes]:
         """Has an op lead a link to a session's daemon; returns the host's answer, and the output that comes with it.
 
-        The answer names the session, or holds the `result` of one that began with `session_id` and has ended. Raises
-        Lost; the link is closed if it fails.
+        The answer names the session, or holds the `result` of one that began with the `session_id` and has ended.
+        Raises Lost; the link is closed if it fails.
         """
 
         def ask(answers: list[str]) -> tuple[Answer, bytes]:
-            left, asks = seconds_left(deadline, SESSION_TIMEOUT), self.caller.can_ask
-            return link.open_session(
-                "enter", left, op=op.wire_name, arguments=data, asks=asks, answers=answers, session_id=session_id
-            )
+            with_answers: Words = {**words, "answers": answers}
+            return link.open_session("enter", seconds_left(deadline, SESSION_TIMEOUT), **with_answers)
 
         try:
-            return calls.answered(self.caller, link, data, ask)
+            return calls.answered(self.caller, link, words.get("arguments") or {}, ask)
         except BaseException:
             link.close()
             raise
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """A link that was led to a session there; see `Target`. Raises NotFound."""
+        words = self._greeted({"name": name, "passing": not attaches})
+        along = links.request_along(self.destination, wire.asking("connect", 1, **words), changes=False)
         with NamingHost(self.host):
-            link = self.open(deadline)
+            link = self.open(deadline, along=along)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                link.open_session("connect", timeout=left, name=name, passing=not attaches)
+                link.open_session("connect", left, **words)
             except BaseException as error:
                 link.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
@@ -154,25 +194,38 @@ class HostTarget(Target):
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        with interrupts.nothing_asked():
-            link = self.open(deadline)
-        session_id, state = os.urandom(8).hex(), LinkState(time.monotonic(), at_once=1)
+        words, along = self._entering(op, data, os.urandom(8).hex())
+        link: Link | None = None
+        state, lost = LinkState(time.monotonic(), at_once=1), False
         while True:
             try:
-                answer, output = self._led(link, op, data, session_id, deadline)
+                if lost:
+                    link = self._reopened(interrupts, state, deadline)
+                else:
+                    with interrupts.nothing_asked():
+                        link = self.open(deadline, along=along)
+                answer, output = self._led(link, words, deadline)
             except Lost:
-                lost = f"lost the link to @{self.host} before the job was known to have started"
-                self.caller.note(f"{lost}; reconnecting")
-                link = self._reopened(interrupts, state, deadline)
+                lost = True
+                self.caller.note(
+                    f"lost the link to @{self.host} before the job was known to have started; reconnecting"
+                )
                 continue
+            except Interrupted:
+                if link is None and along is not None and along.reached:
+                    raise self._unknown_start() from None
+                raise
             except ProtocolError as error:
-                if not error.answered:
+                if not error.answered and (link is not None or (along is not None and along.reached)):
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
             if "result" in answer:
                 link.close()
                 raise Ended(str(answer["name"]), answer["result"], output)
             return str(answer["name"]), link
+
+    def _unknown_start(self) -> Interrupted:
+        return Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{self.host}")
 
     def _reopened(self, interrupts: Interrupts, state: LinkState, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
@@ -185,7 +238,7 @@ class HostTarget(Target):
         try:
             link = Monitor(state, attempt).wait(host, interrupts.sleep, deadline)
         except Interrupted:
-            raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}") from None
+            raise self._unknown_start() from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN

@@ -9,14 +9,14 @@ from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED
-from sesh.errors import Ended, LocalFault, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, Lost, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.link_state import LinkState
 from sesh.reach.caller import YES_NO
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link as ssh_link
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
+from sesh.remote.ssh.link import Along, Link
 from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
 from sesh.stop import Stop
 
@@ -59,32 +59,52 @@ def opened(
     offer: bool = False,
     deadline: float | None = None,
     passing: bool = False,
+    along: Along | None = None,
     stop: Stop | None = None,
 ) -> Link:
     """A link to sesh on a host.
 
     `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
     there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
-    recorded as used. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut, Interrupted.
+    recorded as used. `along`: goes with HELLO (see `Link.take_sent`). `stop`: ends the attempt. Raises Unreachable,
+    Lost if what went along may have been done, NotDeployed, TimedOut, Interrupted.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
-        link = _link(destination, ask=ask, deadline=deadline, stop=stop)
+        link = _link(destination, ask, deadline, along, stop)
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        link = _link(destination, ask=ask, deadline=deadline, stop=stop)
+        link = _link(destination, ask, deadline, along, stop)
     if not passing:
-        known.record(destination, str(link.remote_info.get("version") or ""), asks=link.asked)
+        told = link.remote_info
+        can = told.get("can") or []
+        known.record(destination, str(told.get("version") or ""), asks=link.asked, can=can, swallows=link.swallowed)
     return link
 
 
-def _link(destination: Destination, *, ask: bool | None, deadline: float | None, stop: Stop | None) -> Link:
+def request_along(
+    destination: Destination, frames: bytes, *needed: str, changes: bool = True, again: bool = False
+) -> Along | None:
+    """A request that goes along with HELLO: if the sesh there is known to take it, early if login files leave it alone.
+
+    `needed`: what that sesh must know. `changes`, `again`: as `Along` has them.
+    """
+    if not known.can(destination, "op", *needed):
+        return None
+    return Along(frames, early=not known.swallows(destination), changes=changes, again=again or not changes)
+
+
+def _link(
+    destination: Destination, ask: bool | None, deadline: float | None, along: Along | None, stop: Stop | None
+) -> Link:
     try:
         left, bounded = seconds_left(deadline, ssh_link.START_TIMEOUT), deadline is not None
         near = origin(destination)
-        return ssh_link.open_link(destination, near, ask=ask, timeout=left, bounded=bounded, stop=stop)
+        return ssh_link.open_link(destination, near, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
+    except Lost:
+        raise
     except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
@@ -190,6 +210,7 @@ def reopened(
     ask: bool = False,
     passing: bool = False,
     drops: bool = True,
+    along: Along | None = None,
     stop: Stop | None = None,
 ) -> Link:
     """One attempt at a new link for a lost one. `drops`: the ssh connection that carried it is not used again, which
@@ -198,7 +219,7 @@ def reopened(
         ssh_link.drop_master(destination)
     if not ask and destination.via is None:  # of many links that were lost at once the first one tries
         master.check_refusals(destination, time.time() - master.LOOK_BACK)
-    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, stop=stop)
+    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
 
 
 def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:

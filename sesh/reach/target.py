@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.messages import Introduction
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Arguments, Entered, Op, Result
@@ -23,6 +24,8 @@ class Target:
     """This machine."""
 
     host: str | None = None
+    greeting: Introduction | None = None
+    """The HELLO for the session to which `enter` or `connect` leads on a host, if it may go along with the request."""
     clock = 0.0
     """Seconds by which the clock there was ahead of this one at the last call."""
 

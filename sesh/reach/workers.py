@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Generic, TypeVar
 
 from sesh.errors import InternalError, Interrupted, LocalFault, SeshError
@@ -18,6 +19,38 @@ Item = TypeVar("Item")
 
 _MOST_UNREAD = 1000
 """Items that are not taken yet; who has more waits until some are."""
+_COUNTS_FOR = 0.3
+"""Seconds for which a turn counts: who takes longer waits for a host, and costs nothing meanwhile."""
+
+
+class Turns:
+    """Turns of threads that do the same, a few at a time. One that has not ended soon counts no more.
+
+    So five hosts that hang hold up those that answer by less than 0.2 s. Each thread has one turn at a time, for the
+    length of a `with` block.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._began: dict[int, float] = {}
+        """By thread: when its turn began (monotonic), while that counts."""
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            while len(self._began) >= self._most:
+                thread, began = next(iter(self._began.items()))  # the oldest
+                left = began + _COUNTS_FOR - time.monotonic()
+                if left <= 0:
+                    del self._began[thread]
+                else:
+                    self._changed.wait(left)
+            self._began[threading.get_ident()] = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._began.pop(threading.get_ident(), None)
+            self._changed.notify()
 
 
 class Workers(Generic[Key, Item]):

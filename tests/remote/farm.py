@@ -78,7 +78,7 @@ class Far:
         self.user, self.home, self.shell = account.name, account.home, account.shell
         self.directory = os.path.join(self.home, ".sesh")
         self.port = proxy.port if proxy else sshd.port
-        self.address = f"[127.0.0.1]:{self.port}"  # as known_hosts has it
+        self.address = f"[{sshd.host}]:{self.port}"  # as known_hosts has it
 
     def __repr__(self) -> str:
         return f"Far({self.word!r}, {self.user} on {self.port})"
@@ -202,17 +202,19 @@ class Farm:
         known: bool = True,
         config: Settings | None = None,
         sshd: Settings | None = None,
+        server: Sshd | None = None,
     ) -> Far:
         """A host called `word` with a login of its own (or that of `same_user`), its home as new.
 
         `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key stands in known_hosts.
         `config`: further lines of ssh's configuration for it, `sshd`: settings of its server; a None leaves one out.
+        `server`: an sshd of the test's own.
         """
         account = same_user.account if same_user else self.ground.accounts.lend(user_shell)
         settings = dict(sshd or {})
         if not ROOT:
             settings |= {"SetEnv": f"HOME={account.home}", "ForceCommand": _AT_HOME}
-        server = self.ground.sshd(settings)
+        server = server or self.ground.sshd(settings)
         proxy = Proxy(server.port) if proxied else None
         if proxy:
             self._proxies.append(proxy)
@@ -228,7 +230,7 @@ class Farm:
     def _name(self, far: Far, further: Settings) -> None:
         """Writes the host into ssh's configuration."""
         keywords: dict[str, str | None] = {
-            "HostName": "127.0.0.1",
+            "HostName": far.sshd.host,
             "Port": str(far.port),
             "User": far.user,
             "IdentityFile": self.ground.identity,

@@ -19,8 +19,9 @@ _RESET = struct.pack("ii", 1, 0)
 class _Way:
     """One direction of a connection: what was read from `source` and when it may go to `sink`."""
 
-    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+    def __init__(self, source: socket.socket, sink: socket.socket, *, out: bool) -> None:
         self.source, self.sink = source, sink
+        self.out = out  # from the near side
         self.held: deque[tuple[float, bytes]] = deque()
         self.size = 0
         self.ended = False  # the source will send no more
@@ -34,17 +35,22 @@ class _Way:
 class Proxy:
     """Listens on `port` of 127.0.0.1 and passes on to `target`, another port there, until told otherwise.
 
-    `cut` resets all connections, `refuse` lets nobody connect, `silence` keeps everything open and passes nothing (new
-    connections too), `strand` does that to those that stand, `delay` holds each block back for some seconds, `restore`
-    makes all of it good: what a silence held back is passed on then, as a network does. `accepted` counts those that
-    ever came, `connections` those that stand, `passed` the bytes of both ways. Every method has taken effect when it
-    returns.
+    `cut` resets all connections, `refuse` lets nobody connect, `swallow` answers nobody who connects, `silence` keeps
+    everything open and passes nothing (new connections too), `strand` does that to those that stand, `delay` holds each
+    block back for some seconds, `restore` makes all of it good: what a silence held back is passed on then, as a
+    network does. `accepted` counts those that ever came, `connections` those that stand, `passed` the bytes of both
+    ways, `turns` how often the near side has spoken after it had heard something: the round trips that it has waited
+    for, and what it says at the end. `cut_at`: that number at which all connections are cut, before that is passed on.
+    Every method has taken effect when it returns.
     """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.accepted = 0
         self.passed = 0
+        self.turns = 0
+        self.cut_at = 0
+        self._heard = True
         self._silent = False
         self._seconds = 0.0
         self._ways: list[_Way] = []
@@ -54,6 +60,7 @@ class Proxy:
         self._holder = _bound(0)
         self.port: int = self._holder.getsockname()[1]
         self._listener: socket.socket | None = None
+        self._full: list[socket.socket] = []
         self._bell, self._rung = os.pipe()
         os.set_blocking(self._bell, False)
         self._listen()
@@ -88,6 +95,15 @@ class Proxy:
                 self._listener = None
         self._ring()
 
+    def swallow(self) -> None:
+        """From now on connecting gets no answer, as where packets are lost. Connections that stand go on."""
+        self.refuse()
+        with self._lock:
+            full, filling = _bound(self.port), socket.socket()
+            full.listen(0)
+            filling.connect(("127.0.0.1", self.port))
+            self._full = [full, filling]
+
     def silence(self) -> None:
         """Nothing passes any more, not even an end; connections are kept, and new ones taken."""
         with self._lock:
@@ -111,6 +127,7 @@ class Proxy:
     def restore(self) -> None:
         """All is well again: no refusal, no silence, no delay."""
         with self._lock:
+            self._empty()
             self._silent = False
             self._seconds = 0.0
             if self._listener is None:
@@ -124,6 +141,7 @@ class Proxy:
         self._thread.join(10)
         self.cut()
         self.refuse()
+        self._empty()
         self._holder.close()
         os.close(self._rung)
         os.close(self._bell)
@@ -133,6 +151,11 @@ class Proxy:
     def _listen(self) -> None:
         self._listener = _bound(self.port)
         self._listener.listen(64)
+
+    def _empty(self) -> None:
+        for each in self._full:
+            each.close()
+        self._full = []
 
     def _ring(self) -> None:
         os.write(self._rung, b"!")
@@ -191,6 +214,12 @@ class Proxy:
         if able.get(way.source, 0) & selectors.EVENT_READ and not way.ended and way.size < _AHEAD:
             data = way.source.recv(_BLOCK)
             way.ended = not data
+            if data and way.out and self._heard:
+                self._heard = False
+                self.turns += 1
+                if self.turns == self.cut_at:
+                    self.cut()
+                    return
             if data:
                 way.held.append((now + self._seconds, data))
                 way.size += len(data)
@@ -198,6 +227,7 @@ class Proxy:
             due, data = way.held[0]
             sent = way.sink.send(data)
             self.passed += sent
+            self._heard = self._heard or not way.out
             way.size -= sent
             way.held.popleft()
             if sent < len(data):
@@ -234,7 +264,7 @@ class Proxy:
         for side in (near, far):
             side.setblocking(False)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._ways += [_Way(near, far), _Way(far, near)]
+        self._ways += [_Way(near, far, out=True), _Way(far, near, out=False)]
 
 
 def _bound(port: int) -> socket.socket:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.support import find, need, processes, wait_until
 
@@ -37,13 +37,17 @@ _PLAIN = {
 
 
 class Sshd:
-    """One sshd with its own host key and configuration, on a free port of 127.0.0.1.
+    """One sshd with its own host key and configuration, on a free port of 127.0.0.1, or of another `ListenAddress`.
 
     `settings` are keywords of sshd_config over the plain ones; None leaves a keyword out. It runs in the foreground.
+    `within`: words before its command, as those that put it into a network namespace.
     """
 
-    def __init__(self, folder: str, settings: Mapping[str, str | None] | None = None) -> None:
+    def __init__(
+        self, folder: str, settings: Mapping[str, str | None] | None = None, within: Sequence[str] = ()
+    ) -> None:
         self.program = need("sshd")
+        self._within = within
         self.folder = folder
         os.makedirs(folder)
         self.host_key = make_key(os.path.join(folder, "host_key"))
@@ -60,7 +64,12 @@ class Sshd:
     @property
     def address(self) -> str:
         """As known_hosts files name it."""
-        return f"[127.0.0.1]:{self.port}"
+        return f"[{self.host}]:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        return str(self.settings["ListenAddress"])
 
     def messages(self) -> str:
         """What sshd has logged."""
@@ -78,6 +87,7 @@ class Sshd:
                 words = [self.program, "-D", "-e", "-f", self.config]
                 if setpriv := find("setpriv"):  # it ends with the tests, however these end
                     words = [setpriv, "--pdeathsig", "TERM", *words]
+                words = [*self._within, *words]
                 self._process = subprocess.Popen(
                     words,
                     stdin=subprocess.DEVNULL,

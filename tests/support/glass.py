@@ -17,6 +17,7 @@ import pyte
 import pyte.charsets
 import pyte.modes
 from pyte.screens import Char, Margins, StaticDefaultDict
+from wcwidth import wcwidth
 
 _TOKEN = re.compile(
     rb"(?P<text>[^\x00-\x1f\x7f]+)"
@@ -131,6 +132,10 @@ class Glass(pyte.Screen):
         """Text at the cursor. A row of plain ASCII at once, as pyte's own takes most of the time of a flood."""
         plain = data.isascii() and not self.charset and self.g0_charset is pyte.charsets.LAT1_MAP
         if not plain or pyte.modes.IRM in self.mode or pyte.modes.DECAWM not in self.mode:
+            wraps = self.cursor.x == self.columns - 1 and pyte.modes.DECAWM in self.mode
+            if wraps and wcwidth(data[:1]) == 2:  # it does not fit; pyte puts half of it there
+                self.carriage_return()
+                self.linefeed()
             super().draw(data)
             return
         cells = self._cells.setdefault(self.cursor.attrs, {})

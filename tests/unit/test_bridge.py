@@ -347,3 +347,46 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
     daemon.close()
     for each in (near_in, back, near_out):
         os.close(each)
+
+
+GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
+
+
+@pytest.mark.parametrize("verb", ["enter", "connect"])
+def test_a_greeting_that_comes_with_a_request_is_the_first_that_the_daemon_hears(
+    home: Home, far_end: Bridge, verb: str
+) -> None:
+    home.sesh("--open", "work", "--", "cat")
+    connection = far_end.greeted()
+    words: dict[str, Any] = {"op": "enter.attach", "arguments": {"name": "work"}, "name": "work"}
+    answer, _ = connection.request(verb, deadline=deadline(), **words, greeting=GREETING)
+    assert answer["greeted"] is True
+    assert connection.expect_welcome(deadline())["name"] == "work"
+    [client] = home.summary("work")["clients"]
+    assert (client["machine"], client["columns"], client["pid"]) == ("near", 70, os.getpid())
+
+
+def test_a_greeting_waits_for_the_answer_to_a_question_and_is_forgotten_with_a_request_that_fails(
+    home: Home, far_end: Bridge
+) -> None:
+    home.sesh("--open", "working", "--", "cat")
+    connection = far_end.greeted()
+    with pytest.raises(NotFound):
+        connection.request("connect", deadline=deadline(), name="other", greeting=GREETING)
+    words: dict[str, Any] = {"op": "enter.go", "arguments": {"name": "workin"}, "asks": True, "greeting": GREETING}
+    question, _ = connection.request("enter", deadline=deadline(), **words, answers=[])
+    assert "question" in question
+    assert "greeted" not in question
+    answer, _ = connection.request("enter", deadline=deadline(), **words, answers=["a"])
+    assert (answer["name"], answer["greeted"]) == ("working", True)
+    assert connection.expect_welcome(deadline())["name"] == "working"
+    assert len(home.summary("working")["clients"]) == 1
+
+
+def test_without_a_greeting_the_daemon_hears_what_this_side_says(home: Home, far_end: Bridge) -> None:
+    home.sesh("--open", "work", "--", "cat")
+    connection = far_end.greeted()
+    words: dict[str, Any] = {"name": "work", "greeting": "HELLO"}
+    answer, _ = connection.request("connect", deadline=deadline(), **words)
+    assert "greeted" not in answer
+    assert connection.hello("request", deadline())["name"] == "work"

@@ -4,43 +4,100 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from sesh import protocol, wire
-from sesh.client.channel import Channel, RoundTrip
+from sesh.client.channel import Channel
+from sesh.client.round_trip import RoundTrip
 
 
-def test_a_round_trip_that_has_settled_is_measured_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PING, and its PONG, in each second of typing would cost a slow link as much as the keys do."""
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    near, far = socket.socketpair()
-    far.setblocking(False)
-    descriptor = near.detach()
-    with far, wire.Connection(descriptor, descriptor) as connection:
-        link = Channel(connection, RoundTrip(), on_link=True)
-        asked: list[float] = []
-        for tenth in range(600):
-            now = 1000.0 + tenth / 10
-            link.measure()
-            try:
-                ((kind, payload),) = protocol.Decoder().feed(far.recv(100))
-            except BlockingIOError:
-                continue
-            asked.append(now)
+class Link:
+    """A channel over a link with a round trip; the daemon is the test, and time goes by when it says so."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, trip: float) -> None:
+        self.now, self.trip, self.number, self.pings = 1000.0, trip, 0, 0
+        patch.setattr(time, "monotonic", lambda: self.now)
+        near, self.far = socket.socketpair()
+        self.far.setblocking(False)
+        descriptor = near.detach()
+        self.connection = wire.Connection(descriptor, descriptor)
+        self.round_trip = RoundTrip()
+        self.channel = Channel(self.connection, self.round_trip, on_link=True)
+
+    def types(self, seconds: float, *, echo: float = 0.001) -> None:
+        """Types ten keys a second; the program prints something so many seconds after each."""
+        for _ in range(round(seconds * 10)):
+            self.number += 1
+            self.channel.time_input(self.number)
+            self.channel.measure()
+            sent, self.now = self.now, self.now + self.trip
+            self._answer()
+            self.now += echo
+            self.channel.acknowledged(b"")
+            self.now = max(self.now, sent + 0.1)
+
+    def _answer(self) -> None:
+        try:
+            frames = protocol.Decoder().feed(self.far.recv(1000))
+        except BlockingIOError:
+            return
+        for kind, payload in frames:
             assert kind == protocol.PING
-            now += 0.05
-            link.answered(payload)
-            link.answered(payload)  # said twice, it counts once
-    assert 10 <= len(asked) <= 13
-    assert asked[-1] - asked[-2] >= 15
+            self.pings += 1
+            self.channel.answered(payload)
+            self.channel.answered(payload)  # said twice, it counts once
 
 
-def test_a_round_trip_that_changes_is_measured_each_second_again() -> None:
-    trip = RoundTrip()
-    for _ in range(9):
-        trip.sample(0.05)
-    assert trip.settled
-    trip.sample(0.5)
-    assert not trip.settled
+@pytest.fixture
+def link(monkeypatch: pytest.MonkeyPatch) -> Iterator[Link]:
+    made = Link(monkeypatch, 0.1)
+    with made.far, made.connection:
+        yield made
+
+
+def test_a_round_trip_that_is_known_costs_no_frames(link: Link) -> None:
+    """A PING, and its PONG, in each second of typing would cost a slow link as much as the keys do."""
+    link.types(60)
+    assert link.pings == 1
+    assert 0.1 <= link.round_trip.smoothed < 0.102
+
+
+def test_keys_are_predicted_no_longer_once_the_link_is_fast(link: Link) -> None:
+    link.types(5)
+    assert link.round_trip.smoothed > 0.1
+    link.trip = 0.008
+    link.types(0.1)
+    assert not link.round_trip.long
+    assert link.pings == 1
+
+
+def test_keys_are_predicted_once_the_link_has_become_slow(link: Link) -> None:
+    link.trip = 0.008
+    link.types(10)
+    link.trip = 0.2
+    link.types(3)
+    assert link.round_trip.long
+    assert link.round_trip.very_long
+    assert link.pings == 4
+
+
+def test_a_program_that_takes_its_time_makes_no_link_slow(link: Link) -> None:
+    link.trip = 0.008
+    link.types(60, echo=0.09)
+    assert not link.round_trip.long
+    assert link.pings <= 13
+
+
+def test_input_that_is_sent_again_over_another_link_is_not_timed(link: Link) -> None:
+    link.channel.time_input(7)
+    other = Channel(link.connection, link.round_trip, on_link=True)
+    link.now += 0.001
+    other.acknowledged((7).to_bytes(8, "big"))
+    assert link.round_trip.smoothed == 0
+    other.time_input(8)
+    other.time_input(8)
+    link.now += 0.1
+    other.acknowledged(b"")
+    assert link.round_trip.smoothed == pytest.approx(0.1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.channel import RoundTrip
 from sesh.client.predict.guesses import MOST_IN_FLIGHT, Guesses
 
 COLUMNS = 20
@@ -267,15 +266,3 @@ def test_a_cursor_that_stays_where_it_was_shows_no_echo() -> None:
     assert program.seen == "$"
     program.settle()
     assert program.guesses.shown() is None
-
-
-def test_a_long_round_trip_is_told_with_hysteresis() -> None:
-    trip = RoundTrip()
-    trip.sample(0.025)
-    assert not trip.long
-    trip.sample(0.200)
-    assert (trip.long, trip.very_long) == (True, False)
-    for milliseconds, expected in ((200, (True, True)), (60, (True, True)), (25, (True, False)), (10, (False, False))):
-        for _ in range(40):
-            trip.sample(milliseconds / 1000)
-        assert (trip.long, trip.very_long) == expected

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.client.display import Display, unfinished_character
-from sesh.client.last_row import TIME, last_row
+from sesh.client.last_row import TIME, Known, last_row
 from sesh.client.ledger import Ledger
 from sesh.client.terminal import RawTerminal
 from sesh.vt.emulator import Emulator
@@ -34,7 +34,9 @@ def known(*parts: bytes) -> str | None:
     ledger = Ledger()
     for part in parts:
         ledger.feed(part)
-    found = last_row(parts[-1], COLUMNS, ROWS, whole=not b"".join(parts[:-1]), default_pen=ledger.default_pen)
+    whole = not b"".join(parts[:-1])
+    of_terminal = Known(whole, ledger.draws_plainly, ledger.margins, ledger.default_pen)
+    found = last_row(parts[-1], COLUMNS, ROWS, of_terminal)
     if found is None:
         return None
     terminal = Emulator(COLUMNS, ROWS)
@@ -63,6 +65,19 @@ def test_a_screen_that_was_drawn_anew_tells_it() -> None:
     assert known(b"before", b"cut off\n\x1b[H\x1b[0mone\x1b[K\r\n\x1b[Jtwo\x1b[5;1H\x1b[Kstatus\x1b[1;1H") is not None
 
 
+def test_margins_that_the_end_has_set_do_not_matter() -> None:
+    footer = b"\x1b7\x1b[5;1Hat 1\x1b[K\x1b8"
+    assert known(b"before", b"cut off\n\x1b[1;4r" + b"".join(LINES) + footer + b"line") == "at 1"
+    assert known(b"before\x1b[1;4r", b"cut off\n" + b"".join(LINES) + footer + b"line") is None
+    assert known(b"before\x1b[5;1Hat 1\x1b[1;4r", b"\n" + b"".join(LINES) + b"\x1b[rline\r\n") is None
+
+
+def test_what_the_alternate_screen_showed_is_not_taken_for_the_main_one() -> None:
+    painted = b"\n\x1b[2J" + b"".join(b"\x1b[%d;1Hpainted" % row for row in range(1, ROWS + 1))
+    assert known(b"before\x1b[?1049h", painted + b"\x1b[?1049l") is None
+    assert known(b"before\x1b[?1049h\x1b[32m", painted + b"\x1b[?1049l" + b"".join(LINES) + b"end") == "end"
+
+
 @pytest.mark.parametrize("tail", [b"", b"x", b"few\r\nlines\r\n", b"\x1b[1;1Htop", b"\x1b[5;3Hpart"])
 def test_what_may_have_stood_there_before_keeps_it_unknown(tail: bytes) -> None:
     assert known(b"before", tail) is None
@@ -70,7 +85,13 @@ def test_what_may_have_stood_there_before_keeps_it_unknown(tail: bytes) -> None:
 
 @pytest.mark.parametrize("end", [b"\x1b[3", b"\x1b[?2026h", b"\x1b(0", b"\x1b[?1049h", b"\x1b[?6h"])
 def test_what_would_change_how_it_is_drawn_keeps_it_unknown(end: bytes) -> None:
-    assert known(b"", b"".join(LINES) + end) is None
+    assert known(b"before", b"".join(LINES) + end) is None
+
+
+@pytest.mark.parametrize("end", [b"\x1b[?1049h", b"\x1b[2;4rx", b"\x1b[?1049h\x1b[5;3Hx\x1b7\x1b[1;1H", b"\x1b[3g\tx"])
+def test_modes_do_not_matter_where_all_output_is_known(end: bytes) -> None:
+    assert known(b"before", b"".join(LINES) + end) is None
+    assert known(b"", b"".join(LINES) + end) is not None
 
 
 @pytest.mark.parametrize("end", [b"x" * COLUMNS, "世".encode(), b"x" * (COLUMNS - 2) + "世".encode(), b"e\xcc\x81"])
@@ -112,7 +133,7 @@ def test_a_display_keeps_as_much_of_the_newest_output_as_it_takes() -> None:
 
 def test_it_takes_no_longer_than_it_is_worth() -> None:
     began = time.thread_time()
-    assert last_row(b"\x1b[1;1;24;80${" * 9_000, 80, 24, whole=True, default_pen=True) is None
+    assert last_row(b"\x1b[1;1;24;80${" * 9_000, 80, 24, Known(True, True, False, True)) is None
     assert time.thread_time() - began < 2 * TIME
 
 
@@ -127,5 +148,5 @@ def test_where_it_is_known_it_comes_back_as_it_was(seed: int) -> None:
     ledger.feed(tail)
     tail = tail[: len(tail) - (ledger.unfinished or unfinished_character(tail[-4:]))]
     # The ledger leaves clusters to the program; marks (OSC 133) do not show.
-    if ledger.draws_plainly and b"?2027" not in before + tail and b"133;" not in tail:
+    if b"?2027" not in before + tail and b"133;" not in tail:
         known(before, tail)

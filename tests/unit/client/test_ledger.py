@@ -72,7 +72,7 @@ CHANGES = [
     (b"\x1b[?1049h\x1b[2;5r\x1b[?6h", b"\x1b[r\x1b[?6l\x1b[?1049l"),
     (b"\x1b[1m\x1b[?1049h\x1b[m", b"\x1b[?1049l\x1b[m"),
     (b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[>7u", b"\x1b[<2u\x1b[?1049l\x1b[<1u"),
-    (b"\x1b7\x1b[1m\x1b[m\x1b8", b"\x1b[m"),
+    (b"\x1b[1m\x1b7\x1b[m\x1b8", b"\x1b[m"),
     (b"\x1b[32m\x1b[?1049h\x1b[m\x1b[?1049l", b"\x1b[m"),
     (b"\x1b[31m\x1b[s\x1b[m\x1b[u", b"\x1b[m"),
     (b"\x1b[31m\x1b[?1048h\x1b[m\x1b[?1048l", b"\x1b[m"),

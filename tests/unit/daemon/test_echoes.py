@@ -8,7 +8,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import echoes
-from sesh.daemon.clients.echoes import ECHO_TIME, RIDE_TIME
+from sesh.daemon.clients.echoes import DOUBT_TIME, ECHO_TIME, RIDE_TIME
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
@@ -91,7 +91,7 @@ def test_text_that_was_echoed_is_acknowledged_along_with_the_next_output(session
     assert session.passes(0) == [(protocol.ECHOED, b""), (protocol.MORE, b"b")]
 
 
-def test_it_does_not_wait_long_for_output(session: Session) -> None:
+def test_it_does_not_wait_for_ever(session: Session) -> None:
     session.type(b"a")
     session.prints(b"a")
     assert (protocol.ECHOED, b"") not in session.passes(ECHO_TIME + RIDE_TIME / 2)
@@ -99,11 +99,53 @@ def test_it_does_not_wait_long_for_output(session: Session) -> None:
     assert session.timers.wait_time() is None
 
 
-@pytest.mark.parametrize("keys", [b"\r", b"\x1b", b"\x7f", "ä".encode(), b"q"])
+def test_it_waits_as_long_for_a_key_after_which_nothing_is_guessed(session: Session) -> None:
+    """Guesses after such a key are drawn once one has come true: what tells so takes the frame along."""
+    for key in (b"\r", b"\x1b", b"\x1b[B", b""):
+        session.type(key)
+        session.prints(b"\x1b[H")
+    session.type(b"j")
+    assert (protocol.ECHOED, b"") not in session.passes(ECHO_TIME + 0.01)
+    session.prints(b"\x1b[B")
+    assert [kind for kind, _ in session.passes(0)] == [protocol.ECHOED, protocol.MORE]
+
+
+@pytest.mark.parametrize("keys", [b"\x7f", b" ", "ä".encode(), b"q", b"q\r"])
 def test_a_key_of_which_a_wrong_guess_may_be_shown_is_acknowledged_at_once(session: Session, keys: bytes) -> None:
     session.type(keys)
-    session.prints(b"\x1b[H")
-    assert (protocol.ECHOED, b"") in session.passes(ECHO_TIME)
+    assert session.passes(ECHO_TIME) == [(protocol.ECHOED, b"")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "output"), [(b"q", b"\x1b[5;5Hq"), (b"q", b"/etq"), (b"\x1b[D", b"\a"), (b"\x7f", b"rest\b\b\b\b")]
+)
+def test_a_key_of_which_a_wrong_guess_is_hardly_shown_is_acknowledged_soon(
+    session: Session, keys: bytes, output: bytes
+) -> None:
+    session.type(keys)
+    session.prints(output)
+    assert (protocol.ECHOED, b"") not in session.passes(ECHO_TIME + DOUBT_TIME / 2)
+    assert session.passes(DOUBT_TIME) == [(protocol.ECHOED, b"")]
+
+
+def test_a_key_that_cannot_wait_takes_those_along_that_could(session: Session) -> None:
+    session.type(b"a")
+    session.prints(b"a")
+    session.passes(ECHO_TIME)
+    session.type(b"q")
+    frames = session.passes(ECHO_TIME)
+    assert [kind for kind, _ in frames] == [protocol.ECHOED, protocol.ECHOED]
+    assert session.passes(2 * RIDE_TIME) == []
+
+
+def test_frames_that_wait_are_one(session: Session) -> None:
+    session.type(b"\r")
+    session.passes(ECHO_TIME)
+    for _ in range(3):
+        session.type(b"\x1b")
+        session.passes(ECHO_TIME)
+    (echoed,) = session.passes(RIDE_TIME)
+    assert protocol.split_echoed(echoed[1]) == (session.number, session.log.head, ECHOES)
 
 
 def test_text_after_text_that_was_not_echoed_is_not_urgent(session: Session) -> None:
@@ -113,16 +155,7 @@ def test_text_after_text_that_was_not_echoed_is_not_urgent(session: Session) -> 
     session.type(b"j")
     session.prints(b"\x1b[B")
     assert session.passes(ECHO_TIME + 0.01) == [(protocol.MORE, b"\x1b[B")]
-    assert session.passes(RIDE_TIME) == [(protocol.ECHOED, b"")]
-
-
-def test_a_blank_may_be_echoed_as_a_move(session: Session) -> None:
-    session.type(b" ")
-    session.prints(b"\x1b[7G")
-    assert session.passes(ECHO_TIME + 0.01) == [(protocol.MORE, b"\x1b[7G")]
-    session.passes(1)
-    session.type(b" ")
-    assert session.passes(ECHO_TIME) == [(protocol.ECHOED, b"")], "nothing came"
+    assert session.passes(DOUBT_TIME) == [(protocol.ECHOED, b"")]
 
 
 def test_what_the_client_cannot_tell_stands_in_the_frame(session: Session) -> None:
@@ -145,7 +178,7 @@ def test_a_client_that_does_not_know_short_frames_gets_whole_ones(session: Sessi
     session.client.brief = False
     session.type(b"a")
     session.prints(b"a")
-    (output, echoed) = session.passes(1)
+    (output, echoed) = session.passes(2 * RIDE_TIME)
     assert output == (protocol.OUTPUT, (session.log.head - 1).to_bytes(8, "big") + b"a")
     assert protocol.split_echoed(echoed[1]) == (session.number, session.log.head, ECHOES)
 

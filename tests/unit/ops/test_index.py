@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import select
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ import pytest
 from sesh import wire
 from sesh.errors import Unreachable
 from sesh.ops import index as indexes
-from sesh.ops import local_index
+from sesh.ops import local_index, lookup
 from sesh.ops.index import SessionIndex
 from sesh.ops.local_index import LocalIndex
+from sesh.reach import workers
 from sesh.reach.caller import Caller
 from sesh.remote import known
+from sesh.stop import Stop
 from sesh.store import listing
+from tests.support import wait_until
 
 
 def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
@@ -78,8 +83,8 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
             asked.append(now[0])
             spent[0] += 0.05  # what ssh takes on a busy machine
 
-        def left(self) -> float:
-            return 1.0
+        def give_up(self) -> list[str]:
+            return []
 
         def close(self) -> None:
             pass
@@ -103,37 +108,47 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
         assert passes(20) == [0, 3]
 
 
-def test_a_hundred_hosts_are_asked_some_at_a_time_while_links_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The hosts that have been asked: each hangs until the test is over."""
+    asked: list[str] = []
+    over, others = threading.Event(), set(threading.enumerate())
+
+    def sessions_of(_caller: Caller, host: str, _deadline: float, _stop: Stop, **_: object) -> list[Any]:
+        asked.append(host)
+        over.wait(10)
+        raise Unreachable("no")
+
+    monkeypatch.setattr(lookup, "sessions_of", sessions_of)
+    monkeypatch.setattr(lookup, "_note_failure", lambda *_: None)
+    yield asked
+    over.set()
+    for thread in {*threading.enumerate()} - others:
+        thread.join(10)
+
+
+def test_a_hundred_hosts_are_asked_some_at_a_time_while_links_are_held(
+    monkeypatch: pytest.MonkeyPatch, hanging: list[str]
+) -> None:
     """All logged in in the same moment, and a jump host that they share let most of them wait."""
-    asked: list[list[str]] = []
-
-    class Answered:
-        inbound, finished, deadline = -1, False, 0.0
-
-        def __init__(self, _caller: Caller, hosts: list[str]) -> None:
-            asked.append(hosts)
-            self.waiting = {*hosts}
-
-        def left(self) -> float:
-            return 1.0
-
-        def close(self) -> None:
-            pass
-
-    monkeypatch.setattr(indexes, "Asking", Answered)
+    monkeypatch.setattr(workers, "_COUNTS_FOR", 60.0)
     names = [f"h{number}" for number in range(50)]
     with SessionIndex(Caller(), names, holds=True) as index:
-        assert asked == [names[:20]]
+        wait_until(lambda: len(hanging) == 20)
         index.take(set())
-        assert len(asked) == 1, "they have some time to answer"
-        for _ in range(2):
-            for asking in index._askings:
-                asking.waiting = set()
-            assert index.due == 0
-            index.take(set())
-        assert asked == [names[:20], names[20:40], names[40:]]
+        assert len(hanging) == 20
+        assert index.pending
+        hanging.clear()
     with SessionIndex(Caller(), names):
-        assert asked[3:] == [names], "a list that is printed waits two seconds for all of them"
+        wait_until(lambda: len(hanging) == 50, what="a list that is printed waits two seconds for all of them")
+
+
+def test_hosts_that_hang_keep_the_others_from_being_asked_for_a_moment_only(hanging: list[str]) -> None:
+    """The next twenty were asked once all of the first twenty had answered, or were late after two seconds."""
+    names = [f"h{number}" for number in range(50)]
+    with SessionIndex(Caller(), names, holds=True) as index:
+        wait_until(lambda: len(hanging) == 50)
+        assert index.there == {}, "before any of them is late"
 
 
 def test_while_all_links_stand_no_host_is_asked_and_no_record_read_until_one_has_changed(
@@ -147,8 +162,11 @@ def test_while_all_links_stand_no_host_is_asked_and_no_record_read_until_one_has
     class Answered:
         waiting, inbound, finished = frozenset[str](), -1, True
 
-        def __init__(self, _caller: Caller, hosts: list[str]) -> None:
+        def __init__(self, _caller: Caller, hosts: list[str], _turns: object) -> None:
             asked.append(hosts)
+
+        def give_up(self) -> list[str]:
+            return []
 
         def close(self) -> None:
             pass

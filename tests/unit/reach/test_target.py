@@ -103,7 +103,7 @@ def test_ctrl_c_once_the_host_has_answered_still_says_whether_the_session_is_the
         raise KeyboardInterrupt
 
     link: Any = SimpleNamespace(remote_info={"can": ["op"]}, open_session=lambda *_, **__: ({"name": "work"}, b""))
-    monkeypatch.setattr(HostTarget, "open", lambda _: link)
+    monkeypatch.setattr(HostTarget, "open", lambda _, **__: link)
     monkeypatch.setattr(known, "add_name", pressed)
     monkeypatch.setattr(links, "left_behind", lambda *_: "work is there")
     with pytest.raises(KeyboardInterrupt, match="work is there"):
@@ -115,7 +115,7 @@ def test_sesh_is_deployed_to_a_host_without_it_and_the_link_opened_again_if_the_
     monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     story: list[str] = []
-    link: Any = SimpleNamespace(remote_info={}, asked=False)
+    link: Any = SimpleNamespace(remote_info={}, asked=False, swallowed=False)
 
     def opened(*_: Any, **__: Any) -> Any:
         story.append("opened")

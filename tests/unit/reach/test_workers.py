@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh.errors import InternalError, Interrupted, LocalFault, NotDeployed, SeshError
-from sesh.reach.workers import Workers
+from sesh.reach import workers
+from sesh.reach.workers import Turns, Workers
 from sesh.stop import Stop
 from tests.support import wait_until
 
@@ -168,3 +169,50 @@ def test_what_was_left_says_nothing_under_the_name_that_was_begun_anew() -> None
             workers.put("box", left[0], "lost")
         workers.put("box", left[1], "lost")
         assert taken(workers, 1) == [("box", "lost")]
+
+
+def test_five_that_hang_hold_up_nobody_who_waits_for_a_turn() -> None:
+    """Five of eight turns were theirs for 20 seconds, and all other hosts had the rest."""
+    turns, over, done = Turns(8), threading.Event(), []
+
+    def hang() -> None:
+        with turns:
+            over.wait(10)
+
+    def answer(number: int) -> None:
+        with turns:
+            done.append(number)
+
+    hanging = [threading.Thread(target=hang) for _ in range(20)]
+    answering = [threading.Thread(target=answer, args=(number,)) for number in range(40)]
+    for thread in (*hanging, *answering):
+        thread.start()
+    for thread in answering:
+        thread.join(10)
+    assert sorted(done) == [*range(40)]
+    assert all(thread.is_alive() for thread in hanging)
+    over.set()
+    for thread in hanging:
+        thread.join(10)
+
+
+def test_no_more_have_a_turn_at_once_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_COUNTS_FOR", 60.0)
+    turns, most, at_once = Turns(3), [0], [0]
+    changing = threading.Lock()
+
+    def turn() -> None:
+        with turns:
+            with changing:
+                at_once[0] += 1
+                most[0] = max(most[0], at_once[0])
+            with changing:
+                at_once[0] -= 1
+
+    threads = [threading.Thread(target=turn) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert 1 <= most[0] <= 3

@@ -18,7 +18,7 @@ from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import check_words
-from sesh.remote.ssh.link import BRIDGE_COMMAND, open_link
+from sesh.remote.ssh.link import BRIDGE_COMMAND, Along, open_link
 
 
 def descriptors() -> list[str]:
@@ -94,7 +94,9 @@ def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: ty
 def test_what_ends_before_it_takes_a_question_that_goes_along_says_why() -> None:
     """It was said that a session's daemon had closed the connection."""
     with pytest.raises(Unreachable, match=r"sesh on box did not start \(exit 3\): broken") as raised:
-        open_link(through("echo broken >&2; exit 3"), {}, ask=False, timeout=5.0, question=bytes(1 << 20))
+        open_link(
+            through("echo broken >&2; exit 3"), {}, ask=False, timeout=5.0, along=Along(bytes(1 << 20), lookup=True)
+        )
     assert raised.value.reason == "sesh did not start there: broken"
 
 
@@ -104,20 +106,20 @@ def test_a_host_that_is_only_slow_gets_what_goes_along_as_early_as_others(tmp_pa
     welcome = tmp_path / "welcome"
     welcome.write_bytes(protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "1"}))
     script = rf"printf '\000sesh-bridge-1\000\n'; sleep 1.2; cat {welcome}; exec cat >/dev/null"
-    with open_link(through(script), {}, ask=False, timeout=2.0, question=b"?") as opened:
+    with open_link(through(script), {}, ask=False, timeout=2.0, along=Along(b"?", lookup=True)) as opened:
         assert opened.take_sent()
         assert not opened.take_sent()
     script = rf"head -c 1 >/dev/null; printf '\000sesh-bridge-1\000\n'; cat {welcome}; exec cat >/dev/null"
-    open_link(through(script), {}, ask=False, timeout=5.0, question=b"?").close()
+    open_link(through(script), {}, ask=False, timeout=5.0, along=Along(b"?", lookup=True)).close()
 
 
 @pytest.mark.usefixtures("nothing_left")
 def test_a_command_that_finds_no_sesh_is_run_once_for_a_list(tmp_path: Path) -> None:
     """Each list ran it a second time, to see whether it changes the words that it is given."""
     destination = through(f"echo run >>{tmp_path}/runs; exit 127")
-    for question, runs in ((b"?", 1), (b"", 3)):
+    for along, runs in ((Along(b"?", lookup=True), 1), (None, 3)):
         with pytest.raises(NotDeployed, match="box has no sesh"):
-            open_link(destination, {}, ask=False, question=question)
+            open_link(destination, {}, ask=False, along=along)
         assert len((tmp_path / "runs").read_text().split()) == runs
 
 

@@ -1,0 +1,43 @@
+"""What a client may do while it looks for another connection, judged from the packets that the router has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import inf
+
+from tests.remote.network.router import Flow
+
+_INEXACT = 0.5
+"""Attempts by which more may be counted in a time, as a busy machine starts one ssh later than the other."""
+
+
+def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
+    """Where one client has made more than an attempt a second, and one for each change of an address or a route.
+
+    What it connects once an attempt was answered that has succeeded is none: a new shared connection, say.
+    """
+    attempts = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
+    won = min((flow.answered for flow in attempts if flow.answered and not flow.closed_by_client), default=inf)
+    begun = [flow.syns[0] for flow in attempts if flow.syns[0] < won]
+    return [
+        f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
+        for first, last in combinations(range(len(begun)), 2)
+        if last - first
+        > begun[last] - begun[first] + _INEXACT + sum(begun[first] < change <= begun[last] for change in changes)
+    ]
+
+
+def ended_for_newer(flows: Sequence[Flow], since: float) -> list[str]:
+    """Attempts that the server had accepted and the client closed, while a newer one, accepted later, went on."""
+    attempts = [flow for flow in flows if flow.syns[0] > since]
+    found = []
+    for old in attempts:
+        closed = old.closed_by_client
+        if not (closed and 0 < old.accepted < closed) or old.forgotten or 0 < old.closed_by_server < closed:
+            continue
+        for new in attempts:
+            goes_on = not new.closed_by_client or new.closed_by_client > closed + 1
+            if old.syns[0] < new.syns[0] < closed and goes_on and not 0 < new.accepted < old.accepted:
+                found.append(f"accepted {old.accepted - since:+.2f}, closed {closed - since:+.2f}, {new.client} newer")
+    return found

@@ -1,0 +1,194 @@
+"""A program whose every byte is known, on a host behind a link that breaks at moments drawn by lot."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from tests.remote.farm import Far, Farm
+from tests.support import Glass, Home, Terminal
+
+# Writes the file `stream` to its terminal, up to the byte that the file `until` names, and says in `at` how far it is.
+# The pieces are of all sizes, so that reads of the terminal end anywhere. Its exit code is the first key.
+_PLAYER = """
+import os, random, sys, time, tty
+tty.setraw(0)
+data, at, lot = open("stream", "rb").read(), 0, random.Random(int(sys.argv[1]))
+told, until = os.open("at", os.O_RDWR | os.O_CREAT), os.open("until", os.O_RDWR | os.O_CREAT)
+while at < len(data):
+    most = int(os.pread(until, 20, 0) or 0)
+    while at < most:
+        size = min(lot.choice((1, 7, 40, 200, 700)), most - at)
+        os.write(1, data[at : at + size])
+        at += size
+        os.pwrite(told, b"%d" % at, 0)
+        time.sleep(0.002)
+    time.sleep(0.005)
+sys.exit(os.read(0, 1)[0])
+"""
+
+OWN_WORDS = ("sesh", "link", "@box", "reconnect", "lost", "detach", "leaves", "tries", "dropped")
+"""Words of which none stands in any stream."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """One way in which a link breaks and comes back. `blow` is given the storm and the byte at which it is over."""
+
+    name: str
+    blow: Callable[[Storm, int], None]
+
+
+class Storm:
+    """A terminal on a session of `far` that prints `data`; `seed` draws the moments."""
+
+    def __init__(self, home: Home, farm: Farm, far: Far, data: bytes, seed: int, *options: str) -> None:
+        self.far, self.data, self.random = far, data, Random(seed)
+        self.expected = Glass(80, 24)
+        self.story: list[str] = []
+        """What broke, from which byte to which."""
+        self._fed = 0
+        far.write("stream", data)
+        far.write("until", "")
+        far.write("at", "")
+        far.write("player.py", _PLAYER)
+        for name in ("until", "at"):
+            os.chmod(os.path.join(far.home, name), 0o666)  # noqa: S103 (both users write it)
+        program = ("--", farm.ground.runtime.python, "-ISB", "player.py", str(seed))
+        self.terminal: Terminal = home.terminal("@box", "work", *options, *program)
+        self.terminal.wait_until(lambda: b"\x1b" in self.terminal.raw, 20, "the session shows")
+
+    # -- the program
+
+    def allow(self, until: int) -> None:
+        """Lets the program print up to this byte."""
+        with open(os.path.join(self.far.home, "until"), "r+b") as file:
+            file.write(b"%-20d" % min(until, len(self.data)))
+
+    @property
+    def at(self) -> int:
+        """The byte up to which the program has printed."""
+        return int(self.far.read("at") or 0)
+
+    def printed(self, until: int) -> None:
+        """Waits until the program has printed up to this byte."""
+        until = min(until, len(self.data))
+        self.terminal.wait_until(lambda: self.at >= until, 30, f"{until} bytes printed")
+
+    # -- the judge
+
+    def _right(self, until: int) -> list[str]:
+        """The rows that the terminal has to show after so many bytes."""
+        self.expected.feed(self.data[self._fed : until])
+        self._fed = max(self._fed, until)
+        return self.expected.rows()
+
+    def shows(self, until: int) -> None:
+        """Lets the program print up to this byte, no further, and waits until the terminal's screen is right."""
+        until = min(until, len(self.data))
+        self.allow(until)
+        wanted = self._right(until)
+        self.terminal.wait_until(
+            lambda: self.terminal.screen() == wanted and self.terminal.cursor == self._cursor(), 30, "\n".join(wanted)
+        )
+
+    def _cursor(self) -> tuple[int, int]:
+        return self.expected.cursor.y, min(self.expected.cursor.x, 79)
+
+    def judge(self) -> None:
+        """Lets the program print all of it; then the terminal holds each line once and in order, and nothing else."""
+        self.shows(len(self.data))
+        self.terminal.wait_until(self.far.settled, 20, "nothing is on its way")
+        glass = self.terminal.glass
+        wanted, found = self.expected.text().splitlines(), self.terminal.text().splitlines()
+        differs = "\n".join(difflib.unified_diff(wanted, found, "printed", "shown", lineterm="", n=2))
+        assert not differs, f"{differs}\nafter {self.story}"
+        assert self._cells(glass) == self._cells(self.expected)
+        assert (glass.cursor.y, glass.cursor.attrs) == (self.expected.cursor.y, self.expected.cursor.attrs)
+        assert glass.alternate == self.expected.alternate
+        assert glass.margins == self.expected.margins
+
+    @staticmethod
+    def _cells(glass: Glass) -> list[list[object]]:
+        return [[glass.buffer[row][column] for column in range(glass.columns)] for row in range(glass.lines)]
+
+    # -- what breaks
+
+    def rounds(self, count: int, breaks: tuple[Break, ...]) -> None:
+        """Breaks the link so often, spread over the stream."""
+        moments = sorted(self.random.sample(range(1, len(self.data) - 1), 2 * count))
+        for begins, ends in zip(moments[::2], moments[1::2], strict=True):
+            self.allow(ends)
+            self.printed(begins)
+            each = self.random.choice(breaks)
+            self.story.append(f"{each.name} {begins}..{ends}")
+            each.blow(self, ends)
+            if self.random.random() < 0.7:  # else the link breaks again before it is back, or as it comes
+                self.shows(ends)
+
+    def told(self) -> None:
+        """Waits until the person is told of the lost link."""
+        self.terminal.wait_until(lambda: "box since" in self.terminal.screen()[-1], 20, "one line says so")
+
+
+def _cut(storm: Storm, ends: int) -> None:
+    storm.far.proxy.cut()
+
+
+def _outage(storm: Storm, ends: int) -> None:
+    storm.far.proxy.refuse()
+    storm.far.proxy.cut()
+    storm.printed(ends)
+    storm.far.proxy.restore()
+
+
+def _told(storm: Storm, ends: int) -> None:
+    """It is over at the moment at which the person is told of it."""
+    storm.far.proxy.refuse()
+    storm.far.proxy.cut()
+    storm.told()
+    storm.far.proxy.restore()
+
+
+def _long(storm: Storm, ends: int) -> None:
+    storm.far.proxy.refuse()
+    storm.far.proxy.cut()
+    storm.told()
+    storm.printed(ends)
+    storm.far.proxy.restore()
+
+
+def _pause(storm: Storm, ends: int) -> None:
+    """All that was held back passes on then."""
+    storm.far.proxy.silence()
+    storm.printed(ends)
+    storm.far.proxy.restore()
+
+
+def _silence(storm: Storm, ends: int) -> None:
+    """So long that another link is tried, which gets nowhere either."""
+    accepted = storm.far.proxy.accepted
+    storm.far.proxy.silence()
+    storm.terminal.wait_until(lambda: storm.far.proxy.accepted > accepted, 20, "another connection")
+    storm.far.proxy.cut()
+    storm.far.proxy.restore()
+
+
+def _strand(storm: Storm, ends: int) -> None:
+    accepted = storm.far.proxy.accepted
+    storm.far.proxy.strand()
+    storm.terminal.wait_until(lambda: storm.far.proxy.accepted > accepted, 20, "another connection")
+
+
+CUT, OUTAGE, TOLD, LONG, PAUSE, SILENCE, STRAND = BREAKS = (
+    Break("cut", _cut),
+    Break("outage", _outage),
+    Break("told", _told),
+    Break("long", _long),
+    Break("pause", _pause),
+    Break("silence", _silence),
+    Break("strand", _strand),
+)

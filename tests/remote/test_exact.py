@@ -1,0 +1,59 @@
+"""Exactly what was printed, on a terminal whose link breaks: every line once and in order, nothing of sesh's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.remote.farm import Farm
+from tests.remote.storm import BREAKS, OUTAGE, TOLD, Storm
+from tests.remote.streams import KINDS, stream
+from tests.remote.test_cuts import hasty
+from tests.support import Home, rounds
+
+
+@pytest.mark.timeout(rounds(120, 600))
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in ("mixed", "both") else [pytest.mark.thorough]) for kind in KINDS],
+)
+def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm, kind: str) -> None:
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    storm = Storm(home, farm, far, stream(kind, 1, rounds(40_000, 160_000)), 1)
+    storm.rounds(rounds(5, 20), BREAKS)
+    storm.judge()
+
+
+MIDDLES = {
+    "character": ("世".encode(), 2),
+    "colour": (b"\x1b[38;5;208mx", 6),
+    "escape": (b"\x1b[1mx", 1),
+    "return": (b"\r\n", 1),
+    "full row": (b"x" * 70 + b"yz", 71),
+    "title": (b"\x1b]2;a title\x1b\\", 6),
+    "string": (b"\x1bP1;2|" + b"".join(b"%05d" % at for at in range(5_000)) + b"\x1b\\", 20_000),
+    "saved": (b"\x1b7\x1b[3;5Hup\x1b8down", 10),
+    "margins": (b"\x1b[2;20r\x1b[20;1Hin\r\nthem\x1b[r\x1b[20;9H", 20),
+    "alternate": (b"\x1b[?1049h\x1b[24;1Hlast\x1b[1;1Hrow\x1b[?1049l", 25),
+}
+
+
+@pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["told", "brief"])
+def test_a_link_that_breaks_in_the_middle_of_something(home: Home, farm: Farm, told: bool) -> None:
+    """Where it goes on, and where it has to be repeated."""
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    lines = b"".join(b"row %d\r\n" % row for row in range(30))
+    before = [lines + b"before " + data for data, _ in MIDDLES.values()]
+    storm = Storm(home, farm, far, b"after\r\n".join([*before, lines]), 1)
+    begins = 0
+    for name, (data, cut) in MIDDLES.items():
+        storm.story.append(name)
+        begins += len(lines) + 7
+        storm.allow(begins + cut)
+        shown = data[:cut] if name != "character" else b""  # the half of one is held back
+        storm.terminal.wait_for_raw((b"before " + shown)[-20:], start=len(storm.terminal.raw))
+        (TOLD if told else OUTAGE).blow(storm, begins + cut)
+        storm.shows(begins + cut)
+        begins += len(data) + 7
+    storm.judge()

@@ -1,0 +1,184 @@
+"""Keys typed over a link that breaks arrive once and in order, or are said to be dropped."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
+from tests.remote.test_cuts import BRISK, hasty
+from tests.support import Glass, Home, Terminal, rounds
+
+# Appends what it reads to the file `typed`, and echoes it if it is told to.
+_RECORDER = """
+import os, sys, tty
+tty.setraw(0)
+typed = os.open("typed", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+os.write(1, b"begins ")
+while True:
+    keys = os.read(0, 65536)
+    os.write(typed, keys)
+    if sys.argv[1] == "echo":
+        os.write(1, keys.replace(b"\\r", b"\\r\\n"))
+"""
+
+
+def recording(home: Home, farm: Farm, far: Far, echo: bool, *options: str) -> Terminal:
+    far.write("recorder.py", _RECORDER)
+    program = ("--", farm.ground.runtime.python, "-ISB", "recorder.py", "echo" if echo else "silent")
+    terminal = home.terminal("@box", "work", *options, *program)
+    terminal.wait_for("begins", 20)
+    return terminal
+
+
+class Typist:
+    """Types numbered words, one key at a time, in bursts and as pastes, and knows them all."""
+
+    def __init__(self, terminal: Terminal, far: Far, seed: int) -> None:
+        self.terminal, self.far, self.random = terminal, far, Random(seed)
+        self.typed = b""
+        self._words = 0
+
+    def some(self) -> None:
+        """Types a few words in one of these ways."""
+        most = self.random.choice((1, 1, 5, 40, 400))
+        words = b"".join(b"%d%s" % (self._words + more, self.random.choice((b" ", b"\r"))) for more in range(most))
+        self._words += most
+        self.typed += words
+        if most == 1:
+            for key in words:
+                self.terminal.type(bytes([key]))
+        else:
+            self.terminal.type(words)
+
+    def arrived(self) -> bool:
+        return len(self._recorded()) >= len(self.typed)
+
+    def _recorded(self) -> bytes:
+        with open(os.path.join(self.far.home, "typed"), "rb") as file:
+            return file.read()
+
+    def judge(self) -> None:
+        """Waits until all has arrived, and no more comes."""
+        self.terminal.wait_until(self.arrived, 30, "all keys")
+        self.terminal.wait_until(self.far.settled, 20)
+        assert self._recorded() == self.typed
+
+
+def shown(typed: bytes) -> Glass:
+    """A terminal that shows these keys as the recorder echoes them."""
+    glass = Glass(80, 24)
+    glass.feed(b"begins " + typed.replace(b"\r", b"\r\n"))
+    return glass
+
+
+def same(terminal: Terminal, glass: Glass) -> bool:
+    """Whether a terminal shows what another does, underlines too: a guess would be left with one."""
+    terminal.screen()
+    cells = [
+        [[each.buffer[row][column] for column in range(80)] for row in range(24)] for each in (terminal.glass, glass)
+    ]
+    return terminal.text() == glass.text() and cells[0] == cells[1]
+
+
+@pytest.mark.timeout(rounds(120, 600))
+@pytest.mark.parametrize(
+    ("echo", "options"),
+    [
+        (True, ("--predict", "always")),
+        pytest.param(True, (), marks=pytest.mark.thorough),
+        pytest.param(False, (), marks=pytest.mark.thorough),
+    ],
+    ids=["predicted", "echoed", "silent"],
+)
+def test_keys_arrive_once_and_in_order_through_many_cuts(
+    home: Home, farm: Farm, echo: bool, options: tuple[str, ...]
+) -> None:
+    """Typed before the link breaks, while it is dark, while a line says so, as it comes back, and afterwards."""
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    typist = Typist(recording(home, farm, far, echo, *options), far, 1)
+    terminal, random = typist.terminal, typist.random
+    for _ in range(rounds(5, 20)):
+        typist.some()
+        way = random.choice(("cut", "outage", "told", "silence", "strand"))
+        accepted = far.proxy.accepted
+        if way in ("outage", "told"):
+            far.proxy.refuse()
+        if way == "strand":
+            far.proxy.strand()
+        elif way == "silence":
+            far.proxy.silence()
+        else:
+            far.proxy.cut()
+        typist.some()
+        if way == "told":
+            terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+            typist.some()
+        elif way in ("silence", "strand"):
+            terminal.wait_until(lambda accepted=accepted: far.proxy.accepted > accepted, 20)  # type: ignore[misc]
+            typist.some()
+        if way == "silence":
+            far.proxy.cut()
+        far.proxy.restore()
+        typist.some()
+        if random.random() < 0.6:
+            terminal.wait_until(typist.arrived, 30, "all keys")
+    typist.judge()
+    wanted = shown(typist.typed if echo else b"")
+    terminal.wait_until(lambda: same(terminal, wanted), 20, "what was typed, and nothing else")
+
+
+def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm) -> None:
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    typist = Typist(recording(home, farm, far, True, "--predict", "always"), far, 1)
+    terminal = typist.terminal
+    for word in ("one", "two", "three"):
+        typist.typed += word.encode()
+        terminal.type(word)
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
+        before = shown(typist.typed).rows()
+        far.proxy.silence()
+        terminal.type("ghost")
+        typist.typed += b"ghost"
+        terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+        assert terminal.screen()[:-1] == before[:-1]
+        far.proxy.cut()
+        far.proxy.restore()
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
+    typist.judge()
+
+
+SMALL = """
+from sesh.client import unacknowledged_input
+unacknowledged_input.LIMIT, unacknowledged_input.WINDOW = 1000, 500
+"""
+
+
+def test_what_is_more_than_is_kept_is_dropped_from_one_key_on_and_said(home: Home, farm: Farm) -> None:
+    patch(home, BRISK % 0.3 + SMALL)
+    far = farm.host("box", proxied=True)
+    terminal = recording(home, farm, far, False)
+    terminal.type("first")
+    terminal.wait_until(lambda: far.exists("typed") and far.read("typed") == "first")
+    far.proxy.refuse()
+    far.proxy.cut()
+    terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+    words = "".join(f"{number} " for number in range(1000))
+    for begin in range(0, len(words), 40):
+        terminal.type(words[begin : begin + 40])
+    terminal.wait_until(lambda: "dropped" in terminal.screen()[-1], 20, "the line says so")
+    far.proxy.restore()
+    terminal.wait_until(lambda: len(far.read("typed")) >= 1000, 20)
+    terminal.wait_until(lambda: "dropped" in terminal.screen()[-1], 20, "the line says so")
+    terminal.wait_until(lambda: "dropped" not in terminal.text(), 20, "it goes")
+    arrived = far.read("typed").removeprefix("first")
+    assert words.startswith(arrived)
+    assert len(arrived) < 1600
+    terminal.type("last")
+    terminal.wait_until(lambda: far.read("typed") == f"first{arrived}last", 20)
+    assert terminal.text() == "begins"

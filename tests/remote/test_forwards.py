@@ -1,0 +1,68 @@
+"""Ports that ssh_config forwards: the shared connection carries them, whatever becomes of the links."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, wait_until
+
+
+@pytest.fixture
+def served() -> Iterator[int]:
+    """A port on the host that takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def free() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def leads(port: int) -> bool:
+    """Whether something takes connections at a port here."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def forwarding(farm: Farm, word: str, served: int, **more: Far | bool) -> tuple[Far, int]:
+    """A host with a forward, and the port of that here."""
+    port = free()
+    return farm.host(word, config={"LocalForward": f"{port} 127.0.0.1:{served}"}, **more), port  # type: ignore[arg-type]
+
+
+def test_two_aliases_of_a_host_with_other_forwards_share_no_connection(home: Home, farm: Farm, served: int) -> None:
+    """The second one opened no forward, without a word: the connection of the first one was there."""
+    plain = farm.host("plain")
+    _, port = forwarding(farm, "forwarding", served, same_user=plain)
+    _, other = forwarding(farm, "another", served, same_user=plain)
+    for word in ("plain", "forwarding", "another"):
+        assert home.sesh(f"@{word}", "--list").code == 0
+    assert len(farm.masters()) == 3
+    assert leads(port)
+    assert leads(other)
+
+
+@pytest.mark.parametrize("loss", ["cut", "strand"])
+def test_forwards_are_back_once_the_link_is(home: Home, farm: Farm, served: int, loss: str) -> None:
+    """After silence the link came back over a connection of its own, which forwards nothing."""
+    far, port = forwarding(farm, "box", served, proxied=True)
+    opened = home.terminal("@box", "work")
+    opened.wait_for(PROMPT)
+    assert leads(port)
+    for number in range(2):
+        before = set(farm.masters())
+        getattr(far.proxy, loss)()
+        opened.type(f"echo back{number}''again\r")
+        opened.wait_for(f"back{number}again", 30)
+        wait_until(lambda: not before & set(farm.masters()), 20, what="the lost connection is given up")  # noqa: B023
+        wait_until(lambda: leads(port), 20, what="the forward is back")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
