@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.client.outcome import AttachOptions
     from sesh.client.reconnect import Reconnect
     from sesh.messages import Hello, Introduction, Message
-    from sesh.recovery.attempts import Attempt
+    from sesh.recovery.attempts import LostSession
 
     Connect = Callable[[str, str | None], wire.Connection]
 
@@ -141,9 +141,9 @@ class _Client:
         attachment.channel.close()
         if isinstance(result, Outcome):
             return result
-        since = attachment.position - self.display.rewind()
+        since, said = attachment.position - self.display.rewind(), result.greeted
         greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
-        if self.display.row_lost or reconnector.logged_in:
+        if self.display.row_lost or reconnector.logged_in or (said is not None and said.get("since") != since):
             greeting += protocol.frame(protocol.REDRAW)
         attachment.connect(result, greeting)
         return None
@@ -191,12 +191,20 @@ class _Client:
         if host is not None and (reconnect := self._reconnect) is not None:
             from sesh.client.link_watch import LinkWatch
 
-            def open_link(attempt: Attempt) -> wire.Connection:
-                return _attempt(attachment, reconnect, attempt)
+            def describe() -> LostSession:
+                return self._lost_session(attachment, link)
 
-            attachment.link = LinkWatch(self.display, host, self.options.leaves, open_link)
+            link = attachment.link = LinkWatch(self.display, host, self.options.leaves, reconnect, describe)
         attachment.connect(connection, greeting)
         return attachment
+
+    def _lost_session(self, attachment: Attachment, link: LinkWatch) -> LostSession:
+        from sesh.recovery.attempts import LostSession
+
+        position, host, session_id = attachment.position, attachment.host or "", attachment.session_id
+        more: Hello = {"client": self._token, "id": session_id, "since": position - self.display.unfinished()}
+        hello = _introduction(self.display.terminal, self.options, host, more)
+        return LostSession(attachment.name, host, session_id, position, link.state.heard_at, hello)
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
         """Return HELLO; for a daemon that was told that, RESIZE if the size has changed since, else nothing."""
@@ -240,14 +248,6 @@ def _introduction(terminal: RawTerminal, options: AttachOptions, host: str | Non
         **more,
     }
     return wire.introduction("attach", **hello)
-
-
-def _attempt(attachment: Attachment, reconnect: Reconnect, attempt: Attempt) -> wire.Connection:
-    from sesh.recovery.attempts import LostSession
-
-    heard_at = attachment.link.state.heard_at if attachment.link is not None else 0.0
-    name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
-    return reconnect(LostSession(name, host, session_id, attachment.position, heard_at), attempt)
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:

@@ -146,13 +146,13 @@ class Display:
         return self._ledger.unfinished + len(self._half)
 
     def rewind(self) -> int:
-        """Forget the sequence and character that a notice has interrupted; return their length.
+        """Interrupt and forget the incomplete sequence and character; return their length.
 
         They have to be repeated over the next connection.
         """
-        if not self._uncover:
-            return 0
         length, self._half = self.unfinished(), b""
+        if length and not self._uncover:
+            self.draw(_ABORT_SEQUENCE)
         return length
 
     def update_ledger(self) -> None:

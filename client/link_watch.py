@@ -11,13 +11,15 @@ from sesh.recovery.monitor import Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
 
     from sesh.client.channel import Channel
     from sesh.client.display import Display
     from sesh.client.keys import Event
     from sesh.client.overlays import Overlays
-    from sesh.recovery.attempts import OpenLink, Result
+    from sesh.recovery.attempts import LostSession, OpenLink, Result
+
+    Describe = Callable[[], LostSession]
 
 _TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
@@ -25,11 +27,12 @@ ENTER = b"\r", b"\n"
 
 
 class LinkWatch(Monitor):
-    """The monitor of one connection after the other of an attachment. `leaves`: says which key leaves."""
+    """The monitor of one connection after the other of an attachment. `leaves`: says which key leaves. `describe`: the
+    session, as far as it is shown now."""
 
-    def __init__(self, display: Display, host: str, leaves: str, open_link: OpenLink) -> None:
+    def __init__(self, display: Display, host: str, leaves: str, open_link: OpenLink, describe: Describe) -> None:
         super().__init__(LinkState(time.monotonic()), open_link, self._question)
-        self._display, self._host, self._leaves = display, host, leaves
+        self._display, self._host, self._leaves, self._describe = display, host, leaves, describe
         self._channel: Channel
         self._overlays: Overlays
         self._connections = 0
@@ -37,6 +40,10 @@ class LinkWatch(Monitor):
         """The connection that is to take the place of the link, or the error after which there is none."""
         self._tell_at, self._told = 0.0, ""
         """When to tell that the link does not answer, 0 while it does; the line that stands."""
+
+    def session(self) -> LostSession:
+        """What an attempt that begins now is to come back to."""
+        return self._describe()
 
     def begin(self, channel: Channel, overlays: Overlays) -> None:
         """Watch a connection, the first or one that has taken the place of a dead one."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from sesh.client.attachment import Attachment
     from sesh.client.link_watch import LinkWatch
-    from sesh.recovery.attempts import LostSession, Result
+    from sesh.recovery.attempts import Result
 
-    Reconnect = Callable[[LostSession, Attempt], wire.Connection]
+    Reconnect = Callable[[Attempt], wire.Connection]
     """One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
 
 
@@ -151,7 +151,7 @@ class Reconnector:
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._link.open_link(Attempt(lost=True, asks=True))
+            return self._link.open_link(Attempt(lost=True, session=self._link.session(), asks=True))
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)

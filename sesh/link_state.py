@@ -29,7 +29,8 @@ _SHORT_SILENCE = 1.0
 PACE, AGAIN = 1.0, 0.1
 """Seconds between two attempts; after a sign that one may succeed now."""
 CLOSED_PAUSE = 0.2
-"""Seconds before the first attempt if the other end closed the link: a server that is restarted listens again then."""
+"""Seconds, less a round trip, before the first attempt if the other end closed the link: a server that is restarted
+listens again when that arrives."""
 LONGEST_PACE, _SHARE = 10.0, 1 / 30
 """Seconds between two attempts at the most; the part of the time without an answer that lies between them."""
 _PROGRESS, _LOGIN_TRIPS = 3.0, 10
@@ -117,7 +118,7 @@ class LinkState:
     def closed(self, now: float) -> None:
         """The other end closed the link."""
         if not self.lost:
-            self._lose(now, now if self._asked_at else now + CLOSED_PAUSE)
+            self._lose(now, now if self._asked_at else now + max(0.0, CLOSED_PAUSE - self.round_trip))
 
     # -- what is learnt of attempts
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
-    from sesh.recovery.attempts import Attempt, LostSession
+    from sesh.recovery.attempts import Attempt
     from sesh.schema import Spec
     from sesh.stored import Record
     from sesh.wire import Connection
@@ -423,10 +423,11 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         paths.remember(name, host)
         return connection
 
-    def reconnect(lost: LostSession, attempt: Attempt) -> Connection:
+    def reconnect(attempt: Attempt) -> Connection:
         from sesh.reach import links
 
-        return links.back(cli, lost, attempt)
+        assert attempt.session is not None  # noqa: S101 (which the attachment gives)
+        return links.back(cli, attempt.session, attempt)
 
     paths.remember(name, target.host)
     options.first_notice = cli.greeting

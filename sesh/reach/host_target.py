@@ -187,7 +187,9 @@ class HostTarget(Target):
         """The end of a stream's session, asked over another link; None if the host does not know."""
         try:
             with self.open(stream.deadline) as link:
-                answer, output = links.connected(link, stream.name, stream.session_id, stream.deadline)
+                answer, output = links.connected(
+                    link, {"name": stream.name, "session_id": stream.session_id}, stream.deadline
+                )
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None

@@ -154,10 +154,10 @@ def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float
     if shared:
         link = reopened(caller, destination, deadline, ask=attempt.asks, stop=attempt)
     else:
-        link = _opened_alone(destination, attempt, {"name": lost.name, "session_id": lost.session_id})
+        link = _opened_alone(destination, attempt, _wanted(lost))
     try:
         with attempt.calling(link.abort):
-            answer, output = connected(link, lost.name, lost.session_id, deadline)
+            answer, output = connected(link, _wanted(lost), deadline)
     except SeshError:
         link.close()
         raise
@@ -195,15 +195,20 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
         raise _local_fault(destination, error) from error
 
 
-def connected(link: Link, name: str, session_id: str, deadline: float | None) -> tuple[Answer, bytes]:
-    """Leads a link to the session with this id; returns the host's answer, and the output that comes with a `result`.
+def _wanted(lost: LostSession) -> Words:
+    wanted: Words = {"name": lost.name, "session_id": lost.session_id}
+    return {**wanted, "greeting": lost.hello} if lost.hello is not None else wanted
+
+
+def connected(link: Link, wanted: Words, deadline: float | None) -> tuple[Answer, bytes]:
+    """Leads a link to a session; returns the host's answer, and the output that comes with a `result`.
 
     Only silence ends it before the deadline (monotonic): the output may take long on a slow link. Raises NotFound,
     Lost.
     """
     # A daemon hears HELLO first: nothing may be asked over the link before.
     link.keepalive = LinkState(time.monotonic(), beside=False, unasked=ssh_link.START_TIMEOUT)
-    answer = link.open_session("connect", seconds_left(deadline, inf), name=name, session_id=session_id)
+    answer = link.open_session("connect", seconds_left(deadline, inf), **wanted)
     link.keepalive = None  # its user has one
     return answer
 
@@ -233,7 +238,7 @@ def left_behind(caller: Caller, destination: Destination, name: str, session_id:
     deadline, at_host = time.monotonic() + _LOOK, f"@{destination.host}"
     try:
         with opened(caller, destination, ask=False, deadline=deadline) as link:
-            answer, _ = connected(link, name, session_id, deadline)
+            answer, _ = connected(link, {"name": name, "session_id": session_id}, deadline)
     except NotFound:
         return "interrupted"
     except SeshError:

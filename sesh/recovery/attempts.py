@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.messages import Introduction
+
     OpenLink = Callable[["Attempt"], wire.Connection]
     Result = wire.Connection | Exception
 
@@ -19,21 +21,28 @@ if TYPE_CHECKING:
 class LostSession:
     """A session whose link is lost, or may be: what an attempt needs to come back to it."""
 
-    __slots__ = ("heard_at", "host", "name", "position", "session_id")
-
-    def __init__(self, name: str, host: str, session_id: str, position: int, heard_at: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        session_id: str,
+        position: int,
+        heard_at: float,
+        hello: Introduction | None = None,
+    ) -> None:
         self.name, self.host, self.session_id = name, host, session_id
-        self.position, self.heard_at = position, heard_at
-        """`position`: of the first byte of output that has not come. `heard_at`: when anything came last."""
+        self.position, self.heard_at, self.hello = position, heard_at, hello
+        """`position`: of the first byte of output that has not come. `heard_at`: when anything came last. `hello`: goes
+        along with the request for the session."""
 
 
 class Attempt(Stop):
-    """One attempt; stopping it ends it. `lost`: whether the link before it is known to be lost. `asks`: whether ssh may
-    prompt, on the terminal as it is."""
+    """One attempt; stopping it ends it. `lost`: whether the link before it is known to be lost. `session`: what it is
+    to come back to, if that is one. `asks`: whether ssh may prompt, on the terminal as it is."""
 
-    def __init__(self, *, lost: bool, asks: bool = False) -> None:
+    def __init__(self, *, lost: bool, session: LostSession | None = None, asks: bool = False) -> None:
         super().__init__()
-        self.lost, self.asks = lost, asks
+        self.lost, self.session, self.asks = lost, session, asks
         self.reached: Callable[[], bool] = bool
         """Whether the server has answered; set by who opens the link."""
 
@@ -49,9 +58,9 @@ class Attempts:
         self.descriptor, self._outbound = os.pipe()
         os.set_blocking(self._outbound, False)
 
-    def begin(self, number: int, *, lost: bool) -> None:
+    def begin(self, number: int, attempt: Attempt) -> None:
         """Begin an attempt."""
-        self._running[number] = attempt = Attempt(lost=lost)
+        self._running[number] = attempt
         threading.Thread(target=self._run, args=(number, attempt), daemon=True).start()
 
     def end(self, number: int) -> None:

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from sesh.recovery.attempts import Attempts, OpenLink, Result
+    from sesh.recovery.attempts import Attempts, LostSession, OpenLink, Result
     from sesh.recovery.wake import Wake
 
 _LONGEST_WAIT = 0.25
@@ -35,6 +35,10 @@ class Monitor:
         self._refusal: LoginRefused | None = None
         """Why a person has to log in, from the moment when an attempt has met that."""
 
+    def session(self) -> LostSession | None:
+        """What an attempt that begins now is to come back to, if `open_link` does not know."""
+        return None
+
     def watch(self) -> None:
         """Take notice of signs that links may be dead from now on."""
         if self._wake is None:
@@ -51,7 +55,7 @@ class Monitor:
         state, now, result = self.state, time.monotonic(), None
         if self._wake is not None and self._wake.happened(ready):
             state.changed(now)
-        if self._attempts is not None:
+        if self._attempts is not None and state.doubted:  # else the link lives, and they end
             if self._attempts.descriptor in ready:
                 for number, outcome in self._attempts.take():
                     result = self._judge(number, outcome, now, result)
@@ -140,13 +144,13 @@ class Monitor:
         if kind == ASK:
             self._ask()
         elif kind == BEGIN:
-            from sesh.recovery.attempts import Attempts
+            from sesh.recovery.attempts import Attempt, Attempts
 
             try:
                 if self._attempts is None:
                     self._attempts = Attempts(self.open_link)
                     self._collect()
-                self._attempts.begin(number, lost=self.state.lost)
+                self._attempts.begin(number, Attempt(lost=self.state.lost, session=self.session()))
             except (OSError, RuntimeError) as error:  # no descriptor left, no thread
                 self.state.failed(number, now, _reason(error))
         elif self._attempts is not None:
