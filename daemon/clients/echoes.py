@@ -49,6 +49,8 @@ class Echoes:
         self._idle: dict[Client, float] = {}
         """Clients that draw no guess, as no text was echoed since a key of unknown effect, or since text that was not:
         the seconds that they can wait."""
+        self._hurried: set[Client] = set()
+        """Clients that typed on before they could be told: their guesses may start from output of later keys."""
         self._told: dict[Client, int] = {}
         """Number of the last INPUT that each client was told of."""
         self._taken: dict[Client, deque[tuple[float, int, bytes, int]]] = {}
@@ -88,6 +90,12 @@ class Echoes:
         while taken and now >= taken[0][0] + ECHO_TIME:
             _, number, keys, head = taken.popleft()
             patience = min(patience, self._patience(client, keys, head))
+        if taken:
+            self._hurried.add(client)
+        if client in self._hurried:
+            patience = min(patience, DOUBT_TIME)
+        if not taken:
+            self._hurried.discard(client)
         self.tell_flags()
         if number and patience:
             self._tell_along(client, number, patience)
@@ -157,6 +165,7 @@ class Echoes:
         self._taken.pop(client, None)
         self._told.pop(client, None)
         self._idle.pop(client, None)
+        self._hurried.discard(client)
         client.connection.before_output = b""
         self._timers.clear(("echo", client.number))
         self._timers.clear(("ride", client.number))
