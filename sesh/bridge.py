@@ -20,11 +20,13 @@ PING is answered with PONG at any time, also while an op runs.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import time
 from binascii import a2b_base64
+from contextlib import contextmanager
 
 from sesh import bounds, gate, log, paths, protocol, wire
 from sesh.about import CALLED, __version__
@@ -38,7 +40,7 @@ from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from sesh.messages import Hello
@@ -71,6 +73,8 @@ _BLOCK = 1 << 16
 """Bytes of one read of a child's answer."""
 _LARGEST_BLOCK = 1 << 20
 """Bytes of one read of a session's bytes."""
+_ENTERING = ".entering"
+"""The file in the directory of sessions with a lock for each id that is asked for; it has no content."""
 _ATTEMPTS = 5
 """Tries to find a session that is renamed again and again meanwhile."""
 
@@ -198,18 +202,34 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     if not (_leads(op) and isinstance(arguments, dict)):
         raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
     caller.session_id = _checked_id(request.get("session_id")) or None
-    if caller.session_id:  # it may be there already, or its result: this request has come before then
-        if (session := _by_id(caller.session_id)) is not None:
-            return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
-        if (ended := _ended(caller.session_id)) is not None:
-            return ended
-    try:
-        name, connection = _call(caller, op, arguments)
-    except Question as question:
-        return {**_question(question), "notes": caller.notes}, b"", None
+    with _alone(caller.session_id):
+        if caller.session_id:  # it may be there already, or its result: this request has come before then
+            if (session := _by_id(caller.session_id)) is not None:
+                return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
+            if (ended := _ended(caller.session_id)) is not None:
+                return ended
+        try:
+            name, connection = _call(caller, op, arguments)
+        except Question as question:
+            return {**_question(question), "notes": caller.notes}, b"", None
     if op != "enter.job":
         paths.remember(name)
     return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
+
+
+@contextmanager
+def _alone(session_id: str | None) -> Iterator[None]:
+    """Carries out one request for an id at a time: the same one, over another link, waits until the first is done."""
+    if session_id is None:
+        yield
+        return
+    path = os.path.join(paths.ready_directory(), _ENTERING)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, int.from_bytes(session_id.encode()[:7], "big"))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def op_named(wire_name: str) -> Op[..., Any]:

@@ -529,13 +529,7 @@ def _open(
     deadline = time.monotonic() + timeout
     if along is not None and (destination.host in _swallowing or (along.changes and destination.via is not None)):
         along.early = False
-    line = BRIDGE_COMMAND
-    if along is not None and along.public:
-        asked = b2a_base64(wire.greeting("bridge", near={"host": destination.host}) + along.frames, newline=False)
-        line = line.replace("exec ", f"exec env {protocol.ASKED}={asked.decode()} ", 1)
-    if destination.via is not None:
-        line = f'echo "{_REACHED}" >&2; {line}'
-    argv = ssh.command(destination, line, ask=asking, alone=alone)
+    argv = ssh.command(destination, _line(destination, along), ask=asking, alone=alone)
     environment = ssh.environment(ask=asking)
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.
@@ -589,6 +583,15 @@ def _begun(destination: Destination, argv: list[str], environment: dict[str, str
             raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
         on_failure.pop_all()  # the link closes them from here on
         return Link(destination, process, stderr, inbound, outbound)
+
+
+def _line(destination: Destination, along: Along | None) -> str:
+    """The line for the shell there that starts the bridge, with what is asked of it, if others may see that."""
+    line = BRIDGE_COMMAND
+    if along is not None and along.public:
+        asked = b2a_base64(wire.greeting("bridge", near={"host": destination.host}) + along.frames, newline=False)
+        line = line.replace("exec ", f"exec env {protocol.ASKED}={asked.decode()} ", 1)
+    return line if destination.via is None else f'echo "{_REACHED}" >&2; {line}'
 
 
 def drop_master(destination: Destination) -> None:

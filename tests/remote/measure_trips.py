@@ -74,9 +74,7 @@ class Bench:
         taken, turns = [], []
         for _ in range(count):
             before()
-            arrived = time.monotonic() + 3 * self.trip / 1000  # what is under way
-            while time.monotonic() < arrived:
-                time.sleep(0.02)
+            wait_until(lambda: not self.far.proxy.busy)
             turns.append(-self.far.proxy.turns)
             taken.append(act())
             turns[-1] += self.far.proxy.turns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import os
 import select
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from sesh import bridge, protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
@@ -21,15 +23,15 @@ from sesh.reach import calls, links
 from sesh.reach.find import described
 from sesh.reach.origin import Origin
 from sesh.remote.ssh.destination import Destination
-from tests.support import Home, processes, wait_until
+from tests.support import Home, processes, rounds, wait_until
 from tests.support.typed import differences
 
 
 class Bridge:
     """`sesh --bridge` in a home, and the connection to it."""
 
-    def __init__(self, home: Home) -> None:
-        self.process = home.start("--bridge", stdin=subprocess.PIPE)
+    def __init__(self, home: Home, env: dict[str, str | None] | None = None) -> None:
+        self.process = home.start("--bridge", stdin=subprocess.PIPE, env=env)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.connection = wire.Connection(os.dup(self.process.stdout.fileno()), os.dup(self.process.stdin.fileno()))
@@ -39,11 +41,14 @@ class Bridge:
 
     def greeted(self) -> wire.Connection:
         """The connection once mark and WELCOME have come."""
+        self.skip_mark()
+        self.connection.hello("bridge", time.monotonic() + 10, near={"host": "box"})
+        return self.connection
+
+    def skip_mark(self) -> None:
         seen = b""
         while not seen.endswith(protocol.BRIDGE):
             seen += os.read(self.connection.inbound, 1)
-        self.connection.hello("bridge", time.monotonic() + 10, near={"host": "box"})
-        return self.connection
 
     def ended(self) -> int:
         """Its exit code, once the connection is closed."""
@@ -381,6 +386,69 @@ def test_a_greeting_waits_for_the_answer_to_a_question_and_is_forgotten_with_a_r
     assert (answer["name"], answer["greeted"]) == ("working", True)
     assert connection.expect_welcome(deadline())["name"] == "working"
     assert len(home.summary("working")["clients"]) == 1
+
+
+@settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=strategies.data())
+def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
+    """HELLO, a question about nothing, the request that leads to a session with its greeting, and keys right behind."""
+    home.sesh("--open", "work", "--", "cat")
+    frames = b"".join(
+        [
+            wire.greeting("bridge", near={"host": "box"}),
+            protocol.frame(protocol.PING, b"1"),
+            op("sessions.summaries", 1),
+            wire.asking("connect", 2, name="gone", greeting=GREETING),
+            wire.asking("connect", 3, name="work", greeting=GREETING),
+        ]
+    )
+    cuts = data.draw(strategies.lists(strategies.integers(1, len(frames) - 1), max_size=6, unique=True).map(sorted))
+    own = Bridge(home)
+    try:
+        for start, end in zip([0, *cuts], [*cuts, len(frames)], strict=True):
+            own.connection.send(frames[start:end])
+        own.skip_mark()
+        own.connection.expect_welcome(deadline())
+        assert result(own.connection, 1)[0]["name"] == "work"
+        with pytest.raises(NotFound):
+            own.connection.answer(2, deadline())
+        assert own.connection.answer(3, deadline())[0]["greeted"] is True
+        assert own.connection.expect_welcome(deadline())["name"] == "work"
+        own.connection.send(protocol.frame(protocol.PING, b"2"))
+        while own.connection.receive(deadline()) != (protocol.PONG, b"2"):
+            continue
+    finally:
+        own.close()
+
+
+def test_the_first_frames_may_come_in_the_environment_which_no_session_inherits(home: Home) -> None:
+    frames = wire.greeting("bridge", near={"host": "box"}) + op("sessions.open_", name="work")
+    own = Bridge(home, env={protocol.ASKED: binascii.b2a_base64(frames, newline=False).decode()})
+    try:
+        own.skip_mark()
+        own.connection.expect_welcome(deadline())
+        assert result(own.connection) is True
+    finally:
+        own.close()
+    shown = home.sesh("--run", "work", "--", "env")
+    assert "SHELL" in shown.stdout
+    assert protocol.ASKED not in shown.stdout
+
+
+@pytest.mark.parametrize("_", range(rounds(3, 50)))
+def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: Home, _: int) -> None:
+    """The second one began another job, or was told that the name is taken."""
+    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
+    both = [Bridge(home), Bridge(home)]
+    try:
+        links_ = [each.greeted() for each in both]
+        for each in links_:
+            each.send(wire.asking("enter", 1, **words))
+        assert [each.answer(1, deadline())[0]["name"] for each in links_] == ["1", "1"]
+        assert home.names() == ["1"]
+    finally:
+        for one in both:
+            one.close()
 
 
 def test_without_a_greeting_the_daemon_hears_what_this_side_says(home: Home, far_end: Bridge) -> None:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sesh import protocol
-from sesh.errors import LocalFault, NotDeployed, Unreachable
+from sesh.errors import LocalFault, Lost, NotDeployed, Unreachable
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.remote.ssh.destination import Destination
@@ -192,3 +192,76 @@ def test_descriptors_that_run_out_are_one_line_for_the_user(monkeypatch: pytest.
     with pytest.raises(LocalFault, match="cannot open a link to @box: Too many open files") as caught:
         links.opened(Caller(), through("true"))
     assert (caught.value.code, caught.value.reason) == ("unreachable", "Too many open files")
+
+
+MARK = r"printf '\000sesh-bridge-1\000\n'"
+
+
+@pytest.fixture
+def by_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Destination]:
+    """A host that ssh reaches: it runs this, and `$f/welcome` and `$f/answer` are what a bridge says."""
+    welcome = {"protocol": protocol.PROTOCOL, "version": "1"}
+    (tmp_path / "welcome").write_bytes(protocol.message(protocol.WELCOME, welcome))
+    (tmp_path / "answer").write_bytes(protocol.message(protocol.RESPONSE, {"id": 1, "ok": True}))
+    monkeypatch.setattr("sesh.remote.ssh.link._swallowing", set())
+    for name, value in (("ensure", None), ("identity", None), ("is_shared", True), ("is_alive", True)):
+        monkeypatch.setattr(f"sesh.remote.ssh.master.{name}", lambda *_, value=value, **__: value)
+
+    def host(script: str) -> Destination:
+        argv = ["sh", "-c", f"f={tmp_path}; echo run >>$f/runs; {script}"]
+        monkeypatch.setattr("sesh.remote.ssh.ssh.command", lambda *_, **__: argv)
+        return Destination("box")
+
+    return host
+
+
+def change() -> Along:
+    return Along(b"?", changes=True, again=False)
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_an_answer_that_is_late_is_waited_for_and_what_was_asked_is_not_sent_again(
+    by_ssh: Callable[[str], Destination], tmp_path: Path
+) -> None:
+    destination = by_ssh(f"{MARK}; cat >/dev/null; cat $f/welcome $f/answer")
+    with open_link(destination, {}, ask=False, timeout=1.5, along=change()) as opened:
+        assert opened.take_sent()
+        assert opened.answer(1)[0]["ok"] is True
+        assert not opened.swallowed
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("first", ["cat >/dev/null", "cat >/dev/null; cat $f/welcome", "head -c 1 >/dev/null; exit 1"])
+def test_what_nobody_has_read_or_begun_is_sent_again_once_the_bridge_is_there(
+    by_ssh: Callable[[str], Destination], tmp_path: Path, first: str
+) -> None:
+    again = "cat $f/welcome $f/answer; exec cat >/dev/null"
+    destination = by_ssh(f"{MARK}; [ $(wc -l <$f/runs) = 2 ] || {{ {first}; exit; }}; {again}")
+    along = change()
+    with open_link(destination, {}, ask=False, timeout=3.0, along=along) as opened:
+        assert opened.take_sent()
+        assert opened.answer(1)[0]["ok"] is True
+        assert opened.swallowed == ("welcome" not in first)
+    assert (tmp_path / "runs").read_text() == "run\n" * 2
+    assert not along.reached
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("script", ["head -c 1 >/dev/null; kill -9 $$", f"{MARK}; head -c 1 >/dev/null; exit 255"])
+def test_a_link_that_breaks_once_it_has_taken_what_changes_something_is_lost(
+    by_ssh: Callable[[str], Destination], tmp_path: Path, script: str
+) -> None:
+    """It was said that the host cannot be reached, and a new attempt did the same again."""
+    with pytest.raises(Lost, match="lost the link to @box; check what was done"):
+        open_link(by_ssh(script), {}, ask=False, timeout=3.0, along=change())
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_link_that_breaks_before_it_has_taken_anything_has_done_nothing(by_ssh: Callable[[str], Destination]) -> None:
+    along = change()
+    with pytest.raises(Unreachable, match="cannot reach box: gone") as raised:
+        open_link(by_ssh("echo gone >&2; exit 255"), {}, ask=False, timeout=3.0, along=along)
+    assert not isinstance(raised.value, Lost)
+    assert not along.reached
