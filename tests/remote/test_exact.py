@@ -16,10 +16,11 @@ from tests.support import Home, rounds
     "kind",
     [pytest.param(kind, marks=[] if kind in ("mixed", "both") else [pytest.mark.thorough]) for kind in KINDS],
 )
-def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm, kind: str) -> None:
+@pytest.mark.parametrize("seed", range(1, rounds(1, 3) + 1))
+def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm, kind: str, seed: int) -> None:
     hasty(home)
     far = farm.host("box", proxied=True)
-    storm = Storm(home, farm, far, stream(kind, 1, rounds(40_000, 160_000)), 1)
+    storm = Storm(home, farm, far, stream(kind, seed, rounds(40_000, 160_000)), seed)
     storm.rounds(rounds(5, 20), BREAKS)
     storm.judge()
 
