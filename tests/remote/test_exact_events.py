@@ -1,4 +1,4 @@
-"""What happens while a link is dark shows exactly once afterwards: an end, a resize, a rename, what others type."""
+"""What happens while a link is dark is shown once afterwards: an end, a resize, a rename, another client's keys."""
 
 from __future__ import annotations
 
