@@ -61,7 +61,7 @@ def _tasks(random: Random, number: int) -> str:
 def _footer(random: Random, number: int) -> str:
     """Lines that scroll above a row that stands, by margins."""
     begins = f"\x1b[1;{ROWS - 1}r\x1b[1;1H" if number == 1 else ""
-    shown = f"\x1b7\x1b[{ROWS};1H\x1b[7mat {number}\x1b[K\x1b[m\x1b8"
+    shown = f"\x1b7\x1b[{ROWS};1H\x1b[K\x1b[7mat {number}\x1b[m\x1b8"
     return f"{begins}line {number} {_word(random, 0, 20)}\r\n{shown}"
 
 

@@ -13,6 +13,10 @@ from tests.remote.streams import stream
 from tests.remote.test_cuts import brisk, hasty
 from tests.support import Home, Terminal, rounds
 
+# Whether the outage lasts until the person is told of it; `make test` plays the first.
+TOLD_FIRST = [pytest.param(True, id="told"), pytest.param(False, id="brief", marks=pytest.mark.thorough)]
+BRIEF_FIRST = [pytest.param(False, id="brief"), pytest.param(True, id="told", marks=pytest.mark.thorough)]
+
 
 def lines(terminal: Terminal) -> list[int]:
     return [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())]
@@ -34,7 +38,7 @@ def waiting(home: Home, far: Far, end: str) -> Terminal:
     return terminal
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "brief"])
+@pytest.mark.parametrize("told", BRIEF_FIRST)
 def test_the_last_output_and_the_end_of_a_session_come_once(home: Home, farm: Farm, told: bool) -> None:
     """The person sees what it printed last, then how it ended."""
     brisk(home)
@@ -49,7 +53,7 @@ def test_the_last_output_and_the_end_of_a_session_come_once(home: Home, farm: Fa
     assert lines(terminal) == list(range(1, 31))
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "brief"])
+@pytest.mark.parametrize("told", TOLD_FIRST)
 def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(home: Home, farm: Farm, told: bool) -> None:
     brisk(home)
     far = farm.host("box", proxied=True)
@@ -74,8 +78,8 @@ def in_order(found: list[int], last: int) -> bool:
     return once == list(range(1, last + 1)) and len(found) - last < 24
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "brief"])
-@pytest.mark.parametrize("size", [(80, 20), (100, 30)])
+@pytest.mark.parametrize("told", BRIEF_FIRST)
+@pytest.mark.parametrize("size", [(80, 20), pytest.param((100, 30), marks=pytest.mark.thorough)])
 def test_a_resize_in_an_outage_loses_nothing(home: Home, farm: Farm, told: bool, size: tuple[int, int]) -> None:
     """Terminals move their rows in ways of their own then: some may stand twice."""
     brisk(home)
@@ -107,6 +111,8 @@ def test_a_rename_in_an_outage_is_told_and_nothing_is_lost(home: Home, farm: Far
     assert lines(terminal) == list(range(1, 61))
 
 
+@pytest.mark.thorough
+@pytest.mark.timeout(rounds(120, 600))
 def test_two_clients_of_which_one_is_cut_off_both_show_all(home: Home, farm: Farm) -> None:
     """The other one goes on meanwhile, and types."""
     hasty(home)
@@ -122,7 +128,7 @@ def test_two_clients_of_which_one_is_cut_off_both_show_all(home: Home, farm: Far
     second.wait_until(lambda: second.text() == wanted, 20, wanted)
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "brief"])
+@pytest.mark.parametrize("told", BRIEF_FIRST)
 def test_where_more_was_printed_than_is_held_a_part_is_missing_and_nothing_is_doubled(
     home: Home, farm: Farm, told: bool
 ) -> None:
