@@ -63,8 +63,9 @@ fidelity: test-packages
 
 soak: test-packages
 	LONG=1 $(BIN)/pytest -q -k 'r09 or r11 or r16 or two_at_once or given_up or fifty_hosts or many_jobs or many_megabytes or stands_twice or whatever_a_record' tests/faults tests/terminal \
-	    tests/remote/test_fanout.py tests/remote/test_forgotten.py tests/remote/test_given_up.py
+	    tests/remote/test_fanout.py tests/remote/test_forgotten.py tests/remote/test_given_up.py tests/remote/test_hanging.py
 	LONG=1 $(BIN)/pytest -q tests/remote/network
+	$(BIN)/python -m tests.remote.measure_many
 	$(BIN)/python -m tests.soak --hours $(or $(HOURS),1) $(ARGS)
 
 faults: $(STAMP)

@@ -118,9 +118,8 @@ class _Client:
                 self._attachment, self._previous = self._previous, None
                 self._attachment.switch_failed(str(error))
                 continue
-            link, reconnect = self._attachment.link, self._reconnect
-            if outcome.kind == "lost" and self._previous is None and link is not None and reconnect is not None:
-                final = self._replace_link(outcome, link, reconnect)
+            if outcome.kind == "lost" and self._previous is None and self._attachment.link is not None:
+                final = self._replace_link(outcome, self._attachment.link)
                 if final is not None:
                     return final
             elif outcome.kind == "switch":
@@ -128,7 +127,7 @@ class _Client:
             else:
                 return outcome
 
-    def _replace_link(self, outcome: Outcome, link: LinkWatch, reconnect: Reconnect) -> Outcome | None:
+    def _replace_link(self, outcome: Outcome, link: LinkWatch) -> Outcome | None:
         """Replace a lost link; return the final outcome if that fails."""
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
@@ -137,7 +136,7 @@ class _Client:
             return attachment.outcome("lost", reason="died")
         from sesh.client.reconnect import Reconnector
 
-        reconnector = Reconnector(attachment, link, reconnect)
+        reconnector = Reconnector(attachment, link)
         result = reconnector.run()
         attachment.channel.close()
         if isinstance(result, Outcome):
@@ -193,9 +192,9 @@ class _Client:
             from sesh.client.link_watch import LinkWatch
 
             def open_link(attempt: Attempt) -> wire.Connection:
-                return reconnect(attachment.lost_session(), attempt)
+                return _attempt(attachment, reconnect, attempt)
 
-            attachment.link = LinkWatch(self.display, host, attachment.leaving, open_link)
+            attachment.link = LinkWatch(self.display, host, self.options.leaves, open_link)
         attachment.connect(connection, greeting)
         return attachment
 
@@ -241,6 +240,14 @@ def _introduction(terminal: RawTerminal, options: AttachOptions, host: str | Non
         **more,
     }
     return wire.introduction("attach", **hello)
+
+
+def _attempt(attachment: Attachment, reconnect: Reconnect, attempt: Attempt) -> wire.Connection:
+    from sesh.recovery.attempts import LostSession
+
+    heard_at = attachment.link.state.heard_at if attachment.link is not None else 0.0
+    name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
+    return reconnect(LostSession(name, host, session_id, attachment.position, heard_at), attempt)
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sesh.client.outcome import AttachOptions
     from sesh.client.predict.predictor import Predictor
     from sesh.messages import Message
-    from sesh.recovery.attempts import LostSession
     from sesh.wire import Connection
 
 _HELLO_TIMEOUT = 10.0
@@ -58,8 +57,7 @@ class Attachment:
     def __init__(
         self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
     ) -> None:
-        self.link: LinkWatch | None = None
-        """The watch over the link to another host, if it can be replaced."""
+        self.link: LinkWatch | None = None  # for a session on another host
         self.display, self.name, self.host, self.options = display, name, host, options
         self.terminal = display.terminal
         self._switch: Outcome | None = None
@@ -84,19 +82,6 @@ class Attachment:
     def label(self) -> str:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
-
-    @property
-    def leaving(self) -> str:
-        """What leaves a session that has no link, in words."""
-        key = self.options.detach_key
-        return f"{key.name if key is not None else 'Ctrl-C'} leaves"
-
-    def lost_session(self) -> LostSession:
-        """What an attempt at another link has to know."""
-        from sesh.recovery.attempts import LostSession
-
-        heard_at = self.link.state.heard_at if self.link is not None else 0.0
-        return LostSession(self.name, self.host or "", self.session_id, self.position, heard_at)
 
     def outcome(self, kind: str, *, reason: str = "", number: int | None = None) -> Outcome:
         """The outcome if this attachment ends now. `number`: of the signal that ended the client."""
@@ -140,15 +125,6 @@ class Attachment:
             self._leave()
             return
         self._end(self.outcome("lost", reason=reason), at_once=reason == "replaced")
-
-    def _watch_link(self, link: LinkWatch, ready: Container[int]) -> None:
-        """Look after the link, once it has been one, and leave it if it is lost or another has taken its place."""
-        if link.is_due(ready):
-            link.run(ready)
-            if link.replacement is not None:
-                self._lost("replaced")
-            elif link.state.lost:
-                self._lost("silent")
 
     @property
     def _link_lost(self) -> bool:
@@ -229,8 +205,8 @@ class Attachment:
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
             self._receive()
         if not self._at_once and self._switch is None:
-            if self.link is not None:
-                self._watch_link(self.link, ready)
+            if (link := self.link) is not None and link.in_use and link.look_after(ready):
+                self._lost("silent" if link.replacement is None else "replaced")
             self._timers.run()
 
     # -- the end
@@ -292,7 +268,7 @@ class Attachment:
         if any(event[0] != "focus" for event in events):
             self.overlays.end_hint()
             if self.link is not None:
-                self.link.typed(b"".join(event[1] for event in events if len(event) > 1))
+                self.link.typed(events)
         for event in events:
             if event[0] == "detach":
                 self._detach()
@@ -342,7 +318,7 @@ class Attachment:
             self._redisplay()
         elif signal.SIGCONT in signals:
             if self.link is not None:
-                self.link.changed()
+                self.link.state.changed(time.monotonic())
             self.terminal.raw()
             self._resize()
             self.overlays.ask_for_screen()

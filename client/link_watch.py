@@ -1,7 +1,4 @@
-"""The link of an attachment to another host, watched: another one is ready soon after it has died.
-
-While it does not answer, a line says so over the last row.
-"""
+"""The link of an attachment to another host, watched: a line over the last row tells that it does not answer."""
 
 from __future__ import annotations
 
@@ -14,33 +11,28 @@ from sesh.recovery.monitor import Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Container
 
     from sesh.client.channel import Channel
     from sesh.client.display import Display
+    from sesh.client.keys import Event
     from sesh.client.overlays import Overlays
     from sesh.recovery.attempts import OpenLink, Result
-
-    Leaving = Callable[[], str]
 
 _TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
 ENTER = b"\r", b"\n"
 
 
-class LinkWatch:
-    """The watch over one link after the other: it is told what comes and goes, and has a replacement for a dead one.
+class LinkWatch(Monitor):
+    """The monitor of one connection after the other of an attachment. `leaves`: says which key leaves."""
 
-    `host`, `words`: for the line, the second what it says of keys.
-    """
-
-    def __init__(self, display: Display, host: str, words: str, open_link: OpenLink) -> None:
-        self._display, self._host, self._words = display, host, words
-        self.state = LinkState(time.monotonic())
-        self._monitor = Monitor(self.state, open_link, self._ask)
+    def __init__(self, display: Display, host: str, leaves: str, open_link: OpenLink) -> None:
+        super().__init__(LinkState(time.monotonic()), open_link, self._question)
+        self._display, self._host, self._leaves = display, host, leaves
         self._channel: Channel
         self._overlays: Overlays
-        self._links = 0
+        self._connections = 0
         self.replacement: Result | None = None
         """The connection that is to take the place of the link, or the error after which there is none."""
         self._tell_at, self._told = 0.0, ""
@@ -48,37 +40,36 @@ class LinkWatch:
 
     def begin(self, channel: Channel, overlays: Overlays) -> None:
         """Watch a connection, the first or one that has taken the place of a dead one."""
-        self._channel, self._overlays, self._links = channel, overlays, self._links + 1
-        self._monitor.restored()
+        self._channel, self._overlays, self._connections = channel, overlays, self._connections + 1
         self.replacement, self._tell_at, self._told = None, 0.0, ""
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """Descriptors to wait for."""
-        return self._monitor.descriptors
+        self.restored()
 
     @property
     def due(self) -> float:
-        """When to call `run` (monotonic)."""
+        """When to call `look_after` (monotonic); at once if signs are not watched yet."""
+        if not self.descriptors:
+            return 0.0
         return min(self.state.due, self._tell_at) if self._tell_at and not self._told else self.state.due
 
+    @property
+    def in_use(self) -> bool:
+        """False before the first answer over a link, and once its end was read."""
+        return self._channel.reading and (self._connections > 1 or bool(self._channel.welcome))
+
     def wait_time(self, left: float | None) -> float | None:
-        """Seconds to wait until `run` is due, `left` at most."""
-        if not self._in_use:
+        """Seconds to wait until `look_after` is due, `left` at most."""
+        if not self.in_use:
             return left
         seconds = max(0.0, self.due - time.monotonic())
         return seconds if left is None else min(left, seconds)
 
-    def is_due(self, ready: Container[int]) -> bool:
-        """Return whether `run` has something to do."""
-        due = time.monotonic() >= self.due or any(descriptor in ready for descriptor in self.descriptors)
-        return due and self._in_use
-
-    def run(self, ready: Container[int], *, dropping: bool = False) -> None:
-        """Do what is to be done now. `dropping`: whether input is dropped, which the line then says."""
-        self._monitor.watch()
+    def look_after(self, ready: Container[int], *, dropping: bool = False) -> bool:
+        """Do what is due; return whether the link is lost, or replaced. `dropping`: input is dropped, the line says."""
+        if time.monotonic() < self.due and not any(descriptor in ready for descriptor in self.descriptors):
+            return False
+        self.watch()
         self.state.round_trip = self._channel.round_trip
-        self.replacement = self.replacement or self._monitor.run(ready)
+        self.replacement = self.replacement or self.run(ready)
         now = time.monotonic()
         if not self.state.doubted:
             self._tell_at = 0.0
@@ -86,8 +77,7 @@ class LinkWatch:
             self._tell_at = now + _TELL_AFTER
         elif now >= self._tell_at and (self.state.lost or not self._display.unfinished()):
             self._tell(dropping)
-
-    # -- what comes and goes
+        return self.state.lost or self.replacement is not None
 
     def heard(self) -> None:
         """Bytes came over the link."""
@@ -98,43 +88,24 @@ class LinkWatch:
             if row_lost:
                 self._overlays.ask_for_screen()
 
-    def changed(self) -> None:
-        """This process was stopped and goes on."""
-        self.state.changed(time.monotonic())
-
-    def typed(self, keys: bytes) -> None:
+    def typed(self, events: list[Event]) -> None:
         """Keys were typed."""
         now = time.monotonic()
         self.state.typed(now)
-        if keys.endswith(ENTER):
+        if any(len(event) > 1 and event[1].endswith(ENTER) for event in events):
             self.state.wished(now)
 
-    def closed(self) -> None:
-        """The other end has closed the link."""
-        self.state.closed(time.monotonic())
-
-    def close(self) -> None:
-        """Watch nothing any more."""
-        self._monitor.close()
-
-    # -- steps of these
-
-    @property
-    def _in_use(self) -> bool:
-        """False before the first answer over a link, and once its end was read."""
-        return self._channel.reading and (self._links > 1 or bool(self._channel.welcome))
-
-    def _ask(self) -> None:
+    def _question(self) -> None:
         self._channel.ask()
 
     def _tell(self, dropping: bool) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
         since = moments.time_of_day(time.time() - time.monotonic() + self.state.heard_at)
         reason = self.state.reason
-        state = f"no link to {self._host} since {since} ({reason})"
+        text = f"no link to {self._host} since {since} ({reason})"
         if reason in ("", Late.reason):
-            state = f"no answer from {self._host} since {since}"
-        text = f"{state}{'; input is dropped' if dropping else ''}; Enter tries now, {self._words}"
+            text = f"no answer from {self._host} since {since}"
+        text += f"{'; input is dropped' if dropping else ''}; Enter tries now, {self._leaves}"
         if text != self._told or not self._display.covered:
             self._overlays.take_back()
             self._display.notice(text)

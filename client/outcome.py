@@ -36,6 +36,11 @@ class AttachOptions:
         self.title, self.predict = title, predict
         self.first_notice = ""
 
+    @property
+    def leaves(self) -> str:
+        """What leaves a session that has no link, in words."""
+        return f"{self.detach_key.name if self.detach_key is not None else 'Ctrl-C'} leaves"
+
 
 class Outcome:
     """The end of an attachment.

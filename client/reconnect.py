@@ -6,6 +6,7 @@ A host that lets nobody in without a person is logged in to in place.
 from __future__ import annotations
 
 import select
+import time
 
 from sesh import wire
 from sesh.client.link_watch import ENTER
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
 class Reconnector:
     """One reconnection: waits until there is a connection, or no reason to go on."""
 
-    def __init__(self, attachment: Attachment, link: LinkWatch, reconnect: Reconnect) -> None:
+    def __init__(self, attachment: Attachment, link: LinkWatch) -> None:
         self._attachment, self._display, self._link = attachment, attachment.display, link
-        self._reconnect = reconnect
         self.logged_in = False
         """True if the person was asked to log in on the terminal, which then shows nothing of the session."""
 
@@ -41,7 +41,7 @@ class Reconnector:
         attachment = self._attachment
         attachment.go_offline()
         if self._link.replacement is None:
-            self._link.closed()
+            self._link.state.closed(time.monotonic())
             outcome = self._wait()
             if outcome is not None:
                 return outcome
@@ -70,7 +70,7 @@ class Reconnector:
 
         def hold(keys: bytes) -> None:
             attachment.hold(keys)
-            link.typed(keys)
+            link.typed([("input", keys)])
 
         while link.replacement is None:
             watched = [
@@ -80,7 +80,7 @@ class Reconnector:
             outcome = attachment.serve_offline(ready, hold)
             if outcome is not None:
                 return outcome
-            link.run(ready, dropping=attachment.input.dropping)
+            link.look_after(ready, dropping=attachment.input.dropping)
         return None
 
     # -- a login that the person at the terminal is asked for
@@ -132,7 +132,7 @@ class Reconnector:
         return None
 
     def _say(self, reason: SeshError | OSError) -> None:
-        host, leaves = self._attachment.host, self._attachment.leaving
+        host, leaves = self._attachment.host, self._attachment.options.leaves
         if isinstance(reason, LoginRefused) and reason.asks:
             self._display.line(f"{host} asks for a password or a second factor: Enter logs in, {leaves}")
         else:
@@ -151,7 +151,7 @@ class Reconnector:
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._reconnect(self._attachment.lost_session(), Attempt(lost=True, asks=True))
+            return self._link.open_link(Attempt(lost=True, asks=True))
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)

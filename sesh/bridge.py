@@ -24,6 +24,7 @@ import os
 import select
 import signal
 import time
+from binascii import a2b_base64
 
 from sesh import bounds, gate, log, paths, protocol, wire
 from sesh.about import CALLED, __version__
@@ -106,6 +107,7 @@ def serve() -> int:
     os.close(nothing)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     near = wire.Connection(inbound, outbound)
+    near.put_back(near.decoder.feed(a2b_base64(os.environ.pop(protocol.ASKED, ""))))
     try:
         near.send(protocol.BRIDGE)
         origin = _welcome(near)
@@ -131,7 +133,7 @@ def _welcome(near: wire.Connection) -> Origin:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     described = protocol.parse(payload).get("near")
-    can = ["session_id", "op", "begun", "size"]
+    can = ["session_id", "op", "begun", "size", "asked"]
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
     facts["now"] = time.time()
     if agent := os.environ.get("SSH_AUTH_SOCK"):

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         def grapheme(self, row: int, column: int) -> str:
             """Return the text of a cell; empty for the right half of a wide character."""
 
+        def before(self, row: int, column: int) -> str:
+            """Return something that is the same as long as the text before this column is."""
+
 
 MOST_IN_FLIGHT = 64
 """Keys that are guessed and not acknowledged; keys typed beyond them wait for their echo."""
@@ -90,6 +93,9 @@ class Guesses:
         self._line: Span | None = None
         self._judged_context = self._context()
         """The context in which the last key that was judged has left the cursor."""
+        self._shown: tuple[int, dict[int, str], int] | None = None
+        self._stale = False
+        """True if something has happened since `shown` was called that may change what it returns."""
         self.hidden = False
         """True if the terminal shows nothing of typed keys (ICANON without ECHO)."""
 
@@ -102,7 +108,10 @@ class Guesses:
 
     def typed(self, number: int, data: bytes) -> None:
         """Guess at the input that was sent under this number."""
-        self._typed = number
+        self._typed, self._stale = number, True
+        if len(data) == 1 and b" " <= data < b"\x7f":
+            self._key(number, data.decode())
+            return
         for token, _ in tokens(data):
             if token in _EDITING:
                 self._key(number, _EDITING[token])
@@ -120,30 +129,36 @@ class Guesses:
 
     def acknowledged(self, number: int) -> None:
         """Judge the guesses for input up to `number`, the effect of which the view shows."""
-        is_new, self._acknowledged = number > self._acknowledged, number
+        if number <= self._acknowledged:
+            return
+        self._acknowledged = number
         judged = [guess for guess in self._guesses if guess.number <= number]
         rest = self._guesses[len(judged) :]
         if judged and self._came_true(judged, rest):
+            credited = self._confirmed, self._moved
             self._credit(judged)
             last, cursor = judged[-1], self._view.cursor
             if last.key in _MOVES and cursor == last.end and cursor != last.cursor:
                 self._moved = max(self._moved, last.epoch)
             self._guesses = rest
+            self._stale = self._stale or not rest or credited != (self._confirmed, self._moved)
         elif judged:
             self._guess_again(number)
+            self._stale = True
         if self._barrier and number >= self._barrier:
-            self._barrier = 0
+            self._barrier, self._stale = 0, True
             waiting, self._waiting = self._waiting, []
             for later, key in waiting:
                 if later > number:
                     self._key(later, key)
-        if is_new and not self._guesses:
+        if not self._guesses:
             self._judged_context = self._context()
 
     def output(self, *, scrolls: bool) -> None:
         """Credit guesses after a change of the view; `scrolls`: its rows may have moved."""
         if not self._guesses:
             return
+        self._stale = True
         row = self._view.cursor[0]
         if scrolls or any(guess.row != row for guess in self._guesses):
             self._forget()
@@ -161,6 +176,11 @@ class Guesses:
 
     def shown(self) -> tuple[int, dict[int, str], int] | None:
         """Return row, graphemes by column and the cursor's column, if they differ from the view; None if not."""
+        if self._stale:
+            self._shown, self._stale = self._to_show(), False
+        return self._shown
+
+    def _to_show(self) -> tuple[int, dict[int, str], int] | None:
         cells: dict[int, str] = {}
         last = None
         for guess in self._guesses:
@@ -200,7 +220,7 @@ class Guesses:
     def _context(self) -> tuple[int, int, str]:
         """Return the cursor's row and column, and the text before it."""
         row, column = self._view.cursor
-        return row, column, "".join(self._view.grapheme(row, x) for x in range(column))
+        return row, column, self._view.before(row, column)
 
     def _wait_for(self, number: int) -> None:
         """Guess no further until this key is acknowledged: its effect, and the place of those behind it, is unknown."""
@@ -317,4 +337,5 @@ class Guesses:
     def _forget(self) -> None:
         """Forget all guesses until everything typed has been acknowledged."""
         self._guesses.clear()
+        self._stale = True
         self._wait_for(self._typed if self._typed > self._acknowledged else 0)

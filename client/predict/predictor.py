@@ -7,6 +7,7 @@ link is quiet; in a flood it is dropped, and asked for again.
 
 from __future__ import annotations
 
+import re
 import time
 
 from sesh import protocol
@@ -31,6 +32,8 @@ _PASTE_TIME, _PASTE_SIZE = 0.010, 100
 """Bytes within seconds that count as a paste: one may come in several reads."""
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 """A synchronized update."""
+_ECHO = re.compile(rb"(?:\x1b\[\?25l)?([ -~]+)(?:\x1b\[\?25h)?")
+"""Output that prints text at the cursor and does nothing else to the screen."""
 
 
 class Predictor:
@@ -220,7 +223,8 @@ class Predictor:
         guessing = self._drawn is not None or (self._guesses is not None and self._guesses.active)
         if not guessing and not too_much:
             return b"", b""
-        back = self._take_back()
+        back = b"" if too_much else self._confirm(data)
+        back = back or self._take_back()
         if too_much:
             self._drop()
         else:
@@ -232,6 +236,23 @@ class Predictor:
         return _BEGIN + back if back and after else back, after
 
     # -- drawing
+
+    def _confirm(self, data: bytes) -> bytes:
+        """Return the bytes that put the cursor where the program has it, if output only prints what is drawn there, so
+        that nothing has to be taken back; empty if not."""
+        model, drawn, echo = self._model, self._drawn, _ECHO.fullmatch(data)
+        if drawn is None or echo is None or model is None or not model.patchable:
+            return b""
+        row, column = model.cursor
+        text, cells = echo[1].decode(), drawn[1]
+        if row != drawn[0] or model.position + len(data) != self._shown:
+            return b""
+        printed = range(column, column + len(text))
+        if printed.stop >= model.columns or any(cells.get(x) != char for x, char in zip(printed, text, strict=True)):
+            return b""
+        rest = {x: char for x, char in cells.items() if x not in printed}
+        self._drawn = (row, rest, -1, drawn[3])
+        return b"\x1b[%d;%dH" % (row + 1, column + 1)
 
     def _take_back(self) -> bytes:
         drawn, self._drawn = self._drawn, None
@@ -246,6 +267,8 @@ class Predictor:
         """Return the bytes that bring the terminal from the drawn guesses to the present ones."""
         model, guesses, drawn = self._model, self._guesses, self._drawn
         shown = None
+        if drawn is None and (guesses is None or not guesses.active):
+            return b""
         if guesses is not None and model is not None and model.patchable and model.position == self._shown:
             shown = guesses.shown()
         if shown is None or model is None:
@@ -256,11 +279,13 @@ class Predictor:
         underlined = self._round_trip.very_long
         if drawn == (row, cells, column, underlined):
             return b""
-        out = b""
+        out, kept = b"", None
         if drawn is not None and (drawn[0] != row or drawn[1].keys() - cells.keys()):
             out = self._take_back()
+        elif drawn is not None and drawn[3] == underlined:
+            kept = drawn[1]
         self._drawn = (row, cells, column, underlined)
-        return _update(out + patch.drawn(model.screen, row, cells, column, underlined=underlined))
+        return _update(out + patch.drawn(model.screen, row, cells, column, underlined=underlined, kept=kept))
 
 
 def _update(data: bytes) -> bytes:

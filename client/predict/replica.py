@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.patch import patchable
 
-_SCROLLS = (b"\n", b"\x0b", b"\x0c", b"\x1bD", b"\x1bE", b"\x1bM")
+_SCROLLS = re.compile(rb"[\n\x0b\x0c]|\x1b[DEM]")
+_SMALL = 64
+"""Bytes of output that take no time worth measuring."""
 
 PATIENCE = 0.2
 """Seconds of work on one screen, or on one block of output, after which it is given up: of the processor, since a busy
@@ -43,12 +46,15 @@ class Replica:
         """
         data = data[self.position - position :]
         alternate = self._emulator.alternate
-        rest, until = data, time.thread_time() + PATIENCE
-        while rest := rest[self._emulator.feed(rest, _STEP) :]:
-            if time.thread_time() >= until:
-                raise TimeoutError
+        if len(data) <= _SMALL:
+            self._emulator.feed(data)
+        else:
+            rest, until = data, time.thread_time() + PATIENCE
+            while rest := rest[self._emulator.feed(rest, _STEP) :]:
+                if time.thread_time() >= until:
+                    raise TimeoutError
         self.position += len(data)
-        self.scrolls = alternate != self._emulator.alternate or any(control in data for control in _SCROLLS)
+        self.scrolls = alternate != self._emulator.alternate or _SCROLLS.search(data) is not None
 
     @property
     def columns(self) -> int:
@@ -63,6 +69,13 @@ class Replica:
     def grapheme(self, row: int, column: int) -> str:
         """Return the text of a cell; empty for the right half of a wide character."""
         return self.screen.rows[row].grapheme(column)
+
+    def before(self, row: int, column: int) -> str:
+        """Return something that is the same as long as the text before this column is."""
+        text = self.screen.rows[row].text
+        if text is not None and column <= len(text):
+            return text[:column]
+        return "".join(self.grapheme(row, x) for x in range(column))
 
     @property
     def patchable(self) -> bool:

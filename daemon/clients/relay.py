@@ -245,6 +245,7 @@ class Relay:
         screen that the terminal is known to show, REPAINT leaves an alternate screen to the program. A raw client needs
         nothing then, unless the emulator is behind or in an image: a RESYNC from the new position follows.
         """
+        from sesh.vt.render.clean_screen import clean_screen
         from sesh.vt.render.overlay import overlay
         from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
 
@@ -271,9 +272,14 @@ class Relay:
             alternate, pushed = client.shown or (False, NOTHING_PUSHED)
             screen = repaint(emulator, was_alternate=alternate, pushed=pushed)
         elif need == RESYNC and left_at >= 0:
-            lines = min(model.scrolled_since(left_at), client.lines)
+            missed = model.scrolled_since(left_at)
             alternate, pushed = model.shown_at(left_at)
-            screen = repaint(emulator, lines=lines, was_alternate=alternate, pushed=pushed)
+            gap = b""
+            if missed > client.lines:  # what the terminal shows does not go on in these lines, and stays above them
+                gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
+            screen = gap + repaint(
+                emulator, lines=min(missed, client.lines), was_alternate=alternate, pushed=pushed
+            )
         elif need == REPAINT and emulator.alternate and not (client.wants_screen or covered):
             return  # the program redraws it
         else:

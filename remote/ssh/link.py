@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from binascii import b2a_base64
 from contextlib import ExitStack
 
 from sesh import gate, platform, protocol, wire
@@ -77,12 +78,21 @@ class Along:
 
     `early`: it may go before the bridge has begun, which saves two round trips. `changes`: it changes something.
     `again`: it may come twice, as it changes nothing, or the host does it once. `lookup`: nobody has named the host.
+    `public`: other users of the host may see it. It goes in the line for the shell there, which saves another round
+    trip, as sshd takes no input before it has started that.
     """
 
     def __init__(
-        self, frames: bytes, *, early: bool = True, changes: bool = False, again: bool = True, lookup: bool = False
+        self,
+        frames: bytes,
+        *,
+        early: bool = True,
+        changes: bool = False,
+        again: bool = True,
+        lookup: bool = False,
+        public: bool = False,
     ) -> None:
-        self.frames, self.changes, self.again, self.lookup = frames, changes, again, lookup
+        self.frames, self.changes, self.again, self.lookup, self.public = frames, changes, again, lookup, public
         self.early = early and len(frames) <= _MOST_EARLY
         self.reached = False
         """True once it may have been carried out, and no answer has come."""
@@ -280,13 +290,18 @@ class Link(wire.Connection):
         """
         self._along = along
         first = wire.greeting("bridge", near=caller) + (along.frames if along is not None else b"")
-        early = along is not None and along.early
+        early = along is not None and (along.early or along.public)
         try:
-            if early:
+            if along is not None and along.early and not along.public:
                 self._say(first, deadline)
         except Unreachable:
             early = False  # it has ended: what it printed says why
-        self._skip_login_output(deadline)
+        try:
+            self._skip_login_output(deadline)
+        except _NotStarted:
+            if along is None or not along.public:
+                raise
+            return False  # an older sesh, since
         if not (early and along is not None):
             if not self._take_welcome(deadline, first):
                 raise silent_host(self.destination.host)
@@ -453,7 +468,8 @@ def open_link(
     asked = master.ensure(destination, ask=asking, timeout=patience, lingers=lookup, stop=stop)
     if bounded or lookup:
         timeout = deadline - time.monotonic()
-    _masters[destination.host] = master.identity(destination)
+    first = destination.host not in _masters
+    used = _masters[destination.host] = master.identity(destination)
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
@@ -465,10 +481,10 @@ def open_link(
     except Unreachable as error:
         left = deadline - time.monotonic()
         sent = along if along is not None and along.reached else None
-        fresh = stood is None or isinstance(error, _NotStarted)
-        if not fresh and left > 0 and (sent is None or sent.again):
+        sound = isinstance(error, _NotStarted) or (stood is None and (not first or master.is_alive(destination)))
+        if not sound and left > 0 and (sent is None or sent.again):
             drop_master(destination)  # it was cut just now
-            if master.identity(destination) != stood:
+            if master.identity(destination) != used:
                 return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
         if sent is not None and sent.changes:
             raise lost(destination) from error
@@ -513,7 +529,12 @@ def _open(
     deadline = time.monotonic() + timeout
     if along is not None and (destination.host in _swallowing or (along.changes and destination.via is not None)):
         along.early = False
-    line = BRIDGE_COMMAND if destination.via is None else f'echo "{_REACHED}" >&2; {BRIDGE_COMMAND}'
+    line = BRIDGE_COMMAND
+    if along is not None and along.public:
+        asked = b2a_base64(wire.greeting("bridge", near={"host": destination.host}) + along.frames, newline=False)
+        line = line.replace("exec ", f"exec env {protocol.ASKED}={asked.decode()} ", 1)
+    if destination.via is not None:
+        line = f'echo "{_REACHED}" >&2; {line}'
     argv = ssh.command(destination, line, ask=asking, alone=alone)
     environment = ssh.environment(ask=asking)
     if destination.via is not None:
@@ -552,6 +573,8 @@ def _open(
             on_failure.pop_all()
     if not answers:
         left = deadline - time.monotonic()
+        if along is not None:
+            along.public = False
         _swallowing.add(destination.host)
         try:
             again = _open(destination, caller, asking, detached, left, stop=stop, alone=alone, along=along)

@@ -271,7 +271,7 @@ def run(
         raise
 
 
-@op("jobs.result")
+@op("jobs.result", reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
     """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     from sesh.store import results

@@ -29,7 +29,7 @@ _KEYS = ("name", "host", "directory", "command", "labels")
 _MOST_UNKNOWN = 3
 
 
-@op("layout.sessions")
+@op("layout.sessions", reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
     """The sessions here and on known remotes, without those that have ended or run on another machine.
 

@@ -156,7 +156,7 @@ class Asking:
         from sesh.reach.workers import Turns, Workers  # who has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
-        self._until: dict[str, float] = {}
+        self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""
         self._turns = turns or Turns(len(hosts))
         self._caller, self._named = caller, named
@@ -171,8 +171,8 @@ class Asking:
         try:
             with self._turns:
                 stop.check()
-                self._until[host] = time.monotonic() + PATIENCE
-                rows = sessions_of(caller, host, self._until[host], stop, named=self._named)
+                until = self._until.setdefault(host, time.monotonic() + PATIENCE)
+                rows = sessions_of(caller, host, until, stop, named=self._named)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
                 _note_failure(host, reason(error), error.at)
@@ -218,8 +218,8 @@ def sessions_of(
     destination = links.destination_of(caller, host)
     timeout, op, stop = deadline - time.monotonic(), "sessions.summaries", stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    along = link.Along(question, early=not known.swallows(destination), lookup=True)
-    near = links.origin(destination)
+    early, public = not known.swallows(destination), known.can(destination, "asked")
+    along, near = link.Along(question, early=early, lookup=True, public=public), links.origin(destination)
     with (
         link.open_link(destination, near, ask=False, timeout=timeout, along=along, stop=stop) as opened,
         stop.calling(opened.abort),

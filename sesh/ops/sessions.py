@@ -28,13 +28,13 @@ _RELOAD_TIMEOUT = 30.0
 """Seconds for a daemon to try the new sesh and to become it."""
 
 
-@op("sessions.summaries")
+@op("sessions.summaries", reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
     """The sessions of this machine, as `listing.summaries` gives them."""
     return listing.summaries()
 
 
-@op("sessions.there")
+@op("sessions.there", reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Returns whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
     name = find.checked(name)

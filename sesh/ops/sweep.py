@@ -73,7 +73,7 @@ class Leftover:
         return {"kind": self.kind, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
 
 
-@op("leftovers.find")
+@op("leftovers.find", reads=True)
 def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[LeftoverFacts]:
     """The leftovers here that are older than `older` seconds, the oldest first: a row each, see `Leftover`.
 

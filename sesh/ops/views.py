@@ -38,7 +38,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
     return labels.items() <= (session.get("labels") or {}).items()
 
 
-@op("views.overview")
+@op("views.overview", reads=True)
 def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
     sessions = listing.summaries()
@@ -50,7 +50,7 @@ def overview(caller: Caller) -> Overview:
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
-@op("views.status")
+@op("views.status", reads=True)
 def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
     from its result. Raises NotFound."""
@@ -81,7 +81,7 @@ def check_format(form: str) -> None:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
 
 
-@op("views.screen")
+@op("views.screen", reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText | Picture:
     """The visible rows: as `text` and its `lines`, drawn as `text` (svg, html), or as runs of cells (json).
 
@@ -128,7 +128,7 @@ def _picture(cells: Screen, form: str) -> Picture:
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
 
 
-@op("views.logs")
+@op("views.logs", reads=True)
 def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
     """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
     NotFound."""

@@ -81,7 +81,9 @@ class HostTarget(Target):
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         data = named(op, args, kwargs)
         frames = calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])
-        along = links.request_along(self.destination, frames, *needed(data))
+        along = links.request_along(
+            self.destination, frames, *needed(data), changes=not op.reads, public=op.reads and not data
+        )
         with NamingHost(self.host):
             try:
                 link = self.open(along=along)

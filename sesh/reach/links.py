@@ -85,15 +85,21 @@ def opened(
 
 
 def request_along(
-    destination: Destination, frames: bytes, *needed: str, changes: bool = True, again: bool = False
+    destination: Destination,
+    frames: bytes,
+    *needed: str,
+    changes: bool = True,
+    again: bool = False,
+    public: bool = False,
 ) -> Along | None:
     """A request that goes along with HELLO: if the sesh there is known to take it, early if login files leave it alone.
 
-    `needed`: what that sesh must know. `changes`, `again`: as `Along` has them.
+    `needed`: what that sesh must know. `changes`, `again`, `public`: as `Along` has them.
     """
     if not known.can(destination, "op", *needed):
         return None
-    return Along(frames, early=not known.swallows(destination), changes=changes, again=again or not changes)
+    early, public = not known.swallows(destination), public and known.can(destination, "asked")
+    return Along(frames, early=early, changes=changes, again=again or not changes, public=public)
 
 
 def _link(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
         wire_name: str
         creates: bool
+        reads: bool
         __code__: CodeType
         __defaults__: tuple[object, ...] | None
         __kwdefaults__: dict[str, object] | None
@@ -37,15 +38,17 @@ _LATER = {"spec": {"size"}}
 
 
 def op(
-    wire_name: str, *, creates: bool = False
+    wire_name: str, *, creates: bool = False, reads: bool = False
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Marks a function as an op.
 
-    `wire_name`: its name to hosts of any version; it never changes. `creates`: it may create a session.
+    `wire_name`: its name to hosts of any version; it never changes. `creates`: it may create a session. `reads`: it
+    changes nothing, so that it may be asked for again if its answer is lost.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:
         function.wire_name, function.creates = wire_name, creates  # type: ignore[attr-defined]
+        function.reads = reads  # type: ignore[attr-defined]
         return function  # type: ignore[return-value]
 
     return marked

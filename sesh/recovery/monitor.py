@@ -28,7 +28,7 @@ class Monitor:
     """
 
     def __init__(self, state: LinkState, open_link: OpenLink, ask: Callable[[], object] = bool) -> None:
-        self.state, self._open_link, self._ask = state, open_link, ask
+        self.state, self.open_link, self._ask = state, open_link, ask
         self.descriptors: tuple[int, ...] = ()
         self._attempts: Attempts | None = None
         self._wake: Wake | None = None
@@ -144,7 +144,7 @@ class Monitor:
 
             try:
                 if self._attempts is None:
-                    self._attempts = Attempts(self._open_link)
+                    self._attempts = Attempts(self.open_link)
                     self._collect()
                 self._attempts.begin(number, lost=self.state.lost)
             except (OSError, RuntimeError) as error:  # no descriptor left, no thread

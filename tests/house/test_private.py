@@ -46,6 +46,7 @@ REASONS = {
     "tests/unit/reach/test_op_shapes.py": _TABLE,
     "tests/unit/reach/test_stream.py": _STAND_IN,
     "tests/unit/reach/test_target.py": _STAND_IN,
+    "tests/unit/reach/test_workers.py": _BOUND,
     "tests/unit/remote/test_bundle.py": _STAND_IN,
     "tests/unit/remote/test_eventlog.py": _BOUND,
     "tests/unit/store/test_listing.py": _STAND_IN,

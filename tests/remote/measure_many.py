@@ -21,11 +21,17 @@ from contextlib import contextmanager
 from math import nan
 
 from tests.remote.farm import Far, Farm, Ground
+from tests.remote.hanging import WAYS
 from tests.support import PROMPT, Home, processes, wait_until
 
 _ASKS = ["--", "sh", "-c", "printf 'go on? '; read x; exec sleep 3000"]
 _BETWEEN = 3.0
 """Seconds between two rounds: what goes on alone after one may not slow the next."""
+
+
+def _pause(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until, seconds + 5)
 
 
 class Cpu:
@@ -56,9 +62,16 @@ class Cpu:
         return int(words[0]) / 1e9 if len(words) == 1 else int(words[words.index("usage_usec") + 1]) / 1e6
 
     def close(self) -> None:
+        wait_until(self._emptied, what="nothing is counted any more")
+
+    def _emptied(self) -> bool:
         with open(os.path.join(self._path, "cgroup.procs"), encoding="ascii") as file:
             self._move([int(pid) for pid in file.read().split()], self._root)
-        os.rmdir(self._path)
+        try:
+            os.rmdir(self._path)
+        except OSError:  # what has just ended is not gone yet
+            return False
+        return True
 
 
 class Watched:
@@ -118,7 +131,7 @@ class Many:
             samples = []
             for _ in range(self.rounds):
                 samples.append(measure())
-                time.sleep(_BETWEEN)
+                _pause(_BETWEEN)
             taken[what] = statistics.median(samples)
             print(f"  {what:34} {taken[what]:8.2f}   {' '.join(f'{each:.2f}' for each in samples)}", flush=True)
         taken |= self._watch()
@@ -167,14 +180,14 @@ class Many:
         try:
             wait_until(lambda: words <= watched.first.keys(), 90)
             arrived = [watched.first[word] for word in words]
-            time.sleep(10)  # held links follow the first answers
+            _pause(10)  # held links follow the first answers
             changes = [self._change(watched, far, str(number)) for number, far in enumerate(self.healthy[-9::2])]
             beside = self._shown(f"@{self.last.word}", "only", until=PROMPT)
-            time.sleep(30)
+            _pause(30)
             cpu = Cpu()
             cpu.add([watched.process.pid, *self.home.processes()])
             calls, before, began = len(self.farm.calls()), cpu.seconds(), time.monotonic()
-            time.sleep(self.seconds)
+            _pause(self.seconds)
             passed = time.monotonic() - began
             spent, called = cpu.seconds() - before, len(self.farm.calls()) - calls
             late = [self._change(watched, far, f"late{number}") for number, far in enumerate(self.healthy[-9::2])]
@@ -201,22 +214,9 @@ class Many:
 
     def hang(self) -> None:
         """Has the hosts hang, each in a way of its own."""
-        masters = set(self.farm.masters())
+        ways = [*WAYS.values()]
         for number, far in enumerate(self.hanging):
-            way = number % 5
-            if way == 0:
-                far.proxy.silence()  # a connection stands
-            elif way == 1:
-                far.proxy.cut()
-                far.proxy.silence()  # no banner
-            elif way == 2:
-                far.proxy.cut()
-                far.proxy.swallow()
-            elif way == 3:
-                far.write(".bashrc", "exec sleep 3000\n")
-            else:
-                far.write(".local/bin/sesh", "#!/bin/sh\n# starts sesh.__main__\nkill -STOP $$\n", 0o755)
-        wait_until(lambda: len(masters & set(self.farm.masters())) <= len(masters) - len(self.hanging[1:3]), 20)
+            ways[number % len(ways)](far)
 
     def forget(self) -> None:
         """Has the hanging hosts be unknown."""

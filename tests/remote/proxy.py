@@ -79,6 +79,12 @@ class Proxy:
         with self._lock:
             return len(self._ways) // 2
 
+    @property
+    def busy(self) -> bool:
+        """True while something is under way."""
+        with self._lock:
+            return any(way.held for way in self._ways)
+
     def cut(self) -> None:
         """Resets every connection, on both sides. New ones are taken as before."""
         with self._lock:

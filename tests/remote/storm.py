@@ -117,13 +117,13 @@ class Storm:
 
     # -- what breaks
 
-    def rounds(self, count: int, breaks: tuple[Break, ...]) -> None:
+    def rounds(self, count: int, breaks: tuple[Break, ...] = ()) -> None:
         """Breaks the link so often, spread over the stream."""
         moments = sorted(self.random.sample(range(1, len(self.data) - 1), 2 * count))
         for begins, ends in zip(moments[::2], moments[1::2], strict=True):
             self.allow(ends)
             self.printed(begins)
-            each = self.random.choice(breaks)
+            each = self.random.choice(breaks or BREAKS)
             self.story.append(f"{each.name} {begins}..{ends}")
             each.blow(self, ends)
             if self.random.random() < 0.7:  # else the link breaks again before it is back, or as it comes

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import nullcontext
+
 import pytest
 
-from tests.support import PROMPT, Home, wait_until
+from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support.load import loaded
 from tests.support.slow import Slow
 
 RATE = 125_000
 """Bytes a second: 1 Mbit/s."""
+LEAVE = b"\x1c"
 
 
 @pytest.fixture
@@ -82,14 +87,56 @@ def test_a_key_typed_after_a_resize_meets_the_new_size(slow: Slow) -> None:
     terminal.wait_for("18 66")
 
 
-@pytest.mark.parametrize("options", [(), ("--predict", "never")])
-def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("trip", "options"), [(0, ()), (100, ()), (300, ()), (300, ("--predict", "never"))], ids=str)
+def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, trip: int, options: tuple[str, ...]) -> None:
     """The daemon's goodbye was awaited for less than its way takes: how it left the screen was not known."""
-    terminal = Slow(home, 300, RATE).attach(*options)
+    _leaves_no_empty_rows(Slow(home, trip, RATE).attach(*options))
+
+
+@pytest.mark.parametrize("trip", [0, 300])
+def test_who_leaves_on_a_busy_machine_gets_no_empty_rows(home: Home, trip: int) -> None:
+    """The daemon loads the emulator before it answers."""
+    with loaded():
+        _leaves_no_empty_rows(Slow(home, trip).attach())
+
+
+def test_who_leaves_a_session_of_this_machine_gets_no_empty_rows_if_that_is_busy(home: Home) -> None:
+    with loaded():
+        _leaves_no_empty_rows(home.terminal("work"))
+
+
+def _leaves_no_empty_rows(terminal: Terminal) -> None:
+    terminal.wait_for(PROMPT, 30)
     terminal.type("clear; echo only'' line\r")
     terminal.wait_for("only line\n" + PROMPT)
-    terminal.type(b"\x1c")
+    terminal.type(LEAVE)
     assert terminal.exit_code() == 0
     rows = [row.rstrip() for row in terminal.text().splitlines()]
     left = next(index for index, row in enumerate(rows) if row.startswith("[detached from work"))
     assert rows[left - 2 : left] == ["only line", PROMPT]
+
+
+@pytest.mark.parametrize(
+    ("trip", "busy"), [(None, True), (0, False), (100, False), (300, False), (0, True), (300, True)], ids=str
+)
+def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | None, busy: bool) -> None:
+    """The program asks the terminal, the person leaves, the terminal answers when sesh has given it back."""
+    asks = "stty raw -echo; printf ready; dd bs=1 count=1 2>/dev/null; printf '\\033[c'; exec sleep 60"
+    home.sesh("--open", "work", "--", "sh", "-c", asks)
+    if trip is not None:
+        Slow(home, trip)
+    words = [*home.command, *([] if trip is None else ["@slow"]), "work"]
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:
+        window.wait_for(PROMPT)
+        with loaded() if busy else nullcontext():
+            window.type(f"{shlex.join(words)}\r")
+            window.wait_for("ready", 30)
+            window.type("x")
+            window.wait_for_raw(b"\x1b[c")
+            window.type(LEAVE)
+            window.wait_for_raw(b"\x18\x1b\\")
+            window.type(b"\x1b[?62;22c")
+            window.wait_for("[detached from work")
+        window.type("echo a$((1+1))b\r")
+        window.wait_for("a2b")
+        assert "62;22c" not in window.text()

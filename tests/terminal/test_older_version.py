@@ -427,6 +427,24 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(home: Home,
     assert re.fullmatch(f"sesh: {said}.*: sesh --deploy {force}@there\n", done.stderr), done.stderr
 
 
+def test_a_host_that_has_an_older_sesh_since_the_last_time_is_asked_as_before(before: Home, home: Home) -> None:
+    """It is known to take what it does not: a list in the line of its shell, the greeting of a terminal."""
+    There(home, sesh_of(home))
+    assert home.sesh("@there", "--list").code == 0
+    home.write("../there/.local/bin/sesh", sesh_of(before), 0o755)
+    assert home.sesh("@there", "--list").code == 0
+    home.write("../there/.local/bin/sesh", sesh_of(home), 0o755)
+    assert home.sesh("@there", "--list").code == 0
+    home.write("../there/.local/bin/sesh", sesh_of(before), 0o755)
+    window = home.terminal("@there", "work")
+    window.wait_for("new session work")
+    window.type("echo on-$((40+2))\r")
+    window.wait_for("on-42")
+    window.type(b"\x1c")
+    assert window.exit_code() == 0
+    assert home.sesh("@there", "--kill", "work").code == 0
+
+
 def test_a_watched_list_asks_an_older_host_as_before_and_says_why(before: Home, home: Home) -> None:
     There(home, sesh_of(before))
     assert home.sesh("@there", "--open", "work", "--", "sleep", "1000").code == 0

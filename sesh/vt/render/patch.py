@@ -40,25 +40,38 @@ def redrawable(emulator: Emulator) -> bool:
     )
 
 
-def drawn(screen: Screen, y: int, cells: dict[int, str], column: int, *, underlined: bool) -> bytes:
+def drawn(
+    screen: Screen, y: int, cells: dict[int, str], column: int, *, underlined: bool, kept: dict[int, str] | None = None
+) -> bytes:
     """Return the bytes that draw these graphemes of one column each in row `y`, and put the cursor into `column` of it.
 
-    A grapheme takes the pen of what stands before it, a blank that of the program.
+    A grapheme takes the pen of what stands before it, a blank that of the program. `kept`: those that are drawn.
     """
-    out = Encoder(screen.pen)
-    row = _row(screen, y)
-    style = screen.pen.style
-    for x in sorted(cells):
-        if x - 1 not in cells:
-            out.sequence(f"\x1b[{y + 1};{x + 1}H")
-            style = screen.pen.style if not x or row[x - 1].data in (" ", "") else row[x - 1].pen.style
-        look = style._replace(link="")
-        if underlined and cells[x] != " ":
-            look = look._replace(underscore=True, underline=1)
-        out.cells([pen_of(look).cell(cells[x])])
-    out.set_pen(screen.pen)
-    out.sequence(f"\x1b[{y + 1};{column + 1}H")
-    return str(out).encode()
+    kept, own, parts = kept or {}, screen.pen, []
+    changed = sorted(x for x, text in cells.items() if kept.get(x) != text)
+    row = _row(screen, y) if changed else ()
+    at, start, pen, look = -1, -1, own, own
+    for x in changed:
+        if x != at:
+            parts.append(f"\x1b[{y + 1};{x + 1}H")
+        first = x
+        while first != start and first - 1 in cells:
+            first -= 1
+        if first != start:
+            start, style = first, own.style
+            if first and row[first - 1].data not in (" ", ""):
+                style = row[first - 1].pen.style._replace(link="")
+            look = pen_of(style)
+        wanted = pen_of(look.style._replace(underscore=True, underline=1)) if underlined and cells[x] != " " else look
+        if wanted.sgr != pen.sgr:
+            parts.append(wanted.sequence)
+            pen = wanted
+        parts.append(cells[x])
+        at = x + 1
+    if own.sgr != pen.sgr:
+        parts.append(own.sequence)
+    parts.append(f"\x1b[{y + 1};{column + 1}H")
+    return "".join(parts).encode()
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:

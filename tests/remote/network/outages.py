@@ -20,7 +20,7 @@ _ON_ITS_WAY = 0.02
 
 JUMPS = """
 import os
-from sesh.client import wake
+from sesh.recovery import wake
 def jumped():
     path = os.path.expanduser("~/clock.%d" % os.getpid())
     if not os.path.exists(path):

@@ -75,12 +75,12 @@ def test_three_clients_of_one_host_come_back_together(stand: Stand) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("trip", TRIPS)
-@pytest.mark.parametrize("kind", OUTAGES)
+@pytest.mark.parametrize("kind", [kind for kind in OUTAGES if kind != "stopped"])  # `slept` takes as long
 def test_ten_outages_end_as_soon_as_ssh_alone_would_and_a_little(
     stand: Stand, kind: str, trip: int, count: int
 ) -> None:
     stand.set_trip(trip / 1000)
-    row = measured(stand, kind, count, 10, every=4)
+    row = measured(stand, kind, count, 10, every=5)
     assert not row.late, row.line()
 
 
@@ -155,8 +155,8 @@ def test_a_refused_login_ends_all_attempts(stand: Stand) -> None:
 
 
 LONG_AWAY = """
-from sesh import keepalive
-keepalive._FIRST_PAUSE = keepalive._LONGEST_PAUSE = 90.0
+from sesh import link_state
+link_state.PACE = link_state.LONGEST_PACE = 90.0
 """
 """For a launcher: attempts are as far apart as if there had been no network for an hour, and farther."""
 
@@ -167,7 +167,7 @@ def test_after_a_long_time_without_a_network_an_address_has_the_host_tried_at_on
     go_on([client])
     stand.remove_address()
     terminal: Terminal = client.terminal
-    terminal.wait_until(lambda: "link" in terminal.text(), PATIENCE)  # it is told of
+    terminal.wait_until(lambda: "box since" in terminal.text(), PATIENCE)  # it is told of
     back([client], stand.add_address(another=True))
     go_on([client])
     shows_every_number_once(client)

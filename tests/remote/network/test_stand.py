@@ -100,5 +100,6 @@ def test_the_rules_are_read_from_flows() -> None:
     new = Flow("b", [1.5], accepted=1.6)
     assert len(ended_for_newer([old, new], 0)) == 1
     assert ended_for_newer([new, Flow("c", [2.0], closed_by_client=3.0, accepted=2.1)], 0) == []
-    first = Flow("d", [1.0], accepted=3.0, closed_by_client=4.0)  # its answer came later than the newer one's
-    assert ended_for_newer([first, new], 0) == []
+    slow = Flow("d", [1.0], accepted=2.0, closed_by_client=4.0)
+    assert len(ended_for_newer([slow, new], 0)) == 1
+    assert ended_for_newer([slow, Flow("e", [1.5], accepted=1.6, answered=1.7)], 0) == []

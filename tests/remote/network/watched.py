@@ -47,8 +47,8 @@ class Watched:
         return self._newest
 
     def go_on(self) -> None:
-        """Waits until the program's next numbers are shown."""
-        wanted = self.newest() + (1 if self.quiet else 3)
+        """Waits until the program's next number is shown."""
+        wanted = self.newest() + 1
         if self.quiet:
             self.terminal.type("k")
         pump, portrait = self.terminal.pump, self.terminal.portrait

@@ -33,6 +33,9 @@ class Program:
     def grapheme(self, row: int, column: int) -> str:
         return self.text[column] if row == self.row else " "
 
+    def before(self, row: int, column: int) -> str:
+        return "".join(self.grapheme(row, x) for x in range(column))
+
     def type(self, *keys: bytes) -> None:
         """Keys are typed, and on their way."""
         for key in keys:

@@ -1,0 +1,40 @@
+"""Ways in which a host hangs: it takes part in nothing any more, and does not say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.remote.farm import Far
+
+
+def _silent(far: Far) -> None:
+    far.proxy.silence()
+
+
+def _no_banner(far: Far) -> None:
+    far.proxy.silence()
+    far.proxy.cut()
+
+
+def _unanswered(far: Far) -> None:
+    far.proxy.swallow()
+    far.proxy.cut()
+
+
+def _login_files(far: Far) -> None:
+    far.write(".bashrc", "exec sleep 3000\n")
+
+
+def _stopped(far: Far) -> None:
+    far.write(".local/bin/sesh", "#!/bin/sh\n# starts sesh.__main__\nkill -STOP $$\n", 0o755)
+
+
+WAYS: dict[str, Callable[[Far], None]] = {
+    "silent": _silent,
+    "no banner": _no_banner,
+    "unanswered": _unanswered,
+    "login files": _login_files,
+    "stopped": _stopped,
+}
+"""The connection that stands passes nothing; a new one says nothing, or does not come about; the login does not come to
+an end; the sesh there is stopped. The host is `proxied`, and its shell bash."""
