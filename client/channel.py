@@ -9,7 +9,7 @@ from sesh import gate, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.client.round_trip import RoundTrip
+    from sesh.client.predict.round_trip import RoundTrip
     from sesh.schema import Welcome
     from sesh.wire import Connection
 

@@ -18,8 +18,8 @@ QUIET, SILENT, LOST_AFTER = 2.0, 4.0, 12.0
 """Seconds of silence before a question: after output, and after an answer. And before the link counts as lost."""
 ANSWER_TIME = 0.3
 """Seconds, beside 1.2 round trips, in which a question has to be answered before another link is opened."""
-SIGN_TIME = 0.05, 0.15
-"""Seconds, beside 1.2 round trips, after a sign that the link may be dead, and the most of both together."""
+SIGN_TIME = 0.06
+"""The same after a sign that the link may be dead, whatever the round trip: the link is asked meanwhile."""
 _STALE = 0.05
 """Seconds in which bytes that were on their way before a question may still come."""
 _KEY_TIME = 0.3
@@ -105,9 +105,7 @@ class LinkState:
         if self.doubted:
             self.wished(now)
         else:
-            least, most = SIGN_TIME
-            patience = min(least + 1.2 * self.round_trip, most) if self.round_trip else most
-            self._answer_by = min(self._answer_by, now + patience)
+            self._answer_by = min(self._answer_by, now + SIGN_TIME)
             if now > self._asked_at + AGAIN:
                 self._ask_at = self.due = now
 

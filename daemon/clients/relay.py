@@ -277,9 +277,7 @@ class Relay:
             gap = b""
             if missed > client.lines:  # what the terminal shows does not go on in these lines, and stays above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-            screen = gap + repaint(
-                emulator, lines=min(missed, client.lines), was_alternate=alternate, pushed=pushed
-            )
+            screen = gap + repaint(emulator, lines=min(missed, client.lines), was_alternate=alternate, pushed=pushed)
         elif need == REPAINT and emulator.alternate and not (client.wants_screen or covered):
             return  # the program redraws it
         else:

@@ -540,28 +540,8 @@ def _open(
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.
         environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
-    in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
-    ignore_interrupt = not detached and destination.via is None and in_main_thread
+    link = _begun(destination, argv, environment, detached=detached)
     with ExitStack() as on_failure:
-        stderr = on_failure.enter_context(tempfile.TemporaryFile())
-        with ExitStack() as child_ends:
-            stdin, outbound = os.pipe()
-            child_ends.callback(os.close, stdin)
-            on_failure.callback(os.close, outbound)
-            inbound, stdout = os.pipe()
-            child_ends.callback(os.close, stdout)
-            on_failure.callback(os.close, inbound)
-            if ignore_interrupt:
-                for number in (signal.SIGINT, signal.SIGQUIT):
-                    child_ends.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
-            try:
-                process = subprocess.Popen(
-                    argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
-                )
-            except OSError as error:
-                raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
-        on_failure.pop_all()  # the link closes them from here on
-        link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
         if isinstance(stop, Attempt):
             stop.reached = link.reached
@@ -584,6 +564,31 @@ def _open(
             _swallowing.discard(destination.host)  # it is slow, or gone
             raise
     return link
+
+
+def _begun(destination: Destination, argv: list[str], environment: dict[str, str], *, detached: bool) -> Link:
+    """Start the command that carries a link. Raises Unreachable, OSError."""
+    in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
+    ignore_interrupt = not detached and destination.via is None and in_main_thread
+    with ExitStack() as on_failure, ExitStack() as child_ends:
+        stderr = on_failure.enter_context(tempfile.TemporaryFile())
+        stdin, outbound = os.pipe()
+        child_ends.callback(os.close, stdin)
+        on_failure.callback(os.close, outbound)
+        inbound, stdout = os.pipe()
+        child_ends.callback(os.close, stdout)
+        on_failure.callback(os.close, inbound)
+        if ignore_interrupt:
+            for number in (signal.SIGINT, signal.SIGQUIT):
+                child_ends.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
+        try:
+            process = subprocess.Popen(
+                argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
+            )
+        except OSError as error:
+            raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
+        on_failure.pop_all()  # the link closes them from here on
+        return Link(destination, process, stderr, inbound, outbound)
 
 
 def drop_master(destination: Destination) -> None:

@@ -27,7 +27,7 @@ REASONS = {
     "tests/unit/test_platform.py": _STAND_IN,
     "tests/unit/cli/test_branch.py": _BOUND,
     "tests/unit/client/test_guesses.py": _INSIDE,
-    "tests/unit/client/test_reconnect.py": _BOUND,
+    "tests/unit/recovery/test_monitor.py": "that two attempts have succeeded before either is taken",
     "tests/unit/daemon/test_activity.py": _STAND_IN,
     "tests/unit/daemon/test_answers.py": _PART,
     "tests/unit/daemon/test_input_queue.py": _INSIDE,

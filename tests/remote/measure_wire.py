@@ -89,7 +89,7 @@ def _settle(windows: dict[str, Terminal], seconds: float) -> None:
     while time.monotonic() < end:
         for window in windows.values():
             window.pump()
-        time.sleep(max(0.0, min(0.005, end - time.monotonic())))
+        time.sleep(0.005)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What happens while a link is dark is shown exactly once afterwards: an end, a resize, a rename, another client's keys."""
+"""What happens while a link is dark is shown once afterwards: an end, a resize, a rename, another client's keys."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.remote.storm import Storm
 from tests.remote.streams import stream
 from tests.remote.test_cuts import brisk, hasty
 from tests.support import Home, Terminal, rounds
+
 
 def lines(terminal: Terminal) -> list[int]:
     return [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())]
