@@ -179,6 +179,8 @@ class _Client:
         if old is not None:
             self.display.suspend(old.farewell)
             self._close(old)
+        if self._attachment.host is not None:  # a lost link may come with no descriptor left, or replaced files
+            import sesh.client.reconnect  # noqa: F401
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
             self.display.rule(f"── {self._attachment.label}, since {since} ──")

@@ -109,10 +109,19 @@ class LinkWatch(Monitor):
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
         since = moments.time_of_day(time.time() - time.monotonic() + self.state.heard_at)
         reason = self.state.reason
-        text = f"no link to {self._host} since {since} ({reason})"
+        state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):
-            text = f"no answer from {self._host} since {since}"
-        text += f"{'; input is dropped' if dropping else ''}; Enter tries now, {self._leaves}"
+            state, place, why = "no answer", f" from {self._host}", ""
+        input_ = "; input is dropped" if dropping else ""
+        texts = (  # what is known already goes first where the row is narrow, the key that leaves never
+            f"{state}{place} since {since}{why}{input_}; Enter tries now, {self._leaves}",
+            f"{state} since {since}{why}{input_}; Enter tries now, {self._leaves}",
+            f"{state} since {since}{why}{input_}; Enter tries, {self._leaves}",
+            f"{state} since {since}{input_}; {self._leaves}",
+            f"{state}; {self._leaves}",
+        )
+        room = self._display.terminal.grid()[0] - 2
+        text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._told or not self._display.covered:
             self._overlays.take_back()
             self._display.notice(text)

@@ -34,6 +34,8 @@ _MOST_STDIN = 1 << 30
 """Bytes of stdin that are kept for several children."""
 _PATIENCE = 5.0
 """Seconds in which children that are told to end may do so by themselves."""
+_QUIET, _NAMED = 500, 5
+"""Milliseconds in which nothing comes before a line says whom is waited for; how many of them it names."""
 _PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -337,15 +339,24 @@ class Branches:
             return signal.SIGINT
         return max(self._signals & {signal.SIGTERM, signal.SIGHUP}, default=0)
 
-    def run(self, enough: Callable[[Branch], bool] | None = None) -> Branch | None:
-        """Take what the children print until all have ended, or one for which that is `enough`, which is returned."""
+    def run(
+        self, enough: Callable[[Branch], bool] | None = None, *, status: Callable[[str], object] = bool
+    ) -> Branch | None:
+        """Take what the children print until all have ended, or one for which that is `enough`, which is returned.
+
+        `status`: gets a line that says whom is waited for, and an empty one before anything is printed.
+        """
         poll = select.poll()
         for descriptor in self._ends:
             poll.register(descriptor, select.POLLIN)
         turns = [branch for branch in self.branches if branch.sink.held]
         while self._ends:
             self._give_turn(turns, poll)
-            for descriptor, _ in poll.poll():
+            if not (ready := poll.poll(_QUIET)):
+                status(f"waiting for {_listed([branch.title for branch in self.branches if branch.pid > 0])}")
+                ready = poll.poll()
+                status("")
+            for descriptor, _ in ready:
                 branch = self._ends[descriptor]
                 data = os.read(descriptor, _BLOCK)
                 if not data:
@@ -374,6 +385,11 @@ class Branches:
                     poll.register(turns[0].stdout, select.POLLIN)  # it was left out if it held too much
                 return
             turns.pop(0)
+
+
+def _listed(titles: list[str]) -> str:
+    more = f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else ""
+    return ", ".join(titles[:_NAMED]) + more
 
 
 def _check_number(number: int) -> None:

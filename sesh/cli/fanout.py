@@ -75,7 +75,8 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     branches = branches_of(cli, options, as_json=as_json)
     _choose_sinks(cli, branches, follows=follows, as_json=as_json)
     with Branches(branches, reads="stdin" in options or options.get("text") == ["-"]) as running:
-        running.run()
+        silent = follows or as_json or cli.verb in _AS_IT_COMES  # where nothing comes there may be nothing to say
+        running.run(status=bool if silent else cli.status)
     codes = {branch.code for branch in branches}
     if running.ended_by == signal.SIGINT and codes == {ExitCode.INTERRUPTED}:
         return printing.interrupted()

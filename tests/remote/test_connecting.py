@@ -196,3 +196,21 @@ def test_no_list_says_that_there_are_no_sessions_on_a_host_that_does_not_answer(
     pick = home.terminal("@box", "--pick", columns=120)
     assert pick.exit_code(10) == 1
     assert "there are no sessions, but @box (no answer yet) could not be asked; " in pick.text()
+
+
+def test_of_several_hosts_those_are_named_that_hold_up_the_rest(home: Home, farm: Farm) -> None:
+    far = swallowing(farm)
+    farm.host("quick")
+    assert home.sesh("@quick", "--open", "work").code == 0
+    terminal = home.terminal("@quick", "@box", "--status", "work")
+    terminal.wait_for("quick: ")
+    wait_for_line(terminal, "waiting for box")
+    far.proxy.cut()
+    terminal.wait_for("failed (1)")
+    assert "waiting for" not in terminal.text()
+    terminal.exit_code()
+    terminal = home.terminal("@quick", "@box", "--status", "work")
+    wait_for_line(terminal, "waiting for box")
+    terminal.type(b"\x03")
+    terminal.exit_code(10)
+    assert "waiting for" not in terminal.text()
