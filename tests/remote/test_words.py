@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
 import time
 from collections.abc import Callable
 
@@ -25,10 +24,6 @@ link_state.PACE = link_state.LONGEST_PACE = 600.0
 @pytest.fixture
 def box(farm: Farm) -> Far:
     return farm.host("box", proxied=True)
-
-
-_FEW = 5
-"""Descriptors that a client may have: the terminal's, and one for what its link has printed."""
 
 
 def attached(home: Home, *words: str, columns: int = 120) -> Terminal:
@@ -141,19 +136,6 @@ def test_the_line_names_the_key_that_leaves(
     told(terminal, rf"no link to box since .*; Enter tries now, {key} leaves")
     terminal.type(b"\x03" if key == "Ctrl-C" else b"\x02d")
     assert terminal.exit_code() == (1 if key == "Ctrl-C" else 0)
-
-
-def test_a_lack_of_this_machine_is_told_as_that_and_ends_nothing(home: Home, box: Far) -> None:
-    """With no descriptor left the client ended: `this process has too many files open`."""
-    terminal = attached(home)
-    (client,) = [pid for pid in home.processes() if processes.has_terminal(pid)]
-    before = resource.prlimit(client, resource.RLIMIT_NOFILE)
-    resource.prlimit(client, resource.RLIMIT_NOFILE, (_FEW, before[1]))
-    box.proxy.cut()
-    told(terminal, rf"no link to box since \S+ \([Tt]oo many open files here\); {re.escape(KEYS)}")
-    resource.prlimit(client, resource.RLIMIT_NOFILE, before)
-    terminal.type("echo ba''ck\r")
-    terminal.wait_for(re.compile("^back", re.MULTILINE), 20)
 
 
 def test_verbs_say_once_that_they_reconnect_and_once_that_they_have(home: Home, box: Far) -> None:
