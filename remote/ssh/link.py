@@ -17,7 +17,17 @@ from contextlib import ExitStack
 
 from sesh import gate, platform, protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
-from sesh.errors import Late, Lost, NotDeployed, ProtocolError, SeshError, TimedOut, Unreachable, silent_host
+from sesh.errors import (
+    Late,
+    LocalFault,
+    Lost,
+    NotDeployed,
+    ProtocolError,
+    SeshError,
+    TimedOut,
+    Unreachable,
+    silent_host,
+)
 from sesh.names import printable
 from sesh.recovery.attempts import Attempt
 from sesh.remote.ssh import master, ssh
@@ -580,7 +590,10 @@ def _begun(destination: Destination, argv: list[str], environment: dict[str, str
                 argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
             )
         except OSError as error:
-            raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
+            there = isinstance(error, (FileNotFoundError, PermissionError))
+            failure = (Unreachable if there else LocalFault)(f"cannot run {argv[0]}: {error.strerror}")
+            failure.reason = failure.message if there else str(error.strerror)
+            raise failure from error
         on_failure.pop_all()  # the link closes them from here on
         return Link(destination, process, stderr, inbound, outbound)
 

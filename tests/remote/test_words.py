@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import resource
 import time
 from collections.abc import Callable
 
@@ -138,20 +136,6 @@ def test_the_line_names_the_key_that_leaves(
     told(terminal, rf"no link to box since .*; Enter tries now, {key} leaves")
     terminal.type(b"\x03" if key == "Ctrl-C" else b"\x02d")
     assert terminal.exit_code() == (1 if key == "Ctrl-C" else 0)
-
-
-def test_a_lack_of_this_machine_is_told_as_that_and_ends_nothing(home: Home, box: Far) -> None:
-    """With no descriptor left the client ended: `this process has too many files open`."""
-    terminal = attached(home)
-    (client,) = [pid for pid in home.processes() if processes.has_terminal(pid)]
-    used = len(os.listdir(f"/proc/{client}/fd"))
-    before = resource.prlimit(client, resource.RLIMIT_NOFILE)
-    resource.prlimit(client, resource.RLIMIT_NOFILE, (used - 2, before[1]))
-    box.proxy.cut()
-    told(terminal, rf"no link to box since \S+ \([Tt]oo many open files here\); {re.escape(KEYS)}")
-    resource.prlimit(client, resource.RLIMIT_NOFILE, before)
-    terminal.type("echo ba''ck\r")
-    terminal.wait_for(re.compile("^back", re.MULTILINE), 20)
 
 
 def test_verbs_say_once_that_they_reconnect_and_once_that_they_have(home: Home, box: Far) -> None:
