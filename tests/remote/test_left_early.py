@@ -25,7 +25,7 @@ from sesh.remote.sync import sync
 
 step, key = sys.argv[1], int(sys.argv[2])
 sys.argv[1:3] = []
-asked = Link.request
+asked = Link.open_session
 
 def struck(link, verb, *words, **options):
     if verb != "enter":
@@ -35,7 +35,7 @@ def struck(link, verb, *words, **options):
     os.kill(os.getpid(), key)
     raise SystemExit("the key was not heard")
 
-Link.request = struck
+Link.open_session = struck
 """
 """The key comes when a host is asked to create a session: just before, or when it has made it."""
 
