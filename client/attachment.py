@@ -11,7 +11,7 @@ from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import Outcome
 from sesh.client.overlays import Overlays
-from sesh.client.round_trip import RoundTrip
+from sesh.client.predict.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon

@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.client.predict.round_trip import RoundTrip
     from sesh.client.race import Attempt, Attempts, Race
-    from sesh.client.round_trip import RoundTrip
     from sesh.client.wake import Wake
     from sesh.errors import LoginRefused
     from sesh.keepalive import Backoff

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
-    from sesh.client.round_trip import RoundTrip
+    from sesh.client.predict.round_trip import RoundTrip
 
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""

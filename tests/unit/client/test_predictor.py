@@ -10,7 +10,7 @@ import pytest
 from sesh import protocol
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE
-from sesh.client.round_trip import RoundTrip
+from sesh.client.predict.round_trip import RoundTrip
 from sesh.vt import tokenizer
 from sesh.vt.screen import SYNCHRONIZED_OUTPUT
 from tests.support.glass import Glass
