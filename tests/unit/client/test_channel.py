@@ -27,7 +27,6 @@ class Link:
         self.round_trip = RoundTrip()
         self.channel = Channel(self.connection, Timers(), lambda _: None, self.round_trip, on_link=True)
 
-    @property
     def predicts(self) -> bool:
         return self.round_trip.long
 
@@ -71,10 +70,10 @@ def test_a_round_trip_that_is_known_costs_no_frames(link: Link) -> None:
 
 def test_keys_are_predicted_no_longer_once_the_link_is_fast(link: Link) -> None:
     link.types(5)
-    assert link.predicts
+    assert link.predicts()
     link.trip = 0.008
     link.types(0.1)
-    assert not link.predicts
+    assert not link.predicts()
     assert link.pings == 1
 
 
@@ -83,7 +82,7 @@ def test_keys_are_predicted_once_the_link_has_become_slow(link: Link) -> None:
     link.types(10)
     link.trip = 0.2
     link.types(3)
-    assert link.predicts
+    assert link.predicts()
     assert link.round_trip.very_long
     assert link.pings == 4
 
@@ -91,7 +90,7 @@ def test_keys_are_predicted_once_the_link_has_become_slow(link: Link) -> None:
 def test_a_program_that_takes_its_time_makes_no_link_slow(link: Link) -> None:
     link.trip = 0.008
     link.types(60, echo=0.09)
-    assert not link.predicts
+    assert not link.predicts()
     assert link.pings <= 13
 
 
