@@ -88,8 +88,7 @@ def _settle(windows: dict[str, Terminal], seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for window in windows.values():
-            window.pump()
-        time.sleep(0.005)
+            window.pump(max(0.0, min(0.002, end - time.monotonic())))
 
 
 def main() -> int:

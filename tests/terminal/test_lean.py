@@ -46,7 +46,7 @@ ATTACHING = (
     f"""
     {CALLS} {ATTACHES} {CREATES} remote.known vt.render.clean_screen
      vt.render.overlay client.attach client.attachment client.channel client.display client.hint client.keys
-     client.ledger client.outcome client.overlays client.shown client.terminal
+     client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
      client.unacknowledged_input keynames loop.timers typed
     """,
     "_json fcntl gc re termios",

@@ -128,6 +128,18 @@ def test_a_key_of_which_a_wrong_guess_is_hardly_shown_is_acknowledged_soon(
     assert session.passes(DOUBT_TIME) == [(protocol.ECHOED, b"")]
 
 
+def test_keys_in_a_hurry_are_acknowledged_soon(session: Session) -> None:
+    """The guesses that follow a cursor key began from the echo of the letter behind it, and stood for two seconds."""
+    session.type(b"\x1b[B")
+    session.prints(b"\x1b[B")
+    session.passes(ECHO_TIME / 2)
+    session.type(b"j")
+    session.prints(b"j")
+    assert session.passes(ECHO_TIME * 1.5)[-1] == (protocol.MORE, b"j")
+    ((kind, _),) = session.passes(DOUBT_TIME)
+    assert kind == protocol.ECHOED
+
+
 def test_a_key_that_cannot_wait_takes_those_along_that_could(session: Session) -> None:
     session.type(b"a")
     session.prints(b"a")
