@@ -132,7 +132,7 @@ class _Client:
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        if link.replacement is None and not attachment.channel.connection.broken():  # the link stands
+        if link.replacement is None and link.stood and not attachment.channel.connection.broken():
             return attachment.outcome("lost", reason="died")
         from sesh.client.reconnect import Reconnector
 
@@ -205,7 +205,9 @@ class _Client:
 
         position, host, session_id = attachment.position, attachment.host or "", attachment.session_id
         more: Hello = {"client": self._token, "id": session_id, "since": position - self.display.unfinished()}
-        hello = _introduction(self.display.terminal, self.options, host, more)
+        # Of several attempts that succeed at once, the last to greet the daemon would take the place of the others.
+        alone = len(link.state.attempts) <= 1
+        hello = _introduction(self.display.terminal, self.options, host, more) if alone else None
         return LostSession(attachment.name, host, session_id, position, link.state.heard_at, hello)
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:

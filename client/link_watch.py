@@ -6,7 +6,7 @@ import time
 
 from sesh import moments
 from sesh.errors import Late
-from sesh.link_state import LinkState
+from sesh.link_state import STOOD, LinkState
 from sesh.recovery.monitor import Monitor
 
 TYPE_CHECKING = False
@@ -62,6 +62,11 @@ class LinkWatch(Monitor):
     def in_use(self) -> bool:
         """False before the first answer over a link, and once its end was read."""
         return self._channel.reading and (self._connections > 1 or bool(self._channel.welcome))
+
+    @property
+    def stood(self) -> bool:
+        """False for a little while after another attempt: the daemon leaves a connection for a later one."""
+        return self._connections == 1 or time.monotonic() >= self.state.restored_at + STOOD
 
     def wait_time(self, left: float | None) -> float | None:
         """Seconds to wait until `look_after` is due, `left` at most."""

@@ -69,7 +69,7 @@ class LinkState:
         self._asked_at, self._ask_at, self._answer_by = 0.0, _NEVER, _NEVER
         self._next, self._begun_at, self._number = _NEVER, -_NEVER, 0
         self._over: list[int] = []
-        self._restored_at = -_NEVER
+        self.restored_at = -_NEVER
 
     @property
     def doubted(self) -> bool:
@@ -141,7 +141,7 @@ class LinkState:
 
     def restored(self, now: float) -> None:
         """Another link has taken the place of this one."""
-        self.heard_at = self._restored_at = now
+        self.heard_at = self.restored_at = now
         self.lost, self.reason, self._patience = False, "", QUIET
         self._lives()
         self._over.clear()
@@ -211,7 +211,7 @@ class LinkState:
             self.due = min(self.due, self._next)
 
     def _begin_trouble(self, now: float) -> None:
-        if not self.doubted and now >= self._restored_at + STOOD:
+        if not self.doubted and now >= self.restored_at + STOOD:
             self.trouble_at = now
 
     def _lose(self, now: float, first: float) -> None:
