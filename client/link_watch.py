@@ -6,7 +6,7 @@ import time
 
 from sesh import moments
 from sesh.errors import Late
-from sesh.link_state import STOOD, LinkState
+from sesh.link_state import LinkState
 from sesh.recovery.monitor import Monitor
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
+_TAKEN_OVER = 20.0
+"""Seconds after the beginning of an attempt in which it may still reach the daemon."""
 ENTER = b"\r", b"\n"
 
 
@@ -65,8 +67,8 @@ class LinkWatch(Monitor):
 
     @property
     def stood(self) -> bool:
-        """False for a little while after another attempt: the daemon leaves a connection for a later one."""
-        return self._connections == 1 or time.monotonic() >= self.state.restored_at + STOOD
+        """False for some time after an attempt: the daemon leaves a connection for another of the same client."""
+        return time.monotonic() >= self.state.begun_at + _TAKEN_OVER
 
     def wait_time(self, left: float | None) -> float | None:
         """Seconds to wait until `look_after` is due, `left` at most."""

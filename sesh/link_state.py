@@ -67,9 +67,11 @@ class LinkState:
         """When to call `act`."""
         self._patience = QUIET
         self._asked_at, self._ask_at, self._answer_by = 0.0, _NEVER, _NEVER
-        self._next, self._begun_at, self._number = _NEVER, -_NEVER, 0
+        self.begun_at = -_NEVER
+        """When the newest attempt began."""
+        self._next, self._number = _NEVER, 0
         self._over: list[int] = []
-        self.restored_at = -_NEVER
+        self._restored_at = -_NEVER
 
     @property
     def doubted(self) -> bool:
@@ -136,12 +138,12 @@ class LinkState:
         if self.refused:
             self._end_attempts()
         elif True not in self.attempts.values():
-            self._next = min(self._next, max(now, self._begun_at + self._pause(now)))
+            self._next = min(self._next, max(now, self.begun_at + self._pause(now)))
         self.due = min(self.due, self._next)
 
     def restored(self, now: float) -> None:
         """Another link has taken the place of this one."""
-        self.heard_at = self.restored_at = now
+        self.heard_at = self._restored_at = now
         self.lost, self.reason, self._patience = False, "", QUIET
         self._lives()
         self._over.clear()
@@ -192,7 +194,7 @@ class LinkState:
             actions.append((END, unreached[0]))
         self._number += 1
         self.attempts[self._number] = False
-        self._begun_at, self._next = now, now + self._pause(now) if self.at_once > 1 else _NEVER
+        self.begun_at, self._next = now, now + self._pause(now) if self.at_once > 1 else _NEVER
         return [*actions, (BEGIN, self._number)]
 
     # -- steps of these
@@ -207,11 +209,11 @@ class LinkState:
 
     def _try_from(self, moment: float, pause: float) -> None:
         if not self.refused and (self.at_once > 1 or not self.attempts):
-            self._next = min(self._next, max(moment, self._begun_at + pause))
+            self._next = min(self._next, max(moment, self.begun_at + pause))
             self.due = min(self.due, self._next)
 
     def _begin_trouble(self, now: float) -> None:
-        if not self.doubted and now >= self.restored_at + STOOD:
+        if not self.doubted and now >= self._restored_at + STOOD:
             self.trouble_at = now
 
     def _lose(self, now: float, first: float) -> None:
