@@ -222,10 +222,10 @@ def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> 
     assert done.code == 124, done
 
 
-def test_a_link_that_dies_at_once_is_tried_ever_more_seldom(evil: Evil) -> None:
-    """It was tried twice a second for ever. Six attempts, the pauses doubled, take ten seconds and more."""
+def test_a_link_that_dies_at_once_is_tried_no_more_than_once_a_second(evil: Evil) -> None:
+    """It was tried twice a second for ever."""
     done = evil.sesh("dies", "--wait", "work", "--exit", "--timeout", "6")
     assert done.code == 124
     with open(evil.attempts, encoding="utf-8") as file:
-        assert 3 <= len(file.read()) <= 6
+        assert 3 <= len(file.read()) <= 8
     wait_until(lambda: not evil.home.processes())

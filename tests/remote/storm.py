@@ -131,7 +131,7 @@ class Storm:
 
     def told(self) -> None:
         """Waits until the person is told of the lost link."""
-        self.terminal.wait_until(lambda: "box since" in self.terminal.screen()[-1], 20, "one line says so")
+        self.terminal.wait_until(lambda: "Enter tries" in self.terminal.screen()[-1], 20, "one line says so")
 
 
 def _cut(storm: Storm, ends: int) -> None:

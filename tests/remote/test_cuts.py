@@ -19,7 +19,7 @@ from tests.remote.patches import patch, patch_host
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
-LOST = "box since "
+LOST = "Enter tries"
 
 BRISK = """
 from sesh.client import reconnect

@@ -26,7 +26,7 @@ def goes_dark(terminal: Terminal, far: Far, told: bool) -> None:
     far.proxy.refuse()
     far.proxy.cut()
     if told:
-        terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+        terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
 
 
 def waiting(home: Home, far: Far, end: str) -> Terminal:

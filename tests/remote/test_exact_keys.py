@@ -116,7 +116,7 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
             far.proxy.cut()
         typist.some()
         if way == "told":
-            terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+            terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
             typist.some()
         elif way in ("silence", "strand"):
             terminal.wait_until(lambda accepted=accepted: far.proxy.accepted > accepted, 20)  # type: ignore[misc]
@@ -145,7 +145,7 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm) -> N
         far.proxy.silence()
         terminal.type("ghost")
         typist.typed += b"ghost"
-        terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+        terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
         assert terminal.screen()[:-1] == before[:-1]
         far.proxy.cut()
         far.proxy.restore()
@@ -167,7 +167,7 @@ def test_what_is_more_than_is_kept_is_dropped_from_one_key_on_and_said(home: Hom
     terminal.wait_until(lambda: far.exists("typed") and far.read("typed") == "first")
     far.proxy.refuse()
     far.proxy.cut()
-    terminal.wait_until(lambda: "box since" in terminal.screen()[-1], 20, "one line says so")
+    terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
     words: list[str] = []
 
     def drops() -> bool:

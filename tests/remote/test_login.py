@@ -93,7 +93,7 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell(home: Home, far
     wait_until(lambda: far.exists("typed"))
     far.proxy.refuse()
     cut(far)
-    terminal.wait_until(lambda: "box since" in terminal.text())
+    terminal.wait_until(lambda: "Enter tries" in terminal.text())
     terminal.type(f"{SECRET}1\r")  # blindly
     far.proxy.restore()
     stands(terminal)

@@ -135,7 +135,7 @@ def test_what_went_wrong_late_is_told_once(home: Home, farm: Farm) -> None:
     far.proxy.cut()
     wait_until(lambda: not farm.masters())
     far.proxy.restore()
-    assert "@box  connection reset by" in home.sesh("--list").stdout
+    assert "@box  it closes the connection" in home.sesh("--list").stdout
     assert home.sesh("@box", "--list").code == 0
     assert "@box  " not in home.sesh("--list").stdout
 

@@ -11,7 +11,7 @@ import pytest
 from tests.remote.patches import patch
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
-LOST = "there since "
+LOST = "Enter tries"
 SMALL = """
 from sesh.client import unacknowledged_input
 unacknowledged_input.LIMIT = 5000

@@ -60,10 +60,9 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
     near = home.terminal("work", "-r")
     near.wait_for(re.compile(prompt), 30)
     daemon = home.summary("work")["daemon_pid"]
-    drawn = 0
     with loaded():
         for number in range(rounds(5, 25)):
-            mark, typed = len(far.raw), [chance.choice(keys) for _ in range(30)]
+            typed = [chance.choice(keys) for _ in range(30)]
             stopped = chance.randrange(len(typed)) if number % 2 else len(typed)
             for place, key in enumerate(typed):
                 far.type(key)
@@ -74,10 +73,8 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
                 _pass(far, chance.uniform(0.2, 1.5))
                 os.kill(daemon, signal.SIGCONT)
             _settle(slow, far, near)
-            drawn += far.raw.count(b"\x1b[?2026h", mark)
             same = lambda: (far.screen(), far.cursor) == (near.screen(), near.cursor)  # noqa: E731
             wait_until(same, JUDGED, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
-    assert drawn, "keys were drawn before their echo"
 
 
 def _pass(terminal: Terminal, seconds: float) -> None:

@@ -167,7 +167,7 @@ def test_after_a_long_time_without_a_network_an_address_has_the_host_tried_at_on
     go_on([client])
     stand.remove_address()
     terminal: Terminal = client.terminal
-    terminal.wait_until(lambda: "box since" in terminal.text(), PATIENCE)  # it is told of
+    terminal.wait_until(lambda: "Enter tries" in terminal.text(), PATIENCE)  # it is told of
     back([client], stand.add_address(another=True))
     go_on([client])
     shows_every_number_once(client)
