@@ -109,7 +109,10 @@ def test_a_link_that_goes_silent_comes_back_over_another_connection(
     home: Home, farm: Farm, watch: Callable[..., Watched]
 ) -> None:
     """As a laptop's links do that has come to another network: the old connection stands, and leads nowhere."""
-    patch(home, "from sesh import link_state\nlink_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9\n")
+    patch(
+        home,
+        "from sesh import link_state\nlink_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9\n",
+    )
     far = farm.host("box", proxied=True)
     known(home, far)
     masters = set(farm.masters())
