@@ -56,7 +56,7 @@ class LinkWatch(Monitor):
     @property
     def due(self) -> float:
         """When to call `look_after` (monotonic); at once if signs are not watched yet."""
-        if not self.descriptors:
+        if not self.watching:
             return 0.0
         return min(self.state.due, self._tell_at) if self._tell_at and not self._told else self.state.due
 

@@ -39,6 +39,11 @@ class Monitor:
         """What an attempt that begins now is to come back to, if `open_link` does not know."""
         return None
 
+    @property
+    def watching(self) -> bool:
+        """True from `watch` until `close`."""
+        return self._wake is not None
+
     def watch(self) -> None:
         """Take notice of signs that links may be dead from now on."""
         if self._wake is None:
