@@ -21,6 +21,8 @@ LONGEST = 64 << 10
 SHORTEST = 16
 MOST_SECONDS = 0.1
 """Seconds that an input of `LONGEST` may take."""
+_REFERENCE = 0.035
+"""Seconds that `_slowness` takes on the machine for which the bounds were set."""
 MOST_GROWTH = 2.5
 """How much longer an input of twice the length may take."""
 _MEASURABLE = 0.02
@@ -125,7 +127,7 @@ def _look(call: Callable[[T], object], make: Make[T], longest: int, most: float,
     size = SHORTEST
     while size <= longest:
         times.append(best(call, make(size), rounds, most))
-        if times[-1] > most:
+        if times[-1] > most and times[-1] > most * _slowness():
             return f"{size} bytes take {_text(times[-1])}"
         size *= 2
     # One doubling alone may fall where a buffer grows.
@@ -134,6 +136,15 @@ def _look(call: Callable[[T], object], make: Make[T], longest: int, most: float,
         steps = ", ".join(map(_text, times[-3:]))
         return f"the last doublings up to {size // 2} bytes take {steps}"
     return None
+
+
+def _slowness() -> float:
+    """How many times slower this machine is now than the one for which the bounds were set; 1 if it is not."""
+    began = time.thread_time()
+    table = {}
+    for at in range(1 << 18):
+        table[at & 255] = bytes((at & 127,))
+    return max(1.0, (time.thread_time() - began) / _REFERENCE)
 
 
 def _text(spent: float) -> str:
