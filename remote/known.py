@@ -201,15 +201,11 @@ def asks(destination: Destination) -> bool:
     return read(path_of(destination.key, _RECORD)).get("asks") is True
 
 
-def can(destination: Destination, *needed: str) -> bool:
-    """Return whether the sesh there could do all of this when it was asked last."""
-    return {*needed} <= {*(read(path_of(destination.key, _RECORD)).get("can") or ())}
-
-
-def swallows(destination: Destination) -> bool:
-    """Return whether login files there read what is sent before the bridge has begun."""
-    seen = read(path_of(destination.key, _RECORD)).get("swallows") or 0
-    return 0 <= time.time() - seen < _FORGOTTEN
+def abilities(destination: Destination) -> tuple[set[str], bool]:
+    """Return what the sesh there could do when it was asked last, and whether it may be sent something before the
+    bridge has begun: not if login files have read such."""
+    told = read(path_of(destination.key, _RECORD))
+    return {*(told.get("can") or ())}, not 0 <= time.time() - (told.get("swallows") or 0) < _FORGOTTEN
 
 
 def record_round_trip(destination: Destination, seconds: float) -> bool:

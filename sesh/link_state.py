@@ -106,7 +106,7 @@ class LinkState:
     def changed(self, now: float) -> None:
         """A sign that links may be dead, or may succeed now: an address, a route, or the machine slept."""
         if self.doubted:
-            self.wished(now)
+            self._try(now, AGAIN)
         else:
             self._answer_by = min(self._answer_by, now + SIGN_TIME)
             if now > self._asked_at + AGAIN:

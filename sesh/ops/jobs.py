@@ -253,7 +253,7 @@ def run(
     forwarder = StdinForwarder(feeds=stdin, mends=target.host is not None)
     begun = False
     try:
-        with interrupts.nothing_asked():
+        with interrupts.at_first():
             target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late

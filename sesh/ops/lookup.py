@@ -218,8 +218,8 @@ def sessions_of(
     destination = links.destination_of(caller, host)
     timeout, op, stop = deadline - time.monotonic(), "sessions.summaries", stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    early, public = not known.swallows(destination), known.can(destination, "asked")
-    along, near = link.Along(question, early=early, lookup=True, public=public), links.origin(destination)
+    can, early = known.abilities(destination)
+    along, near = link.Along(question, early=early, lookup=True, public="asked" in can), links.origin(destination)
     with (
         link.open_link(destination, near, ask=False, timeout=timeout, along=along, stop=stop) as opened,
         stop.calling(opened.abort),

@@ -115,9 +115,9 @@ class Interrupts(Stop):
         """Has the first Ctrl-C stop the waiting: a lost link is waited for no longer than the person wants."""
         self.handler = self.give_up
 
-    def nothing_asked(self) -> _NothingAsked:
-        """A block in which nothing has been asked for yet: the first signal stops it."""
-        return _NothingAsked(self)
+    def at_first(self) -> _AtFirst:
+        """A block that the first signal stops."""
+        return _AtFirst(self)
 
     def _count(self, number: int) -> None:
         """Counts a Ctrl-C while nothing can be interrupted; `heard` begins anew."""
@@ -144,7 +144,7 @@ class Interrupts(Stop):
         self._presses.clear()
 
 
-class _NothingAsked:
+class _AtFirst:
     __slots__ = ("_interrupts", "_kept")
 
     def __init__(self, interrupts: Interrupts) -> None:

@@ -206,7 +206,7 @@ class HostTarget(Target):
                 if lost:
                     link = self._reopened(interrupts, state, deadline)
                 else:
-                    with interrupts.nothing_asked():
+                    with interrupts.at_first():
                         link = self.open(deadline, along=along)
                 answer, output = self._led(link, words, deadline)
             except Lost:
@@ -238,17 +238,15 @@ class HostTarget(Target):
         def attempt(stop: Attempt) -> Link:
             return links.reopened(self.caller, self.destination, deadline, stop=stop)
 
-        before, interrupts.handler = interrupts.handler, interrupts.give_up
         try:
-            link = Monitor(state, attempt).wait(host, interrupts.sleep, deadline)
+            with interrupts.at_first():
+                link = Monitor(state, attempt).wait(host, interrupts.sleep, deadline)
         except Interrupted:
             raise self._unknown_start() from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN
             raise
-        finally:
-            interrupts.handler = before
         assert isinstance(link, Link)  # noqa: S101 (see `attempt`)
         return link
 

@@ -96,10 +96,10 @@ def request_along(
 
     `needed`: what that sesh must know. `changes`, `again`, `public`: as `Along` has them.
     """
-    if not known.can(destination, "op", *needed):
+    can, early = known.abilities(destination)
+    if not {"op", *needed} <= can:
         return None
-    early, public = not known.swallows(destination), public and known.can(destination, "asked")
-    return Along(frames, early=early, changes=changes, again=again or not changes, public=public)
+    return Along(frames, early=early, changes=changes, again=again or not changes, public=public and "asked" in can)
 
 
 def _link(
@@ -184,8 +184,7 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
 
     Raises LoginRefused if somebody would have to log in.
     """
-    if destination.via is None:  # of many links that were lost at once the first one is refused
-        master.check_refusals(destination, time.time() - master.LOOK_BACK)
+    _check_refusals(destination)
     try:
         return ssh_link.open_beside(destination, origin(destination), attempt, "connect", wanted)
     except AuthenticationFailed:
@@ -193,6 +192,12 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
         raise
     except OSError as error:
         raise _local_fault(destination, error) from error
+
+
+def _check_refusals(destination: Destination) -> None:
+    """Raises LoginRefused as another link just was: of many that were lost at once the first one tries."""
+    if destination.via is None:
+        master.check_refusals(destination, time.time() - master.LOOK_BACK)
 
 
 def _wanted(lost: LostSession) -> Words:
@@ -228,8 +233,8 @@ def reopened(
     cuts other links over it. Raises as `opened`."""
     if drops:
         ssh_link.drop_master(destination)
-    if not ask and destination.via is None:  # of many links that were lost at once the first one tries
-        master.check_refusals(destination, time.time() - master.LOOK_BACK)
+    if not ask:
+        _check_refusals(destination)
     return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
 
 

@@ -7,7 +7,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
 from tests.remote.door import Door
@@ -296,3 +297,19 @@ class Farm:
             if left and self.strict:
                 return [f"outlived the test on {far.word} (sesh --kill: {said}):\n{left}"]
         return []
+
+
+@contextmanager
+def measuring() -> Iterator[Farm]:
+    """A farm, with its `home`, for what is measured outside of tests."""
+    ground, home = Ground(), Home()
+    farm = Farm(ground, home)
+    home.strict = farm.strict = False
+    try:
+        yield farm
+    finally:
+        home.leave()
+        processes.kill(farm.masters())
+        farm.close()
+        home.close()
+        ground.close()

@@ -14,13 +14,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.remote.farm import Farm, Ground
+from tests.remote.farm import measuring
 from tests.remote.network.outages import JUMPS, OUTAGES, Outage
 from tests.remote.network.router import Flow
 from tests.remote.network.stand import Stand, standing
 from tests.remote.network.watched import Watched, go_on, new_output
 from tests.remote.patches import patch
-from tests.support import Home
 
 TRIPS = (20, 100, 300)
 """Milliseconds."""
@@ -122,28 +121,19 @@ def main() -> int:
     parser.add_argument("--clients", nargs="+", type=int, default=[1, 3])
     parser.add_argument("--every", type=int, default=1, help="ssh alone is measured before every Nth round")
     options = parser.parse_args()
-    ground, home, rows = Ground(), Home(), []
-    home.strict = False
-    patch(home, JUMPS)
-    farm = Farm(ground, home)
-    farm.strict = False
+    rows = []
     began = time.monotonic()
-    try:
-        with standing(farm) as stand:
-            with open(ground.runtime.launcher, encoding="utf-8") as file:
-                stand.far.write(".local/bin/sesh", file.read(), 0o755)  # it starts as an installed one does
-            print(HEAD, flush=True)
-            for trip in options.trips:
-                stand.set_trip(trip / 1000)
-                for kind in options.kinds:
-                    for count in options.clients:
-                        rows.append(measured(stand, kind, count, options.rounds, every=options.every))
-                        print(rows[-1].line(), flush=True)
-    finally:
-        home.leave()
-        farm.close()
-        home.close()
-        ground.close()
+    with measuring() as farm, standing(farm) as stand:
+        patch(farm.home, JUMPS)
+        with open(farm.ground.runtime.launcher, encoding="utf-8") as file:
+            stand.far.write(".local/bin/sesh", file.read(), 0o755)  # it starts as an installed one does
+        print(HEAD, flush=True)
+        for trip in options.trips:
+            stand.set_trip(trip / 1000)
+            for kind in options.kinds:
+                for count in options.clients:
+                    rows.append(measured(stand, kind, count, options.rounds, every=options.every))
+                    print(rows[-1].line(), flush=True)
     print(f"{HEAD}\n" + "\n".join(row.line() for row in rows))
     load = os.getloadavg()[0]
     print(f"{sum(row.late for row in rows)} of {len(rows)} late; {time.monotonic() - began:.0f} s; load {load:.1f}")

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import nan
 
-from tests.remote.farm import Far, Farm, Ground
+from tests.remote.farm import Far, Farm, measuring
 from tests.remote.hanging import WAYS
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import PROMPT, Home, wait_until
 
 _ASKS = ["--", "sh", "-c", "printf 'go on? '; read x; exec sleep 3000"]
 _BETWEEN = 3.0
@@ -228,21 +228,11 @@ class Many:
 @contextmanager
 def many(count: int, hanging: int, rounds: int, seconds: float) -> Iterator[Many]:
     """The hosts, each asked once."""
-    ground, home = Ground(), Home()
-    home.strict = False
-    farm = Farm(ground, home)
-    farm.strict = False
-    try:
-        stand = Many(home, farm, count, hanging, rounds, seconds)
+    with measuring() as farm:
+        stand = Many(farm.home, farm, count, hanging, rounds, seconds)
         for far in (*stand.healthy, *stand.hanging):
-            assert home.sesh(far.at, "--list", timeout=60).code == 0
+            assert farm.home.sesh(far.at, "--list", timeout=60).code == 0
         yield stand
-    finally:
-        home.leave()
-        processes.kill(farm.masters())
-        farm.close()
-        home.close()
-        ground.close()
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.remote.farm import Far, Farm, Ground
+from tests.remote.farm import Far, Farm, measuring
 from tests.support import PROMPT, Home, processes, wait_until
 
 TRIPS = (20, 100, 300)
@@ -104,18 +104,9 @@ class Bench:
 def main() -> int:
     """Prints a line for each figure."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    ground, home = Ground(), Home()
-    home.strict = False
-    farm = Farm(ground, home)
-    farm.strict = False
-    try:
+    with measuring() as farm:
         for trip in TRIPS:
-            Bench(home, farm, f"box{trip}", trip).run(count)
-    finally:
-        home.leave()
-        farm.close()
-        home.close()
-        ground.close()
+            Bench(farm.home, farm, f"box{trip}", trip).run(count)
     return 0
 
 

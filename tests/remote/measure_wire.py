@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.remote.farm import Farm, Ground
+from tests.remote.farm import Farm, measuring
 from tests.support import Home, Terminal
 
 ROUND_TRIP = 0.3
@@ -94,17 +94,8 @@ def _settle(windows: dict[str, Terminal], seconds: float) -> None:
 def main() -> int:
     """Prints a line for each; 1 where the goal was missed."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    ground, home = Ground(), Home()
-    home.strict = False
-    farm = Farm(ground, home)
-    farm.strict = False
-    try:
-        taken = measured(home, farm, seconds)
-    finally:
-        home.leave()
-        farm.close()
-        home.close()
-        ground.close()
+    with measuring() as farm:
+        taken = measured(farm.home, farm, seconds)
     for name, size in taken.items():
         print(f"{name:8} {size:7} bytes, {size / taken['ssh -C']:.3f} of ssh -C", flush=True)
     return 1 if taken["always"] > GOAL * taken["ssh -C"] else 0
