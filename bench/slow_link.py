@@ -12,6 +12,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 _F_SETPIPE_SZ = 1031
 
@@ -30,7 +31,7 @@ def main(words: list[str]) -> int:
     if rate:
         fcntl.fcntl(process.stdout, _F_SETPIPE_SZ, 4096)
     open_sides = set(sides)
-    while open_sides or waiting:
+    while True:
         now = time.monotonic()
         while waiting and waiting[0][0] <= now:
             _, _, side, data = heapq.heappop(waiting)
@@ -40,9 +41,13 @@ def main(words: list[str]) -> int:
                 try:
                     data = data[os.write(sides[side], data) :]
                 except BrokenPipeError:
-                    if side:
-                        return process.wait()
-                    break  # the command has ended; what it said is still on its way
+                    if side == 0:
+                        break  # the command has ended; what it said is still on its way
+                    with suppress(OSError):
+                        os.close(sides[0])  # nobody listens any more
+                    return process.wait()
+        if not (open_sides or waiting):
+            return process.wait()
         readable = [side for side in open_sides if not rate or free[side] < now + 0.02]
         due = [waiting[0][0]] if waiting else []
         due += [free[side] - 0.02 for side in open_sides if side not in readable]
@@ -57,7 +62,6 @@ def main(words: list[str]) -> int:
                 open_sides.discard(side)
                 if side:
                     open_sides.clear()
-    return process.wait()
 
 
 if __name__ == "__main__":

@@ -427,7 +427,8 @@ class Link(wire.Connection):
             gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
             gone.reason = last[0] if last else ""
             return gone
-        if via and not (self._along is not None and self._along.lookup):  # which is not worth a second run
+        # A lookup is not worth a second run, and a command that was killed has not failed.
+        if via and code >= 0 and not (self._along is not None and self._along.lookup):
             from sesh.remote.ssh.exchange import check_words
 
             try:

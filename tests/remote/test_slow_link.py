@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import pytest
 
 from tests.support import PROMPT, Home, Terminal, wait_until
 from tests.support.load import loaded
-from tests.support.slow import Slow
+from tests.support.slow import SLOW_LINK, Slow
 
 RATE = 125_000
 """Bytes a second: 1 Mbit/s."""
@@ -19,6 +21,17 @@ LEAVE = b"\x1c"
 @pytest.fixture
 def slow(home: Home) -> Slow:
     return Slow(home, 100, RATE)
+
+
+@pytest.mark.parametrize("command", ["true", "echo told", "cat", "echo told; cat"])
+def test_the_link_ends_with_its_command_and_when_nobody_listens(command: str) -> None:
+    """It waited for ever for more where both ends had closed, or where nobody took what the command said."""
+    words = [sys.executable, SLOW_LINK, "20", "sh", "-c", command]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as link:
+        for stream in (link.stdin, link.stdout):
+            assert stream is not None
+            stream.close()
+        assert link.wait(10) == 0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.support.processes import describe, marked
 from tests.support.terminal import Terminal
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_SLOW_LINK = os.path.join(_ROOT, "bench", "slow_link.py")
+SLOW_LINK = os.path.join(_ROOT, "bench", "slow_link.py")
 
 
 class Slow:
@@ -22,7 +22,7 @@ class Slow:
 
     def __init__(self, home: Home, round_trip: int = 100, rate: int = 0) -> None:
         self.home = home
-        command = f"{sys.executable} {_SLOW_LINK} {round_trip}" + (f" {rate}" if rate else "")
+        command = f"{sys.executable} {SLOW_LINK} {round_trip}" + (f" {rate}" if rate else "")
         home.write(".config/sesh/config.toml", f"[remotes.slow]\nvia = {json.dumps(command)}\n")
         home.env["PATH"] = f"{os.path.dirname(sys.executable)}:{home.env['PATH']}"
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from sesh import protocol
-from sesh.errors import LocalFault, Lost, NotDeployed, Unreachable
+from sesh.errors import Interrupted, LocalFault, Lost, NotDeployed, Unreachable
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import check_words
 from sesh.remote.ssh.link import BRIDGE_COMMAND, Along, open_link
+from sesh.stop import Stop
+from tests.support import wait_until
 
 
 def descriptors() -> list[str]:
@@ -129,6 +132,23 @@ def test_whether_a_command_changes_its_words_is_asked_within_the_time_for_the_li
     with pytest.raises(NotDeployed, match="box has no sesh"):
         open_link(through(f"test -e {tmp_path}/run && exec sleep 60; : >{tmp_path}/run; exit 127"), {}, timeout=1.0)
     assert time.monotonic() - begun < 8
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> None:
+    """It was asked whether it changes its words, and outlived the client."""
+    stop, runs = Stop(), tmp_path / "runs"
+
+    def end() -> None:
+        wait_until(runs.exists)
+        stop.stop()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    with pytest.raises(Interrupted):
+        open_link(through(f"echo run >>{runs}; exec sleep 60"), {}, ask=False, stop=stop)
+    ending.join()
+    assert runs.read_text() == "run\n"
 
 
 @pytest.mark.parametrize("line", ["exit 1", r"printf 'words: 2, a  b\r\n'", 'eval "$3"'])
