@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import select
 import time
+from functools import partial
 
 from sesh import wire
 from sesh.errors import Ended, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
@@ -13,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from sesh.recovery.attempts import Attempts, LostSession, OpenLink, Result
+    from sesh.recovery.attempts import Attempt, LostSession, OpenLink, Result
     from sesh.recovery.wake import Wake
 
 _LONGEST_WAIT = 0.25
@@ -29,8 +31,9 @@ class Monitor:
 
     def __init__(self, state: LinkState, open_link: OpenLink, ask: Callable[[], object] = bool) -> None:
         self.state, self.open_link, self._ask = state, open_link, ask
-        self.descriptors: tuple[int, ...] = ()
-        self._attempts: Attempts | None = None
+        self._attempts: dict[int, Attempt] = {}
+        self._results: tuple[int, int] | None = None
+        """A pipe that is readable once an attempt has a result."""
         self._wake: Wake | None = None
         self._refusal: LoginRefused | None = None
         """Why a person has to log in, from the moment when an attempt has met that."""
@@ -38,6 +41,11 @@ class Monitor:
     def session(self) -> LostSession | None:
         """What an attempt that begins now is to come back to, if `open_link` does not know."""
         return None
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What to poll."""
+        return (*(self._results or ())[:1], *(self._wake.descriptors if self._wake is not None else ()))
 
     @property
     def watching(self) -> bool:
@@ -50,7 +58,6 @@ class Monitor:
             from sesh.recovery.wake import Wake
 
             self._wake = Wake()
-            self._collect()
 
     def run(self, ready: Container[int]) -> Result | None:
         """Do what is to be done now. Returns another connection, or the error after which there will be none.
@@ -60,12 +67,15 @@ class Monitor:
         state, now, result = self.state, time.monotonic(), None
         if self._wake is not None and self._wake.happened(ready):
             state.changed(now)
-        if self._attempts is not None and state.doubted:  # else the link lives, and they end
-            if self._attempts.descriptor in ready:
-                for number, outcome in self._attempts.take():
-                    result = self._judge(number, outcome, now, result)
-            for number in self._attempts.reached():
-                state.reached(number, now)
+        if self._results is not None and self._results[0] in ready:
+            os.read(self._results[0], 1 << 10)
+        if state.doubted:  # else the link lives, and they end
+            for number, attempt in list(self._attempts.items()):
+                if attempt.result is not None:
+                    del self._attempts[number]
+                    result = self._judge(number, attempt.result, now, result)
+                elif attempt.reached():
+                    state.reached(number, now)
         if state.lost and result is None:
             result = self._refusal
         if result is None and now >= state.due:
@@ -109,10 +119,11 @@ class Monitor:
 
     def end_attempts(self) -> None:
         """End the attempts that run."""
-        if self._attempts is not None:
-            self._attempts.close()
-            self._attempts = None
-            self._collect()
+        while self._attempts:
+            self._attempts.popitem()[1].stop()
+        for descriptor in self._results or ():
+            os.close(descriptor)
+        self._results = None
 
     def close(self) -> None:
         """End all that runs; `run` and `watch` may begin it anew."""
@@ -120,11 +131,6 @@ class Monitor:
         if self._wake is not None:
             self._wake.close()
             self._wake = None
-        self._collect()
-
-    def _collect(self) -> None:
-        attempts = (self._attempts.descriptor,) if self._attempts is not None else ()
-        self.descriptors = (*attempts, *(self._wake.descriptors if self._wake is not None else ()))
 
     def _judge(self, number: int, outcome: Result, now: float, result: Result | None) -> Result | None:
         """Take in the result of an attempt; return the one that counts, of it and those before."""
@@ -149,17 +155,20 @@ class Monitor:
         if kind == ASK:
             self._ask()
         elif kind == BEGIN:
-            from sesh.recovery.attempts import Attempt, Attempts
-
             try:
-                if self._attempts is None:
-                    self._attempts = Attempts(self.open_link)
-                    self._collect()
-                self._attempts.begin(number, Attempt(lost=self.state.lost, session=self.session()))
+                self._begin(number)
             except (OSError, RuntimeError) as error:  # no descriptor left, no thread
                 self.state.failed(number, now, _reason(error))
-        elif self._attempts is not None:
-            self._attempts.end(number)
+        elif number in self._attempts:
+            self._attempts.pop(number).stop()
+
+    def _begin(self, number: int) -> None:
+        from sesh.recovery.attempts import Attempt
+
+        self._results = self._results or os.pipe()
+        attempt = Attempt(lost=self.state.lost, session=self.session())
+        attempt.begin(self.open_link, partial(os.write, self._results[1], b"."))
+        self._attempts[number] = attempt
 
 
 def _reason(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ import pytest
 from sesh import link_state, wire
 from sesh.errors import Ended, Interrupted, LoginRefused, NotDeployed, Refused, SeshError, TimedOut, Unreachable
 from sesh.link_state import LinkState
-from sesh.recovery import attempts
 from sesh.recovery.attempts import Attempt
 from sesh.recovery.monitor import Monitor
 from sesh.stop import Stop
@@ -119,12 +119,16 @@ def test_of_two_that_succeed_at_once_one_is_closed(there: wire.Connection) -> No
     until(watch, lambda: len(watch.state.attempts) == 2)
     watch.state.refused = True  # no third
     go.wait(10)
-    wait_until(lambda: len(getattr(watch._attempts, "_results", ())) == 2)
-    won = watch.run(watch.descriptors)
+    wait_until(lambda: all(attempt.result is not None for attempt in watch._attempts.values()))
+    won = watch.run(readable(watch))
     assert sorted(one.inbound >= 0 for one in (there, other)) == [False, True]
     assert isinstance(won, wire.Connection)
     assert won.inbound >= 0
     other.close()
+
+
+def readable(watch: Monitor) -> list[int]:
+    return wire.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
 
 
 def until(watch: Monitor, done: Callable[[], object]) -> object:
@@ -132,7 +136,7 @@ def until(watch: Monitor, done: Callable[[], object]) -> object:
     results: list[object] = []
 
     def turn() -> bool:
-        results.append(watch.run(watch.descriptors))
+        results.append(watch.run(readable(watch)))
         return results[-1] is not None or bool(done())
 
     wait_until(turn, interval=0.002)
@@ -201,12 +205,11 @@ def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
     watch = monitor(ways(there))
     watch.state.closed(time.monotonic())
 
-    class Full:
-        def __init__(self, *_: object) -> None:
-            raise OSError(24, "Too many open files")
+    def full() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr(attempts, "Attempts", Full)
+        patch.setattr(os, "pipe", full)
         until(watch, lambda: watch.state.reason)
     assert watch.state.reason == "Too many open files here"
     assert until(watch, bool) is there
