@@ -33,8 +33,8 @@ class LinkWatch(Monitor):
     session, as far as it is shown now."""
 
     def __init__(self, display: Display, host: str, leaves: str, open_link: OpenLink, describe: Describe) -> None:
-        super().__init__(LinkState(time.monotonic()), open_link, self._question)
-        self._display, self._host, self._leaves, self._describe = display, host, leaves, describe
+        super().__init__(LinkState(time.monotonic()), open_link, self._question, describe)
+        self._display, self._host, self._leaves = display, host, leaves
         self._channel: Channel
         self._overlays: Overlays
         self._connections = 0
@@ -42,10 +42,6 @@ class LinkWatch(Monitor):
         """The connection that is to take the place of the link, or the error after which there is none."""
         self._tell_at, self._told = 0.0, ""
         """When to tell that the link does not answer, 0 while it does; the line that stands."""
-
-    def session(self) -> LostSession:
-        """What an attempt that begins now is to come back to."""
-        return self._describe()
 
     def begin(self, channel: Channel, overlays: Overlays) -> None:
         """Watch a connection, the first or one that has taken the place of a dead one."""

@@ -11,9 +11,6 @@ Doubted and lost links have attempts at another one: while the link is doubted i
 
 from __future__ import annotations
 
-ASK, BEGIN, END = range(3)
-"""What `act` wants done: send a question; begin the attempt of this number; end it."""
-
 QUIET, SILENT, LOST_AFTER = 2.0, 4.0, 12.0
 """Seconds of silence before a question: after output, and after an answer. And before the link counts as lost."""
 ANSWER_TIME = 0.3
@@ -43,7 +40,9 @@ _NEVER = float("inf")
 
 
 class LinkState:
-    """One link over its lifetime: facts come in, `act` says what to do, and is called again when it is `due`.
+    """One link over its lifetime: facts come in; `act` says whether to ask, and is called again when it is `due`.
+
+    `attempts` are those that are to run, by number: who carries them out begins and ends its own after these.
 
     `beside`: whether attempts are made while the link may still live. `at_once`: attempts that run at the same time
     and wait for the server; with 1 there is no other before one has failed. `unasked`: nothing may be asked over
@@ -62,7 +61,7 @@ class LinkState:
         self.reason = ""
         """Why the attempt that failed last did."""
         self.attempts: dict[int, bool] = {}
-        """Those that run: whether the server has answered them."""
+        """By number: whether the server has answered it."""
         self.due = now + (unasked or QUIET)
         """When to call `act`."""
         self._patience = QUIET
@@ -70,7 +69,6 @@ class LinkState:
         self.begun_at = -_NEVER
         """When the newest attempt began."""
         self._next, self._number = _NEVER, 0
-        self._over: list[int] = []
         self._restored_at = -_NEVER
 
     @property
@@ -146,37 +144,32 @@ class LinkState:
         self.heard_at = self._restored_at = now
         self.lost, self.reason, self._patience = False, "", QUIET
         self._lives()
-        self._over.clear()
         self.due = now + QUIET
 
     # -- what is to be done
 
-    def act(self, now: float) -> list[tuple[int, int]]:
-        """Return what to do now, in order: kinds with the numbers of attempts."""
+    def act(self, now: float) -> bool:
+        """Bring `attempts` up to date; return whether to send a question."""
         if 0 < self.due < now - _STOPPED:
             self.heard_at = max(self.heard_at, now - LOST_AFTER + SILENT)
             self.changed(now)
-        actions = [(END, number) for number in self._over]
-        self._over.clear()
         was_lost = self.lost
-        if not was_lost:
-            actions += self._question(now)
+        asks = not was_lost and self._question(now)
         if self._next <= now and (was_lost or self.beside):
-            actions += self._attempt(now)
+            self._attempt(now)
         silence = self.heard_at + (self._unasked or (LOST_AFTER if self._asked_at else self._patience))
         self.due = min(self._next, self._answer_by, self._ask_at, _NEVER if self.lost else silence)
-        return actions
+        return asks
 
-    def _question(self, now: float) -> list[tuple[int, int]]:
+    def _question(self, now: float) -> bool:
         if self._unasked:
             if now >= self.heard_at + self._unasked:
                 self._lose(now, now)
-            return []
-        actions = []
-        if min(self._ask_at, _NEVER if self._asked_at else self.heard_at + self._patience) <= now:
+            return False
+        asks = min(self._ask_at, _NEVER if self._asked_at else self.heard_at + self._patience) <= now
+        if asks:
             self._asked_at, self._ask_at = now, _NEVER
             self._answer_by = min(self._answer_by, now + ANSWER_TIME + 1.2 * self.round_trip)
-            actions.append((ASK, 0))
         elif self._asked_at and now >= self.heard_at + LOST_AFTER:
             self._lose(now, now)
         if self._answer_by <= now:
@@ -184,18 +177,15 @@ class LinkState:
             if self.beside:
                 self._begin_trouble(now)
                 self._try_from(now, PACE)
-        return actions
+        return asks
 
-    def _attempt(self, now: float) -> list[tuple[int, int]]:
-        actions = []
+    def _attempt(self, now: float) -> None:
         unreached = [number for number, reached in self.attempts.items() if not reached]
         if len(unreached) >= self.at_once:
             del self.attempts[unreached[0]]
-            actions.append((END, unreached[0]))
         self._number += 1
         self.attempts[self._number] = False
         self.begun_at, self._next = now, now + self._pause(now) if self.at_once > 1 else _NEVER
-        return [*actions, (BEGIN, self._number)]
 
     # -- steps of these
 
@@ -228,7 +218,6 @@ class LinkState:
 
     def _end_attempts(self) -> None:
         if self.attempts:
-            self._over += self.attempts
             self.attempts.clear()
             self.due = 0.0
         self._next = _NEVER

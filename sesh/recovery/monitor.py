@@ -9,7 +9,7 @@ from functools import partial
 
 from sesh import wire
 from sesh.errors import Ended, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link_state import ASK, BEGIN, LinkState
+from sesh.link_state import LinkState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,22 +25,25 @@ _LONGEST_WAIT = 0.25
 class Monitor:
     """Watches one link after the other to the same place, and opens the next.
 
-    `open_link` makes one attempt, in a thread; `ask` sends a question over the link. Call `run` when one of the
-    `descriptors` is readable (poll them anew each time), and when `state` is due.
+    `open_link` makes one attempt, in a thread; `ask` sends a question over the link; `session` says what an attempt
+    that begins now is to come back to, if `open_link` does not know. Call `run` when one of the `descriptors` is
+    readable (poll them anew each time), and when `state` is due.
     """
 
-    def __init__(self, state: LinkState, open_link: OpenLink, ask: Callable[[], object] = bool) -> None:
-        self.state, self.open_link, self._ask = state, open_link, ask
+    def __init__(
+        self,
+        state: LinkState,
+        open_link: OpenLink,
+        ask: Callable[[], object] = bool,
+        session: Callable[[], LostSession | None] = lambda: None,
+    ) -> None:
+        self.state, self.open_link, self._ask, self.session = state, open_link, ask, session
         self._attempts: dict[int, Attempt] = {}
         self._results: tuple[int, int] | None = None
         """A pipe that is readable once an attempt has a result."""
         self._wake: Wake | None = None
         self._refusal: LoginRefused | None = None
         """Why a person has to log in, from the moment when an attempt has met that."""
-
-    def session(self) -> LostSession | None:
-        """What an attempt that begins now is to come back to, if `open_link` does not know."""
-        return None
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -78,10 +81,11 @@ class Monitor:
                     state.reached(number, now)
         if state.lost and result is None:
             result = self._refusal
-        if result is None and now >= state.due:
-            for kind, number in state.act(now):
-                self._carry_out(kind, number, now)
-        if result is not None or not state.doubted:
+        if result is None and now >= state.due and state.act(now):
+            self._ask()
+        if result is None and state.doubted:
+            self._follow(now)
+        else:
             self.end_attempts()
         return result
 
@@ -151,16 +155,15 @@ class Monitor:
             state.failed(number, now, str(outcome))
         return result
 
-    def _carry_out(self, kind: int, number: int, now: float) -> None:
-        if kind == ASK:
-            self._ask()
-        elif kind == BEGIN:
+    def _follow(self, now: float) -> None:
+        """End and begin attempts until those of the state run."""
+        for number in self._attempts.keys() - self.state.attempts.keys():
+            self._attempts.pop(number).stop()
+        for number in self.state.attempts.keys() - self._attempts.keys():
             try:
                 self._begin(number)
             except (OSError, RuntimeError) as error:  # no descriptor left, no thread
                 self.state.failed(number, now, _reason(error))
-        elif number in self._attempts:
-            self._attempts.pop(number).stop()
 
     def _begin(self, number: int) -> None:
         from sesh.recovery.attempts import Attempt

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sesh import link_state
-from sesh.link_state import ASK, BEGIN, END, LOST_AFTER, QUIET, SILENT, LinkState
+from sesh.link_state import LOST_AFTER, QUIET, SILENT, LinkState
 
 START = 1000.0
+ASK, BEGIN, END = range(3)
+"""What is to be done: send a question; begin the attempt of this number; end it."""
 
 
 class Clock:
@@ -23,9 +25,14 @@ class Clock:
         self.state = LinkState(START, **options)  # type: ignore[arg-type]
         self.done: list[tuple[float, int, int]] = []
         """What was to be done: seconds since the start, kinds, numbers."""
+        self.running: set[int] = set()
 
     def act(self) -> None:
-        self.done += [(round(self.now - START, 3), kind, number) for kind, number in self.state.act(self.now)]
+        actions = [(ASK, 0)] if self.state.act(self.now) else []
+        actions += [(END, number) for number in sorted(self.running - set(self.state.attempts))]
+        actions += [(BEGIN, number) for number in sorted(set(self.state.attempts) - self.running)]
+        self.running = set(self.state.attempts)
+        self.done += [(round(self.now - START, 3), kind, number) for kind, number in actions]
 
     def run(self, seconds: float) -> None:
         """Lets so many seconds pass, and does what is due."""
@@ -232,6 +239,7 @@ def test_one_attempt_at_a_time_where_that_is_wanted() -> None:
     clock.run(30)
     assert clock.times(BEGIN) == [0.2]
     clock.state.failed(1, clock.now, "")
+    clock.running.clear()
     clock.run(30)
     assert clock.times(BEGIN) == [0.2, 30]
     assert clock.times(END) == []
@@ -278,19 +286,16 @@ class Links(RuleBasedStateMachine):
         self.refused = False
 
     def carry_out(self, *, lives: bool = False) -> None:
-        for kind, number in self.state.act(self.now):
-            if kind == BEGIN:
-                gap = self.now - self.begun[-1] if self.begun else inf
-                assert gap >= link_state.PACE - 1e-6 or (
-                    self.urged >= self.begun[-1] and gap >= link_state.AGAIN - 1e-6
-                )
-                assert not self.refused, "a refused login ends all"
-                self.begun.append(self.now)
-                self.running[number] = False
-            elif kind == END:
-                assert lives or self.refused or not self.running[number], "the server has answered it"
-                del self.running[number]
-        assert set(self.running) == set(self.state.attempts)
+        self.state.act(self.now)
+        for number in self.running.keys() - self.state.attempts.keys():
+            assert lives or self.refused or not self.running[number], "the server has answered it"
+            del self.running[number]
+        for number in self.state.attempts.keys() - self.running.keys():
+            gap = self.now - self.begun[-1] if self.begun else inf
+            assert gap >= link_state.PACE - 1e-6 or (self.urged >= self.begun[-1] and gap >= link_state.AGAIN - 1e-6)
+            assert not self.refused, "a refused login ends all"
+            self.begun.append(self.now)
+            self.running[number] = False
         assert sum(not answered for answered in self.running.values()) <= 4
         if self.state.due <= self.now:
             assert self.state.lost, "it would turn without end"
