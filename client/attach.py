@@ -180,7 +180,8 @@ class _Client:
             self.display.suspend(old.farewell)
             self._close(old)
         if self._attachment.host is not None:  # a lost link may come with no descriptor left, or replaced files
-            import sesh.client.reconnect  # noqa: F401
+            import sesh.client.reconnect
+            import sesh.vt.render.overlay  # noqa: F401
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
             self.display.rule(f"── {self._attachment.label}, since {since} ──")
