@@ -189,7 +189,8 @@ class _Client:
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         said = connection.greeted
         self._token = said["client"] if said else _token()
-        greeting = self._greeting(connection, host, replace=replace, seen=self._shown.positions(host))
+        more: Hello = {} if said else {"replace": replace, "seen": self._shown.positions(host)}
+        greeting = self._greeting(connection, host, **more)
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
         if host is not None and (reconnect := self._reconnect) is not None:
             from sesh.client.link_watch import LinkWatch
