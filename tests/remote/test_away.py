@@ -56,6 +56,8 @@ def test_a_window_that_became_lower_has_each_row_once(home: Home, farm: Farm, sh
     storm.allow(ROWS.index(b"row-%d-" % (shown + missed)))
     storm.printed(ROWS.index(b"row-%d-" % (shown + missed)))
     terminal.resize(80, 15)
+    attempts = len(farm.connections())
+    terminal.wait_until(lambda: len(farm.connections()) > attempts + 1, 20, "an attempt that tells the new size")
     far.proxy.restore()
     storm.allow(ROWS.index(b"row-%d-" % (last + 1)))
     terminal.wait_for(f"row-{last}-", 20)
