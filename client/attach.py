@@ -180,7 +180,8 @@ class _Client:
             self.display.suspend(old.farewell)
             self._close(old)
         if self._attachment.host is not None:  # a lost link may come with no descriptor left, or replaced files
-            import sesh.client.reconnect  # noqa: F401
+            import sesh.client.reconnect
+            import sesh.vt.render.overlay  # noqa: F401
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
             self.display.rule(f"── {self._attachment.label}, since {since} ──")
@@ -188,7 +189,8 @@ class _Client:
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         said = connection.greeted
         self._token = said["client"] if said else _token()
-        greeting = self._greeting(connection, host, replace=replace, seen=self._shown.positions(host))
+        more: Hello = {} if said else {"replace": replace, "seen": self._shown.positions(host)}
+        greeting = self._greeting(connection, host, **more)
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
         if host is not None and (reconnect := self._reconnect) is not None:
             from sesh.client.link_watch import LinkWatch

@@ -214,8 +214,10 @@ class Display:
         end = len(tail) - (ledger.unfinished or unfinished_character(tail))
         if not (whole or ledger.draws_plainly) or end < 0:
             return None
-        from sesh.client.last_row import Known, last_row
-
+        try:
+            from sesh.client.last_row import Known, last_row
+        except OSError:  # no descriptor is left
+            return None
         known = Known(whole, ledger.draws_plainly, ledger.margins, ledger.default_pen)
         return last_row(bytes(tail[-_TAIL_SIZE:end]), columns, rows, known)
 

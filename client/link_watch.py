@@ -66,6 +66,11 @@ class LinkWatch(Monitor):
         """False for some time after an attempt: the daemon leaves a connection for another of the same client."""
         return time.monotonic() >= self.state.begun_at + _TAKEN_OVER
 
+    @property
+    def since(self) -> str:
+        """When anything came last over the link, as on a clock."""
+        return moments.time_of_day(time.time() - time.monotonic() + self.state.heard_at)
+
     def wait_time(self, left: float | None) -> float | None:
         """Seconds to wait until `look_after` is due, `left` at most."""
         if not self.in_use:
@@ -110,7 +115,7 @@ class LinkWatch(Monitor):
 
     def _tell(self, dropping: bool) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
-        since = moments.time_of_day(time.time() - time.monotonic() + self.state.heard_at)
+        since = self.since
         reason = self.state.reason
         state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):

@@ -76,7 +76,7 @@ class Outcome:
             return self.said
         if self.kind == "lost":
             if self.host and self.reason != "died":
-                return f"lost the connection to @{self.host}; {self.name} may still run there"
+                return f"lost the link to @{self.host}; {self.name} may still run there"
             command = f"{CALLED} @{self.host} {self.name}" if self.host else f"{CALLED} {self.name}"
             return f"{self.name} was lost: its daemon died; {command} restarts it"
         if self.kind != "ended":

@@ -94,7 +94,7 @@ class Reconnector:
         attachment, display = self._attachment, self._display
         self.logged_in = True
         display.suspend()
-        display.line(f"lost the link to @{attachment.host}; {attachment.name} keeps running")
+        display.line(f"no link to {attachment.host} since {self._link.since}; {attachment.name} keeps running")
         if attachment.input.drop():
             display.line("what was typed since then was dropped")
         while True:

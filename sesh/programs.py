@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from sesh.errors import LocalFault, Unreachable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,15 @@ def find(name: str) -> str | None:
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)
+
+
+def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
+    """The error of a program for a link that was not started. `hint`: if the program itself is what is wrong."""
+    message = f"cannot run {name}: {error.strerror}"
+    itself = isinstance(error, (FileNotFoundError, PermissionError))
+    failure = Unreachable(message, hint=hint) if itself else LocalFault(message)
+    failure.reason = message if itself else str(error.strerror)
+    return failure
 
 
 def printed(*words: str, timeout: float) -> str | None:

@@ -272,7 +272,7 @@ class Relay:
             alternate, pushed = client.shown or (False, NOTHING_PUSHED)
             screen = repaint(emulator, was_alternate=alternate, pushed=pushed)
         elif need == RESYNC and left_at >= 0:
-            missed = model.scrolled_since(left_at)
+            missed = model.missed_since(left_at)
             alternate, pushed = model.shown_at(left_at)
             gap = b""
             if missed > client.lines:  # what the terminal shows does not go on in these lines, and stays above them

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Stacks
 
-    Snapshot = tuple[int, bool, Stacks]
-    """The number of scrolled lines, True for the alternate screen, and what was pushed."""
+    Snapshot = tuple[int, bool, Stacks, int]
+    """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
 
 EMULATOR_LAG = 16 << 20
 """Bytes that the emulator may be behind; from there on the program waits."""
@@ -320,7 +320,7 @@ class Model:
             for position, seen in state["marks"]:
                 if seen is not None:
                     scrolled, alternate, (main_flags, alternate_flags, titles) = seen
-                    self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles))
+                    self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles)), 0
 
     def mark(self, position: int) -> None:
         """Remembers the state at `position`, the last one that was sent to a client which may come back."""
@@ -336,12 +336,22 @@ class Model:
         state = self._state_at(position)
         return max(0, self.emulator.scrolled - (state[0] if state else 0))
 
+    def missed_since(self, position: int) -> int:
+        """Number of lines that a terminal lacks which shows the output up to `position`, and has the emulator's size.
+
+        Where it became lower since, it has scrolled off rows above the cursor itself. Without a mark at the position
+        that is not known, and they come again.
+        """
+        state = self._marks.get(position)
+        own = max(0, state[3] + 1 - self.emulator.rows) if state and not state[1] else 0
+        return max(0, self.scrolled_since(position) - own)
+
     def shown_at(self, position: int) -> tuple[bool, Stacks]:
         """True for the alternate screen at `position`, and the stacks of modes and titles there."""
         from sesh.vt.screen import Stacks
 
         state = self._state_at(position)
-        return state[1:] if state else (False, Stacks())
+        return state[1:3] if state else (False, Stacks())
 
     def _state_at(self, position: int) -> Snapshot | None:
         """The state at the last remembered position up to this one."""
@@ -414,7 +424,7 @@ class Model:
 
 
 def _snapshot(emulator: Emulator) -> Snapshot:
-    return emulator.scrolled, emulator.alternate, emulator.stacks
+    return emulator.scrolled, emulator.alternate, emulator.stacks, emulator.cursor[0]
 
 
 class Packer:

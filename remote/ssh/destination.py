@@ -130,7 +130,7 @@ def _asked(host: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
             hint += ", or let SESH_SSH name one program, without options"
         raise Unreachable(f"{_named()} is not installed", hint=hint) from error
     except OSError as error:
-        raise Unreachable(f"cannot run {_named()}: {error.strerror}") from error
+        raise programs.cannot_run(_named(), error) from error
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"{_named()} -G {host} did not end within {TIMEOUT:g} s") from error
 

@@ -15,11 +15,10 @@ import time
 from binascii import b2a_base64
 from contextlib import ExitStack
 
-from sesh import gate, platform, protocol, wire
+from sesh import gate, platform, programs, protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import (
     Late,
-    LocalFault,
     Lost,
     NotDeployed,
     ProtocolError,
@@ -591,10 +590,7 @@ def _begun(destination: Destination, argv: list[str], environment: dict[str, str
                 argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
             )
         except OSError as error:
-            there = isinstance(error, (FileNotFoundError, PermissionError))
-            failure = (Unreachable if there else LocalFault)(f"cannot run {argv[0]}: {error.strerror}")
-            failure.reason = failure.message if there else str(error.strerror)
-            raise failure from error
+            raise programs.cannot_run(argv[0], error) from error
         on_failure.pop_all()  # the link closes them from here on
         return Link(destination, process, stderr, inbound, outbound)
 

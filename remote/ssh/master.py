@@ -245,7 +245,7 @@ def _start(
             pass_fds=(keep,) if keep >= 0 else (),
         )
     except OSError as error:
-        raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
+        raise programs.cannot_run(argv[0], error, hint) from error
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float | None, *, ask: bool) -> int | None:

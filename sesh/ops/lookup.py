@@ -226,7 +226,7 @@ def sessions_of(
     ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     if named:
-        known.record(destination, str(opened.remote_info.get("version") or ""), asks=opened.asked)
+        links.record(destination, opened)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 

@@ -16,6 +16,7 @@ from sesh.reach.stream import DaemonDied, Stream
 from sesh.reach.workers import Turns
 from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog
+from sesh.remote.ssh import master
 from sesh.remote.ssh.link import Link
 from sesh.stop import Stop
 
@@ -103,11 +104,11 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
         dropping, drops = drops, not passing
         with _opening:
             stop.check()
-            until = time.monotonic() + _ATTEMPT
+            until, stood = time.monotonic() + _ATTEMPT, master.identity(destination)
             try:
                 return links.reopened(caller, destination, until, passing=passing, drops=dropping, stop=ending)
             except (Late, TimedOut):
-                drops = True
+                drops = drops or master.identity(destination) != stood  # the host may only be slow to start its sesh
                 raise
 
     link = Monitor(stream.link_state, attempt).wait(host, stream.sleep, None)

@@ -78,10 +78,15 @@ def opened(
         _deploy(caller, destination, error)
         link = _link(destination, ask, deadline, along, stop)
     if not passing:
-        told = link.remote_info
-        can = told.get("can") or []
-        known.record(destination, str(told.get("version") or ""), asks=link.asked, can=can, swallows=link.swallowed)
+        record(destination, link)
     return link
+
+
+def record(destination: Destination, link: Link) -> None:
+    """Record what a link has shown of a host that was named."""
+    told = link.remote_info
+    can = told.get("can") or []
+    known.record(destination, str(told.get("version") or ""), asks=link.asked, can=can, swallows=link.swallowed)
 
 
 def request_along(

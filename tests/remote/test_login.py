@@ -126,7 +126,8 @@ def test_a_wrong_password_leaves_the_question_standing(home: Home, far: Far) -> 
 
 
 @pytest.mark.parametrize(
-    ("key", "code", "said"), [(DETACH, 0, "detached from work@box"), (b"\x03", 1, "work may still run there")]
+    ("key", "code", "said"),
+    [(DETACH, 0, "detached from work@box"), (b"\x03", 1, "lost the link to @box; work may still run there")],
 )
 @pytest.mark.parametrize("asked", [False, True])
 def test_who_does_not_log_in_leaves(home: Home, far: Far, key: bytes, code: int, said: str, asked: bool) -> None:
@@ -134,6 +135,7 @@ def test_who_does_not_log_in_leaves(home: Home, far: Far, key: bytes, code: int,
     fresh = terminal.first_termios
     cut(far)
     stands(terminal)
+    assert re.search(r"\[no link to box since \d\d:\d\d:\d\d; work keeps running\]", terminal.text())
     if asked:
         terminal.type("\r")
         prompted(terminal, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sesh import programs
+from sesh.errors import LocalFault
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,12 @@ def test_a_program_is_found_by_its_name_or_by_a_path(tmp_path: Path, monkeypatch
     assert programs.find("./tool") == "./tool"
     assert programs.find("nothing") is None
     assert programs.find("../data/tool") is None
+
+
+@pytest.mark.parametrize(("number", "local"), [(errno.EMFILE, True), (errno.EAGAIN, True), (errno.ENOENT, False)])
+def test_what_keeps_a_program_from_starting_is_this_machine_or_the_program(number: int, local: bool) -> None:
+    """A host counted as not answering, and the OpenSSH client as missing, where no descriptor was left."""
+    error = programs.cannot_run("ssh", OSError(number, os.strerror(number)), "install the OpenSSH client")
+    assert isinstance(error, LocalFault) == local
+    assert error.reason == (os.strerror(number) if local else f"cannot run ssh: {os.strerror(number)}")
+    assert bool(error.hint) != local

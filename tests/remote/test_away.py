@@ -1,0 +1,65 @@
+"""What happens to an attached client while its link is away: descriptors run out, the window changes."""
+
+from __future__ import annotations
+
+import re
+import resource
+
+import pytest
+
+from tests.remote.farm import Farm
+from tests.remote.storm import Storm
+from tests.remote.test_cuts import attached, hasty, shows
+from tests.support import PROMPT, Home
+
+_FEW = 6
+"""Descriptors: fewer than a client has open, and as many as it polls."""
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
+@pytest.mark.parametrize("way", ["cut", "silence"])
+def test_without_a_descriptor_left_the_client_stays_and_comes_back(home: Home, farm: Farm, way: str) -> None:
+    """It ended: it could not load the emulator that tells the row under the notice."""
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    limits = resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE, (_FEW, limits[1]))
+    if way == "cut":
+        far.proxy.refuse()
+        far.proxy.cut()
+    else:
+        far.proxy.silence()
+    terminal.wait_for("Too many open files here")
+    terminal.type("typed")
+    resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE, limits)
+    far.proxy.restore()
+    shows(terminal, f"{PROMPT} typed")
+    assert not any("files" in row for row in terminal.screen())
+
+
+ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
+
+
+@pytest.mark.parametrize(("shown", "missed"), [(50, 0), (50, 60), (3, 60)])
+def test_a_window_that_became_lower_has_each_row_once(home: Home, farm: Farm, shown: int, missed: int) -> None:
+    """It has scrolled off rows itself, which came a second time with those that were missed."""
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    storm = Storm(home, farm, far, ROWS, 1)
+    terminal, last = storm.terminal, shown + missed + 1
+    storm.allow(ROWS.index(b"row-%d-" % shown))
+    terminal.wait_for(f"row-{shown - 1}-", 20)
+    far.proxy.refuse()
+    far.proxy.cut()
+    storm.told()
+    storm.allow(ROWS.index(b"row-%d-" % (shown + missed)))
+    storm.printed(ROWS.index(b"row-%d-" % (shown + missed)))
+    terminal.resize(80, 15)
+    attempts = len(farm.connections())
+    terminal.wait_until(lambda: len(farm.connections()) > attempts + 1, 20, "an attempt that tells the new size")
+    far.proxy.restore()
+    storm.allow(ROWS.index(b"row-%d-" % (last + 1)))
+    terminal.wait_for(f"row-{last}-", 20)
+    terminal.wait_until(lambda: not any("link" in row for row in terminal.screen()), what="no notice stands")
+    assert [int(number) for number in re.findall(r"row-(\d+)-", terminal.text())] == [*range(last + 1)]
