@@ -41,6 +41,8 @@ _MOST_ALIASES = 8
 """Names of one host that are kept beside the one in lists: those typed last."""
 _WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
 """The settings of ssh that say where a name leads, and how."""
+_WRITING = 1.0
+"""Seconds that it may take to write what a host has told."""
 _FORGOTTEN = 86_400
 """Seconds after which it is tried again whether login files read what is sent early."""
 _NEAR = 0.02
@@ -352,6 +354,21 @@ def mark_asked(host: str) -> None:
         os.utime(path)
     except FileNotFoundError:
         write(path, {"word": host, "at": 0, "sessions": []})
+
+
+def mark_late(host: str, seconds: float) -> None:
+    """Note that a host was asked for its sessions so many seconds ago, and has not answered in time."""
+    asked = time.time() - seconds
+    try:
+        os.utime(path_of(host, _TOLD), (asked, asked))
+    except OSError:
+        return  # it has never told them, or was forgotten
+
+
+def was_late(host: str, seconds: float) -> bool:
+    """Return whether a host was asked within the last minute, so many seconds ago at least, and has not answered."""
+    asked = asked_at(host)
+    return seconds <= time.time() - asked < FAILURE_PAUSE and last_told(host)[0] < asked - _WRITING
 
 
 def read(path: str) -> Any:

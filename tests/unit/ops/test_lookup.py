@@ -17,6 +17,7 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
 from sesh.remote import known
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.schema import Summary
 from sesh.stop import Stop
@@ -269,3 +270,31 @@ def test_a_host_that_may_have_the_session_too_is_waited_for(
         told("late", summary(name="work"))
     answers = lookup.summaries(CALLER, ["late", "here"], names=["work"], brief=True)
     assert [host for host, _ in answers] == ["here", "late"]
+
+
+@pytest.mark.parametrize(("back", "patience"), [(False, 10.0), (True, 1.0)])
+def test_a_host_that_was_late_a_moment_ago_holds_up_no_answer_of_others_until_a_login_there_has_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch, back: bool, patience: float
+) -> None:
+    """With five of fifty hosts that hang each list took two seconds."""
+    monkeypatch.setattr(lookup, "PATIENCE", patience)
+    monkeypatch.setattr(master, "identity", lambda _: (1, time.time_ns()) if back else None)
+    world.hosts = {"late": None, "here": ["work"]}
+    told("late", summary(name="other"))
+    known.mark_late("late", patience)
+    marked = known.asked_at("late")
+    answers = dict(lookup.summaries(CALLER, ["late", "here"]))
+    assert isinstance(answers["late"], Late)
+    assert not isinstance(answers["here"], Exception)
+    assert (known.asked_at("late") > marked) is back, "only who has waited that long notes that it was late"
+
+
+def test_a_host_that_was_late_is_waited_for_if_no_other_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "PATIENCE", 1.0)
+    monkeypatch.setattr(master, "identity", lambda _: None)
+    world.hosts = {"late": None}
+    told("late", summary(name="other"))
+    known.mark_late("late", 1.0)
+    marked = known.asked_at("late")
+    assert [host for host, _ in lookup.summaries(CALLER, ["late"])] == ["late"]
+    assert known.asked_at("late") > marked
