@@ -51,7 +51,7 @@ _QUIET = 0.3
 """Seconds of waiting before a line says which hosts are asked."""
 _PASSING = (Late, LocalFault, Lost, Unknown)
 """Errors after which a host is asked again at once: it did not refuse."""
-_MOMENT = 0.2
+_MOMENT = 0.1
 """Seconds for which other hosts are waited for once a session is found; and, after each answer, hosts that were late
 the last time."""
 _NAMED = 5
