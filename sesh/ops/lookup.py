@@ -54,6 +54,8 @@ _PASSING = (Late, LocalFault, Lost, Unknown)
 _MOMENT = 0.1
 """Seconds for which other hosts are waited for once a session is found; and, after each answer, hosts that were late
 the last time."""
+_GAP = 0.2
+"""Seconds without an answer after which hosts count as late the next time too."""
 _NAMED = 5
 """Hosts that the line names at most."""
 _SKEW = 2.0
@@ -204,8 +206,9 @@ class Asking:
         """Waits no more for the hosts that are late; returns these."""
         now = time.monotonic()
         late = {host for host in self.waiting if self._until.get(host, inf) <= now}
-        for host in late:
-            known.mark_late(host, PATIENCE)
+        if now >= self._answered_at + _GAP:  # else it may be this machine that is slow
+            for host in late:
+                known.mark_late(host, PATIENCE)
         if now >= self._ends_at:
             late |= self.waiting
         self.waiting -= late
