@@ -256,6 +256,8 @@ class Link(wire.Connection):
             raise Lost(f"lost the link to @{self.destination.host}") from error
         if self.keepalive is not None:
             self.keepalive.heard(time.monotonic())
+            if any(kind == protocol.PONG for kind, _ in self._frames):
+                self.keepalive.answered()
         return arrived
 
     def ping(self) -> None:

@@ -2,14 +2,16 @@
 
 Each host is a user of its own behind a real sshd on loopback. The hanging ones: a connection that stands and passes
 nothing, no banner, no answer to connecting, a login that does not come to an end, a sesh there that is stopped. It
-prints what the healthy hosts take while all answer, while five hang, and while these five are not known; and what
-`--watch` costs once it has settled, with every ssh of it, where the kernel counts that (cgroups, as root).
+prints what the healthy hosts take while all answer, while five hang, and while these five are not known, the last two
+by turns; and what `--watch` costs once it has settled, with every ssh of it, where the kernel counts that (cgroups, as
+root).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -77,9 +79,9 @@ class Cpu:
 class Watched:
     """`sesh --watch --json`: when each host was there first, and the newest rows."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, env: dict[str, str]) -> None:
         self.began = time.monotonic()
-        self.process: subprocess.Popen[bytes] = home.start("--watch", "--json")
+        self.process: subprocess.Popen[bytes] = home.start("--watch", "--json", env=env)
         self.first: dict[str, float] = {}
         self.labels: dict[str, str] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -122,27 +124,33 @@ class Many:
         self.last.sesh("--open", "only")
         self.last.sesh("--open", "asks", *_ASKS)
         self.figures: dict[str, dict[str, float]] = {}
+        self.env: dict[str, str] = {}
+        """What is known, by XDG_STATE_HOME."""
 
-    def phase(self, name: str) -> None:
-        """Takes all figures of one phase."""
-        print(f"{name}:", flush=True)
-        taken = self.figures[name] = {}
+    def phase(self, **known: dict[str, str]) -> None:
+        """Takes all figures with what is known, by turns if these are several."""
+        self.figures |= {name: {} for name in known}
         for what, measure in self._measures():
-            samples = []
+            samples: dict[str, list[float]] = {name: [] for name in known}
             for _ in range(self.rounds):
-                samples.append(measure())
-                _pause(_BETWEEN)
-            taken[what] = statistics.median(samples)
-            print(f"  {what:34} {taken[what]:8.2f}   {' '.join(f'{each:.2f}' for each in samples)}", flush=True)
-        taken |= self._watch()
-        for what in [*taken][-7:]:
-            print(f"  {what:34} {taken[what]:8.2f}", flush=True)
+                for name, self.env in known.items():
+                    samples[name].append(measure())
+                    _pause(_BETWEEN)
+            for name, each in samples.items():
+                self._tell(name, what, statistics.median(each), *each)
+        for name, self.env in known.items():
+            for what, figure in self._watch().items():
+                self._tell(name, what, figure)
+
+    def _tell(self, name: str, what: str, figure: float, *samples: float) -> None:
+        self.figures[name][what] = figure
+        print(f"{name:8} {what:34} {figure:8.2f}   {' '.join(f'{each:.2f}' for each in samples)}", flush=True)
 
     def _measures(self) -> Iterator[tuple[str, Callable[[], float]]]:
         yield "--list, s", lambda: self._ended("--list", "--json")
         yield "--list: healthy hosts missing", self._missing
         yield "@group of healthy hosts --list, s", lambda: self._ended("@healthy", "--list", "--json")
-        yield "@group of all --list, s", lambda: self._ended("@all", "--list", "--json")
+        yield "@group of all --list, s", lambda: self._ended("@healthy" if self.env else "@all", "--list", "--json")
         yield "a bare NAME until its prompt, s", lambda: self._shown("only", until=PROMPT)
         yield "@host NAME until its prompt, s", lambda: self._shown(f"@{self.last.word}", "only", until=PROMPT)
         yield "--next until the question, s", lambda: self._shown("--next", until="go on?")
@@ -150,17 +158,17 @@ class Many:
 
     def _ended(self, *words: str) -> float:
         began = time.monotonic()
-        self.home.sesh(*words, timeout=90)
+        self.home.sesh(*words, timeout=90, env=self.env)
         return time.monotonic() - began
 
     def _missing(self) -> float:
-        rows = self.home.sesh("--list", "--json", timeout=90).json()
+        rows = self.home.sesh("--list", "--json", timeout=90, env=self.env).json()
         told = {row["host"] for row in rows if "stale" not in row}
         return float(len({far.word for far in self.healthy} - told))
 
     def _shown(self, *words: str, until: str, quit: str = "\x1c") -> float:  # noqa: A002
         began = time.monotonic()
-        terminal = self.home.terminal(*words, rows=70, columns=120)
+        terminal = self.home.terminal(*words, rows=70, columns=120, env=self.env)
         try:
             terminal.wait_for(until, 30)
         except AssertionError:  # such as a host that did not answer in time on a busy machine, and a question for it
@@ -176,7 +184,7 @@ class Many:
         """How `--watch` fares: the healthy hosts' arrival, changes there, an attach beside it, its cost, its end."""
         words = {far.word for far in self.healthy}
         painted = self._shown("--watch", until=f"@{self.last.word}", quit="q")
-        watched = Watched(self.home)
+        watched = Watched(self.home, self.env)
         try:
             wait_until(lambda: words <= watched.first.keys(), 90)
             arrived = [watched.first[word] for word in words]
@@ -218,11 +226,18 @@ class Many:
         for number, far in enumerate(self.hanging):
             ways[number % len(ways)](far)
 
-    def forget(self) -> None:
-        """Has the hanging hosts be unknown."""
-        for far in self.hanging:
-            self.home.sesh("--forget", far.at)
-            far.proxy.cut()
+    def without(self) -> dict[str, str]:
+        """The environment in which the hanging hosts are not known."""
+        folder = os.path.join(self.home.path, "without")
+        shutil.copytree(os.path.join(self.home.path, ".local/state"), folder)
+        words = {far.word for far in self.hanging}
+        records = os.path.join(folder, "sesh/remotes")
+        for name in os.listdir(records):
+            with open(os.path.join(records, name), encoding="utf-8") as file:
+                word = json.load(file).get("word")
+            if word in words:
+                os.unlink(os.path.join(records, name))
+        return {"XDG_STATE_HOME": folder}
 
 
 @contextmanager
@@ -240,13 +255,11 @@ def main() -> int:
     given = [int(word) for word in sys.argv[1:]]
     count, hanging, rounds, seconds = given + [50, 5, 3, 60][len(given) :]
     with many(count, hanging, rounds, seconds) as stand:
-        stand.phase("all answer")
+        stand.phase(all={})
         stand.hang()
-        stand.phase("some hang")
-        stand.forget()
-        stand.phase("those are not known")
+        stand.phase(hang={}, unknown=stand.without())
     print(f"{'':36}{'all':>8}{'hang':>8}{'unknown':>8}{'late':>8}")
-    for what in stand.figures["all answer"]:
+    for what in stand.figures["all"]:
         row = [figures[what] for figures in stand.figures.values()]
         print(f"{what:36}{row[0]:8.2f}{row[1]:8.2f}{row[2]:8.2f}{row[1] - max(row[0], row[2]):8.2f}")
     return 0

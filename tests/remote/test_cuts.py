@@ -22,10 +22,10 @@ DETACH = b"\x1c"
 LOST = "Enter tries"
 
 BRISK = """
-from sesh.client import reconnect
+from sesh.client import link_watch
 from sesh import link_state
 link_state.PACE, link_state.LONGEST_PACE = 0.2, 0.2
-reconnect._TELL_AFTER = %g
+link_watch._TELL_AFTER = %g
 """
 HASTY = """
 link_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9

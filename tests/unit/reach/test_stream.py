@@ -230,6 +230,24 @@ def test_a_link_is_lost_that_is_silent_while_another_descriptor_speaks(
         os.close(descriptor)
 
 
+def test_a_link_over_which_nothing_happens_stands_as_long_as_each_question_is_answered_at_once(
+    daemons: list[Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer within 50 ms was none, nothing was asked any more, and each quiet link was lost after 12 s."""
+    for name in ("QUIET", "SILENT"):
+        monkeypatch.setattr(link_state, name, 0.02)
+
+    def answer() -> None:
+        for _ in range(5):
+            assert daemons[0].end.recv(100)
+            daemons[0].end.sendall(protocol.frame(protocol.PONG))
+        daemons[0].output(0, b"there")
+
+    threading.Thread(target=answer, daemon=True).start()
+    with Stream(daemons[0].connection, "work", host="box") as stream:
+        assert next(stream.frames(nothing)) == (protocol.OUTPUT, 0, b"there")
+
+
 def test_who_is_stopped_while_a_link_is_opened_again_does_not_go_on_over_it(
     daemons: list[Daemon], here: Daemon
 ) -> None:
