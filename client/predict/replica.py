@@ -6,7 +6,7 @@ import re
 import time
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.patch import patchable
+from sesh.vt.render import patch
 
 _SCROLLS = re.compile(rb"[\n\x0b\x0c]|\x1b[DEM]")
 _SMALL = 64
@@ -29,6 +29,10 @@ class Replica:
         self.position = position
         self.scrolls = False
         """True if the last output may have moved rows."""
+        self.cursor = (0, 0)
+        """Row and column of the cursor, from 0."""
+        self.patchable = False
+        """True if cells can be drawn on the terminal now."""
 
     def build(self) -> bool:
         """Take in some of the MODEL; return whether that was all. Raises TimeoutError past `PATIENCE`."""
@@ -37,6 +41,7 @@ class Replica:
         self._spent += time.thread_time() - began
         if self._rest and self._spent >= PATIENCE:
             raise TimeoutError
+        self._look()
         return not self._rest
 
     def feed(self, position: int, data: bytes) -> None:
@@ -55,16 +60,16 @@ class Replica:
                     raise TimeoutError
         self.position += len(data)
         self.scrolls = alternate != self._emulator.alternate or _SCROLLS.search(data) is not None
+        self._look()
+
+    def _look(self) -> None:
+        """Note what is asked for several times for each key."""
+        self.cursor, self.patchable = self._emulator.cursor, patch.patchable(self._emulator)
 
     @property
     def columns(self) -> int:
         """Width of the screen."""
         return self._emulator.columns
-
-    @property
-    def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor, from 0."""
-        return self._emulator.cursor
 
     def grapheme(self, row: int, column: int) -> str:
         """Return the text of a cell; empty for the right half of a wide character."""
@@ -77,7 +82,13 @@ class Replica:
             return text[:column]
         return "".join(self.grapheme(row, x) for x in range(column))
 
-    @property
-    def patchable(self) -> bool:
-        """True if cells can be drawn on the terminal now."""
-        return patchable(self._emulator)
+    def drawn(
+        self, row: int, cells: dict[int, str], column: int, *, underlined: bool, kept: dict[int, str] | None
+    ) -> bytes:
+        """Return the bytes that draw cells of a row, and put the cursor into `column` of it (`patch.drawn`)."""
+        return patch.drawn(self.screen, row, cells, column, underlined=underlined, kept=kept)
+
+    def restored(self, row: int, cells: dict[int, str]) -> bytes:
+        """Return the bytes that draw the row anew where cells were drawn, and put the cursor where the program has it.
+        """
+        return patch.restored(self.screen, row, min(cells, default=0), max(cells, default=-1) + 1)
