@@ -164,12 +164,10 @@ class Guesses:
         if not self._guesses:
             return
         self.stale = True
-        row = self._view.cursor[0]
-        if scrolls or any(guess.row != row for guess in self._guesses):
+        if scrolls or self._guesses[0].row != self._view.cursor[0]:  # all are in one row
             self._forget()
             return
-        sure = [guess for guess in self._guesses if guess.epoch > self._doubted or guess.epoch <= self._confirmed]
-        self._credit(sure)
+        self._credit([each for each in self._guesses if each.epoch > self._doubted or each.epoch <= self._confirmed])
 
     def hide(self, hidden: bool) -> None:
         """Show no guesses while the terminal shows nothing of typed keys."""
@@ -315,17 +313,23 @@ class Guesses:
                 self._moved = max(self._moved, self._confirmed)
 
     def _shows(self, guess: Guess) -> bool:
-        return all(self._view.grapheme(guess.row, column) == text for column, text in guess.cells.items())
+        grapheme, row = self._view.grapheme, guess.row
+        for column, text in guess.cells.items():  # this runs several times for each key: no generator
+            if grapheme(row, column) != text:
+                return False
+        return True
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
         """Return whether the view holds the judged guesses, save in cells that later ones touch. All are in one row."""
-        expected = {column: text for guess in judged for column, text in guess.cells.items()}
-        touched = {column for guess in later for column in guess.cells}
+        expected: dict[int, str] = {}
+        for guess in judged:
+            expected |= guess.cells
         row, grapheme = judged[0].row, self._view.grapheme
-        if any(column not in touched and grapheme(row, column) != text for column, text in expected.items()):
-            return False
+        for column, text in expected.items():
+            if grapheme(row, column) != text and not [guess for guess in later if column in guess.cells]:
+                return False
         # A key of unknown effect behind them may have moved the cursor already.
-        return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
+        return self._barrier > 0 or self._view.cursor in [guess.end for guess in (judged[-1], *later)]
 
     def _guess_again(self, number: int) -> None:
         """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""
