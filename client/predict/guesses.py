@@ -314,10 +314,8 @@ class Guesses:
 
     def _shows(self, guess: Guess) -> bool:
         grapheme, row = self._view.grapheme, guess.row
-        for column, text in guess.cells.items():  # this runs several times for each key: no generator
-            if grapheme(row, column) != text:
-                return False
-        return True
+        # No generator: this runs several times for each key.
+        return not [text for column, text in guess.cells.items() if grapheme(row, column) != text]
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
         """Return whether the view holds the judged guesses, save in cells that later ones touch. All are in one row."""

@@ -240,8 +240,8 @@ class Predictor:
     # -- drawing
 
     def _confirm(self, data: bytes, guesses: Guesses) -> tuple[bytes, bytes] | None:
-        """Return the bytes to draw before and after output that only prints what is drawn there, as the guesses have it,
-        so that nothing has to be taken back; None if it does more. The model is fed when it is asked for.
+        """Return the bytes to draw before and after output that only prints what is drawn there, as the guesses have
+        it: nothing is taken back, and the model is fed when it is asked for. None if the output does more.
         """
         model, drawn, echo = self._model, self._drawn, _ECHO.fullmatch(data)
         if drawn is None or echo is None or model is None or not model.patchable:

@@ -50,6 +50,11 @@ class Replica:
         Raises TimeoutError past `PATIENCE`.
         """
         data = data[self.position - position :]
+        if self.patchable and 0 < len(data) <= _SMALL and data.isascii() and (text := data.decode()).isprintable():
+            self.screen.draw(text)  # as the tokenizer would: most output is such an echo
+            self.position, self.scrolls = self.position + len(data), False
+            self.cursor, self.patchable = self._emulator.cursor, not self.screen.pending_wrap
+            return
         alternate = self._emulator.alternate
         if len(data) <= _SMALL:
             self._emulator.feed(data)
@@ -89,6 +94,5 @@ class Replica:
         return patch.drawn(self.screen, row, cells, column, underlined=underlined, kept=kept)
 
     def restored(self, row: int, cells: dict[int, str]) -> bytes:
-        """Return the bytes that draw the row anew where cells were drawn, and put the cursor where the program has it.
-        """
+        """Return the bytes that draw a row anew where cells were drawn, and put the cursor where the program has it."""
         return patch.restored(self.screen, row, min(cells, default=0), max(cells, default=-1) + 1)

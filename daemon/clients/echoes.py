@@ -96,7 +96,7 @@ class Echoes:
             if head == self._log.head:
                 self._slow_until = now + SLOW_TIME
             patience = min(patience, self._patience(client, keys, head))
-        if taken:
+        if taken and number:
             self._hurried.add(client)
         if client in self._hurried:
             patience = min(patience, DOUBT_TIME)

@@ -47,7 +47,7 @@ def drawn(
     A grapheme takes the pen of what stands before it, a blank that of the program. `kept`: those that are drawn.
     """
     kept, own, parts = kept or {}, screen.pen, []
-    changed = sorted(x for x, text in cells.items() if kept.get(x) != text)
+    changed = sorted([x for x, text in cells.items() if kept.get(x) != text])
     row = screen.rows[y]
     at, start, pen, look = -1, -1, own, own
     for x in changed:
