@@ -29,6 +29,8 @@ class Replica:
         self.position = position
         self.scrolls = False
         """True if the last output may have moved rows."""
+        self.columns = columns
+        """Width of the screen."""
         self.cursor = (0, 0)
         """Row and column of the cursor, from 0."""
         self.patchable = False
@@ -69,12 +71,8 @@ class Replica:
 
     def _look(self) -> None:
         """Note what is asked for several times for each key."""
+        self.columns = self._emulator.columns
         self.cursor, self.patchable = self._emulator.cursor, patch.patchable(self._emulator)
-
-    @property
-    def columns(self) -> int:
-        """Width of the screen."""
-        return self._emulator.columns
 
     def grapheme(self, row: int, column: int) -> str:
         """Return the text of a cell; empty for the right half of a wide character."""
