@@ -215,13 +215,15 @@ class Predictor:
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
-        guesses = self._catch_up()
+        guesses = self._guesses
+        guessing = self._drawn is not None or (guesses is not None and guesses.active)
+        if guessing:
+            guesses = self._catch_up()
         self._shown = position + len(data)
         if self._model is None:
             return b"", b""
         self._behind += data
         too_much = len(self._behind) > _MOST_BEHIND
-        guessing = self._drawn is not None or (guesses is not None and guesses.active)
         if not guessing and not too_much:
             return b"", b""
         if not too_much and guesses is not None and (around := self._confirm(data, guesses)) is not None:

@@ -167,6 +167,20 @@ def test_an_echo_of_what_is_drawn_draws_nothing_anew(person: Person) -> None:
     assert glass.rows()[:2] == ["$ abc", "d"]
 
 
+def test_the_model_is_fed_when_idle_while_nothing_is_guessed(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a flood it would cost as much as the terminal does."""
+    person.asks()
+    person.gets(b"$ ")
+    person.built()
+    fed: list[bytes] = []
+    monkeypatch.setattr(Replica, "feed", lambda *_: fed.append(b""))
+    for position in range(5):
+        person.predictor.output(position, b"x")
+    assert fed == []
+    person.predictor.quiet()
+    assert fed == [b""]
+
+
 @pytest.mark.parametrize(
     "state",
     [
