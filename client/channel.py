@@ -31,8 +31,8 @@ class Channel:
     def __init__(self, connection: Connection, round_trip: RoundTrip, *, on_link: bool) -> None:
         self.connection, self._round_trip = connection, round_trip
         self._measured_at = 0.0
-        self._question = b""
-        """The payload of the newest PING, until it is answered."""
+        self._asked, self._question = 0, b""
+        """How many PINGs were sent; the payload of the newest, until it is answered."""
         self._typed = self._timed = 0
         """Numbers of INPUT: the newest, and that whose ACK is awaited to measure the round trip; 0 for none."""
         self._timed_at = 0.0
@@ -130,8 +130,9 @@ class Channel:
 
     def ask(self) -> None:
         """Ask the daemon for a sign of life, and measure the round trip."""
-        self._measured_at = now = time.monotonic()
-        self._question = b"%f" % now
+        self._measured_at = time.monotonic()
+        self._asked += 1
+        self._question = b"%d" % self._asked
         self.send(protocol.frame(protocol.PING, self._question))
 
     def time_input(self, number: int) -> None:

@@ -94,7 +94,7 @@ class Guesses:
         self._judged_context = self._context()
         """The context in which the last key that was judged has left the cursor."""
         self._shown: tuple[int, dict[int, str], int] | None = None
-        self._stale = False
+        self.stale = False
         """True if something has happened since `shown` was called that may change what it returns."""
         self.hidden = False
         """True if the terminal shows nothing of typed keys (ICANON without ECHO)."""
@@ -104,11 +104,16 @@ class Guesses:
         """True if anything is guessed, or waits to be."""
         return bool(self._guesses or self._waiting)
 
+    @property
+    def end(self) -> tuple[int, int] | None:
+        """Row and column in which the keys leave the cursor; None if nothing is guessed."""
+        return self._guesses[-1].end if self._guesses else None
+
     # -- events
 
     def typed(self, number: int, data: bytes) -> None:
         """Guess at the input that was sent under this number."""
-        self._typed, self._stale = number, True
+        self._typed, self.stale = number, True
         if len(data) == 1 and b" " <= data < b"\x7f":
             self._key(number, data.decode())
             return
@@ -141,12 +146,12 @@ class Guesses:
             if last.key in _MOVES and cursor == last.end and cursor != last.cursor:
                 self._moved = max(self._moved, last.epoch)
             self._guesses = rest
-            self._stale = self._stale or not rest or credited != (self._confirmed, self._moved)
+            self.stale = self.stale or not rest or credited != (self._confirmed, self._moved)
         elif judged:
             self._guess_again(number)
-            self._stale = True
+            self.stale = True
         if self._barrier and number >= self._barrier:
-            self._barrier, self._stale = 0, True
+            self._barrier, self.stale = 0, True
             waiting, self._waiting = self._waiting, []
             for later, key in waiting:
                 if later > number:
@@ -158,13 +163,11 @@ class Guesses:
         """Credit guesses after a change of the view; `scrolls`: its rows may have moved."""
         if not self._guesses:
             return
-        self._stale = True
-        row = self._view.cursor[0]
-        if scrolls or any(guess.row != row for guess in self._guesses):
+        self.stale = True
+        if scrolls or self._guesses[0].row != self._view.cursor[0]:  # all are in one row
             self._forget()
             return
-        sure = [guess for guess in self._guesses if guess.epoch > self._doubted or guess.epoch <= self._confirmed]
-        self._credit(sure)
+        self._credit([each for each in self._guesses if each.epoch > self._doubted or each.epoch <= self._confirmed])
 
     def hide(self, hidden: bool) -> None:
         """Show no guesses while the terminal shows nothing of typed keys."""
@@ -176,8 +179,8 @@ class Guesses:
 
     def shown(self) -> tuple[int, dict[int, str], int] | None:
         """Return row, graphemes by column and the cursor's column, if they differ from the view; None if not."""
-        if self._stale:
-            self._shown, self._stale = self._to_show(), False
+        if self.stale:
+            self._shown, self.stale = self._to_show(), False
         return self._shown
 
     def _to_show(self) -> tuple[int, dict[int, str], int] | None:
@@ -310,17 +313,21 @@ class Guesses:
                 self._moved = max(self._moved, self._confirmed)
 
     def _shows(self, guess: Guess) -> bool:
-        return all(self._view.grapheme(guess.row, column) == text for column, text in guess.cells.items())
+        grapheme, row = self._view.grapheme, guess.row
+        # No generator: this runs several times for each key.
+        return not [text for column, text in guess.cells.items() if grapheme(row, column) != text]
 
     def _came_true(self, judged: list[Guess], later: list[Guess]) -> bool:
         """Return whether the view holds the judged guesses, save in cells that later ones touch. All are in one row."""
-        expected = {column: text for guess in judged for column, text in guess.cells.items()}
-        touched = {column for guess in later for column in guess.cells}
+        expected: dict[int, str] = {}
+        for guess in judged:
+            expected |= guess.cells
         row, grapheme = judged[0].row, self._view.grapheme
-        if any(column not in touched and grapheme(row, column) != text for column, text in expected.items()):
-            return False
+        for column, text in expected.items():
+            if grapheme(row, column) != text and not [guess for guess in later if column in guess.cells]:
+                return False
         # A key of unknown effect behind them may have moved the cursor already.
-        return self._barrier > 0 or self._view.cursor in {guess.end for guess in (judged[-1], *later)}
+        return self._barrier > 0 or self._view.cursor in [guess.end for guess in (judged[-1], *later)]
 
     def _guess_again(self, number: int) -> None:
         """Guess the keys that are not acknowledged yet again, in an epoch of their own, since a guess was wrong."""
@@ -337,5 +344,5 @@ class Guesses:
     def _forget(self) -> None:
         """Forget all guesses until everything typed has been acknowledged."""
         self._guesses.clear()
-        self._stale = True
+        self.stale = True
         self._wait_for(self._typed if self._typed > self._acknowledged else 0)

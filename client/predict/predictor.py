@@ -206,7 +206,7 @@ class Predictor:
             return b""
         guesses.hide(self._hidden)
         self._judge(self._model, guesses)
-        return self._redraw()
+        return self._redraw() if guesses.stale else b""
 
     @property
     def _hidden(self) -> bool:
@@ -215,16 +215,20 @@ class Predictor:
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
+        guesses = self._guesses
+        guessing = self._drawn is not None or (guesses is not None and guesses.active)
+        if guessing:
+            guesses = self._catch_up()
         self._shown = position + len(data)
         if self._model is None:
             return b"", b""
         self._behind += data
         too_much = len(self._behind) > _MOST_BEHIND
-        guessing = self._drawn is not None or (self._guesses is not None and self._guesses.active)
         if not guessing and not too_much:
             return b"", b""
-        back = b"" if too_much else self._confirm(data)
-        back = back or self._take_back()
+        if not too_much and guesses is not None and (around := self._confirm(data, guesses)) is not None:
+            return around
+        back = self._take_back()
         if too_much:
             self._drop()
         else:
@@ -237,31 +241,29 @@ class Predictor:
 
     # -- drawing
 
-    def _confirm(self, data: bytes) -> bytes:
-        """Return the bytes that put the cursor where the program has it, if output only prints what is drawn there, so
-        that nothing has to be taken back; empty if not."""
+    def _confirm(self, data: bytes, guesses: Guesses) -> tuple[bytes, bytes] | None:
+        """Return the bytes to draw before and after output that only prints what is drawn there, as the guesses have
+        it: nothing is taken back, and the model is fed when it is asked for. None if the output does more.
+        """
         model, drawn, echo = self._model, self._drawn, _ECHO.fullmatch(data)
         if drawn is None or echo is None or model is None or not model.patchable:
-            return b""
+            return None
         row, column = model.cursor
         text, cells = echo[1].decode(), drawn[1]
-        if row != drawn[0] or model.position + len(data) != self._shown:
-            return b""
+        if guesses.end != (drawn[0], drawn[2]) or row != drawn[0] or model.position + len(data) != self._shown:
+            return None
         printed = range(column, column + len(text))
         if printed.stop >= model.columns or any(cells.get(x) != char for x, char in zip(printed, text, strict=True)):
-            return b""
+            return None
         rest = {x: char for x, char in cells.items() if x not in printed}
-        self._drawn = (row, rest, -1, drawn[3])
-        return b"\x1b[%d;%dH" % (row + 1, column + 1)
+        self._drawn = (row, rest, drawn[2], drawn[3]) if rest or printed.stop != drawn[2] else None
+        return b"%s\x1b[%d;%dH" % (_BEGIN, row + 1, column + 1), b"\x1b[%d;%dH%s" % (row + 1, drawn[2] + 1, _END)
 
     def _take_back(self) -> bytes:
         drawn, self._drawn = self._drawn, None
         if drawn is None or self._model is None:
             return b""
-        from sesh.vt.render.patch import restored
-
-        row, cells = drawn[:2]
-        return restored(self._model.screen, row, min(cells, default=0), max(cells, default=-1) + 1)
+        return self._model.restored(*drawn[:2])
 
     def _redraw(self) -> bytes:
         """Return the bytes that bring the terminal from the drawn guesses to the present ones."""
@@ -273,8 +275,6 @@ class Predictor:
             shown = guesses.shown()
         if shown is None or model is None:
             return _update(self._take_back())
-        from sesh.vt.render import patch
-
         row, cells, column = shown
         underlined = self._round_trip.very_long
         if drawn == (row, cells, column, underlined):
@@ -285,7 +285,7 @@ class Predictor:
         elif drawn is not None and drawn[3] == underlined:
             kept = drawn[1]
         self._drawn = (row, cells, column, underlined)
-        return _update(out + patch.drawn(model.screen, row, cells, column, underlined=underlined, kept=kept))
+        return _update(out + model.drawn(row, cells, column, underlined=underlined, kept=kept))
 
 
 def _update(data: bytes) -> bytes:

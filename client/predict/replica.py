@@ -6,7 +6,7 @@ import re
 import time
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.patch import patchable
+from sesh.vt.render import patch
 
 _SCROLLS = re.compile(rb"[\n\x0b\x0c]|\x1b[DEM]")
 _SMALL = 64
@@ -29,6 +29,12 @@ class Replica:
         self.position = position
         self.scrolls = False
         """True if the last output may have moved rows."""
+        self.columns = columns
+        """Width of the screen."""
+        self.cursor = (0, 0)
+        """Row and column of the cursor, from 0."""
+        self.patchable = False
+        """True if cells can be drawn on the terminal now."""
 
     def build(self) -> bool:
         """Take in some of the MODEL; return whether that was all. Raises TimeoutError past `PATIENCE`."""
@@ -37,6 +43,7 @@ class Replica:
         self._spent += time.thread_time() - began
         if self._rest and self._spent >= PATIENCE:
             raise TimeoutError
+        self._look()
         return not self._rest
 
     def feed(self, position: int, data: bytes) -> None:
@@ -45,6 +52,11 @@ class Replica:
         Raises TimeoutError past `PATIENCE`.
         """
         data = data[self.position - position :]
+        if self.patchable and 0 < len(data) <= _SMALL and data.isascii() and (text := data.decode()).isprintable():
+            self.screen.draw(text)  # as the tokenizer would: most output is such an echo
+            self.position, self.scrolls = self.position + len(data), False
+            self.cursor, self.patchable = self._emulator.cursor, not self.screen.pending_wrap
+            return
         alternate = self._emulator.alternate
         if len(data) <= _SMALL:
             self._emulator.feed(data)
@@ -55,16 +67,12 @@ class Replica:
                     raise TimeoutError
         self.position += len(data)
         self.scrolls = alternate != self._emulator.alternate or _SCROLLS.search(data) is not None
+        self._look()
 
-    @property
-    def columns(self) -> int:
-        """Width of the screen."""
-        return self._emulator.columns
-
-    @property
-    def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor, from 0."""
-        return self._emulator.cursor
+    def _look(self) -> None:
+        """Note what is asked for several times for each key."""
+        self.columns = self._emulator.columns
+        self.cursor, self.patchable = self._emulator.cursor, patch.patchable(self._emulator)
 
     def grapheme(self, row: int, column: int) -> str:
         """Return the text of a cell; empty for the right half of a wide character."""
@@ -77,7 +85,12 @@ class Replica:
             return text[:column]
         return "".join(self.grapheme(row, x) for x in range(column))
 
-    @property
-    def patchable(self) -> bool:
-        """True if cells can be drawn on the terminal now."""
-        return patchable(self._emulator)
+    def drawn(
+        self, row: int, cells: dict[int, str], column: int, *, underlined: bool, kept: dict[int, str] | None
+    ) -> bytes:
+        """Return the bytes that draw cells of a row, and put the cursor into `column` of it (`patch.drawn`)."""
+        return patch.drawn(self.screen, row, cells, column, underlined=underlined, kept=kept)
+
+    def restored(self, row: int, cells: dict[int, str]) -> bytes:
+        """Return the bytes that draw a row anew where cells were drawn, and put the cursor where the program has it."""
+        return patch.restored(self.screen, row, min(cells, default=0), max(cells, default=-1) + 1)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
+LATE_TIME, SLOW_TIME = 0.15, 5.0
+"""The same while the program, or the machine, is slow: for a key that no output has followed; and for so long after one
+that none had followed in time."""
 DOUBT_TIME, RIDE_TIME = 0.2, 2.0
 """Seconds more for which an ECHOED may wait for output to go along with: if a wrong guess may be shown until then, and
 if not. Clients give up guesses that are not acknowledged in three seconds."""
@@ -46,6 +49,7 @@ class Echoes:
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
+        self._slow_until = 0.0
         self._idle: dict[Client, float] = {}
         """Clients that draw no guess, as no text was echoed since a key of unknown effect, or since text that was not:
         the seconds that they can wait."""
@@ -87,10 +91,12 @@ class Echoes:
         if not taken:
             return
         now, number, patience = time.monotonic(), 0, RIDE_TIME
-        while taken and now >= taken[0][0] + ECHO_TIME:
+        while taken and self._due(*taken[0]) <= now:
             _, number, keys, head = taken.popleft()
+            if head == self._log.head:
+                self._slow_until = now + SLOW_TIME
             patience = min(patience, self._patience(client, keys, head))
-        if taken:
+        if taken and number:
             self._hurried.add(client)
         if client in self._hurried:
             patience = min(patience, DOUBT_TIME)
@@ -102,7 +108,13 @@ class Echoes:
         elif number:
             self._tell(client, number)
         if taken:
-            self._timers.set(("echo", client.number), taken[0][0] + ECHO_TIME - now, lambda: self._tell_echoed(client))
+            due = min(self._due(*taken[0]), now + ECHO_TIME)  # output may come before
+            self._timers.set(("echo", client.number), due - now, lambda: self._tell_echoed(client))
+
+    def _due(self, taken_at: float, _number: int, _keys: bytes, head: int) -> float:
+        """Returns when a client is to be told of a key, as its echo should have come by then."""
+        late = head == self._log.head and taken_at < self._slow_until
+        return taken_at + (LATE_TIME if late else ECHO_TIME)
 
     def _tell_along(self, client: Client, number: int, patience: float) -> None:
         """Tells a client with the next output, or when its patience is over; a frame that waits already is replaced."""
@@ -130,7 +142,7 @@ class Echoes:
         elif likely:
             self._idle.pop(client, None)
         elif not moving:
-            self._idle[client] = DOUBT_TIME
+            self._idle[client] = max(patience, DOUBT_TIME)
         return max(patience, RIDE_TIME if sure else DOUBT_TIME if likely else 0.0)
 
     def tell_flags(self) -> None:

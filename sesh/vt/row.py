@@ -127,6 +127,13 @@ class Row(list[Cell]):
         char = self.text[x]
         return GRAPHEMES.get(char, char)
 
+    def pen(self, x: int) -> Pen:
+        """The pen of a cell."""
+        if self.text is None or self.styled:
+            self.settle()
+            return self[x].pen
+        return DEFAULT if x < len(self.text) else self.rest.pen
+
     # -- erasing ------------------------------------------------------------------------------------------
 
     def clear(self, pen: Pen = DEFAULT) -> None:

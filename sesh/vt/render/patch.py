@@ -5,7 +5,7 @@ For terminals that show exactly what the emulator holds.
 
 from __future__ import annotations
 
-from sesh.vt.cell import Encoder, pen_of
+from sesh.vt.cell import Encoder, apply_sgr, with_link
 from sesh.vt.render.replay import put_cursor
 from sesh.vt.screen import SYNCHRONIZED_OUTPUT
 from sesh.vt.text import ASCII
@@ -13,7 +13,6 @@ from sesh.vt.text import ASCII
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
-    from sesh.vt.row import Row
     from sesh.vt.screen import Screen
 
 
@@ -48,8 +47,8 @@ def drawn(
     A grapheme takes the pen of what stands before it, a blank that of the program. `kept`: those that are drawn.
     """
     kept, own, parts = kept or {}, screen.pen, []
-    changed = sorted(x for x, text in cells.items() if kept.get(x) != text)
-    row = _row(screen, y) if changed else ()
+    changed = sorted([x for x, text in cells.items() if kept.get(x) != text])
+    row = screen.rows[y]
     at, start, pen, look = -1, -1, own, own
     for x in changed:
         if x != at:
@@ -58,11 +57,10 @@ def drawn(
         while first != start and first - 1 in cells:
             first -= 1
         if first != start:
-            start, style = first, own.style
-            if first and row[first - 1].data not in (" ", ""):
-                style = row[first - 1].pen.style._replace(link="")
-            look = pen_of(style)
-        wanted = pen_of(look.style._replace(underscore=True, underline=1)) if underlined and cells[x] != " " else look
+            start = first
+            before = first and row.grapheme(first - 1) not in (" ", "")
+            look = with_link(row.pen(first - 1) if before else own, "")
+        wanted = apply_sgr(look, "4") if underlined and cells[x] != " " else look
         if wanted.sgr != pen.sgr:
             parts.append(wanted.sequence)
             pen = wanted
@@ -78,8 +76,9 @@ def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
     """Return the bytes that draw the cells from column `start` up to `end` as they are, and set cursor and pen to those
     of the program."""
     out = Encoder(screen.pen)
-    row = _row(screen, y)
+    row = screen.rows[y]
     if start < end:
+        row.settle()
         while start > 0 and not row[start].data:
             start -= 1
         while end < len(row) and not row[end].data:
@@ -94,9 +93,3 @@ def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
             out.sequence(f"\x1b[{end - text}X")
     put_cursor(out, screen)
     return str(out).encode()
-
-
-def _row(screen: Screen, y: int) -> Row:
-    row = screen.rows[y]
-    row.settle()
-    return row

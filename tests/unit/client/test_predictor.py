@@ -9,9 +9,11 @@ import pytest
 
 from sesh import protocol
 from sesh.client.predict.predictor import Predictor
-from sesh.client.predict.replica import PATIENCE
+from sesh.client.predict.replica import PATIENCE, Replica
 from sesh.client.predict.round_trip import RoundTrip
 from sesh.vt import tokenizer
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.patch import patchable
 from sesh.vt.screen import SYNCHRONIZED_OUTPUT
 from tests.support.glass import Glass
 
@@ -149,6 +151,59 @@ def test_output_that_fills_a_row_is_shown_at_once(person: Person) -> None:
     glass = person.draws()
     person.prints(glass, b"b\x1b[1;76Hright")
     assert SYNCHRONIZED_OUTPUT not in glass.modes
+
+
+def test_an_echo_of_what_is_drawn_draws_nothing_anew(person: Person) -> None:
+    glass = person.draws()
+    glass.feed(person.predictor.typed(3, b"c"))
+    before, after = person.predictor.output(person.predictor._shown, b"b")
+    assert (before, after) == (b"\x1b[?2026h\x1b[1;4H", b"\x1b[1;6H\x1b[?2026l")
+    glass.feed(before + b"b" + after)
+    assert glass.rows()[0] == "$ abc"
+    glass.feed(person.predictor.echoed(2, person.predictor._shown, protocol.ECHOES))
+    person.prints(glass, b"c")
+    glass.feed(person.predictor.echoed(3, person.predictor._shown, protocol.ECHOES))
+    person.prints(glass, b"\r\nd")
+    assert glass.rows()[:2] == ["$ abc", "d"]
+
+
+def test_the_model_is_fed_when_idle_while_nothing_is_guessed(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a flood it would cost as much as the terminal does."""
+    person.asks()
+    person.gets(b"$ ")
+    person.built()
+    fed: list[bytes] = []
+    monkeypatch.setattr(Replica, "feed", lambda *_: fed.append(b""))
+    for position in range(5):
+        person.predictor.output(position, b"x")
+    assert fed == []
+    person.predictor.quiet()
+    assert fed == [b""]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"",
+        b"\x1b[4h",
+        b"\x1b(0",
+        b"\x1b[?69h\x1b[2;6s",
+        b"\x1b[31m",
+        b"\x1b[1;3H\xe4\xb8\xad\xe6\x96\x87\x1b[1;4H",
+        b"\x1bN",
+    ],
+)
+@pytest.mark.parametrize("text", [b"a", b"ab~", b"abcdefghij", b"e\xcc\x81x", b"\x7f", b"\x1b[1mb"])
+def test_the_model_is_that_of_an_emulator_whatever_is_fed(state: bytes, text: bytes) -> None:
+    model, emulator = Replica(8, 3, 0, b"$ " + state), Emulator(8, 3, max_lines=1)
+    model.build()
+    emulator.feed(b"$ " + state)
+    for _ in range(2):
+        model.feed(model.position, text)
+        emulator.feed(text)
+        assert [*model.screen.buffer] == [*emulator.screen.buffer]
+        assert model.screen.joinable == emulator.screen.joinable
+        assert (model.cursor, model.patchable) == (emulator.cursor, patchable(emulator))
 
 
 def test_output_and_keys_that_come_while_a_model_is_taken_in_count(person: Person) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import echoes
-from sesh.daemon.clients.echoes import DOUBT_TIME, ECHO_TIME, RIDE_TIME
+from sesh.daemon.clients.echoes import DOUBT_TIME, ECHO_TIME, LATE_TIME, RIDE_TIME, SLOW_TIME
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
@@ -168,6 +168,38 @@ def test_text_after_text_that_was_not_echoed_is_not_urgent(session: Session) -> 
     session.prints(b"\x1b[B")
     assert session.passes(ECHO_TIME + 0.01) == [(protocol.MORE, b"\x1b[B")]
     assert session.passes(DOUBT_TIME) == [(protocol.ECHOED, b"")]
+
+
+def test_text_that_a_program_takes_as_commands_waits_on_where_no_guess_is_drawn(session: Session) -> None:
+    session.type(b"\x1b")
+    session.prints(b"\x1b[H")
+    session.passes(2 * ECHO_TIME)
+    for key in (b"d", b"d"):
+        session.type(key)
+        assert protocol.ECHOED not in [kind for kind, _ in session.passes(ECHO_TIME + 2 * DOUBT_TIME)]
+    session.prints(b"\x1b[M")
+    assert [kind for kind, _ in session.passes(0)] == [protocol.ECHOED, protocol.MORE]
+
+
+def test_a_slow_program_is_given_time_and_what_is_told_goes_along_with_the_echo(session: Session) -> None:
+    """On a busy machine each late echo used to cost a frame of its own, and a guess that was right its place."""
+    session.type(b"a")
+    assert [kind for kind, _ in session.passes(ECHO_TIME * 1.5)] == [protocol.ECHOED], "nobody knew that it is slow"
+    session.prints(b"a")
+    session.passes(ECHO_TIME)
+    for key in (b"b", b"c"):
+        session.type(key)
+        assert protocol.ECHOED not in [kind for kind, _ in session.passes(ECHO_TIME * 1.5)]
+        session.prints(key)
+        session.passes(LATE_TIME)
+    session.type(b"q")
+    assert protocol.ECHOED in [kind for kind, _ in session.passes(LATE_TIME)], "but no more than that"
+    session.passes(SLOW_TIME)
+    session.type(b"q")
+    session.prints(b"q")
+    session.passes(2 * RIDE_TIME)
+    session.type(b"q")
+    assert [kind for kind, _ in session.passes(ECHO_TIME)] == [protocol.ECHOED], "nor for long"
 
 
 def test_what_the_client_cannot_tell_stands_in_the_frame(session: Session) -> None:
