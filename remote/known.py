@@ -41,8 +41,6 @@ _MOST_ALIASES = 8
 """Names of one host that are kept beside the one in lists: those typed last."""
 _WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
 """The settings of ssh that say where a name leads, and how."""
-_ROUNDED = 0.001
-"""Seconds by which the time of a file may differ from that which was set."""
 _FORGOTTEN = 86_400
 """Seconds after which it is tried again whether login files read what is sent early."""
 _NEAR = 0.02
@@ -284,12 +282,11 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
 
     Nothing of a host that was forgotten meanwhile. False if it cannot be written. Raises Refused (unsafe directory).
     """
-    now = time.time()
-    return _keep(name_of(host), rows, now, now)
+    return _keep(name_of(host), rows, time.time())
 
 
-def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float, asked: float) -> bool:
-    """Keep sessions of a host by its name in lists, with when it told them, and when it was asked last."""
+def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
+    """Keep sessions of a host by its name in lists."""
     kept: list[KeptSession] = []
     size = _HEAD
     for each in rows:
@@ -300,18 +297,9 @@ def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float, asked: flo
         if len(kept) == MAX_SESSIONS or size > _LARGEST:
             break
         kept.append(row)
-    path = path_of(host, _TOLD)
-    written = write(path, {"word": host, "at": at, "sessions": kept})
-    _set_asked(path, asked)
+    written = write(path_of(host, _TOLD), {"word": host, "at": at, "sessions": kept})
     forget_unless_known(host)
     return written
-
-
-def _set_asked(path: str, at: float) -> None:
-    try:
-        os.utime(path, (at, at))
-    except OSError:
-        return  # it was not written, or the host was forgotten
 
 
 def add_name(host: str, name: str) -> bool:
@@ -320,10 +308,15 @@ def add_name(host: str, name: str) -> bool:
     The host was not asked for the others, and has not told them: both times stay.
     """
     host = name_of(host)
-    at, rows = last_told(host)
+    (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
     if name in [row["name"] for row in rows]:
         return True
-    return _keep(host, [*rows, {"name": name, "state": "running"}], at if rows else time.time(), asked_at(host))
+    written = _keep(host, [*rows, {"name": name, "state": "running"}], at if rows else time.time())
+    try:
+        os.utime(path, (asked, asked))
+    except OSError:
+        pass  # it was not written, or the host was forgotten
+    return written
 
 
 def last_told(host: str) -> Told:
@@ -359,17 +352,6 @@ def mark_asked(host: str) -> None:
         os.utime(path)
     except FileNotFoundError:
         write(path, {"word": host, "at": 0, "sessions": []})
-
-
-def mark_late(host: str, seconds: float) -> None:
-    """Note that a host was asked for its sessions so many seconds ago, and has not answered in time."""
-    _set_asked(path_of(host, _TOLD), time.time() - seconds)
-
-
-def was_late(host: str, seconds: float) -> bool:
-    """Return whether a host was asked within the last minute, so many seconds ago at least, and has not answered."""
-    asked = asked_at(host)
-    return seconds <= time.time() - asked < FAILURE_PAUSE and last_told(host)[0] < asked - _ROUNDED
 
 
 def read(path: str) -> Any:

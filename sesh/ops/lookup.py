@@ -52,10 +52,7 @@ _QUIET = 0.3
 _PASSING = (Late, LocalFault, Lost, Unknown)
 """Errors after which a host is asked again at once: it did not refuse."""
 _MOMENT = 0.1
-"""Seconds for which other hosts are waited for once a session is found; and, after each answer, hosts that were late
-the last time."""
-_GAP = 0.2
-"""Seconds without an answer after which hosts count as late the next time too."""
+"""Seconds for which other hosts are waited for once a session is found."""
 _NAMED = 5
 """Hosts that the line names at most."""
 _SKEW = 2.0
@@ -161,10 +158,6 @@ class Asking:
         self.waiting = set(hosts)
         self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""
-        self._were_late = set() if turns else {host for host in hosts if known.was_late(host, PATIENCE)}
-        """Hosts that hold up no answer of the others, who wait for all of them."""
-        self._answered_at = inf
-        """The moment of the last answer (monotonic)."""
         self._turns = turns or Turns(len(hosts))
         self._caller, self._named = caller, named
         self._workers: Workers[str, Told] = Workers()
@@ -179,8 +172,6 @@ class Asking:
             with self._turns:
                 stop.check()
                 until = self._until.setdefault(host, time.monotonic() + PATIENCE)
-                if host in self._were_late and _logged_in_since(caller, host):
-                    self._were_late.discard(host)
                 rows = sessions_of(caller, host, until, stop, named=self._named)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
@@ -198,41 +189,20 @@ class Asking:
         """Takes the answers that have come since the last time; to be called when `inbound` is readable."""
         answers = self._workers.take()
         self.waiting -= {host for host, _ in answers}
-        if answers:
-            self._answered_at = time.monotonic()
         return answers
 
     def give_up(self) -> list[str]:
         """Waits no more for the hosts that are late; returns these."""
         now = time.monotonic()
-        late = {host for host in self.waiting if self._until.get(host, inf) <= now}
-        if now >= self._answered_at + _GAP:  # else it may be this machine that is slow
-            for host in late:
-                known.mark_late(host, PATIENCE)
-        if now >= self._ends_at:
-            late |= self.waiting
-        self.waiting -= late
-        return sorted(late, key=natural)
-
-    @property
-    def _ends_at(self) -> float:
-        """The moment at which nobody is waited for any more, as all others have answered."""
-        return self._answered_at + _MOMENT if self.waiting <= self._were_late else inf
+        late = sorted((host for host in self.waiting if self._until.get(host, inf) <= now), key=natural)
+        self.waiting.difference_update(late)
+        return late
 
     @property
     def deadline(self) -> float:
         """The moment at which `give_up` is to be called (monotonic)."""
         until = [self._until[host] for host in self.waiting if host in self._until]
-        return min(self._ends_at, *(until or [time.monotonic() + PATIENCE]))
-
-
-def _logged_in_since(caller: Caller, host: str) -> bool:
-    """Whether the login to a host that was late has come to its end since."""
-    from sesh.reach import links
-    from sesh.remote.ssh import master
-
-    opened = master.identity(links.destination_of(caller, host))
-    return opened is not None and opened[1] / 1e9 > known.asked_at(host) + PATIENCE
+        return min(until, default=time.monotonic() + PATIENCE)
 
 
 def sessions_of(

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.remote.known import path_of
 from tests.remote.farm import Far, Farm
 from tests.remote.hanging import WAYS
 from tests.remote.patches import patch
 from tests.remote.test_live import Row, Watched, held, label
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 
-IMPATIENT, UNHURRIED, PATIENT = (
-    f"from sesh.ops import lookup\nlookup.PATIENCE = {seconds}\n" for seconds in (0.5, 1.5, 12)
-)
+IMPATIENT, PATIENT = (f"from sesh.ops import lookup\nlookup.PATIENCE = {seconds}\n" for seconds in (0.5, 12))
 
 
 @pytest.fixture
@@ -77,29 +73,6 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     assert opened.exit_code() == 0
     watched.close()
     wait_until(lambda: not [line for line in links(farm) if "--bridge" in line], what="so does one that was open")
-
-
-@pytest.mark.needs("bash")
-def test_a_host_that_was_late_is_asked_again_and_holds_up_no_list_meanwhile(home: Home, farm: Farm) -> None:
-    patch(home, UNHURRIED)
-    farm.strict = False
-    far, sound = farm.host("hangs"), farm.host("sound")
-    known(home, far, sound)
-    WAYS["stopped"](far)
-    told = os.path.join(home.path, ".local/state/sesh/remotes", os.path.basename(path_of("hangs", ".names")))
-
-    def listed() -> set[str]:
-        return answering(home.sesh("--list", "--json").json())
-
-    def waited_out() -> bool:
-        before = os.stat(told).st_mtime
-        assert listed() == {"sound"}
-        return os.stat(told).st_mtime != before
-
-    wait_until(waited_out, what="it is late")
-    wait_until(lambda: not waited_out(), what="a list ends before it is late")
-    far.install()
-    wait_until(lambda: listed() == {"hangs", "sound"}, what="it is back")
 
 
 def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(

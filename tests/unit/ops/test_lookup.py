@@ -17,7 +17,6 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
 from sesh.remote import known
-from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.schema import Summary
 from sesh.stop import Stop
@@ -270,43 +269,3 @@ def test_a_host_that_may_have_the_session_too_is_waited_for(
         told("late", summary(name="work"))
     answers = lookup.summaries(CALLER, ["late", "here"], names=["work"], brief=True)
     assert [host for host, _ in answers] == ["here", "late"]
-
-
-@pytest.mark.parametrize(("back", "patience"), [(False, 10.0), (True, 1.0)])
-def test_a_host_that_was_late_a_moment_ago_holds_up_no_answer_of_others_until_a_login_there_has_ended(
-    world: World, monkeypatch: pytest.MonkeyPatch, back: bool, patience: float
-) -> None:
-    """With five of fifty hosts that hang each list took two seconds."""
-    monkeypatch.setattr(lookup, "PATIENCE", patience)
-    monkeypatch.setattr(master, "identity", lambda _: (1, time.time_ns()) if back else None)
-    world.hosts = {"late": None, "here": ["work"]}
-    told("late", summary(name="other"))
-    known.mark_late("late", patience)
-    marked = known.asked_at("late")
-    answers = dict(lookup.summaries(CALLER, ["late", "here"]))
-    assert isinstance(answers["late"], Late)
-    assert not isinstance(answers["here"], Exception)
-    assert (known.asked_at("late") > marked) is back, "only who has waited that long notes that it was late"
-
-
-def test_a_host_that_was_late_is_waited_for_if_no_other_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(master, "identity", lambda _: None)
-    world.hosts = {"late": None}
-    told("late")
-    known.mark_late("late", lookup.PATIENCE)
-    asking = lookup.Asking(CALLER, ["late"])
-    wait_until(lambda: world.asked)
-    assert asking.deadline > time.monotonic() + 1
-    asking.close()
-
-
-def test_hosts_that_are_late_together_may_have_a_slow_machine_to_ask_them(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A list on a busy machine left out sound hosts, and so did the next one, as these had been late."""
-    monkeypatch.setattr(lookup, "PATIENCE", 0.3)
-    world.hosts = {"a": None, "b": None}
-    for host in world.hosts:
-        known.keep(host, [])
-    assert all(isinstance(answer, Late) for _, answer in lookup.summaries(CALLER, ["a", "b"]))
-    assert not any(known.was_late(host, 0.0) for host in world.hosts)
