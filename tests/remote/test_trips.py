@@ -28,9 +28,9 @@ def far(home: Home, farm: Farm) -> Far:
 
 
 def turns(far: Far, act: Callable[[], object]) -> int:
-    """How often this side speaks after it has heard something, at least in three tries: the rest is not waited for."""
+    """How often this side speaks after it has heard something, at least in five tries: the rest is not waited for."""
     counts = []
-    for _ in range(3):
+    for _ in range(5):
         seen = -1
         while seen != far.proxy.passed:  # until nothing is under way
             seen = far.proxy.passed
