@@ -152,6 +152,8 @@ class Channel:
             return False
         self._question = b""
         self._round_trip.sample(time.monotonic() - self._measured_at)
+        if self._round_trip.rises:  # it may be an outage that took so long: the next answer tells
+            self.ask()
         return True
 
     # -- the end

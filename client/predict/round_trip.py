@@ -27,28 +27,28 @@ class RoundTrip:
         self.smoothed = 0.0
         self.long = self.very_long = False
         self._samples: deque[float] = deque((), _SAMPLES)
-        self._doubted = self._rises = False
-        """`_doubted`: the last bound was longer, `_rises`: so was the last sample."""
+        self._doubted = self.rises = False
+        """`_doubted`: the last bound was longer, `rises`: so was the last sample."""
 
     @property
     def measure_after(self) -> float:
         """Seconds after a PING until the next one is wanted; infinite for none."""
         if not self.smoothed:
             return _FIRST
-        if self._rises:
+        if self.rises:
             return _AGAIN
         return _SETTLED if self._doubted else _NEVER
 
     def sample(self, seconds: float) -> None:
         """Take in one measured round trip."""
         self._take(seconds)
-        self._rises, self._doubted = self._longer(seconds), False
+        self.rises, self._doubted = self._longer(seconds), False
 
     def bound(self, seconds: float) -> None:
         """Take in a time that a round trip was a part of."""
         self._doubted = self._longer(seconds)
         if not self.smoothed or seconds < self.smoothed:
-            self._rises = False
+            self.rises = False
             self._take(seconds)
 
     def _longer(self, seconds: float) -> bool:

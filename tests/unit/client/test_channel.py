@@ -36,12 +36,12 @@ class Link:
             self.channel.time_input(self.number)
             self.channel.measure()
             sent, self.now = self.now, self.now + self.trip
-            self._answer()
+            self.answer()
             self.now += echo
             self.channel.acknowledged(b"")
             self.now = max(self.now, sent + 0.1)
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
         try:
             frames = protocol.Decoder().feed(self.far.recv(1000))
         except BlockingIOError:
@@ -105,3 +105,20 @@ def test_input_that_is_sent_again_over_another_link_is_not_timed(link: Link) -> 
     link.now += 0.1
     other.acknowledged(b"")
     assert link.round_trip.smoothed == pytest.approx(0.1)
+
+
+def test_answers_that_an_outage_has_held_up_make_no_link_slow(link: Link) -> None:
+    """After three of them the next outage was noticed two seconds later."""
+
+    def answered(seconds: float) -> None:
+        link.now += seconds
+        link.answer()
+
+    link.channel.ask()
+    answered(link.trip)
+    for _ in range(5):
+        link.channel.ask()
+        answered(4.0)
+        answered(link.trip)
+    assert link.round_trip.smoothed == pytest.approx(link.trip)
+    assert link.pings == 11
