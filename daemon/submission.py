@@ -107,6 +107,9 @@ class Submissions:
             next(steps)
         except StopIteration as end:
             self._finish(submission, end.value)
+        except Exception:
+            self._finish(submission, (False, "the session's daemon failed"))
+            raise
         else:
             self._timers.set("submission", POLL, lambda: self._go_on(submission, steps))
 
@@ -122,9 +125,10 @@ class Submissions:
         if submission.before:
             yield from self._type(submission.before)
         asked, pasted, group = self._activity.blocked, self._pastes(), self._group()
-        rows = self._rows()
-        shown = TextEnd(submission.text.decode("utf-8", "replace"), rows)
-        if not (yield from self._type(submission.text, pasted=pasted)):
+        rows, text = self._rows(), _unmarked(submission.text) if pasted else submission.text
+        shown = TextEnd(text.decode("utf-8", "replace"), rows)
+        typing = self._type(PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else self._type(text)
+        if not (yield from typing):
             return False, "it has not read all of the text, and got no Enter"
         read_at = time.monotonic()
         cells, since, seen = shown.find(rows), read_at, False
@@ -146,13 +150,8 @@ class Submissions:
             return None, ""
         return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
 
-    def _type(self, data: bytes, *, pasted: bool = False) -> Generator[None, None, bool]:
+    def _type(self, data: bytes, size: int = _PIECE) -> Generator[None, None, bool]:
         """Types bytes, the next piece once the program has read the last; returns whether it has read all."""
-        if pasted:
-            while PASTE in data or PASTE_END in data:  # without one, the parts of another may meet
-                data = data.replace(PASTE, b"").replace(PASTE_END, b"")
-            data = PASTE + data + PASTE_END
-        size = _PASTED_PIECE if pasted else _PIECE
         began = moved = time.monotonic()
         for start in range(0, len(data), size):
             piece = data[start : start + size]
@@ -187,14 +186,14 @@ class Submissions:
         group: int,
     ) -> Steps:
         """Looks for what proves that the program has taken the text; repeats an Enter that it has swallowed."""
-        began, repeated, since = time.monotonic(), False, 0.0
+        began, repeated, since, question = time.monotonic(), False, 0.0, self._activity.blocked
         size = self._model.columns, self._model.rows
         while True:
             now = time.monotonic()
             if size != (self._model.columns, self._model.rows):
                 return None, ""  # all of it has moved
             left_mode = pasted and not self._pastes()
-            if left_mode or not self._raw() or self._group() != group or self._activity.blocked is not None:
+            if left_mode or not self._raw() or self._group() != group or self._activity.blocked != question:
                 return True, ""
             if not shown.taken(cells, asked, self._rows()):
                 since = 0.0
@@ -222,3 +221,10 @@ class Submissions:
 
     def _group(self) -> int:
         return self._pump.pty.foreground() if self._pump.pty is not None else 0
+
+
+def _unmarked(text: bytes) -> bytes:
+    """The text without the marks of bracketed paste: without one, the parts of another may meet."""
+    while PASTE in text or PASTE_END in text:
+        text = text.replace(PASTE, b"").replace(PASTE_END, b"")
+    return text

@@ -18,13 +18,14 @@ _LENGTH = 12
 """Characters of the end of a text that are looked for."""
 _SOLID = re.compile(r"[^\s\x00-\x1f\x7f\u2500-\u259f]+")
 """Characters that are neither blanks nor controls nor box drawing."""
+_FRAME = re.compile("[\u2500-\u259f]")
 
 
 class TextEnd:
     """The end of a text that is typed while the screen shows the rows `before`."""
 
     def __init__(self, text: str, before: Sequence[str]) -> None:
-        self._end = "".join(_SOLID.findall(text))[-_LENGTH:]
+        self._end = _solid(text.rstrip().rpartition("\n")[2].rpartition("\r")[2])[-_LENGTH:]
         self._before = before
 
     def find(self, rows: Sequence[str]) -> list[Cell]:
@@ -72,8 +73,19 @@ def _at(rows: Sequence[str], cell: Cell) -> str:
 
 
 def _first_words(rows: Sequence[str]) -> str:
-    """The first of these rows that bears more than blanks and box drawing; empty if none does."""
-    return next((words for row in rows if (words := "".join(_SOLID.findall(row)))), "")
+    """The first of these rows that bears more than blanks and box drawing; empty if none does.
+
+    A mark alone says nothing within a frame: some composers put one before each of their lines.
+    """
+    for row in rows:
+        words = _solid(row)
+        if words and (any(map(str.isalnum, words)) or not _FRAME.search(row)):
+            return words
+    return ""
+
+
+def _solid(text: str) -> str:
+    return "".join(_SOLID.findall(text))
 
 
 def _letters(words: str) -> str:
