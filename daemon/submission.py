@@ -49,8 +49,7 @@ class Submission:
 
     def __init__(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
         self.key, self.before, self.text, self.after, self.told = key, before, text, after, told
-        self.disturbed = False
-        """True once an attached person has typed."""
+        self.began = time.monotonic()
 
 
 class Submissions:
@@ -73,10 +72,6 @@ class Submissions:
         """Returns whether what is to be typed under this key waits for the end of the active text."""
         return self.active is not None and (not key or key != self.active.key)
 
-    def dump(self) -> list[tuple[str, Outcome]]:
-        """The kept outcomes as plain data."""
-        return list(self.outcomes.items())
-
     def begin(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
         """Begins with a text, with keys `before` it and `after` its Enter; none may be active.
 
@@ -90,17 +85,6 @@ class Submissions:
         self.outcomes[key] = outcome
         while len(self.outcomes) > _KEPT:
             self.outcomes.popitem(last=False)
-
-    def key_pressed(self) -> None:
-        """Notes that an attached person has typed: the Enter would submit that too."""
-        if self.active is not None:
-            self.active.disturbed = True
-
-    def program_ended(self) -> None:
-        """Tells that the program has ended before the outcome was known."""
-        if self.active is not None:
-            self._timers.clear("submission")
-            self._finish(self.active, (False, "the program has ended"))
 
     def _go_on(self, submission: Submission, steps: Steps) -> None:
         try:
@@ -139,10 +123,12 @@ class Submissions:
             seen = seen or bool(cells)
             if before != cells:
                 since = time.monotonic()
-        if submission.disturbed:
+        if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
-        if self._activity.blocked not in (None, asked) or group != self._group():
-            return False, "it asks something else now, and got no Enter"
+        if group != self._group():
+            return False, "another program has the terminal now, and got no Enter"
+        if self._activity.blocked not in (None, asked):
+            return False, "it asks something now, and got no Enter"
         if seen and not cells:
             return False, "the text is gone from its screen, and it got no Enter"
         yield from self._type(b"\r" + submission.after)
@@ -164,7 +150,7 @@ class Submissions:
                 zeros = 0 if left else zeros + 1
                 moved = now if left < before else moved
                 late = left and (now - moved > _STALLED or now - began > _READING)
-                if late:
+                if late or not self._pump.running:
                     self._put(data[start + size :])  # the mark at the end of a paste must follow
                     return False
             moved = time.monotonic()
@@ -201,12 +187,16 @@ class Submissions:
                 since = now
             elif now - since >= _STANDS:
                 return True, ""
-            if not since and not repeated and now - began >= _AGAIN and pasted and not submission.disturbed:
+            if not since and not repeated and now - began >= _AGAIN and pasted and not self._disturbed(submission):
                 repeated = True
                 yield from self._type(b"\r")
             if not since and now - began >= _JUDGED:
                 return False, "the text still stands there"
             yield
+
+    def _disturbed(self, submission: Submission) -> bool:
+        """Returns whether a person has typed meanwhile, so that Enter would submit that too."""
+        return self._pump.attended_at > submission.began
 
     def _rows(self) -> list[str]:
         self._model.catch_up()
