@@ -338,7 +338,11 @@ def _submit(daemon: Requests, request: Request) -> None:
     before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
     submissions = daemon.get_submissions()
     if not text.strip() or typing_checks.reads_lines(session):
-        request.data = before + text + b"\r" + after
+        from sesh.daemon.submission import unmarked
+
+        # A shell at its prompt would take a mark in the text for the begin of a paste, and Enter for a part of it.
+        raw = session.pty is not None and session.pty.raw()
+        request.data = before + (unmarked(text) if raw else text) + b"\r" + after
         send(daemon, request)
         submissions.keep(request.text("key"), (True, ""))
         return

@@ -109,18 +109,17 @@ class Submissions:
         if submission.before:
             yield from self._type(submission.before)
         asked, pasted, group = self._activity.blocked, self._pastes(), self._group()
-        rows, text = self._rows(), _unmarked(submission.text) if pasted else submission.text
+        rows, text = self._rows(), unmarked(submission.text)
         shown = TextEnd(text.decode("utf-8", "replace"), rows)
-        typing = self._type(PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else self._type(text)
-        if not (yield from typing):
+        text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else (submission.text, _PIECE)
+        if not (yield from self._type(text, size, lambda: shown.find(self._rows()))):
             return False, "it has not read all of the text, and got no Enter"
         read_at = time.monotonic()
-        cells, since, seen = shown.find(rows), read_at, False
+        cells, since = shown.find(rows), read_at
         while time.monotonic() - (since if cells else read_at) < (_STANDS if cells else _HIDDEN):
             yield
             before, rows = cells, self._rows()
             cells = shown.find(rows)
-            seen = seen or bool(cells)
             if before != cells:
                 since = time.monotonic()
         if self._disturbed(submission):
@@ -129,15 +128,20 @@ class Submissions:
             return False, "another program has the terminal now, and got no Enter"
         if self._activity.blocked not in (None, asked):
             return False, "it asks something now, and got no Enter"
-        if seen and not cells:
+        if shown.seen and not cells:
             return False, "the text is gone from its screen, and it got no Enter"
         yield from self._type(b"\r" + submission.after)
         if not cells:
             return None, ""
         return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
 
-    def _type(self, data: bytes, size: int = _PIECE) -> Generator[None, None, bool]:
-        """Types bytes, the next piece once the program has read the last; returns whether it has read all."""
+    def _type(
+        self, data: bytes, size: int = _PIECE, look: Callable[[], object] = bool
+    ) -> Generator[None, None, bool]:
+        """Types bytes, the next piece once the program has read the last; returns whether it has read all.
+
+        `look` is called meanwhile.
+        """
         began = moved = time.monotonic()
         for start in range(0, len(data), size):
             piece = data[start : start + size]
@@ -145,6 +149,7 @@ class Submissions:
             left, zeros = len(piece), 0
             while zeros < 2:
                 yield
+                look()
                 before, left = left, self._pump.unread
                 now = time.monotonic()
                 zeros = 0 if left else zeros + 1
@@ -213,7 +218,7 @@ class Submissions:
         return self._pump.pty.foreground() if self._pump.pty is not None else 0
 
 
-def _unmarked(text: bytes) -> bytes:
+def unmarked(text: bytes) -> bytes:
     """The text without the marks of bracketed paste: without one, the parts of another may meet."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
