@@ -66,7 +66,7 @@ def test_a_swallowed_enter_that_makes_the_frame_grow_takes_nothing(text: str, hi
 
 def test_an_end_that_moves_sideways_still_stands() -> None:
     end, asked = TextEnd("quite a long text", screen("> ")), screen("> quite a long text")
-    assert not end.taken(end.find(asked), asked, screen("te a long text", "  "))
+    assert not end.taken(end.find(asked), asked, screen("ite a long text", "  "))
 
 
 @pytest.mark.parametrize("text", ["y", "ok", "mess"])
