@@ -62,6 +62,7 @@ MODULES = {
     "layout": "layout",
     "leftovers": "sweep",
     "places": "places",
+    "restore": "restore",
     "search": "search",
     "sessions": "sessions",
     "shell": "shell",

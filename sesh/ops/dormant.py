@@ -93,8 +93,8 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     """
     if not (plain and caller.can_ask):
         return start(caller, launch_spec, name, summary, again=False)
-    lost, session_id = summary["state"] == "lost", _record(name).get("id")
-    above = "" if lost else _last_screen(name)
+    session_id = _record(name).get("id")
+    above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(name, summary), _ANSWERS, "s", above)
     if answer == "c":
         if not end.forget(name, str(session_id)):
@@ -103,20 +103,26 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
     if answer not in ("s", "n"):
         raise Refused("nothing was done")
-    return start(caller, launch_spec, name, summary, again=answer == "s", gate=lost)
+    return start(caller, launch_spec, name, summary, again=answer == "s")
 
 
-def start(
-    caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
-) -> Connection:
+def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
     """A session in its place; `again`: the same one, below its old output. The outcome is noted.
 
-    `gate`: its command waits for Enter. Raises as `create.start`; then nothing is noted.
+    Raises as `create.start`; then nothing is noted.
     """
-    if not again:
-        connection = create.start(launch_spec, name)
-        caller.entering(f"{find.how(summary)}; created a new one")
-        return connection
+    connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
+    caller.entering(f"{find.how(summary)}; {'started again' if again else 'created a new one'}")
+    return connection
+
+
+def start_again(
+    caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, gate: bool = False
+) -> Connection:
+    """The same session, below its old output; what has changed is noted. `gate`: its own command waits for Enter.
+
+    Raises as `create.start`; then nothing is noted.
+    """
     remarks, record, checkpoint = [], _record(name), None
     if not os.path.isdir(directory := str(summary.get("cwd") or "")):
         remarks.append(f"{create.no_directory(directory)} any more; starting in your home directory")
@@ -135,8 +141,7 @@ def start(
         _put_back(name, record, checkpoint)
         raise
     for remark in remarks:
-        caller.entering(remark)
-    caller.entering(f"{find.how(summary)}; started again")
+        caller.entering(f"{name}: {remark}")
     return connection
 
 
@@ -145,15 +150,16 @@ def _restart_spec(
 ) -> LaunchSpec:
     """The specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
-    command = launch_spec["command"]
+    command = None if launch_spec["resumes"] else launch_spec["command"]
     before = [*_last_of(emulator), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
-        before.append(f"\x1b[2mEnter runs: {wording.command_line(command)}\x1b[m")
+        before.append(f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m")
     return {
         **launch_spec,
         "columns": launch_spec["columns"] or summary.get("columns") or 0,
         "rows": launch_spec["rows"] or summary.get("rows") or 0,
         "gate": command is not None and gate,
+        "instead_of": summary.get("id") or "",
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),
     }
