@@ -68,7 +68,7 @@ def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
     except OSError:
         pass  # it is told again
     many, them = ("1 session was", "it") if taken == 1 else (f"{taken} sessions were", "them")
-    cli.note(f"{many} lost when this machine restarted; `$sesh --restore` starts {them} again")
+    cli.note(f"{many} lost at the reboot; `$sesh --restore` starts {them} again")
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:
