@@ -8,7 +8,7 @@ import time
 from sesh import paths, platform
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import SeshError, for_host
+from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
@@ -60,15 +60,16 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
 def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
     """Tell once after each start of the machine how many sessions it has taken, and the command that starts them."""
     taken = sum(session["state"] == "lost" and session["lost"]["reason"] == "reboot" for session in sessions)
-    start = f"{platform.boot_id()} {platform.start_time(1)}".encode()
-    if not taken or paths.read_own(paths.told_path(), 1 << 10, whole=False) == start:
+    if not taken:
         return
+    told, start = os.path.join(paths.directory(), ".told"), f"{platform.boot_id()} {platform.start_time(1)}".encode()
     try:
-        paths.write_whole(paths.told_path(), start)
-    except OSError:
+        if paths.read_own(told, len(start)) == start:
+            return
+        paths.write_whole(told, start)
+    except (OSError, Refused):
         pass  # it is told again
-    many, them = ("1 session was", "it") if taken == 1 else (f"{taken} sessions were", "them")
-    cli.note(f"{many} lost at the reboot; `$sesh --restore` starts {them} again")
+    cli.note(f"sessions lost at the reboot: {taken}; `$sesh --restore` starts them again")
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:

@@ -31,6 +31,6 @@ def test_a_lost_session_over_there_is_read_and_started_again_from_here(home: Hom
     person.wait_for("it ran: sh -c")
     person.type("s")
     person.wait_for("remembered")
-    person.wait_for("Enter runs: sh -c")
-    person.type("\r\r")
+    person.wait_until(lambda: person.screen().count("remembered") == 2)
+    person.type("\r")
     assert person.exit_code() == 0

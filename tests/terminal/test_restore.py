@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sesh import platform, wire
-from sesh.daemon.requests import MAX_RESUME
 from sesh.errors import Refused
+from sesh.store.files import MAX_RESUME
 from tests.support import Home, need, rounds, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'
@@ -72,7 +72,7 @@ def states(home: Home) -> dict[str, str]:
 def shown(home: Home, name: str, text: str) -> None:
     """Waits until a checkpoint of the session, with what scrolled off before, holds this text."""
     folder, own = Path(home.directory), record(home, name)["id"]
-    wait_until(lambda: (folder / f".checkpoint.{own}").exists())
+    wait_until((folder / f".checkpoint.{own}").exists)
     wait_until(lambda: any(text.encode() in file.read_bytes() for file in folder.glob(f".*[t01].{own}")))
 
 
@@ -239,8 +239,10 @@ def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) ->
     assert "nosuch was not started: no session nosuch" in done.stderr
     assert "ended was not started: ended exited 3" in done.stderr
     assert "`sesh --open ended` starts it again" in done.stderr
+    rows = home.sesh("--restore", "a", "nosuch", "--json").json()
+    assert (rows["ok"], rows["sessions"][1]["error"]["code"]) == (False, "not_found")
     error = home.sesh("--restore", "nosuch", "--json")
-    assert (error.code, error.json()["ok"], error.json()["error"]["code"]) == (1, False, "not_found")
+    assert (error.code, error.json()["error"]["code"]) == (1, "not_found")
     done = home.sesh("--restore")
     assert (done.code, done.stdout, done.stderr) == (0, "no session is lost\n", "")
     assert states(home)["ended"] == "exited", "what ended by itself is passed over"
@@ -278,6 +280,28 @@ def test_a_directory_that_has_gone_is_said_with_the_name(home: Home) -> None:
     done = home.sesh("--restore")
     assert done.code == 0
     assert f"a: there is no directory {home.path}/src any more; starting in your home directory" in done.stderr
+
+
+def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) -> None:
+    home.sesh("--open", "a", "--env", "TOKEN=secret", "--env", "MODE=fast", "--", "agent")
+    for file in Path(home.directory).glob("*a.json"):
+        assert "secret" not in file.read_text(encoding="utf-8")
+    lose(home, "a")
+    done = home.sesh("--restore", "-y", env={"MODE": "mine"})
+    assert done.stderr == "sesh: a: no value for TOKEN, MODE: what --env gives is kept in no file\n"
+    home.sesh("--open", "b", "--env", "TOKEN=secret")
+    lose(home, "b")
+    done = home.sesh("--open", "b", "--env", "TOKEN=again")
+    assert "TOKEN" not in done.stderr
+    assert home.sesh("--run", "b", "--", "echo $TOKEN").stdout == "again\n"
+
+
+def test_a_file_in_the_place_of_sesh_s_own_does_not_keep_the_list_from_being_shown(home: Home) -> None:
+    home.sesh("--open", "a")
+    lose(home, "a")
+    os.mkdir(f"{home.directory}/.told")
+    assert "sesh --restore" in home.sesh().stderr
+    assert home.sesh().code == 0
 
 
 def test_a_person_presses_enter_at_the_waiting_command(home: Home) -> None:
@@ -327,7 +351,7 @@ def test_a_list_says_once_how_many_a_reboot_has_taken(home: Home) -> None:
     lose(home, "a", "b")
     assert home.sesh("--json").stderr == ""
     person = home.terminal()
-    person.wait_for("sesh: 2 sessions were lost at the reboot; `sesh --restore` starts them again")
+    person.wait_for("sesh: sessions lost at the reboot: 2; `sesh --restore` starts them again")
     assert person.exit_code() == 0
     assert home.sesh().stderr == home.sesh("--list").stderr == ""
     assert home.sesh("--restore").code == 0
@@ -393,7 +417,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     assert home.sesh("--resume-with", "a", "--", "").code == 1
     monkeypatch.setenv("SESH_DIR", home.directory)
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
-        with pytest.raises(Refused, match="not a list of words"):
+        with pytest.raises(Refused, match="is a list of words"):
             wire.ask("a", "resume", command=command)  # type: ignore[arg-type]
     assert record(home, "a")["resume"] == ["agent"]
 
