@@ -10,7 +10,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, rebuild
 from sesh.names import printable
-from sesh.ops import layout
+from sesh.ops import dormant, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ def import_(cli: Invocation, file: str | None = None) -> int:
 
 def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) -> int:
     """`--restore [NAME…] [-y]`: start lost sessions again; 1 if any of them could not be."""
-    from sesh.ops import dormant
-
     target = cli.target
     target.sync()
     rows = _placed(target.call(dormant.restore, names=list(names), yes=yes), cli.host)

@@ -28,10 +28,11 @@ def programs(home: Home) -> None:
 
 def runs(home: Home) -> list[str]:
     """The starts that the programs have noted since the last call."""
-    path = Path(home.path, "runs")
+    path, read = Path(home.path, "runs"), Path(home.path, "read")
+    before = int(read.read_text(encoding="utf-8")) if read.exists() else 0
     lines = path.read_text(encoding="utf-8").replace(home.path, "~").splitlines() if path.exists() else []
-    path.write_text("", encoding="utf-8")
-    return sorted(lines)
+    read.write_text(str(len(lines)), encoding="utf-8")
+    return sorted(lines[before:])
 
 
 def started(home: Home, *lines: str) -> None:
@@ -76,8 +77,9 @@ def shown(home: Home, name: str, text: str) -> None:
     wait_until(lambda: any(text.encode() in file.read_bytes() for file in folder.glob(f".*[t01].{own}")))
 
 
-def open_agent(home: Home, name: str, *words: str) -> None:
-    assert home.sesh("--open", name, "--", *(words or ("agent",))).code == 0
+def open_agent(home: Home, name: str) -> None:
+    assert home.sesh("--open", name, "--", "agent").code == 0
+    started(home, "agent  in ~")
     assert home.sesh("--resume-with", name, "--", "agent", "--resume", name).code == 0
 
 
@@ -87,11 +89,11 @@ def opened(home: Home) -> list[str]:
         os.makedirs(os.path.join(home.path, folder))
         assert home.sesh("--open", name, folder).code == 0
         assert home.sesh("--run", name, "--", f"echo remembered in {name}").code == 0
+    for name in ("ada", "bob", "cy"):
+        open_agent(home, name)
     home.sesh("--open", "vim", "docs", "--", need("vim"), "-u", "NONE", "notes")
     home.sesh("--open", "web", "src", "--label", "team=web", "--", "server", "8000")
     home.sesh("--open", "api", "src", "--", "server", "9000")
-    for name in ("ada", "bob", "cy"):
-        open_agent(home, name)
     home.sesh("--open", "dee", "src")
     home.sesh("--run", "dee", "--", "sesh --resume-with -- agent --resume dee")
     home.sesh("--send", "dee", "agent", "--enter")
@@ -99,7 +101,7 @@ def opened(home: Home) -> list[str]:
     home.sesh("--open", "10", "--", "server", "10")
     names = home.names()
     assert len(names) == 12
-    started(home, *["agent  in ~"] * 3, "agent  in ~/src", "make -j8 in ~/src", "server 8000 in ~/src",
+    started(home, "agent  in ~/src", "make -j8 in ~/src", "server 8000 in ~/src",
             "server 9000 in ~/src", "server 10 in ~")  # fmt: skip
     for name in ("shell", "docs", "etc"):
         shown(home, name, f"remembered in {name}")
