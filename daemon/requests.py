@@ -12,6 +12,8 @@ from sesh.daemon.clients.connection import Reader
 from sesh.errors import InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 from sesh.moments import STEADY
+from sesh.shapes import fits
+from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -483,6 +485,17 @@ def label(daemon: Requests, request: Request) -> None:
             raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
         description.change(session, labels=labels)
     request.respond(labels=session.facts["labels"])
+
+
+@_action
+def resume(daemon: Requests, request: Request) -> None:
+    """Keeps the command by which the session is started again; without words it is forgotten."""
+    command = request.words.get("command")
+    if command != [] and not fits(files.resume, command):
+        raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
+    if command != (daemon.session.facts.get("resume") or []):
+        description.change(daemon.session, resume=command or None)
+    request.respond()
 
 
 @_action

@@ -103,6 +103,7 @@ class Words(_Positions, total=False):
     set: Mapping[str, str]
     state: str
     bound: bool
+    command: Sequence[str]
     exit: bool
     output: bool
     follow: bool

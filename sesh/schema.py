@@ -101,10 +101,12 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    `last_line`: of a program that works. Of a host: `home`; `clock`: seconds that its clock is ahead; `stale`: silent.
+    `last_line`: of a program that works; `resume`: what runs when it is started again. Of a host: `home`; `clock`:
+    seconds that its clock is ahead; `stale`: silent.
     """
 
     last_line: str | None
+    resume: list[str] | None
     id: str
     shell: bool
     ended: Moment | None
@@ -187,7 +189,8 @@ class LaunchSpec(TypedDict, total=False):
 
     `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
     shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
-    with; `gate`: Enter starts the command.
+    with; `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
+    `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
     """
 
     name: str
@@ -214,16 +217,24 @@ class LaunchSpec(TypedDict, total=False):
     umask: int
     before: str
     gate: bool
+    resume: list[str] | None
+    resumes: bool
+    instead_of: str
 
 
-class LayoutEntry(TypedDict):
-    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell."""
-
+class _LayoutEntry(TypedDict):
     name: str
     host: str | None
     directory: str | None
     command: list[str] | None
     labels: dict[str, str]
+
+
+class LayoutEntry(_LayoutEntry, total=False):
+    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
+    `--resume-with`, which an older sesh does not write."""
+
+    resume: list[str] | None
 
 
 class Layout(TypedDict):
@@ -249,9 +260,12 @@ class _Made(TypedDict):
 
 
 class Made(_Made, total=False):
-    """The result for an entry of a layout."""
+    """The result for an entry of a layout, or for a lost session; `command`: what that runs, with `awaits_enter` once
+    somebody presses Enter."""
 
     host: str | None
+    command: list[str] | None
+    awaits_enter: bool
     error: ErrorFacts | PrintedError
 
 

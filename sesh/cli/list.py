@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from sesh import paths, platform
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import SeshError, for_host
+from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
@@ -43,6 +44,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     table = _table() if not cli.json else None
     if table is not None and rows:
         printing.text("\n".join(table.lines(rows, time.time())))
+    if table is not None and cli.host is None:
+        _tell_of_reboot(cli, overview["sessions"])
     if cli.host is None and not cli.local and known.exist():
         rows += _remote_rows(cli, wanted, table)
     if cli.json:
@@ -52,6 +55,21 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
+
+
+def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
+    """Tell once after each start of the machine how many sessions it has taken, and the command that starts them."""
+    taken = sum(session["state"] == "lost" and session["lost"]["reason"] == "reboot" for session in sessions)
+    if not taken:
+        return
+    told, start = os.path.join(paths.directory(), ".told"), f"{platform.boot_id()} {platform.start_time(1)}".encode()
+    try:
+        if paths.read_own(told, len(start)) == start:
+            return
+        paths.write_whole(told, start)
+    except (OSError, Refused):
+        pass  # it is told again
+    cli.note(f"sessions lost at the reboot: {taken}; `$sesh --restore` starts them again")
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:

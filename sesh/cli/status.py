@@ -49,6 +49,7 @@ def _described(session: Status, now: float) -> list[str]:
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _standing_text(session.get("activity"), now) or None,
         "program": (f"{pid}: " if (pid := session.get("pid")) else "") + wording.command_line(session["command"] or []),
+        "resume": wording.command_line(resume) if (resume := session.get("resume")) else None,
         "foreground": f"{foreground.get('pid')}: {program}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,

@@ -362,6 +362,23 @@ VERBS = (
         words=("name", "labels+"), session=True,
     ),
     Verb(
+        "--resume-with", "", "sessions.resume_with", "[NAME] -- CMD…",
+        "Keep CMD as the command that NAME is started with when it has ended or was lost; `--` alone forgets it. "
+        "Typed by a program inside, as a hook, without NAME.",
+        'sesh --resume-with -- claude --resume "$id"', "sesh --resume-with agent -- ./agent --continue",
+        "sesh --resume-with agent --",
+        words=("name?",), session=True, command=True,
+    ),
+    Verb(
+        "--restore", "", "layout.restore", "[NAME…] [-y]",
+        "Start the sessions again that a reboot or a crash has taken, each in its directory, below its old screen.\n\n"
+        "A shell begins at once, and so does the command of --resume-with; any other command begins when you press "
+        "Enter in it, or at once with -y. What ended by itself is left alone. The environment is yours: values "
+        "of --env are kept in no file.",
+        "sesh --restore", "sesh --restore work agent", "sesh --restore -y", "sesh @web1 @web2 --restore",
+        words=("names*",), options=(Option("-y", "Begin each command at once.", key="yes"),), session=True, hosts=EACH,
+    ),
+    Verb(
         "--record", "", "recording.record", "NAME FILE [--since-start] [--force]",
         "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
         "sesh --record work work.cast", "sesh --record work work.cast --since-start",
@@ -374,7 +391,7 @@ VERBS = (
     ),
     Verb(
         "--export", "", "layout.export", "",
-        "Print the sessions here and on known remotes as JSON: name, host, directory, command, labels.",
+        "Print the sessions here and on known remotes as JSON: name, host, directory, command, resume, labels.",
         "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json",
     ),
     Verb(

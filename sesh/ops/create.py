@@ -143,8 +143,13 @@ def no_directory(path: str) -> str:
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """The specification with the command of a record: a shell is the shell that it was, whatever the caller's is."""
+    """The specification with the command of a record: a shell is the shell that it was, whatever the caller's is.
+
+    A resume command, of the specification or the record, runs in its place.
+    """
     command = [str(word) for word in record.get("command") or []]
+    resume = launch_spec.get("resume") or record.get("resume") or None
+    launch_spec = {**launch_spec, "resume": resume, "resumes": resume is not None}
     if record.get("shell") is not True:
         return {**launch_spec, "command": command or None}
     shell = {"SHELL": command[0]} if command else {}

@@ -30,7 +30,7 @@ KEYS = (
     "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
     "last_line",
 )  # fmt: skip
-_RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
+_RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
 def summaries(patience: float | None = None) -> list[Summary]:
