@@ -8,6 +8,7 @@ import time
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
+from sesh.daemon.activity.rules import HOOK, TYPED
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, UsageError
@@ -423,13 +424,15 @@ def label(daemon: Requests, request: Request) -> None:
 
 @_action
 def state(daemon: Requests, request: Request) -> None:
-    """Takes the program's own word for its state. `bound`: that it works holds for its job alone."""
+    """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `hook`: an agent's hook
+    says so, above which the program's reports (OSC 7501) stand."""
     session, state = daemon.session, request.text("state")
     if state not in protocol.STATES:
         raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
-    session.activity.say(state, request.text("question"), bound=request.flag("bound"))
+    by = HOOK if request.flag("hook") else TYPED
+    session.activity.say(state, request.text("question"), bound=request.flag("bound"), by=by)
     request.respond()
 
 

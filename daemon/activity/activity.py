@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from sesh.daemon.activity.asked import AskedState, Shown
+    from sesh.daemon.activity.program_status import Reports, ReportsState
     from sesh.daemon.activity.rules import SaidState, StandingState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     class ActivityState(TypedDict, total=False):
         """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
         question that was answered last; the position that the last person who left has seen; when it stirred last
-        (monotonic)."""
+        (monotonic); the program's reports, and whose word `Said` is."""
 
         activity: tuple[StandingState, SaidState | None, int, int]
         asked: AskedState
         seen_to: int
         stirred_at: float
+        reports: tuple[ReportsState | None, str]
 
 
 FRESH = 1.0
@@ -73,6 +75,8 @@ class Activity:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing = Standing(rules.WORKING, rules.OUTPUT, facts["created"])
         self._said: Said | None = None
+        self.reports: Reports | None = None
+        """What the program has reported by OSC 7501; None before that."""
         self.stirred_at = self._looked_at = time.monotonic()
         """Times (monotonic) of the last output or typing, and of the last look."""
         self._due = False
@@ -111,9 +115,12 @@ class Activity:
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
-        if self._said is not None and self._said.state != "working":
+        if self._said is not None and self._said.state != "working" and self._said.by != rules.REPORT:
             self._said = None
             self._asked.note_answer()
+        if self.reports is not None:
+            self.reports.seen(self._pump.log.head)
+            self._restate()
         self.stirred()
 
     def interrupted(self) -> None:
@@ -132,14 +139,51 @@ class Activity:
         if not self._due and self._standing.why == rules.READ:
             self._timers.set("activity", 0, lambda: self._look(again=True))
 
-    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False) -> None:
-        """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `progress`: as
-        in `Said`."""
+    def say(
+        self, state: str, question: str = "", *, bound: bool = True, progress: bool = False, by: str = ""
+    ) -> None:
+        """Takes the program's own word for its state, unless its reports stand above that. `bound`: that it works holds
+        for its job alone. `progress`, `by`: as in `Said`, or HOOK for an agent's hook."""
         from sesh.wording import one_line
 
+        if by != rules.TYPED and self.reports is not None and self.reports.speaks:
+            return
         group = self._group() if bound else 0
-        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress)
+        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress, by)
         self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.take_answered()))
+
+    def reported(self, text: bytes, position: int) -> None:
+        """Takes a report of the program's (OSC 7501); one that is invalid changes nothing. `text`: all behind `7501;`;
+        `position`: behind it in the log."""
+        from sesh.daemon.activity.program_status import Reports, parse
+
+        report = parse(text)
+        if report is not None:
+            self.reports = self.reports or Reports()
+            self.reports.take(report, self._group(), position)
+            self._said = None  # what was typed before
+            self._restate()
+
+    def _restate(self) -> None:
+        """Goes by what the program has reported, unless its state was typed since."""
+        said = self._said
+        if self.reports is not None and (said is None or said.by == rules.REPORT):
+            said = self._said = self.reports.said()
+            if said is not None:
+                answered = self._asked.take_answered()
+                self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=answered))
+
+    def reset(self, position: int) -> None:
+        """Notes that the program has reset the terminal (RIS)."""
+        if self.reports is not None:
+            self.reports.take({"state": "clear"}, 0, position)
+            self._restate()
+
+    def commanded(self) -> None:
+        """Notes that a command begins: what one before had reported at its end was seen."""
+        if self.reports is not None:
+            self.reports.seen(self._pump.log.head, by_key=False)
+            self._restate()
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -155,11 +199,14 @@ class Activity:
         if not body.endswith(REPLAYED):
             group = self._group()
             self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
+        if body[:1] == b"A" and self.reports is not None:
+            self.reports.ended(self._pump.log.head)
+            self._restate()
 
     def ended(self, *, failed: bool) -> None:
         """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
         self._timers.clear("activity")
-        self._due, self._said = False, None
+        self._due, self._said, self.reports = False, None, None
         self._take(Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, STEADY.now()))
 
     # -- how it stands
@@ -170,8 +217,21 @@ class Activity:
         said = self._said is not None and self._said.state == "waiting"
         return said or (not self._due and self._standing.state == "waiting")
 
+    @property
+    def blocked(self) -> str | None:
+        """The question of a program that has said itself, by OSC 7501 or `--state`, that it waits; None for any other,
+        as for one that has sent a notification."""
+        said = self._said
+        return said.question if said is not None and said.by and said.state == "waiting" else None
+
+    def sequences(self, since: int, until: int, every: bool) -> str:
+        """What stands of the program's reports, for a terminal; see `Reports.sequences`."""
+        return self.reports.sequences(since, until, every=every) if self.reports is not None else ""
+
     def last_row(self) -> str:
-        """The last row that a program printed which works; empty for any other."""
+        """What a program that works has reported, or the last row that it printed; empty for any other."""
+        if self.reports is not None and (line := self.reports.line()):
+            return line
         return self._asked.last_row() if self._standing.state == rules.WORKING else ""
 
     def standing(self, *, anew: bool = False) -> Standing:
@@ -199,6 +259,10 @@ class Activity:
             "asked": self._asked.dump(),
             "seen_to": self.seen_to,
             "stirred_at": self.stirred_at,
+            "reports": (
+                self.reports.dump() if self.reports is not None else None,
+                self._said.by if self._said is not None else "",
+            ),
         }
 
     def restore(self, state: ActivityState) -> None:
@@ -207,6 +271,14 @@ class Activity:
             standing, said, self._begun, self._prompted = state["activity"]
             self._standing, self._said = Standing(*standing), Said(*said) if said is not None else None
             self._asked.restore(self._standing.question, state.get("asked"))
+        reports, by = state.get("reports", (None, ""))
+        if self._said is not None:
+            self._said.by = by
+        if reports is not None:
+            from sesh.daemon.activity.program_status import Reports
+
+            self.reports = Reports(reports)
+            self._restate()
         self.seen_to = state.get("seen_to", self.seen_to)
         self.stirred_at = state.get("stirred_at", self.stirred_at)
 
@@ -233,6 +305,9 @@ class Activity:
             self._due = True
             self._timers.set("activity", _PASSED_ON, lambda: self._look(again=again))
             return
+        if self.reports is not None and self.reports.left(seen.group, self._pump.log.head):
+            self._restate()
+            said = self._said
         holds = said is not None and rules.holds(said, seen)
         asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
         if seen.reads and not asked and not again:
@@ -252,7 +327,8 @@ class Activity:
         before, self._standing = self._standing, standing
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
-            self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
+            words = {"question": standing.question or None, "kind": standing.kind or None}
+            self._emit("activity", state=standing.state, why=standing.why, **words)
         self._looked()
 
     def _seen(self, silent: float) -> Seen:
