@@ -424,8 +424,8 @@ def label(daemon: Requests, request: Request) -> None:
 
 @_action
 def state(daemon: Requests, request: Request) -> None:
-    """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `hook`: an agent's hook
-    says so, above which the program's reports (OSC 7501) stand."""
+    """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `hook`: an agent's
+    hook says it, and what the program reports itself (OSC 7501) stands above that."""
     session, state = daemon.session, request.text("state")
     if state not in protocol.STATES:
         raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")

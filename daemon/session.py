@@ -130,8 +130,6 @@ class Session:
         """Parts of a notification that is not complete yet."""
         self._unanswered: deque[tuple[str, bytes, int]] = deque()
         """Queries that wait for the emulator: kind, body, and the position behind them."""
-        self._status_answers = (0, 0)
-        """The log's head behind the last block that asked for OSC 7501, and how often that was answered."""
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
@@ -250,12 +248,11 @@ class Session:
         for client in self.clients.all:
             if client.fed():
                 client.replies.expect("status query", time.monotonic())
-        head, count = self._status_answers
-        count = count + 1 if head == self.log.head else 1
-        self._status_answers = self.log.head, count
+        pump = self.pump
+        pump.asked_status += 1
         refused = self.runs is not None and self.runs.no_answers()
-        if count <= MAX_STATUS_ANSWERS and self.pump.input.waiting("answers") < MAX_ANSWERS and not refused:
-            self.pump.type("answers", b"\x1b]7501;?" + terminator)
+        if pump.asked_status <= MAX_STATUS_ANSWERS and pump.input.waiting("answers") < MAX_ANSWERS and not refused:
+            pump.type("answers", b"\x1b]7501;?" + terminator)
 
     def _answer(self) -> None:
         """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""

@@ -139,9 +139,7 @@ class Activity:
         if not self._due and self._standing.why == rules.READ:
             self._timers.set("activity", 0, lambda: self._look(again=True))
 
-    def say(
-        self, state: str, question: str = "", *, bound: bool = True, progress: bool = False, by: str = ""
-    ) -> None:
+    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False, by: str = "") -> None:
         """Takes the program's own word for its state, unless its reports stand above that. `bound`: that it works holds
         for its job alone. `progress`, `by`: as in `Said`, or HOOK for an agent's hook."""
         from sesh.wording import one_line

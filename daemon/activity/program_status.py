@@ -100,13 +100,13 @@ class Reports:
 
     def take(self, report: Report, group: int, at: int) -> None:
         """Takes a report of a process group, which ends at a position of the log."""
-        id = report.get("id", "")
+        part = report.get("id", "")
         if report["state"] == "clear":
-            self.speaks = self.speaks and id != ""
-            self._remove([each for each in self._records if not id or f"{each}/".startswith(f"{id}/")], at)
+            self.speaks = self.speaks and part != ""
+            self._remove([each for each in self._records if not part or f"{each}/".startswith(f"{part}/")], at)
             return
-        self._records.pop(id, None)
-        self._records[id] = report, at, STEADY.now()
+        self._records.pop(part, None)
+        self._records[part] = report, at, STEADY.now()
         if len(self._records) > MOST_RECORDS:
             del self._records[next(iter(self._records))]
         self._group, self.speaks = group, True
@@ -114,11 +114,11 @@ class Reports:
     def ended(self, at: int) -> None:
         """Notes that the program has ended: what it found stays until somebody sees it."""
         self.speaks = False
-        self._remove([id for id, (report, *_) in self._records.items() if report["state"] not in _ENDS], at)
+        self._remove([part for part, (report, *_) in self._records.items() if report["state"] not in _ENDS], at)
 
     def seen(self, at: int, *, by_key: bool = True) -> None:
         """Notes a key, after which a program that had finished is idle; or that another command begins."""
-        found = {id: report for id, (report, *_) in self._records.items() if report["state"] in _ENDS}
+        found = {part: report for part, (report, *_) in self._records.items() if report["state"] in _ENDS}
         self._remove(found, at)
         for report in found.values() if by_key and self.speaks else ():
             self.take({**report, "state": "idle", "msg": ""}, self._group, at)
@@ -135,16 +135,17 @@ class Reports:
             self.ended(at)
         return gone
 
-    def _remove(self, ids: Collection[str], at: int) -> None:
-        for id in ids:
-            del self._records[id]
-        self._removed_at = at if ids else self._removed_at
+    def _remove(self, parts: Collection[str], at: int) -> None:
+        for part in parts:
+            del self._records[part]
+        self._removed_at = at if parts else self._removed_at
 
     def said(self) -> Said | None:
         """The program's word, that of its most urgent record, the root's first; None without any."""
         if not self._records:
             return None
-        report, _, since = min(self._records.values(), key=lambda record: (_ORDER[record[0]["state"]], "id" in record[0]))
+        first = min(self._records.values(), key=lambda record: (_ORDER[record[0]["state"]], "id" in record[0]))
+        report, _, since = first
         state, kind = report["state"], report.get("kind", "")
         question = "" if state in ("working", "idle") else _shown(report, "msg") or KINDS.get(kind, "")
         return Said(STATES[state], since, question, by=rules.REPORT, kind=kind)
@@ -157,15 +158,15 @@ class Reports:
         """The records as `--status` shows them."""
         return [
             {
-                "id": id or None,
+                "id": part or None,
                 "state": STATES[report["state"]],
                 "kind": report.get("kind"),
                 "progress": int(report["progress"]) if "progress" in report else None,
-                "app": self._app(id) or None,
+                "app": self._app(part) or None,
                 "title": _shown(report, "title") or None,
                 "message": _shown(report, "msg") or None,
             }
-            for id, (report, *_) in sorted(self._records.items())
+            for part, (report, *_) in sorted(self._records.items())
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
@@ -173,19 +174,17 @@ class Reports:
         all records, or of those that are new to it."""
         cleared = 0 <= since < self._removed_at <= until
         out = ["\x1b]7501;state=clear\x1b\\"] * cleared
-        for id, (report, at, _) in self._records.items():
+        for part, (report, at, _) in self._records.items():
             if at <= until and (every or cleared or at > since):
-                pairs = {**report, "app": self._app(id)}
-                out.append("\x1b]7501;" + ":".join(f"{key}={value}" for key, value in pairs.items() if value) + "\x1b\\")
+                pairs = {**report, "app": self._app(part)}
+                body = ":".join(f"{key}={value}" for key, value in pairs.items() if value)
+                out.append(f"\x1b]7501;{body}\x1b\\")
         return "".join(out)
 
-    def _app(self, id: str) -> str:
+    def _app(self, part: str) -> str:
         """The app of a record, or of the nearest above it that has one; the root is above all."""
-        while True:
-            app = self._records[id][0].get("app", "") if id in self._records else ""
-            if app or not id:
-                return app
-            id = id.rpartition("/")[0]
+        own = self._records[part][0].get("app", "") if part in self._records else ""
+        return own if own or not part else self._app(part.rpartition("/")[0])
 
 
 def _shown(report: Report, key: str) -> str:

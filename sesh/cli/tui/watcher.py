@@ -331,9 +331,10 @@ class _Watcher:
 
     def _waits(self, key: Key | None) -> bool:
         session = self._shown.get(key) if key is not None else None
-        if session is None or (session.get("activity") or {}).get("kind") == "auth":  # it wants more than an answer
+        activity = session.get("activity") if session is not None else None
+        if session is None or activity is None or activity.get("kind") == "auth":  # a login is no quick answer
             return False
-        return standing(session)[0] == "waiting" and not self._settling(key, session)
+        return activity["state"] == "waiting" and not self._settling(key, session)
 
     def _settling(self, key: Key | None, session: Summary) -> bool:
         """Return whether a session was answered just now, and its state has not changed since."""
