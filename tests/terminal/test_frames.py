@@ -38,7 +38,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first", "older"}),
     ("message", {"text": "hello"}, b"", {"clients"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
-    ("state", {"state": "working"}, b"", set()),
+    ("state", {"state": "working", "hook": True}, b"", set()),
     ("switch", {"to": "other", "probe": True}, b"", {"switched"}),
     ("typed", {}, b"", {"at", "watched"}),
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),

@@ -21,7 +21,7 @@ def ends(here: World) -> None:
     """The program ends, and the shell prints its prompt."""
     here.pty.group, here.prompt = 1, True
     here.activity.stirred()
-    with patch.object(program_status.os, "killpg", side_effect=ProcessLookupError):
+    with patch("os.killpg", side_effect=ProcessLookupError):
         here.passes(1)
 
 
@@ -52,8 +52,7 @@ def test_the_question_and_its_kind() -> None:
         report(here, "state=working:msg=YQ")
         found = here.activity.standing().as_json()
         assert (found["state"], found["question"], found["kind"]) == ("working", None, None)
-        assert here.activity.blocked is None
-        assert here.activity.last_row() == "a"
+        assert [here.activity.waits, here.activity.blocked, here.activity.last_row()] == [False, None, "a"]
 
 
 def test_the_same_reported_again_is_no_news_unless_somebody_has_answered() -> None:
@@ -161,7 +160,7 @@ def test_without_shell_integration_the_end_of_its_process_group_is_seen() -> Non
         with world() as here:
             here.runs()
             report(here, f"state={state}")
-            with patch.object(program_status.os, "killpg"):
+            with patch("os.killpg"):
                 here.pty.group = 1
                 here.activity.stirred()
                 here.passes(1)
