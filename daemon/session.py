@@ -223,7 +223,7 @@ class Session:
         elif kind == "status":
             self.activity.reported(body, position)
         elif kind == "ris":
-            self.activity.reset(position)
+            self.activity.report(lambda reports, _: reports.take({"state": "clear"}, 0, position))
         elif kind == "progress":
             self.activity.progressed(body)
         elif kind == "mark":
@@ -282,7 +282,7 @@ class Session:
         if not self.clients:
             self.missed.note(event)
         if kind == "command_started":
-            self.activity.commanded()
+            self.activity.report(lambda reports, head: reports.seen(head, by_key=False))
         if kind != "exited" or not self.end.by_request:
             self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):

@@ -118,9 +118,7 @@ class Activity:
         if self._said is not None and self._said.state != "working" and self._said.by != rules.REPORT:
             self._said = None
             self._asked.note_answer()
-        if self.reports is not None:
-            self.reports.seen(self._pump.log.head)
-            self._restate()
+        self.report(lambda reports, head: reports.seen(head))
         self.stirred()
 
     def interrupted(self) -> None:
@@ -155,33 +153,22 @@ class Activity:
         `position`: behind it in the log."""
         from sesh.daemon.activity.program_status import Reports, parse
 
-        report = parse(text)
+        report, group = parse(text), self._group()
         if report is not None:
-            self.reports = self.reports or Reports()
-            self.reports.take(report, self._group(), position)
-            self._said = None  # what was typed before
-            self._restate()
+            self.reports, self._said = self.reports or Reports(), None  # what was typed before
+            self.report(lambda reports, _: reports.take(report, group, position))
 
-    def _restate(self) -> None:
-        """Goes by what the program has reported, unless its state was typed since."""
-        said = self._said
-        if self.reports is not None and (said is None or said.by == rules.REPORT):
-            said = self._said = self.reports.said()
-            if said is not None:
-                answered = self._asked.take_answered()
-                self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=answered))
-
-    def reset(self, position: int) -> None:
-        """Notes that the program has reset the terminal (RIS)."""
+    def report(self, change: Callable[[Reports, int], object]) -> None:
+        """Has what the program has reported changed, if it has, by a function of the records and the log's head; goes
+        by what is left of it then, unless the state was typed since."""
         if self.reports is not None:
-            self.reports.take({"state": "clear"}, 0, position)
-            self._restate()
-
-    def commanded(self) -> None:
-        """Notes that a command begins: what one before had reported at its end was seen."""
-        if self.reports is not None:
-            self.reports.seen(self._pump.log.head, by_key=False)
-            self._restate()
+            change(self.reports, self._pump.log.head)
+            said = self._said
+            if said is None or said.by == rules.REPORT:
+                said = self._said = self.reports.said()
+                if said is not None:
+                    answered = self._asked.take_answered()
+                    self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -197,9 +184,8 @@ class Activity:
         if not body.endswith(REPLAYED):
             group = self._group()
             self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
-        if body[:1] == b"A" and self.reports is not None:
-            self.reports.ended(self._pump.log.head)
-            self._restate()
+        if body[:1] == b"A":
+            self.report(lambda reports, head: reports.ended(head))
 
     def ended(self, *, failed: bool) -> None:
         """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
@@ -228,9 +214,9 @@ class Activity:
 
     def last_row(self) -> str:
         """What a program that works has reported, or the last row that it printed; empty for any other."""
-        if self.reports is not None and (line := self.reports.line()):
-            return line
-        return self._asked.last_row() if self._standing.state == rules.WORKING else ""
+        if self._standing.state != rules.WORKING:
+            return ""
+        return (self.reports is not None and self.reports.line()) or self._asked.last_row()
 
     def standing(self, *, anew: bool = False) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
@@ -252,15 +238,13 @@ class Activity:
     def dump(self) -> ActivityState:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
+        reports = self.reports.dump() if self.reports is not None else None
         return {
             "activity": (self._standing.dump(), said, self._begun, self._prompted),
             "asked": self._asked.dump(),
             "seen_to": self.seen_to,
             "stirred_at": self.stirred_at,
-            "reports": (
-                self.reports.dump() if self.reports is not None else None,
-                self._said.by if self._said is not None else "",
-            ),
+            "reports": (reports, self._said.by if self._said is not None else ""),
         }
 
     def restore(self, state: ActivityState) -> None:
@@ -276,7 +260,7 @@ class Activity:
             from sesh.daemon.activity.program_status import Reports
 
             self.reports = Reports(reports)
-            self._restate()
+            self.report(lambda *_: None)
         self.seen_to = state.get("seen_to", self.seen_to)
         self.stirred_at = state.get("stirred_at", self.stirred_at)
 
@@ -303,9 +287,8 @@ class Activity:
             self._due = True
             self._timers.set("activity", _PASSED_ON, lambda: self._look(again=again))
             return
-        if self.reports is not None and self.reports.left(seen.group, self._pump.log.head):
-            self._restate()
-            said = self._said
+        self.report(lambda reports, head: reports.left(seen.group, head))
+        said = self._said
         holds = said is not None and rules.holds(said, seen)
         asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
         if seen.reads and not asked and not again:

@@ -123,17 +123,15 @@ class Reports:
         for report in found.values() if by_key and self.speaks else ():
             self.take({**report, "state": "idle", "msg": ""}, self._group, at)
 
-    def left(self, foreground: int, at: int) -> bool:
-        """Returns whether the process group that reported has ended; its records are removed then."""
-        gone = False
+    def left(self, foreground: int, at: int) -> None:
+        """Notes who has the terminal: if the process group that reported is gone, so has the program."""
         if self.speaks and self._group and foreground not in (0, self._group):
             try:
                 os.killpg(self._group, 0)
-            except OSError as error:
-                gone = isinstance(error, ProcessLookupError)
-        if gone:
-            self.ended(at)
-        return gone
+            except ProcessLookupError:
+                self.ended(at)
+            except PermissionError:
+                return
 
     def _remove(self, parts: Collection[str], at: int) -> None:
         for part in parts:

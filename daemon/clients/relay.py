@@ -298,7 +298,7 @@ class Relay:
             model.mark(client.position)
         elif client.notice:
             screen += overlay(client.notice, client.size[0])
-            client.notice, client.uncover = "", repaint(emulator)
+            client.notice, client.uncover = "", repaint(emulator, status=status)
             self._uncover_later(client)
         client.connection.queue_screen(model.position, screen)
         client.connection.feed(self.log)

@@ -262,13 +262,14 @@ def test_a_program_whose_end_was_seen_is_idle_and_no_key_ends_blocked() -> None:
 def test_records_go_with_the_process_group_that_reported_last() -> None:
     with subprocess.Popen(["sleep", "100"], start_new_session=True) as program:
         reports = told("state=blocked", "state=done:id=a", group=program.pid)
-        assert not reports.left(program.pid, 9)
-        assert not reports.left(os.getpgrp(), 9), "another program has the terminal for a while"
+        reports.left(program.pid, 9)
+        reports.left(os.getpgrp(), 9)
+        assert (ids(reports), reports.speaks) == (["", "a"], True), "another program has the terminal for a while"
         program.kill()
-    assert not reports.left(0, 9)
-    assert reports.left(os.getpgrp(), 9)
+    reports.left(0, 9)
+    assert reports.speaks
+    reports.left(os.getpgrp(), 9)
     assert (ids(reports), reports.speaks) == (["a"], False)
-    assert not reports.left(os.getpgrp(), 9)
 
 
 def test_a_terminal_gets_what_it_lacks() -> None:

@@ -17,6 +17,10 @@ def report(here: World, text: str) -> None:
     here.activity.reported(text.encode(), here.head)
 
 
+def reset(here: World) -> None:
+    here.activity.report(lambda reports, head: reports.take({"state": "clear"}, 0, head))
+
+
 def ends(here: World) -> None:
     """The program ends, and the shell prints its prompt."""
     here.pty.group, here.prompt = 1, True
@@ -151,7 +155,7 @@ def test_another_command_ends_what_one_before_has_found() -> None:
         here.runs()
         report(here, "state=done")
         report(here, "state=working:id=a")
-        here.activity.commanded()
+        here.activity.report(lambda reports, head: reports.seen(head, by_key=False))
         assert [row["id"] for row in here.activity.reports.as_json()] == ["a"]  # type: ignore[union-attr]
 
 
@@ -173,14 +177,14 @@ def test_without_shell_integration_the_end_of_its_process_group_is_seen() -> Non
 def test_a_reset_terminal_has_no_records_and_a_typed_state_stands() -> None:
     with world() as here:
         here.runs()
-        here.activity.reset(1)
+        reset(here)
         report(here, "state=blocked")
-        here.activity.reset(2)
+        reset(here)
         here.passes(60)
         assert here.stands == ("idle", "quiet")
         report(here, "state=blocked")
         here.activity.say("waiting", "typed", by="typed")
-        here.activity.reset(3)
+        reset(here)
         assert here.activity.blocked == "typed"
 
 
