@@ -104,6 +104,7 @@ class Words(_Positions, total=False):
     state: str
     bound: bool
     command: Sequence[str]
+    hook: bool
     exit: bool
     output: bool
     follow: bool

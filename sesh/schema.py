@@ -39,12 +39,28 @@ class PrintedError(_PrintedError, total=False):
 
 
 class StandingFacts(TypedDict):
-    """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed."""
+    """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed.
+
+    `kind`: permission, question or auth, if the program says what it asks for.
+    """
 
     state: str
     why: str | None
     since: Moment | None
     question: str | None
+    kind: str | None
+
+
+class ReportFacts(TypedDict):
+    """What a program reports of itself (OSC 7501), or of the part with this id. `state`: as that of the activity."""
+
+    id: str | None
+    state: str
+    kind: str | None
+    progress: int | None
+    app: str | None
+    title: str | None
+    message: str | None
 
 
 class Loss(TypedDict):
@@ -160,6 +176,7 @@ class Status(Summary, total=False):
     link: str | None
     position: int
     faults: list[str]
+    reports: list[ReportFacts]
 
 
 class Spec(TypedDict, total=False):
@@ -480,6 +497,7 @@ class Event(TypedDict, total=False):
     state: str
     why: str | None
     question: str | None
+    kind: str | None
     n: int
     pid: int
     read_only: bool

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from sesh.daemon.activity.asked import AskedState, Shown
+    from sesh.daemon.activity.program_status import Reports, ReportsState
     from sesh.daemon.activity.rules import SaidState, StandingState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     class ActivityState(TypedDict, total=False):
         """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
         question that was answered last; the position that the last person who left has seen; when it stirred last
-        (monotonic)."""
+        (monotonic); the program's reports, and whose word `Said` is."""
 
         activity: tuple[StandingState, SaidState | None, int, int]
         asked: AskedState
         seen_to: int
         stirred_at: float
+        reports: tuple[ReportsState | None, str]
 
 
 FRESH = 1.0
@@ -73,6 +75,8 @@ class Activity:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing = Standing(rules.WORKING, rules.OUTPUT, facts["created"])
         self._said: Said | None = None
+        self.reports: Reports | None = None
+        """What the program has reported by OSC 7501; None before that."""
         self.stirred_at = self._looked_at = time.monotonic()
         """Times (monotonic) of the last output or typing, and of the last look."""
         self._due = False
@@ -111,9 +115,10 @@ class Activity:
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
-        if self._said is not None and self._said.state != "working":
+        if self._said is not None and self._said.state != "working" and self._said.by != rules.REPORT:
             self._said = None
             self._asked.note_answer()
+        self.report(lambda reports, head: reports.seen(head))
         self.stirred()
 
     def interrupted(self) -> None:
@@ -132,14 +137,38 @@ class Activity:
         if not self._due and self._standing.why == rules.READ:
             self._timers.set("activity", 0, lambda: self._look(again=True))
 
-    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False) -> None:
-        """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `progress`: as
-        in `Said`."""
+    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False, by: str = "") -> None:
+        """Takes the program's own word for its state, unless its reports stand above that. `bound`: that it works holds
+        for its job alone. `progress`, `by`: as in `Said`, or HOOK for an agent's hook."""
         from sesh.wording import one_line
 
+        if by != rules.TYPED and self.reports is not None and self.reports.speaks:
+            return
         group = self._group() if bound else 0
-        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress)
+        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress, by)
         self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.take_answered()))
+
+    def reported(self, text: bytes, position: int) -> None:
+        """Takes a report of the program's (OSC 7501); one that is invalid changes nothing. `text`: all behind `7501;`;
+        `position`: behind it in the log."""
+        from sesh.daemon.activity.program_status import Reports, parse
+
+        report, group = parse(text), self._group()
+        if report is not None:
+            self.reports, self._said = self.reports or Reports(), None  # what was typed before
+            self.report(lambda reports, _: reports.take(report, group, position))
+
+    def report(self, change: Callable[[Reports, int], object]) -> None:
+        """Has what the program has reported changed, if it has, by a function of the records and the log's head; goes
+        by what is left of it then, unless the state was typed since."""
+        if self.reports is not None:
+            change(self.reports, self._pump.log.head)
+            said = self._said
+            if said is None or said.by == rules.REPORT:
+                said = self._said = self.reports.said()
+                if said is not None:
+                    answered = self._asked.take_answered()
+                    self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -155,11 +184,13 @@ class Activity:
         if not body.endswith(REPLAYED):
             group = self._group()
             self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
+        if body[:1] == b"A":
+            self.report(lambda reports, head: reports.ended(head))
 
     def ended(self, *, failed: bool) -> None:
         """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
         self._timers.clear("activity")
-        self._due, self._said = False, None
+        self._due, self._said, self.reports = False, None, None
         self._take(Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, STEADY.now()))
 
     # -- how it stands
@@ -172,9 +203,10 @@ class Activity:
 
     @property
     def blocked(self) -> str | None:
-        """The question for which the program has said that it cannot go on; None if it has not said so."""
+        """The question of a program that has said itself, by OSC 7501 or `--state`, that it waits; None for any other,
+        as for one that has sent a notification."""
         said = self._said
-        return said.question if said is not None and said.state == "waiting" else None
+        return said.question if said is not None and said.by and said.state == "waiting" else None
 
     @property
     def shell_reads(self) -> bool:
@@ -189,9 +221,15 @@ class Activity:
 
         return bool(shells.kind_of(group))
 
+    def sequences(self, since: int, until: int, every: bool) -> str:
+        """What stands of the program's reports, for a terminal; see `Reports.sequences`."""
+        return self.reports.sequences(since, until, every=every) if self.reports is not None else ""
+
     def last_row(self) -> str:
-        """The last row that a program printed which works; empty for any other."""
-        return self._asked.last_row() if self._standing.state == rules.WORKING else ""
+        """What a program that works has reported, or the last row that it printed; empty for any other."""
+        if self._standing.state != rules.WORKING:
+            return ""
+        return (self.reports is not None and self.reports.line()) or self._asked.last_row()
 
     def standing(self, *, anew: bool = False) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
@@ -213,11 +251,13 @@ class Activity:
     def dump(self) -> ActivityState:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
+        reports = self.reports.dump() if self.reports is not None else None
         return {
             "activity": (self._standing.dump(), said, self._begun, self._prompted),
             "asked": self._asked.dump(),
             "seen_to": self.seen_to,
             "stirred_at": self.stirred_at,
+            "reports": (reports, self._said.by if self._said is not None else ""),
         }
 
     def restore(self, state: ActivityState) -> None:
@@ -226,6 +266,14 @@ class Activity:
             standing, said, self._begun, self._prompted = state["activity"]
             self._standing, self._said = Standing(*standing), Said(*said) if said is not None else None
             self._asked.restore(self._standing.question, state.get("asked"))
+        reports, by = state.get("reports", (None, ""))
+        if self._said is not None:
+            self._said.by = by
+        if reports is not None:
+            from sesh.daemon.activity.program_status import Reports
+
+            self.reports = Reports(reports)
+            self.report(lambda *_: None)
         self.seen_to = state.get("seen_to", self.seen_to)
         self.stirred_at = state.get("stirred_at", self.stirred_at)
 
@@ -252,6 +300,8 @@ class Activity:
             self._due = True
             self._timers.set("activity", _PASSED_ON, lambda: self._look(again=again))
             return
+        self.report(lambda reports, head: reports.left(seen.group, head))
+        said = self._said
         holds = said is not None and rules.holds(said, seen)
         asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
         if seen.reads and not asked and not again:
@@ -271,7 +321,8 @@ class Activity:
         before, self._standing = self._standing, standing
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
-            self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
+            words = {"question": standing.question or None, "kind": standing.kind or None}
+            self._emit("activity", state=standing.state, why=standing.why, **words)
         self._looked()
 
     def _seen(self, silent: float) -> Seen:

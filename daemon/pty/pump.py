@@ -89,6 +89,8 @@ class Pump:
         """True if the terminal is still open on the program's side."""
         self.delivered = False
         """True if all readers have the last block, and nothing else is to be done about it."""
+        self.asked_status = 0
+        """How often the last block asked for OSC 7501."""
         self.last_activity = STEADY.now()
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
@@ -108,7 +110,7 @@ class Pump:
         block = self._passing(block)
         if not block:
             return True
-        start = self.log.head
+        start, self.asked_status = self.log.head, 0
         try:
             findings = self.scanner.find(block)
         finally:

@@ -138,6 +138,7 @@ class SessionState(_SessionState, total=False):
     seen_to: int
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
     asked: tuple[int, int, str, str]
+    reports: tuple[Any, str]
 
 
 class Back(TypedDict):

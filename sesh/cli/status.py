@@ -62,6 +62,9 @@ def _described(session: Status, now: float) -> list[str]:
         "daemon": f"{daemon}, sesh {session.get('version')}" if (daemon := session.get("daemon_pid")) else None,
     }
     lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
+    for report in session.get("reports") or []:
+        words = ", ".join(filter(None, (report["state"], report.get("kind"), report.get("app"))))
+        lines.append(f"{'reports:':<15}{wording.plain(words)}: {wording.of_report(report)}".rstrip(": "))
     for client in session.get("clients") or []:
         size = f"{client.get('columns')}x{client.get('rows')}"
         watching = ", read-only" if client.get("read_only") else ""

@@ -172,7 +172,8 @@ def _dormant(name: str, record: Record) -> Summary:
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
     if ended:
         state = "failed" if record.get("exit_code") else "done"
-        summary["activity"] = {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
+        since = record.get("ended")
+        summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:
         summary["responding"] = False
@@ -197,7 +198,9 @@ def of_job(name: str) -> Summary | None:
         "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
         "cwd": job.get("directory"), "command": job.get("command"), "exit_code": job.get("exit_code"),
         "columns": job.get("columns"), "rows": job.get("rows"),
-        "activity": {"state": job.get("state") or "done", "why": "exit", "since": ended, "question": None},
+        "activity": {
+            "state": job.get("state") or "done", "why": "exit", "since": ended, "question": None, "kind": None,
+        },
     }  # fmt: skip
 
 

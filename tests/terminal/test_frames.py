@@ -39,7 +39,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("message", {"text": "hello"}, b"", {"clients"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("resume", {"command": ["agent", "--resume", "1"]}, b"", set()),
-    ("state", {"state": "working"}, b"", set()),
+    ("state", {"state": "working", "hook": True}, b"", set()),
     ("switch", {"to": "other", "probe": True}, b"", {"switched"}),
     ("typed", {}, b"", {"at", "watched"}),
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),

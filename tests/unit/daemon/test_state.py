@@ -73,6 +73,28 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     assert description.summary(other) == description.summary(own)
 
 
+def test_what_the_program_has_reported_outlives_it_and_an_older_sesh_reads_the_rest() -> None:
+    own = session()
+    own.activity.reported(b"state=blocked:kind=auth:msg=YQ:app=x", 5)
+    own.activity.reported(b"state=working:id=a:progress=7", 9)
+    other = through_json(own)
+    assert other.activity.standing().as_json() == own.activity.standing().as_json()
+    assert other.activity.blocked == "a"
+    assert description.status(other)["reports"] == description.status(own)["reports"]
+    assert other.activity.sequences(-1, 9, True) == own.activity.sequences(-1, 9, True)
+    assert json.dumps(dump_session(other)) == json.dumps(dump_session(own))
+    other.activity.say("working")
+    assert other.activity.standing().state == "waiting", "its reports stand above what is said otherwise"
+    older = json.loads(json.dumps(dump_session(own)))
+    assert len(older["activity"][1]) == 5
+    del older["reports"]
+    loaded = load_session(older, None)
+    assert loaded.activity.standing().state == "waiting"
+    assert loaded.activity.reports is None
+    own.activity.say("waiting", "typed", by="typed")
+    assert through_json(own).activity.blocked == "typed"
+
+
 def test_an_ended_session_keeps_its_end() -> None:
     """An image left unfinished by its program was waited for after a reload, so that no client was told of the end."""
     own = session()
