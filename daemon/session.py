@@ -25,10 +25,13 @@ from sesh.moments import STEADY, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
+    from sesh.daemon.activity.turn import Drawn
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.screen.checkpoint import Checkpointer
     from sesh.daemon.shell.history import CommandMarks, History
@@ -141,7 +144,7 @@ class Session:
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event)
-        self.activity = Activity(facts, self.pump, self.timers, self._shown, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self._shown, self._drawn, self.emit, self._looked)
         self.relay.reports = self.activity.sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
@@ -295,6 +298,13 @@ class Session:
         emulator = self.model.emulator
         rows = emulator.text()[: emulator.cursor[0] + 1]
         return Shown(rows, emulator.columns, emulator.rows, alternate=emulator.alternate)
+
+    def _drawn(self, load: Callable[[], bool]) -> Drawn | None:
+        """As for `Turn`: None without an emulator, unless it is to be loaded, and while it is behind."""
+        if not (self.model.loaded or load()) or not self.model.catch_up(ANSWER_TIME):
+            return None
+        emulator = self.model.emulator
+        return [row[:] for row in emulator.screen.buffer], emulator.cursor[0] if emulator.cursor_visible else -1
 
     def left(self) -> None:
         """Notes that the last client has left."""

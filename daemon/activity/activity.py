@@ -13,6 +13,7 @@ from sesh import platform
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.asked import Asked
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
+from sesh.daemon.activity.turn import Turn
 from sesh.daemon.pty.queries import REPLAYED
 from sesh.moments import STEADY
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sesh.daemon.activity.asked import AskedState, Shown
     from sesh.daemon.activity.program_status import Reports, ReportsState
     from sesh.daemon.activity.rules import SaidState, StandingState
+    from sesh.daemon.activity.turn import Drawn, TurnState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
@@ -33,13 +35,14 @@ if TYPE_CHECKING:
     class ActivityState(TypedDict, total=False):
         """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
         question that was answered last; the position that the last person who left has seen; when it stirred last
-        (monotonic); the program's reports, and whose word `Said` is."""
+        (monotonic); the program's reports, and whose word `Said` is; whether its turn is over."""
 
         activity: tuple[StandingState, SaidState | None, int, int]
         asked: AskedState
         seen_to: int
         stirred_at: float
         reports: tuple[ReportsState | None, str]
+        shown_turn: TurnState
 
 
 FRESH = 1.0
@@ -54,14 +57,19 @@ _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
+_DRAWN = 1.0
+"""Seconds after a key, or the start, in which output loads no emulator: an echo, a completion, a prompt."""
+_DOZE = 0.4
+"""Seconds between two looks at a program that works, whose output is read only then if it is little and nobody is
+connected."""
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
 
 class Activity:
-    """The standing of one session. `screen` returns what it shows, None if that is not known yet; `emit` reports an
-    event; `looked` is called after each look or statement."""
+    """The standing of one session. `screen` returns what it shows, None if that is not known yet; `drawn`: as for
+    `Turn`; `emit` reports an event; `looked` is called after each look or statement."""
 
     def __init__(
         self,
@@ -69,6 +77,7 @@ class Activity:
         pump: Pump,
         timers: Timers,
         screen: Callable[[], Shown | None],
+        drawn: Callable[[Callable[[], bool]], Drawn | None],
         emit: Callable[..., None],
         looked: Callable[[], None],
     ) -> None:
@@ -85,7 +94,9 @@ class Activity:
         """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
         self._prompted = 0
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
-        self._asked = Asked(pump, screen)
+        self._asked, self._turn = Asked(pump, screen), Turn(drawn)
+        self._polls = 0
+        """The process group in which a process has been seen that polls the terminal."""
         self._key_at = -SETTLED
         """Time (monotonic) of the last key."""
         self.seen_to, self._echoes_until = -1, 0.0
@@ -112,6 +123,7 @@ class Activity:
         """Notes that a person or a script has typed: the question that the program said is answered. `attended`: it was
         an attached person."""
         self._key_at, self._echoes_until = time.monotonic(), 0.0
+        self._turn.key()
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
@@ -258,6 +270,7 @@ class Activity:
             "seen_to": self.seen_to,
             "stirred_at": self.stirred_at,
             "reports": (reports, self._said.by if self._said is not None else ""),
+            "shown_turn": self._turn.dump(),
         }
 
     def restore(self, state: ActivityState) -> None:
@@ -276,6 +289,8 @@ class Activity:
             self.report(lambda *_: None)
         self.seen_to = state.get("seen_to", self.seen_to)
         self.stirred_at = state.get("stirred_at", self.stirred_at)
+        if "shown_turn" in state:
+            self._turn.restore(state["shown_turn"])
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -289,12 +304,15 @@ class Activity:
         A program that has just begun to read may have printed a question that has not come yet: it is looked at `again`
         in a moment.
         """
-        before, said = self._standing, self._said
-        silent = time.monotonic() - self.stirred_at
-        if rules.streams(before, said, silent):
-            self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
-            return
         self._due = False  # first: if looking fails, the next output has it tried again
+        self._pump.wake()
+        before, said = self._standing, self._said
+        silent = self._silent()
+        if rules.streams(before, said, silent):
+            self._due = True
+            self._pump.dozes = self._turn.trickles and self._key_at + _DRAWN < self.stirred_at
+            self._timers.set("activity", _DOZE if self._pump.dozes else max(SETTLED - silent, _SOON), self._look)
+            return
         seen = self._seen(silent)
         if seen.unknown:
             self._due = True
@@ -315,6 +333,20 @@ class Activity:
         after = rules.next_look(self._standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
+
+    def _silent(self) -> float:
+        """Seconds since the program showed something, or was typed to."""
+        pty, head, turn = self._pump.pty, self._pump.log.head, self._turn
+        turn.look(head, self.stirred_at, raw=pty is not None and self._pump.running and pty.raw(), load=self._draws)
+        at = max(self._key_at, turn.changed_at) if turn.compared else self.stirred_at
+        return time.monotonic() - at
+
+    def _draws(self) -> bool:
+        """Returns whether the output of a program that reads keys is worth an emulator: no prompt, and no echo."""
+        pty, begun = self._pump.pty, STEADY.now() - self._facts["created"] < _DRAWN
+        if pty is None or begun or time.monotonic() - self._key_at < _DRAWN:
+            return False
+        return not self._stands_at_prompt(pty, pty.foreground(), raw=True)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""
@@ -345,12 +377,17 @@ class Activity:
         program = syscalls.foreground(group, leader, pty.device)
         seen.asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
         seen.reads = program.reads or seen.asks
-        seen.busy = self._computed(program, elapsed)
+        self._polls = group if program.polls else self._polls
+        seen.busy = self._computed(program, elapsed) and group != self._polls
         seen.begun = bool(self._begun)
         seen.news = pump.log.head != self.seen_to
         if seen.asks or (seen.reads and seen.news):
             words = self._asked.words(line=not raw)
             seen.question, seen.unknown = words or "", words is None
+        elif self._turn.over and raw and (group == self._polls or not program.told) and not seen.reads:
+            seen.stopped, before = True, self._standing
+            fresh = before.why != rules.STOPPED or self._turn.fresh
+            seen.question = self._turn.question() if fresh else before.question
         return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
+STOPPED = "stopped"
 """Reasons: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
-printed just now; it computes; it has ended."""
+printed just now; it computes; it has ended; it has shown that it worked, and shows nothing more (see `turn`)."""
 
 TYPED, REPORT = "typed", "report"
 """Who said it: `--state`, or an agent's hook; OSC 7501, which stands above the kernel too."""
 
 SETTLED = 0.2
 """Seconds without output after which it has stopped."""
-LOOKS = (SETTLED, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
+LOOKS = (SETTLED, 0.5, 1.0, 2.0, 3.0, 4.5, 7.0, 10.0)
 """Seconds after output stopped at which the session is looked at, until its standing is known."""
 QUIET_AFTER = LOOKS[-1]
 MAX_QUESTION = 200
@@ -75,15 +76,15 @@ class Said:
 class Seen:
     """One look at a session, of which the looker sets what it has seen.
 
-    `silent`: seconds since the program printed, or was typed to. `group`: who has the terminal. `prompt`: it is a shell
-    that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a line, or for
-    a secret, so that there is no doubt. `news`: it has printed since the last person left. `busy`: it has used the
-    processor since the last look. `begun`: its shell has said that a command began. `question`: what it asks;
-    `unknown`: that is not known yet, as the screen is not.
+    `silent`: seconds since the program showed something, or was typed to. `group`: who has the terminal. `prompt`: it
+    is a shell that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a
+    line, or for a secret, so that there is no doubt. `news`: it has printed since the last person left. `stopped`: its
+    turn is over. `busy`: it has used the processor since the last look. `begun`: its shell has said that a command
+    began. `question`: what it asks; `unknown`: that is not known yet, as the screen is not.
     """
 
     group = 0
-    prompt = reads = asks = busy = begun = unknown = False
+    prompt = reads = asks = stopped = busy = begun = unknown = False
     news = True
     question = ""
 
@@ -110,6 +111,8 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
         state, why = WAITING, READ
     elif seen.reads:  # who left an editor, a pager, a menu as it stands has seen it
         state, why = IDLE, READ
+    elif seen.stopped:
+        state, why = WAITING, STOPPED
     elif seen.silent < QUIET_AFTER:
         state, why = WORKING, HOOK if seen.begun else OUTPUT
     else:

@@ -87,6 +87,8 @@ class Pump:
         """True until the program has ended."""
         self.open = pty is not None
         """True if the terminal is still open on the program's side."""
+        self.dozes = False
+        """True while output may wait for `wake`, which is called soon, if nobody is connected."""
         self.delivered = False
         """True if all readers have the last block, and nothing else is to be done about it."""
         self.asked_status = 0
@@ -122,6 +124,12 @@ class Pump:
             self._report(kind, body, start + end)
         self.delivered = self._deliver(block) and not findings and self.open
         return True
+
+    def wake(self) -> None:
+        """Reads what has waited."""
+        if self.dozes:
+            self.dozes = False
+            self.take()
 
     def reopen(self) -> None:
         """Reads from the terminal again after that failed."""
