@@ -13,6 +13,7 @@ from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import printable
+from sesh.ops import integrate
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.remote import known
@@ -268,6 +269,22 @@ def _ssh(_caller: Caller) -> Iterator[Finding]:
         yield row("rsync", OK, rsync)
 
 
+def _agents(_caller: Caller) -> Iterator[Finding]:
+    """The hooks in the settings of the agents that are used here."""
+    for agent in integrate.AGENTS:
+        path, remedy = integrate.settings(agent), f"$sesh --integrate {agent}"
+        try:
+            standing = integrate.standing(agent)
+        except Refused as error:
+            yield row("agents", WARNING, error.message, error.hint)
+            continue
+        if standing:
+            state, outdated = (OK, "") if standing == "current" else (WARNING, remedy)
+            yield row("agents", state, f"{agent}: {standing} hooks in {path}", outdated)
+        elif os.path.isdir(os.path.dirname(path)):
+            yield row("agents", OK, f"{agent}: no hooks in {path}; to add them: {remedy}")
+
+
 CHECKS: dict[str, Check] = {
     "python": _python,
     "system": _system,
@@ -280,4 +297,5 @@ CHECKS: dict[str, Check] = {
     "logout": _logout,
     "ssh": _ssh,
     "versions": _versions,
+    "agents": _agents,
 }

@@ -1,0 +1,56 @@
+"""`--integrate` and `--hook`: an AI agent that tells its session how it stands, and how to resume it."""
+
+from __future__ import annotations
+
+import os
+
+from sesh.errors import UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.cli.invocation import Invocation
+
+_LARGEST = 16 << 20
+"""Bytes of an event: it has what the agent is about to write to a file."""
+_SECONDS = 5
+
+
+def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
+    """`--integrate AGENT [--remove]`: 1 if its settings cannot be changed."""
+    from sesh.ops.integrate import AGENTS, settings
+    from sesh.ops.integrate import integrate as change
+
+    if cli.hosts:
+        raise UsageError("--integrate is for this machine", hint=f"type it there: ssh -t HOST sesh --integrate {agent}")
+    if agent not in AGENTS:
+        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(AGENTS)}")
+    path, changed = settings(agent), change(agent, remove=remove)
+    if not cli.json:
+        from sesh.cli import printing
+
+        told = "no hooks of sesh in" if remove else "hooks are in"
+        printing.text(printable(f"{told} {path}" if changed else f"nothing to do: {told} {path}"))
+        if changed and not remove:
+            printing.text(AGENTS[agent].asks or f"{agent} takes them at its next start")
+    return cli.done(agent=agent, path=path, changed=changed)
+
+
+def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it prints nothing)
+    """`--hook AGENT`: prints nothing, and soon succeeds in any case: the agent waits, and may take 2 for a veto."""
+    from sesh.lean import signal
+
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.alarm(_SECONDS)
+    data = bytearray()
+    try:
+        while not os.isatty(0) and len(data) <= _LARGEST and (chunk := os.read(0, 1 << 16)):
+            data += chunk
+        from sesh.ops import agent_hook
+
+        agent_hook.take(agent[0], data.decode())
+    except Exception:
+        return 0  # whatever it is, the agent goes on
+    return 0
