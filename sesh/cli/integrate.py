@@ -20,21 +20,18 @@ _SECONDS = 5
 
 def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
     """`--integrate AGENT [--remove]`: 1 if its settings cannot be changed."""
-    from sesh.ops.integrate import AGENTS, settings
-    from sesh.ops.integrate import integrate as change
+    from sesh.ops import integrate as hooks
 
     if cli.hosts:
         raise UsageError("--integrate is for this machine", hint=f"type it there: ssh -t HOST sesh --integrate {agent}")
-    if agent not in AGENTS:
-        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(AGENTS)}")
-    path, changed = settings(agent), change(agent, remove=remove)
+    if agent not in hooks.AGENTS:
+        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
+    path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
     if not cli.json:
-        from sesh.cli import printing
-
-        told = "no hooks of sesh in" if remove else "hooks are in"
-        printing.text(printable(f"{told} {path}" if changed else f"nothing to do: {told} {path}"))
+        cli.note(f"{'' if changed else 'nothing to do: '}{'no hooks' if remove else 'hooks'} of sesh in {path}")
         if changed and not remove:
-            printing.text(AGENTS[agent].asks or f"{agent} takes them at its next start")
+            trust = "codex runs new hooks once you trust them: type /hooks there"
+            cli.note(trust if agent == "codex" else f"{agent} takes them at its next start")
     return cli.done(agent=agent, path=path, changed=changed)
 
 

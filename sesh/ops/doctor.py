@@ -270,17 +270,17 @@ def _ssh(_caller: Caller) -> Iterator[Finding]:
 
 
 def _agents(_caller: Caller) -> Iterator[Finding]:
-    """The hooks in the settings of the agents that are used here."""
     for agent in integrate.AGENTS:
         path, remedy = integrate.settings(agent), f"$sesh --integrate {agent}"
         try:
-            standing = integrate.standing(agent)
+            (now, wanted), (_, without) = integrate.planned(agent), integrate.planned(agent, remove=True)
         except Refused as error:
             yield row("agents", WARNING, error.message, error.hint)
             continue
-        if standing:
-            state, outdated = (OK, "") if standing == "current" else (WARNING, remedy)
-            yield row("agents", state, f"{agent}: {standing} hooks in {path}", outdated)
+        if now == wanted:
+            yield row("agents", OK, f"{agent}: hooks in {path}")
+        elif now != without:
+            yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
         elif os.path.isdir(os.path.dirname(path)):
             yield row("agents", OK, f"{agent}: no hooks in {path}; to add them: {remedy}")
 
