@@ -34,6 +34,7 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--history": (list[schema.Command], printed.PrintedOutput),
     "--status": (schema.Status,),
     "--state": (printed.PrintedState,),
+    "--integrate": (printed.PrintedIntegrated,),
     "--message": (printed.PrintedMessage,),
     "--label": (printed.PrintedLabels,),
     "--record": (printed.PrintedRecording,),

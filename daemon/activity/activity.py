@@ -53,6 +53,8 @@ _SOON = 0.01
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
 _CTRL_C = b"\x03"
+_CANCELS = b"\x1b", _CTRL_C
+"""Keys after which the program may work no more, and not say so."""
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
@@ -111,7 +113,7 @@ class Activity:
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
-        if self._said is not None and self._said.state != "working":
+        if self._said is not None and (self._said.state != "working" or keys in _CANCELS):
             self._said = None
             self._asked.note_answer()
         self.stirred()

@@ -6,6 +6,7 @@ import os
 
 from sesh.errors import UsageError
 from sesh.names import printable
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _LARGEST = 16 << 20
 """Bytes of an event: it has what the agent is about to write to a file."""
 _SECONDS = 5
+_CODEX = """\
+codex asks at its next start whether you trust them; type /hooks there to see them
+they reach your session from codex --no-daemon only: its shared server knows no terminal (daemon_auto_start)"""
 
 
 def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
@@ -28,10 +32,13 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
     path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
     if not cli.json:
-        cli.note(f"{'' if changed else 'nothing to do: '}{'no hooks' if remove else 'hooks'} of sesh in {path}")
+        from sesh.cli import printing
+
+        printing.text(
+            f"{'' if changed else 'nothing to do: '}{'no hooks' if remove else 'hooks'} of sesh in {plain(path)}"
+        )
         if changed and not remove:
-            trust = "codex runs new hooks once you trust them: type /hooks there"
-            cli.note(trust if agent == "codex" else f"{agent} takes them at its next start")
+            printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
     return cli.done(agent=agent, path=path, changed=changed)
 
 

@@ -64,6 +64,14 @@ class PrintedSent(Done):
     position: int
 
 
+class PrintedIntegrated(Done):
+    """The settings of an `agent`, and whether they were `changed`."""
+
+    agent: str
+    path: str
+    changed: bool
+
+
 class PrintedState(Done):
     """The state of a session as its program has just reported it."""
 

@@ -51,12 +51,14 @@ def take(agent: str, text: str) -> None:
 def _session(agent: str) -> Record | None:
     """The record of the session on whose terminal the agent runs.
 
-    Claude Code runs its hooks in process sessions of their own, without a terminal: there it is the terminal of the
-    process that started this one. A server that outlives its session has none either way.
+    Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal: there it is
+    the terminal of the agent, if it is the agent that began that session. Codex's server has none, and serves many.
     """
     tty = platform.controlling_tty()
-    if not tty and agent == "claude" and "CLAUDE_PROJECT_DIR" in os.environ:
-        tty = platform.controlling_tty(platform.session_starter())
+    if not tty:
+        starter = platform.session_starter()
+        if any(os.path.basename(word).startswith(agent) for word in platform.command_of(starter)[:2]):
+            tty = platform.controlling_tty(starter)
     return listing.current(tty)
 
 
