@@ -7,9 +7,7 @@ What the user runs in a session is looked up as a shell does it (`daemon/spawn/e
 from __future__ import annotations
 
 import os
-import sys
 
-from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import LocalFault, Unreachable
 
 TYPE_CHECKING = False
@@ -36,14 +34,6 @@ def find(name: str) -> str | None:
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)
-
-
-def launcher() -> str:
-    """The path of the program that is sesh. Raises FileNotFoundError if it is below a directory that is gone."""
-    path = sys.argv[0]
-    if os.path.basename(path) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
-        path = os.path.join(os.path.dirname(sys.executable), PROGRAM)
-    return os.path.abspath(path)
 
 
 def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:

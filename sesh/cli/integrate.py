@@ -6,7 +6,6 @@ import os
 
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
     path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
     if not cli.json:
         from sesh.cli import printing
+        from sesh.wording import plain
 
         printing.text(
             f"{'' if changed else 'nothing to do: '}{'no hooks' if remove else 'hooks'} of sesh in {plain(path)}"

@@ -6,7 +6,6 @@ Each event has `hook_event_name` and `session_id`, the id of the conversation. T
 from __future__ import annotations
 
 import os
-import re
 
 from sesh import lean, platform, wire
 from sesh.store import listing
@@ -20,11 +19,14 @@ if TYPE_CHECKING:
 _RESUME = {"claude": ["claude", "--resume"], "codex": ["codex", "resume"], "gemini": ["gemini", "--resume"]}
 _STATES = {
     "SessionStart": "idle", "UserPromptSubmit": "working", "BeforeAgent": "working", "PermissionRequest": "waiting",
-    "Notification": "waiting", "Stop": "done", "AfterAgent": "done", "Interrupt": "idle", "SessionEnd": "idle",
+    "Stop": "done", "AfterAgent": "done", "Interrupt": "idle", "SessionEnd": "idle",
+    **dict.fromkeys(("permission_prompt", "elicitation_dialog", "ToolPermission"), "waiting"), "idle_prompt": "done",
 }  # fmt: skip
+"""The states by the event, by its kind for `Notification`."""
 _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "description")
 """The keys of a tool's input, or of a notification's details, that say what it asks for; the first that is there."""
-_ID = re.compile(r"\w[\w.:-]{0,127}", re.ASCII)
+_LONGEST = 128
+"""Characters of the id of a conversation."""
 _PATIENCE = 2.0
 """Seconds for the daemon to answer: the agent waits meanwhile."""
 
@@ -32,18 +34,19 @@ _PATIENCE = 2.0
 def take(agent: str, text: str) -> None:
     """Passes on one event. Raises anything for what is none, and SeshError."""
     told, record = lean.parse_json(text), _session(agent)
-    event, kind = told["hook_event_name"], told.get("notification_type")
-    state = "done" if kind == "idle_prompt" else _STATES.get(event)
+    event, kind = told["hook_event_name"], told.get("notification_type", "permission_prompt")
+    state = _STATES.get(kind if event == "Notification" else event)
     if record is None or state is None:
         return
     name = str(record["name"])
     compacted = (event, told.get("source")) == ("SessionStart", "compact")  # in the middle of its turn
-    if not compacted and not (kind == "permission_prompt" and _waits(name)):
+    if not compacted and not (event == "Notification" and kind == "permission_prompt" and _waits(name)):
         question = _question(told) if state == "waiting" else ""
         wire.ask(name, "state", timeout=_PATIENCE, state=state, question=question, bound=True)
     if event != "SessionEnd":
-        if _ID.fullmatch(told["session_id"]):
-            wire.ask(name, "resume", timeout=_PATIENCE, command=[*_RESUME[agent], told["session_id"]])
+        word = told["session_id"]
+        if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= _LONGEST:
+            wire.ask(name, "resume", timeout=_PATIENCE, command=[*_RESUME[agent], word])
     elif record.get("shell") and told.get("reason") not in ("clear", "resume") and not platform.shutting_down():
         wire.ask(name, "resume", timeout=_PATIENCE, command=[])  # the shell goes on without the agent
 
@@ -57,7 +60,8 @@ def _session(agent: str) -> Record | None:
     tty = platform.controlling_tty()
     if not tty:
         starter = platform.session_starter()
-        if any(os.path.basename(word).startswith(agent) for word in platform.command_of(starter)[:2]):
+        words = [os.path.basename(word) for word in platform.command_of(starter) if word[:1] != "-"]
+        if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
             tty = platform.controlling_tty(starter)
     return listing.current(tty)
 

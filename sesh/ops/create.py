@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from sesh import bounds, paths, platform, programs
+from sesh import bounds, paths, platform
+from sesh.about import launcher
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
 from sesh.names import check_label, check_variable, is_name, printable
@@ -80,11 +81,11 @@ def _environment() -> dict[str, str]:
     """
     variables = dict(os.environ)
     try:
-        launcher, path = programs.launcher(), variables.get("PATH")
+        program, path = launcher(), variables.get("PATH")
     except FileNotFoundError:
         return variables  # the current directory was removed, and the launcher's path is relative to it
-    folder = os.path.dirname(launcher)
-    if path and folder not in path.split(os.pathsep) and os.path.exists(launcher):
+    folder = os.path.dirname(program)
+    if path and folder not in path.split(os.pathsep) and os.path.exists(program):
         variables["PATH"] = f"{path}{os.pathsep}{folder}"
     return variables
 

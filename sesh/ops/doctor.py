@@ -282,7 +282,7 @@ def _agents(_caller: Caller) -> Iterator[Finding]:
         elif now != without:
             yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
         elif os.path.isdir(os.path.dirname(path)):
-            yield row("agents", OK, f"{agent}: no hooks in {path}; to add them: {remedy}")
+            yield row("agents", OK, f"{agent}: no hooks in {path}", remedy)
 
 
 CHECKS: dict[str, Check] = {

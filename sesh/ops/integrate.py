@@ -17,7 +17,8 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Any
 
-from sesh import paths, programs
+from sesh import paths
+from sesh.about import launcher
 from sesh.errors import Refused
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 def _group(agent: str) -> dict[str, Any]:
     """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
-    command = f"{shlex.quote(programs.launcher())} --hook {agent} 2>/dev/null || true"
+    command = f"{shlex.quote(launcher())} --hook {agent} 2>/dev/null || true"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
 
