@@ -276,7 +276,7 @@ def test_the_doctor_tells_of_the_hooks(home: Home, sesh: Sesh) -> None:
     sesh("--integrate", "claude", "--remove")
     assert told() == [("ok", f"claude: no hooks in {path}")]
     home.write(".claude/settings.json", "{")
-    assert told() == [("warning", f"{path} is no JSON object; it was left as it is")]
+    assert told() == [("warning", f"{path} does not parse; it was left as it is")]
     assert sesh("--doctor").code == 0
 
 

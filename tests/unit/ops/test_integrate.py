@@ -123,10 +123,21 @@ def test_a_file_and_a_folder_that_are_missing_are_made_and_the_file_goes_again(a
 def test_a_file_that_does_not_parse_is_left_as_it_is(broken: str | bytes, remove: bool) -> None:
     path = put("claude", broken)
     before = path.read_bytes()
-    with pytest.raises(Refused, match=r"settings.json is no JSON object; it was left as it is"):
+    with pytest.raises(Refused, match=r"settings.json does not parse; it was left as it is"):
         integrate.integrate("claude", remove=remove)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["settings.json"]
+
+
+def test_codex_needs_its_other_settings_whole_too() -> None:
+    path = put("codex", None)
+    (path.parent / "config.toml").write_text('model = "m" # mine\n[hooks\n')
+    with pytest.raises(Refused, match=r"config.toml does not parse; it was left as it is"):
+        integrate.integrate("codex")
+    assert os.listdir(path.parent) == ["config.toml"]
+    (path.parent / "config.toml").write_text('notify = ["beep"] # mine\n')
+    assert integrate.integrate("codex")
+    assert (path.parent / "config.toml").read_text() == 'notify = ["beep"] # mine\n'
 
 
 @pytest.mark.parametrize("taken", ['{"hooks": 5}', '{"hooks": null}', '{"hooks": {"Stop": "x"}}', '{"hooks": [1]}'])
@@ -237,7 +248,10 @@ _KEYS = st.one_of(st.sampled_from(["hooks", "Stop", "SessionStart", "AfterAgent"
 @st.composite
 def _written(draw: st.DrawFn, value: Any) -> str:
     """A value as somebody may have written it, with blanks and comments anywhere."""
-    s = lambda: draw(_SPACES)  # noqa: E731
+
+    def s() -> str:
+        return draw(_SPACES)
+
     if isinstance(value, dict):
         inner = ",".join(f"{s()}{json.dumps(key)}{s()}:{draw(_written(each))}" for key, each in value.items())
         return f"{s()}{{{inner}{s()}}}{s()}"
