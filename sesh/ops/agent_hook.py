@@ -72,7 +72,7 @@ def _waits(name: str) -> bool:
     return bool(activity and (activity["state"], activity["why"]) == ("waiting", "hook"))
 
 
-def _question(told: dict[str, Any]) -> str:
+def _question(told: Any) -> str:
     details = told.get("tool_input") or told.get("details") or {}
     if asked := details.get("questions"):
         return str(asked[0]["question"])

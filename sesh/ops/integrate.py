@@ -42,7 +42,7 @@ _LARGEST = 4 << 20
 """Bytes of a file of settings."""
 _NEW = "{\n  ", "\n}\n"
 """What stands around our hooks in a file that was not there."""
-_COMMENT = re.compile(r'"(?:\\.|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_COMMENT = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _BETWEEN = re.compile(r"[\s,:]*")
 _SPACE = " \t\r\n"
 
@@ -81,7 +81,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     return after != before
 
 
-def _group(agent: str) -> dict[str, Any]:
+def _group(agent: str) -> object:
     """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
     command = f"{shlex.quote(launcher())} --hook {agent} 2>/dev/null || true"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
