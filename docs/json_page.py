@@ -36,6 +36,7 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--state": (printed.PrintedState,),
     "--resume-with": (printed.PrintedResume,),
     "--restore": (printed.PrintedImport,),
+    "--integrate": (printed.PrintedIntegrated,),
     "--message": (printed.PrintedMessage,),
     "--label": (printed.PrintedLabels,),
     "--record": (printed.PrintedRecording,),

@@ -63,6 +63,8 @@ _DOZE = 0.4
 """Seconds between two looks at a program that works, whose output is read only then if it is little and nobody is
 connected."""
 _CTRL_C = b"\x03"
+_CANCELS = b"\x1b", _CTRL_C
+"""Keys after which the program may work no more, and not say so."""
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
@@ -127,7 +129,8 @@ class Activity:
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
-        if self._said is not None and self._said.state != "working" and self._said.by != rules.REPORT:
+        said = self._said
+        if said is not None and said.by != rules.REPORT and (said.state != "working" or keys in _CANCELS):
             self._said = None
             self._asked.note_answer()
         self.report(lambda reports, head: reports.seen(head))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _VALUES = {
+    "agent": ("claude", "codex", "gemini"),
     "form": ("text", "ansi", "json", "svg", "html"),
     "predict": config.PREDICT,
     "shell": SHELLS,

@@ -62,6 +62,14 @@ class PrintedSent(Done, Sent):
     name: str
 
 
+class PrintedIntegrated(Done):
+    """The settings of an `agent`, and whether they were `changed`."""
+
+    agent: str
+    path: str
+    changed: bool
+
+
 class PrintedState(Done):
     """The state of a session as its program has just reported it."""
 

@@ -350,6 +350,13 @@ VERBS = (
         words=("state", "text*"),
     ),
     Verb(
+        "--integrate", "", "integrate.integrate", "claude|codex|gemini [--remove]",
+        "Add hooks to an AI agent's own settings: it tells its session when it works, asks and is done, and by which "
+        "command its conversation is resumed.",
+        "sesh --integrate claude", "sesh --integrate codex --remove",
+        words=("agent",), options=(Option("--remove", "Take them out again."),),
+    ),
+    Verb(
         "--message", "", "sessions.message", "NAME TEXT…",
         "Show TEXT to attached clients; the program does not see it.",
         "sesh --message work 'the build is done'",
@@ -484,13 +491,14 @@ VERBS = (
 )  # fmt: skip
 
 HIDDEN = (
+    Verb("--hook", "", "integrate.hook", "AGENT", "Take an event of an agent, on stdin.", words=("agent*",)),
     Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", ),
     Verb(
         "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",),
         command=True,
     ),
 )  # fmt: skip
-"""Verbs that nobody types: of a link from another host, and of the completion scripts."""
+"""Verbs that nobody types: of agents' hooks, of a link from another host, and of the completion scripts."""
 
 BY_NAME = {verb.name: verb for verb in (*VERBS, *HIDDEN)}
 

@@ -233,12 +233,12 @@ def _recovered(name: str, record: Record) -> bool:
     return False
 
 
-def current() -> Record | None:
-    """The record of the session that the caller's terminal belongs to; None outside of any.
+def current(tty: int | None = None) -> Record | None:
+    """The record of the session that a terminal belongs to, by default the caller's; None outside of any.
 
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
-    tty = platform.controlling_tty()
+    tty = platform.controlling_tty() if tty is None else tty
     readable = (records.readable(name) for name in paths.names()) if tty else ()
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 

@@ -80,6 +80,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--state": lambda home: [
         json.loads(home.sesh("--run", "work", "--", f"{' '.join(home.command)} --state waiting why --json").stdout)
     ],
+    "--integrate": lambda home: printed(home, "--integrate", "claude"),
     "--status": lambda home: [*printed(home, "--status", "work"), *printed(home, "--status", "kept")],
     "--events": lambda home: first(home, "--events", "work", "--since", "0"),
     "--screen": lambda home: [

@@ -35,6 +35,7 @@ VERBS = {
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
     "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
+    "--hook claude": (f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WORDS} cli.wait ops.matching ops.wait reach.stream", "_json"),
     "--screen work": (f"{VIEWS} cli.views", "_json"),
     "--logs work 5": (f"{VIEWS} cli.views", "_json"),
