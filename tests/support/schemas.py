@@ -16,15 +16,15 @@ def strict(shown: Any) -> Any:
     if not isinstance(shown, dict):
         return shown
     closed = {key: strict(each) for key, each in shown.items()}
-    if isinstance(shown.get("properties"), dict) and "required" in shown:
+    if isinstance(shown.get("properties"), dict):
         closed["additionalProperties"] = False
     return closed
 
 
-def described(value: object, shown: dict[str, Any], *, closed: bool = True) -> list[str]:
+def described(value: object, shown: dict[str, Any]) -> list[str]:
     """Where a value is not what a schema says; empty where it is."""
     jsonschema.Draft202012Validator.check_schema(shown)
     formats = jsonschema.FormatChecker(formats=())
     formats.checks("date-time")(lambda text: not isinstance(text, str) or moments.seconds(text) is not None)
-    validator = jsonschema.Draft202012Validator(strict(shown) if closed else shown, format_checker=formats)
+    validator = jsonschema.Draft202012Validator(strict(shown), format_checker=formats)
     return [f"{each.json_path}: {each.message[:300]}" for each in validator.iter_errors(value)]
