@@ -21,10 +21,10 @@ def strict(shown: Any) -> Any:
     return closed
 
 
-def described(value: object, shown: dict[str, Any]) -> list[str]:
-    """Where a value is not what a schema says; empty where it is."""
+def described(value: object, shown: dict[str, Any], *, closed: bool = True) -> list[str]:
+    """Where a value is not what a schema says; empty where it is. Without `closed` other keys are no fault."""
     jsonschema.Draft202012Validator.check_schema(shown)
     formats = jsonschema.FormatChecker(formats=())
     formats.checks("date-time")(lambda text: not isinstance(text, str) or moments.seconds(text) is not None)
-    validator = jsonschema.Draft202012Validator(strict(shown), format_checker=formats)
+    validator = jsonschema.Draft202012Validator(strict(shown) if closed else shown, format_checker=formats)
     return [f"{each.json_path}: {each.message[:300]}" for each in validator.iter_errors(value)]

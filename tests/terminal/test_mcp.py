@@ -34,7 +34,7 @@ def test_every_tool_says_what_it_does_and_what_it_answers(home: Home) -> None:
         for tool in tools:
             what, _, when = (tool.description or "").partition(". ")
             assert what, tool.name
-            assert "Use it" in when, tool.name
+            assert "Use it" in " ".join(when.split()), tool.name
             assert (tool.description or "").count("\n") == 1
             assert (tool.output_schema or {})["type"] == "object"
             assert "host" in tool.input_schema["properties"]
