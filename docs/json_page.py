@@ -77,8 +77,8 @@ def page() -> str:
     """The whole page."""
     defs: dict[str, dict[str, Any]] = {}
     parts = [_HEAD]
-    for name, kinds in PRINTS.items():
-        printed_as = ", or ".join(word(json_schema.of(kind, defs)) for kind in kinds)
+    for name, kind in PRINTS.items():
+        printed_as = word(json_schema.of(kind, defs)).replace(" or ", ", or ")
         parts += [f"## {name}\n", f"{BY_NAME[name].summary}.\n", f"Prints: {printed_as}\n"]
     json_schema.of(PrintedFailure, defs)
     parts.append("## Types\n")

@@ -9,14 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from sesh import schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_SIMPLE: dict[object, dict[str, object]] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
-    object: {},
-    type(None): {"type": "null"},
-}
+_SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
 def of(hint: Any, defs: dict[str, dict[str, object]] | None = None) -> dict[str, object]:
@@ -34,7 +27,7 @@ def of(hint: Any, defs: dict[str, dict[str, object]] | None = None) -> dict[str,
     if origin is dict:
         return {"type": "object", "additionalProperties": of(words[1], defs)}
     if not typing.is_typeddict(hint):
-        return dict(_SIMPLE[hint])
+        return {"type": _SIMPLE[hint]} if hint is not object else {}
     name = hint.__name__.removeprefix("Printed")
     if defs is not None and name in defs:
         return {"$ref": f"#/$defs/{name}"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import get_args, get_origin
+from typing import get_args
 
+from sesh import json_schema
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.printed import PRINTS, PrintedFailure
 from sesh.cli.verbs import VERBS, Verb
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -26,39 +28,25 @@ def skill(cli: Invocation) -> int:
 
 def schema(cli: Invocation, verb: str | None = None) -> int:
     """`--schema [VERB]`: print the JSON Schema of what VERB prints, or all verbs; its dashes may be missing."""
-    import json
-
-    from sesh import json_schema
-
-    names = [row.name for row in VERBS if row.name]
-    name = "" if verb is None else f"--{verb.lstrip('-')}"
-    if verb is not None and name not in names:
+    name = f"--{(verb or '').lstrip('-')}"
+    defs: dict[str, dict[str, object]] = {}
+    shown = {row.name: _printed(row, defs) for row in VERBS if row.name and (not verb or name == row.name)}
+    if verb and not shown:
         from sesh.cli import typer_app
 
         near = typer_app.verbs_near(verb)
-        raise UsageError(
-            f"there is no verb {printable(verb)}",
-            hint=f"did you mean $sesh --schema {near[0]}?" if near else "see `$sesh --help`",
-        )
-    defs: dict[str, dict[str, object]] = {}
-    shown = {row.name: _printed(row, defs) for row in VERBS if row.name and name in ("", row.name)}
-    whole = shown[name] if name else {"type": "object", "properties": shown}
-    title = f"{PROGRAM} {name or '--VERB'} --json"
-    whole = {"$schema": json_schema.DIALECT, "title": title, **whole, "$defs": defs}
-    if cli.json:
-        return cli.value(whole)
-    printing.text(json.dumps(whole, indent=2, ensure_ascii=False))
-    return 0
+        hint = f"did you mean $sesh --schema {near[0]}?" if near else "see `$sesh --help`"
+        raise UsageError(f"there is no verb {printable(verb)}", hint=hint)
+    body = shown[name] if verb else {"type": "object", "properties": shown}
+    title = f"{PROGRAM} {name if verb else '--VERB'} --json"
+    return cli.value({"$schema": json_schema.DIALECT, "title": title, **body, "$defs": defs})
 
 
 def _printed(row: Verb, defs: dict[str, dict[str, object]]) -> dict[str, object]:
-    """The schema of what a verb prints: one of its values, a failure, for several hosts a list of both."""
-    from sesh import json_schema
-    from sesh.cli.printed import PRINTS, PrintedFailure
-
-    kinds = (*PRINTS.get(row.name, ()), PrintedFailure)
-    forms = [json_schema.of(kind, defs) for kind in kinds]
+    """The schema of what a verb prints: a value, a failure, or for several hosts a list of both."""
+    kind = PRINTS.get(row.name)
+    forms = [json_schema.of(each, defs) for each in (kind, PrintedFailure) if each]
     if row.several:
-        each = [json_schema.of(get_args(kind)[0] if get_origin(kind) is list else kind, defs) for kind in kinds]
+        each = [json_schema.of(part, defs) for part in (*(get_args(kind) or (kind,)), PrintedFailure) if part]
         forms.append({"type": "array", "items": {"anyOf": each}})
     return {"description": row.summary, "anyOf": forms}

@@ -248,44 +248,17 @@ class PrintedFailure(_PrintedFailure, total=False):
     exit_code: int
 
 
-PRINTS: dict[str, tuple[Any, ...]] = {
-    "--open": (PrintedSession,),
-    "--new": (PrintedSession,),
-    "--list": (list[schema.Summary],),
-    "--watch": (list[schema.Summary],),
-    "--detach": (PrintedDetached,),
-    "--kill": (PrintedKilled,),
-    "--kill-all": (PrintedKilled,),
-    "--rename": (PrintedRenamed,),
-    "--exec": (schema.RunResult, PrintedSession, PrintedLine),
-    "--run": (schema.RunResult,),
-    "--send": (PrintedSent,),
-    "--wait": (PrintedCondition, list[PrintedCondition]),
-    "--events": (schema.Event,),
-    "--screen": (PrintedText, PrintedScreen),
-    "--logs": (PrintedLogs, PrintedLine),
-    "--grep": (list[schema.Hit],),
-    "--history": (list[schema.Command], PrintedOutput),
-    "--status": (schema.Status,),
-    "--state": (PrintedState,),
-    "--message": (PrintedMessage,),
-    "--label": (PrintedLabels,),
-    "--record": (PrintedRecording,),
-    "--export": (schema.Layout,),
-    "--import": (PrintedImport,),
-    "--sweep": (schema.Swept,),
-    "--doctor": (PrintedFindings, PrintedReport),
-    "--shell-init": (PrintedScript,),
-    "--deploy": (PrintedHosts,),
-    "--upgrade": (PrintedHosts,),
-    "--forget": (PrintedForgotten,),
-    "--undeploy": (PrintedUndeployed,),
-    "--reload": (PrintedReloaded,),
-    "--completions": (PrintedScript,),
-    "--skill": (PrintedSkill,),
-    "--schema": (dict[str, object],),
-    "--help": (PrintedHelp,),
-    "--version": (PrintedVersion,),
-}
-"""What each verb prints: the type of its value, or of one of its values, by what is asked. Verbs that attach, and
-`--mcp`, print errors alone."""
+PRINTS: dict[str, Any] = {
+    "--open": PrintedSession, "--new": PrintedSession, "--list": list[schema.Summary],
+    "--watch": list[schema.Summary], "--detach": PrintedDetached, "--kill": PrintedKilled, "--kill-all": PrintedKilled,
+    "--rename": PrintedRenamed, "--exec": schema.RunResult | PrintedSession | PrintedLine, "--run": schema.RunResult,
+    "--send": PrintedSent, "--wait": PrintedCondition | list[PrintedCondition], "--events": schema.Event,
+    "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[schema.Hit],
+    "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
+    "--message": PrintedMessage, "--label": PrintedLabels, "--record": PrintedRecording, "--export": schema.Layout,
+    "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings | PrintedReport,
+    "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
+    "--undeploy": PrintedUndeployed, "--reload": PrintedReloaded, "--completions": PrintedScript,
+    "--skill": PrintedSkill, "--schema": dict[str, object], "--help": PrintedHelp, "--version": PrintedVersion,
+}  # fmt: skip
+"""The type of what each verb prints, by what is asked. Verbs that attach, and `--mcp`, print errors alone."""
