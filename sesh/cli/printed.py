@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from sesh import schema
 from sesh.ops.undeploy import Removed
@@ -248,7 +248,7 @@ class PrintedFailure(_PrintedFailure, total=False):
     exit_code: int
 
 
-PRINTS: dict[str, Any] = {
+PRINTS: dict[str, object] = {
     "--open": PrintedSession, "--new": PrintedSession, "--list": list[schema.Summary],
     "--watch": list[schema.Summary], "--detach": PrintedDetached, "--kill": PrintedKilled, "--kill-all": PrintedKilled,
     "--rename": PrintedRenamed, "--exec": schema.RunResult | PrintedSession | PrintedLine, "--run": schema.RunResult,
