@@ -7,16 +7,15 @@ import time
 
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
-from sesh.daemon import description
+from sesh.daemon import description, typing_checks
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.pty.pump import LIMIT
-from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, UsageError
+from sesh.errors import InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Unpack
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from sesh.daemon.ending import Ending, SessionFiles
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
+    from sesh.daemon.submission import Outcome, Submissions
     from sesh.daemon.waits import Sought
     from sesh.messages import Message
     from sesh.schema import Answer
@@ -42,13 +42,13 @@ MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
 """Characters of each text that a person is told."""
-MOST_READS = 16
-"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
 """Seconds that a request for the screen waits for the emulator: at most; and if the emulator is far behind, and the
 program has printed more since."""
+TYPES = frozenset(("send", "answer", "submit"))
+"""Requests that type: they wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 
@@ -113,6 +113,7 @@ class Requests:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
         """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
+        self.submissions: Submissions | None = None
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
@@ -131,6 +132,10 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
+        submissions, typing = self.submissions, name in TYPES and not request.flag("probe")
+        if typing and submissions is not None and submissions.holds(request.text("key")):
+            submissions.later.append(lambda: self._guard(Requests._begin, request))
+            return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
                 raise self._fault("the session's emulator cannot be loaded now; try again")
@@ -141,6 +146,30 @@ class Requests:
         begins = function in ACTIONS and not (request.flag("probe") or request.flag("lasts"))
         if not begins or request.connection.begin(request.number):
             function(self, request)
+
+    @property
+    def pending(self) -> bool:
+        """True if a request waits for the emulator, or for a program that is to take a text."""
+        active = self.submissions is not None and self.submissions.active is not None
+        return bool(self.deferred) or active
+
+    def get_submissions(self) -> Submissions:
+        """The texts whose Enter is still to come."""
+        if self.submissions is None:
+            from sesh.daemon.submission import Submissions
+
+            session = self.session
+            self.submissions = Submissions(session.pump, session.model, session.activity, session.timers, session.sent)
+        return self.submissions
+
+    def outcomes(self) -> list[tuple[str, Outcome]]:
+        """The last outcomes of submissions by their keys, as plain data."""
+        return list(self.submissions.outcomes.items()) if self.submissions is not None else []
+
+    def restore(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """Goes on from what `outcomes` returned."""
+        for key, (submitted, why) in outcomes:
+            self.get_submissions().keep(key, (submitted, why))
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
@@ -242,10 +271,7 @@ def rename(daemon: Requests, request: Request) -> None:
 def send(daemon: Requests, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
-    if not session.running:
-        raise Refused(f"the program of {session.name} has ended and reads no more input")
-    if pump.input.size + len(data) > LIMIT:
-        raise Busy(f"the program in {session.name} has not read earlier input; try again later")
+    typing_checks.check_room(session, data)
     if not request.flag("more"):
         pump.sent_at = session.log.head
     session.sent(data)
@@ -263,49 +289,84 @@ def answer(daemon: Requests, request: Request) -> None:
     """Types as `send` does, if the session waits and still asks what is answered; `probe`: only returns the question.
 
     It is one step: the program's output so far is read, the session looked at anew, and the answer typed, before
-    anything else can happen.
+    anything else can happen. `enter`: as `submit`.
     """
-    asked = _asked(daemon.session, request)
+    if _begun_before(daemon, request):
+        return
+    question = request.text("question") if "question" in request.words else None
+    asked = typing_checks.asked(daemon.session, request.text("since"), question)
     if request.flag("probe"):
         request.respond(**asked)
         return
-    request.data = _keys_of_answer(daemon.session, request)
-    send(daemon, request)
+    enters = _check_answer(daemon.session, request)
+    (_submit if enters else send)(daemon, request)
 
 
-def _asked(session: Session, request: Request) -> Answer:
-    """Returns the session's question, since when it asks, and whether it `hides` what is typed.
+@_action
+def submit(daemon: Requests, request: Request) -> None:
+    """Types a text and Enter so that the program takes both; answers whether it has `submitted` it (see `submission`).
 
-    `since`, `question` of the request: what the answer is meant for, as `activity` names it; missing if any will do.
-    Raises Refused, with the present state or question, if the session waits for nothing or asks something else.
+    `key`: the asker's name for it; asked for again over another link, it is not typed again. `before`, `after`: keys.
+    `force`: also into a draft, and where the program asks something.
     """
-    name, pump, since = session.name, session.pump, request.text("since")
-    question = request.text("question") if "question" in request.words else None
-    if not session.running:
-        raise Refused(f"the program of {name} has ended and reads no more input")
-    reads = 0
-    while not session.relay.paused() and reads < MOST_READS and pump.take(session.model.portion):
-        reads += 1
-    standing = session.activity.standing(anew=True)
-    if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
-        # What it asked before is answered, or something came after it.
-        state = "working" if standing.state == "waiting" else standing.state
-        raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
-    asked = standing.as_json()
-    words = f'"{standing.question}"' if standing.question else "something without words"
-    if question is not None and question != standing.question:
-        raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
-    if since and since != asked["since"]:
-        raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
-    return {"since": asked["since"], "question": standing.question, "hides": session.hides}
+    session = daemon.session
+    if _begun_before(daemon, request):
+        return
+    if not request.flag("force") and not typing_checks.reads_lines(session):
+        typing_checks.check_question(session)
+        typing_checks.check_draft(session)
+    _submit(daemon, request)
 
 
-def _keys_of_answer(session: Session, request: Request) -> bytes:
-    """Returns the bytes to type for an answer that `_asked` has let pass.
+def _begun_before(daemon: Requests, request: Request) -> bool:
+    """Returns whether a submission was asked for before, over another link: then its outcome is this request's."""
+    submissions, key = daemon.submissions, request.text("key")
+    if submissions is None or not key:
+        return False
+    if submissions.active is not None and submissions.active.key == key:
+        submissions.active.told = _told(daemon.session, request)
+    elif key in submissions.outcomes:
+        _told(daemon.session, request)(*submissions.outcomes[key])
+    else:
+        return False
+    return True
+
+
+def _submit(daemon: Requests, request: Request) -> None:
+    """Types keys, the text, Enter and keys: in one step where a line is read, else as `submission` does."""
+    session, text = daemon.session, request.data
+    before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
+    submissions = daemon.get_submissions()
+    if not text.strip() or typing_checks.reads_lines(session):
+        from sesh.daemon.submission import unmarked
+
+        # A shell at its prompt would take a mark in the text for the begin of a paste, and Enter for a part of it.
+        raw = session.pty is not None and session.pty.raw()
+        request.data = before + (unmarked(text) if raw else text) + b"\r" + after
+        send(daemon, request)
+        submissions.keep(request.text("key"), (True, ""))
+        return
+    typing_checks.check_room(session, text)
+    session.pump.sent_at = session.log.head
+    submissions.begin(request.text("key"), before, text, after, _told(session, request))
+
+
+def _told(session: Session, request: Request) -> Callable[[bool | None, str], None]:
+    """Returns a function that answers with the outcome of a submission."""
+
+    def tell(submitted: bool | None, why: str) -> None:
+        if not request.connection.closed:
+            request.respond(position=session.pump.sent_at, submitted=submitted, reason=why)
+
+    return tell
+
+
+def _check_answer(session: Session, request: Request) -> bool:
+    """Returns whether Enter follows an answer that `_asked` has let pass.
 
     `whole`: it is complete, and gets its Enter if the program reads lines, or if it is more than a key. `single`: one
     key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the session hides it,
-    and if a line that somebody has begun stands there, which the answer would enter with itself.
+    and if a line that somebody has begun stands there, which the answer would enter with itself; Busy for a draft.
     """
     if request.flag("single") and session.hides:
         raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
@@ -314,9 +375,11 @@ def _keys_of_answer(session: Session, request: Request) -> bytes:
             f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
             hint=f"enter or erase it: $sesh {session.name}",
         )
+    if not request.flag("force"):
+        typing_checks.check_draft(session)
     text, pty = request.data, session.pty
     is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
-    return text + b"\r" if request.flag("whole") and not is_key else text
+    return request.flag("enter") or (request.flag("whole") and not is_key)
 
 
 class SendTaken:

@@ -170,9 +170,10 @@ class _State(TypedDict):
 
 
 class State(_State, total=False):
-    """A daemon. `input`: units with their writers. `request`: the connection that requested the reload, and the
-    request's number."""
+    """A daemon. `submitted`: the last outcomes of submissions. `input`: units with their writers. `request`: the
+    connection that requested the reload, and the request's number."""
 
     titled: list[int]
+    submitted: list[tuple[str, tuple[bool | None, str]]]
     request: tuple[int | None, int]
     back: Back

@@ -116,6 +116,7 @@ def dump(server: Server) -> State:
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
+        "submitted": server.requests.outcomes(),
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
     }
@@ -154,6 +155,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
         _set_attributes(session.pump.typed_line, TypedLine.__slots__, state["typed_line"])
+    server.requests.restore(state.get("submitted", ()))
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for index, request, seconds, conditions in state["waits"]:
