@@ -5,11 +5,10 @@ It answers questions that match ALLOWED with y, starts again what has failed, RE
 session needs a person, and what for.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from sesh import Session, sessions
 from sesh.errors import Busy, NotFound, Refused
@@ -18,22 +17,22 @@ ALLOWED = os.environ.get("ALLOWED", "^may I run: (make|npm|cargo) test")
 RESTARTS = int(os.environ.get("RESTARTS", "3"))
 
 
-def answer(work: Session, question: str) -> None:
-    """Answers a question that may be answered; a person is told of any other."""
+def answer(work: Session) -> None:
+    """Answers a question that may be answered; tells the person of any other."""
     try:
         work.send("y", enter=True, if_waiting=ALLOWED)
-    except (Busy, NotFound, Refused):  # it asks something else, or has gone on by itself: nothing was typed
-        print(f"{work.name} needs you: {question}", flush=True)
+    except (Busy, NotFound, Refused):  # it asks something else, or has gone on by itself
+        stands = next((row["activity"] for row in sessions() if row["name"] == work.name), None)
+        if stands and stands["state"] == "waiting":
+            print(f"{work.name} needs you: {stands['question']}", flush=True)
 
 
 def has_failed(work: Session) -> bool:
     """Follows a session to its end; returns whether it failed, and was not ended by a person."""
-    try:
+    with suppress(NotFound):  # it had ended before
         for event in work.events(since=0):
             if event["event"] == "activity" and event["state"] == "waiting":
-                answer(work, event["question"] or "")
-    except NotFound:
-        pass  # it had ended before
+                answer(work)
     try:
         return bool(work.status()["exit_code"])
     except NotFound:
@@ -54,5 +53,5 @@ def keep(work: Session) -> None:
 if __name__ == "__main__":
     label, _, value = sys.argv[1].partition("=")
     names = [row["name"] for row in sessions() if row["labels"].get(label) == value]
-    with ThreadPoolExecutor(len(names)) as pool:
+    with ThreadPoolExecutor(len(names) or 1) as pool:
         list(pool.map(keep, map(Session, names)))

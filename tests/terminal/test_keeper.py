@@ -1,4 +1,4 @@
-"""examples/agents/keeper.py with ten sessions: programs that ask for lines and for keys, a shell, jobs that fail."""
+"""examples/agents/keeper.py with ten sessions: they ask for lines and keys, are composers, a shell, jobs that fail."""
 
 from __future__ import annotations
 
@@ -24,19 +24,36 @@ with open(sys.argv[1], "a") as file:
     print(sys.argv[2], os.read(0, 1).decode(), sep="=", file=file)
 """
 """Asks for one key, as a program that reads key by key does."""
+_COMPOSER = """
+import os, sys, time, tty
+tty.setraw(0)
+os.write(1, f"\\x1b[?2004h{sys.argv[2]}? ".encode())
+text, last = b"", 0.0
+while (data := os.read(0, 1024)) != b"\\r" or time.monotonic() - last < 0.04:
+    for mark in (b"\\x1b[200~", b"\\x1b[201~"):
+        data = data.replace(mark, b"")
+    os.write(1, data.replace(b"\\r", b"\\r\\n"))
+    text, last = text + data, time.monotonic()
+os.write(1, b"\\x1b[?2004l\\r\\x1b[Ksubmitted\\r\\n")
+with open(sys.argv[1], "a") as file:
+    print(sys.argv[2], text.decode(), sep="=", file=file)
+"""
+"""Takes pastes; an Enter that comes with text, or soon after it, is a new line."""
 _FAILS = 'n=$(cat "$1" 2>/dev/null || echo 0); echo $((n + 1)) >"$1"; [ "$n" -ge "$2" ]'
 TEST, PUSH = "may I run: make test", "may I push to main"
-TRIVIAL = ("asks-1", "asks-2", "asks-3", "keys-1", "keys-2")
+TRIVIAL = ("asks-1", "asks-2", "composer-1", "composer-2", "keys-1")
 
 
 def opened(home: Home) -> None:
     """Ten sessions with the label, and one without that nobody may answer."""
     home.write("asks.py", _ASKS)
     home.write("keys.py", _KEYS)
+    home.write("composer.py", _COMPOSER)
     python = sys.executable
     programs: dict[str, list[str]] = {
-        **{f"asks-{n}": [python, "asks.py", f"asks-{n}", TEST, "may I run: cargo test"] for n in (1, 2, 3)},
-        **{f"keys-{n}": [python, "keys.py", f"keys-{n}", TEST] for n in (1, 2)},
+        **{f"asks-{n}": [python, "asks.py", f"asks-{n}", TEST, "may I run: cargo test"] for n in (1, 2)},
+        **{f"composer-{n}": [python, "composer.py", f"composer-{n}", TEST] for n in (1, 2)},
+        "keys-1": [python, "keys.py", "keys-1", TEST],
         "push-1": [python, "asks.py", "push-1", TEST, PUSH],
         "push-2": [python, "keys.py", "push-2", PUSH],
         "fails": ["sh", "-c", _FAILS, "sh", "fails", "2"],
@@ -94,10 +111,10 @@ def test_ten_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
             assert process.wait(20) == 0
         finally:
             process.kill()
-    for n in (1, 2, 3):
-        assert written(home, f"asks-{n}") == f"{TEST}=y\nmay I run: cargo test=y\n"
     for n in (1, 2):
-        assert written(home, f"keys-{n}") == f"{TEST}=y\n"
+        assert written(home, f"asks-{n}") == f"{TEST}=y\nmay I run: cargo test=y\n"
+    for name in ("keys-1", "composer-1", "composer-2"):
+        assert written(home, name) == f"{TEST}=y\n", name
     assert (written(home, "push-1"), written(home, "push-2")) == (f"{TEST}=y\n{PUSH}=n\n", f"{PUSH}=n\n")
     assert (written(home, "fails"), written(home, "broken")) == ("3\n", "4\n")
     assert written(home, "said").count(" failed and runs again") == 2 + 3
