@@ -3,15 +3,15 @@
 Loading this module takes longer than attaching may: modules that start fast import it under `TYPE_CHECKING` only. A
 class named `_X` holds the keys that are always there, `X` adds those that may be missing.
 
-`Moment`: RFC 3339 in UTC. `ErrorFacts`: an error as `SeshError.facts` gives it.
+`Moment`: RFC 3339 in UTC, `date-time` in JSON Schema. `ErrorFacts`: an error as `SeshError.facts` gives it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
-Moment = str
+Moment = Annotated[str, "date-time"]
 
 
 class ErrorFacts(TypedDict):

@@ -43,6 +43,7 @@ _VALUES = {
     "predict": config.PREDICT,
     "shell": SHELLS,
     "state": STATES,
+    "verb": tuple(verb.name[2:] for verb in VERBS if verb.name),
 }
 """The values of an option or a plain word, by its key."""
 _PATHS = {"directory": "directories", "file": "files"}

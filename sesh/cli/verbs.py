@@ -479,6 +479,17 @@ VERBS = (
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
     ),
     Verb(
+        "--skill", "", "agents.skill", "",
+        "Print a page that teaches an agent to use sesh: Markdown, with its name and description as an agent skill.",
+        "sesh --skill", "sesh --skill > ~/.claude/skills/sesh/SKILL.md",
+    ),
+    Verb(
+        "--schema", "", "agents.schema", "[VERB]",
+        "Print the JSON Schema of what VERB prints with --json; without VERB of what each verb prints.",
+        "sesh --schema list", "sesh --schema > sesh.schema.json",
+        words=("verb?",),
+    ),
+    Verb(
         "--help", "-h", "main.help_", "",
         "Show help; `sesh --VERB --help` for one verb.",
         "sesh --help", "sesh --exec --help",
