@@ -55,11 +55,18 @@ def summary(session: Session) -> Status:
 
 def status(session: Session) -> Status:
     """Everything known of the session."""
-    lines, size = session.model.scrollback_size()
+    lines, size, alternate, pastes = session.model.measured()
+    pty = session.pty
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],
         "scrollback": {"lines": lines, "bytes": size},
+        "modes": {
+            "bracketed_paste": pastes,
+            "alternate_screen": alternate,
+            "canonical": pty is not None and not pty.raw(),
+            "echo": pty is not None and pty.echoes(),
+        },
         "daemon_pid": os.getpid(),
         "version": __version__,
         "link": None,

@@ -52,7 +52,7 @@ class ClientHandler:
             "name": self._session.name,
             "position": self._log.head,
             "events": self._session.events.last,
-            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun"],
+            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun", "submit"],
             "last_input": 0,
         }
         understood = hello.get("protocol") == protocol.PROTOCOL
@@ -147,7 +147,7 @@ class ClientHandler:
             passed = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
-        taken = pump.enter(keys)
+        taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again
         if taken < len(keys) or pump.input.size:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))

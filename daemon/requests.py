@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, names, paths, protocol, wording
+from sesh import bounds, names, paths, platform, protocol, wording
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
-from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, UsageError
+from sesh.errors import Busy, ExitCode, InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 from sesh.moments import STEADY
 
@@ -42,6 +42,8 @@ MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
 """Characters of each text that a person is told."""
+_LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
+"""Enter and Ctrl-D, which end a line as LF does."""
 MOST_READS = 16
 """Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
 RELINK_TIME = 600.0
@@ -49,6 +51,8 @@ RELINK_TIME = 600.0
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
 """Seconds that a request for the screen waits for the emulator: at most; and if the emulator is far behind, and the
 program has printed more since."""
+TYPES = frozenset(("send", "answer", "submit"))
+"""Requests that type: they wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 
@@ -131,6 +135,11 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
+        submissions = session.submissions
+        typing = name in TYPES and not request.flag("probe")
+        if typing and submissions is not None and submissions.holds(request.text("key")):
+            submissions.later.append(lambda: self._guard(Requests._begin, request))
+            return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
                 raise self._fault("the session's emulator cannot be loaded now; try again")
@@ -242,10 +251,7 @@ def rename(daemon: Requests, request: Request) -> None:
 def send(daemon: Requests, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
-    if not session.running:
-        raise Refused(f"the program of {session.name} has ended and reads no more input")
-    if pump.input.size + len(data) > LIMIT:
-        raise Busy(f"the program in {session.name} has not read earlier input; try again later")
+    _check_room(session, data)
     if not request.flag("more"):
         pump.sent_at = session.log.head
     session.sent(data)
@@ -258,19 +264,110 @@ def send(daemon: Requests, request: Request) -> None:
         pump.type(writer, data, taken)
 
 
+def _check_room(session: Session, data: bytes) -> None:
+    """Raises Refused or Busy if the program does not take these bytes whole."""
+    pty, name = session.pty, session.name
+    if not session.running or pty is None:
+        raise Refused(f"the program of {name} has ended and reads no more input")
+    if session.pump.input.size + len(data) > LIMIT:
+        raise Busy(f"the program in {name} has not read earlier input; try again later")
+    longest = platform.longest_line(pty.descriptor)
+    if len(data) > longest and not pty.raw():
+        lines = data.translate(_LINE_ENDS).split(b"\n")
+        if max(map(len, lines)) > longest:
+            message = f"the program of {name} reads lines of at most {longest:,} bytes; nothing was typed"
+            raise Refused(message, hint="send shorter lines, or put the text into a file")
+
+
 @_action
 def answer(daemon: Requests, request: Request) -> None:
     """Types as `send` does, if the session waits and still asks what is answered; `probe`: only returns the question.
 
     It is one step: the program's output so far is read, the session looked at anew, and the answer typed, before
-    anything else can happen.
+    anything else can happen. `enter`: as `submit`.
     """
+    if _begun_before(daemon, request):
+        return
     asked = _asked(daemon.session, request)
     if request.flag("probe"):
         request.respond(**asked)
         return
-    request.data = _keys_of_answer(daemon.session, request)
-    send(daemon, request)
+    enters = _check_answer(daemon.session, request)
+    (_submit if enters else send)(daemon, request)
+
+
+@_action
+def submit(daemon: Requests, request: Request) -> None:
+    """Types a text and Enter so that the program takes both; answers whether it has `submitted` it (see `submission`).
+
+    `key`: the asker's name for it; asked for again over another link, it is not typed again. `before`, `after`: keys.
+    `force`: also into a draft, and where the program asks something.
+    """
+    session = daemon.session
+    if _begun_before(daemon, request):
+        return
+    if not request.flag("force") and not _reads_lines(session):
+        name, question = session.name, session.activity.blocked
+        if question is not None:
+            hint = f"answer: $sesh --send {name} ANSWER --if-waiting, or $sesh --send {name} --key KEY; --force types"
+            words = f'asks "{question}"' if question else "asks something"
+            raise Busy(f"{name} {words}; nothing was typed", hint=hint, exit_code=ExitCode.FAILED)
+        _check_draft(session)
+    _submit(daemon, request)
+
+
+def _check_draft(session: Session) -> None:
+    """Raises Busy if an attached person has typed something into a raw program that nobody has entered."""
+    if session.pump.drafted:
+        raise Busy(
+            f"somebody is typing in {session.name} and has not entered it; nothing was typed",
+            hint="try again later, or type behind it with --force",
+            exit_code=ExitCode.FAILED,
+        )
+
+
+def _begun_before(daemon: Requests, request: Request) -> bool:
+    """Returns whether a submission was asked for before, over another link: then its outcome is this request's."""
+    submissions, key = daemon.session.submissions, request.text("key")
+    if submissions is None or not key:
+        return False
+    if submissions.active is not None and submissions.active.key == key:
+        submissions.active.told = _told(daemon.session, request)
+    elif key in submissions.outcomes:
+        _told(daemon.session, request)(*submissions.outcomes[key])
+    else:
+        return False
+    return True
+
+
+def _submit(daemon: Requests, request: Request) -> None:
+    """Types keys, the text, Enter and keys: in one step where a line is read, else as `submission` does."""
+    session, text = daemon.session, request.data
+    before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
+    submissions = session.get_submissions()
+    if not text.strip() or _reads_lines(session):
+        request.data = before + text + b"\r" + after
+        send(daemon, request)
+        submissions.keep(request.text("key"), (True, ""))
+        return
+    _check_room(session, text)
+    session.pump.sent_at = session.log.head
+    submissions.begin(request.text("key"), before, text, after, _told(session, request))
+
+
+def _told(session: Session, request: Request) -> Callable[[bool | None, str], None]:
+    """Returns a function that answers with the outcome of a submission."""
+
+    def tell(submitted: bool | None, why: str) -> None:
+        if not request.connection.closed:
+            request.respond(position=session.pump.sent_at, submitted=submitted, reason=why)
+
+    return tell
+
+
+def _reads_lines(session: Session) -> bool:
+    """Returns whether the program takes a line as it is typed: by the terminal's mode, or as a shell."""
+    return session.pty is None or not session.pty.raw() or session.activity.shell_reads
 
 
 def _asked(session: Session, request: Request) -> Answer:
@@ -300,12 +397,12 @@ def _asked(session: Session, request: Request) -> Answer:
     return {"since": asked["since"], "question": standing.question, "hides": session.hides}
 
 
-def _keys_of_answer(session: Session, request: Request) -> bytes:
-    """Returns the bytes to type for an answer that `_asked` has let pass.
+def _check_answer(session: Session, request: Request) -> bool:
+    """Returns whether Enter follows an answer that `_asked` has let pass.
 
     `whole`: it is complete, and gets its Enter if the program reads lines, or if it is more than a key. `single`: one
     key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the session hides it,
-    and if a line that somebody has begun stands there, which the answer would enter with itself.
+    and if a line that somebody has begun stands there, which the answer would enter with itself; Busy for a draft.
     """
     if request.flag("single") and session.hides:
         raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
@@ -314,9 +411,11 @@ def _keys_of_answer(session: Session, request: Request) -> bytes:
             f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
             hint=f"enter or erase it: $sesh {session.name}",
         )
+    if not request.flag("force"):
+        _check_draft(session)
     text, pty = request.data, session.pty
     is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
-    return text + b"\r" if request.flag("whole") and not is_key else text
+    return request.flag("enter") or (request.flag("whole") and not is_key)
 
 
 class SendTaken:

@@ -6,9 +6,9 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.about import __version__
-    from sesh.api import Met, Result, SeshError, Session, Stop, execute, sessions
+    from sesh.api import Met, Result, Sent, SeshError, Session, Stop, execute, sessions
 
-__all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
+__all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
 
 
 def __getattr__(name: str) -> object:

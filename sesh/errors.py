@@ -8,6 +8,7 @@ SeshError                      what happened and what to do, in one line
 │   └── Ended                  1    not_found (it ended meanwhile; `result` says how)
 ├── Exists                     1    exists
 ├── Refused                    1    refused
+│   └── NotSubmitted           1    refused (it was typed, and the program has not taken it)
 ├── Busy                       125  busy
 ├── TimedOut                   124  timeout
 ├── Interrupted                130  interrupted
@@ -74,6 +75,8 @@ class SeshError(Exception):
     code = "internal"
     """The kind of the error, for programs. The first class that is given one stands for it on the wire."""
     exit_code: int = ExitCode.FAILED
+    typed = False
+    """True if something was typed, and has not had its effect."""
     answered = False
     """True if the other side of a connection answered with it; False if the connection failed."""
     host: str | None = None
@@ -165,6 +168,12 @@ class Exists(SeshError, code="exists"):
 
 class Refused(SeshError, code="refused"):
     """The action is possible, and is not done for the reason in the message."""
+
+
+class NotSubmitted(Refused):
+    """A text was typed, and the program has not taken it: every other `Refused` means that nothing was typed."""
+
+    typed = True
 
 
 def no_process(error: OSError) -> Refused:

@@ -89,6 +89,10 @@ class Words(_Positions, total=False):
     question: str
     probe: bool
     whole: bool
+    enter: bool
+    force: bool
+    before: str
+    after: str
     single: bool
     format: str
     lines: int

@@ -312,6 +312,11 @@ def network_filesystem(path: str) -> str:
     return kind if kind.startswith(_NETWORK) else ""
 
 
+def longest_line(descriptor: int) -> int:
+    """Bytes of a line that a terminal passes on to a program that reads lines; of a longer one it drops the rest."""
+    return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
+
+
 def groups_of_session(leader: int) -> list[int]:
     """The process groups of the session that `leader` leads, its own first, dead ones left out.
 

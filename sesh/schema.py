@@ -24,11 +24,15 @@ class ErrorFacts(TypedDict):
     exit: int
 
 
-class PrintedError(TypedDict):
-    """An error as `--json` prints it."""
-
+class _PrintedError(TypedDict):
     code: str
     message: str
+
+
+class PrintedError(_PrintedError, total=False):
+    """An error as `--json` prints it. `typed`: a text was typed, and the program has not taken it."""
+
+    typed: bool
 
 
 # -- sessions
@@ -134,11 +138,21 @@ class ScrollbackSize(TypedDict):
     bytes: int
 
 
+class TerminalModes(TypedDict):
+    """Modes of a session's terminal. `canonical`: it passes lines on; `echo`: it shows what is typed."""
+
+    bracketed_paste: bool
+    alternate_screen: bool
+    canonical: bool
+    echo: bool
+
+
 class Status(Summary, total=False):
     """All facts of a session. `link`: `up` over a link to a host; `position`: bytes of output since its start."""
 
     clients: list[AttachedClient]
     scrollback: ScrollbackSize | None
+    modes: TerminalModes
     daemon_pid: int | None
     version: str | None
     link: str | None
@@ -245,6 +259,16 @@ class Named(TypedDict):
     """The session that was acted on."""
 
     name: str
+
+
+class Sent(TypedDict):
+    """What `--send` has typed. `position`: in the output, from which `--wait --from` counts. `submitted`: the program
+    has taken the text that Enter followed; null if that cannot be seen, or if no Enter was asked for."""
+
+    bytes: int
+    position: int | None
+    submitted: bool | None
+    typed: bool
 
 
 class Detached(TypedDict):
@@ -611,6 +635,7 @@ class Answer(_From, total=False):
     told: bool
     since: Moment | None
     hides: bool
+    submitted: bool | None
     version: str
     exit_code: int | None
     duration: float | None

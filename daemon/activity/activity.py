@@ -170,6 +170,25 @@ class Activity:
         said = self._said is not None and self._said.state == "waiting"
         return said or (not self._due and self._standing.state == "waiting")
 
+    @property
+    def blocked(self) -> str | None:
+        """The question for which the program has said that it cannot go on; None if it has not said so."""
+        said = self._said
+        return said.question if said is not None and said.state == "waiting" else None
+
+    @property
+    def shell_reads(self) -> bool:
+        """True if a shell has the terminal, at its prompt or about to come to it."""
+        pty = self._pump.pty
+        if pty is None:
+            return False
+        group = pty.foreground()
+        if group == self._prompted or not platform.LINUX:
+            return self._stands_at_prompt(pty, group, raw=True)
+        from sesh.daemon.shell import shells
+
+        return bool(shells.kind_of(group))
+
     def last_row(self) -> str:
         """The last row that a program printed which works; empty for any other."""
         return self._asked.last_row() if self._standing.state == rules.WORKING else ""

@@ -170,6 +170,13 @@ class Pty:
         flags = self._modes(_LOCAL_FLAGS)
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
+    def unread(self) -> int:
+        """Bytes that were typed and that the program has not read: at most 4,095, and 0 for a moment after a write."""
+        try:
+            return int.from_bytes(ioctl(self._slave, termios.FIONREAD, bytes(4)), byteorder)
+        except (OSError, ValueError):
+            return 0
+
     def translates(self) -> bool:
         """Returns whether the terminal writes `\\r\\n` for each `\\n` of a program."""
         needed = termios.OPOST | termios.ONLCR

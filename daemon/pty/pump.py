@@ -7,10 +7,12 @@ a person is typing, and the pipe that is a job's standard input.
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import typed
 from sesh.daemon.pty.pty import TURN
 from sesh.daemon.pty.queries import QueryScanner
+from sesh.keynames import CTRL
 from sesh.lean import OrderedDict, deque
 from sesh.moments import STEADY
 from sesh.typed import PASTE, PASTE_END
@@ -135,11 +137,11 @@ class Pump:
         self.input.add(writer, data[taken:], done)
         self.drain()
 
-    def enter(self, data: bytes) -> int:
+    def enter(self, data: bytes, *, attended: bool = False) -> int:
         """Types keys as far as the program takes them at once; returns the number of bytes. The rest is for `input`."""
         if self.typed_line is None:
             self.typed_line = TypedLine()
-        self.typed_line.add(data, self.pty)
+        self.typed_line.add(data, self.pty, attended=attended)
         if self.input.size or self.pty is None or not data:
             return 0
         try:
@@ -161,6 +163,16 @@ class Pump:
     def line_begun(self) -> bool:
         """True if there is a line at the prompt that nobody has entered."""
         return self.typed_line is not None and self.pty is not None and self.typed_line.unfinished(self.pty)
+
+    @property
+    def drafted(self) -> bool:
+        """True if an attached person has typed something that nobody has entered."""
+        return self.line_begun and self.typed_line is not None and self.typed_line.drafted
+
+    @property
+    def unread(self) -> int:
+        """Bytes typed that the program has not read; the kernel counts few thousand of those that it holds."""
+        return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
         """Closes the pty after the program's end."""
@@ -242,6 +254,11 @@ _LONGEST_LINE = 4096
 _LINE_ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
 _ERASES = frozenset(b"\x7f\x08")
 _RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
+_CHORDS = frozenset({("u", 13, 0), ("u", 99, CTRL), ("u", 117, CTRL)})
+"""Enter, Ctrl-C, Ctrl-U in the form of kitty's keyboard protocol."""
+_ESCAPES = (typed.ESCAPE, b"\x1b[27u")
+_DRAFT_LASTS = 600.0
+"""Seconds after which a text that nobody enters is no draft any more."""
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 """The bytes behind the first one of a character in UTF-8; the program erases them all at once."""
 
@@ -249,22 +266,28 @@ _CONTINUATIONS = bytes(range(0x80, 0xC0))
 class TypedLine:
     """The number of characters typed since the last Enter, counted from the keys, which are not kept."""
 
-    __slots__ = ("_foreground", "_pasting", "_raw", "length")
+    __slots__ = ("_drafted_at", "_foreground", "_pasting", "_raw", "length")
 
     def __init__(self) -> None:
         self.length = 0
+        self._drafted_at = 0.0
+        """Time (monotonic) at which an attached person typed the last of these; 0 if none did."""
         self._pasting = False
         self._raw = False
         self._foreground = 0
 
-    def add(self, data: bytes, pty: Pty | None) -> None:
+    def add(self, data: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         """Counts typed keys. Those that a raw program took are not part of the next program's line."""
         foreground = -1
         if self.length and self._raw and pty is not None:
             foreground = pty.foreground()
             if self._foreground != foreground:
                 self.length = 0
-        self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
+        before, self.length = self.length, self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
+        if not self.length or data in _ESCAPES:
+            self._drafted_at = 0.0
+        elif attended and self.length > before:
+            self._drafted_at = time.monotonic()
         if not self.length:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
@@ -276,6 +299,11 @@ class TypedLine:
         if not self.length or not self._raw:
             return self.length > 0
         return self._foreground == pty.foreground() and pty.raw()
+
+    @property
+    def drafted(self) -> bool:
+        """True if an attached person has typed some of it, and has not discarded it by Escape."""
+        return self._drafted_at > 0 and time.monotonic() - self._drafted_at < _DRAFT_LASTS
 
     def _count(self, data: bytes) -> int:
         """The length of the line after `data`."""
@@ -289,6 +317,9 @@ class TypedLine:
                     self._pasting = sequence == PASTE
                 elif sequence[1:2] in (b"[", b"O") and sequence[-1:] in (b"A", b"B"):
                     length += 1  # Up and Down recall another line
+                elif sequence[-1:] == b"u" and (chord := typed.chord(sequence)) is not None:
+                    (_, code, modifiers), event = chord
+                    length = 0 if chord[0] in _CHORDS else length + _writes(code, modifiers, event)
                 continue
             index += 1
             if self._pasting:
@@ -300,6 +331,11 @@ class TypedLine:
             elif byte >= 0x20 or byte in _RECALLS:
                 length += 1
         return length
+
+
+def _writes(code: int, modifiers: int, event: int) -> bool:
+    """Returns whether a key of kitty's protocol is a character; its functional keys lie in a private use area."""
+    return not modifiers and event != typed.RELEASE and 0x20 <= code != 0x7F and code < 0xE000
 
 
 class StdinPipe:

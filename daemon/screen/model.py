@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Snapshot = tuple[int, bool, Stacks, int]
     """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
+    Measured = tuple[int, int, bool, bool]
+    """Lines and bytes of the scrollback, True for the alternate screen, and for bracketed paste."""
 
 EMULATOR_LAG = 16 << 20
 """Bytes that the emulator may be behind; from there on the program waits."""
@@ -62,6 +64,7 @@ _MAX_MARKS = 256
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain if at most one byte in so many is another."""
+_BRACKETED_PASTE = 2004
 COUNT_TIME = 0.5
 """Seconds that the child process that counts the scrollback may take."""
 
@@ -104,8 +107,8 @@ class Model:
         """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
         """The position up to which bytes that are not plain text were counted, and their number."""
-        self._counted: tuple[tuple[int, int, int], tuple[int, int] | None] | None = None
-        """The last count of the scrollback (lines, bytes), and the head and size that it is for."""
+        self._counted: tuple[tuple[int, int, int], Measured | None] | None = None
+        """What a child process told last, and the head and size that it is for."""
 
     @property
     def loaded(self) -> bool:
@@ -364,21 +367,28 @@ class Model:
             _, columns, rows = self._resizes.popleft()
             self._emulator.resize(columns, rows)
 
-    def scrollback_size(self) -> tuple[int, int]:
-        """Lines and bytes of the scrollback. Does not load the emulator: a child process loads one and counts.
+    def measured(self) -> Measured:
+        """The scrollback's size, and modes. Does not load the emulator: a child process loads one and tells.
 
         An emulator's modules never leave a process again, and they are most of a small session's memory.
         """
         if self._emulator is None:
             if self._nothing_scrolled():
-                return 0, 0
+                return 0, 0, False, self._last_setting() == b"h"
             state = (self._log.head, self.columns, self.rows)
             if self._counted is None or self._counted[0] != state:
                 self._counted = state, self._count_apart()
             if self._counted[1] is not None:
                 return self._counted[1]
         self.catch_up()
-        return self.emulator.scrollback.lines, self.emulator.scrollback.bytes
+        return _measured(self.emulator)
+
+    def _last_setting(self) -> bytes:
+        """`h` if the last of the output's settings of bracketed paste sets it, else `l`."""
+        import re
+
+        settings = re.findall(rb"\x1b\[\?(?:[0-9;]*;)?%d(?:;[0-9;]*)?([hl])" % _BRACKETED_PASTE, self._log.bytes(0))
+        return bytes(settings[-1]) if settings else b"l"
 
     def _nothing_scrolled(self) -> bool:
         """Returns whether the output is so little and simple that no line can have left the screen."""
@@ -392,8 +402,8 @@ class Model:
         down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
         return down is None and replay_safe(data, columns, rows)
 
-    def _count_apart(self) -> tuple[int, int] | None:
-        """Lines and bytes of the scrollback, counted by a child process; None without one, or if it takes too long."""
+    def _count_apart(self) -> Measured | None:
+        """What `measured` returns, by a child process; None without one, or if it takes too long."""
         ends: list[int] = []
         try:
             ends += os.pipe()
@@ -408,7 +418,7 @@ class Model:
         finally:
             for end in ends:
                 os.close(end)
-        return (int(counts[0]), int(counts[1])) if counts else None
+        return (int(counts[0]), int(counts[1]), counts[2] == b"1", counts[3] == b"1") if counts else None
 
     def _report_count(self, descriptor: int) -> None:
         """The child process: writes the counts, unless that takes too long; never returns."""
@@ -417,10 +427,14 @@ class Model:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, COUNT_TIME)
             if self.reach(self._log.head, COUNT_TIME):
-                scrollback = self.emulator.scrollback
-                os.write(descriptor, b"%d %d" % (scrollback.lines, scrollback.bytes))
+                os.write(descriptor, b"%d %d %d %d" % _measured(self.emulator))
         finally:
             os._exit(0)
+
+
+def _measured(emulator: Emulator) -> Measured:
+    scrollback = emulator.scrollback
+    return scrollback.lines, scrollback.bytes, emulator.alternate, emulator.mode(_BRACKETED_PASTE) is True
 
 
 def _snapshot(emulator: Emulator) -> Snapshot:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import termios
 
 from sesh import platform
 from sesh.daemon.pty import syscalls
@@ -97,13 +95,4 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 def at_prompt(pty: Pty) -> bool:
     """Returns whether the foreground is a shell that waits for a command line, and has read all input."""
     shell = foreground(pty)
-    if shell is None or not shell.ready:
-        return False
-    try:
-        slave = os.open(pty.path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            return fcntl.ioctl(slave, termios.FIONREAD, bytes(4)) == bytes(4)
-        finally:
-            os.close(slave)
-    except OSError:
-        return False  # the terminal is gone
+    return shell is not None and shell.ready and pty.unread() == 0

@@ -114,6 +114,10 @@ class _Reload:
             if time.monotonic() > deadline:
                 raise self._busy("is starting a command of --run")
             yield
+        while (submissions := self._server.session.submissions) is not None and submissions.active is not None:
+            if time.monotonic() > deadline:
+                raise self._busy("takes in a text")
+            yield
         self._execute()
 
     def _start_trial(self) -> tuple[int, int]:

@@ -328,6 +328,7 @@ def dump_session(session: Session) -> SessionState:
         "missed": list(_attributes(session.missed, Missed.__slots__).values()),
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
+        "submitted": session.submissions.dump() if session.submissions is not None else [],
         **session.activity.dump(),
     }
 
@@ -345,6 +346,8 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     pump.scanner.carry = unpack(state["scanner"])
     session.relay.seen = state["seen"]
     session.title = state["title"]
+    for key, (submitted, why) in state.get("submitted", ()):
+        session.get_submissions().keep(key, (submitted, why))
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]

@@ -12,8 +12,8 @@ programs (`not_found`, `busy`, `timeout`, `unreachable`…), and is a line that 
 
 from __future__ import annotations
 
-from sesh.api.session import Met, Result, Session, execute, sessions
+from sesh.api.session import Met, Result, Sent, Session, execute, sessions
 from sesh.errors import SeshError
 from sesh.stop import Stop
 
-__all__ = ["Met", "Result", "SeshError", "Session", "Stop", "execute", "sessions"]
+__all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "execute", "sessions"]

@@ -100,6 +100,20 @@ def _result(session: str, host: str | None, command: Sequence[str], facts: JobRe
 
 
 @dataclass(frozen=True)
+class Sent:
+    """What was typed, in `bytes`. `position`: in the session's output, for a wait's `since`.
+
+    `submitted`: True if the program has taken text and Enter; None if that cannot be seen, or if `enter` was not asked
+    for. `typed`: always True, as what was not typed is an error.
+    """
+
+    bytes: int
+    position: int | None
+    submitted: bool | None
+    typed: bool
+
+
+@dataclass(frozen=True)
 class Met:
     """The condition that ended a wait.
 
@@ -263,21 +277,27 @@ class Session:
     # -- a terminal, driven
 
     def send(
-        self, text: str = "", *, enter: bool = False, keys: Sequence[str] = (), if_waiting: bool | str = False
-    ) -> int | None:
-        """Types a text, Enter if wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
+        self,
+        text: str = "",
+        *,
+        enter: bool = False,
+        keys: Sequence[str] = (),
+        if_waiting: bool | str = False,
+        force: bool = False,
+    ) -> Sent:
+        """Types a text, Enter once the program has taken it in, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
         `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if its question
-        matches. Returns the position in the output from which `wait(since=…)` looks on. Raises Busy if the program does
-        not read, Refused if it does not wait for a person, or asks something else.
+        matches. `force`: with `enter`, also into a person's draft, or where the program asks something. Raises Busy if
+        there is one, or if the program does not read; Refused if it does not wait for a person, or asks something else;
+        NotSubmitted if it has not taken the text that was typed.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
-        data = os.fsencode(text) + (b"\r" if enter else b"")
-        if if_waiting or if_waiting == "":
-            pattern = "" if if_waiting is True else if_waiting
-            return send.type_if_waiting(self._target, self.name, pattern, data, after=list(keys))[1]
-        return send.type_into(self._target, self.name, data, after=list(keys))[1]
+        pattern = None if if_waiting is False else "" if if_waiting is True else if_waiting
+        return Sent(**send.type_into(
+            self._target, self.name, os.fsencode(text), after=list(keys), enter=enter, force=force, if_waiting=pattern
+        ))  # fmt: skip
 
     def wait(
         self,
@@ -287,7 +307,7 @@ class Session:
         waiting: bool = False,
         idle: float | None = None,
         pattern: str | None = None,
-        since: int | Literal["start"] | None = None,
+        since: int | Sent | Literal["start"] | None = None,
         timeout: float | None = None,
         stop: Stop | None = None,
     ) -> Met:
@@ -301,6 +321,8 @@ class Session:
         Raises TimedOut after `timeout` seconds, Refused if it ends and that was not waited for, Interrupted if `stop`
         ended the waiting, UsageError for an invalid pattern.
         """
+        if isinstance(since, Sent):
+            since = since.position
         if since is not None and since != "start" and not bounds.is_integer(since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = matching.checked(pattern) if pattern is not None else None

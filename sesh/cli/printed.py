@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from sesh.ops.undeploy import Removed
-from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report
+from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report, Sent
 from sesh.vt.render.screen_data import Screen
 
 
@@ -56,12 +56,10 @@ class PrintedReloaded(_PrintedReloaded, total=False):
     error: PrintedError
 
 
-class PrintedSent(Done):
-    """The typed `bytes`, and the `position` in the output from which `--wait --from` counts."""
+class PrintedSent(Done, Sent):
+    """What was typed into the session of this name."""
 
     name: str
-    bytes: int
-    position: int
 
 
 class PrintedState(Done):

@@ -160,7 +160,8 @@ def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
     from sesh import wording
 
-    return {"code": error.code, "message": wording.one_line(error.line(host))}
+    facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
+    return {**facts, "typed": True} if error.typed else facts
 
 
 def encoded(line: str) -> bytes:

@@ -21,29 +21,31 @@ if TYPE_CHECKING:
 _STDIN = "-"
 
 
-def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: type, in the order of the words.
+def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False, **_: object) -> int:
+    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]] [--force]`: type, in the order of the words.
 
     An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
     """
     name, before, texts, after = words_and_keys(cli.line)
+    enter = bool(texts) and after[:1] == [None]
+    first, last = (["Enter" if key is None else key for key in keys] for keys in (before, after[enter:]))
     find.checked(name, "--send")
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
-    for key in (*before, *after):
+    for key in (*first, *last):
         bytes_of(key)  # raises for an unknown key before anything is typed
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
-    from sesh.ops.send import type_if_waiting, type_into
+    from sesh.ops.send import type_into
 
-    if if_waiting is None:
-        sent, position = type_into(cli.target, name, text, before=before, after=after)
-    else:
-        sent, position = type_if_waiting(cli.target, name, if_waiting, text, before=before, after=after)
-    return cli.done(name=name, bytes=sent, position=position)
+    sent = type_into(cli.target, name, text, before=first, after=last, enter=enter, force=force, if_waiting=if_waiting)
+    return cli.done(name=name, **sent)
 
 
-def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[str]]:
-    """Return NAME, the keys before the text, its words, the keys after it. Raises UsageError without a NAME."""
+def words_and_keys(line: CommandLine) -> tuple[str, list[str | None], list[str], list[str | None]]:
+    """Return NAME, the keys before the text, its words, the keys after it; None for `--enter`.
+
+    Raises UsageError without a NAME.
+    """
     plain: list[str] = []
     before: list[str | None] = []
     after: list[str | None] = []
@@ -64,8 +66,7 @@ def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[s
     if None in before and len(plain) > 1:  # --enter moves behind the text, --key Enter stays in its place
         before = [key for key in before if key is not None]
         after.insert(0, None)
-    first, last = (["Enter" if key is None else key for key in keys] for keys in (before, after))
-    return plain[0], first, plain[1:], last
+    return plain[0], before, plain[1:], after
 
 
 def _stdin() -> Iterator[bytes]:

@@ -244,18 +244,19 @@ VERBS = (
         session=True, command=True, hosts=EACH,
     ),
     Verb(
-        "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
+        "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]] [--force]",
         "Type TEXT, its words joined by blanks, and keys into a session, in the order given. TEXT - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
         "sesh --send agent y --enter --if-waiting 'may I run: make'",
         words=("name", "text*"),
         options=(
-            Option("--enter", "Press Enter after the text."),
+            Option("--enter", "Press Enter once the program has taken TEXT in, and say if it was submitted."),
             Option("--key", "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …", "KEY", many=True),
             Option(
                 "--if-waiting", "Only if it waits for a person, and what it asks matches REGEX, which stands last.",
                 "[REGEX]",
             ),
+            Option("--force", "With --enter: type into somebody's draft, or where the program asks something, too."),
         ),
         session=True, hosts=EACH,
     ),

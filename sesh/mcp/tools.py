@@ -172,6 +172,9 @@ class Tools:
                 "Else the error refused says how it stands, and nothing is typed."
             ),
         ] = False,
+        force: Annotated[
+            bool, Field(description="With enter: type into somebody's draft, or where the program asks something, too.")
+        ] = False,
         host: Host = None,
     ) -> Sent:
         """Type into whatever runs in a session: a program that asks, an editor, a REPL. Then wait, and look.
@@ -179,12 +182,12 @@ class Tools:
         For a shell command use run, which gives its output and exit code.
         """
         with self.table.during_call(Session(name, host)) as entry:
-            position = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
+            sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [*(["Enter"] if enter else []), *keys]
         log_action(
             entry.log, "send", " ".join([f"{len(text)} character{'s' if len(text) != 1 else ''}", *pressed]), "sent"
         )
-        return Sent(**_named(entry), position=position)
+        return Sent(**_named(entry), position=sent.position, submitted=sent.submitted, typed=sent.typed)
 
     @tool(READING)
     def wait(
@@ -418,9 +421,11 @@ class Waited(_OfSession):
 
 
 class Sent(_OfSession):
-    """Where the output stood when it was sent."""
+    """Where the output stood when it was sent, and whether the program has taken it."""
 
     position: int | None = Field(description="Pass it to `wait` as `since`.")
+    submitted: bool | None = Field(description="The program has taken text and Enter; null if that cannot be seen.")
+    typed: bool = Field(description="Always true: what was not typed is an error.")
 
 
 class Text(_OfSession):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+from itertools import chain
 
-from sesh.errors import Refused, UsageError
+from sesh.errors import Lost, NotSubmitted, Refused, Unknown, UsageError
 from sesh.keynames import bytes_of, is_cursor
 from sesh.names import printable
 from sesh.protocol import CHUNK
@@ -16,13 +18,16 @@ if TYPE_CHECKING:
     from sesh.messages import Words
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
+    from sesh.schema import Answer, Sent
     from sesh.wire import Connection
 
 _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
 
-_LONGEST_ANSWER = 1 << 20
-"""Bytes of an answer, which is typed as one unit."""
+_SUBMITTED = 120.0
+"""Seconds for a program to take in a text and its Enter, also behind another one."""
+_LONGEST_UNIT = 1 << 20
+"""Bytes of a text that is typed as one unit."""
 
 
 def type_into(
@@ -32,62 +37,104 @@ def type_into(
     *,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
-) -> tuple[int, int | None]:
-    """Types keys, a text, and keys again; returns the number of bytes, and the position of the output before.
+    enter: bool = False,
+    force: bool = False,
+    if_waiting: str | None = None,
+) -> Sent:
+    """Types keys, a text, Enter if wanted, and keys again.
 
-    A text in pieces is typed as they come. Raises UsageError for what is not a key, NotFound, Refused, Busy.
+    `enter`: the program is to take the text and the Enter as two; nothing is typed into a person's draft or to a
+    question, save with `force`. A long text in pieces is typed as they come. `if_waiting`: only if the session waits
+    for a person and its question matches; an empty pattern always does. Raises UsageError for what is not a key,
+    NotFound, Refused, Busy, and NotSubmitted if the program has not taken what was typed.
     """
     for key in (*before, *after):
         bytes_of(key)  # a wrong one is reported before anything is typed
-    sent, position = 0, None
+    whole, pieces = (text, ()) if isinstance(text, bytes) else (b"", text)
+    if pieces and (enter or if_waiting is not None):
+        whole, pieces = _unit(pieces, answers=if_waiting is not None)
     with target.open_stream(name) as stream:
-        connection = _greeted(stream)
+        connection = _greeted(stream, answers=if_waiting is not None)
         first, last = _keys(connection, before, after)
-        for chunk in _chunks(first, text, last):
-            answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
-            position = answer.get("position") if position is None else position
-            sent += len(chunk)
-    return sent, position
+        words: Words = {"enter": True, "force": force, "key": os.urandom(8).hex()} if enter else {"force": force}
+        if if_waiting is not None:
+            words = {**words, **_question(connection, name, if_waiting)}
+        if enter and whole and not pieces and "submit" in stream.connection.welcome.get("can", ()):
+            words = {**words, "before": first.decode("latin-1"), "after": last.decode("latin-1")}
+            answer = _submitted(stream, "submit" if if_waiting is None else "answer", whole, words)
+            return {
+                "bytes": len(first + whole + b"\r" + last),
+                "position": answer.get("position"),
+                "submitted": answer.get("submitted", True),
+                "typed": True,
+            }
+        if enter:
+            last = b"\r" + last
+        unit = first + whole if pieces else first + whole + last
+        if if_waiting is not None:
+            words.pop("enter", None)
+            return _sent(len(unit), connection.request("answer", unit, _soon(), **words)[0].get("position"))
+        size, position = 0, None
+        for chunk in _chunks(chain([unit], pieces, [last] if pieces and last else ())):
+            reply, _ = connection.request("send", chunk, _soon(), more=position is not None)
+            position = reply.get("position") if position is None else position
+            size += len(chunk)
+    return _sent(size, position)
 
 
-def type_if_waiting(
-    target: Target,
-    name: str,
-    pattern: str,
-    text: bytes | Iterable[bytes],
-    *,
-    before: Sequence[str] = (),
-    after: Sequence[str] = (),
-) -> tuple[int, int | None]:
-    """Types as `type_into` if the session waits for a person and its question matches; an empty pattern always does.
+def _sent(size: int, position: int | None) -> Sent:
+    return {"bytes": size, "position": position, "submitted": None, "typed": True}
+
+
+def _unit(pieces: Iterable[bytes], *, answers: bool) -> tuple[bytes, Iterable[bytes]]:
+    """Gathers what is typed as one unit; returns it, and the pieces behind it, of which an answer has none."""
+    rest = iter(pieces)
+    whole = bytearray()
+    for piece in rest:
+        whole += piece
+        if len(whole) > _LONGEST_UNIT:
+            if answers:
+                raise UsageError(f"an answer has at most {_LONGEST_UNIT:,} bytes, as it is typed in one step")
+            return bytes(whole), rest
+    return bytes(whole), ()
+
+
+def _question(connection: Connection, name: str, pattern: str) -> Words:
+    """The question that is meant, once it matches a pattern; empty for an empty one. Raises Refused if it does not.
 
     The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very question
-    still stands. Raises Refused if it does not, and as `type_into`.
+    still stands.
     """
     from sesh.ops import matching
 
-    for key in (*before, *after):
-        bytes_of(key)
-    whole = bytearray()
-    for piece in _chunks(b"", text, b""):
-        whole += piece
-        if len(whole) > _LONGEST_ANSWER:
-            raise UsageError(f"an answer has at most {_LONGEST_ANSWER:,} bytes, as it is typed in one step")
-    with matching.Pattern(pattern) as expression, target.open_stream(name) as stream:
-        connection = _greeted(stream, answers=True)
-        first, last = _keys(connection, before, after)
-        data = first + bytes(whole) + last
-        words: Words = {}
-        if pattern:
-            reply = connection.request("answer", deadline=_soon(), probe=True)[0]
-            words = {"since": str(reply.get("since")), "question": str(reply.get("question"))}
-            if expression.search([words["question"]], _soon()) is None:
-                from sesh import wording
+    if not pattern:
+        return {}
+    with matching.Pattern(pattern) as expression:
+        reply = connection.request("answer", deadline=_soon(), probe=True)[0]
+        words: Words = {"since": str(reply.get("since")), "question": str(reply.get("question"))}
+        if expression.search([words["question"]], _soon()) is None:
+            from sesh import wording
 
-                shown = wording.plain(words["question"])
-                raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
-        position = connection.request("answer", data, _soon(), **words)[0].get("position")
-    return len(data), position
+            shown = wording.plain(words["question"])
+            raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
+    return words
+
+
+def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
+    """Has the daemon type a text and Enter; after a lost link it is asked for the outcome. Raises NotSubmitted."""
+    while True:
+        try:
+            answer, _ = stream.connection.request(verb, text, time.monotonic() + _SUBMITTED, **words)
+            break
+        except (Lost, Unknown) as error:
+            if stream.host is None or not {type(error), type(error.__cause__)} & {Lost}:
+                raise
+            stream.reconnect()
+            stream.greet(until=_soon())
+    if answer.get("submitted", True) is False:
+        name, why = stream.name, answer.get("reason")
+        raise NotSubmitted(f"{name} has not taken the text: {why}", hint=f"look: $sesh --screen {name}")
+    return answer
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
@@ -106,9 +153,9 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     Refused, Busy.
     """
     with target.open_stream(name) as stream:
-        connection = _greeted(stream, answers=True)
+        _greeted(stream, answers=True)
         words: Words = {"since": since, "question": question, "whole": True, "single": single}
-        connection.request("answer", text.encode(), _soon(), **words)
+        _submitted(stream, "answer", text.encode(), {**words, "key": os.urandom(8).hex()})
 
 
 def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
@@ -139,15 +186,10 @@ def _application_mode(connection: Connection) -> bool:
         return False
 
 
-def _chunks(before: bytes, text: bytes | Iterable[bytes], after: bytes) -> Iterator[bytes]:
-    """The bytes to type, in chunks of one request; at least one, so that an empty text is asked for too."""
-    if isinstance(text, bytes):
-        whole = before + text + after
-        yield from (whole[start : start + CHUNK] for start in range(0, len(whole) or 1, CHUNK))
-        return
-    yield from [before] if before else []
-    yield from text
-    yield from [after] if after else []
+def _chunks(data: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes to type, in chunks of one request; an empty piece has one too."""
+    for piece in data:
+        yield from (piece[start : start + CHUNK] for start in range(0, len(piece) or 1, CHUNK))
 
 
 def _soon() -> float:

@@ -1,0 +1,92 @@
+"""Where the end of a typed text stands on the screen, and whether the program has taken it from there. Pure.
+
+Blanks, box drawing and the breaks of rows do not count: composers frame a text, and wrap it where they like.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Cell = tuple[int, int]
+    """Row and column of a character, from 0."""
+
+_LENGTH = 12
+"""Characters of the end of a text that are looked for."""
+_SOLID = re.compile(r"[^\s\x00-\x1f\x7f\u2500-\u259f]+")
+"""Characters that are neither blanks nor controls nor box drawing."""
+_FRAME = re.compile("[\u2500-\u259f]")
+
+
+class TextEnd:
+    """The end of a text that is typed while the screen shows the rows `before`."""
+
+    def __init__(self, text: str, before: Sequence[str]) -> None:
+        self._end = _solid(text.rstrip().rpartition("\n")[2].rpartition("\r")[2])[-_LENGTH:]
+        self._before = before
+
+    def find(self, rows: Sequence[str]) -> list[Cell]:
+        """The lowest cells in which the end stands, if one of them has changed; empty if it is not shown."""
+        pieces = [(number, piece) for number, row in enumerate(rows) for piece in _SOLID.finditer(row)]
+        solid = "".join(piece[0] for _, piece in pieces)
+        start = solid.rfind(self._end) if self._end else -1
+        while start >= 0:
+            cells = _cells(pieces, start, start + len(self._end))
+            if any(_at(self._before, cell) != _at(rows, cell) for cell in cells):
+                return cells
+            start = solid.rfind(self._end, 0, start + len(self._end) - 1)
+        return []
+
+    def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str]) -> bool:
+        """Returns whether a program has taken the text that stood in these cells when the screen showed `asked`.
+
+        It has if the end is gone from there, or if something new stands below it. A composer that makes a new line of
+        Enter leaves an empty row below the text, which may have moved up by one row. A clock or a spinner there may
+        change: only letters count, where anything stood before.
+        """
+        for up in (0, 1):
+            if all(_at(rows, (row - up, column)) == _at(asked, (row, column)) for row, column in cells):
+                last = cells[-1][0]
+                old, new = _first_words(asked[last + 1 :]), _first_words(rows[last + 1 - up :])
+                return bool(new) and new != old and (not old or _letters(new) != _letters(old))
+        return True
+
+
+def _cells(pieces: Sequence[tuple[int, re.Match[str]]], start: int, end: int) -> list[Cell]:
+    """The cells of the characters from `start` to `end`, counted over all pieces."""
+    cells: list[Cell] = []
+    for row, piece in pieces:
+        length = len(piece[0])
+        cells += [(row, piece.start() + index) for index in range(max(0, start), min(length, end))]
+        start, end = start - length, end - length
+        if end <= 0:
+            break
+    return cells
+
+
+def _at(rows: Sequence[str], cell: Cell) -> str:
+    row, column = cell
+    return rows[row][column : column + 1].strip() if 0 <= row < len(rows) else ""
+
+
+def _first_words(rows: Sequence[str]) -> str:
+    """The first of these rows that bears more than blanks and box drawing; empty if none does.
+
+    A mark alone says nothing within a frame: some composers put one before each of their lines.
+    """
+    for row in rows:
+        words = _solid(row)
+        if words and (any(map(str.isalnum, words)) or not _FRAME.search(row)):
+            return words
+    return ""
+
+
+def _solid(text: str) -> str:
+    return "".join(_SOLID.findall(text))
+
+
+def _letters(words: str) -> str:
+    return "".join(filter(str.isalpha, words))

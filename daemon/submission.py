@@ -1,0 +1,230 @@
+"""Types a text and its Enter in two steps, and finds out whether the program has taken them (`--send --enter`).
+
+Composers take a text that comes with its Enter in one read for a paste, and make a new line of the Enter. So it follows
+once the program has read and shown the text. Silence proves nothing: a busy program prints nothing before it reads, and
+a spinner prints all the time. What counts is the kernel's count of unread bytes, and the text's place on the screen.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sesh.daemon.screen.text_end import TextEnd
+from sesh.lean import OrderedDict, deque
+from sesh.typed import PASTE, PASTE_END
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sesh.daemon.activity.activity import Activity
+    from sesh.daemon.pty.pump import Pump
+    from sesh.daemon.screen.model import Model
+    from sesh.loop.timers import Timers
+
+    Outcome = tuple[bool | None, str]
+    """Whether the text was submitted, None if that cannot be known; and why not."""
+    Steps = Generator[None, None, Outcome]
+    Asker = Callable[[bool | None, str], object]
+
+POLL = 0.02
+"""Seconds between two looks while a text is on its way: right after a write the kernel may say that nothing waits."""
+_PIECE, _PASTED_PIECE = 1024, 4095
+"""Bytes that are typed before the program has read them; the kernel counts no more."""
+_READING, _STALLED = 30.0, 3.0
+"""Seconds for a program to read a text; and seconds in which it has to read anything."""
+_STANDS = 0.1
+"""Seconds for which the end of the text stands, and for which it is gone, before that counts."""
+_HIDDEN = 1.0
+"""Seconds after it was read until the Enter for a text that is not shown."""
+_AGAIN, _JUDGED = 1.0, 2.0
+"""Seconds after the Enter was read at which a swallowed one is repeated, and at which it counts as swallowed."""
+_KEPT = 64
+"""Outcomes that are kept for askers whose link was lost."""
+_BRACKETED_PASTE = 2004
+
+
+class Submission:
+    """One text on its way (see `Submissions.begin`)."""
+
+    def __init__(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
+        self.key, self.before, self.text, self.after, self.told = key, before, text, after, told
+        self.disturbed = False
+        """True once an attached person has typed."""
+
+
+class Submissions:
+    """The texts with Enter of one session, one after the other; what else is to be typed waits behind them.
+
+    `note` is called with all that is typed.
+    """
+
+    def __init__(
+        self, pump: Pump, model: Model, activity: Activity, timers: Timers, note: Callable[[bytes], object]
+    ) -> None:
+        self._pump, self._model, self._activity, self._timers, self._note = pump, model, activity, timers, note
+        self.active: Submission | None = None
+        self.later: deque[Callable[[], object]] = deque()
+        """What waits for the end of the active one."""
+        self.outcomes: OrderedDict[str, Outcome] = OrderedDict()
+        """The last outcomes by their keys."""
+
+    def holds(self, key: str) -> bool:
+        """Returns whether what is to be typed under this key waits for the end of the active text."""
+        return self.active is not None and (not key or key != self.active.key)
+
+    def dump(self) -> list[tuple[str, Outcome]]:
+        """The kept outcomes as plain data."""
+        return list(self.outcomes.items())
+
+    def begin(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
+        """Begins with a text, with keys `before` it and `after` its Enter; none may be active.
+
+        `key`: the asker's name for it. `told` gets the outcome.
+        """
+        self.active = submission = Submission(key, before, text, after, told)
+        self._go_on(submission, self._deliver(submission))
+
+    def keep(self, key: str, outcome: Outcome) -> None:
+        """Keeps an outcome for an asker whose link was lost."""
+        self.outcomes[key] = outcome
+        while len(self.outcomes) > _KEPT:
+            self.outcomes.popitem(last=False)
+
+    def key_pressed(self) -> None:
+        """Notes that an attached person has typed: the Enter would submit that too."""
+        if self.active is not None:
+            self.active.disturbed = True
+
+    def program_ended(self) -> None:
+        """Tells that the program has ended before the outcome was known."""
+        if self.active is not None:
+            self._timers.clear("submission")
+            self._finish(self.active, (False, "the program has ended"))
+
+    def _go_on(self, submission: Submission, steps: Steps) -> None:
+        try:
+            next(steps)
+        except StopIteration as end:
+            self._finish(submission, end.value)
+        except Exception:
+            self._finish(submission, (False, "the session's daemon failed"))
+            raise
+        else:
+            self._timers.set("submission", POLL, lambda: self._go_on(submission, steps))
+
+    def _finish(self, submission: Submission, outcome: Outcome) -> None:
+        self.active = None
+        self.keep(submission.key, outcome)
+        submission.told(*outcome)
+        while self.later and self.active is None:
+            self.later.popleft()()
+
+    def _deliver(self, submission: Submission) -> Steps:
+        """Types the text, then Enter and the keys behind it; each step is a look at the program."""
+        if submission.before:
+            yield from self._type(submission.before)
+        asked, pasted, group = self._activity.blocked, self._pastes(), self._group()
+        rows, text = self._rows(), _unmarked(submission.text) if pasted else submission.text
+        shown = TextEnd(text.decode("utf-8", "replace"), rows)
+        typing = self._type(PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else self._type(text)
+        if not (yield from typing):
+            return False, "it has not read all of the text, and got no Enter"
+        read_at = time.monotonic()
+        cells, since, seen = shown.find(rows), read_at, False
+        while time.monotonic() - (since if cells else read_at) < (_STANDS if cells else _HIDDEN):
+            yield
+            before, rows = cells, self._rows()
+            cells = shown.find(rows)
+            seen = seen or bool(cells)
+            if before != cells:
+                since = time.monotonic()
+        if submission.disturbed:
+            return False, "somebody typed meanwhile, so it got no Enter"
+        if self._activity.blocked not in (None, asked) or group != self._group():
+            return False, "it asks something else now, and got no Enter"
+        if seen and not cells:
+            return False, "the text is gone from its screen, and it got no Enter"
+        yield from self._type(b"\r" + submission.after)
+        if not cells:
+            return None, ""
+        return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
+
+    def _type(self, data: bytes, size: int = _PIECE) -> Generator[None, None, bool]:
+        """Types bytes, the next piece once the program has read the last; returns whether it has read all."""
+        began = moved = time.monotonic()
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            self._put(piece)
+            left, zeros = len(piece), 0
+            while zeros < 2:
+                yield
+                before, left = left, self._pump.unread
+                now = time.monotonic()
+                zeros = 0 if left else zeros + 1
+                moved = now if left < before else moved
+                late = left and (now - moved > _STALLED or now - began > _READING)
+                if late:
+                    self._put(data[start + size :])  # the mark at the end of a paste must follow
+                    return False
+            moved = time.monotonic()
+        return True
+
+    def _put(self, data: bytes) -> None:
+        if data:
+            self._note(data)
+            self._pump.type("submission", data)
+
+    def _judge(
+        self,
+        submission: Submission,
+        shown: TextEnd,
+        cells: list[tuple[int, int]],
+        asked: list[str],
+        *,
+        pasted: bool,
+        group: int,
+    ) -> Steps:
+        """Looks for what proves that the program has taken the text; repeats an Enter that it has swallowed."""
+        began, repeated, since, question = time.monotonic(), False, 0.0, self._activity.blocked
+        size = self._model.columns, self._model.rows
+        while True:
+            now = time.monotonic()
+            if size != (self._model.columns, self._model.rows):
+                return None, ""  # all of it has moved
+            left_mode = pasted and not self._pastes()
+            if left_mode or not self._raw() or self._group() != group or self._activity.blocked != question:
+                return True, ""
+            if not shown.taken(cells, asked, self._rows()):
+                since = 0.0
+            elif not since:
+                since = now
+            elif now - since >= _STANDS:
+                return True, ""
+            if not since and not repeated and now - began >= _AGAIN and pasted and not submission.disturbed:
+                repeated = True
+                yield from self._type(b"\r")
+            if not since and now - began >= _JUDGED:
+                return False, "the text still stands there"
+            yield
+
+    def _rows(self) -> list[str]:
+        self._model.catch_up()
+        return self._model.emulator.text()
+
+    def _pastes(self) -> bool:
+        self._model.catch_up()
+        return self._model.emulator.mode(_BRACKETED_PASTE) is True
+
+    def _raw(self) -> bool:
+        return self._pump.pty is not None and self._pump.pty.raw()
+
+    def _group(self) -> int:
+        return self._pump.pty.foreground() if self._pump.pty is not None else 0
+
+
+def _unmarked(text: bytes) -> bytes:
+    """The text without the marks of bracketed paste: without one, the parts of another may meet."""
+    while PASTE in text or PASTE_END in text:
+        text = text.replace(PASTE, b"").replace(PASTE_END, b"")
+    return text
