@@ -184,8 +184,6 @@ class Ending:
         answered = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:
             runs.program_ended(code)
-        if session.submissions is not None:
-            session.submissions.program_ended()
         session.emit("exited", exit_code=code, signal=session.end.signal, reason=facts["reason"])
         session.faults.guard(self._files.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")

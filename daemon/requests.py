@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, names, paths, platform, protocol, wording
+from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
-from sesh.daemon import description
+from sesh.daemon import description, typing_checks
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.pty.pump import LIMIT
-from sesh.errors import Busy, ExitCode, InternalError, NotFound, Refused, SeshError, UsageError
+from sesh.errors import InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 from sesh.moments import STEADY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import Unpack
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from sesh.daemon.ending import Ending, SessionFiles
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
+    from sesh.daemon.submission import Outcome, Submissions
     from sesh.daemon.waits import Sought
     from sesh.messages import Message
     from sesh.schema import Answer
@@ -42,10 +42,6 @@ MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
 """Characters of each text that a person is told."""
-_LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
-"""Enter and Ctrl-D, which end a line as LF does."""
-MOST_READS = 16
-"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
@@ -117,6 +113,7 @@ class Requests:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
         """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
+        self.submissions: Submissions | None = None
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
@@ -135,8 +132,7 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
-        submissions = session.submissions
-        typing = name in TYPES and not request.flag("probe")
+        submissions, typing = self.submissions, name in TYPES and not request.flag("probe")
         if typing and submissions is not None and submissions.holds(request.text("key")):
             submissions.later.append(lambda: self._guard(Requests._begin, request))
             return
@@ -150,6 +146,30 @@ class Requests:
         begins = function in ACTIONS and not (request.flag("probe") or request.flag("lasts"))
         if not begins or request.connection.begin(request.number):
             function(self, request)
+
+    @property
+    def pending(self) -> bool:
+        """True if a request waits for the emulator, or for a program that is to take a text."""
+        active = self.submissions is not None and self.submissions.active is not None
+        return bool(self.deferred) or active
+
+    def get_submissions(self) -> Submissions:
+        """The texts whose Enter is still to come."""
+        if self.submissions is None:
+            from sesh.daemon.submission import Submissions
+
+            session = self.session
+            self.submissions = Submissions(session.pump, session.model, session.activity, session.timers, session.sent)
+        return self.submissions
+
+    def outcomes(self) -> list[tuple[str, Outcome]]:
+        """The last outcomes of submissions by their keys, as plain data."""
+        return list(self.submissions.outcomes.items()) if self.submissions is not None else []
+
+    def restore(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
+        """Goes on from what `outcomes` returned."""
+        for key, (submitted, why) in outcomes:
+            self.get_submissions().keep(key, (submitted, why))
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
@@ -251,7 +271,7 @@ def rename(daemon: Requests, request: Request) -> None:
 def send(daemon: Requests, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
-    _check_room(session, data)
+    typing_checks.check_room(session, data)
     if not request.flag("more"):
         pump.sent_at = session.log.head
     session.sent(data)
@@ -264,21 +284,6 @@ def send(daemon: Requests, request: Request) -> None:
         pump.type(writer, data, taken)
 
 
-def _check_room(session: Session, data: bytes) -> None:
-    """Raises Refused or Busy if the program does not take these bytes whole."""
-    pty, name = session.pty, session.name
-    if not session.running or pty is None:
-        raise Refused(f"the program of {name} has ended and reads no more input")
-    if session.pump.input.size + len(data) > LIMIT:
-        raise Busy(f"the program in {name} has not read earlier input; try again later")
-    longest = platform.longest_line(pty.descriptor)
-    if len(data) > longest and not pty.raw():
-        lines = data.translate(_LINE_ENDS).split(b"\n")
-        if max(map(len, lines)) > longest:
-            message = f"the program of {name} reads lines of at most {longest:,} bytes; nothing was typed"
-            raise Refused(message, hint="send shorter lines, or put the text into a file")
-
-
 @_action
 def answer(daemon: Requests, request: Request) -> None:
     """Types as `send` does, if the session waits and still asks what is answered; `probe`: only returns the question.
@@ -288,7 +293,8 @@ def answer(daemon: Requests, request: Request) -> None:
     """
     if _begun_before(daemon, request):
         return
-    asked = _asked(daemon.session, request)
+    question = request.text("question") if "question" in request.words else None
+    asked = typing_checks.asked(daemon.session, request.text("since"), question)
     if request.flag("probe"):
         request.respond(**asked)
         return
@@ -306,29 +312,15 @@ def submit(daemon: Requests, request: Request) -> None:
     session = daemon.session
     if _begun_before(daemon, request):
         return
-    if not request.flag("force") and not _reads_lines(session):
-        name, question = session.name, session.activity.blocked
-        if question is not None:
-            hint = f"answer: $sesh --send {name} ANSWER --if-waiting, or $sesh --send {name} --key KEY; --force types"
-            words = f'asks "{question}"' if question else "asks something"
-            raise Busy(f"{name} {words}; nothing was typed", hint=hint, exit_code=ExitCode.FAILED)
-        _check_draft(session)
+    if not request.flag("force") and not typing_checks.reads_lines(session):
+        typing_checks.check_question(session)
+        typing_checks.check_draft(session)
     _submit(daemon, request)
-
-
-def _check_draft(session: Session) -> None:
-    """Raises Busy if an attached person has typed something into a raw program that nobody has entered."""
-    if session.pump.drafted:
-        raise Busy(
-            f"somebody is typing in {session.name} and has not entered it; nothing was typed",
-            hint="try again later, or type behind it with --force",
-            exit_code=ExitCode.FAILED,
-        )
 
 
 def _begun_before(daemon: Requests, request: Request) -> bool:
     """Returns whether a submission was asked for before, over another link: then its outcome is this request's."""
-    submissions, key = daemon.session.submissions, request.text("key")
+    submissions, key = daemon.submissions, request.text("key")
     if submissions is None or not key:
         return False
     if submissions.active is not None and submissions.active.key == key:
@@ -344,13 +336,17 @@ def _submit(daemon: Requests, request: Request) -> None:
     """Types keys, the text, Enter and keys: in one step where a line is read, else as `submission` does."""
     session, text = daemon.session, request.data
     before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
-    submissions = session.get_submissions()
-    if not text.strip() or _reads_lines(session):
-        request.data = before + text + b"\r" + after
+    submissions = daemon.get_submissions()
+    if not text.strip() or typing_checks.reads_lines(session):
+        from sesh.daemon.submission import unmarked
+
+        # A shell at its prompt would take a mark in the text for the begin of a paste, and Enter for a part of it.
+        raw = session.pty is not None and session.pty.raw()
+        request.data = before + (unmarked(text) if raw else text) + b"\r" + after
         send(daemon, request)
         submissions.keep(request.text("key"), (True, ""))
         return
-    _check_room(session, text)
+    typing_checks.check_room(session, text)
     session.pump.sent_at = session.log.head
     submissions.begin(request.text("key"), before, text, after, _told(session, request))
 
@@ -363,38 +359,6 @@ def _told(session: Session, request: Request) -> Callable[[bool | None, str], No
             request.respond(position=session.pump.sent_at, submitted=submitted, reason=why)
 
     return tell
-
-
-def _reads_lines(session: Session) -> bool:
-    """Returns whether the program takes a line as it is typed: by the terminal's mode, or as a shell."""
-    return session.pty is None or not session.pty.raw() or session.activity.shell_reads
-
-
-def _asked(session: Session, request: Request) -> Answer:
-    """Returns the session's question, since when it asks, and whether it `hides` what is typed.
-
-    `since`, `question` of the request: what the answer is meant for, as `activity` names it; missing if any will do.
-    Raises Refused, with the present state or question, if the session waits for nothing or asks something else.
-    """
-    name, pump, since = session.name, session.pump, request.text("since")
-    question = request.text("question") if "question" in request.words else None
-    if not session.running:
-        raise Refused(f"the program of {name} has ended and reads no more input")
-    reads = 0
-    while not session.relay.paused() and reads < MOST_READS and pump.take(session.model.portion):
-        reads += 1
-    standing = session.activity.standing(anew=True)
-    if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
-        # What it asked before is answered, or something came after it.
-        state = "working" if standing.state == "waiting" else standing.state
-        raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
-    asked = standing.as_json()
-    words = f'"{standing.question}"' if standing.question else "something without words"
-    if question is not None and question != standing.question:
-        raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
-    if since and since != asked["since"]:
-        raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
-    return {"since": asked["since"], "question": standing.question, "hides": session.hides}
 
 
 def _check_answer(session: Session, request: Request) -> bool:
@@ -412,7 +376,7 @@ def _check_answer(session: Session, request: Request) -> bool:
             hint=f"enter or erase it: $sesh {session.name}",
         )
     if not request.flag("force"):
-        _check_draft(session)
+        typing_checks.check_draft(session)
     text, pty = request.data, session.pty
     is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
     return request.flag("enter") or (request.flag("whole") and not is_key)

@@ -114,7 +114,7 @@ class Server:
     @property
     def over(self) -> bool:
         """True if nothing is left to do. Asking closes connections that are done (`Ending.close_finished`)."""
-        return self._stopping or (not self.requests.deferred and self.ending.close_finished())
+        return self._stopping or (not self.requests.pending and self.ending.close_finished())
 
     @property
     def named(self) -> bool:

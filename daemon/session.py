@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from sesh.daemon.screen.checkpoint import Checkpointer
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
-    from sesh.daemon.submission import Submissions
     from sesh.daemon.waits import Waits
     from sesh.schema import Event, Foreground
     from sesh.stored import CheckpointHeader, Facts
@@ -133,7 +132,6 @@ class Session:
         self.history: History | None = None
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
-        self.submissions: Submissions | None = None
         self.hooks: Hooks | None = None
         self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
         self._shows_titles = False
@@ -189,8 +187,6 @@ class Session:
         """Notes that a person or a script has sent the program keys. `attended`: it was an attached person."""
         self.pump.last_activity = STEADY.now()
         self.activity.typed(keys, attended=attended)
-        if attended and self.submissions is not None:
-            self.submissions.key_pressed()
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
@@ -389,14 +385,6 @@ class Session:
 
             self.waits = Waits(self.pump, self.timers, self.activity)
         return self.waits
-
-    def get_submissions(self) -> Submissions:
-        """The texts whose Enter is still to come."""
-        if self.submissions is None:
-            from sesh.daemon.submission import Submissions
-
-            self.submissions = Submissions(self.pump, self.model, self.activity, self.timers, self.sent)
-        return self.submissions
 
     def get_hooks(self) -> Hooks:
         """The user's hooks."""

@@ -49,8 +49,7 @@ class Submission:
 
     def __init__(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
         self.key, self.before, self.text, self.after, self.told = key, before, text, after, told
-        self.disturbed = False
-        """True once an attached person has typed."""
+        self.began = time.monotonic()
 
 
 class Submissions:
@@ -73,10 +72,6 @@ class Submissions:
         """Returns whether what is to be typed under this key waits for the end of the active text."""
         return self.active is not None and (not key or key != self.active.key)
 
-    def dump(self) -> list[tuple[str, Outcome]]:
-        """The kept outcomes as plain data."""
-        return list(self.outcomes.items())
-
     def begin(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
         """Begins with a text, with keys `before` it and `after` its Enter; none may be active.
 
@@ -90,17 +85,6 @@ class Submissions:
         self.outcomes[key] = outcome
         while len(self.outcomes) > _KEPT:
             self.outcomes.popitem(last=False)
-
-    def key_pressed(self) -> None:
-        """Notes that an attached person has typed: the Enter would submit that too."""
-        if self.active is not None:
-            self.active.disturbed = True
-
-    def program_ended(self) -> None:
-        """Tells that the program has ended before the outcome was known."""
-        if self.active is not None:
-            self._timers.clear("submission")
-            self._finish(self.active, (False, "the program has ended"))
 
     def _go_on(self, submission: Submission, steps: Steps) -> None:
         try:
@@ -125,33 +109,39 @@ class Submissions:
         if submission.before:
             yield from self._type(submission.before)
         asked, pasted, group = self._activity.blocked, self._pastes(), self._group()
-        rows, text = self._rows(), _unmarked(submission.text) if pasted else submission.text
+        rows, text = self._rows(), unmarked(submission.text)
         shown = TextEnd(text.decode("utf-8", "replace"), rows)
-        typing = self._type(PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else self._type(text)
-        if not (yield from typing):
+        text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else (submission.text, _PIECE)
+        if not (yield from self._type(text, size, lambda: shown.find(self._rows()))):
             return False, "it has not read all of the text, and got no Enter"
         read_at = time.monotonic()
-        cells, since, seen = shown.find(rows), read_at, False
+        cells, since = shown.find(rows), read_at
         while time.monotonic() - (since if cells else read_at) < (_STANDS if cells else _HIDDEN):
             yield
             before, rows = cells, self._rows()
             cells = shown.find(rows)
-            seen = seen or bool(cells)
             if before != cells:
                 since = time.monotonic()
-        if submission.disturbed:
+        if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
-        if self._activity.blocked not in (None, asked) or group != self._group():
-            return False, "it asks something else now, and got no Enter"
-        if seen and not cells:
+        if group != self._group():
+            return False, "another program has the terminal now, and got no Enter"
+        if self._activity.blocked not in (None, asked):
+            return False, "it asks something now, and got no Enter"
+        if shown.seen and not cells:
             return False, "the text is gone from its screen, and it got no Enter"
         yield from self._type(b"\r" + submission.after)
         if not cells:
             return None, ""
         return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
 
-    def _type(self, data: bytes, size: int = _PIECE) -> Generator[None, None, bool]:
-        """Types bytes, the next piece once the program has read the last; returns whether it has read all."""
+    def _type(
+        self, data: bytes, size: int = _PIECE, look: Callable[[], object] = bool
+    ) -> Generator[None, None, bool]:
+        """Types bytes, the next piece once the program has read the last; returns whether it has read all.
+
+        `look` is called meanwhile.
+        """
         began = moved = time.monotonic()
         for start in range(0, len(data), size):
             piece = data[start : start + size]
@@ -159,12 +149,13 @@ class Submissions:
             left, zeros = len(piece), 0
             while zeros < 2:
                 yield
+                look()
                 before, left = left, self._pump.unread
                 now = time.monotonic()
                 zeros = 0 if left else zeros + 1
                 moved = now if left < before else moved
                 late = left and (now - moved > _STALLED or now - began > _READING)
-                if late:
+                if late or not self._pump.running:
                     self._put(data[start + size :])  # the mark at the end of a paste must follow
                     return False
             moved = time.monotonic()
@@ -201,12 +192,16 @@ class Submissions:
                 since = now
             elif now - since >= _STANDS:
                 return True, ""
-            if not since and not repeated and now - began >= _AGAIN and pasted and not submission.disturbed:
+            if not since and not repeated and now - began >= _AGAIN and pasted and not self._disturbed(submission):
                 repeated = True
                 yield from self._type(b"\r")
             if not since and now - began >= _JUDGED:
                 return False, "the text still stands there"
             yield
+
+    def _disturbed(self, submission: Submission) -> bool:
+        """Returns whether a person has typed meanwhile, so that Enter would submit that too."""
+        return self._pump.attended_at > submission.began
 
     def _rows(self) -> list[str]:
         self._model.catch_up()
@@ -223,7 +218,7 @@ class Submissions:
         return self._pump.pty.foreground() if self._pump.pty is not None else 0
 
 
-def _unmarked(text: bytes) -> bytes:
+def unmarked(text: bytes) -> bytes:
     """The text without the marks of bracketed paste: without one, the parts of another may meet."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")

@@ -92,6 +92,8 @@ class Pump:
         self.last_activity = STEADY.now()
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
+        self.attended_at = 0.0
+        """Time (monotonic) at which an attached person last typed."""
 
     def take(self, most: int = TURN) -> bool:
         """Reads about `most` bytes of the program's output and passes them on; returns False if there were none."""
@@ -142,6 +144,8 @@ class Pump:
         if self.typed_line is None:
             self.typed_line = TypedLine()
         self.typed_line.add(data, self.pty, attended=attended)
+        if attended:
+            self.attended_at = time.monotonic()
         if self.input.size or self.pty is None or not data:
             return 0
         try:

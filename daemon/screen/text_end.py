@@ -27,6 +27,8 @@ class TextEnd:
     def __init__(self, text: str, before: Sequence[str]) -> None:
         self._end = _solid(text.rstrip().rpartition("\n")[2].rpartition("\r")[2])[-_LENGTH:]
         self._before = before
+        self.seen = False
+        """True once it was shown."""
 
     def find(self, rows: Sequence[str]) -> list[Cell]:
         """The lowest cells in which the end stands, if one of them has changed; empty if it is not shown."""
@@ -36,6 +38,7 @@ class TextEnd:
         while start >= 0:
             cells = _cells(pieces, start, start + len(self._end))
             if any(_at(self._before, cell) != _at(rows, cell) for cell in cells):
+                self.seen = True
                 return cells
             start = solid.rfind(self._end, 0, start + len(self._end) - 1)
         return []

@@ -114,7 +114,7 @@ class _Reload:
             if time.monotonic() > deadline:
                 raise self._busy("is starting a command of --run")
             yield
-        while (submissions := self._server.session.submissions) is not None and submissions.active is not None:
+        while self._server.requests.pending:
             if time.monotonic() > deadline:
                 raise self._busy("takes in a text")
             yield

@@ -128,8 +128,7 @@ class SessionState(_SessionState, total=False):
     signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
     typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`,
     `clock_step`: the origin and the step of `SteadyClock`, for all moments; but `deadline` in `facts` is by the wall
-    clock, and `stirred_at` is monotonic. `asked`: the question that was answered last. `submitted`:
-    the outcomes of the last submissions.
+    clock, and `stirred_at` is monotonic. `asked`: the question that was answered last.
     """
 
     clock: float
@@ -139,7 +138,6 @@ class SessionState(_SessionState, total=False):
     seen_to: int
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
     asked: tuple[int, int, str, str]
-    submitted: list[tuple[str, tuple[bool | None, str]]]
 
 
 class Back(TypedDict):
@@ -172,9 +170,10 @@ class _State(TypedDict):
 
 
 class State(_State, total=False):
-    """A daemon. `input`: units with their writers. `request`: the connection that requested the reload, and the
-    request's number."""
+    """A daemon. `submitted`: the last outcomes of submissions. `input`: units with their writers. `request`: the
+    connection that requested the reload, and the request's number."""
 
     titled: list[int]
+    submitted: list[tuple[str, tuple[bool | None, str]]]
     request: tuple[int | None, int]
     back: Back

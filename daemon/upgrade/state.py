@@ -116,6 +116,7 @@ def dump(server: Server) -> State:
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
+        "submitted": server.requests.outcomes(),
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
     }
@@ -154,6 +155,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
         _set_attributes(session.pump.typed_line, TypedLine.__slots__, state["typed_line"])
+    server.requests.restore(state.get("submitted", ()))
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for index, request, seconds, conditions in state["waits"]:
@@ -328,7 +330,6 @@ def dump_session(session: Session) -> SessionState:
         "missed": list(_attributes(session.missed, Missed.__slots__).values()),
         "history": (history.count, history.last, entries, history.answers()) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
-        "submitted": session.submissions.dump() if session.submissions is not None else [],
         **session.activity.dump(),
     }
 
@@ -346,8 +347,6 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     pump.scanner.carry = unpack(state["scanner"])
     session.relay.seen = state["seen"]
     session.title = state["title"]
-    for key, (submitted, why) in state.get("submitted", ()):
-        session.get_submissions().keep(key, (submitted, why))
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]

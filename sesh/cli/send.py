@@ -26,23 +26,23 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
 
     An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
     """
-    name, before, texts, after = words_and_keys(cli.line)
-    enter = bool(texts) and after[:1] == [None]
-    first, last = (["Enter" if key is None else key for key in keys] for keys in (before, after[enter:]))
+    name, before, texts, after, enter = words_and_keys(cli.line)
     find.checked(name, "--send")
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
-    for key in (*first, *last):
+    for key in (*before, *after):
         bytes_of(key)  # raises for an unknown key before anything is typed
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
     from sesh.ops.send import type_into
 
-    sent = type_into(cli.target, name, text, before=first, after=last, enter=enter, force=force, if_waiting=if_waiting)
+    sent = type_into(
+        cli.target, name, text, before=before, after=after, enter=enter, force=force, if_waiting=if_waiting
+    )
     return cli.done(name=name, **sent)
 
 
-def words_and_keys(line: CommandLine) -> tuple[str, list[str | None], list[str], list[str | None]]:
-    """Return NAME, the keys before the text, its words, the keys after it; None for `--enter`.
+def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[str], bool]:
+    """Return NAME, the keys before the text, its words, the keys after it, and whether `--enter` comes between these.
 
     Raises UsageError without a NAME.
     """
@@ -66,7 +66,9 @@ def words_and_keys(line: CommandLine) -> tuple[str, list[str | None], list[str],
     if None in before and len(plain) > 1:  # --enter moves behind the text, --key Enter stays in its place
         before = [key for key in before if key is not None]
         after.insert(0, None)
-    return plain[0], before, plain[1:], after
+    enter = len(plain) > 1 and after[:1] == [None]
+    first, last = (["Enter" if key is None else key for key in keys] for keys in (before, after[enter:]))
+    return plain[0], first, plain[1:], last, enter
 
 
 def _stdin() -> Iterator[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import chain
 
 from sesh.errors import Lost, NotSubmitted, Refused, Unknown, UsageError
 from sesh.keynames import bytes_of, is_cursor
@@ -75,7 +74,7 @@ def type_into(
             words.pop("enter", None)
             return _sent(len(unit), connection.request("answer", unit, _soon(), **words)[0].get("position"))
         size, position = 0, None
-        for chunk in _chunks(chain([unit], pieces, [last] if pieces and last else ())):
+        for chunk in _chunks(unit, pieces, last if pieces else b""):
             reply, _ = connection.request("send", chunk, _soon(), more=position is not None)
             position = reply.get("position") if position is None else position
             size += len(chunk)
@@ -186,10 +185,11 @@ def _application_mode(connection: Connection) -> bool:
         return False
 
 
-def _chunks(data: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes to type, in chunks of one request; an empty piece has one too."""
-    for piece in data:
-        yield from (piece[start : start + CHUNK] for start in range(0, len(piece) or 1, CHUNK))
+def _chunks(first: bytes, pieces: Iterable[bytes], last: bytes) -> Iterator[bytes]:
+    """The bytes to type, in chunks of one request; at least one, so that an empty text is asked for too."""
+    yield from (first[start : start + CHUNK] for start in range(0, len(first) or 1, CHUNK))
+    yield from pieces
+    yield from [last] if last else []
 
 
 def _soon() -> float:

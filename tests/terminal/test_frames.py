@@ -43,6 +43,8 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("typed", {}, b"", {"at", "watched"}),
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),
     ("send", {}, b"\r", {"position"}),
+    ("submit", {"key": "00aa", "before": "", "after": "", "force": False}, b"true", {"position"}),
+    ("submit", {"key": "00aa"}, b"true", {"position", "submitted", "reason"}),
     ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),
     ("run", {"wait": True, "key": "00ff", "timeout": 20}, b"true", RUN),
     ("run", {"wait": True, "since": 0}, b"echo\0on", RUN | {"from"}),
@@ -198,6 +200,7 @@ def test_what_a_daemon_is_asked_is_what_the_types_say(sesh: Sesh, monkeypatch: p
     session.wait(prompt=True, timeout=20)
     session.run("echo on", timeout=20)
     session.send("true", enter=True)
+    session.send(keys=["Enter"])
     session.wait(pattern="on", since="start", timeout=20)
     session.message("hello")
     session.label(team="web")
@@ -208,7 +211,19 @@ def test_what_a_daemon_is_asked_is_what_the_types_say(sesh: Sesh, monkeypatch: p
     next(session.events(since=0))
     Session("job").exec("true")
     session.kill()
-    assert asked.keys() >= {"wait", "run", "send", "message", "label", "history", "logs", "screen", "events", "kill"}
+    assert asked.keys() >= {
+        "wait",
+        "run",
+        "send",
+        "submit",
+        "message",
+        "label",
+        "history",
+        "logs",
+        "screen",
+        "events",
+        "kill",
+    }
     for verb, each in asked.items():
         for words in each:
             assert list(differences(words, TimedWords, verb)) == []

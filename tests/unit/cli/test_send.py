@@ -89,9 +89,10 @@ def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     ],
 )
 def test_words_and_keys_are_typed_in_their_order(argv: list[str], typed: tuple[bytes, list[str], bytes]) -> None:
-    name, before, texts, after = words_and_keys(split(["--send", *argv]))
+    name, before, texts, after, enter = words_and_keys(split(["--send", *argv]))
     assert name == "web"
-    assert (b"".join(map(bytes_of, before)), texts, b"".join(map(bytes_of, after))) == typed
+    keys = b"\r" * enter + b"".join(map(bytes_of, after))
+    assert (b"".join(map(bytes_of, before)), texts, keys) == typed
 
 
 def test_to_whom_is_asked_before_anything_is_typed() -> None:

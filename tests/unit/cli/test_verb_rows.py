@@ -64,7 +64,7 @@ def test_a_row_gives_its_function_what_that_takes(verb: Verb) -> None:
     own, needed = taken(function)
     row = given(verb)
     if verb.name == _IN_ORDER:
-        assert own == {"if_waiting": "str | None"}
+        assert own == {"if_waiting": "str | None", "force": "bool"}
         return
     for key, annotation in own.items():
         if (verb.name, key) not in _NOT_OF_THE_LINE:

@@ -1,0 +1,82 @@
+"""Checks before something is typed: whether the program takes it, asks for it, or has a person's draft before it."""
+
+from __future__ import annotations
+
+from sesh import platform
+from sesh.daemon.pty.pump import LIMIT
+from sesh.errors import Busy, ExitCode, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.session import Session
+    from sesh.schema import Answer
+
+MOST_READS = 16
+"""Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
+_LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
+"""Enter and Ctrl-D, which end a line as LF does."""
+
+
+def reads_lines(session: Session) -> bool:
+    """Returns whether the program takes a line as it is typed: by the terminal's mode, or as a shell."""
+    return session.pty is None or not session.pty.raw() or session.activity.shell_reads
+
+
+def check_room(session: Session, data: bytes) -> None:
+    """Raises Refused or Busy if the program does not take these bytes whole."""
+    pty, name = session.pty, session.name
+    if not session.running or pty is None:
+        raise Refused(f"the program of {name} has ended and reads no more input")
+    if session.pump.input.size + len(data) > LIMIT:
+        raise Busy(f"the program in {name} has not read earlier input; try again later")
+    longest = platform.longest_line(pty.descriptor)
+    if len(data) > longest and not pty.raw():
+        lines = data.translate(_LINE_ENDS).split(b"\n")
+        if max(map(len, lines)) > longest:
+            message = f"the program of {name} reads lines of at most {longest:,} bytes; nothing was typed"
+            raise Refused(message, hint="send shorter lines, or put the text into a file")
+
+
+def check_question(session: Session) -> None:
+    """Raises Busy if the program has said that it cannot go on until a person acts."""
+    name, question = session.name, session.activity.blocked
+    if question is not None:
+        words = f'asks "{question}"' if question else "asks something"
+        hint = f"answer it: $sesh --send {name} ANSWER --enter --if-waiting, or --key KEY; --force types all the same"
+        raise Busy(f"{name} {words}; nothing was typed", hint=hint, exit_code=ExitCode.FAILED)
+
+
+def check_draft(session: Session) -> None:
+    """Raises Busy if an attached person has typed something into a raw program that nobody has entered."""
+    if session.pump.drafted:
+        raise Busy(
+            f"somebody is typing in {session.name} and has not entered it; nothing was typed",
+            hint="try again later, or type behind it with --force",
+            exit_code=ExitCode.FAILED,
+        )
+
+
+def asked(session: Session, since: str, question: str | None) -> Answer:
+    """Returns the session's question, since when it asks, and whether it `hides` what is typed.
+
+    `since`, `question`: what the answer is meant for, as `activity` names it; empty and None if any will do.
+    Raises Refused, with the present state or question, if the session waits for nothing or asks something else.
+    """
+    name, pump = session.name, session.pump
+    if not session.running:
+        raise Refused(f"the program of {name} has ended and reads no more input")
+    reads = 0
+    while not session.relay.paused() and reads < MOST_READS and pump.take(session.model.portion):
+        reads += 1
+    standing = session.activity.standing(anew=True)
+    if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
+        # What it asked before is answered, or something came after it.
+        state = "working" if standing.state == "waiting" else standing.state
+        raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
+    began = standing.as_json()["since"]
+    words = f'"{standing.question}"' if standing.question else "something without words"
+    if question is not None and question != standing.question:
+        raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
+    if since and since != began:
+        raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
+    return {"since": began, "question": standing.question, "hides": session.hides}

@@ -1,0 +1,280 @@
+"""Text with `--enter` for a program that reads key by key: never into a draft or a question, whole, and typed once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from sesh import wire
+from sesh.api import Sent, Session
+from sesh.errors import Busy, NotSubmitted
+from tests.support import Home, Result, Terminal, wait_until
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+
+Open = Callable[..., Terminal]
+Sesh = Callable[..., Result]
+
+COMPOSER = """
+import os, select, sys, time, tty
+path, window, takes = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "takes"
+tty.setraw(0)
+text, pasting, typed_at, done = "", False, 0.0, 0
+def show(words):
+    os.write(1, ("\\x1b[H\\x1b[2J" + words).encode())
+os.write(1, b"\\x1b[?2004h")
+show("ready\\r\\n> ")
+while True:
+    data, now = os.read(0, 4096), time.monotonic()
+    while data:
+        if data.startswith((b"\\x1b[200~", b"\\x1b[201~")):
+            pasting, data = data[:6] == b"\\x1b[200~", data[6:]
+            continue
+        key, data = data[:1], data[1:]
+        if key == b"\\r" and not pasting and now - typed_at > window and takes:
+            with open(path, "a") as file:
+                print(repr(text), file=file)
+            text, done = "", done + 1
+        elif key == b"\\x03":
+            sys.exit()
+        elif key == b"\\x15":
+            text = ""
+        else:
+            text, typed_at = text + ("\\n" if key == b"\\r" else key.decode("latin-1")), now
+    show(f"taken {done}\\r\\n> " + text.replace("\\n", "\\r\\n  ")[-60:])
+"""
+"""A program that reads keys, takes an Enter too soon behind text for a new line, and notes what was entered."""
+
+
+@pytest.fixture
+def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process asks the daemons of the test's own home."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setenv("SESH_DIR", home.directory)
+
+
+@pytest.fixture
+def composer(sesh: Sesh, home: Home) -> Callable[..., Callable[[], list[str]]]:
+    """Starts the composer in session `agent`; returns a function that returns what it has taken."""
+
+    def start(window: float = 0.04, *, takes: bool = True) -> Callable[[], list[str]]:
+        path = os.path.join(home.path, "taken")
+        source = home.write("composer.py", COMPOSER)
+        words = [path, str(window), "takes" if takes else "never"]
+        assert sesh("--open", "agent", "--", "python3", source, *words).code == 0
+        wait_until(lambda: "ready" in sesh("--screen", "agent").stdout)
+
+        def taken() -> list[str]:
+            if not os.path.exists(path):
+                return []
+            with open(path) as file:
+                return [eval(line) for line in file]  # noqa: S307 (written by the program above)
+
+        return taken
+
+    return start
+
+
+Composer = Callable[..., Callable[[], list[str]]]
+
+
+def test_text_and_enter_are_taken_as_two(sesh: Sesh, composer: Composer) -> None:
+    taken = composer()
+    for number in range(5):
+        sent = sesh("--send", "agent", f"do thing {number}", "--enter", "--json")
+        assert (sent.code, sent.json()["submitted"], sent.json()["typed"]) == (0, True, True)
+    assert taken() == [f"do thing {number}" for number in range(5)]
+
+
+def test_a_swallowed_enter_is_repeated_once(sesh: Sesh, composer: Composer) -> None:
+    taken = composer(0.5)
+    assert sesh("--send", "agent", "slowly", "--enter", "--json").json()["submitted"] is True
+    assert taken() == ["slowly\n"]
+
+
+def test_what_is_not_taken_is_said_and_typed_only_once(sesh: Sesh, composer: Composer) -> None:
+    taken = composer(takes=False)
+    sent = sesh("--send", "agent", "please", "--enter", "--json")
+    assert sent.code == 1
+    error = sent.json()["error"]
+    assert (error["code"], error["typed"]) == ("refused", True)
+    assert "agent has not taken the text" in error["message"]
+    assert "sesh --screen agent" in error["message"]
+    assert taken() == []
+    assert sesh("--screen", "agent").stdout.count("please") == 1
+
+
+def test_what_stands_in_paste_marks_is_typed_without_them(sesh: Sesh, composer: Composer) -> None:
+    taken = composer()
+    sesh("--send", "agent", "a\x1b[200~b\x1b[201~c\x1b[20\x1b[201~1~d", "--enter")
+    assert taken() == ["abcd"]
+
+
+def test_a_text_of_many_lines_and_of_20_kilobytes_arrives_whole(sesh: Sesh, composer: Composer) -> None:
+    taken = composer()
+    long = " ".join(f"word{number}" for number in range(2400))
+    for text in ("one\ntwo\nthree", long):
+        assert sesh("--send", "agent", "-", "--enter", input=text).code == 0
+    assert taken() == ["one\ntwo\nthree", long]
+
+
+def test_two_sends_at_once_come_one_behind_the_other(composer: Composer, here: None) -> None:
+    taken = composer()
+    texts = ["first of the two", "second of the two"]
+    threads = [threading.Thread(target=Session("agent").send, args=(text,), kwargs={"enter": True}) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken()) == texts
+
+
+def test_a_draft_of_a_person_is_not_submitted(sesh: Sesh, terminal: Open, composer: Composer) -> None:
+    taken = composer(0)
+    opened = terminal("agent")
+    opened.wait_for("ready")
+    opened.type("dear colleag")
+    opened.wait_for("> dear colleag")
+    refused = sesh("--send", "agent", "run the tests", "--enter", "--json")
+    assert (refused.code, refused.json()["error"]["code"]) == (1, "busy")
+    assert "somebody is typing in agent" in refused.json()["error"]["message"]
+    assert "--force" in refused.json()["error"]["message"]
+    opened.type("ues")
+    opened.wait_for("> dear colleagues")
+    opened.type("\r")
+    opened.wait_for("taken 1")
+    assert sesh("--send", "agent", "run the tests", "--enter").code == 0
+    assert taken() == ["dear colleagues", "run the tests"]
+
+
+@pytest.mark.parametrize("discard", [b"\x03", b"\x15", b"\x1b", b"\r"])
+def test_a_draft_is_over_once_it_is_entered_or_discarded(
+    sesh: Sesh, terminal: Open, composer: Composer, discard: bytes
+) -> None:
+    composer()
+    opened = terminal("agent")
+    opened.wait_for("ready")
+    opened.type("draft")
+    opened.wait_for("> draft")
+    assert sesh("--send", "agent", "x y z", "--enter").code == 1
+    opened.type(discard)
+    if discard != b"\x03":
+        wait_until(lambda: "somebody is typing" not in sesh("--send", "agent", "x y z", "--enter").stderr)
+
+
+def test_with_force_it_is_typed_behind_a_draft(sesh: Sesh, terminal: Open, composer: Composer) -> None:
+    taken = composer()
+    opened = terminal("agent")
+    opened.wait_for("ready")
+    opened.type("mine and ")
+    opened.wait_for("> mine and")
+    assert sesh("--send", "agent", "yours", "--enter", "--force").code == 0
+    assert taken() == ["mine and yours"]
+
+
+def test_keys_alone_pass_a_draft(sesh: Sesh, terminal: Open, composer: Composer) -> None:
+    taken = composer(0)
+    opened = terminal("agent")
+    opened.wait_for("ready")
+    opened.type("whole")
+    opened.wait_for("> whole")
+    assert sesh("--send", "agent", "--key", "Enter").code == 0
+    wait_until(taken)
+    assert taken() == ["whole"]
+
+
+def test_a_person_who_types_meanwhile_keeps_enter_away(composer: Composer, terminal: Open, here: None) -> None:
+    """The text was on its way when a key came: the Enter would have submitted both."""
+    taken = composer()
+    opened = terminal("agent")
+    opened.wait_for("ready")
+    outcome: list[object] = []
+
+    def send() -> None:
+        try:
+            outcome.append(Session("agent").send("a text without an end that is shown\t", enter=True))
+        except NotSubmitted as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    opened.wait_for("that is shown")
+    opened.type("!")
+    thread.join()
+    if isinstance(outcome[0], NotSubmitted):
+        assert "somebody typed meanwhile" in str(outcome[0])
+        assert outcome[0].typed
+        assert taken() == []
+    else:  # Enter was faster than the key
+        assert taken() == ["a text without an end that is shown\t"]
+
+
+def test_what_a_program_asks_is_not_answered_by_accident(composer: Composer, here: None) -> None:
+    taken = composer()
+    wire.ask("agent", "state", state="waiting", question="Allow rm -rf build?")
+    with pytest.raises(Busy, match='agent asks "Allow rm -rf build\\?"; nothing was typed') as refused:
+        Session("agent").send("go on with the next one", enter=True)
+    assert (refused.value.exit_code, refused.value.code) == (1, "busy")
+    assert taken() == []
+    sent = Session("agent").send("no, keep it", enter=True, if_waiting="rm -rf")
+    assert isinstance(sent, Sent)
+    assert (sent.submitted, sent.typed) == (True, True)
+    assert taken() == ["no, keep it"]
+
+
+def test_a_text_that_is_sent_again_after_a_lost_link_is_not_typed_again(composer: Composer, here: None) -> None:
+    taken = composer()
+    for _ in range(3):
+        answer, _ = wire.ask("agent", "submit", b"only once", key="5ec1")
+        assert answer["submitted"] is True
+    assert taken() == ["only once"]
+
+
+def test_a_reload_waits_for_a_text_and_keeps_its_outcome(sesh: Sesh, composer: Composer, here: None) -> None:
+    taken = composer(takes=False)
+    answers: list[object] = []
+    thread = threading.Thread(target=lambda: answers.append(wire.ask("agent", "submit", b"a text", key="5ec2")))
+    thread.start()
+    wait_until(lambda: "a text" in sesh("--screen", "agent").stdout)
+    assert sesh("--reload", "agent").code == 0
+    thread.join()
+    assert wire.ask("agent", "submit", b"a text", key="5ec2")[0]["submitted"] is False
+    assert sesh("--screen", "agent").stdout.count("a text") == 1
+    assert taken() == []
+
+
+def test_a_program_that_ends_by_the_text_has_taken_it(sesh: Sesh, composer: Composer) -> None:
+    composer()
+    assert sesh("--open", "repl", "--", "python3", "-q").code == 0
+    wait_until(lambda: ">>>" in sesh("--screen", "repl").stdout)
+    assert sesh("--send", "repl", "exit()", "--enter", "--json").json()["submitted"] is True
+    wait_until(lambda: sesh("--status", "repl").code == 1)
+
+
+def test_a_line_that_the_kernel_would_cut_is_refused(sesh: Sesh) -> None:
+    assert sesh("--open", "lines", "--", "cat").code == 0
+    for size, code in ((4095, 0), (4096, 1)):
+        sent = sesh("--send", "lines", "-", "--enter", input="x" * size)
+        assert sent.code == code
+        assert ("at most 4,095 bytes; nothing was typed" in sent.stderr) == (code == 1)
+    assert sesh("--send", "lines", "-", "--enter", input=("x" * 4000 + "\n") * 3).code == 0
+
+
+def test_a_shell_at_its_prompt_gets_text_and_enter_at_once(sesh: Sesh) -> None:
+    assert sesh("--open", "work").code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "20").code == 0
+    assert sesh("--send", "work", "echo $((40 + 2))", "--enter", "--json").json()["submitted"] is True
+    assert sesh("--wait", "work", "--for", "^42$", "--timeout", "20").code == 0
+
+
+def test_the_status_says_which_modes_are_on(sesh: Sesh, composer: Composer) -> None:
+    composer()
+    on = {"bracketed_paste": True, "alternate_screen": False, "canonical": False, "echo": False}
+    assert sesh("--status", "agent", "--json").json()["modes"] == on
+    assert sesh("--open", "lines", "--", "sh", "-c", "printf '\\033[?1049h'; echo on; read x").code == 0
+    wait_until(lambda: "on" in sesh("--screen", "lines").stdout)
+    on = {"bracketed_paste": False, "alternate_screen": True, "canonical": True, "echo": True}
+    assert sesh("--status", "lines", "--json").json()["modes"] == on
