@@ -56,8 +56,8 @@ class Request:
         return found
 
     def call(self) -> tuple[str, dict[str, Any]] | None:
-        """The call of a shell tool that suits what is offered."""
-        tools = self.tools()
+        """The call of a shell tool, where the prompt wants one and the agent offers one."""
+        tools = self.tools() if re.search(r"\bTOOL\b", self.last) else {}
         for name in _SHELLS:
             if name in tools:
                 known = tools[name].get("properties") or {}
@@ -72,8 +72,8 @@ class Request:
         return None
 
 
-def _pieces(asked: Request) -> Iterator[str]:
-    """The words of an answer, as they come."""
+def _pieces(asked: Request, called: bool = False) -> Iterator[str]:
+    """The words of an answer, as they come; a call of a tool may follow."""
     if think := re.search(r"\bTHINK(\d+)", asked.last):
         time.sleep(float(think[1]))
     if slow := re.search(r"\bSTREAM(\d+)", asked.last):
@@ -83,84 +83,73 @@ def _pieces(asked: Request) -> Iterator[str]:
             number += 1
             yield f"word{number} " + ("\n" if number % 12 == 0 else "")
             time.sleep(0.2)
-    if re.search(r"\bTOOL\b", asked.last) and not asked.tools():
-        yield _BLOCK
-    yield "ok."
+    if not called:
+        if re.search(r"\bTOOL\b", asked.last) and not asked.tools():
+            yield _BLOCK
+        yield "ok."
 
 
 def _chat(asked: Request) -> Iterator[dict[str, Any]]:
-    head = {
-        "id": "chat-1",
-        "created": int(time.time()),
-        "model": asked.body.get("model"),
-        "object": "chat.completion.chunk",
-    }
+    """Chunks of a chat completion."""
+    model = asked.body.get("model")
+    head = {"id": "chat-1", "created": int(time.time()), "model": model, "object": "chat.completion.chunk"}
 
     def chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
         return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
 
     yield chunk({"role": "assistant", "content": ""})
-    call = asked.call() if re.search(r"\bTOOL\b", asked.last) else None
+    call = asked.call()
+    for piece in _pieces(asked, call is not None):
+        yield chunk({"content": piece})
     if call:
-        function = {"name": call[0], "arguments": json.dumps(call[1])}
+        words = {"name": call[0], "arguments": json.dumps(call[1])}
         yield chunk(
-            {"tool_calls": [{"index": 0, "id": f"call_{time.time_ns()}", "type": "function", "function": function}]}
+            {"tool_calls": [{"index": 0, "id": f"call_{time.time_ns()}", "type": "function", "function": words}]}
         )
-        yield chunk({}, "tool_calls")
-    else:
-        for piece in _pieces(asked):
-            yield chunk({"content": piece})
-        yield chunk({}, "stop")
+    yield chunk({}, "tool_calls" if call else "stop")
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     yield {**head, "choices": [], "usage": usage}
 
 
 def _responses(asked: Request) -> Iterator[dict[str, Any]]:
-    name = f"resp_{time.time_ns()}"
+    """Events of the responses API: a message, and a call of a tool behind it."""
+    name, output = f"resp_{time.time_ns()}", []
     yield {"type": "response.created", "response": {"id": name, "status": "in_progress", "output": []}}
-    call = asked.call() if re.search(r"\bTOOL\b", asked.last) else None
+    call, whole = asked.call(), ""
+    for piece in _pieces(asked, call is not None):
+        if not whole:
+            item = {"type": "message", "id": f"msg_{name}", "role": "assistant", "content": []}
+            yield {"type": "response.output_item.added", "output_index": 0, "item": item}
+        whole += piece
+        yield {"type": "response.output_text.delta", "item_id": f"msg_{name}", "output_index": 0, "content_index": 0,
+               "delta": piece}  # fmt: skip
+    if whole:
+        content = [{"type": "output_text", "text": whole, "annotations": []}]
+        output.append({"type": "message", "id": f"msg_{name}", "role": "assistant", "content": content})
+        yield {"type": "response.output_item.done", "output_index": 0, "item": output[-1]}
     if call:
-        item = {"type": "function_call", "id": f"fc_{name}", "call_id": f"call_{name}", "name": call[0],
-                "arguments": json.dumps(call[1]), "status": "completed"}  # fmt: skip
-        yield {"type": "response.output_item.added", "output_index": 0, "item": item}
-        yield {"type": "response.output_item.done", "output_index": 0, "item": item}
-    else:
-        message: dict[str, Any] = {"type": "message", "id": f"msg_{name}", "role": "assistant", "content": []}
-        yield {"type": "response.output_item.added", "output_index": 0, "item": message}
-        whole = ""
-        for piece in _pieces(asked):
-            whole += piece
-            yield {"type": "response.output_text.delta", "item_id": message["id"], "output_index": 0,
-                   "content_index": 0, "delta": piece}  # fmt: skip
-        item = {
-            **message,
-            "content": [{"type": "output_text", "text": whole, "annotations": []}],
-            "status": "completed",
-        }
-        yield {"type": "response.output_item.done", "output_index": 0, "item": item}
+        output.append({"type": "function_call", "id": f"fc_{name}", "call_id": f"call_{name}", "name": call[0],
+                       "arguments": json.dumps(call[1])})  # fmt: skip
+        yield {"type": "response.output_item.added", "output_index": len(output) - 1, "item": output[-1]}
+        yield {"type": "response.output_item.done", "output_index": len(output) - 1, "item": output[-1]}
     usage = {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 5,
              "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 15}  # fmt: skip
-    yield {
-        "type": "response.completed",
-        "response": {"id": name, "status": "completed", "output": [item], "usage": usage},
-    }
+    answer = {"id": name, "status": "completed", "output": output, "usage": usage}
+    yield {"type": "response.completed", "response": answer}
 
 
 def _gemini(asked: Request) -> Iterator[dict[str, Any]]:
+    """Chunks of Gemini's API."""
+
     def chunk(part: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0, **more}]}
 
     usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
-    call = asked.call() if re.search(r"\bTOOL\b", asked.last) else None
-    if call:
-        yield {
-            **chunk({"functionCall": {"name": call[0], "args": call[1]}}, finishReason="STOP"),
-            "usageMetadata": usage,
-        }
-        return
-    for piece in _pieces(asked):
+    call = asked.call()
+    for piece in _pieces(asked, call is not None):
         yield chunk({"text": piece})
-    yield {**chunk({"text": ""}, finishReason="STOP"), "usageMetadata": usage}
+    last = {"functionCall": {"name": call[0], "args": call[1]}} if call else {"text": ""}
+    yield {**chunk(last, finishReason="STOP"), "usageMetadata": usage}
 
 
 def _joined(asked: Request) -> dict[str, Any]:
