@@ -1,8 +1,8 @@
 """Prompts for real agents by `sesh --send TEXT --enter`, counted by what the stand-in for their model's service gets.
 
-`AGENTS=FOLDER python -m tests.terminal.measure_agents [--load] [--text NAME]… [--keep FOLDER] N AGENT…` prints a row for
+`AGENTS=FOLDER python -m tests.terminal.measure_agents [--load] [--text NAME]… [--keep DIR] N AGENT…` prints a row for
 each (`tests/support/real_agents.py` says how they are installed; `TEXTS` has the names of texts). Of each prompt
-that went wrong, the screen and a recording stand in the folder that `--keep` names.
+that went wrong, the screen and a recording stand in the directory that `--keep` names.
 """
 
 from __future__ import annotations
