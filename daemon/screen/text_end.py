@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     Cell = tuple[int, int]
     """Row and column of a character, from 0."""
 
-_LENGTH = 12
-"""Characters of the end of a text that are looked for."""
+_LENGTH, _DISTINCT = 12, 6
+"""Characters of the end of a text that are looked for; and from which on no other words are likely to hold it."""
 _SOLID = re.compile(r"[^\s\x00-\x1f\x7f\u2500-\u259f]+")
 """Characters that are neither blanks nor controls nor box drawing."""
 _FRAME = re.compile("[\u2500-\u259f]")
@@ -50,10 +50,13 @@ class TextEnd:
         Enter leaves an empty row below the text, which may have moved up by one row. A clock or a spinner there may
         change: only letters count, where anything stood before.
         """
+        first, below = cells[0][0], cells[-1][0] + 1
         for up in (0, 1):
-            if all(_at(rows, (row - up, column)) == _at(asked, (row, column)) for row, column in cells):
-                last = cells[-1][0]
-                old, new = _first_words(asked[last + 1 :]), _first_words(rows[last + 1 - up :])
+            stands = all(_at(rows, (row - up, column)) == _at(asked, (row, column)) for row, column in cells)
+            if not stands and len(self._end) >= _DISTINCT:  # a composer of one row moves its text sideways
+                stands = self._end in _solid("".join(rows[max(0, first - up) : below - up]))
+            if stands:
+                old, new = _first_words(asked[below:]), _first_words(rows[below - up :])
                 return bool(new) and new != old and (not old or _letters(new) != _letters(old))
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -61,6 +62,17 @@ def test_a_swallowed_enter_that_makes_the_frame_grow_takes_nothing(text: str, hi
     assert not end.taken(cells, asked, down)
     up = [*asked[1 : cells[-1][0] + 1], "│" + " " * 24 + "│", *asked[cells[-1][0] + 1 :]]
     assert not end.taken(cells, asked, up)
+
+
+def test_an_end_that_moves_sideways_still_stands() -> None:
+    end, asked = TextEnd("quite a long text", screen("> ")), screen("> quite a long text")
+    assert not end.taken(end.find(asked), asked, screen("ite a long text", "  "))
+
+
+@pytest.mark.parametrize("text", ["y", "ok", "mess"])
+def test_a_short_text_is_not_looked_for_in_other_words(text: str) -> None:
+    end, asked = TextEnd(text, screen("> Type your message, ok?")), screen(f"> {text}")
+    assert end.taken(end.find(asked), asked, screen("> Type your message, ok?"))
 
 
 def test_a_mark_before_each_line_of_a_frame_is_nothing_new() -> None:
