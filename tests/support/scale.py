@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TypeVar
+
+Amount = TypeVar("Amount")
 
 LONG = os.environ.get("LONG") == "1"
 
 
-def rounds(few: int, many: int) -> int:
+def rounds(few: Amount, many: Amount) -> Amount:
     """`few`, or `many` where long tests are wanted."""
     return many if LONG else few

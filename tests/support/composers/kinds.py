@@ -1,0 +1,185 @@
+"""The kinds of programs into which prompts are typed: how each is started, how a text is written for it, what it takes.
+
+Shells and REPLs get a text within a command that logs it. The others are programs of this folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import prompt_toolkit
+
+from tests.support.composers.composer import Behaviour
+from tests.support.home import Home
+from tests.support.tools import need
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_PYTHON = [sys.executable, "-IS"]
+_NOTE = """import json, sys
+with open({proof!r}, "a", encoding="utf-8") as file:
+    file.write(json.dumps({{"submitted": sys.argv[1]}}) + "\\n")
+"""
+_STARTUP = """import json
+def note(text):
+    with open({proof!r}, "a", encoding="utf-8") as file:
+        print(json.dumps({{"submitted": text}}), file=file)
+"""
+_NODE = """globalThis.note = (text) => {{
+    require("fs").appendFileSync({proof}, JSON.stringify({{submitted: text}}) + "\\n");
+}};
+"""
+
+ONE_LINE = "the quick brown fox jumps over the lazy dog {number}"
+TEXTS = {
+    "one line": ONE_LINE,
+    "many lines": "\n".join(f"line {line} of prompt {{number}}: fix the failing test" for line in range(8)),
+    "marks inside": "before {number} \x1b[201~ the \x1b[200~ marks \x1b[201~\x1b[200~ after {number}",
+    "wide": "héllo 世界 {number} 日本語の文章 👩\u200d💻 🇩🇪 e\u0301 한국어 ✅ done {number}",
+    "20 KB": "\n".join(f"{line:04} all work and no play makes this a long prompt {{number}}" for line in range(340)),
+}
+"""The texts that are typed; `{number}` makes each one different."""
+_ONE_LINE_TEXTS = ("one line", "marks inside", "wide")
+
+
+def unmarked(text: str) -> str:
+    """The text without the marks of bracketed paste."""
+    return text.replace("\x1b[200~", "").replace("\x1b[201~", "")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of program."""
+
+    name: str
+    command: Callable[[Home, str], Sequence[str]]
+    """The command in a home, given the file of its proofs."""
+    ready: str = "for shortcuts"
+    """What its screen shows once it takes a text."""
+    write: Callable[[str], str] = str
+    """How a text is typed so that it comes out as it is."""
+    texts: Sequence[str] = tuple(TEXTS)
+    slow: bool = False
+    """It takes a long text for more than some seconds, typed by a person too."""
+    outcomes: frozenset[bool | None] = frozenset({True})
+    """What `submitted` may be."""
+    arrives: bool = True
+    marks: bool = False
+    """The marks of bracketed paste are text to it."""
+    load: bool = False
+    """It is tried on a busy machine too."""
+
+    @property
+    def quick(self) -> Sequence[str]:
+        """The texts, without those that it is slow with."""
+        return [text for text in self.texts if not self.slow or text != "20 KB"]
+
+
+def _composer(
+    name: str, *outcomes: bool | None, texts: Sequence[str] = tuple(TEXTS), load: bool = False, **how: object
+) -> Kind:
+    changed = asdict(Behaviour(**how))  # type: ignore[arg-type]
+
+    def command(_home: Home, proof: str) -> list[str]:
+        return [*_PYTHON, os.path.join(_HERE, "composer.py"), proof, json.dumps(changed)]
+
+    reads = how.get("takes", True) and not how.get("deaf") and not how.get("menu")
+    return Kind(name, command, texts=texts, outcomes=frozenset(outcomes or (True,)), arrives=bool(reads), load=load)
+
+
+def _taker(kind: str) -> Callable[[Home, str], list[str]]:
+    site = [os.path.dirname(os.path.dirname(prompt_toolkit.__file__))]
+    start = f"import runpy, sys; sys.path += {site!r}; del sys.argv[0]; runpy.run_path(sys.argv[0], None, '__main__')"
+    return lambda _home, proof: [*_PYTHON, "-c", start, os.path.join(_HERE, "line_taker.py"), proof, kind]
+
+
+def _shell(*words: str) -> Callable[[Home, str], list[str]]:
+    """A shell in which `note TEXT` logs TEXT."""
+
+    def command(home: Home, proof: str) -> list[str]:
+        home.write("bin/note", f"#!{' '.join(_PYTHON)}\n{_NOTE.format(proof=proof)}", mode=0o755)
+        need(words[-1])
+        return [*words]
+
+    return command
+
+
+def _within(*words: str) -> Callable[[Home, str], list[str]]:
+    """The same as a child of another program: it is not the session's own shell."""
+    shell = _shell(*words)
+    return lambda home, proof: ["sh", "-c", f"{' '.join(shell(home, proof))}; :"]
+
+
+def _python(home: Home, proof: str) -> list[str]:
+    startup = home.write("startup.py", _STARTUP.format(proof=proof))
+    return ["env", f"PYTHONSTARTUP={startup}", sys.executable, "-q"]
+
+
+def _node(home: Home, proof: str) -> list[str]:
+    script = home.write("note.js", _NODE.format(proof=json.dumps(proof)))
+    return [need("node"), "-i", "-r", script]
+
+
+def _quoted(text: str) -> str:
+    return f"note '{text}'"
+
+
+def _triple(text: str) -> str:
+    return f"note('''{text}''')"
+
+
+def _template(text: str) -> str:
+    return f"note(`{text}`)"
+
+
+_SHELL_TEXTS = ("one line", "many lines", "marks inside", "wide", "20 KB")
+_PROMPT = "ready>"
+
+KINDS = [
+    _composer("paste window", window=0.04, cursor="hidden", box=True, load=True),
+    _composer(
+        "burst and paste",
+        burst=0.05,
+        piece=1024,
+        edge=True,
+        alternate=True,
+        grows_up=True,
+        kitty=7,
+        thinks=0.3,
+        load=True,
+    ),
+    _composer("short window", window=0.01, cursor="elsewhere", box=True, thinks=0.5, kitty=1),
+    _composer("burst alone", paste=False, burst=0.02, cursor="elsewhere", load=True),
+    _composer("long burst", paste=False, burst=0.12, piece=1024, grows_up=True, load=True),
+    _composer("edge alone", paste=False, burst=0.02, piece=1024, edge=True),
+    _composer("growing box", window=0.04, box=True, grows_up=True),
+    _composer("spinner above", window=0.04, spinner="above", cursor="hidden", box=True, load=True),
+    _composer("spinner below", window=0.04, spinner="below", grows_up=True),
+    _composer("placeholder", True, None, window=0.04, placeholder=200, box=True),
+    _composer("pieces", window=0.04, piece=1024, work=0.01, load=True),
+    _composer("busy", window=0.04, busy=1.0, box=True, load=True),
+    _composer("shown late", True, None, window=0.04, late=0.5),
+    _composer("alternate", window=0.04, alternate=True, grows_up=True, cursor="hidden"),
+    _composer("kitty", window=0.04, kitty=5),
+    _composer("no echo", None, window=0.04, shows=False),
+    _composer("takes no Enter", False, takes=False, window=0.04, box=True, texts=("one line", "many lines")),
+    _composer("stops reading", False, deaf=10, texts=("one line",)),
+    _composer("told menu, early", False, menu="early", tells=True, texts=("one line", "many lines")),
+    _composer("told menu, shown", False, menu="shown", tells=True, texts=("one line", "many lines")),
+    _composer("untold menu, shown", False, menu="shown", texts=("one line", "many lines")),
+    Kind("prompt_toolkit", _taker("toolkit"), ">"),
+    Kind("line", _taker("line"), r"line\?", texts=_ONE_LINE_TEXTS, marks=True),
+    Kind("password", _taker("password"), "password:", texts=_ONE_LINE_TEXTS, marks=True),
+    Kind("bash", _shell("bash"), _PROMPT, _quoted, _SHELL_TEXTS),
+    Kind("zsh", _shell("zsh"), _PROMPT, _quoted, _SHELL_TEXTS),
+    Kind("fish", _shell("fish"), _PROMPT, _quoted, _SHELL_TEXTS, slow=True),
+    Kind("bash within", _within("bash"), _PROMPT, _quoted, _SHELL_TEXTS, load=True),
+    Kind("zsh within", _within("zsh"), _PROMPT, _quoted, _SHELL_TEXTS, load=True),
+    Kind("fish within", _within("fish"), _PROMPT, _quoted, _SHELL_TEXTS, slow=True, load=True),
+    Kind("python", _python, ">>>", _triple, ("one line", "many lines", "wide")),
+    Kind("node", _node, ">", _template, ("one line", "many lines", "wide", "marks inside")),
+]
+"""All kinds. `arrives` is False for those that take no prompt: never twice, and never `true`."""

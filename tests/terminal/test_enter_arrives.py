@@ -1,0 +1,44 @@
+"""`--send TEXT --enter` submits the text once and whole, whatever program takes it, and says truly whether it did.
+
+What counts is what the program itself has logged. The programs stand in `tests/support/composers`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import Home, rounds
+from tests.support.composers.kinds import KINDS, Kind
+from tests.support.composers.trial import Tally, Trial
+from tests.support.load import loaded
+
+_TAKES = [kind for kind in KINDS if kind.arrives]
+_REFUSES = [kind for kind in KINDS if not kind.arrives]
+
+
+def _judge(tally: Tally) -> None:
+    """AssertionError unless each prompt arrived once; at most one of a hundred may be told as not submitted."""
+    assert tally.arrived == tally.sent, tally.row()
+    assert tally.said[False] * 100 <= tally.sent, tally.row()
+    assert [each for each in tally.wrong if "said False" not in each] == [], tally.row()
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", _TAKES, ids=lambda kind: kind.name)
+def test_enter_arrives(home: Home, kind: Kind) -> None:
+    _judge(Trial(home, kind).play(rounds(kind.quick, kind.texts), rounds(5, 100)))
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", [kind for kind in _TAKES if kind.load], ids=lambda kind: kind.name)
+def test_enter_arrives_on_a_busy_machine(home: Home, kind: Kind) -> None:
+    with loaded():
+        _judge(Trial(home, kind).play(rounds(kind.quick, kind.texts), rounds(2, 100)))
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", _REFUSES, ids=lambda kind: kind.name)
+def test_what_a_program_has_not_taken_is_never_told_as_submitted(home: Home, kind: Kind) -> None:
+    tally = Trial(home, kind).play(kind.texts, rounds(1, 20))
+    assert tally.wrong == []
+    assert tally.said[True] == 0
