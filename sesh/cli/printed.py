@@ -268,6 +268,7 @@ PRINTS: dict[str, object] = {
     "--send": PrintedSent, "--wait": PrintedCondition | list[PrintedCondition], "--events": schema.Event,
     "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[schema.Hit],
     "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
+    "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
     "--message": PrintedMessage, "--label": PrintedLabels, "--record": PrintedRecording, "--export": schema.Layout,
     "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings | PrintedReport,
     "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
