@@ -139,7 +139,7 @@ class SessionState(_SessionState, total=False):
     seen_to: int
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
     asked: tuple[int, int, str, str]
-    shown_turn: tuple[bool, bool, float]
+    shown_turn: tuple[bool, bool, float, int, list[str]]
 
 
 class Back(TypedDict):

@@ -73,8 +73,8 @@ class Tools:
         """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts.
 
         `activity` tells how each stands: its state is working, waiting (for a person; question is what it asks), idle,
-        done or failed; `why` is hook (the program says so), tty-read, prompt, quiet, output, busy or exit. `stale`: its
-        host does not answer now, this is what was last known.
+        done or failed; `why` is hook (the program says so), tty-read, stopped, prompt, quiet, output, busy or exit.
+        `stale`: its host does not answer now, this is what was last known.
         """
         rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
         return Rows(sessions=wording.encodable(rows))
