@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Drawn = tuple[list[list[Cell]], int]
     """The cells of a screen, and the row of its cursor, -1 for a hidden one."""
-    TurnState = tuple[bool, bool, float]
+    TurnState = tuple[bool, bool, float, int, list[str]]
 
 WORKED, OVER = 3.0, 3.0
 """Seconds of change that show that it works, and seconds without any after which its turn is over."""
@@ -90,8 +90,9 @@ class Turn:
 
     def dump(self) -> TurnState:
         """What must not be lost, as plain data."""
-        return self._worked, self.over, self.changed_at
+        return self._worked, self.over, self.changed_at, self._head, list(self._known)
 
     def restore(self, state: TurnState) -> None:
         """Goes on from what `dump` returned."""
-        self._worked, self.over, self.changed_at = state
+        self._worked, self.over, self.changed_at, self._head, known = state
+        self._known = frozenset(known)

@@ -140,7 +140,7 @@ class SessionState(_SessionState, total=False):
     activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
     asked: tuple[int, int, str, str]
     reports: tuple[Any, str]
-    shown_turn: tuple[bool, bool, float]
+    shown_turn: tuple[bool, bool, float, int, list[str]]
 
 
 class Back(TypedDict):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REASONS = {
     "hook": "it says so",
     "tty-read": "it reads its terminal",
+    "stopped": "it has stopped to show that it works",
     "prompt": "its shell is at the prompt",
     "quiet": "it neither prints nor computes",
     "output": "it prints",
