@@ -48,9 +48,8 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, far
         wait_until(lambda far=far: "first" in far.run("cat runs || true").stdout)  # type: ignore[misc]
         far.run(f"kill -9 {json.loads(far.sesh('--status', f'on-{name}', '--json').stdout)['daemon_pid']}")
     for name in hosts:
-        wait_until(
-            lambda name=name: home.sesh(f"@{name}", "--list", "--json").json()[0]["state"] == "lost", interval=0.2
-        )  # type: ignore[misc]
+        while home.sesh(f"@{name}", "--list", "--json").json()[0]["state"] != "lost":
+            continue
     done = home.sesh("@box", "@den", "--restore")
     assert done.code == 0
     assert done.stdout == "box: started @box on-box: ./agent again\nden: started @den on-den: ./agent again\n"
