@@ -36,6 +36,10 @@ def test_a_lost_session_over_there_is_read_and_started_again_from_here(home: Hom
     assert person.exit_code() == 0
 
 
+def lost(home: Home, host: str) -> None:
+    wait_until(lambda: home.sesh(f"@{host}", "--list", "--json").json()[0]["state"] == "lost", interval=0.2)
+
+
 def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, farm: Farm) -> None:
     hosts = {name: farm.host(name) for name in ("box", "den")}
     for name, far in hosts.items():
@@ -48,9 +52,7 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, far
         wait_until(lambda far=far: "first" in far.run("cat runs || true").stdout)  # type: ignore[misc]
         far.run(f"kill -9 {json.loads(far.sesh('--status', f'on-{name}', '--json').stdout)['daemon_pid']}")
     for name in hosts:
-        wait_until(
-            lambda name=name: home.sesh(f"@{name}", "--list", "--json").json()[0]["state"] == "lost", interval=0.2
-        )  # type: ignore[misc]
+        lost(home, name)
     done = home.sesh("@box", "@den", "--restore")
     assert done.code == 0
     assert done.stdout == "box: started @box on-box: ./agent again\nden: started @den on-den: ./agent again\n"

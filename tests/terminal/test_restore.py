@@ -357,6 +357,9 @@ def test_a_list_says_once_how_many_a_reboot_has_taken(home: Home) -> None:
     assert person.exit_code() == 0
     assert home.sesh().stderr == home.sesh("--list").stderr == ""
     assert home.sesh("--restore").code == 0
+    lose(home, "a")
+    assert home.sesh("--list").stderr == "sesh: sessions lost at the reboot: 1; `sesh --restore` starts them again\n"
+    assert home.sesh().stderr == ""
 
 
 # -- the resume command
