@@ -42,7 +42,7 @@ def take(agent: str, text: str) -> None:
     compacted = (event, told.get("source")) == ("SessionStart", "compact")  # in the middle of its turn
     if not compacted and not (event == "Notification" and kind == "permission_prompt" and _waits(name)):
         question = _question(told) if state == "waiting" else ""
-        wire.ask(name, "state", timeout=_PATIENCE, state=state, question=question, bound=True)
+        wire.ask(name, "state", timeout=_PATIENCE, state=state, question=question, bound=True, hook=True)
     if event != "SessionEnd":
         word = told["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= _LONGEST:
