@@ -103,6 +103,7 @@ class Words(_Positions, total=False):
     set: Mapping[str, str]
     state: str
     bound: bool
+    hook: bool
     command: Sequence[str]
     hook: bool
     exit: bool

@@ -107,12 +107,12 @@ def _ours(text: str | None, agent: str) -> Iterator[tuple[Path, str, Any]]:
     """Our groups, of any version: the way there, the event, the group."""
     if not text or not text.strip():
         return
-    root = _root(text)
+    root, bare = _root(text), _bare(text)
     for first, (key, _, table, _) in enumerate(_items(text, root)):
         events = _items(text, table) if key == "hooks" and text[table] == "{" else []
         for second, (event, _, groups, _) in enumerate(events):
             for third, (_, start, _, end) in enumerate(_items(text, groups) if text[groups] == "[" else ()):
-                group = json.loads(_bare(text)[start:end])
+                group = json.loads(bare[start:end])
                 if _is_ours(group, agent):
                     yield [(root, first), (table, second), (groups, third)], event, group
 
