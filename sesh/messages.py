@@ -105,7 +105,6 @@ class Words(_Positions, total=False):
     bound: bool
     hook: bool
     command: Sequence[str]
-    hook: bool
     exit: bool
     output: bool
     follow: bool
