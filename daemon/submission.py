@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sesh.daemon.activity.activity import Activity
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.screen.model import Model
+    from sesh.daemon.screen.text_end import Cell
     from sesh.loop.timers import Timers
 
     Outcome = tuple[bool | None, str]
@@ -114,14 +115,20 @@ class Submissions:
         text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else (submission.text, _PIECE)
         if not (yield from self._type(text, size, lambda: shown.find(self._rows()))):
             return False, "it has not read all of the text, and got no Enter"
-        read_at = time.monotonic()
-        cells, since = shown.find(rows), read_at
-        while time.monotonic() - (since if cells else read_at) < (_STANDS if cells else _HIDDEN):
+        read_at = seen_at = since = time.monotonic()
+        cells: list[Cell] = []
+        while True:
             yield
-            before, rows = cells, self._rows()
-            cells = shown.find(rows)
-            if before != cells:
-                since = time.monotonic()
+            now, screen = time.monotonic(), self._rows()
+            if match := shown.find(screen):
+                since = since if match == cells else now
+                cells, rows, seen_at = match, screen, now
+                if now - since >= _STANDS:
+                    break
+            elif now - seen_at >= _STANDS:  # some clear the screen before they draw it
+                cells = []
+                if now - read_at >= _HIDDEN:
+                    break
         if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
         if group != self._group():
@@ -168,7 +175,7 @@ class Submissions:
         self,
         submission: Submission,
         shown: TextEnd,
-        cells: list[tuple[int, int]],
+        cells: list[Cell],
         asked: list[str],
         *,
         pasted: bool,

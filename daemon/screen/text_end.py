@@ -46,18 +46,17 @@ class TextEnd:
     def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str]) -> bool:
         """Returns whether a program has taken the text that stood in these cells when the screen showed `asked`.
 
-        It has if the end is gone from there, or if something new stands below it. A composer that makes a new line of
-        Enter leaves an empty row below the text, which may have moved up by one row. A clock or a spinner there may
-        change: only letters count, where anything stood before.
+        It has if the end is gone from there, or if more rows below it bear words. A composer that makes a new line of
+        Enter leaves an empty row below the text, which may have moved up by one row, and moves what stands below. Hints,
+        clocks and spinners there change by themselves.
         """
         first, below = cells[0][0], cells[-1][0] + 1
         for up in (0, 1):
             stands = all(_at(rows, (row - up, column)) == _at(asked, (row, column)) for row, column in cells)
-            if not stands and len(self._end) >= _DISTINCT:  # a composer of one row moves its text sideways
-                stands = self._end in _solid("".join(rows[max(0, first - up) : below - up]))
+            if not stands and not up and len(self._end) >= _DISTINCT:  # a composer of one row moves its text sideways
+                stands = self._end in _solid("".join(rows[first:below]))
             if stands:
-                old, new = _first_words(asked[below:]), _first_words(rows[below - up :])
-                return bool(new) and new != old and (not old or _letters(new) != _letters(old))
+                return _with_words(rows[below - up :]) > _with_words(asked[below:])
         return True
 
 
@@ -78,21 +77,13 @@ def _at(rows: Sequence[str], cell: Cell) -> str:
     return rows[row][column : column + 1].strip() if 0 <= row < len(rows) else ""
 
 
-def _first_words(rows: Sequence[str]) -> str:
-    """The first of these rows that bears more than blanks and box drawing; empty if none does.
+def _with_words(rows: Sequence[str]) -> int:
+    """The number of rows that bear more than blanks and box drawing.
 
     A mark alone says nothing within a frame: some composers put one before each of their lines.
     """
-    for row in rows:
-        words = _solid(row)
-        if words and (any(map(str.isalnum, words)) or not _FRAME.search(row)):
-            return words
-    return ""
+    return sum(bool(words := _solid(row)) and (any(map(str.isalnum, words)) or not _FRAME.search(row)) for row in rows)
 
 
 def _solid(text: str) -> str:
     return "".join(_SOLID.findall(text))
-
-
-def _letters(words: str) -> str:
-    return "".join(filter(str.isalpha, words))
