@@ -47,8 +47,8 @@ class TextEnd:
         """Returns whether a program has taken the text that stood in these cells when the screen showed `asked`.
 
         It has if the end is gone from there, or if more rows below it bear words. A composer that makes a new line of
-        Enter leaves an empty row below the text, which may have moved up by one row, and moves what stands below. Hints,
-        clocks and spinners there change by themselves.
+        Enter leaves an empty row below the text, which may have moved up by one row, and moves what stands below. The
+        hints, clocks and spinners there change by themselves.
         """
         first, below = cells[0][0], cells[-1][0] + 1
         for up in (0, 1):
