@@ -34,7 +34,7 @@ ALONE = ("--list", "--run", "--screen", "--status")
 def test_answers_of_one_host_and_of_several_are_of_the_schema(home: Home, farm: Farm) -> None:
     farm.host("one")
     farm.host("two", proxied=True).proxy.refuse()
-    apart = {"--events", "--watch", "--pick", "--next", "--deploy", "--forget", "--undeploy"}
+    apart = {"--events", "--watch", "--pick", "--next", "--restore", "--deploy", "--forget", "--undeploy"}
     assert LINES.keys() == {verb.name for verb in VERBS if verb.several} - apart
     whole = home.sesh("--schema").json()
     for verb, words in LINES.items():

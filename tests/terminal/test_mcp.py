@@ -226,6 +226,21 @@ def test_an_answer_is_for_what_is_asked(home: Home) -> None:
     assert home.sesh("--screen", "job").stdout.count("got=y") == 1
 
 
+def test_a_text_that_was_typed_and_not_taken_is_told_from_one_that_was_not_typed(home: Home) -> None:
+    takes_one_key = "import os, tty; tty.setcbreak(0); os.write(1, b'go on? '); os.read(0, 1)"
+    home.sesh("--open", "job", "--", sys.executable, "-c", takes_one_key)
+    home.sesh("--wait", "job", "--for", "go on", "--since-start", "--timeout", "15")
+
+    async def story(agent: Agent) -> None:
+        sent: Any = await agent.client.call_tool("send", {"name": "job", "text": "y", "enter": True})
+        error = sent.structured_content["error"]
+        assert (sent.is_error, error["code"], error["typed"]) == (True, "refused", True)
+        missing: Any = await agent.client.call_tool("send", {"name": "none", "text": "y", "enter": True})
+        assert missing.structured_content["error"].keys() == {"code", "message"}
+
+    driven(home, story)
+
+
 def test_names_that_are_no_utf_8_break_nothing(home: Home) -> None:
     place = os.path.join(os.fsencode(home.path), b"odd\xff")
     os.mkdir(place)
