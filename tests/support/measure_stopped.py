@@ -6,10 +6,10 @@ FOLDER holds the agents: those of `real_agents`, or those that no number was fou
 
     npm install node@22 @mariozechner/pi-coding-agent @nanocollective/nanocoder
 
-Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other, that
-have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second from
-the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a turn:
-the session must be waiting within 5 s of that word, which an agent on a loaded machine may show a second later.
+Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other,
+that have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second
+from the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a
+turn: the session must be waiting within 5 s of that word, which an agent on a loaded machine may show a second later.
 FILE gets a line of JSON for each turn, appended, so that runs add up; `--table FILE...` prints the table of them all.
 """
 
