@@ -164,3 +164,18 @@ def test_a_wait_for_a_stopped_program_stays_over_a_reload() -> None:
         here.activity.restore(older)  # type: ignore[arg-type]
         here.passes(1)
         assert here.stands == ("idle", "quiet"), "an older sesh knew nothing of it"
+
+
+def test_the_question_waits_for_an_emulator_that_is_behind() -> None:
+    """It was that of the screen before, with the spinner on it."""
+    with world() as here:
+        here.passes(2)
+        agent_works(here, 4)
+        here.head += 10
+        here.cells, late = None, ["Proceed?"]
+        here.activity.stirred()
+        here.passes(5)
+        assert here.stands == ("working", "output")
+        here.cells = late
+        here.passes(0.1)
+        assert here.activity.standing().question == "Proceed?"
