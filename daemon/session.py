@@ -296,8 +296,9 @@ class Session:
         if not self.model.catch_up(ANSWER_TIME):
             return None
         emulator = self.model.emulator
-        rows = emulator.text()[: emulator.cursor[0] + 1]
-        return Shown(rows, emulator.columns, emulator.rows, alternate=emulator.alternate)
+        rows, end = emulator.text(), emulator.cursor[0] + 1
+        below = None if emulator.cursor_visible else rows[end:]
+        return Shown(rows[:end], emulator.columns, emulator.rows, below, alternate=emulator.alternate)
 
     def _drawn(self, load: Callable[[], bool]) -> Drawn | None:
         """As for `Turn`: None without an emulator, unless it is to be loaded, and while it is behind."""

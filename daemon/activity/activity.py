@@ -390,7 +390,8 @@ class Activity:
         elif self._turn.over and raw and (group == self._polls or not program.told) and not seen.reads:
             seen.stopped, before = True, self._standing
             fresh = before.why != rules.STOPPED or self._turn.fresh
-            seen.question = self._turn.question() if fresh else before.question
+            words = self._turn.question() if fresh else before.question
+            seen.question, seen.unknown = words or "", words is None
         return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:

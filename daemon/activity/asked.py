@@ -17,12 +17,15 @@ _SOME_KEYS = 2
 
 
 class Shown:
-    """What a screen shows: its `rows` as text down to the cursor's, its size, and whether it is the alternate one."""
+    """What a screen shows: its `rows` as text down to the cursor's, those `below` if that is hidden, its size, and
+    whether it is the alternate one."""
 
-    __slots__ = ("alternate", "columns", "height", "rows")
+    __slots__ = ("alternate", "below", "columns", "height", "rows")
 
-    def __init__(self, rows: list[str], columns: int, height: int, *, alternate: bool = False) -> None:
-        self.rows, self.columns, self.height, self.alternate = rows, columns, height, alternate
+    def __init__(
+        self, rows: list[str], columns: int, height: int, below: list[str] | None = None, *, alternate: bool = False
+    ) -> None:
+        self.rows, self.columns, self.height, self.below, self.alternate = rows, columns, height, below, alternate
 
 
 class Asked:
@@ -180,5 +183,7 @@ class Asked:
                 rows = rows[-(question.rows_written(printed, shown.columns, entered, shown.height) or len(rows)) :]
         before, self._above = self._above, question.in_rows([*rows[:-1], ""])
         if not typed:
+            if shown.below is not None:
+                return question.in_new_rows(list(map(question.words_of, [*rows, *shown.below])))
             return question.in_rows(rows)
         return self._words if self._above == before else self._above  # the cursor's row has what was typed

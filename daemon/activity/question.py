@@ -160,7 +160,7 @@ def in_rows(rows: list[str]) -> str:
     return " ".join(reversed(above))[-MAX_QUESTION:] or words[-MAX_QUESTION:]
 
 
-def in_new_rows(words: list[str], cursor: str, known: frozenset[str]) -> str:
+def in_new_rows(words: list[str], cursor: str = "", known: frozenset[str] = frozenset()) -> str:
     """The question of a screen that a program has drawn, from its rows' `words`, and those at a visible cursor.
 
     `known`: what stood there before, which asks nothing. Where one of the last new rows asks, the question goes on from

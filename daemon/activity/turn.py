@@ -81,12 +81,16 @@ class Turn:
 
         return [words_of("".join([cell.data for cell in row])) for row in self._drawn[0]]
 
-    def question(self) -> str:
-        """What it asks now that its turn is over."""
+    def question(self) -> str | None:
+        """What it asks now that its turn is over; None as long as the emulator is behind."""
         from sesh.daemon.activity.question import in_new_rows
 
-        words, row = self._words(), self._drawn[1]
-        return in_new_rows(words, words[row] if row >= 0 else "", self._known) if words else ""
+        drawn = self._read(lambda: True)
+        if drawn is None:
+            return None
+        self._drawn, (_, row) = drawn, drawn
+        words = self._words()
+        return in_new_rows(words, words[row] if row >= 0 else "", self._known)
 
     def dump(self) -> TurnState:
         """What must not be lost, as plain data."""

@@ -6,10 +6,10 @@ FOLDER holds the agents: those of `real_agents`, or those that no number was fou
 
     npm install node@22 @mariozechner/pi-coding-agent @nanocollective/nanocoder
 
-Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other, that
-have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second from
-the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a turn:
-the session must be waiting within 5 s of that word, which an agent on a loaded machine may show a second later.
+Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other,
+that have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second
+from the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a
+turn: the session must be waiting within 5 s of that word, which an agent on a loaded machine may show a second later.
 FILE gets a line of JSON for each turn, appended, so that runs add up; `--table FILE...` prints the table of them all.
 """
 
@@ -30,6 +30,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from tests.support import model_service, real_agents
@@ -39,7 +40,7 @@ SHORTEST, LONGEST = 5, 14
 """Seconds of thinking in a turn."""
 SOON = 5.0
 """Seconds after its turn's end within which a session is to be called waiting."""
-QUIET = 1.0
+QUIET = 2.5
 """Seconds without another event after which all have been told."""
 STARTS, SETTLES = 90.0, 4.0
 """Seconds for an agent to start, and those after an answer until the next prompt."""
@@ -75,8 +76,8 @@ _TRUSTS = "Do you trust"
 class Trial:
     """One agent in its session."""
 
-    def __init__(self, name: str, root: str, service: model_service.ThreadingHTTPServer, log: str) -> None:
-        self.name, self.log = name, log
+    def __init__(self, name: str, root: str, service: ThreadingHTTPServer, log: str) -> None:
+        self.name, self.log, self.seen = name, log, 0
         self.home = os.path.join(root, name)
         os.makedirs(self.home, exist_ok=True)
         command, env, project = real_agents.prepare(name, self.home, service.server_address[1])
@@ -152,16 +153,19 @@ class Trial:
     def _said(self, since: float) -> Iterator[tuple[float, str, str, str | None]]:
         """The states from then on, the one at that moment first."""
         following = subprocess.Popen(
-            [sys.executable, "-m", "sesh", "--events", self.name, "--since", "0", "--json"], stdout=subprocess.PIPE
+            [sys.executable, "-m", "sesh", "--events", self.name, "--since", str(self.seen), "--json"],
+            stdout=subprocess.PIPE,
         )
         assert following.stdout is not None
         told_all = b""
         while select.select([following.stdout], [], [], QUIET if told_all else STARTS)[0]:
             told_all += os.read(following.stdout.fileno(), 1 << 16)
         following.kill()
+        following.wait()
         last = None
         for line in told_all.splitlines():
             event = json.loads(line)
+            self.seen = max(self.seen, event["seq"] - 1 if event["event"] == "activity" else 0)
             if event["event"] != "activity":
                 continue
             at = datetime.fromisoformat(event["ts"].replace("Z", "+00:00")).timestamp()
@@ -173,7 +177,6 @@ class Trial:
                 yield last
                 last = None
             yield told
-        following.wait()
         if last is not None:
             yield last
 
@@ -221,7 +224,7 @@ def measure(names: list[str], minutes: float, out: str) -> None:
                 file.write(json.dumps(found) + "\n")
 
     real_agents.AGENTS.update(UNSEEN)
-    model_service._SHELLS += ("execute_bash",)
+    vars(model_service)["_SHELLS"] += ("execute_bash",)  # the name that nanocoder gives its shell tool
     threads = [threading.Thread(target=run, args=(name,)) for name in names]
     for thread in threads:
         thread.start()

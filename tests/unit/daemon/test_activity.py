@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity import activity as module
-from sesh.daemon.activity import question, rules
+from sesh.daemon.activity import question, rules, turn
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.asked import Shown
 from sesh.daemon.activity.rules import Said, Seen, Standing
@@ -78,7 +78,7 @@ class World:
         self.seen: list[tuple[str, str]] = []
         self.on_look: Callable[[], None] = lambda: None
         self.cells: list[str] | None = None
-        self.dozes = False
+        self.dozes, self.drawn_times = False, 0
         self.activity = self.made()
 
     def made(self) -> Activity:
@@ -92,7 +92,9 @@ class World:
         """The cells, if there is an emulator, or shall be one."""
         if self.cells is None or not load():
             return None
-        return [[Cell(char, DEFAULT) for char in row] for row in self.cells], -1
+        self.drawn_times += 1
+        width = max(map(len, self.cells))
+        return [[DEFAULT.cell(char) for char in row.ljust(width)] for row in self.cells], -1
 
     def screen(self) -> Shown | None:
         return Shown(self.rows, 80, 24, alternate=True) if self.rows is not None else None
@@ -138,6 +140,7 @@ def world() -> Iterator[World]:
     steady = SimpleNamespace(now=clock.time)
     with (
         patch.object(module, "time", clock),
+        patch.object(turn, "time", clock),
         patch.object(timers, "time", clock),
         patch.object(module, "STEADY", steady),
     ):
