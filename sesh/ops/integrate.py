@@ -24,9 +24,6 @@ from sesh.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Path = list[tuple[int, int]]
-    """Lists and tables by their places, each with the number of the item in it that leads on."""
-
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
     "claude": ("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
@@ -103,8 +100,8 @@ def _read(path: str) -> str | None:
     return text
 
 
-def _ours(text: str | None, agent: str) -> Iterator[tuple[Path, str, Any]]:
-    """Our groups, of any version: the way there, the event, the group."""
+def _ours(text: str | None, agent: str) -> Iterator[tuple[list[tuple[int, int]], str, Any]]:
+    """Our groups, of any version: the way there (places of tables, with the item that leads on), event, group."""
     if not text or not text.strip():
         return
     root, bare = _root(text), _bare(text)
