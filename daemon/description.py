@@ -99,6 +99,7 @@ def record(session: Session) -> Record:
         "cwd": facts["directory"],
         "command": facts["command"],
         "resume": facts.get("resume"),
+        "env": facts.get("env"),
         "labels": facts["labels"],
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
@@ -139,24 +140,13 @@ def write_record(session: Session, *, durable: bool = False) -> None:
         records.write(record(session), durable=durable)
 
 
-def change(
-    session: Session,
-    *,
-    name: str | None = None,
-    labels: dict[str, str] | None = None,
-    resume: list[str] | None = None,
-) -> None:
-    """Changes the name, the labels or the resume command (without words: none), and the record with them.
-
-    Raises Refused, with nothing changed, if that fails.
-    """
-    facts = session.facts
-    before = facts["name"], facts["labels"], facts.get("resume")
-    facts["name"] = name or session.name
-    facts["labels"] = facts["labels"] if labels is None else labels
-    facts["resume"] = facts.get("resume") if resume is None else resume or None
+def change(session: Session, **changed: object) -> None:
+    """Changes facts (name, labels, resume), and the record with them. Raises Refused, with nothing changed, if that
+    fails."""
+    facts, before = session.facts, {"resume": None, **session.facts}
+    facts.update(changed)  # type: ignore[typeddict-item]
     try:
         write_record(session, durable=True)
     except OSError as error:
-        facts["name"], facts["labels"], facts["resume"] = before
+        facts.update(before)  # type: ignore[typeddict-item]
         raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error

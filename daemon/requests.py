@@ -14,7 +14,7 @@ from sesh.errors import Busy, InternalError, NotFound, Refused, SeshError, Usage
 from sesh.lean import signal
 from sesh.moments import STEADY
 from sesh.shapes import fits
-from sesh.store.files import words as several_words
+from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ PAGE, MOST_OF_PAGE = 50_000, 8 << 20
 """Lines, and characters, of one answer to `logs` where more are asked for in turn."""
 MAX_LABELS = 64
 """Labels of a session."""
-MAX_RESUME = 32 << 10
-"""Bytes of a resume command."""
 MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 MAX_TOLD = 1024
@@ -429,12 +427,10 @@ def label(daemon: Requests, request: Request) -> None:
 def resume(daemon: Requests, request: Request) -> None:
     """Keeps the command by which the session is started again; without words it is forgotten."""
     command = request.words.get("command")
-    if not isinstance(command, list) or not fits(several_words, command) or command[:1] == [""]:
-        raise Refused("the resume command is not a list of words; nothing was changed")
-    if sum(len(os.fsencode(word)) + 1 for word in command) > MAX_RESUME:
-        raise Refused(f"a resume command has at most {MAX_RESUME:,} bytes; nothing was changed")
+    if command != [] and not fits(files.resume, command):
+        raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
     if command != (daemon.session.facts.get("resume") or []):
-        description.change(daemon.session, resume=command)
+        description.change(daemon.session, resume=command or None)
     request.respond()
 
 

@@ -34,6 +34,8 @@ PRINTS: dict[str, tuple[Any, ...]] = {
     "--history": (list[schema.Command], printed.PrintedOutput),
     "--status": (schema.Status,),
     "--state": (printed.PrintedState,),
+    "--resume-with": (printed.PrintedResume,),
+    "--restore": (printed.PrintedImport,),
     "--integrate": (printed.PrintedIntegrated,),
     "--message": (printed.PrintedMessage,),
     "--label": (printed.PrintedLabels,),

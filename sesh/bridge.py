@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 MODULES = {
     "checks": "doctor",
+    "dormant": "dormant",
     "enter": "enter",
     "enter.new": "new",
     "follow": "events",
@@ -62,7 +63,6 @@ MODULES = {
     "layout": "layout",
     "leftovers": "sweep",
     "places": "places",
-    "restore": "restore",
     "search": "search",
     "sessions": "sessions",
     "shell": "shell",

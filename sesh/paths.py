@@ -323,11 +323,6 @@ def recent_path() -> str:
     return os.path.join(directory(), _RECENT)
 
 
-def told_path() -> str:
-    """The file with the start of the machine after which lists have told of the sessions that it has taken."""
-    return os.path.join(directory(), ".told")
-
-
 def zygote_directory() -> str:
     """The directory in which the zygote listens, the process that forks daemons."""
     return os.path.join(directory(), ".zygote")

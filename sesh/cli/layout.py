@@ -10,7 +10,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, rebuild
 from sesh.names import printable
-from sesh.ops import layout
+from sesh.ops import dormant, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,14 +54,12 @@ def import_(cli: Invocation, file: str | None = None) -> int:
 
 def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) -> int:
     """`--restore [NAME…] [-y]`: start lost sessions again; 1 if any of them could not be."""
-    from sesh.ops.restore import lost
-
     target = cli.target
     target.sync()
-    rows = _placed(target.call(lost, names=list(names), yes=yes), cli.host)
+    rows = _placed(target.call(dormant.restore, names=list(names), yes=yes), cli.host)
     if not rows and not cli.json:
         printing.text("no session is lost")
-    return _report(cli, rows)
+    return _report(cli, rows, "started")
 
 
 def _read(file: str | None) -> bytes:
@@ -95,19 +93,18 @@ def _placed(rows: list[Made], host: str | None) -> list[Made]:
     return [{"name": row["name"], "host": host, **row} for row in rows]
 
 
-def _report(cli: Invocation, rows: list[Made]) -> int:
-    failed = [row["error"] for row in rows if "error" in row]
+def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
+    failed = any("error" in row for row in rows)
     if cli.json:
-        printing.value({"ok": not failed, "sessions": rows, **({"error": failed[0]} if failed else {})})
-        return int(bool(failed))
+        printing.value({"ok": not failed, "sessions": rows})
+        return int(failed)
     for row in rows:
         name = wording.title((row["host"], row["name"]))
-        started = "started" if "command" in row else "created"
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
-            cli.note(f"{name} was not {started}: {row['error']['message']}")
+            cli.note(f"{name} was not {done}: {row['error']['message']}")
         elif row.get("awaits_enter"):
             printing.text(f"{name} waits for Enter to run again{command}")
         else:
-            printing.text(f"{started} {name}{command}" if row["created"] else f"{name} already runs")
-    return int(bool(failed))
+            printing.text(f"{done} {name}{command}" if row["created"] else f"{name} already runs")
+    return int(failed)

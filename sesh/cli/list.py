@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform
+from sesh import paths
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import SeshError, for_host
+from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
@@ -58,17 +58,17 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
 
 
 def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
-    """Tell once after each start of the machine how many sessions it has taken, and the command that starts them."""
-    taken = sum(session["state"] == "lost" and session["lost"]["reason"] == "reboot" for session in sessions)
-    start = f"{platform.boot_id()} {platform.start_time(1)}".encode()
-    if not taken or paths.read_own(paths.told_path(), 1 << 10, whole=False) == start:
-        return
+    """Tell once how many sessions a restart of the machine has taken, and the command that starts them again."""
+    taken = {str(row.get("id")) for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"}
+    path = os.path.join(paths.directory(), ".told")
     try:
-        paths.write_whole(paths.told_path(), start)
-    except OSError:
+        if taken <= {*(paths.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
+            return
+        paths.write_whole(path, " ".join(sorted(taken)).encode())
+    except (OSError, Refused):
         pass  # it is told again
-    many, them = ("1 session was", "it") if taken == 1 else (f"{taken} sessions were", "them")
-    cli.note(f"{many} lost when this machine restarted; `$sesh --restore` starts {them} again")
+    if taken:
+        cli.note(f"sessions lost at the reboot: {len(taken)}; `$sesh --restore` starts them again")
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:

@@ -93,6 +93,13 @@ class PrintedLabels(Done):
     labels: dict[str, str]
 
 
+class PrintedResume(Done):
+    """The command by which a session is started again; null for its own."""
+
+    name: str
+    resume: list[str] | None
+
+
 class PrintedCondition(Condition):
     """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or the question."""
 
@@ -149,7 +156,7 @@ class PrintedRecording(Done):
 
 
 class PrintedImport(Done):
-    """The outcome for each session of a layout."""
+    """The outcome for each session of a layout, or for each lost one."""
 
     sessions: list[Made]
 

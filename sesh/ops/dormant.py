@@ -10,15 +10,18 @@ import os
 import time
 
 from sesh import moments, paths, wording
-from sesh.errors import Exists, NotFound, Refused
+from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
-from sesh.store import checkpoints, records, results
+from sesh.reach.op import op
+from sesh.store import checkpoints, listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.reach.caller import Caller
-    from sesh.schema import LaunchSpec, RunFacts, Summary
+    from sesh.schema import LaunchSpec, Made, RunFacts, Summary
     from sesh.stored import CheckpointHeader, Record
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
@@ -95,7 +98,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
         return start(caller, launch_spec, name, summary, again=False)
     session_id = _record(name).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
-    answer = caller.ask(_about(name, summary), _ANSWERS, "s", above)
+    answer = caller.ask(_about(summary), _ANSWERS, "s", above)
     if answer == "c":
         if not end.forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
@@ -116,6 +119,46 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     return connection
 
 
+@op("dormant.restore")
+def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
+    """Starts lost sessions again, without names all of them; returns a row for each, in the order of lists.
+
+    Only their own commands wait for Enter, unless `yes`. The one that was used last is started last, so that lists by
+    last use keep their order. Raises the error of a single name.
+    """
+    chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
+    sessions = {session["name"]: session for session in listing.summaries()}
+    if not chosen:
+        find.note_damage(caller)
+        chosen = [name for name, session in sessions.items() if session["state"] == "lost"]
+    used = {name: session["last_activity"] or "" for name, session in sessions.items()}
+    rows: dict[str, Made] = {}
+    for name in sorted(chosen, key=lambda name: used.get(name, "")):
+        try:
+            rows[name] = _restored(caller, name, sessions.get(name), gate=not yes)
+        except SeshError as error:
+            if len(names) == 1:
+                raise
+            rows[name] = {"name": name, "created": False, "error": error.facts()}
+    return [rows[name] for name in chosen]
+
+
+def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
+    if session is None:
+        raise find.absent(name)
+    if session["state"] == "exited":
+        raise Refused(find.how(session), hint=f"`$sesh --open {name}` starts it again")
+    created = session["state"] == "lost"
+    try:
+        if created:
+            start_again(caller, create.launch_spec(caller), name, session, gate=gate).close()
+    except Exists:
+        created = False  # somebody else was faster
+    resume = session.get("resume")
+    waits = created and gate and not (resume or session.get("shell"))
+    return {"name": name, "created": created, "command": resume or session["command"], "awaits_enter": waits}
+
+
 def start_again(
     caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, gate: bool = False
 ) -> Connection:
@@ -131,6 +174,8 @@ def start_again(
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
         remarks.append(f"{error}; starting without the old output")
+    if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
+        remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
     launch_spec = _restart_spec(launch_spec, summary, record, _emulator(checkpoint), gate=gate)
     launch_spec["directory"] = directory
     try:
@@ -211,10 +256,11 @@ def rename(old: str, new: str) -> None:
     results.rename(str(record.get("id")), new)
 
 
-def _about(name: str, summary: Summary) -> str:
+def _about(summary: Summary) -> str:
     active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
-    is_shell = _record(name).get("shell") is True
-    command = "" if is_shell else f"; it ran: {wording.command_line(summary.get('command') or [])}"
+    command = "" if summary.get("shell") else f"; it ran: {wording.command_line(summary.get('command') or [])}"
+    if resume := summary.get("resume"):
+        command = f"; it resumes with: {wording.command_line(resume)}"
     return find.how(summary) + (f", last active {active} ago" if active else "") + command
 
 

@@ -133,9 +133,10 @@ def _session(value: object, path: str) -> LayoutEntry:
     directory, command, labels = value.get("directory"), value.get("command"), value.get("labels") or {}
     if directory is not None and not (directory and shapes.fits(shapes.system_text, directory)):
         raise UsageError(f"{path}.directory: not a directory name or null")
-    for key in ("command", "resume"):
-        if value.get(key) is not None and not shapes.fits(files.words, value[key]):
-            raise UsageError(f"{path}.{key}: not a list of words or null")
+    if command is not None and not shapes.fits(files.words, command):
+        raise UsageError(f"{path}.command: not a list of words or null")
+    if (resume := value.get("resume")) is not None and not shapes.fits(files.resume, resume):
+        raise UsageError(f"{path}.resume: not a list of words or null")
     if not isinstance(labels, dict):
         raise UsageError(f"{path}.labels: not an object")
     for key, label in labels.items():
@@ -147,7 +148,7 @@ def _session(value: object, path: str) -> LayoutEntry:
             raise UsageError(f"{path}.labels.{printable(key)}: not a valid label")
     return {
         "name": name, "host": host, "directory": directory, "command": command or None,
-        "resume": value.get("resume") or None, "labels": dict(labels),
+        "resume": resume, "labels": dict(labels),
     }  # fmt: skip
 
 

@@ -141,7 +141,7 @@ _SHAPES: dict[str, Shape] = {
     "follow.sessions": rows(gate.session),
     "follow.log": complete({"path": text, "events": rows(table(gate.LOGGED))}),
     "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
-    **keys("layout.make restore.lost", rows(_made)),
+    **keys("dormant.restore layout.make", rows(_made)),
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
     "leftovers.find": rows(_leftover),

@@ -38,6 +38,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first", "older"}),
     ("message", {"text": "hello"}, b"", {"clients"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
+    ("resume", {"command": ["agent", "--resume", "1"]}, b"", set()),
     ("state", {"state": "working"}, b"", set()),
     ("switch", {"to": "other", "probe": True}, b"", {"switched"}),
     ("typed", {}, b"", {"at", "watched"}),

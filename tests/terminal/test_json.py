@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,14 @@ def imported(home: Home) -> list[Any]:
     return printed(home, "--import", f"{home.path}/layout.json")
 
 
+def lost(home: Home) -> list[Any]:
+    """What `--restore` prints of a session that it starts, one that runs, and one that is not there."""
+    home.sesh("--open", "lost", "--", "cat")
+    os.kill(home.summary("lost")["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: home.summary("lost")["state"] == "lost")
+    return printed(home, "--restore", "lost", "work", "nosuch")
+
+
 CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--open": lambda home: printed(home, "--open", "work"),
     "--new": lambda home: printed(home, "--new", "-d"),
@@ -80,6 +89,10 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--logs": lambda home: printed(home, "--logs", "work"),
     "--grep": lambda home: printed(home, "--grep", "true", "-C", "1"),
     "--history": lambda home: [*printed(home, "--history", "work"), *printed(home, "--history", "work", "1")],
+    "--resume-with": lambda home: [
+        json.loads(home.sesh("--resume-with", "work", "--json", "--", *words).stdout) for words in ((), ("agent",))
+    ],
+    "--restore": lost,
     "--message": lambda home: printed(home, "--message", "work", "hello"),
     "--label": lambda home: printed(home, "--label", "work", "team=web"),
     "--detach": lambda home: printed(home, "--detach", "work"),

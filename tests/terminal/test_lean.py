@@ -41,6 +41,7 @@ VERBS = {
     "--logs work 5": (f"{VIEWS} cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json gc"),
+    "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
 }
 ATTACHING = (

@@ -13,6 +13,7 @@ from sesh import platform
 from sesh.daemon import description
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.state import FORMAT, check_format, dump_session, load_session
+from sesh.errors import Refused
 from sesh.moments import STEADY
 from tests.support.data import daemon_facts
 
@@ -133,3 +134,21 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
     own.end.code = 3
     assert description.record(own)["exit_code"] == 3
     assert description.record(own)["marked"].split()[0] == before["boot"]
+
+
+def test_a_session_of_an_older_sesh_has_no_resume_command_until_it_is_given_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = json.loads(json.dumps(dump_session(session())))
+    for key in ("resume", "resumed", "env"):
+        del state["facts"][key]
+    own = load_session(state, None)
+    assert (description.record(own)["resume"], description.summary(own)["resume"]) == (None, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(description, "write_record", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "no space")))
+        with pytest.raises(Refused, match="nothing was changed"):
+            description.change(own, resume=["agent"])
+    assert own.facts["resume"] is None
+    monkeypatch.setattr(description, "write_record", lambda *_, **__: None)
+    description.change(own, resume=["agent", "--resume", "1"])
+    assert through_json(own).facts["resume"] == ["agent", "--resume", "1"]
