@@ -104,7 +104,7 @@ def _ours(text: str | None, agent: str) -> Iterator[tuple[list[tuple[int, int]],
     """Our groups, of any version: the way there (places of tables, with the item that leads on), event, group."""
     if not text or not text.strip():
         return
-    root, bare = _root(text), _bare(text)
+    root = _after(bare := _bare(text), 0)
     for first, (key, _, table, _) in enumerate(_items(text, root)):
         events = _items(text, table) if key == "hooks" and text[table] == "{" else []
         for second, (event, _, groups, _) in enumerate(events):
@@ -163,7 +163,7 @@ def _with(text: str | None, agent: str) -> str:
     if not text.strip():
         return f"{text}{{  {table(_NEW[0][1:])}}}"
     for event in events:
-        root = _root(text)
+        root = _after(_bare(text), 0)
         if (hooks := _value(text, root, "hooks", "{")) is None:
             return _inserted(text, root, table(_space(text, root)))
         if (groups := _value(text, hooks, event, "[")) is None:
@@ -193,10 +193,6 @@ def _space(text: str, at: int) -> str:
     inner = _items(text, at)
     before = text[: inner[-1][1]] if inner else " "
     return before[len(before.rstrip(_SPACE)) :]
-
-
-def _root(text: str) -> int:
-    return _after(_bare(text), 0)
 
 
 def _bare(text: str) -> str:
