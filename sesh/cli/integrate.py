@@ -17,8 +17,8 @@ _LARGEST = 16 << 20
 """Bytes of an event: it has what the agent is about to write to a file."""
 _SECONDS = 5
 _CODEX = """\
-codex asks at its next start whether you trust them; type /hooks there to see them
-they reach your session from codex --no-daemon only: its shared server knows no terminal (daemon_auto_start)"""
+codex asks at its next start whether you trust them, or type /hooks there
+they reach a session from codex --no-daemon only: its shared server knows no terminal"""
 
 
 def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:

@@ -25,8 +25,6 @@ _STATES = {
 """The states by the event, by its kind for `Notification`."""
 _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "description")
 """The keys of a tool's input, or of a notification's details, that say what it asks for; the first that is there."""
-_LONGEST = 128
-"""Characters of the id of a conversation."""
 _PATIENCE = 2.0
 """Seconds for the daemon to answer: the agent waits meanwhile."""
 
@@ -45,7 +43,7 @@ def take(agent: str, text: str) -> None:
         wire.ask(name, "state", timeout=_PATIENCE, state=state, question=question, bound=True, hook=True)
     if event != "SessionEnd":
         word = told["session_id"]
-        if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= _LONGEST:
+        if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
             wire.ask(name, "resume", timeout=_PATIENCE, command=[*_RESUME[agent], word])
     elif record.get("shell") and told.get("reason") not in ("clear", "resume") and not platform.shutting_down():
         wire.ask(name, "resume", timeout=_PATIENCE, command=[])  # the shell goes on without the agent

@@ -274,15 +274,14 @@ def _agents(_caller: Caller) -> Iterator[Finding]:
         path, remedy = integrate.settings(agent), f"$sesh --integrate {agent}"
         try:
             (now, wanted), (_, without) = integrate.planned(agent), integrate.planned(agent, remove=True)
+            if now == wanted:
+                yield row("agents", OK, f"{agent}: hooks in {path}")
+            elif now != without:
+                yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
+            elif os.path.isdir(os.path.dirname(path)):
+                yield row("agents", OK, f"{agent}: no hooks in {path}", remedy)
         except Refused as error:
             yield row("agents", WARNING, error.message, error.hint)
-            continue
-        if now == wanted:
-            yield row("agents", OK, f"{agent}: hooks in {path}")
-        elif now != without:
-            yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
-        elif os.path.isdir(os.path.dirname(path)):
-            yield row("agents", OK, f"{agent}: no hooks in {path}", remedy)
 
 
 CHECKS: dict[str, Check] = {

@@ -24,9 +24,6 @@ from sesh.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Path = list[tuple[int, int]]
-    """Lists and tables by their places, each with the number of the item in it that leads on."""
-
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
     "claude": ("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
@@ -103,11 +100,11 @@ def _read(path: str) -> str | None:
     return text
 
 
-def _ours(text: str | None, agent: str) -> Iterator[tuple[Path, str, Any]]:
-    """Our groups, of any version: the way there, the event, the group."""
+def _ours(text: str | None, agent: str) -> Iterator[tuple[list[tuple[int, int]], str, Any]]:
+    """Our groups, of any version: the way there (places of tables, with the item that leads on), event, group."""
     if not text or not text.strip():
         return
-    root, bare = _root(text), _bare(text)
+    root = _after(bare := _bare(text), 0)
     for first, (key, _, table, _) in enumerate(_items(text, root)):
         events = _items(text, table) if key == "hooks" and text[table] == "{" else []
         for second, (event, _, groups, _) in enumerate(events):
@@ -166,7 +163,7 @@ def _with(text: str | None, agent: str) -> str:
     if not text.strip():
         return f"{text}{{  {table(_NEW[0][1:])}}}"
     for event in events:
-        root = _root(text)
+        root = _after(_bare(text), 0)
         if (hooks := _value(text, root, "hooks", "{")) is None:
             return _inserted(text, root, table(_space(text, root)))
         if (groups := _value(text, hooks, event, "[")) is None:
@@ -196,10 +193,6 @@ def _space(text: str, at: int) -> str:
     inner = _items(text, at)
     before = text[: inner[-1][1]] if inner else " "
     return before[len(before.rstrip(_SPACE)) :]
-
-
-def _root(text: str) -> int:
-    return _after(_bare(text), 0)
 
 
 def _bare(text: str) -> str:
