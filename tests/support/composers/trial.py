@@ -94,7 +94,7 @@ class Trial:
         came = self._came(patience)
         texts = [str(each.get("submitted", each)) for each in came]
         if self.kind.arrives:
-            whole = [each.rstrip("\n") for each in texts] == [wanted]
+            whole = [each.rstrip() for each in texts] == [wanted.rstrip()]
             self.tally.arrived += whole
             self.tally.again += whole and texts != [wanted]
         else:
