@@ -375,11 +375,12 @@ def _check_answer(session: Session, request: Request) -> bool:
             f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
             hint=f"enter or erase it: $sesh {session.name}",
         )
-    if not request.flag("force"):
-        typing_checks.check_draft(session)
     text, pty = request.data, session.pty
     is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
-    return request.flag("enter") or (request.flag("whole") and not is_key)
+    enters = request.flag("enter") or (request.flag("whole") and not is_key)
+    if enters and not request.flag("force"):
+        typing_checks.check_draft(session)
+    return enters
 
 
 class SendTaken:

@@ -135,9 +135,7 @@ class Submissions:
             return None, ""
         return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
 
-    def _type(
-        self, data: bytes, size: int = _PIECE, look: Callable[[], object] = bool
-    ) -> Generator[None, None, bool]:
+    def _type(self, data: bytes, size: int = _PIECE, look: Callable[[], object] = bool) -> Generator[None, None, bool]:
         """Types bytes, the next piece once the program has read the last; returns whether it has read all.
 
         `look` is called meanwhile.

@@ -270,11 +270,13 @@ _CONTINUATIONS = bytes(range(0x80, 0xC0))
 class TypedLine:
     """The number of characters typed since the last Enter, counted from the keys, which are not kept."""
 
-    __slots__ = ("_drafted_at", "_foreground", "_pasting", "_raw", "length")
+    STATE = "_foreground", "_pasting", "_raw", "length"
+    """The attributes that any sesh knows."""
+    __slots__ = (*STATE, "drafted_at")
 
     def __init__(self) -> None:
         self.length = 0
-        self._drafted_at = 0.0
+        self.drafted_at = 0.0
         """Time (monotonic) at which an attached person typed the last of these; 0 if none did."""
         self._pasting = False
         self._raw = False
@@ -289,9 +291,9 @@ class TypedLine:
                 self.length = 0
         before, self.length = self.length, self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
         if not self.length or data in _ESCAPES:
-            self._drafted_at = 0.0
+            self.drafted_at = 0.0
         elif attended and self.length > before:
-            self._drafted_at = time.monotonic()
+            self.drafted_at = time.monotonic()
         if not self.length:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
@@ -307,7 +309,7 @@ class TypedLine:
     @property
     def drafted(self) -> bool:
         """True if an attached person has typed some of it, and has not discarded it by Escape."""
-        return self._drafted_at > 0 and time.monotonic() - self._drafted_at < _DRAFT_LASTS
+        return self.drafted_at > 0 and time.monotonic() - self.drafted_at < _DRAFT_LASTS
 
     def _count(self, data: bytes) -> int:
         """The length of the line after `data`."""

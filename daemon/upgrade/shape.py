@@ -170,10 +170,11 @@ class _State(TypedDict):
 
 
 class State(_State, total=False):
-    """A daemon. `submitted`: the last outcomes of submissions. `input`: units with their writers. `request`: the
-    connection that requested the reload, and the request's number."""
+    """A daemon. `drafted_at`: of a person's draft (monotonic). `submitted`: the last outcomes of submissions. `input`:
+    units with their writers. `request`: the connection that requested the reload, and the request's number."""
 
     titled: list[int]
+    drafted_at: float
     submitted: list[tuple[str, tuple[bool | None, str]]]
     request: tuple[int | None, int]
     back: Back

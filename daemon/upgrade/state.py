@@ -115,7 +115,8 @@ def dump(server: Server) -> State:
         ],
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
-        "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
+        "typed_line": _attributes(pump.typed_line, TypedLine.STATE) if pump.typed_line is not None else None,
+        "drafted_at": pump.typed_line.drafted_at if pump.typed_line is not None else 0.0,
         "submitted": server.requests.outcomes(),
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
@@ -154,7 +155,8 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
         session.get_hooks().running.update(state["hooks"])
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
-        _set_attributes(session.pump.typed_line, TypedLine.__slots__, state["typed_line"])
+        _set_attributes(session.pump.typed_line, TypedLine.STATE, state["typed_line"])
+        session.pump.typed_line.drafted_at = state.get("drafted_at", 0.0)
     server.requests.restore(state.get("submitted", ()))
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
