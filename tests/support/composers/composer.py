@@ -285,7 +285,7 @@ class Composer:
         """Reads and draws until the terminal is gone."""
         self.start()
         self.draw()
-        poll = select.epoll() if self.how.edge else None
+        poll = select.epoll() if self.how.edge and hasattr(select, "epoll") else None  # Linux
         if poll is not None:
             poll.register(0, select.EPOLLIN | select.EPOLLET)
         while True:
