@@ -41,7 +41,7 @@ TEXTS = {
     "wide": "héllo 世界 {number} 日本語の文章 👩\u200d💻 🇩🇪 e\u0301 한국어 ✅ done {number}",
     "ends wide": "{number}: please fix the 日本語の文章を直してください ✅👩\u200d💻🇩🇪",
     "the same": "continue",
-    "blank end": "  fix\tit, number {number} \n\n",
+    "blank end": "  fix it, number {number} \n\n",
     "20 KB": "\n".join(f"{line:04} all work and no play makes this a long prompt {{number}}" for line in range(340)),
 }
 """The texts that are typed; `{number}` makes each one different."""
