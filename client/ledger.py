@@ -28,6 +28,7 @@ _ALTERNATE = frozenset((47, 1047, 1049))
 # The sequences that undo other changes which are there or not.
 _MARGINS, _KEYPAD, _SHAPE, _UTF_8 = b"\x1b[r", b"\x1b>", b"\x1b[0 q", b"\x1b%G"
 _LINK, _POINTER, _PROGRESS = b"\x1b]8;;\x1b\\", b"\x1b]22;\x1b\\", b"\x1b]9;4;0\x1b\\"
+_STATUS = b"\x1b]7501;state=clear\x1b\\"
 _TABS = b"\x1b[3g"
 _SHIFT_IN = b"\x0f"
 _CHARACTERS = (_SHIFT_IN, b"\x1b(B", b"\x1b)B", b"\x1b*B", b"\x1b+B")
@@ -344,6 +345,9 @@ class Ledger:
                     self._changed[undo] = True
         elif number == 22:
             self._changed[_POINTER] = body not in (b"", b"default")
+        elif number == 7501:  # what a program reports of itself
+            if body != b"?":
+                self._changed[_STATUS] = b"state=clear" not in body.split(b":") or b"id=" in body
         elif number < 110:
             palette = self._palettes[number - 100]
             palette -= set(body.split(b";")) if body else set(palette)
@@ -386,7 +390,7 @@ class Ledger:
             out += self._undo_flags(0)
         out += [undo for undo in _CHARACTERS if undo in saved or self._changed.get(undo)]
         out += self._undone(_UTF_8) + ([b"\x1b[m"] if self._pen or (self.alternate and self._saved_pens[0]) else [])
-        out += self._undone(_CURSOR, _SHAPE, _POINTER, _PROGRESS, *_COLOURS)
+        out += self._undone(_CURSOR, _SHAPE, _POINTER, _PROGRESS, _STATUS, *_COLOURS)
         for number, indexes in self._palettes.items():
             if indexes:
                 out.append(b"\x1b]%d;%s\x1b\\" % (number + 100, b";".join(sorted(indexes))))
@@ -461,7 +465,7 @@ def _patterns() -> list[Pattern[bytes]]:
             rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
             rb"(?:\[(?:(?P<mode>\?[0-9;]*[hlrs]|[0-9;]*[hl])|(?P<keyboard>[<=>][0-9:;]*[ufmn])"
             rb"|(?P<control>[0-9;]*(?:[rgstu]| q))|(?P<soft>!p))"
-            rb"|\](?P<command>(?:[0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;[^\x07\x1b\x18\x1a]*|(?=[\x07\x1b])))"
+            rb"|\](?P<command>(?:[0-24589]|1[0-9]|22|10[45]|11[0-9]|7501)(?:;[^\x07\x1b\x18\x1a]*|(?=[\x07\x1b])))"
             rb"|(?P<charset>[)*+./\-][ -/]*[0-~])|%(?P<coding>[@G])|(?P<escape>[=>78Hcno]))"
         )
         pen, coloured = rb"\x1b\[([0-9;:]*)m", rb"\x1b\[[0;:]*[1-9][0-9;:]*m"

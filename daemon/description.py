@@ -39,7 +39,7 @@ def summary(session: Session) -> Status:
         "cwd": (platform.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.title,
-        "shell": bool(facts.get("shell")),
+        "shell": bool(facts.get("shell") or facts.get("resumed")),
         "exit_code": end.code,
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
         "reason": facts.get("reason"),
@@ -50,6 +50,7 @@ def summary(session: Session) -> Status:
         "unseen": (Missed() if session.clients else session.missed).unseen(),  # who is attached sees all of it
         "activity": session.activity.standing().as_json(),
         "last_line": session.activity.last_row() or None,
+        "resume": facts.get("resume"),
     }
 
 
@@ -72,6 +73,7 @@ def status(session: Session) -> Status:
         "link": None,
         "position": session.log.head,
         "faults": session.faults.lines(),
+        "reports": reports.as_json() if (reports := session.activity.reports) is not None else [],
     }
 
 
@@ -104,6 +106,8 @@ def record(session: Session) -> Record:
         "last_activity": stamp(STEADY.told(session.pump.last_activity)),
         "cwd": facts["directory"],
         "command": facts["command"],
+        "resume": facts.get("resume"),
+        "env": facts.get("env"),
         "labels": facts["labels"],
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
@@ -111,7 +115,7 @@ def record(session: Session) -> Record:
         "tty_number": pty.device if pty is not None else 0,
         "terminals": platform.terminal_filesystem(),
         "keep": facts["keep"],
-        "shell": bool(facts.get("shell")),
+        "shell": bool(facts.get("shell") or facts.get("resumed")),
         "job": facts["job"],
         "exit_code": end.code,
         "signal": end.signal,
@@ -144,14 +148,13 @@ def write_record(session: Session, *, durable: bool = False) -> None:
         records.write(record(session), durable=durable)
 
 
-def change(session: Session, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
-    """Changes the name or the labels, and the record with them. Raises Refused, with nothing changed, if that fails."""
-    facts = session.facts
-    before = facts["name"], facts["labels"]
-    facts["name"] = name or session.name
-    facts["labels"] = facts["labels"] if labels is None else labels
+def change(session: Session, **changed: object) -> None:
+    """Changes facts (name, labels, resume), and the record with them. Raises Refused, with nothing changed, if that
+    fails."""
+    facts, before = session.facts, {"resume": None, **session.facts}
+    facts.update(changed)  # type: ignore[typeddict-item]
     try:
         write_record(session, durable=True)
     except OSError as error:
-        facts["name"], facts["labels"] = before
+        facts.update(before)  # type: ignore[typeddict-item]
         raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error

@@ -8,10 +8,13 @@ import time
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
 from sesh.daemon import description, typing_checks
+from sesh.daemon.activity.rules import HOOK, TYPED
 from sesh.daemon.clients.connection import Reader
 from sesh.errors import InternalError, NotFound, Refused, SeshError, UsageError
 from sesh.lean import signal
 from sesh.moments import STEADY
+from sesh.shapes import fits
+from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -486,14 +489,27 @@ def label(daemon: Requests, request: Request) -> None:
 
 
 @_action
+def resume(daemon: Requests, request: Request) -> None:
+    """Keeps the command by which the session is started again; without words it is forgotten."""
+    command = request.words.get("command")
+    if command != [] and not fits(files.resume, command):
+        raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
+    if command != (daemon.session.facts.get("resume") or []):
+        description.change(daemon.session, resume=command or None)
+    request.respond()
+
+
+@_action
 def state(daemon: Requests, request: Request) -> None:
-    """Takes the program's own word for its state. `bound`: that it works holds for its job alone."""
+    """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `hook`: an agent's
+    hook says it, and what the program reports itself (OSC 7501) stands above that."""
     session, state = daemon.session, request.text("state")
     if state not in protocol.STATES:
         raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
-    session.activity.say(state, request.text("question"), bound=request.flag("bound"))
+    by = HOOK if request.flag("hook") else TYPED
+    session.activity.say(state, request.text("question"), bound=request.flag("bound"), by=by)
     request.respond()
 
 

@@ -201,7 +201,8 @@ class Server:
         if self.named and not self._crowded():
             watched[self.listener.socket.fileno()] = READ
         if pty is not None and pty.descriptor >= 0 and pump.open:
-            watched[pty.descriptor] = (0 if session.relay.paused() else READ) | (WRITE if pump.input else 0)
+            waits = session.relay.paused() or (pump.dozes and not self.connections)
+            watched[pty.descriptor] = (0 if waits else READ) | (WRITE if pump.input else 0)
         if pump.stdin is not None and pump.stdin.pending:
             watched[pump.stdin.descriptor] = WRITE
         for descriptor, connection in self.connections.items():
@@ -291,6 +292,7 @@ class Server:
     def admit(self, connection: Connection) -> None:
         """Serves a connection from now on. One without a role yet has a while to say HELLO."""
         self.connections[connection.descriptor] = connection
+        self.session.pump.wake()
         self._frames_left = self._frames_left or bool(connection.role)
         if connection.role and not connection.creator:
             return

@@ -25,10 +25,13 @@ from sesh.moments import STEADY, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Unpack
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
+    from sesh.daemon.activity.turn import Drawn
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.screen.checkpoint import Checkpointer
     from sesh.daemon.shell.history import CommandMarks, History
@@ -50,6 +53,8 @@ TITLE_SETTLED = 0.2
 it."""
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
+MAX_STATUS_ANSWERS = 16
+"""Answers to queries for OSC 7501 in one block of output."""
 MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
 _MOST_PARTS = 8
@@ -139,7 +144,8 @@ class Session:
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event)
-        self.activity = Activity(facts, self.pump, self.timers, self._shown, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self._shown, self._drawn, self.emit, self._looked)
+        self.relay.reports = self.activity.sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
     @property
@@ -215,6 +221,12 @@ class Session:
             if text:
                 self.emit("notification", text=text)
                 self.activity.say("waiting", text)
+        elif kind == "status query":
+            self._answer_status(body)
+        elif kind == "status":
+            self.activity.reported(body, position)
+        elif kind == "ris":
+            self.activity.report(lambda reports, _: reports.take({"state": "clear"}, 0, position))
         elif kind == "progress":
             self.activity.progressed(body)
         elif kind == "mark":
@@ -232,6 +244,18 @@ class Session:
         if len(self._unanswered) < MAX_UNANSWERED:
             self._unanswered.append((kind, body, position))
         self._answer()
+
+    def _answer_status(self, terminator: bytes) -> None:
+        """Answers a query for OSC 7501 itself, before anybody can answer the DA1 that comes behind it: a program that
+        gets that first, or nothing, reports nothing as long as it runs. What terminals reply to it is dropped."""
+        for client in self.clients.all:
+            if client.fed():
+                client.replies.expect("status query", time.monotonic())
+        pump = self.pump
+        pump.asked_status += 1
+        refused = self.runs is not None and self.runs.no_answers()
+        if pump.asked_status <= MAX_STATUS_ANSWERS and pump.input.waiting("answers") < MAX_ANSWERS and not refused:
+            pump.type("answers", b"\x1b]7501;?" + terminator)
 
     def _answer(self) -> None:
         """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""
@@ -260,6 +284,8 @@ class Session:
         kind = event["event"]
         if not self.clients:
             self.missed.note(event)
+        if kind == "command_started":
+            self.activity.report(lambda reports, head: reports.seen(head, by_key=False))
         if kind != "exited" or not self.end.by_request:
             self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
@@ -272,6 +298,13 @@ class Session:
         emulator = self.model.emulator
         rows = emulator.text()[: emulator.cursor[0] + 1]
         return Shown(rows, emulator.columns, emulator.rows, alternate=emulator.alternate)
+
+    def _drawn(self, load: Callable[[], bool]) -> Drawn | None:
+        """As for `Turn`: None without an emulator, unless it is to be loaded, and while it is behind."""
+        if not (self.model.loaded or load()) or not self.model.catch_up(ANSWER_TIME):
+            return None
+        emulator = self.model.emulator
+        return [row[:] for row in emulator.screen.buffer], emulator.cursor[0] if emulator.cursor_visible else -1
 
     def left(self) -> None:
         """Notes that the last client has left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __version__ = "0.1.0"
@@ -13,3 +14,11 @@ CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DIST
 """The name that this process was started by, so that commands in messages and in help can be typed as they stand."""
 ZYGOTE = f"{PROGRAM}: zygote"
 """The process title of the process that daemons are forked from."""
+
+
+def launcher() -> str:
+    """The path of the program that is sesh. Raises FileNotFoundError if it is below a directory that is gone."""
+    path = sys.argv[0]
+    if os.path.basename(path) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
+        path = os.path.join(os.path.dirname(sys.executable), PROGRAM)
+    return os.path.abspath(path)

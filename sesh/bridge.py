@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 MODULES = {
     "checks": "doctor",
+    "dormant": "dormant",
     "enter": "enter",
     "enter.new": "new",
     "follow": "events",

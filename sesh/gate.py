@@ -60,8 +60,16 @@ _reason = optional(word(100))
 _question = optional(word(1024))
 _size = whole(0, 0xFFFF)
 row_numbers = items(_size, 1000)
-activity = table({"state": _tag, "why": _optional_tag, "since": optional(_date), "question": _question}, ("state",))
+activity = table(
+    {"state": _tag, **keys("why kind", _optional_tag), "since": optional(_date), "question": _question}, ("state",)
+)
 """The activity of a session."""
+_report = table(
+    {
+        "id": optional(word(128)), "state": _tag, "kind": _optional_tag, "progress": optional(natural),
+        "app": optional(word(32)), **keys("title message", _question),
+    }
+)  # fmt: skip
 _client = table(
     {
         **keys("id pid", natural), **keys("columns rows", _size),
@@ -73,7 +81,8 @@ session = table(
         **keys("attached pid daemon_pid", optional(natural)), "position": natural, "exit_code": optional(code),
         **keys("columns rows", optional(_size)),
         **keys("created last_activity ended", optional(_date)),
-        **keys("host title machine last_line", optional(line)), "cwd": optional(text), "command": optional(command),
+        **keys("host title machine last_line", optional(line)), "cwd": optional(text),
+        **keys("command resume", optional(command)),
         **keys("current shell responding", flag),
         "name": session_name, "id": word(64), "version": optional(word(64)), "state": _tag, "link": _optional_tag,
         "labels": optional(labels),
@@ -86,7 +95,7 @@ session = table(
         "foreground": optional(table({"pid": natural, "command": any_command, "title": optional(line)})),
         "activity": optional(activity),
         "unseen": optional(table({**keys("bells failed", natural), "notification": optional(line)})),
-        "faults": items(line),
+        "faults": items(line), "reports": items(_report),
     },
     ("name", "state"),
 )  # fmt: skip
@@ -113,7 +122,7 @@ ended = table(ENDED, ("exit_code",))
 LOGGED: dict[str, Shape] = {
     "seq": natural, "ts": word(64), "event": word(100), "session": optional(line), "id": optional(word(64)),
     "begun": word(64), "exit_code": optional(marked_code), "signal": _signal, **keys("columns rows", _size),
-    "note": line, "state": _tag, "why": _optional_tag, "question": _question,
+    "note": line, "state": _tag, **keys("why kind", _optional_tag), "question": _question,
 }  # fmt: skip
 """An event, also of the log of remotes, which has keys of its own."""
 event = table(

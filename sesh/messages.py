@@ -103,6 +103,8 @@ class Words(_Positions, total=False):
     set: Mapping[str, str]
     state: str
     bound: bool
+    hook: bool
+    command: Sequence[str]
     exit: bool
     output: bool
     follow: bool

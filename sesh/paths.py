@@ -464,8 +464,8 @@ class masked:  # noqa: N801
         os.umask(self._before)
 
 
-def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
-    """Puts a file of mode 0600 in place in one step: readers see the old content or the new, never a part.
+def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OWN) -> None:
+    """Puts a file in place in one step: readers see the old content or the new, never a part.
 
     `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk.
     """
@@ -474,7 +474,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
     descriptor = os.open(temporary, flags, OWN)
     try:
         try:
-            os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
+            os.fchmod(descriptor, mode)  # the umask may have taken more than it should
             write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)

@@ -119,16 +119,23 @@ def start_time(pid: int) -> str:
     return _printed("ps", "-o", "lstart=", "-p", str(pid)).strip()
 
 
-def controlling_tty() -> int:
-    """The caller's controlling terminal, as `device_number` has it; 0 if there is none."""
+def controlling_tty(pid: int = 0) -> int:
+    """The controlling terminal of a process, else of the caller, as `device_number` has it; 0 if there is none."""
     if LINUX:
-        fields = stat_of("self")
+        fields = stat_of(pid or "self")
         return int(fields[4]) if len(fields) > 4 else 0
-    name = _printed("ps", "-o", "tty=", "-p", str(os.getpid())).strip()
+    name = _printed("ps", "-o", "tty=", "-p", str(pid or os.getpid())).strip()
     try:
         return device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
     except OSError:
         return 0
+
+
+def session_starter() -> int:
+    """The parent of the leader of the caller's process session, who had it call setsid(2); 0 if that is not known."""
+    leader = os.getsid(0)
+    parent = stat_of(leader)[1:2] if LINUX else _printed("ps", "-o", "ppid=", "-p", str(leader)).split()
+    return int(parent[0]) if parent else 0
 
 
 def device_number(rdev: int) -> int:

@@ -3,15 +3,15 @@
 Loading this module takes longer than attaching may: modules that start fast import it under `TYPE_CHECKING` only. A
 class named `_X` holds the keys that are always there, `X` adds those that may be missing.
 
-`Moment`: RFC 3339 in UTC. `ErrorFacts`: an error as `SeshError.facts` gives it.
+`Moment`: RFC 3339 in UTC, `date-time` in JSON Schema. `ErrorFacts`: an error as `SeshError.facts` gives it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
-Moment = str
+Moment = Annotated[str, "date-time"]
 
 
 class ErrorFacts(TypedDict):
@@ -39,12 +39,28 @@ class PrintedError(_PrintedError, total=False):
 
 
 class StandingFacts(TypedDict):
-    """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed."""
+    """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed.
+
+    `kind`: permission, question or auth, if the program says what it asks for.
+    """
 
     state: str
     why: str | None
     since: Moment | None
     question: str | None
+    kind: str | None
+
+
+class ReportFacts(TypedDict):
+    """What a program reports of itself (OSC 7501), or of the part with this id. `state`: as that of the activity."""
+
+    id: str | None
+    state: str
+    kind: str | None
+    progress: int | None
+    app: str | None
+    title: str | None
+    message: str | None
 
 
 class Loss(TypedDict):
@@ -101,10 +117,12 @@ class _Summary(TypedDict):
 class Summary(_Summary, total=False):
     """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
 
-    `last_line`: of a program that works. Of a host: `home`; `clock`: seconds that its clock is ahead; `stale`: silent.
+    `last_line`: of a program that works; `resume`: what runs when it is started again. Of a host: `home`; `clock`:
+    seconds that its clock is ahead; `stale`: silent.
     """
 
     last_line: str | None
+    resume: list[str] | None
     id: str
     shell: bool
     ended: Moment | None
@@ -158,6 +176,7 @@ class Status(Summary, total=False):
     link: str | None
     position: int
     faults: list[str]
+    reports: list[ReportFacts]
 
 
 class Spec(TypedDict, total=False):
@@ -187,7 +206,8 @@ class LaunchSpec(TypedDict, total=False):
 
     `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
     shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
-    with; `gate`: Enter starts the command.
+    with; `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
+    `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
     """
 
     name: str
@@ -214,16 +234,24 @@ class LaunchSpec(TypedDict, total=False):
     umask: int
     before: str
     gate: bool
+    resume: list[str] | None
+    resumes: bool
+    instead_of: str
 
 
-class LayoutEntry(TypedDict):
-    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell."""
-
+class _LayoutEntry(TypedDict):
     name: str
     host: str | None
     directory: str | None
     command: list[str] | None
     labels: dict[str, str]
+
+
+class LayoutEntry(_LayoutEntry, total=False):
+    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
+    `--resume-with`, which an older sesh does not write."""
+
+    resume: list[str] | None
 
 
 class Layout(TypedDict):
@@ -249,9 +277,12 @@ class _Made(TypedDict):
 
 
 class Made(_Made, total=False):
-    """The result for an entry of a layout."""
+    """The result for an entry of a layout, or for a lost session; `command`: what that runs, with `awaits_enter` once
+    somebody presses Enter."""
 
     host: str | None
+    command: list[str] | None
+    awaits_enter: bool
     error: ErrorFacts | PrintedError
 
 
@@ -466,6 +497,7 @@ class Event(TypedDict, total=False):
     state: str
     why: str | None
     question: str | None
+    kind: str | None
     n: int
     pid: int
     read_only: bool

@@ -25,6 +25,8 @@ class Record(TypedDict, total=False):
     last_activity: Moment
     cwd: str
     command: list[str]
+    resume: list[str] | None
+    env: list[str]
     labels: dict[str, str]
     columns: int
     rows: int
@@ -48,7 +50,8 @@ class Facts(TypedDict):
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
     `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` when
-    it was last known to concern others. `reason`: that of `Outcome`. An older sesh lacks these.
+    it was last known to concern others. `reason`: that of `Outcome`. `resume`: the command by which it is started
+    again; `resumed`: it was, in the place of a shell; `env`: names of `--env`. An older sesh lacks these.
     """
 
     name: str
@@ -67,6 +70,9 @@ class Facts(TypedDict):
     pid: int
     ended_for_memory: int | None
     reason: str | None
+    resume: list[str] | None
+    resumed: bool
+    env: list[str]
 
 
 class ModelState(TypedDict):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from sesh.schema import Summary
+    from sesh.schema import ReportFacts, Summary
 
 _UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-")
 _LONGEST_NOTIFICATION = 30
@@ -92,6 +92,13 @@ def asks(session: Summary) -> str:
     """The question that the program in a session asks a person; empty if it asks none, or its words are not known."""
     standing = session.get("activity")
     return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
+
+
+def of_report(report: ReportFacts) -> str:
+    """What a program reports of itself or of a part, in words."""
+    progress = report.get("progress")
+    name = report.get("title") or report.get("id") or ""
+    return one_line(" ".join((name, f"{progress}%" if progress is not None else "", report.get("message") or "")))
 
 
 def runs(session: Summary) -> str:

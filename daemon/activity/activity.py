@@ -13,6 +13,7 @@ from sesh import platform
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.asked import Asked
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
+from sesh.daemon.activity.turn import Turn
 from sesh.daemon.pty.queries import REPLAYED
 from sesh.moments import STEADY
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from sesh.daemon.activity.asked import AskedState, Shown
+    from sesh.daemon.activity.program_status import Reports, ReportsState
     from sesh.daemon.activity.rules import SaidState, StandingState
+    from sesh.daemon.activity.turn import Drawn, TurnState
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
@@ -32,12 +35,14 @@ if TYPE_CHECKING:
     class ActivityState(TypedDict, total=False):
         """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
         question that was answered last; the position that the last person who left has seen; when it stirred last
-        (monotonic)."""
+        (monotonic); the program's reports, and whose word `Said` is; whether its turn is over."""
 
         activity: tuple[StandingState, SaidState | None, int, int]
         asked: AskedState
         seen_to: int
         stirred_at: float
+        reports: tuple[ReportsState | None, str]
+        shown_turn: TurnState
 
 
 FRESH = 1.0
@@ -52,14 +57,21 @@ _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
+_DRAWN = 1.0
+"""Seconds after a key, or the start, in which output loads no emulator: an echo, a completion, a prompt."""
+_DOZE = 0.4
+"""Seconds between two looks at a program that works, whose output is read only then if it is little and nobody is
+connected."""
 _CTRL_C = b"\x03"
+_CANCELS = b"\x1b", _CTRL_C
+"""Keys after which the program may work no more, and not say so."""
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
 
 class Activity:
-    """The standing of one session. `screen` returns what it shows, None if that is not known yet; `emit` reports an
-    event; `looked` is called after each look or statement."""
+    """The standing of one session. `screen` returns what it shows, None if that is not known yet; `drawn`: as for
+    `Turn`; `emit` reports an event; `looked` is called after each look or statement."""
 
     def __init__(
         self,
@@ -67,12 +79,15 @@ class Activity:
         pump: Pump,
         timers: Timers,
         screen: Callable[[], Shown | None],
+        drawn: Callable[[Callable[[], bool]], Drawn | None],
         emit: Callable[..., None],
         looked: Callable[[], None],
     ) -> None:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing = Standing(rules.WORKING, rules.OUTPUT, facts["created"])
         self._said: Said | None = None
+        self.reports: Reports | None = None
+        """What the program has reported by OSC 7501; None before that."""
         self.stirred_at = self._looked_at = time.monotonic()
         """Times (monotonic) of the last output or typing, and of the last look."""
         self._due = False
@@ -81,7 +96,9 @@ class Activity:
         """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
         self._prompted = 0
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
-        self._asked = Asked(pump, screen)
+        self._asked, self._turn = Asked(pump, screen), Turn(drawn)
+        self._polls = 0
+        """The process group in which a process has been seen that polls the terminal."""
         self._key_at = -SETTLED
         """Time (monotonic) of the last key."""
         self.seen_to, self._echoes_until = -1, 0.0
@@ -108,12 +125,15 @@ class Activity:
         """Notes that a person or a script has typed: the question that the program said is answered. `attended`: it was
         an attached person."""
         self._key_at, self._echoes_until = time.monotonic(), 0.0
+        self._turn.key()
         self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
-        if self._said is not None and self._said.state != "working":
+        said = self._said
+        if said is not None and said.by != rules.REPORT and (said.state != "working" or keys in _CANCELS):
             self._said = None
             self._asked.note_answer()
+        self.report(lambda reports, head: reports.seen(head))
         self.stirred()
 
     def interrupted(self) -> None:
@@ -132,14 +152,38 @@ class Activity:
         if not self._due and self._standing.why == rules.READ:
             self._timers.set("activity", 0, lambda: self._look(again=True))
 
-    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False) -> None:
-        """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `progress`: as
-        in `Said`."""
+    def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False, by: str = "") -> None:
+        """Takes the program's own word for its state, unless its reports stand above that. `bound`: that it works holds
+        for its job alone. `progress`, `by`: as in `Said`, or HOOK for an agent's hook."""
         from sesh.wording import one_line
 
+        if by != rules.TYPED and self.reports is not None and self.reports.speaks:
+            return
         group = self._group() if bound else 0
-        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress)
+        said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress, by)
         self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.take_answered()))
+
+    def reported(self, text: bytes, position: int) -> None:
+        """Takes a report of the program's (OSC 7501); one that is invalid changes nothing. `text`: all behind `7501;`;
+        `position`: behind it in the log."""
+        from sesh.daemon.activity.program_status import Reports, parse
+
+        report, group = parse(text), self._group()
+        if report is not None:
+            self.reports, self._said = self.reports or Reports(), None  # what was typed before
+            self.report(lambda reports, _: reports.take(report, group, position))
+
+    def report(self, change: Callable[[Reports, int], object]) -> None:
+        """Has what the program has reported changed, if it has, by a function of the records and the log's head; goes
+        by what is left of it then, unless the state was typed since."""
+        if self.reports is not None:
+            change(self.reports, self._pump.log.head)
+            said = self._said
+            if said is None or said.by == rules.REPORT:
+                said = self._said = self.reports.said()
+                if said is not None:
+                    answered = self._asked.take_answered()
+                    self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=answered))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -155,11 +199,13 @@ class Activity:
         if not body.endswith(REPLAYED):
             group = self._group()
             self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
+        if body[:1] == b"A":
+            self.report(lambda reports, head: reports.ended(head))
 
     def ended(self, *, failed: bool) -> None:
         """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
         self._timers.clear("activity")
-        self._due, self._said = False, None
+        self._due, self._said, self.reports = False, None, None
         self._take(Standing(rules.FAILED if failed else rules.DONE, rules.EXIT, STEADY.now()))
 
     # -- how it stands
@@ -172,9 +218,10 @@ class Activity:
 
     @property
     def blocked(self) -> str | None:
-        """The question for which the program has said that it cannot go on; None if it has not said so."""
+        """The question of a program that has said itself, by OSC 7501 or `--state`, that it waits; None for any other,
+        as for one that has sent a notification."""
         said = self._said
-        return said.question if said is not None and said.state == "waiting" else None
+        return said.question if said is not None and said.by and said.state == "waiting" else None
 
     @property
     def shell_reads(self) -> bool:
@@ -189,9 +236,15 @@ class Activity:
 
         return bool(shells.kind_of(group))
 
+    def sequences(self, since: int, until: int, every: bool) -> str:
+        """What stands of the program's reports, for a terminal; see `Reports.sequences`."""
+        return self.reports.sequences(since, until, every=every) if self.reports is not None else ""
+
     def last_row(self) -> str:
-        """The last row that a program printed which works; empty for any other."""
-        return self._asked.last_row() if self._standing.state == rules.WORKING else ""
+        """What a program that works has reported, or the last row that it printed; empty for any other."""
+        if self._standing.state != rules.WORKING:
+            return ""
+        return (self.reports is not None and self.reports.line()) or self._asked.last_row()
 
     def standing(self, *, anew: bool = False) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
@@ -213,11 +266,14 @@ class Activity:
     def dump(self) -> ActivityState:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
+        reports = self.reports.dump() if self.reports is not None else None
         return {
             "activity": (self._standing.dump(), said, self._begun, self._prompted),
             "asked": self._asked.dump(),
             "seen_to": self.seen_to,
             "stirred_at": self.stirred_at,
+            "reports": (reports, self._said.by if self._said is not None else ""),
+            "shown_turn": self._turn.dump(),
         }
 
     def restore(self, state: ActivityState) -> None:
@@ -226,8 +282,18 @@ class Activity:
             standing, said, self._begun, self._prompted = state["activity"]
             self._standing, self._said = Standing(*standing), Said(*said) if said is not None else None
             self._asked.restore(self._standing.question, state.get("asked"))
+        reports, by = state.get("reports", (None, ""))
+        if self._said is not None:
+            self._said.by = by
+        if reports is not None:
+            from sesh.daemon.activity.program_status import Reports
+
+            self.reports = Reports(reports)
+            self.report(lambda *_: None)
         self.seen_to = state.get("seen_to", self.seen_to)
         self.stirred_at = state.get("stirred_at", self.stirred_at)
+        if "shown_turn" in state:
+            self._turn.restore(state["shown_turn"])
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -241,17 +307,22 @@ class Activity:
         A program that has just begun to read may have printed a question that has not come yet: it is looked at `again`
         in a moment.
         """
-        before, said = self._standing, self._said
-        silent = time.monotonic() - self.stirred_at
-        if rules.streams(before, said, silent):
-            self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
-            return
         self._due = False  # first: if looking fails, the next output has it tried again
+        self._pump.wake()
+        before, said = self._standing, self._said
+        silent = self._silent()
+        if rules.streams(before, said, silent):
+            self._due = True
+            self._pump.dozes = self._turn.trickles and self._key_at + _DRAWN < self.stirred_at
+            self._timers.set("activity", _DOZE if self._pump.dozes else max(SETTLED - silent, _SOON), self._look)
+            return
         seen = self._seen(silent)
         if seen.unknown:
             self._due = True
             self._timers.set("activity", _PASSED_ON, lambda: self._look(again=again))
             return
+        self.report(lambda reports, head: reports.left(seen.group, head))
+        said = self._said
         holds = said is not None and rules.holds(said, seen)
         asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
         if seen.reads and not asked and not again:
@@ -266,12 +337,27 @@ class Activity:
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
 
+    def _silent(self) -> float:
+        """Seconds since the program showed something, or was typed to."""
+        pty, head, turn = self._pump.pty, self._pump.log.head, self._turn
+        turn.look(head, self.stirred_at, raw=pty is not None and self._pump.running and pty.raw(), load=self._draws)
+        at = max(self._key_at, turn.changed_at) if turn.compared else self.stirred_at
+        return time.monotonic() - at
+
+    def _draws(self) -> bool:
+        """Returns whether the output of a program that reads keys is worth an emulator: no prompt, and no echo."""
+        pty, begun = self._pump.pty, STEADY.now() - self._facts["created"] < _DRAWN
+        if pty is None or begun or time.monotonic() - self._key_at < _DRAWN:
+            return False
+        return not self._stands_at_prompt(pty, pty.foreground(), raw=True)
+
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""
         before, self._standing = self._standing, standing
         asked_anew = standing.state == "waiting" and before.since != standing.since
         if asked_anew or (before.state, before.question) != (standing.state, standing.question):
-            self._emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
+            words = {"question": standing.question or None, "kind": standing.kind or None}
+            self._emit("activity", state=standing.state, why=standing.why, **words)
         self._looked()
 
     def _seen(self, silent: float) -> Seen:
@@ -294,12 +380,17 @@ class Activity:
         program = syscalls.foreground(group, leader, pty.device)
         seen.asks = prompt or ((program.reads or not program.told) and not raw and (program.reads or not pty.echoes()))
         seen.reads = program.reads or seen.asks
-        seen.busy = self._computed(program, elapsed)
+        self._polls = group if program.polls else self._polls
+        seen.busy = self._computed(program, elapsed) and group != self._polls
         seen.begun = bool(self._begun)
         seen.news = pump.log.head != self.seen_to
         if seen.asks or (seen.reads and seen.news):
             words = self._asked.words(line=not raw)
             seen.question, seen.unknown = words or "", words is None
+        elif self._turn.over and raw and (group == self._polls or not program.told) and not seen.reads:
+            seen.stopped, before = True, self._standing
+            fresh = before.why != rules.STOPPED or self._turn.fresh
+            seen.question = self._turn.question() if fresh else before.question
         return seen
 
     def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:

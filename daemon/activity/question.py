@@ -13,6 +13,10 @@ from sesh.daemon.activity.rules import MAX_QUESTION
 
 _MOST_ROWS, _GAP = 8, 2
 """Rows of a question, and the empty ones that end it."""
+_LAST = 16
+"""Rows at the end of a screen in which its question is looked for."""
+_ASKS = re.compile(r"[^\s?][?\uff1f][\"')\u201d]*(?:\s|$)")
+"""The end of a question, in the row in which it is taken to stand."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
 """Box drawing and blocks: what menus and composers are framed with."""
 
@@ -53,7 +57,7 @@ def in_output(tail: bytes, *, line: bool, cut: bool = False) -> str | None:
 def last_row(tail: bytes, *, cut: bool = False, whole: bool = False) -> str:
     """The last row of the output that says anything; empty if none does. `whole`: only rows that are ended count."""
     rows = map(_row, reversed(_lines(tail, cut=cut)[: -1 if whole else None]))
-    return next(filter(_says, map(_words, rows)), "")[:MAX_QUESTION]
+    return next(filter(_says, map(words_of, rows)), "")[:MAX_QUESTION]
 
 
 def fresh_part(output: bytes) -> bytes | None:
@@ -64,7 +68,7 @@ def fresh_part(output: bytes) -> bytes | None:
 
 def bare_mark(tail: bytes) -> str:
     """The last row of the output if it is a mark such as `#?`; empty if it says more."""
-    words = _words(_row(_lines(tail, cut=False)[-1]))
+    words = words_of(_row(_lines(tail, cut=False)[-1]))
     return "" if _says(words) else words
 
 
@@ -138,13 +142,13 @@ def _row(line: bytes) -> str:
 
 def in_rows(rows: list[str]) -> str:
     """The question of a screen's rows down to the cursor's: that one, or the last above it that say anything."""
-    words = _words(rows[-1]) if rows else ""
+    words = words_of(rows[-1]) if rows else ""
     if _says(words):
         return words[-MAX_QUESTION:]
     above: list[str] = []
     empty = room = 0
     for row in reversed(rows[:-1]):
-        text = _words(row)
+        text = words_of(row)
         empty = 0 if text else empty + 1
         room += len(text) + 1
         if above and (empty == _GAP or room > MAX_QUESTION):
@@ -156,12 +160,32 @@ def in_rows(rows: list[str]) -> str:
     return " ".join(reversed(above))[-MAX_QUESTION:] or words[-MAX_QUESTION:]
 
 
+def in_new_rows(words: list[str], cursor: str, known: frozenset[str]) -> str:
+    """The question of a screen that a program has drawn, from its rows' `words`, and those at a visible cursor.
+
+    `known`: what stood there before, which asks nothing. Where one of the last new rows asks, the question goes on from
+    there to the end of the menu below it.
+    """
+    new = ["" if row in known else row for row in words]
+    last = [index for index, row in enumerate(new) if row][-_LAST:]
+    asks = [index for index in last if _ASKS.search(new[index])]
+    if asks:
+        menu, empty = "", 0
+        for row in new[asks[-1] :]:
+            empty = 0 if row else empty + 1
+            if empty == _GAP:
+                break
+            menu += f" {row}" if row else ""
+        return menu.strip()[:MAX_QUESTION]
+    return in_rows([*new, cursor]) or in_rows([*words, ""])
+
+
 def _says(words: str) -> bool:
     """Returns whether these are more than a mark, such as `>`."""
     return any(map(str.isalnum, words))
 
 
-def _words(row: str) -> str:
+def words_of(row: str) -> str:
     """A row's words, without the frame around them; empty if a control is among them."""
     words = row.strip(_FRAME)
     return words if words.isprintable() else ""

@@ -352,7 +352,7 @@ class Client(ClientTerminal):
 
     __slots__ = (
         "creator", "flow", "last_input", "last_typed", "left_at", "lines", "mode", "needed_at", "needs", "notice",
-        "replies", "shown", "unacknowledged", "uncover", "viewport", "wants_screen",
+        "replies", "reported", "shown", "unacknowledged", "uncover", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
@@ -377,6 +377,8 @@ class Client(ClientTerminal):
         """Terminal of a drawn client that was raw: whether it is on the alternate screen, and what is pushed."""
         self.left_at = -1
         """The position up to which it had been fed when it was set aside, or its terminal left; -1 while it is fed."""
+        self.reported = -1
+        """The position up to which a drawn client has the program's reports; -1 for none."""
         self.notice = ""
         """A line of sesh's own, to be laid over the last row of its next screen."""
         self.uncover = b""
@@ -428,7 +430,7 @@ class Client(ClientTerminal):
         }
 
 
-_MADE_ANEW = ("flow", "machine", "replies", "title", "titled", "uncover", "viewport")
+_MADE_ANEW = ("flow", "machine", "replies", "reported", "title", "titled", "uncover", "viewport")
 HANDED_OVER = tuple(name for name in (*ClientTerminal.__slots__, *Client.__slots__) if name not in _MADE_ANEW)
 """Attributes of a client that another process image gets by these names, which any sesh knows; others it makes anew, or
 gets otherwise."""

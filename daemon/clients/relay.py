@@ -52,6 +52,8 @@ class Relay:
         """True if any client was ever shown the session."""
         self.echoes: Echoes | None = None
         """Made for the first client that predicts."""
+        self.reports: Callable[[int, int, bool], str] = lambda *_: ""
+        """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
         self._drawn_at = 0.0
 
     def deliver(self, block: bytes = b"") -> bool:
@@ -259,29 +261,32 @@ class Relay:
         need, client.needs = client.needs, ""
         left_at, client.left_at = client.left_at, -1
         covered, client.uncover = client.uncover, b""
+        since = -1 if need == ATTACH else client.position if left_at < 0 else left_at
         if client.mode == DRAWN:
             if need == ENTER:  # it was raw until now, so its terminal is on the screen of its position
                 client.shown = model.shown_at(client.position)
-            client.position = model.position
+            client.position, client.reported = model.position, since
             self._draw(client, clear=need == ATTACH)
             return
+        status = self.reports(since, model.position, True)
         if need == ATTACH:
             lines = client.lines if left_at < 0 else min(model.scrolled_since(left_at), client.lines)
-            screen = replay(emulator, lines=lines)
+            screen = replay(emulator, lines=lines, status=status)
         elif need == ENTER:
             alternate, pushed = client.shown or (False, NOTHING_PUSHED)
-            screen = repaint(emulator, was_alternate=alternate, pushed=pushed)
+            screen = repaint(emulator, was_alternate=alternate, pushed=pushed, status=status)
         elif need == RESYNC and left_at >= 0:
             missed = model.missed_since(left_at)
             alternate, pushed = model.shown_at(left_at)
             gap = b""
             if missed > client.lines:  # what the terminal shows does not go on in these lines, and stays above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-            screen = gap + repaint(emulator, lines=min(missed, client.lines), was_alternate=alternate, pushed=pushed)
+            lines = min(missed, client.lines)
+            screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=pushed, status=status)
         elif need == REPAINT and emulator.alternate and not (client.wants_screen or covered):
             return  # the program redraws it
         else:
-            screen = repaint(emulator)
+            screen = repaint(emulator, status=status)
         client.wants_screen = False
         client.position = model.position
         if model.lag:  # what lies between here and the log's head will reach it as another screen
@@ -293,7 +298,7 @@ class Relay:
             model.mark(client.position)
         elif client.notice:
             screen += overlay(client.notice, client.size[0])
-            client.notice, client.uncover = "", repaint(emulator)
+            client.notice, client.uncover = "", repaint(emulator, status=status)
             self._uncover_later(client)
         client.connection.queue_screen(model.position, screen)
         client.connection.feed(self.log)
@@ -323,6 +328,8 @@ class Relay:
         if not client.connection.flush() or client.link_full:
             return
         screen = client.viewport.draw(self.model.emulator)
+        screen += self.reports(client.reported, self.model.position, False).encode()
+        client.reported = self.model.position
         if client.notice:
             screen += client.viewport.cover(client.notice)
             client.notice = ""

@@ -186,7 +186,9 @@ class ReplyFilter:
             number, title, device, graphics = reply.groups()
             name = title or device or graphics
             kind = forms.STRING_KINDS.get(name, "")
-            if number:
+            if number == b"7501":  # the daemon has answered; the client is not to leave with the reply on its way
+                self._close("status query", now)
+            elif number:
                 kind = "colour" if int(number) in forms.COLOURS else ""
             if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
                 return reply.end(), True

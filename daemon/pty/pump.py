@@ -87,8 +87,12 @@ class Pump:
         """True until the program has ended."""
         self.open = pty is not None
         """True if the terminal is still open on the program's side."""
+        self.dozes = False
+        """True while output may wait for `wake`, which is called soon, if nobody is connected."""
         self.delivered = False
         """True if all readers have the last block, and nothing else is to be done about it."""
+        self.asked_status = 0
+        """How often the last block asked for OSC 7501."""
         self.last_activity = STEADY.now()
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
@@ -108,7 +112,7 @@ class Pump:
         block = self._passing(block)
         if not block:
             return True
-        start = self.log.head
+        start, self.asked_status = self.log.head, 0
         try:
             findings = self.scanner.find(block)
         finally:
@@ -120,6 +124,12 @@ class Pump:
             self._report(kind, body, start + end)
         self.delivered = self._deliver(block) and not findings and self.open
         return True
+
+    def wake(self) -> None:
+        """Reads what has waited."""
+        if self.dozes:
+            self.dozes = False
+            self.take()
 
     def reopen(self) -> None:
         """Reads from the terminal again after that failed."""

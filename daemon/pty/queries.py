@@ -2,7 +2,7 @@
 
 The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
 ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and notifications), iTerm2's OSC 9,
-urxvt's OSC 777 and FinalTerm's OSC 133.
+urxvt's OSC 777, FinalTerm's OSC 133, and the Program Status Protocol (OSC 7501).
 
 It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr.
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Finding = tuple[str, bytes, int]
 
+LONGEST_REPORT = 4096
+"""Bytes of an OSC 7501, its terminator included; a longer one is ignored."""
 LONGEST_STRING = 64 << 10
 """Bytes of an OSC, DCS or APC that are carried from block to block; a longer one is ignored."""
 
@@ -40,15 +42,15 @@ _CONTROLS = rb"""
 """
 _SEQUENCES = (
     rb"\x1b(?! \[[0-;]*[@-bd-mo-su-wyz] ) (?: \[(?: " + _CONTROLS + rb" ) | Z()"
-    rb" | \]([^\x07\x18\x1a\x1b]*) | [P_X^]([^\x18\x1a\x1b]*) )"
+    rb" | c() | \]([^\x07\x18\x1a\x1b]*) | [P_X^]([^\x18\x1a\x1b]*) )"
 )
 _KINDS = (
     "", "da1", "da1", "da2", "xtversion", "da3", "dsr", "cpr",
     "decxcpr", "kitty", "modkeys", "dsr?", "decrqm", "xtsmgraphics",
-    "decrqm", "window", "decreqtparm", "decrqcra", "da1", "osc", "string", "bell",
+    "decrqm", "window", "decreqtparm", "decrqcra", "da1", "ris", "osc", "string", "bell",
 )  # fmt: skip
 """The kinds by the number of the group that has matched."""
-_OSC, _BELL = 19, 21
+_OSC, _BELL = 20, 22
 
 REPLAYED = b";sesh=replay"
 """The end of a mark that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
@@ -180,6 +182,11 @@ def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
         kind = "graphics" if _expects_graphics_reply(body) else ""
     elif separator and number in _COLOURS:
         return [("colour", query + terminator, end) for query in _colour_queries(body)]
+    elif body == b"7501;?":
+        kind, body = "status query", terminator
+    elif number == b"7501":
+        fits = len(string) + len(terminator) <= LONGEST_REPORT
+        kind, body = "status" if fits and body[5:6] != b"?" else "", body[5:]
     else:
         kind, body = _notice(body)
     return [(kind, body, end)] if kind else []

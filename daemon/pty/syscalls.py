@@ -43,15 +43,16 @@ _OWN = ("anon_inode:[eventfd]", "anon_inode:[signalfd]")
 class Foreground:
     """The foreground process group of a terminal at one moment.
 
-    `reads`: True if one of its processes waits for nothing but a key. `runs`: True if one is on a processor, or waits
+    `reads`: True if one of its processes waits for nothing but a key. `polls`: if one waits for a key, whatever else it
+    waits for. `runs`: True if one is on a processor, or waits
     for a disk. `ticks`: the processor time that they have used, in clock ticks. `members`: their pids. `told`: True if
     the kernel has said what they sleep in.
     """
 
-    __slots__ = ("members", "reads", "runs", "ticks", "told")
+    __slots__ = ("members", "polls", "reads", "runs", "ticks", "told")
 
     def __init__(self) -> None:
-        self.reads = self.runs = False
+        self.reads = self.polls = self.runs = False
         self.told = True
         self.ticks = 0
         self.members: list[int] = []
@@ -135,6 +136,7 @@ def _waits_for_a_key(pid: int, device: int, summary: Foreground) -> bool:
         numbers, timeout = _awaited(pid, call_of(f"/proc/{pid}/task/{thread}"))
         kinds = {descriptors.kind(number) for number in numbers}
         others = others or _OTHER in kinds
+        summary.polls = summary.polls or _TERMINAL in kinds
         reads = reads or (_TERMINAL in kinds and timeout >= PATIENT)
     return reads and not others
 

@@ -162,7 +162,7 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
         from sesh.daemon.clients.listener import Listener
         from sesh.daemon.description import write_record
 
-        listener = Listener.claim(spec["name"], lambda: _begin(creator))
+        listener = Listener.claim(spec["name"], lambda: _begin(creator, spec))
         session = _start_session(spec)
         write_record(session)
     except BaseException as error:
@@ -174,8 +174,12 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
     return session, listener
 
 
-def _begin(creator: wire.Connection) -> None:
-    """Says that the session begins. Raises Interrupted if the creator has gone, or has given up."""
+def _begin(creator: wire.Connection, spec: LaunchSpec) -> None:
+    """Says that the session begins. Raises Interrupted if the creator has gone, or has given up; Exists if somebody was
+    faster to start the same dormant session, even if that has ended since."""
+    before = spec.get("instead_of")
+    if before and (records.readable(spec["name"]) or {}).get("id") != before:
+        raise paths.taken(spec["name"])
     if not creator.begin(0):
         raise Interrupted("its creator does not want the session any more")
 
@@ -219,7 +223,10 @@ def _start_session(spec: LaunchSpec) -> Session:
         "labels": dict(spec.get("labels") or {}),
         "keep": bool(spec.get("keep")),
         "job": bool(spec.get("job")),
-        "shell": not spec.get("command"),
+        "shell": not spec.get("command") and not spec.get("resumes"),
+        "resume": spec.get("resume"),
+        "env": list(spec.get("extra") or ()),
+        "resumed": not spec.get("command") and spec.get("resumes") is True,
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),
         "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
@@ -249,14 +256,15 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
     from sesh.daemon.spawn.environment import find_program, shell_words
 
     command = spec.get("command")
+    shell = programs.shell(spec["environment"])
+    own, command = list(command or [shell]), spec.get("resume") if spec.get("resumes") else command
     if not command:
-        program = programs.shell(spec["environment"])
-        return program, shell_words(program, login=bool(spec.get("login"))), [program]
+        return shell, shell_words(shell, login=bool(spec.get("login"))), own
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if path is None:
         raise cannot_start(command, "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
     if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
         from sesh.daemon.session import GATE
 
-        return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], list(command)
-    return path, list(command), list(command)
+        return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], own
+    return path, list(command), own

@@ -390,6 +390,10 @@ class Session:
         checked = dict(map(check_label, _pairs(labels)))
         return self._target.call(session_ops.label, name=self.name, labels=checked)
 
+    def resume_with(self, command: Sequence[str]) -> None:
+        """Keeps the command by which it is started again after its end; without words it is forgotten."""
+        self._target.call(session_ops.resume_with, name=self.name, command=list(command))
+
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:
         """A stream of the session's daemon; after a lost link it reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _VALUES = {
+    "agent": ("claude", "codex", "gemini"),
     "form": ("text", "ansi", "json", "svg", "html"),
     "predict": config.PREDICT,
     "shell": SHELLS,
     "state": STATES,
+    "verb": tuple(verb.name[2:] for verb in VERBS if verb.name),
 }
 """The values of an option or a plain word, by its key."""
 _PATHS = {"directory": "directories", "file": "files"}

@@ -29,6 +29,7 @@ _CHANGES = {
     "--send": "Type into it?",
     "--detach": "Detach its clients?",
     "--label": "Label it?",
+    "--resume-with": "Change how it is started again?",
 }
 """The verbs that change a session, each with the question before it does so to one that was found elsewhere."""
 

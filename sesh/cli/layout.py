@@ -1,4 +1,4 @@
-"""`--export` and `--import`: the sessions as JSON, and sessions created from it."""
+"""`--export`, `--import`, `--restore`: the sessions as JSON, sessions created from it, and lost ones started again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, rebuild
 from sesh.names import printable
-from sesh.ops import layout
+from sesh.ops import dormant, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.cli.invocation import Invocation
     from sesh.schema import Layout, LayoutEntry, Made
 
@@ -50,6 +52,16 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     return _report(cli, rows)
 
 
+def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) -> int:
+    """`--restore [NAME…] [-y]`: start lost sessions again; 1 if any of them could not be."""
+    target = cli.target
+    target.sync()
+    rows = _placed(target.call(dormant.restore, names=list(names), yes=yes), cli.host)
+    if not rows and not cli.json:
+        printing.text("no session is lost")
+    return _report(cli, rows, "started")
+
+
 def _read(file: str | None) -> bytes:
     """Return the bytes of a layout. Raises Refused, UsageError."""
     if file is None and os.isatty(0):
@@ -71,21 +83,28 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
         rows = cli.target_of(host).call(layout.make, entries=entries)
     except SeshError as error:
         rows = [{"name": entry["name"], "created": False, "error": error.facts()} for entry in entries]
+    return _placed(rows, host)
+
+
+def _placed(rows: list[Made], host: str | None) -> list[Made]:
     for row in rows:
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
     return [{"name": row["name"], "host": host, **row} for row in rows]
 
 
-def _report(cli: Invocation, rows: list[Made]) -> int:
+def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
     failed = any("error" in row for row in rows)
     if cli.json:
         printing.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
         name = wording.title((row["host"], row["name"]))
+        command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
-            cli.note(f"{name} was not created: {row['error']['message']}")
+            cli.note(f"{name} was not {done}: {row['error']['message']}")
+        elif row.get("awaits_enter"):
+            printing.text(f"{name} waits for Enter to run again{command}")
         else:
-            printing.text(f"created {name}" if row["created"] else f"{name} already runs")
+            printing.text(f"{done} {name}{command}" if row["created"] else f"{name} already runs")
     return int(failed)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from sesh import paths
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import SeshError, for_host
+from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
@@ -43,6 +44,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     table = _table() if not cli.json else None
     if table is not None and rows:
         printing.text("\n".join(table.lines(rows, time.time())))
+    if table is not None and cli.host is None:
+        _tell_of_reboot(cli, overview["sessions"])
     if cli.host is None and not cli.local and known.exist():
         rows += _remote_rows(cli, wanted, table)
     if cli.json:
@@ -52,6 +55,20 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
+
+
+def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
+    """Tell once how many sessions a restart of the machine has taken, and the command that starts them again."""
+    taken = {str(row.get("id")) for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"}
+    path = os.path.join(paths.directory(), ".told")
+    try:
+        if taken <= {*(paths.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
+            return
+        paths.write_whole(path, " ".join(sorted(taken)).encode())
+    except (OSError, Refused):
+        pass  # it is told again
+    if taken:
+        cli.note(f"sessions lost at the reboot: {len(taken)}; `$sesh --restore` starts them again")
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:

@@ -1,13 +1,14 @@
-"""The types that `--json` prints and no op answers as they are; docs/JSON.md is made from them and from `sesh.schema`.
+"""The types that `--json` prints and no op answers as they are, and what each verb prints.
 
-Nothing loads this module while sesh runs. A class named `_X` holds the keys that are always there, `X` adds those that
-may be missing.
+`--schema` and docs/JSON.md are made from them and from `sesh.schema`; no other verb loads this module. A class named
+`_X` holds the keys that are always there, `X` adds those that may be missing.
 """
 
 from __future__ import annotations
 
 from typing import TypedDict
 
+from sesh import schema
 from sesh.ops.undeploy import Removed
 from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report, Sent
 from sesh.vt.render.screen_data import Screen
@@ -62,6 +63,14 @@ class PrintedSent(Done, Sent):
     name: str
 
 
+class PrintedIntegrated(Done):
+    """The settings of an `agent`, and whether they were `changed`."""
+
+    agent: str
+    path: str
+    changed: bool
+
+
 class PrintedState(Done):
     """The state of a session as its program has just reported it."""
 
@@ -81,6 +90,13 @@ class PrintedLabels(Done):
 
     name: str
     labels: dict[str, str]
+
+
+class PrintedResume(Done):
+    """The command by which a session is started again; null for its own."""
+
+    name: str
+    resume: list[str] | None
 
 
 class PrintedCondition(Condition):
@@ -139,7 +155,7 @@ class PrintedRecording(Done):
 
 
 class PrintedImport(Done):
-    """The outcome for each session of a layout."""
+    """The outcome for each session of a layout, or for each lost one."""
 
     sessions: list[Made]
 
@@ -219,3 +235,44 @@ class PrintedVersion(TypedDict):
 
     version: str
     protocol: int
+
+
+class PrintedSkill(TypedDict):
+    """The page for agents, in Markdown."""
+
+    skill: str
+
+
+class PrintedLine(TypedDict):
+    """A line of output, as `--logs -f` and `--exec --follow` print it."""
+
+    line: str
+
+
+class _PrintedFailure(TypedDict):
+    error: PrintedError
+
+
+class PrintedFailure(_PrintedFailure, total=False):
+    """What any verb prints when it fails; in a list it stands for a host or a session."""
+
+    host: str | None
+    session: str
+    exit_code: int
+
+
+PRINTS: dict[str, object] = {
+    "--open": PrintedSession, "--new": PrintedSession, "--list": list[schema.Summary],
+    "--watch": list[schema.Summary], "--detach": PrintedDetached, "--kill": PrintedKilled, "--kill-all": PrintedKilled,
+    "--rename": PrintedRenamed, "--exec": schema.RunResult | PrintedSession | PrintedLine, "--run": schema.RunResult,
+    "--send": PrintedSent, "--wait": PrintedCondition | list[PrintedCondition], "--events": schema.Event,
+    "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[schema.Hit],
+    "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
+    "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
+    "--message": PrintedMessage, "--label": PrintedLabels, "--record": PrintedRecording, "--export": schema.Layout,
+    "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings | PrintedReport,
+    "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
+    "--undeploy": PrintedUndeployed, "--reload": PrintedReloaded, "--completions": PrintedScript,
+    "--skill": PrintedSkill, "--schema": dict[str, object], "--help": PrintedHelp, "--version": PrintedVersion,
+}  # fmt: skip
+"""The type of what each verb prints, by what is asked. Verbs that attach, and `--mcp`, print errors alone."""

@@ -107,6 +107,15 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 
 
+def resume_with(cli: Invocation, name: str | None = None) -> int:
+    """`--resume-with [NAME] -- CMD…`: keep how the session is started again; nothing behind `--` forgets it."""
+    if cli.tail is None or (name is None and cli.host is not None):
+        line = "$sesh --resume-with NAME -- CMD…"
+        raise UsageError(f"no {'session' if cli.tail else 'command'} given; write: {line} (-- alone forgets it)")
+    answer = cli.target.call(sessions.resume_with, name=name, command=cli.tail)
+    return cli.done(**answer, resume=cli.tail or None)
+
+
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--reload [NAME…]`: without names all sessions that run here; each is tried, 1 if any failed."""
     answer = cli.target.call(sessions.reload, names=list(names))

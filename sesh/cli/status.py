@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REASONS = {
     "hook": "it says so",
     "tty-read": "it reads its terminal",
+    "stopped": "it has stopped to show that it works",
     "prompt": "its shell is at the prompt",
     "quiet": "it neither prints nor computes",
     "output": "it prints",
@@ -49,6 +50,7 @@ def _described(session: Status, now: float) -> list[str]:
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _standing_text(session.get("activity"), now) or None,
         "program": (f"{pid}: " if (pid := session.get("pid")) else "") + wording.command_line(session["command"] or []),
+        "resume": wording.command_line(resume) if (resume := session.get("resume")) else None,
         "foreground": f"{foreground.get('pid')}: {program}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
@@ -61,6 +63,9 @@ def _described(session: Status, now: float) -> list[str]:
         "daemon": f"{daemon}, sesh {session.get('version')}" if (daemon := session.get("daemon_pid")) else None,
     }
     lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
+    for report in session.get("reports") or []:
+        words = ", ".join(filter(None, (report["state"], report.get("kind"), report.get("app"))))
+        lines.append(f"{'reports:':<15}{wording.plain(words)}: {wording.of_report(report)}".rstrip(": "))
     for client in session.get("clients") or []:
         size = f"{client.get('columns')}x{client.get('rows')}"
         watching = ", read-only" if client.get("read_only") else ""

@@ -154,13 +154,13 @@ def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
     elif unknown and not verb and (meant := _by_habit(line)):
         more = f"did you mean {meant}?"
-    elif unknown and not verb and (near := _verbs_near(getattr(refusal, "option_name", ""))):
+    elif unknown and not verb and (near := verbs_near(getattr(refusal, "option_name", ""))):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean $sesh {near[0]}?"
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)
 
 
-def _verbs_near(word: str) -> list[str]:
+def verbs_near(word: str) -> list[str]:
     """Return the verb that a word looks like, if any; the dashes, which they all have, prove nothing."""
     near = get_close_matches(word.lstrip("-"), [name[2:] for name in _SHOWN], 1, 0.75)
     return [f"--{name}" for name in near]

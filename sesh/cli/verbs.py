@@ -350,6 +350,13 @@ VERBS = (
         words=("state", "text*"),
     ),
     Verb(
+        "--integrate", "", "integrate.integrate", "claude|codex|gemini [--remove]",
+        "Add hooks to an AI agent's own settings: it tells its session when it works, asks and is done, and by which "
+        "command its conversation is resumed.",
+        "sesh --integrate claude", "sesh --integrate codex --remove",
+        words=("agent",), options=(Option("--remove", "Take them out again."),),
+    ),
+    Verb(
         "--message", "", "sessions.message", "NAME TEXT…",
         "Show TEXT to attached clients; the program does not see it.",
         "sesh --message work 'the build is done'",
@@ -360,6 +367,23 @@ VERBS = (
         "Set labels; `K=` removes one.",
         "sesh --label work team=web", "sesh --label work team=",
         words=("name", "labels+"), session=True,
+    ),
+    Verb(
+        "--resume-with", "", "sessions.resume_with", "[NAME] -- CMD…",
+        "Keep CMD as the command that NAME is started with when it has ended or was lost; `--` alone forgets it. "
+        "Typed by a program inside, as a hook, without NAME.",
+        'sesh --resume-with -- claude --resume "$id"', "sesh --resume-with agent -- ./agent --continue",
+        "sesh --resume-with agent --",
+        words=("name?",), session=True, command=True,
+    ),
+    Verb(
+        "--restore", "", "layout.restore", "[NAME…] [-y]",
+        "Start the sessions again that a reboot or a crash has taken, each in its directory, below its old screen.\n\n"
+        "A shell begins at once, and so does the command of --resume-with; any other command begins when you press "
+        "Enter in it, or at once with -y. What ended by itself is left alone. The environment is yours: values "
+        "of --env are kept in no file.",
+        "sesh --restore", "sesh --restore work agent", "sesh --restore -y", "sesh @web1 @web2 --restore",
+        words=("names*",), options=(Option("-y", "Begin each command at once.", key="yes"),), session=True, hosts=EACH,
     ),
     Verb(
         "--record", "", "recording.record", "NAME FILE [--since-start] [--force]",
@@ -374,7 +398,7 @@ VERBS = (
     ),
     Verb(
         "--export", "", "layout.export", "",
-        "Print the sessions here and on known remotes as JSON: name, host, directory, command, labels.",
+        "Print the sessions here and on known remotes as JSON: name, host, directory, command, resume, labels.",
         "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json",
     ),
     Verb(
@@ -455,6 +479,17 @@ VERBS = (
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
     ),
     Verb(
+        "--skill", "", "agents.skill", "",
+        "Print a page that teaches an agent to use sesh: Markdown, with its name and description as an agent skill.",
+        "sesh --skill", "sesh --skill > ~/.claude/skills/sesh/SKILL.md",
+    ),
+    Verb(
+        "--schema", "", "agents.schema", "[VERB]",
+        "Print the JSON Schema of what VERB prints with --json; without VERB of what each verb prints.",
+        "sesh --schema list", "sesh --schema > sesh.schema.json",
+        words=("verb?",),
+    ),
+    Verb(
         "--help", "-h", "main.help_", "",
         "Show help; `sesh --VERB --help` for one verb.",
         "sesh --help", "sesh --exec --help",
@@ -467,13 +502,14 @@ VERBS = (
 )  # fmt: skip
 
 HIDDEN = (
+    Verb("--hook", "", "integrate.hook", "AGENT", "Take an event of an agent, on stdin.", words=("agent*",)),
     Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", ),
     Verb(
         "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",),
         command=True,
     ),
 )  # fmt: skip
-"""Verbs that nobody types: of a link from another host, and of the completion scripts."""
+"""Verbs that nobody types: of agents' hooks, of a link from another host, and of the completion scripts."""
 
 BY_NAME = {verb.name: verb for verb in (*VERBS, *HIDDEN)}
 

@@ -92,7 +92,7 @@ class _Server(MCPServer[Any]):
 
 def _refusal(error: SeshError) -> CallToolResult:
     body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
-    return _result({"error": body}, is_error=True)
+    return _result({"error": {**body, "typed": True} if error.typed else body}, is_error=True)
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:

@@ -13,20 +13,22 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from mcp.types import ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
-from sesh import wording
+from sesh import json_schema, wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
 from sesh.mcp.worklog import SessionTable, UsedSession, log_action
 from sesh.ops.views import bears
-from sesh.schema import Summary
+from sesh.schema import Status, Summary
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 Host = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
-Limit = Annotated[int, Field(description="Maximum number of characters; longer output is cut at the front.", ge=0)]
+Limit = Annotated[
+    int, Field(description="Characters; of longer output the end, and in `hint` how to read what is before.", ge=0)
+]
 Size = Annotated[
     str | None, Field(description="Columns and rows until a terminal attaches, such as 200x50; 80x24 by default.")
 ]
@@ -70,12 +72,8 @@ class Tools:
         remotes: bool = False,
         labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
     ) -> Rows:
-        """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts.
-
-        `activity` tells how each stands: its state is working, waiting (for a person; question is what it asks), idle,
-        done or failed; `why` is hook (the program says so), tty-read, prompt, quiet, output, busy or exit. `stale`: its
-        host does not answer now, this is what was last known.
-        """
+        """List the sessions of this machine, of one host, or with remotes=true of all known hosts. Use it to find a
+        session, and to see which waits for a person: `activity` has its state, and the question that it asks."""
         rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
         return Rows(sessions=wording.encodable(rows))
 
@@ -90,11 +88,8 @@ class Tools:
         labels: dict[str, str] | None = None,
         size: Size = None,
     ) -> Opened:
-        """Make sure that a session runs: a shell that keeps its directory and variables between calls.
-
-        Where it runs already it is taken up as it is, with `labels` set. An expired session is opened again with this:
-        where only the link was lost, everything in it is still there (created=false).
-        """
+        """Make sure that a session runs: a shell that keeps directory and variables between calls. Use it before run,
+        and again where one is expired: if only the link was lost, all in it is still there (created=false)."""
         with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels, size=size)
             if created:
@@ -114,12 +109,8 @@ class Tools:
         *,
         stop: Stop,
     ) -> Ran:
-        """Run a command in an open session's live shell and get exactly its output and exit code.
-
-        `cd`, variables, functions and activated environments stay for the next call. Calls queue behind each other.
-        busy: another program is in the foreground; use send and wait, or send the key C-c. Cancelling this call
-        interrupts the command.
-        """
+        """Run a command in an open session's shell and get exactly its output and exit code. Use it for what ends by
+        itself; `cd` and variables stay for the next call. busy: a program has the terminal: send, or send C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=stop)
         return _ran(entry, "run", command, result, output_limit)
@@ -141,11 +132,8 @@ class Tools:
         size: Size = None,
         stop: Stop,
     ) -> Ran:
-        """Run a job as the program of a session of its own, and get its exit code and the end of its output.
-
-        A person may watch it meanwhile with `sesh NAME`. For what takes longer than a minute use background=true.
-        Cancelling this call interrupts the job.
-        """
+        """Run a job in a session of its own and get its exit code and output. Use it for builds, tests and servers,
+        with background=true if it takes longer than a minute; a person may watch it with `sesh NAME`."""
         if background:
             begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout, size=size)
             result = Result(begun.name, begun.host, [], None, b"")
@@ -177,10 +165,8 @@ class Tools:
         ] = False,
         host: Host = None,
     ) -> Sent:
-        """Type into whatever runs in a session: a program that asks, an editor, a REPL. Then wait, and look.
-
-        For a shell command use run, which gives its output and exit code.
-        """
+        """Type into what runs in a session. Use it for a program that asks, a REPL, an editor or another agent; then
+        wait, and look with screen. For a shell command use run, which gives its output and exit code."""
         with self.table.during_call(Session(name, host)) as entry:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [*(["Enter"] if enter else []), *keys]
@@ -212,7 +198,8 @@ class Tools:
         *,
         stop: Stop,
     ) -> Waited:
-        """Wait until the first of the conditions holds; without any, for the end. Nothing is lost by waiting again."""
+        """Wait until the first of the conditions holds; without any, for the end. Use it after send, and for jobs in
+        the background. met=timeout is no error: wait again with the same arguments, and nothing is lost."""
         with self.table.during_call(Session(name, host)) as entry:
             try:
                 met = entry.session.wait(
@@ -238,33 +225,34 @@ class Tools:
         ] = 100,
         host: Host = None,
         output_limit: Limit = CHARACTERS,
+        skip: Annotated[int, Field(description="Number of last lines to leave out, to page back.", ge=0)] = 0,
     ) -> Text:
-        """Read the last lines that a session has printed, without escape sequences; of a job also when it has ended."""
+        """Read the last lines that a session has printed, of a job also when it has ended. Use it for what scrolled by,
+        and to page back with skip; what a full-screen program shows has the tool screen."""
         with self.table.during_call(Session(name, host)) as entry:
             try:
-                last = entry.session.logs(lines)
+                last = entry.session.logs(lines + skip)
             except NotFound as missing:  # or an older sesh, on a host, which shows nothing of a job that is gone
                 try:
-                    last = entry.session.result().output.splitlines()[-lines:]
+                    last = entry.session.result().output.splitlines()[-lines - skip :]
                 except NotFound:
                     raise missing from None
             hint = _screen_hint(entry.session)
-        return Text(**_named(entry), text=_end("\n".join(last), output_limit)[0], hint=hint)
+        text, left_out = _end(entry.session, "\n".join(last[: len(last) - skip]), output_limit, skip)
+        return Text(**_named(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
 
     @tool(READING)
     def screen(self, name: Name, host: Host = None) -> Text:
-        """See what a session's screen shows now, as a person would: for full-screen programs."""
+        """See what a session's screen shows now, as a person would. Use it for full-screen programs, before you answer
+        a question, and when something was refused."""
         with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
         return Text(**_named(entry), text=text.rstrip())
 
     @tool(READING)
     def status(self, name: str | None = None, host: Host = None) -> Standing:
-        """See how one session stands, with all that is known of it; without a name how all stand that you have used.
-
-        `connection` is connecting, connected, idle (nothing happened for five minutes), expired (its host does not
-        answer, or its daemon died: open it again) or closed (it has ended).
-        """
+        """See all that is known of one session; without a name how all stand that you have used. Use it when a call
+        failed: `connection` says whether the session is there, and `reason` why not."""
         if name is None:
             return Standing(sessions=wording.encodable(self._standings(host)))
         entry = self.table.entry(Session(name, host))
@@ -280,7 +268,8 @@ class Tools:
 
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
-        """End a session and what runs in it."""
+        """End a session and what runs in it. Use it when nothing in it is needed any more,
+        and when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
         return _closed({entry: None})
@@ -296,7 +285,8 @@ class Tools:
             ),
         ] = False,
     ) -> Closed:
-        """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
+        """End the sessions that were opened through this server, here and on all hosts, or only those of one host. Use
+        it when your work is done; others=true ends people's sessions too."""
         ends: dict[UsedSession, Callable[[], None]] = {}
         if others:
             for name in sorted({str(row["name"]) for row in sessions(host)}):
@@ -338,9 +328,9 @@ def _closed(ends: dict[UsedSession, SeshError | None]) -> Closed:
         if error is None:
             entry.ours = None
             log_action(entry.log, "kill", entry.session.name, "closed")
-            closed.append(_named(entry))
+            closed.append(_OfSession(**_named(entry)))
         elif not isinstance(error, NotFound):
-            failed.append({**_named(entry), "code": error.code, "message": str(error)})
+            failed.append(NotClosed(**_named(entry), code=error.code, message=str(error)))
     return Closed(closed=closed, failed=failed)
 
 
@@ -369,7 +359,7 @@ def _is_on(entry: UsedSession, host: str | None) -> bool:
 
 def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> Ran:
     """The answer for a command, which is logged first."""
-    output, left_out = _end(result.output, limit)
+    output, hint = _end(entry.session, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
         ending = "timed out" + (", still running" if verb == "run" else "")
@@ -380,7 +370,8 @@ def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit:
         output=output,
         duration=result.duration,
         timed_out=result.timed_out,
-        truncated=result.truncated or left_out,
+        truncated=result.truncated or hint is not None,
+        hint=hint,
     )
 
 
@@ -405,6 +396,7 @@ class Ran(_OfSession):
     duration: float | None
     timed_out: bool = Field(description="The command goes on; wait with until=prompt, or look with logs.")
     truncated: bool = Field(description="There was more output; this is the end.")
+    hint: str | None = Field(description="How to read the output before this.")
 
 
 class Waited(_OfSession):
@@ -435,29 +427,59 @@ class Text(_OfSession):
     hint: str | None = Field(default=None, description="Where to look for what is not in the text.")
 
 
+def _shown(kind: Any, *required: str) -> WithJsonSchema:
+    """The schema of a type of `sesh.schema`, for a dict of it: pydantic does not read its types."""
+    return WithJsonSchema({**json_schema.of(kind), "required": [*required]})
+
+
 class Rows(BaseModel):
     """Sessions, with the keys of `sesh --list --json`."""
 
-    sessions: list[dict[str, Any]]
+    sessions: list[Annotated[dict[str, Any], _shown(Summary, "name", "host", "state")]]
+
+
+class _Used(Status, total=False):
+    """A session that was used here. `connection`: connecting, connected, idle (nothing happened for five minutes),
+    expired (its host does not answer, or its daemon died: open it again) or closed (it has ended)."""
+
+    session: str
+    log: str | None
+    connection: str
 
 
 class Standing(BaseModel):
-    """How sessions stand: connecting, connected, idle, expired (open it again), closed."""
+    """How sessions stand, with the keys of `sesh --status --json` as far as they are known."""
 
-    sessions: list[dict[str, Any]]
+    sessions: list[Annotated[dict[str, Any], _shown(_Used, "session", "host", "log", "connection")]]
+
+
+class NotClosed(_OfSession):
+    """A session that could not be ended."""
+
+    code: str
+    message: str
 
 
 class Closed(BaseModel):
     """Sessions that were ended, and those that could not be."""
 
-    closed: list[dict[str, str | None]]
-    failed: list[dict[str, str | None]]
+    closed: list[_OfSession]
+    failed: list[NotClosed]
 
 
-def _end(text: str, limit: int) -> tuple[str, bool]:
-    """The end of a text, from the start of a line if that is near, and whether anything was left out."""
+def _end(session: Session, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
+    """The end of a text, from the start of a line if that is near, and how to read what is before it, if anything.
+
+    `skip`: lines behind the text. One line is read twice: a prompt may stand below the output of a command.
+    """
     if len(text) <= limit:
-        return text, False
+        return text, None
     end = text[len(text) - limit :]
     line = end.find("\n") + 1
-    return end[line if line < limit // 2 else 0 :], True
+    end = end[line if line < limit // 2 else 0 :]
+    before = text[: len(text) - len(end)]
+    where = f", host={session.host}" if session.host else ""
+    more = "" if before.endswith("\n") else f", output_limit={len(text)}"
+    count, skip = min(before.count("\n") + 1, 10_000), skip + end.count("\n")
+    words = f"name={session.name}{where}, lines={count}, skip={skip}{more}"
+    return end, f"{len(before):,} characters before this were left out; read them with logs: {words}"

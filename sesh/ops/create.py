@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from sesh import bounds, paths, platform
-from sesh.about import DISTRIBUTION, PROGRAM
+from sesh.about import launcher
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
 from sesh.names import check_label, check_variable, is_name, printable
@@ -80,14 +79,13 @@ def _environment() -> dict[str, str]:
 
     So what runs in a session finds sesh, and what is installed beside it, however short the PATH of its creator was.
     """
-    variables, launcher = dict(os.environ), sys.argv[0]
-    if os.path.basename(launcher) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
-        launcher = os.path.join(os.path.dirname(sys.executable), PROGRAM)
+    variables = dict(os.environ)
     try:
-        folder, path = os.path.dirname(os.path.abspath(launcher)), variables.get("PATH")
+        program, path = launcher(), variables.get("PATH")
     except FileNotFoundError:
         return variables  # the current directory was removed, and the launcher's path is relative to it
-    if path and folder not in path.split(os.pathsep) and os.path.exists(launcher):
+    folder = os.path.dirname(program)
+    if path and folder not in path.split(os.pathsep) and os.path.exists(program):
         variables["PATH"] = f"{path}{os.pathsep}{folder}"
     return variables
 
@@ -143,8 +141,13 @@ def no_directory(path: str) -> str:
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """The specification with the command of a record: a shell is the shell that it was, whatever the caller's is."""
+    """The specification with the command of a record: a shell is the shell that it was, whatever the caller's is.
+
+    A resume command, of the specification or the record, runs in its place.
+    """
     command = [str(word) for word in record.get("command") or []]
+    resume = launch_spec.get("resume") or record.get("resume") or None
+    launch_spec = {**launch_spec, "resume": resume, "resumes": resume is not None}
     if record.get("shell") is not True:
         return {**launch_spec, "command": command or None}
     shell = {"SHELL": command[0]} if command else {}

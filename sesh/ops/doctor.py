@@ -13,6 +13,7 @@ from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import printable
+from sesh.ops import integrate
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.remote import known
@@ -268,6 +269,22 @@ def _ssh(_caller: Caller) -> Iterator[Finding]:
         yield row("rsync", OK, rsync)
 
 
+def _agents(_caller: Caller) -> Iterator[Finding]:
+    for agent in integrate.AGENTS:
+        path, remedy = integrate.settings(agent), f"$sesh --integrate {agent}"
+        try:
+            (now, wanted), (_, without) = integrate.planned(agent), integrate.planned(agent, remove=True)
+        except Refused as error:
+            yield row("agents", WARNING, error.message, error.hint)
+            continue
+        if now == wanted:
+            yield row("agents", OK, f"{agent}: hooks in {path}")
+        elif now != without:
+            yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
+        elif os.path.isdir(os.path.dirname(path)):
+            yield row("agents", OK, f"{agent}: no hooks in {path}", remedy)
+
+
 CHECKS: dict[str, Check] = {
     "python": _python,
     "system": _system,
@@ -280,4 +297,5 @@ CHECKS: dict[str, Check] = {
     "logout": _logout,
     "ssh": _ssh,
     "versions": _versions,
+    "agents": _agents,
 }

@@ -10,15 +10,18 @@ import os
 import time
 
 from sesh import moments, paths, wording
-from sesh.errors import Exists, NotFound, Refused
+from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
-from sesh.store import checkpoints, records, results
+from sesh.reach.op import op
+from sesh.store import checkpoints, listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sesh.reach.caller import Caller
-    from sesh.schema import LaunchSpec, RunFacts, Summary
+    from sesh.schema import LaunchSpec, Made, RunFacts, Summary
     from sesh.stored import CheckpointHeader, Record
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
@@ -93,9 +96,9 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     """
     if not (plain and caller.can_ask):
         return start(caller, launch_spec, name, summary, again=False)
-    lost, session_id = summary["state"] == "lost", _record(name).get("id")
-    above = "" if lost else _last_screen(name)
-    answer = caller.ask(_about(name, summary), _ANSWERS, "s", above)
+    session_id = _record(name).get("id")
+    above = "" if summary["state"] == "lost" else _last_screen(name)
+    answer = caller.ask(_about(summary), _ANSWERS, "s", above)
     if answer == "c":
         if not end.forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
@@ -103,20 +106,66 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
     if answer not in ("s", "n"):
         raise Refused("nothing was done")
-    return start(caller, launch_spec, name, summary, again=answer == "s", gate=lost)
+    return start(caller, launch_spec, name, summary, again=answer == "s")
 
 
-def start(
-    caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool, gate: bool = False
-) -> Connection:
+def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
     """A session in its place; `again`: the same one, below its old output. The outcome is noted.
 
-    `gate`: its command waits for Enter. Raises as `create.start`; then nothing is noted.
+    Raises as `create.start`; then nothing is noted.
     """
-    if not again:
-        connection = create.start(launch_spec, name)
-        caller.entering(f"{find.how(summary)}; created a new one")
-        return connection
+    connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
+    caller.entering(f"{find.how(summary)}; {'started again' if again else 'created a new one'}")
+    return connection
+
+
+@op("dormant.restore")
+def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
+    """Starts lost sessions again, without names all of them; returns a row for each, in the order of lists.
+
+    Only their own commands wait for Enter, unless `yes`. The one that was used last is started last, so that lists by
+    last use keep their order. Raises the error of a single name.
+    """
+    chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
+    sessions = {session["name"]: session for session in listing.summaries()}
+    if not chosen:
+        find.note_damage(caller)
+        chosen = [name for name, session in sessions.items() if session["state"] == "lost"]
+    used = {name: session["last_activity"] or "" for name, session in sessions.items()}
+    rows: dict[str, Made] = {}
+    for name in sorted(chosen, key=lambda name: used.get(name, "")):
+        try:
+            rows[name] = _restored(caller, name, sessions.get(name), gate=not yes)
+        except SeshError as error:
+            if len(names) == 1:
+                raise
+            rows[name] = {"name": name, "created": False, "error": error.facts()}
+    return [rows[name] for name in chosen]
+
+
+def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
+    if session is None:
+        raise find.absent(name)
+    if session["state"] == "exited":
+        raise Refused(find.how(session), hint=f"`$sesh --open {name}` starts it again")
+    created = session["state"] == "lost"
+    try:
+        if created:
+            start_again(caller, create.launch_spec(caller), name, session, gate=gate).close()
+    except Exists:
+        created = False  # somebody else was faster
+    resume = session.get("resume")
+    waits = created and gate and not (resume or session.get("shell"))
+    return {"name": name, "created": created, "command": resume or session["command"], "awaits_enter": waits}
+
+
+def start_again(
+    caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, gate: bool = False
+) -> Connection:
+    """The same session, below its old output; what has changed is noted. `gate`: its own command waits for Enter.
+
+    Raises as `create.start`; then nothing is noted.
+    """
     remarks, record, checkpoint = [], _record(name), None
     if not os.path.isdir(directory := str(summary.get("cwd") or "")):
         remarks.append(f"{create.no_directory(directory)} any more; starting in your home directory")
@@ -125,6 +174,8 @@ def start(
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
         remarks.append(f"{error}; starting without the old output")
+    if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
+        remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
     launch_spec = _restart_spec(launch_spec, summary, record, _emulator(checkpoint), gate=gate)
     launch_spec["directory"] = directory
     try:
@@ -135,8 +186,7 @@ def start(
         _put_back(name, record, checkpoint)
         raise
     for remark in remarks:
-        caller.entering(remark)
-    caller.entering(f"{find.how(summary)}; started again")
+        caller.entering(f"{name}: {remark}")
     return connection
 
 
@@ -145,15 +195,16 @@ def _restart_spec(
 ) -> LaunchSpec:
     """The specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
-    command = launch_spec["command"]
+    command = None if launch_spec["resumes"] else launch_spec["command"]
     before = [*_last_of(emulator), _divider(summary)] if emulator is not None else []
     if command is not None and gate:
-        before.append(f"\x1b[2mEnter runs: {wording.command_line(command)}\x1b[m")
+        before.append(f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m")
     return {
         **launch_spec,
         "columns": launch_spec["columns"] or summary.get("columns") or 0,
         "rows": launch_spec["rows"] or summary.get("rows") or 0,
         "gate": command is not None and gate,
+        "instead_of": summary.get("id") or "",
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),
     }
@@ -205,10 +256,11 @@ def rename(old: str, new: str) -> None:
     results.rename(str(record.get("id")), new)
 
 
-def _about(name: str, summary: Summary) -> str:
+def _about(summary: Summary) -> str:
     active = moments.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
-    is_shell = _record(name).get("shell") is True
-    command = "" if is_shell else f"; it ran: {wording.command_line(summary.get('command') or [])}"
+    command = "" if summary.get("shell") else f"; it ran: {wording.command_line(summary.get('command') or [])}"
+    if resume := summary.get("resume"):
+        command = f"; it resumes with: {wording.command_line(resume)}"
     return find.how(summary) + (f", last active {active} ago" if active else "") + command
 
 

@@ -73,7 +73,7 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
         yield {"seq": before, "ts": stamp, "event": "missed", "session": name, "count": missed}
     if state and (since is None or since < last - 1):
         activity: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
-        yield {**activity, "state": state, "why": "exit", "question": None}
+        yield {**activity, "state": state, "why": "exit", "question": None, "kind": None}
     yield {
         "seq": last,
         "ts": stamp,

@@ -22,13 +22,7 @@ def state(state: str, question: str) -> str:
     """
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
-    record = _session()
-    if record is None:
-        raise Refused(
-            "--state is for a program inside a session, and this is none",
-            hint='in a hook write: [ -z "$SESH_SESSION" ] || $sesh --state …',
-        )
-    name = str(record["name"])
+    name = session("--state", " …")
     # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
     bound = os.getpgrp() != os.getpid()
     try:
@@ -36,6 +30,16 @@ def state(state: str, question: str) -> str:
     except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto
         raise Refused(error.message, hint=error.hint) from None
     return name
+
+
+def session(verb: str, words: str) -> str:
+    """The name of the session that the caller runs in. Raises Refused outside of any."""
+    if (record := _session()) is None:
+        raise Refused(
+            f"{verb} is for a program inside a session, and this is none",
+            hint=f'in a hook write: [ -z "$SESH_SESSION" ] || $sesh {verb}{words}',
+        )
+    return str(record["name"])
 
 
 def _session() -> Record | None:

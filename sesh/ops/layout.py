@@ -1,7 +1,7 @@
 """Session layouts: the sessions of a machine and of known remotes as data, and the missing ones created again.
 
-A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", "directory", "command", "labels"}`: `host`
-None for this machine, `command` None for the user's shell.
+A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", "directory", "command", "resume",
+"labels"}`: `host` None for this machine, `command` None for the user's shell, `resume` None without a resume command.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sesh.schema import LayoutEntry, Made, Summary
 
 VERSION = 1
-_KEYS = ("name", "host", "directory", "command", "labels")
+_KEYS = ("name", "host", "directory", "command", "resume", "labels")
 _MOST_UNKNOWN = 3
 
 
@@ -57,6 +57,7 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
         "host": host,
         "directory": wording.at_home(session.get("cwd") or "") or None if host is None else session.get("cwd"),
         "command": None if session.get("shell") and (host or _is_shell(command)) else command,
+        "resume": session.get("resume"),
         "labels": dict(session.get("labels") or {}),
     }
 
@@ -134,6 +135,8 @@ def _session(value: object, path: str) -> LayoutEntry:
         raise UsageError(f"{path}.directory: not a directory name or null")
     if command is not None and not shapes.fits(files.words, command):
         raise UsageError(f"{path}.command: not a list of words or null")
+    if (resume := value.get("resume")) is not None and not shapes.fits(files.resume, resume):
+        raise UsageError(f"{path}.resume: not a list of words or null")
     if not isinstance(labels, dict):
         raise UsageError(f"{path}.labels: not an object")
     for key, label in labels.items():
@@ -143,7 +146,10 @@ def _session(value: object, path: str) -> LayoutEntry:
             raise UsageError(f"{path}.labels: {error}") from error
         if not isinstance(label, str) or "=" in key:
             raise UsageError(f"{path}.labels.{printable(key)}: not a valid label")
-    return {"name": name, "host": host, "directory": directory, "command": command or None, "labels": dict(labels)}
+    return {
+        "name": name, "host": host, "directory": directory, "command": command or None,
+        "resume": resume, "labels": dict(labels),
+    }  # fmt: skip
 
 
 # -- creating what is missing
@@ -174,6 +180,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
+        launch_spec["resume"] = entry.get("resume")
         if (summary := find.dormant(name)) is not None:
             dormant.start(caller, launch_spec, name, summary, again=True).close()
         else:

@@ -179,6 +179,22 @@ def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
+@op("sessions.resume_with")
+def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
+    """Keeps the command by which a session is started again, forgets it without words; without a name that of the
+    session that the caller runs in. Raises NotFound, Refused."""
+    if name is None:
+        from sesh.ops import inside
+
+        name = inside.session("--resume-with", " -- CMD…")
+    find.checked(name, "--resume-with")
+    try:
+        find.ask(name, "resume", command=command)
+    except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto
+        raise Refused(error.message, hint=error.hint) from None
+    return {"name": name}
+
+
 @op("sessions.message")
 def message(_caller: Caller, name: str, text: str) -> int:
     """Shows a line to the clients of a session; returns their number."""

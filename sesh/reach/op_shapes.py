@@ -107,7 +107,8 @@ _entry = complete(
         "directory": optional(text),
         "command": optional(gate.command),
         "labels": gate.labels,
-    }
+    },
+    resume=optional(gate.command),
 )
 _hit = complete(
     {
@@ -128,6 +129,9 @@ _leftover = complete(
 )
 _finding = complete({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
 _name_and_created: dict[str, Shape] = {"name": session_name, "created": flag}
+_made = complete(
+    _name_and_created, host=optional(line), command=optional(gate.command), awaits_enter=flag, **_row_error
+)
 _killed = complete({"killed": items(session_name), "failed": _errors})
 
 _SHAPES: dict[str, Shape] = {
@@ -137,7 +141,7 @@ _SHAPES: dict[str, Shape] = {
     "follow.sessions": rows(gate.session),
     "follow.log": complete({"path": text, "events": rows(table(gate.LOGGED))}),
     "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
-    "layout.make": rows(complete(_name_and_created, host=optional(line), **_row_error)),
+    **keys("dormant.restore layout.make", rows(_made)),
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
     "leftovers.find": rows(_leftover),
@@ -153,7 +157,7 @@ _SHAPES: dict[str, Shape] = {
     "sessions.open_": flag,
     "sessions.reload": complete({"reloaded": items(session_name), "failed": _errors}),
     "sessions.rename": complete(keys("name renamed_from", session_name)),
-    "sessions.restart": complete({"name": session_name}),
+    **keys("sessions.restart sessions.resume_with", complete({"name": session_name})),
     "sessions.summaries": rows(gate.session),
     "sessions.there": flag,
     "shell.history": rows(_command),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh import paths, protocol, shapes
 from sesh.errors import ProtocolError
 from sesh.shapes import (
@@ -14,6 +16,7 @@ from sesh.shapes import (
     mapping,
     moment,
     number,
+    simple,
     system_line,
     system_text,
 )
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 
 words = items(system_text)
 """A command."""
+MAX_RESUME = 32 << 10
+"""Bytes of a resume command, with one between each two words."""
+resume = simple(
+    list,
+    "is no command of this length",
+    lambda value: shapes.fits(words, value) and 0 < len(os.fsencode("\0".join(value))) <= MAX_RESUME and value[0] != "",
+)
+"""A resume command."""
 labels = mapping(system_text, system_text)
 RUN = {
     **keys("n output_bytes from position", exact_natural), "exit_code": exact,

@@ -30,7 +30,7 @@ KEYS = (
     "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
     "last_line",
 )  # fmt: skip
-_RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "exit_code", "columns", "rows")
+_RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
 def summaries(patience: float | None = None) -> list[Summary]:
@@ -172,7 +172,8 @@ def _dormant(name: str, record: Record) -> Summary:
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
     if ended:
         state = "failed" if record.get("exit_code") else "done"
-        summary["activity"] = {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
+        since = record.get("ended")
+        summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:
         summary["responding"] = False
@@ -197,7 +198,9 @@ def of_job(name: str) -> Summary | None:
         "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
         "cwd": job.get("directory"), "command": job.get("command"), "exit_code": job.get("exit_code"),
         "columns": job.get("columns"), "rows": job.get("rows"),
-        "activity": {"state": job.get("state") or "done", "why": "exit", "since": ended, "question": None},
+        "activity": {
+            "state": job.get("state") or "done", "why": "exit", "since": ended, "question": None, "kind": None,
+        },
     }  # fmt: skip
 
 
@@ -230,12 +233,12 @@ def _recovered(name: str, record: Record) -> bool:
     return False
 
 
-def current() -> Record | None:
-    """The record of the session that the caller's terminal belongs to; None outside of any.
+def current(tty: int | None = None) -> Record | None:
+    """The record of the session that a terminal belongs to, by default the caller's; None outside of any.
 
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
-    tty = platform.controlling_tty()
+    tty = platform.controlling_tty() if tty is None else tty
     readable = (records.readable(name) for name in paths.names()) if tty else ()
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 

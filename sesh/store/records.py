@@ -29,7 +29,7 @@ _FIELDS = {
     **keys("cwd tty version reason marked", system_line),
     **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
     **keys("keep shell job", flag), **keys("exit_code signal", code),
-    "id": shapes.session_id, "command": files.words, "labels": files.labels,
+    "id": shapes.session_id, "command": files.words, "resume": files.resume, "env": files.words, "labels": files.labels,
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from sesh.client.predict.replica import Replica
 from sesh.client.terminal import _READ_SIZE
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.daemon import session
-from sesh.daemon.activity import question
+from sesh.daemon.activity import program_status, question
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import TypedLine
@@ -216,6 +216,13 @@ PRINTED = [
         lambda data: question.in_output(data, line=True),
         lambda data: question.in_output(data, line=False),
         lambda data: question.rows_written(data, 80, 0, 24),
+    ),
+    *pure(
+        "reports",
+        (b":", b"=", b"id=", b"a/", b"msg=", b"state=", b"state=working:", b"YQ==", b"0", b" ", b"app=a"),
+        program_status.parse,
+        lambda data: program_status.parse(b"state=working:id=" + data),
+        lambda data: program_status.parse(b"state=working:progress=" + data),
     ),
     *pure("hint", TERMINAL, _hinted),
     *pure("plain output", TERMINAL, lambda data: replay_safe(data, 10_000, 100_000)),

@@ -49,7 +49,20 @@ NAMESAKES: dict[str, str] = {
     "main": "what a process runs: the command line's, a daemon's",
     "session": "one session: the daemon's, and the one that the API hands out",
     **dict.fromkeys(
-        ("deploy", "doctor", "jobs", "layout", "recording", "send", "sessions", "shell", "sweep", "views", "wait"),
+        (
+            "deploy",
+            "doctor",
+            "integrate",
+            "jobs",
+            "layout",
+            "recording",
+            "send",
+            "sessions",
+            "shell",
+            "sweep",
+            "views",
+            "wait",
+        ),
         _VERB,
     ),
 }

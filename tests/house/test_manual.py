@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from sesh.cli.printed import PRINTS
 from sesh.cli.verbs import VERBS
 from tests.house.source import read
 from tests.support import ROOT
@@ -27,9 +29,10 @@ def test_the_page_is_up_to_date(manual: ModuleType) -> None:
 def test_the_page_of_json_is_up_to_date_and_has_every_verb_that_prints_a_value() -> None:
     json_page = script("docs/json_page.py")
     assert read("docs/JSON.md") == json_page.page(), "run: make man"
-    assert json_page.PRINTS.keys() | json_page.ATTACHES == {verb.name for verb in VERBS}
-    assert json_page.PRINTS.keys().isdisjoint(json_page.ATTACHES)
-    assert len({json_page.title(each) for each in json_page.shown()}) == len(json_page.shown())
+    assert PRINTS.keys() | json_page.ATTACHES == {verb.name for verb in VERBS}
+    assert PRINTS.keys().isdisjoint(json_page.ATTACHES)
+    titles = re.findall(r"^### (.*)$", json_page.page(), re.MULTILINE)
+    assert len(titles) == len(set(titles))
 
 
 def test_it_has_every_verb_and_roff_finds_no_fault(manual: ModuleType) -> None:

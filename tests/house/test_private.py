@@ -20,6 +20,7 @@ REASONS = {
     "tests/remote/conftest.py": _STAND_IN,
     "tests/remote/light.py": _STAND_IN,
     "tests/terminal/test_sweep.py": _BOUND,
+    "tests/unit/ops/test_integrate.py": _PART,
     "tests/unit/test_bridge.py": _PART,
     "tests/unit/test_config.py": _PART,
     "tests/unit/test_gate.py": _TABLE,

@@ -44,7 +44,7 @@ def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
     assert {name.partition("/data/")[2] for name in names if name.startswith(f"{stem}.data/")} == DATA
     expected = {os.path.join("sesh", m.path) if m.room else m.path for m in modules()}
     assert {name for name in names if name.endswith(".py")} == expected
-    assert "sesh/py.typed" in names
+    assert {"sesh/py.typed", "sesh/cli/skill.md"} <= names
     scripts = ("sesh.bash", "_sesh", "sesh.fish", "init.bash", "init.zsh", "init.fish")
     assert {f"sesh/completions/{script}" for script in scripts} <= names
 

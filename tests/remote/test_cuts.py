@@ -654,3 +654,26 @@ def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, fa
     out, error = verb.communicate(timeout=15)
     assert (verb.returncode, out, error.count(b"\n")) == (1, b"", 1)
     wait_until(lambda: far.names() == [], what="what was asked for is done all the same")
+
+
+def test_what_a_program_has_reported_outlives_a_cut_link_in_the_terminal(home: Home, farm: Farm) -> None:
+    """The missed reports come once, behind those that the terminal has."""
+    brisk(home)
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    terminal.type("printf '\\033]7501;state=working:app=x\\007\\033]7501;state=idle:id=a\\007'; echo fi''rst\r")
+    shows(terminal, "first")
+    assert terminal.raw.count(b"\x1b]7501;state=working:app=x\x07") == 1
+    far.proxy.refuse()
+    far.proxy.cut()
+    asked = r"printf '\033]7501;state=blocked:id=a:kind=auth\007\033]7501;?\007'; echo meanwhile"
+    assert far.sesh("--send", "work", asked, "--enter").code == 0
+    far.proxy.restore()
+    shows(terminal, "\nmeanwhile")
+    assert b"state=blocked:id=a:kind=auth" in terminal.raw
+    assert b"state=clear" not in terminal.raw
+    activity = far.sesh("--status", "work", "--json").json()["activity"]
+    assert (activity["state"], activity["kind"]) == ("waiting", "auth")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    assert terminal.raw.count(b"\x1b]7501;state=clear\x1b\\") == 1

@@ -8,6 +8,7 @@ from sesh.about import __version__
 from sesh.cli.printed import PrintedForgotten, PrintedHosts
 from tests.remote.farm import Farm
 from tests.support import Home
+from tests.support.schemas import described
 from tests.support.typed import differences
 
 
@@ -19,6 +20,7 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     assert done.code == 1
     answer = done.json()
     assert list(differences(answer, PrintedHosts)) == []
+    assert described(answer, home.sesh("--schema", "deploy").json()) == []
     assert answer["ok"] is False
     assert [(each["host"], each["ok"]) for each in answer["hosts"]] == [
         ("one", True),
@@ -34,7 +36,9 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     assert (again.code, again.stdout) == (0, "")
     assert again.stderr.count("\n") == 1
     assert "already" in again.stderr
-    assert list(differences(home.sesh("@one", "--forget", "--json").json(), PrintedForgotten)) == []
+    forgotten = home.sesh("@one", "--forget", "--json").json()
+    assert list(differences(forgotten, PrintedForgotten)) == []
+    assert described(forgotten, home.sesh("--schema", "forget").json()) == []
 
 
 def test_a_deployment_that_fails_is_told_also_where_a_program_reads_the_events(home: Home, farm: Farm) -> None:

@@ -54,7 +54,7 @@ def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh, home: 
     sesh("--send", "work", "read -p 'sure? ' x", "--enter")
     becomes(home, "waiting", "tty-read", "sure?")
     listed = sesh("--list", "--json").json()[0]["activity"]
-    assert set(listed) == {"state", "why", "since", "question"}
+    assert set(listed) == {"state", "why", "since", "question", "kind"}
     assert "waiting" in sesh("--list").stdout
     assert "activity:      waiting, it reads its terminal, since " in sesh("--status", "work").stdout
     sesh("--send", "work", "y", "--enter")

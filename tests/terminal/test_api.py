@@ -38,6 +38,10 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert work.run("printf '\\033[31mred\\033[m'", ansi=True).data == b"\x1b[31mred\x1b[m"
     assert work.run("true", wait=False).exit_code is None
     assert work.status()["labels"] == {"team": "web"}
+    work.resume_with(["agent", "--resume", "1"])
+    assert work.status()["resume"] == ["agent", "--resume", "1"]
+    work.resume_with([])
+    assert work.status()["resume"] is None
     wide = Session.open("wide", size="200x50")
     assert wide.run("stty size").output == "50 200\n"
     wide.kill()

@@ -1,19 +1,22 @@
-"""What each verb prints with `--json` is of the type that docs/JSON.md shows: every key, and its kind."""
+"""What each verb prints with `--json` is of the type that docs/JSON.md shows and `--schema` describes: every key, and
+its kind."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_type_hints, is_typeddict
 
 import pytest
 
+from sesh import json_schema, schema
+from sesh.cli.printed import PRINTS
+from sesh.cli.verbs import VERBS
 from tests.support import Home, wait_until
-from tests.support.scripts import script
+from tests.support.schemas import described
 from tests.support.typed import differences
-
-PAGE = script("docs/json_page.py")
 
 
 def printed(home: Home, *words: str) -> list[Any]:
@@ -32,6 +35,11 @@ def first(home: Home, *words: str) -> list[Any]:
         value = json.loads(following.stdout.readline())
         following.terminate()
     return [value]
+
+
+def lines(home: Home, *words: str) -> list[Any]:
+    """The values of a verb that prints one a line until it ends."""
+    return [json.loads(line) for line in home.sesh("--json", *words).stdout.splitlines()]
 
 
 def recorded(home: Home) -> list[Any]:
@@ -53,6 +61,14 @@ def imported(home: Home) -> list[Any]:
     return printed(home, "--import", f"{home.path}/layout.json")
 
 
+def lost(home: Home) -> list[Any]:
+    """What `--restore` prints of a session that it starts, one that runs, and one that is not there."""
+    home.sesh("--open", "lost", "--", "cat")
+    os.kill(home.summary("lost")["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: home.summary("lost")["state"] == "lost")
+    return printed(home, "--restore", "lost", "work", "nosuch")
+
+
 CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--open": lambda home: printed(home, "--open", "work"),
     "--new": lambda home: printed(home, "--new", "-d"),
@@ -61,24 +77,33 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--exec": lambda home: [
         *printed(home, "--exec", "job", "--", "printf", "\\377"),
         *printed(home, "--exec", "job2", "-d", "--", "true"),
+        *lines(home, "--exec", "--follow", "--", "echo", "line"),
     ],
     "--run": lambda home: [
         *printed(home, "--run", "work", "--", "printf '\\377'"),
         *printed(home, "--run", "work", "--no-wait", "--", "true"),
     ],
     "--send": lambda home: printed(home, "--send", "work", "--enter"),
-    "--wait": lambda home: printed(home, "--wait", "work", "--prompt", "--timeout", "20"),
+    "--wait": lambda home: [
+        *printed(home, "--wait", "work", "--prompt", "--timeout", "20"),
+        *printed(home, "--wait", "work", "nosuch", "--prompt", "--timeout", "20"),
+    ],
     "--state": lambda home: [
         json.loads(home.sesh("--run", "work", "--", f"{' '.join(home.command)} --state waiting why --json").stdout)
     ],
+    "--integrate": lambda home: printed(home, "--integrate", "claude"),
     "--status": lambda home: [*printed(home, "--status", "work"), *printed(home, "--status", "kept")],
     "--events": lambda home: first(home, "--events", "work", "--since", "0"),
     "--screen": lambda home: [
         each for form in ("text", "ansi", "json", "svg") for each in printed(home, "--screen", "work", "--format", form)
     ],
-    "--logs": lambda home: printed(home, "--logs", "work"),
+    "--logs": lambda home: [*printed(home, "--logs", "work"), *first(home, "--logs", "work", "-f")],
     "--grep": lambda home: printed(home, "--grep", "true", "-C", "1"),
     "--history": lambda home: [*printed(home, "--history", "work"), *printed(home, "--history", "work", "1")],
+    "--resume-with": lambda home: [
+        json.loads(home.sesh("--resume-with", "work", "--json", "--", *words).stdout) for words in ((), ("agent",))
+    ],
+    "--restore": lost,
     "--message": lambda home: printed(home, "--message", "work", "hello"),
     "--label": lambda home: printed(home, "--label", "work", "team=web"),
     "--detach": lambda home: printed(home, "--detach", "work"),
@@ -94,28 +119,95 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--shell-init": lambda home: printed(home, "--shell-init", "bash"),
     "--completions": lambda home: printed(home, "--completions", "bash"),
     "--upgrade": lambda home: printed(home, "--upgrade"),
+    "--skill": lambda home: printed(home, "--skill"),
+    "--schema": lambda home: [*printed(home, "--schema"), *printed(home, "--schema", "list")],
     "--help": lambda home: printed(home, "--help"),
     "--version": lambda home: printed(home, "--version"),
 }
 """What makes each verb print its values."""
 _OF_HOSTS = {"--deploy", "--forget", "--undeploy"}
 """Tried in tests/remote."""
-_OF_NO_SESSION = {"--shell-init", "--completions", "--upgrade", "--help", "--version"}
+_OF_NO_SESSION = {"--shell-init", "--completions", "--upgrade", "--skill", "--schema", "--help", "--version"}
 
 
 def test_every_verb_that_prints_a_value_is_tried() -> None:
-    assert CASES.keys() | _OF_HOSTS == PAGE.PRINTS.keys()
+    assert CASES.keys() | _OF_HOSTS == PRINTS.keys()
 
 
 @pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("verb", CASES)
-def test_a_verb_prints_what_its_type_says(home: Home, verb: str) -> None:
+def test_a_verb_prints_what_its_type_and_its_schema_say(home: Home, verb: str) -> None:
     if verb not in _OF_NO_SESSION:
         home.sesh("--open", "work")
         home.sesh("--wait", "work", "--prompt", "--timeout", "20")
         home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
     if verb in ("--grep", "--history", "--logs", "--screen"):
         home.sesh("--run", "work", "--", "echo true")
+    shown = home.sesh("--schema", verb, "--json").json()
     for value in CASES[verb](home):
-        found = [list(differences(value, kind, verb)) for kind in PAGE.PRINTS[verb]]
-        assert [] in found, min(found, key=len)
+        assert described(value, shown) == []
+        if not (isinstance(value, list) and any("error" in row for row in value)):  # a failure of one among several
+            assert list(differences(value, PRINTS[verb], verb)) == []
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.name], ids=lambda verb: verb.name)
+def test_a_failure_of_each_verb_is_of_its_schema(home: Home, verb: Any) -> None:
+    shown = home.sesh("--schema", verb.name.lstrip("-"), "--json").json()
+    done = home.sesh(verb.name, "--nonsense", "--json")
+    if verb.name not in ("--help", "--state", "--schema"):
+        assert done.code == 2
+        assert done.json()["error"]["code"] == "usage"
+    if verb.name != "--help":
+        assert described(done.json(), shown) == []
+
+
+def test_one_document_holds_what_each_verb_prints(home: Home) -> None:
+    whole = home.sesh("--schema").json()
+    assert whole["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert list(whole["properties"]) == [verb.name for verb in VERBS if verb.name]
+    assert all(shown["description"] for shown in whole["properties"].values())
+    for name in ("--list", "--exec", "--pick"):
+        alone = home.sesh("--schema", name).json()
+        assert (alone["anyOf"], alone["title"]) == (whole["properties"][name]["anyOf"], f"sesh {name} --json")
+    assert described({"--version": {"version": "1"}}, whole) != []
+    rows = home.sesh("--open", "work", "--json").json()
+    assert described({"--open": rows, "--list": home.sesh("--list", "--json").json()}, whole) == []
+
+
+def test_a_schema_refuses_what_is_of_another_shape(home: Home) -> None:
+    home.sesh("--open", "work")
+    shown = home.sesh("--schema", "list").json()
+    (row,) = home.sesh("--list", "--json").json()
+    assert described([row], shown) == []
+    for changed in ({**row, "name": 3}, {**row, "created": "today"}, {**row, "labels": []}, {**row, "surprise": 1}):
+        assert described([changed], shown) != [], changed
+    assert described([{key: each for key, each in row.items() if key != "activity"}], shown) != []
+
+
+def test_a_verb_that_is_none_is_a_slip(home: Home) -> None:
+    for word, said in (
+        ("lsit", "there is no verb lsit; did you mean sesh --schema --list?"),
+        ("--lsit", "there is no verb --lsit; did you mean sesh --schema --list?"),
+        ("quux", "there is no verb quux; see `sesh --help`"),
+        ("bridge", "there is no verb bridge"),
+    ):
+        done = home.sesh("--schema", word)
+        assert (done.code, done.stdout, done.stderr.startswith(f"sesh: {said}")) == (2, "", True), done.stderr
+    assert home.sesh("--schema", "list", "run").code == 2
+
+
+def test_no_two_types_share_a_name_in_the_schema() -> None:
+    found: dict[str, set[object]] = {}
+
+    def walk(hint: Any) -> None:
+        if is_typeddict(hint):
+            found.setdefault(hint.__name__.removeprefix("Printed"), set()).add(hint)
+            for each in get_type_hints(hint, vars(schema)).values():
+                walk(each)
+        for each in get_args(hint):
+            walk(each)
+
+    for kind in PRINTS.values():
+        walk(kind)
+    assert {name: kinds for name, kinds in found.items() if len(kinds) > 1} == {}
+    assert json_schema.of(schema.Moment) == {"type": "string", "format": "date-time"}

@@ -24,6 +24,7 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
         "host": None,
         "directory": "/tmp",
         "command": ["sleep", "1000"],
+        "resume": None,
         "labels": {"team": "a"},
     }
     sesh("--kill", "web")

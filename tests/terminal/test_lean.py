@@ -35,11 +35,13 @@ VERBS = {
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
     "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
+    "--hook claude": (f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WORDS} cli.wait ops.matching ops.wait reach.stream", "_json"),
     "--screen work": (f"{VIEWS} cli.views", "_json"),
     "--logs work 5": (f"{VIEWS} cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json gc"),
+    "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
 }
 ATTACHING = (

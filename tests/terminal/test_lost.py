@@ -290,14 +290,13 @@ def test_sixteen_at_once_start_a_lost_session_once_and_all_succeed(home: Home) -
         assert home.names() == ["web"]
 
 
-def test_a_lost_command_begins_only_after_enter(home: Home) -> None:
+def test_a_lost_command_that_is_restored_begins_only_after_enter(home: Home) -> None:
     home.sesh("--open", "web", "--", "sh", "-c", "echo run >>runs; cat runs; read x")
     wait_until(lambda: kept(home, "run"))
     lose(home, "web")
+    assert home.sesh("--restore").code == 0
     person = home.terminal("web")
-    person.wait_for("it ran: sh -c")
-    person.type("\r")
-    person.wait_for("Enter runs: sh -c")
+    person.wait_for("press Enter to run again: sh -c")
     with open(os.path.join(home.path, "runs"), encoding="utf-8") as runs:
         assert runs.read() == "run\n"
     assert home.sesh("--status", "web", "--json").json()["command"][:2] == ["sh", "-c"]
@@ -356,10 +355,9 @@ def test_until_enter_the_list_shows_the_command_itself_as_a_shell_would_write_it
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: kept(home, "here"))
     lose(home, "web")
+    assert home.sesh("--restore").code == 0
     person = home.terminal("web")
-    person.wait_for("Close")
-    person.type("s")
-    person.wait_for("Enter runs: sh -c 'echo here; read x'")
+    person.wait_for("press Enter to run again: sh -c 'echo here; read x'")
     (row,) = home.sesh("--list", "--json").json()
     assert row["foreground"]["command"] == row["command"] == ["sh", "-c", "echo here; read x"]
 

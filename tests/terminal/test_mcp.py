@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from sesh import schema
 from sesh.cli.invocation import Invocation
 from sesh.cli.mcp import mcp
 from sesh.cli.parser import split
 from sesh.errors import Refused
 from tests.support import Home, wait_until
 from tests.support.agent import Agent, driven
+from tests.support.schemas import described
 
 TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "status", "kill", "close_all"}
 """Those that clients already know."""
@@ -30,7 +32,10 @@ def test_every_tool_says_what_it_does_and_what_it_answers(home: Home) -> None:
         tools = (await agent.client.list_tools()).tools
         assert {tool.name for tool in tools} >= TOOLS
         for tool in tools:
-            assert tool.description
+            what, _, when = (tool.description or "").partition(". ")
+            assert what, tool.name
+            assert "Use it" in " ".join(when.split()), tool.name
+            assert (tool.description or "").count("\n") == 1
             assert (tool.output_schema or {})["type"] == "object"
             assert "host" in tool.input_schema["properties"]
             assert "stop" not in tool.input_schema["properties"]
@@ -81,6 +86,60 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     assert home.names() == []
 
 
+def test_results_are_typed_as_the_command_line_prints_them(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        shown = {tool.name: tool.output_schema or {} for tool in (await agent.client.list_tools()).tools}
+        for tool, kind in (("list", schema.Summary), ("status", schema.Status)):
+            row = shown[tool]["properties"]["sessions"]["items"]
+            assert row["properties"].keys() >= kind.__annotations__.keys()
+            assert row["properties"]["created"]["anyOf"][0] == {"type": "string", "format": "date-time"}
+        assert set(shown["list"]["properties"]["sessions"]["items"]["required"]) == {"name", "host", "state"}
+        await agent.call("open", name="work")
+        (row,) = (await agent.call("list"))["sessions"]
+        assert described(row, {"properties": {"name": {}}, "type": "object"}) != []  # that strangers are seen
+
+    driven(home, story)
+
+
+def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> None:
+    lines = [f"{number} {'x' * (number % 150 + 1)}" for number in range(1, 601)]
+    home.write("lines", "\n".join(lines) + "\n")
+
+    async def rest(agent: Agent, answer: dict[str, Any], text: str) -> list[str]:
+        """All lines, page after page as each hint says."""
+        pages = [text]
+        while "characters before this were left out" in (answer["hint"] or ""):
+            words = dict(re.findall(r"(\w+)=(\S+?)(?:,|$)", answer["hint"].partition("with logs: ")[2]))
+            name = words.pop("name")
+            numbers = {key: int(value) for key, value in words.items()}
+            answer = await agent.call("logs", name=name, **{"output_limit": 12_000, **numbers})
+            pages.insert(0, answer["text"])
+            assert len(pages) < 20
+        found: list[str] = []
+        for line in "\n".join(pages).splitlines():
+            if line in lines and line not in found:
+                found.append(line)
+        return found
+
+    async def story(agent: Agent) -> None:
+        await agent.call("open", name="work")
+        ran = await agent.call("run", name="work", command="cat lines", output_limit=10_000)
+        assert ran["truncated"]
+        assert await rest(agent, ran, ran["output"]) == lines
+        done = await agent.call("exec", name="job", command="cat lines", output_limit=10_000)
+        assert await rest(agent, done, done["output"]) == lines
+        logs = await agent.call("logs", name="work", lines=10_000, output_limit=5_000)
+        assert await rest(agent, logs, logs["text"]) == lines
+        short = await agent.call("run", name="work", command="echo one")
+        assert (short["hint"], short["truncated"]) == (None, False)
+        wide = await agent.call("run", name="work", command="printf '%020000d\\n' 7", output_limit=100)
+        assert await agent.call("logs", name="work", lines=1, skip=1, output_limit=20_001)
+        assert "output_limit=20001" in wide["hint"]
+        assert (await agent.call("logs", name="work", skip=100_000))["text"] == ""
+
+    driven(home, story)
+
+
 def test_a_list_is_filtered_by_labels_and_costs_no_indents(home: Home) -> None:
     """A hundred sessions were 96 KB of indented JSON, and there was no way to ask for some."""
 
@@ -107,7 +166,7 @@ def test_the_lines_of_a_full_screen_program_come_with_a_hint(home: Home) -> None
     async def story(agent: Agent) -> None:
         await agent.call("open", name="plain", command=["sh", "-c", "echo here; read x"])
         await agent.call("open", name="full", command=["sh", "-c", "printf '\\033[?1049hasks'; read x"])
-        await agent.call("wait", name="full", pattern="asks", since=0)
+        assert (await agent.call("wait", name="full", until=["waiting"]))["match"] == "asks"
         logs = await agent.call("logs", name="full")
         assert (logs["text"], "tool screen" in logs["hint"]) == ("", True)
         assert (await agent.call("logs", name="plain"))["hint"] is None

@@ -331,7 +331,10 @@ class _Watcher:
 
     def _waits(self, key: Key | None) -> bool:
         session = self._shown.get(key) if key is not None else None
-        return session is not None and standing(session)[0] == "waiting" and not self._settling(key, session)
+        activity = session.get("activity") if session is not None else None
+        if session is None or activity is None or activity.get("kind") == "auth":  # a login is no quick answer
+            return False
+        return activity["state"] == "waiting" and not self._settling(key, session)
 
     def _settling(self, key: Key | None, session: Summary) -> bool:
         """Return whether a session was answered just now, and its state has not changed since."""

@@ -33,15 +33,16 @@ _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 """Input modes that are always turned off before they are set; others only if the program has ever used them."""
 
 
-def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:
+def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status: str = "") -> bytes:
     """Return the bytes for a terminal of the emulator's size that attaches: the last `lines` logical lines of
     scrollback, the screen, and everything that is set. Unfinished bytes come last, as they were received, but nothing
     of an image.
 
-    `clear`: the terminal shows something else, which is scrolled away first.
+    `clear`: the terminal shows something else, which is scrolled away first. `status`: sequences that come behind the
+    prompt marks and move no cursor.
     """
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
-    return start + _reset_input(emulator.screen) + _restore(emulator, lines)
+    return start + _reset_input(emulator.screen) + _restore(emulator, lines, status=status)
 
 
 def scrolled(lines: list[bytes], columns: int) -> bytes:
@@ -52,7 +53,12 @@ def scrolled(lines: list[bytes], columns: int) -> bytes:
 
 
 def repaint(
-    emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None, pushed: Stacks = NOTHING_PUSHED
+    emulator: Emulator,
+    *,
+    lines: int = 0,
+    was_alternate: bool | None = None,
+    pushed: Stacks = NOTHING_PUSHED,
+    status: str = "",
 ) -> bytes:
     """Return the bytes for a terminal that shows the session already: the visible rows, drawn over what it shows.
 
@@ -66,7 +72,7 @@ def repaint(
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # Leaving the alternate screen restores a pen and charsets: NEUTRAL comes after it.
     start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
-    return start + _restore(emulator, lines, over=True, main=missed, pushed=pushed if missed else None)
+    return start + _restore(emulator, lines, over=True, main=missed, pushed=pushed if missed else None, status=status)
 
 
 def _restore(
@@ -76,6 +82,7 @@ def _restore(
     over: bool = False,
     main: bool = True,
     pushed: Stacks | None = NOTHING_PUSHED,
+    status: str = "",
 ) -> bytes:
     """Draw everything from the first row on. `over`: the terminal shows the session; `main`: the main screen is drawn
     even if the alternate one shows; `pushed`: what the terminal's stacks hold, None if that is right already."""
@@ -100,7 +107,7 @@ def _restore(
         _rows(out, screen.buffer, False, over or screen.hidden_saved.pen.erased != DEFAULT)
         _save_cursor(out, screen, screen.saved, screen.buffer)
     out.set_pen(DEFAULT)
-    strings = _strings(screen, over, None if pushed is None else pushed.titles)
+    strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
     keys = _keys(screen, flags[screen.alternate])
     for part in (strings, _saved_modes(screen), _tabs(screen, over), _margins(screen), _modes(screen), keys):
         if part:

@@ -51,6 +51,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--send work --key C-c --key PageD|", "words", ["PageDown"]),
         ("--completions |", "words", ["bash", "zsh", "fish"]),
         ("--state w|", "words", ["working", "waiting"]),
+        ("--schema st|", "words", ["status", "state"]),
         ("--import |", "files", []),
         ("work -- |", "command 2", []),
         ("@gpu --exec job --print -- make -|", "command 5", []),

@@ -87,7 +87,16 @@ CHANGES = [
     (b"\x1b]2;vim\x07\x1bc", b"\x1b]2;\x1b\\"),
     (b"\x1b[20;4h\x1b[!p", b"\x1b[20l"),
 ]
+CHANGES += [
+    (b"\x1b]7501;state=working\x07", b"\x1b]7501;state=clear\x1b\\"),
+    (b"\x1b]7501;app=a:state=done:id=a/b\x1b\\\x1b]7501;?\x07", b"\x1b]7501;state=clear\x1b\\"),
+    (b"\x1b]7501;state=idle\x07\x1b]7501;state=clear:id=a\x07", b"\x1b]7501;state=clear\x1b\\"),
+    (b"\x1b]7501;state=clear\x07\x1b]7501;state=idle\x07", b"\x1b]7501;state=clear\x1b\\"),
+]
 NOTHING = [
+    b"\x1b]7501;?\x1b\\",
+    b"\x1b]7501;state=working\x07\x1b]7501;app=a:state=clear\x07",
+    b"\x1b]7501;state=working\x07\x1bc",
     b"plain text\r\n",
     b"\x1b[?2004h\x1b[?2004l",
     b"\x1b[?25l\x1b[?25h",

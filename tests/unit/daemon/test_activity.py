@@ -22,6 +22,7 @@ from sesh.daemon.activity.rules import Said, Seen, Standing
 from sesh.daemon.pty.syscalls import Foreground
 from sesh.loop import timers
 from sesh.loop.timers import Timers
+from sesh.vt.cell import DEFAULT, Cell
 from sesh.vt.emulator import Emulator
 
 SHELL, JOB = 100, 200
@@ -76,10 +77,22 @@ class World:
         self.largest_read = 0
         self.seen: list[tuple[str, str]] = []
         self.on_look: Callable[[], None] = lambda: None
+        self.cells: list[str] | None = None
+        self.dozes = False
         self.activity = self.made()
 
     def made(self) -> Activity:
-        return Activity(self.facts, self, self.timers, self.screen, self.emit, self.looked)  # type: ignore[arg-type]
+        parts = self.facts, self, self.timers, self.screen, self.drawn, self.emit, self.looked
+        return Activity(*parts)  # type: ignore[arg-type]
+
+    def wake(self) -> None:
+        self.dozes = False
+
+    def drawn(self, load: Callable[[], bool]) -> tuple[list[list[Cell]], int] | None:
+        """The cells, if there is an emulator, or shall be one."""
+        if self.cells is None or not load():
+            return None
+        return [[Cell(char, DEFAULT) for char in row] for row in self.cells], -1
 
     def screen(self) -> Shown | None:
         return Shown(self.rows, 80, 24, alternate=True) if self.rows is not None else None

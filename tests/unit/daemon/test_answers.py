@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -16,6 +17,7 @@ from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
 from tests.support.data import daemon_facts
+from tests.unit.daemon.sessions import session
 
 
 class Model:
@@ -198,3 +200,47 @@ def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(m
     (unit,) = {bytes(view) for _, view, _ in session.pump.input.units()} - {b"\x1b[24;2R"}
     assert unit.startswith(b"\x1b[?")
     assert next(bytes(view) for _, view, _ in session.pump.input.units()) == b"\x1b[24;2R"
+
+
+class _Pty:
+    """A program that prints what a test gives it, a block a read, and has what it is typed."""
+
+    descriptor = 9
+
+    def __init__(self) -> None:
+        self.blocks: list[bytes] = []
+        self.typed = b""
+
+    def read(self, _most: int) -> tuple[bytes, bool]:
+        return self.blocks.pop(0), True
+
+    def write(self, data: bytes) -> int:
+        self.typed += data
+        return len(data)
+
+    def foreground(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("end", [b"\x07", b"\x1b\\"])
+@pytest.mark.parametrize("da1", [b"\x1b[c", b"\x1b[0c", b"\x1bZ"])
+def test_the_query_for_reports_is_answered_first_in_every_split_and_without_an_emulator(end: bytes, da1: bytes) -> None:
+    asked = b"\x1b]7501;?" + end + da1
+    for cut, second in itertools.combinations(range(len(asked) + 1), 2):
+        own, pty = session(), _Pty()
+        own.pump.pty = pty  # type: ignore[assignment]
+        pty.blocks = [block for block in (asked[:cut], asked[cut:second], asked[second:]) if block]
+        while pty.blocks:
+            own.pump.open = True
+            own.pump.take()
+        assert pty.typed == b"\x1b]7501;?" + end + b"\x1b[?62;22c"
+        assert not own.model.loaded
+
+
+def test_a_block_has_no_more_answers_than_sixteen_and_the_next_block_has_its_own() -> None:
+    own, pty = session(), _Pty()
+    own.pump.pty, own.pump.open = pty, True  # type: ignore[assignment]
+    pty.blocks = [b"\x1b]7501;?\x07" * 20, b"\x1b]7501;?\x07"]
+    own.pump.take()
+    own.pump.take()
+    assert pty.typed == b"\x1b]7501;?\x07" * 17

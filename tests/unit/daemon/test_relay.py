@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh import protocol
+from sesh.daemon.activity.program_status import Reports, parse
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, RESYNC, Client, Reader
+from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, REPAINT, RESYNC, Client, Reader
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.clients.relay import ATTACH_TIME, Relay
 from sesh.daemon.pty.output_log import OutputLog
@@ -211,6 +212,46 @@ def test_a_client_of_another_size_gets_pictures(stage: Stage) -> None:
     assert shown(frames, 40, 10)[:2] == ["hello", "world"]
     assert b"".join(payload for _, payload in frames).count(b"\n" * 9) == 1  # one screenful was pushed up, not two
     assert client.mode == DRAWN
+
+
+def test_what_a_program_has_reported_is_put_back_into_each_terminal(stage: Stage) -> None:
+    """Behind the prompt marks of the screen, as a terminal takes those for the end of what was reported."""
+    reports = Reports()
+    stage.relay.reports = lambda since, until, every: reports.sequences(since, until, every=every)
+
+    def report(text: bytes) -> None:
+        stage.print(b"\x1b]7501;" + text + b"\x07")
+        reports.take(parse(text) or {}, 1, stage.log.head)
+
+    def screens(link: Link) -> list[bytes]:
+        return [protocol.split_number(data)[1] for kind, data in link.take() if kind == protocol.SCREEN]
+
+    stage.attach()
+    stage.print(b"\x1b]133;A\x07$ \xe2\x82")
+    report(b"state=blocked:kind=auth")
+    report(b"state=working:id=a")
+    stage.print(b"\x1b]0;unfinished")
+    blocked, child = b"\x1b]7501;state=blocked:kind=auth\x1b\\", b"\x1b]7501;state=working:id=a\x1b\\"
+    link, client = stage.attach()
+    (screen,) = screens(link)
+    assert screen.index(b"133;A") < screen.index(blocked + child)
+    assert screen.endswith(b"\x1b]0;unfinished")
+    stage.print(b"\x07")
+    client.need(REPAINT)
+    stage.serve()
+    assert blocked + child in b"".join(screens(link)), "the marks on the screen have removed it in the terminal"
+
+    watcher, _ = stage.attach(40, 10, read_only=True)
+    assert blocked + child in b"".join(screens(watcher))
+    report(b"state=done:id=a")
+    stage.relay.draw()
+    assert screens(watcher) == [b"\x1b]7501;state=done:id=a\x1b\\"]
+    report(b"state=clear:id=a")
+    stage.relay.draw()
+    assert screens(watcher) == [b"\x1b]7501;state=clear\x1b\\" + blocked]
+    stage.print(b"x")
+    stage.relay.draw()
+    assert b"7501" not in b"".join(screens(watcher))
 
 
 def test_nothing_is_timed_for_a_drawn_client_that_does_not_read(stage: Stage) -> None:

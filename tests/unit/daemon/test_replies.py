@@ -118,6 +118,18 @@ def test_what_answers_nothing_that_sesh_knows_is_dropped(data: bytes) -> None:
     assert replies.filter(b"a" + data + b"b", 0.0) == b"ab"
 
 
+@pytest.mark.parametrize("end", [b"\x07", b"\x1b\\"])
+def test_a_reply_that_the_daemon_has_given_itself_is_dropped_and_awaited(end: bytes) -> None:
+    data = b"\x1b]7501;?" + end
+    for cut in range(1, len(data)):
+        replies = ReplyFilter()
+        replies.expect("status query", 0.0)
+        assert replies.pending(0.0)
+        assert through(replies, data + b"x", [cut]) == b"x"
+        assert not replies.pending(0.0)
+    assert ReplyFilter().filter(b"a" + data + b"\x1b]7501;?:states=idle" + end + b"b", 0.0) == b"ab"
+
+
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_split_anywhere_passes_whole_while_its_query_is_open(kind: str, data: bytes) -> None:
     for cut in range(1, len(data)):

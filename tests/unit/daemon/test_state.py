@@ -13,6 +13,7 @@ from sesh import platform
 from sesh.daemon import description
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.state import FORMAT, check_format, dump_session, load_session
+from sesh.errors import Refused
 from sesh.moments import STEADY
 from tests.support.data import daemon_facts
 
@@ -71,6 +72,28 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     assert other.log.bytes(0) == own.log.bytes(0)
     assert other.model.emulator.state() == own.model.emulator.state()
     assert description.summary(other) == description.summary(own)
+
+
+def test_what_the_program_has_reported_outlives_it_and_an_older_sesh_reads_the_rest() -> None:
+    own = session()
+    own.activity.reported(b"state=blocked:kind=auth:msg=YQ:app=x", 5)
+    own.activity.reported(b"state=working:id=a:progress=7", 9)
+    other = through_json(own)
+    assert other.activity.standing().as_json() == own.activity.standing().as_json()
+    assert other.activity.blocked == "a"
+    assert description.status(other)["reports"] == description.status(own)["reports"]
+    assert other.activity.sequences(-1, 9, True) == own.activity.sequences(-1, 9, True)
+    assert json.dumps(dump_session(other)) == json.dumps(dump_session(own))
+    other.activity.say("working")
+    assert other.activity.standing().state == "waiting", "its reports stand above what is said otherwise"
+    older = json.loads(json.dumps(dump_session(own)))
+    assert len(older["activity"][1]) == 5
+    del older["reports"]
+    loaded = load_session(older, None)
+    assert loaded.activity.standing().state == "waiting"
+    assert loaded.activity.reports is None
+    own.activity.say("waiting", "typed", by="typed")
+    assert through_json(own).activity.blocked == "typed"
 
 
 def test_an_ended_session_keeps_its_end() -> None:
@@ -133,3 +156,21 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
     own.end.code = 3
     assert description.record(own)["exit_code"] == 3
     assert description.record(own)["marked"].split()[0] == before["boot"]
+
+
+def test_a_session_of_an_older_sesh_has_no_resume_command_until_it_is_given_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = json.loads(json.dumps(dump_session(session())))
+    for key in ("resume", "resumed", "env"):
+        del state["facts"][key]
+    own = load_session(state, None)
+    assert (description.record(own)["resume"], description.summary(own)["resume"]) == (None, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(description, "write_record", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "no space")))
+        with pytest.raises(Refused, match="nothing was changed"):
+            description.change(own, resume=["agent"])
+    assert own.facts["resume"] is None
+    monkeypatch.setattr(description, "write_record", lambda *_, **__: None)
+    description.change(own, resume=["agent", "--resume", "1"])
+    assert through_json(own).facts["resume"] == ["agent", "--resume", "1"]

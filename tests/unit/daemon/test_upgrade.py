@@ -270,7 +270,7 @@ KNOWN = {
         model pump relay runs title titled_by waits
         _checkpointer _memory_count _notice_parts _shows_titles _unanswered telling timers""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
-        _checkpoint _deliver _passing _report _stirred attended_at delivered timers""",
+        _checkpoint _deliver _passing _report asked_status _stirred attended_at delivered dozes timers""",
     Connection: """due_ack _out backlog client closing creator data decoder descriptor progress_at reader role
         unanswered waits
         _follows _last_ack before_output blocked closed heard_at socket unsent""",

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from sesh.reach.op import Op
 
 WIRE_NAMES = [
-    "checks.all_", "enter.attach", "enter.go", "enter.job", "enter.new", "follow.all_events", "follow.ended",
-    "follow.log", "follow.sessions", "jobs.result", "layout.make", "layout.sessions", "leftovers.clear",
-    "leftovers.find", "places.here", "search.grep", "sessions.detach", "sessions.job", "sessions.kill",
-    "sessions.kill_all", "sessions.label", "sessions.message", "sessions.new", "sessions.open_", "sessions.reload",
-    "sessions.rename", "sessions.restart", "sessions.summaries", "sessions.there", "shell.history",
-    "shell.history_output", "undeploy.remove", "views.logs", "views.overview", "views.screen", "views.status",
+    "checks.all_", "dormant.restore", "enter.attach", "enter.go", "enter.job", "enter.new", "follow.all_events",
+    "follow.ended", "follow.log", "follow.sessions", "jobs.result", "layout.make", "layout.sessions",
+    "leftovers.clear", "leftovers.find", "places.here", "search.grep", "sessions.detach", "sessions.job",
+    "sessions.kill", "sessions.kill_all", "sessions.label", "sessions.message", "sessions.new", "sessions.open_",
+    "sessions.reload", "sessions.rename", "sessions.restart", "sessions.resume_with", "sessions.summaries",
+    "sessions.there", "shell.history", "shell.history_output", "undeploy.remove", "views.logs", "views.overview",
+    "views.screen", "views.status",
 ]  # fmt: skip
 """They never change: a host of another version asks for an op by its name, and is asked by it."""
 _LEAD_TO_A_SESSION = {"enter.attach", "enter.go", "enter.job", "enter.new"}

@@ -158,6 +158,8 @@ def test_a_difference_is_seen() -> None:
         {"name": shapes.optional(shapes.line), "created": shapes.line, "new": shapes.flag}, ("name", "new")
     )
     assert list(differences(shape, schema.Made, "x")) == [
+        "x.awaits_enter: not checked",
+        "x.command: not checked",
         "x.created: word, <class 'bool'>",
         "x.error: not checked",
         "x.host: not checked",

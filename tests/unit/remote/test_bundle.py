@@ -59,7 +59,7 @@ def some(files: dict[str, bytes]) -> dict[str, bytes]:
 def test_all_of_sesh_is_in_it_and_nothing_else_of_the_checkout(made: Bundle) -> None:
     own = {path for path in made.files if path.startswith("lib/sesh/") and path.endswith(".py")}
     assert own == {os.path.join("lib", "sesh", m.path) if m.room else f"lib/{m.path}" for m in modules()}
-    assert "lib/sesh/py.typed" in made.files
+    assert {"lib/sesh/py.typed", "lib/sesh/cli/skill.md"} <= made.files.keys()
     assert [path for path in made.files if re.search(r"__pycache__|\.pyc$|(^|/)tests/", path)] == []
 
 

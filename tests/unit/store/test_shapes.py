@@ -16,6 +16,7 @@ KINDS: dict[shapes.Shape, Any] = {
     **dict.fromkeys((shapes.number, shapes.moment), float),
     shapes.flag: bool,
     files.words: list[str],
+    files.resume: list[str],
     files.RUN["command"]: list[str],
     files.labels: dict[str, str],
     shapes.natural: int,

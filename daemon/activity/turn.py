@@ -1,0 +1,98 @@
+"""The turn of a program that shows that it works: begun with change on the screen, over once nothing changes any more.
+
+An agent that waits for its model and one that waits for a person sleep in the same system call. But while it works it
+changes the screen several times a second, and at rest it does not.
+"""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sesh.vt.cell import Cell
+
+    Drawn = tuple[list[list[Cell]], int]
+    """The cells of a screen, and the row of its cursor, -1 for a hidden one."""
+    TurnState = tuple[bool, bool, float, int, list[str]]
+
+WORKED, OVER = 3.0, 3.0
+"""Seconds of change that show that it works, and seconds without any after which its turn is over."""
+_HALF, _APART = 0.5, 0.4
+"""Seconds in each of which a cell changes while it works, and those between two looks."""
+_TRICKLE = 14 << 10
+"""Bytes between two looks up to which output may wait for the second."""
+
+
+class Turn:
+    """The turn of one session's program.
+
+    `drawn` returns what the screen shows; None if the emulator does not come to it soon, or is not loaded and what it
+    is given says that it shall not be.
+    """
+
+    def __init__(self, drawn: Callable[[Callable[[], bool]], Drawn | None]) -> None:
+        self._read = drawn
+        self._drawn: Drawn = [], -1
+        self._head = -1
+        """The log's head at the last look."""
+        self._began: float | None = None
+        """Time (monotonic) from which on it has changed without a break."""
+        self._worked = self.over = False
+        self.compared = self.fresh = self.trickles = False
+        """True if the last look compared cells; if it saw a change; if that came of little output."""
+        self.changed_at = time.monotonic()
+        self._known: frozenset[str] = frozenset()
+        """The rows that stood there when it began to work."""
+
+    def key(self) -> None:
+        """Notes that somebody has typed: another turn begins."""
+        self._began, self._worked, self.over = None, False, False
+
+    def look(self, head: int, printed_at: float, *, raw: bool, load: Callable[[], bool]) -> None:
+        """Looks for change: of a cell or, in canonical mode and before there is an emulator, any output.
+
+        `head`: the log's; `printed_at`: the time (monotonic) of its last bytes.
+        """
+        printed, self._head = head - self._head, head
+        self.fresh = printed != 0
+        drawn = self._read(load) if raw and self.fresh else None
+        self.compared = raw and (drawn is not None if self.fresh else self.compared)
+        if drawn is not None:
+            (before, _), (cells, _) = self._drawn, drawn
+            resized = before and (len(before), len(before[0])) != (len(cells), len(cells[0]))
+            self._drawn, self.fresh = drawn, not resized and before != cells
+        self.trickles = self.compared and self.fresh and printed <= _TRICKLE
+        if self.fresh:
+            self.changed_at = printed_at
+            if self._began is None:
+                self._began, self._known = printed_at, frozenset(self._words() if self.compared else ())
+            if printed_at - self._began >= WORKED - _APART:
+                self._worked, self.over = True, False
+        else:
+            still = time.monotonic() - self.changed_at
+            self._began = self._began if still < _HALF else None
+            self.over = self.over or (self._worked and still >= OVER)
+
+    def _words(self) -> list[str]:
+        from sesh.daemon.activity.question import words_of
+
+        return [words_of("".join([cell.data for cell in row])) for row in self._drawn[0]]
+
+    def question(self) -> str:
+        """What it asks now that its turn is over."""
+        from sesh.daemon.activity.question import in_new_rows
+
+        words, row = self._words(), self._drawn[1]
+        return in_new_rows(words, words[row] if row >= 0 else "", self._known) if words else ""
+
+    def dump(self) -> TurnState:
+        """What must not be lost, as plain data."""
+        return self._worked, self.over, self.changed_at, self._head, list(self._known)
+
+    def restore(self, state: TurnState) -> None:
+        """Goes on from what `dump` returned."""
+        self._worked, self.over, self.changed_at, self._head, known = state
+        self._known = frozenset(known)

@@ -1,0 +1,60 @@
+"""`--integrate` and `--hook`: an AI agent that tells its session how it stands, and how to resume it."""
+
+from __future__ import annotations
+
+import os
+
+from sesh.errors import UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.cli.invocation import Invocation
+
+_LARGEST = 16 << 20
+"""Bytes of an event: it has what the agent is about to write to a file."""
+_SECONDS = 5
+_CODEX = """\
+codex asks at its next start whether you trust them; type /hooks there to see them
+they reach your session from codex --no-daemon only: its shared server knows no terminal (daemon_auto_start)"""
+
+
+def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
+    """`--integrate AGENT [--remove]`: 1 if its settings cannot be changed."""
+    from sesh.ops import integrate as hooks
+
+    if cli.hosts:
+        raise UsageError("--integrate is for this machine", hint=f"type it there: ssh -t HOST sesh --integrate {agent}")
+    if agent not in hooks.AGENTS:
+        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
+    path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
+    if not cli.json:
+        from sesh.cli import printing
+        from sesh.wording import plain
+
+        printing.text(
+            f"{'' if changed else 'nothing to do: '}{'no hooks' if remove else 'hooks'} of sesh in {plain(path)}"
+        )
+        if changed and not remove:
+            printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+    return cli.done(agent=agent, path=path, changed=changed)
+
+
+def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it prints nothing)
+    """`--hook AGENT`: prints nothing, and soon succeeds in any case: the agent waits, and may take 2 for a veto."""
+    from sesh.lean import signal
+
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.alarm(_SECONDS)
+    data = bytearray()
+    try:
+        while not os.isatty(0) and len(data) <= _LARGEST and (chunk := os.read(0, 1 << 16)):
+            data += chunk
+        from sesh.ops import agent_hook
+
+        agent_hook.take(agent[0], data.decode())
+    except Exception:
+        return 0  # whatever it is, the agent goes on
+    return 0

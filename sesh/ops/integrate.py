@@ -1,0 +1,228 @@
+"""`--integrate AGENT`: hooks in an AI agent's own settings, which call `sesh --hook AGENT` (see `ops/agent_hook`).
+
+Sources, read in November 2026: code.claude.com/docs/en/hooks, claude-code 2.1.197; developers.openai.com/codex/hooks,
+codex-rs/hooks of openai/codex, codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. All three have
+JSON (some take comments) with a list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}` for each event.
+
+The text is changed in place, so that all other bytes stay, and ours are taken out again without a trace. How what we
+put in begins tells what was there before: behind one blank, an empty list or table; two, an empty file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import stat
+from typing import TYPE_CHECKING, Any
+
+from sesh import paths, toml_positions
+from sesh.about import launcher
+from sesh.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Path = list[tuple[int, int]]
+    """Lists and tables by their places, each with the number of the item in it that leads on."""
+
+_EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
+AGENTS = {
+    "claude": ("CLAUDE_CONFIG_DIR", "~/.claude", "settings.json", 10, (*_EVENTS, "Notification")),
+    "codex": ("CODEX_HOME", "~/.codex", "hooks.json", 3, (*_EVENTS, "Interrupt")),
+    "gemini": (
+        "GEMINI_CLI_HOME", "~", ".gemini/settings.json", 10_000,
+        ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
+    ),
+}  # fmt: skip
+"""The variable of an agent's folder, its default, the file in it; the timeout of a hook (gemini: in ms; codex takes no
+more at its end), and the events."""
+_LARGEST = 4 << 20
+"""Bytes of a file of settings."""
+_NEW = "{\n  ", "\n}\n"
+"""What stands around our hooks in a file that was not there."""
+_COMMENT = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_BETWEEN = re.compile(r"[\s,:]*")
+_SPACE = " \t\r\n"
+
+
+def settings(agent: str) -> str:
+    """The path of an agent's settings."""
+    variable, folder, file, *_ = AGENTS[agent]
+    return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
+
+
+def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
+    """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
+    text = _read(path := settings(agent))
+    if agent == "codex":
+        _read(os.path.join(os.path.dirname(path), "config.toml"))  # a codex that cannot start runs no hooks
+    found, wanted = [each for _, *each in _ours(text, agent)], [[event, _group(agent)] for event in AGENTS[agent][4]]
+    if not found if remove else len(found) == len(wanted) and all(each in found for each in wanted):
+        return text, text
+    base = _without(text, agent)
+    return text, base if remove else _with(base, agent)
+
+
+def integrate(agent: str, *, remove: bool = False) -> bool:
+    """Adds and renews the hooks, or removes them; returns whether that changed anything. Raises Refused."""
+    path = os.path.realpath(settings(agent))
+    before, after = planned(agent, remove=remove)
+    try:
+        if after is None and before is not None:
+            os.unlink(path)
+        elif after is not None and after != before:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
+            paths.write_whole(path, after.encode(), durable=True, mode=mode)
+    except OSError as error:
+        raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
+    return after != before
+
+
+def _group(agent: str) -> object:
+    """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
+    command = f"{shlex.quote(launcher())} --hook {agent} 2>/dev/null || true"
+    return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
+
+
+def _read(path: str) -> str | None:
+    try:
+        text = paths.read_regular(path, _LARGEST).decode()
+        if path.endswith(".toml"):
+            toml_positions.read(text)
+        elif text.strip() and not isinstance(json.loads(_bare(text)), dict):
+            raise ValueError
+    except (FileNotFoundError, ImportError):  # the latter of Python 3.10 without tomli
+        return None
+    except (ValueError, RecursionError):
+        raise Refused(f"{path} does not parse; it was left as it is", hint="mend it, and try again") from None
+    except OSError as error:
+        raise Refused(f"cannot read {path}: {error.strerror}") from None
+    return text
+
+
+def _ours(text: str | None, agent: str) -> Iterator[tuple[Path, str, Any]]:
+    """Our groups, of any version: the way there, the event, the group."""
+    if not text or not text.strip():
+        return
+    root, bare = _root(text), _bare(text)
+    for first, (key, _, table, _) in enumerate(_items(text, root)):
+        events = _items(text, table) if key == "hooks" and text[table] == "{" else []
+        for second, (event, _, groups, _) in enumerate(events):
+            for third, (_, start, _, end) in enumerate(_items(text, groups) if text[groups] == "[" else ()):
+                group = json.loads(bare[start:end])
+                if _is_ours(group, agent):
+                    yield [(root, first), (table, second), (groups, third)], event, group
+
+
+def _is_ours(group: Any, agent: str) -> bool:
+    try:
+        [hook] = group["hooks"]
+        words = shlex.split(str(hook["command"]))
+    except (KeyError, TypeError, ValueError):
+        return False
+    return words[1:3] == ["--hook", agent] and os.path.isabs(words[0])
+
+
+def _without(text: str | None, agent: str) -> str | None:
+    """The text without our groups and what was put there for them; comments beside them stay."""
+    while text and (found := next(_ours(text, agent), None)):
+        *way, (at, number) = found[0]
+        while way and len(inner := _items(text, at)) == 1 and text[at + 1 : inner[0][1]] != " ":
+            at, number = way.pop()
+        inner, bare = _items(text, at), _bare(text)
+        _, start, _, end = inner[number]
+        left, right = start, end
+        if number:
+            left = inner[number - 1][3]
+        elif inner[1:]:
+            right = inner[1][1]
+        elif (text[:start], text[end:]) == _NEW:
+            return None
+        elif text[at:start] == "{  ":
+            return text[:at]
+        elif text[at + 1 : start] == " ":
+            left = at + 1
+        between, comma = text[left:start] + text[end:right], (bare[left:start] + bare[end:right]).find(",")
+        rest = between[:comma] + between[comma + 1 :]
+        text = text[:left] + (rest if rest.strip(_SPACE) else "") + text[right:]
+    return text
+
+
+def _with(text: str | None, agent: str) -> str:
+    """The text with our groups, of which it has none. Raises Refused if something else stands in their place."""
+    group, events = json.dumps(_group(agent)), AGENTS[agent][4]
+
+    def table(space: str) -> str:
+        line = space if "\n" in space else "\n" if space else ""
+        inner = f"{line}{chr(9) if chr(9) in line else '  '}" if line else ""
+        lists = f",{inner}".join(f'"{event}": [{group}]' for event in events)
+        return f'"hooks": {{{inner}{lists}{line}}}'
+
+    if text is None:
+        return table(_NEW[0][1:]).join(_NEW)
+    if not text.strip():
+        return f"{text}{{  {table(_NEW[0][1:])}}}"
+    for event in events:
+        root = _root(text)
+        if (hooks := _value(text, root, "hooks", "{")) is None:
+            return _inserted(text, root, table(_space(text, root)))
+        if (groups := _value(text, hooks, event, "[")) is None:
+            text = _inserted(text, hooks, f'"{event}": [{group}]')
+        else:
+            text = _inserted(text, groups, group)
+    return text
+
+
+def _value(text: str, at: int, key: str, bracket: str) -> int | None:
+    """Where the value of a key begins, None if there is no such key. Raises Refused if it is of another kind."""
+    value = next((value for name, _, value, _ in reversed(_items(text, at)) if name == key), None)
+    if value is not None and text[value] != bracket:
+        raise Refused(f"the place for the hooks is taken: {key} is something else there; nothing was changed")
+    return value
+
+
+def _inserted(text: str, at: int, item: str) -> str:
+    """The text with one more item at the end of a list or table."""
+    inner = _items(text, at)
+    end = inner[-1][3] if inner else at + 1
+    return f"{text[:end]}{',' if inner else ''}{_space(text, at)}{item}{text[end:]}"
+
+
+def _space(text: str, at: int) -> str:
+    """What stands before one more item: what stands before the last one."""
+    inner = _items(text, at)
+    before = text[: inner[-1][1]] if inner else " "
+    return before[len(before.rstrip(_SPACE)) :]
+
+
+def _root(text: str) -> int:
+    return _after(_bare(text), 0)
+
+
+def _bare(text: str) -> str:
+    """The text with blanks for its comments: each character keeps its place."""
+
+    def bare(match: re.Match[str]) -> str:
+        keep = match[0][0] == '"' or (match[0][1] == "*" and match[0][-2:] != "*/")  # no end
+        return match[0] if keep else " " * len(match[0])
+
+    return _COMMENT.sub(bare, text)
+
+
+def _after(text: str, at: int) -> int:
+    match = _BETWEEN.match(text, at)
+    return match.end() if match else at
+
+
+def _items(text: str, at: int) -> list[tuple[str, int, int, int]]:
+    """The items of the list or table that begins at `at`: key (none in a list), start, start of the value, end."""
+    bare, found, end, decode = _bare(text), [], at + 1, json.JSONDecoder().raw_decode
+    while bare[start := _after(bare, end)] not in "]}":
+        key, value = decode(bare, start) if bare[at] == "{" else ("", start)
+        value = _after(bare, value)
+        end = decode(bare, value)[1]
+        found.append((key, start, value, end))
+    return found

@@ -1,0 +1,104 @@
+"""A stand-in for an AI agent: it runs the hooks of its settings as the published formats say, and does nothing else.
+
+Started as `claude`, `codex` or `gemini`, it reads a JSON object a line from the FIFO `events` beside it and runs the
+hooks of that event, with the object and what each event has on stdin. It answers each line in `ran`: what each hook
+printed, and its exit code. As the real ones do, Claude Code and Codex start hooks in process sessions of their own
+(`detached` of node; setsid), Codex by `$SHELL -lc`; Gemini CLI in its own process group.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+from tests.support.home import Home
+from tests.support.waiting import wait_until
+
+SESSION = "0b5a6d4e-9f0a-4d54-8a2c-3f1f0c3d2b11"
+_FILES = {"claude": ".claude/settings.json", "codex": ".codex/hooks.json", "gemini": ".gemini/settings.json"}
+_PROGRAM = """#!{python} -IS
+import json, os, subprocess, sys
+
+folder = os.path.dirname(os.path.abspath(sys.argv[0]))
+name = os.path.basename(sys.argv[0])
+if "server" in sys.argv:  # as Codex's: on its own, it outlives the session
+    if os.fork():
+        os.wait()
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+ran = open(os.path.join(folder, "ran"), "w")
+print("ready", flush=True)
+for line in open(os.path.join(folder, "events")):
+    told = json.loads(line)
+    with open(os.path.expanduser(told.pop("settings"))) as file:
+        hooks = json.load(file)["hooks"]
+    results = []
+    for group in hooks.get(told["hook_event_name"], ()):
+        for hook in group["hooks"]:
+            assert hook["type"] == "command" and isinstance(hook["timeout"], int)
+            words = ["/bin/sh", "-c"] if name != "codex" else [os.environ["SHELL"], "-lc"]
+            done = subprocess.run(
+                [*words, hook["command"]], input=json.dumps(told).encode(), capture_output=True,
+                start_new_session=name != "gemini", timeout=30,
+            )
+            results.append([done.returncode, (done.stdout + done.stderr).decode()])
+    print(json.dumps(results), file=ran, flush=True)
+    if told["hook_event_name"] == "SessionEnd" and told["reason"] != "clear":
+        break
+"""
+
+
+class Agent:
+    """The stand-in in a session. `extra`: more words of its command line."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        self.home, self.name = home, name
+        self.path = home.write(f"agents/{name}/{name}", _PROGRAM.format(python=sys.executable), mode=0o755)
+        self._folder = os.path.dirname(self.path)
+        os.mkfifo(os.path.join(self._folder, "events"))
+        self._answers = 0
+        self._events: int | None = None
+
+    def tell(self, event: str, **words: Any) -> None:
+        """Has an event happen; its hooks have run when this returns, printed nothing and succeeded."""
+        if self._events is None:
+            self._events = os.open(os.path.join(self._folder, "events"), os.O_WRONLY)
+        told = {
+            "settings": f"{self.home.path}/{_FILES[self.name]}",
+            "session_id": SESSION,
+            "transcript_path": f"{self.home.path}/transcript.jsonl",
+            "cwd": self.home.path,
+            "hook_event_name": event,
+            **words,
+        }
+        os.write(self._events, f"{json.dumps(told)}\n".encode())
+        self._answers += 1
+        wait_until(lambda: len(self.ran()) >= self._answers, 30)
+        assert self.ran()[-1] == [[0, ""]]
+
+    def ran(self) -> list[list[list[Any]]]:
+        """What the hooks of each event came to: exit codes and output."""
+        try:
+            with open(os.path.join(self._folder, "ran"), encoding="utf-8") as file:
+                return [json.loads(line) for line in re.findall(r".*\n", file.read())]
+        except FileNotFoundError:
+            return []
+
+    def close(self) -> None:
+        """Ends it: its events are over."""
+        if self._events is not None:
+            os.close(self._events)
+
+
+def hook(home: Home, *words: str, told: bytes) -> subprocess.CompletedProcess[bytes]:
+    """What `sesh --hook` comes to outside of any session."""
+    return subprocess.run(
+        [*home.command, "--hook", *words], input=told, capture_output=True, env=home.environment(), timeout=30,
+        check=False, start_new_session=True,
+    )  # fmt: skip

@@ -1,0 +1,273 @@
+"""How well `stopped` tells real agents that think from those whose turn is over; a measurement, no test.
+
+    AGENTS=FOLDER python -m tests.support.measure_stopped --minutes 30 --out FILE [codex gemini ...]
+
+FOLDER holds the agents: those of `real_agents`, or those that no number was found with:
+
+    npm install node@22 @mariozechner/pi-coding-agent @nanocollective/nanocoder
+
+Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other, that
+have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second from
+the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a turn:
+the session must be waiting within 5 s of that word, which an agent on a loaded machine may show a second later.
+FILE gets a line of JSON for each turn, appended, so that runs add up; `--table FILE...` prints the table of them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from tests.support import model_service, real_agents
+
+KINDS = ("THINK{}", "STREAM{}", "THINK{} TOOL", "STREAM{} TOOL")
+SHORTEST, LONGEST = 5, 14
+"""Seconds of thinking in a turn."""
+SOON = 5.0
+"""Seconds after its turn's end within which a session is to be called waiting."""
+QUIET = 1.0
+"""Seconds without another event after which all have been told."""
+STARTS, SETTLES = 90.0, 4.0
+"""Seconds for an agent to start, and those after an answer until the next prompt."""
+
+
+_LOCAL = {"baseUrl": "{url}/v1", "apiKey": "dummy"}
+UNSEEN = {
+    "pi": real_agents.RealAgent(
+        "node_modules/.bin/pi",
+        ("--provider", "local", "--model", "stand-in"),
+        files={
+            ".pi/agent/models.json": json.dumps(
+                {"providers": {"local": {**_LOCAL, "api": "openai-completions", "models": [{"id": "stand-in"}]}}}
+            )
+        },
+        ready="stand-in",
+    ),
+    "nanocoder": real_agents.RealAgent(
+        "node_modules/node/bin/node",
+        ("{agents}/node_modules/@nanocollective/nanocoder/dist/cli.js",),
+        files={
+            "project/agents.config.json": json.dumps(
+                {"nanocoder": {"providers": [{"name": "local", "models": ["stand-in"], **_LOCAL}]}}
+            )
+        },
+        ready="What would you like",
+    ),
+}
+"""Agents that no number was found with; pi asks for no permission."""
+_TRUSTS = "Do you trust"
+
+
+class Trial:
+    """One agent in its session."""
+
+    def __init__(self, name: str, root: str, service: model_service.ThreadingHTTPServer, log: str) -> None:
+        self.name, self.log = name, log
+        self.home = os.path.join(root, name)
+        os.makedirs(self.home, exist_ok=True)
+        command, env, project = real_agents.prepare(name, self.home, service.server_address[1])
+        command = [word.replace("{agents}", os.environ["AGENTS"]) for word in command]
+        words = [f"{key}={value}" for key, value in env.items()]
+        self.sesh("--open", name, "--", "sh", "-c", 'cd "$0" && exec env "$@"', project, *words, *command)
+        until = time.monotonic() + STARTS
+        while not re.search(real_agents.AGENTS[name].ready, self.screen()):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{name} did not start:\n{self.screen()}")
+            time.sleep(0.5)
+            if _TRUSTS in self.screen():
+                self.sesh("--send", name, "--key", "Enter")
+        time.sleep(SETTLES)
+
+    def sesh(self, *words: str, seconds: float = 20.0) -> str:
+        """What a verb prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sesh", *words], capture_output=True, text=True, timeout=seconds, check=False
+        )
+        return done.stdout
+
+    def screen(self) -> str:
+        return self.sesh("--screen", self.name)
+
+    def turn(self, number: int) -> dict[str, Any] | None:
+        """One prompt, and what was said of the session; None where the agent did not take it."""
+        seconds = random.randint(SHORTEST, LONGEST)
+        kind = KINDS[number % len(KINDS)].format(seconds)
+        word = f"{self.name}{number}x"
+        self.sesh("--send", self.name, f"{kind} {word}")
+        time.sleep(0.5)
+        self.sesh("--send", self.name, "--key", "Enter")
+        began = self._asked_at(word)
+        if began is None:
+            return None
+        time.sleep(max(0.0, began + seconds + SOON + 3.0 - time.time()))
+        said = list(self._said(began))
+        printed = self._printed_at()
+        before = [each for each in said if each[0] < began + seconds]
+        wrong = [each for each in before if each[1] == "waiting"]
+        at_end = [each for each in said if each[1] == "waiting" and each[0] >= began + seconds]
+        shown = self.screen()
+        asked = "TOOL" in kind and self.name != "pi"
+        found = {
+            "agent": self.name, "kind": kind, "seconds": seconds, "asked": asked, "load": os.getloadavg()[0],
+            "wrong_seconds": _waited(before, began, began + seconds), "wrong": len(wrong),
+            "shown": round(at_end[0][0] - printed, 2) if at_end and printed else None,
+            "after": round(at_end[0][0] - began - seconds, 2) if at_end else None,
+            "why": at_end[-1][2] if at_end else (said[-1][2] if said else ""),
+            "stays": bool(at_end) and said[-1][1] == "waiting",
+            "question": at_end[-1][3] if at_end else None, "screen": shown,
+        }  # fmt: skip
+        if asked:
+            self.sesh("--send", self.name, *(["n", "--enter"] if self.name == "aider" else ["--key", "Enter"]))
+            time.sleep(2 * SETTLES)
+        time.sleep(SETTLES)
+        return found
+
+    def _asked_at(self, word: str) -> float | None:
+        """When the service got the prompt with this word in it."""
+        for tried in range(60):
+            if tried in (16, 32):  # it may not have taken the Enter
+                self.sesh("--send", self.name, "--key", "Enter")
+            with open(self.log, encoding="utf-8") as file:
+                for line in file:
+                    request = json.loads(line)
+                    if word in str(request.get("last")) and (request.get("tools") or self.name == "aider"):
+                        return float(request["time"])
+            time.sleep(0.25)
+        return None
+
+    def _said(self, since: float) -> Iterator[tuple[float, str, str, str | None]]:
+        """The states from then on, the one at that moment first."""
+        following = subprocess.Popen(
+            [sys.executable, "-m", "sesh", "--events", self.name, "--since", "0", "--json"], stdout=subprocess.PIPE
+        )
+        assert following.stdout is not None
+        told_all = b""
+        while select.select([following.stdout], [], [], QUIET if told_all else STARTS)[0]:
+            told_all += os.read(following.stdout.fileno(), 1 << 16)
+        following.kill()
+        last = None
+        for line in told_all.splitlines():
+            event = json.loads(line)
+            if event["event"] != "activity":
+                continue
+            at = datetime.fromisoformat(event["ts"].replace("Z", "+00:00")).timestamp()
+            told = (at, event["state"], event["why"], event["question"])
+            if at < since:
+                last = told
+                continue
+            if last is not None:
+                yield last
+                last = None
+            yield told
+        following.wait()
+        if last is not None:
+            yield last
+
+    def _printed_at(self) -> float | None:
+        said = self.sesh("--status", self.name, "--json")
+        found = json.loads(said)["activity"] if said else None
+        return datetime.fromisoformat(found["since"].replace("Z", "+00:00")).timestamp() if found else None
+
+
+def _waited(said: list[tuple[float, str, str, str | None]], start: float, end: float) -> float:
+    """Seconds between these two moments in which it was called waiting. Its first one is for the request to arrive."""
+    total = 0.0
+    for index, (at, state, _, _) in enumerate(said):
+        until = said[index + 1][0] if index + 1 < len(said) else end
+        if state == "waiting":
+            total += max(0.0, min(until, end) - max(at, start + 1.0))
+    return round(total, 2)
+
+
+def measure(names: list[str], minutes: float, out: str) -> None:
+    """Runs the agents side by side, and appends what was found."""
+    root = tempfile.mkdtemp(prefix="stopped-")
+    os.environ.update(SESH_DIR=os.path.join(root, ".sesh"), TERM="xterm-256color", LANG="C.UTF-8")
+    os.mkdir(os.environ["SESH_DIR"], 0o700)
+    log, lock, until = os.path.join(root, "log"), threading.Lock(), time.monotonic() + 60 * minutes
+    open(log, "w", encoding="utf-8").close()
+    service = model_service.serve(0, log)
+
+    def run(name: str) -> None:
+        try:
+            trial = Trial(name, root, service, log)
+        except (TimeoutError, OSError, subprocess.SubprocessError) as error:
+            print(f"{name}: {error}", flush=True)
+            return
+        number = 0
+        while time.monotonic() < until:
+            number += 1
+            found = trial.turn(number)
+            if found is None:
+                print(f"{name}: the prompt did not arrive:\n{trial.screen()}", flush=True)
+                trial.sesh("--send", name, "--key", "Escape")
+                time.sleep(SETTLES)
+                continue
+            with lock, open(out, "a", encoding="utf-8") as file:
+                file.write(json.dumps(found) + "\n")
+
+    real_agents.AGENTS.update(UNSEEN)
+    model_service._SHELLS += ("execute_bash",)
+    threads = [threading.Thread(target=run, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    subprocess.run([sys.executable, "-m", "sesh", "--kill-all", "-y"], capture_output=True, check=False)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def table(paths: list[str]) -> str:
+    """The table of all that these files hold."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                each = json.loads(line)
+                found[each["agent"]].append(each)
+    head = "agent     turns | thinking s  wrong s  wrong % | asks  told  in 5 s | ends  told  in 5 s | median s"
+    rows = [head]
+    every = [each for some in found.values() for each in some]
+    for name, some in [*sorted(found.items()), ("all", every)]:
+        thinking = sum(each["seconds"] - 1 for each in some)
+        wrong = sum(each["wrong_seconds"] for each in some)
+        cells = [f"{name:<10}{len(some):>5} | {thinking:>8} {wrong:>9.1f} {100 * wrong / max(1, thinking):>8.2f} "]
+        for asked in (True, False):
+            moments = [each for each in some if each["asked"] == asked]
+            soon = [each for each in moments if each["after"] is not None and each["after"] <= SOON]
+            told = sum(each["after"] is not None for each in moments)
+            cells.append(f" {len(moments):>4} {told:>5} {len(soon):>7} ")
+        after = sorted(each["after"] for each in some if each["after"] is not None)
+        rows.append("|".join(cells) + f"| {after[len(after) // 2] if after else 0:.1f}")
+    return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.support.measure_stopped", description=__doc__)
+    parser.add_argument("agents", nargs="*")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--out", default="stopped.jsonl")
+    parser.add_argument("--table", nargs="+")
+    chosen = parser.parse_args()
+    if chosen.table is None:
+        measure(chosen.agents or list(real_agents.AGENTS), chosen.minutes, chosen.out)
+    print(table(chosen.table or [chosen.out]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

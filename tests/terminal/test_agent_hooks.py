@@ -1,0 +1,295 @@
+"""`--integrate` and `--hook`: an agent that runs its hooks tells its session how it stands, and how it is resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import Home, Result, Terminal, wait_until
+from tests.support.hooking import SESSION, Agent, hook
+
+Sesh = Callable[..., Result]
+
+RESUME = {
+    "claude": ["claude", "--resume", SESSION],
+    "codex": ["codex", "resume", SESSION],
+    "gemini": ["gemini", "--resume", SESSION],
+}
+#: A turn of each agent: the events with what the published formats have in them, and how the session stands then.
+COMMAND = {"tool_name": "Bash", "tool_input": {"command": "make test", "description": "Runs the tests"}}
+START = ("SessionStart", {"source": "startup"}, "idle", None)
+TURNS: dict[str, list[tuple[str, dict[str, Any], str, str | None]]] = {
+    "claude": [
+        START,
+        ("UserPromptSubmit", {"prompt": "test it"}, "working", None),
+        ("PermissionRequest", {**COMMAND, "permission_mode": "default"}, "waiting", "Bash: make test"),
+        (
+            "Notification",
+            {"notification_type": "permission_prompt", "message": "Claude needs your permission to use Bash"},
+            "waiting",
+            "Bash: make test",
+        ),
+        ("Stop", {"stop_hook_active": False}, "done", None),
+        ("SessionStart", {"source": "compact"}, "done", None),
+        (
+            "PermissionRequest",
+            {"tool_name": "AskUserQuestion", "tool_input": {"questions": [{"question": "Which one?", "options": []}]}},
+            "waiting",
+            "Which one?",
+        ),
+        ("Notification", {"notification_type": "idle_prompt", "message": "Claude is waiting"}, "done", None),
+        ("Notification", {"notification_type": "elicitation_dialog", "message": "Key?"}, "waiting", "Key?"),
+        ("UserPromptSubmit", {"prompt": "x" * 100_000}, "working", None),
+        ("Notification", {"notification_type": "auth_success", "message": "Signed in"}, "working", None),
+        (
+            "Notification",
+            {"notification_type": "permission_prompt", "message": "Claude needs your permission"},
+            "waiting",
+            "Claude needs your permission",
+        ),
+    ],
+    "codex": [
+        START,
+        ("UserPromptSubmit", {"prompt": "test it", "turn_id": "1"}, "working", None),
+        ("PermissionRequest", {**COMMAND, "turn_id": "1"}, "waiting", "Bash: make test"),
+        (
+            "PermissionRequest",
+            {"tool_name": "shell", "tool_input": {"command": ["rm", "-r", "x y"]}},
+            "waiting",
+            "shell: rm -r x y",
+        ),
+        ("Interrupt", {"turn_id": "1"}, "idle", None),
+        ("Stop", {"stop_hook_active": False, "last_assistant_message": None}, "done", None),
+    ],
+    "gemini": [
+        START,
+        ("BeforeAgent", {"prompt": "test it"}, "working", None),
+        (
+            "Notification",
+            {
+                "notification_type": "ToolPermission",
+                "message": "Tool Shell requires execution",
+                "details": {"type": "exec", "title": "Shell", "command": "make test", "rootCommand": "make"},
+            },
+            "waiting",
+            "Tool Shell requires execution: make test",
+        ),
+        ("AfterAgent", {"prompt_response": "ok"}, "done", None),
+    ],
+}
+
+
+@pytest.fixture
+def started(home: Home) -> Iterator[Callable[..., Agent]]:
+    """`started("claude", "work")`: the stand-in runs in that session, its hooks installed."""
+    agents: list[Agent] = []
+
+    def start(name: str, session: str = "work", *words: str) -> Agent:
+        assert home.sesh("--integrate", name).code == 0
+        agent = Agent(home, name)
+        agents.append(agent)
+        assert home.sesh("--open", session, "--", agent.path, *words).code == 0
+        return agent
+
+    yield start
+    for agent in agents:
+        agent.close()
+
+
+def stands(home: Home, name: str = "work") -> tuple[str, str | None]:
+    found = home.summary(name)["activity"]
+    return found["state"], found["question"]
+
+
+@pytest.mark.parametrize("name", list(TURNS))
+def test_a_turn_of_an_agent_is_told_with_its_question_and_its_conversation(
+    home: Home, started: Callable[..., Agent], name: str
+) -> None:
+    agent = started(name)
+    for event, words, state, question in TURNS[name]:
+        if words.get("notification_type") == "auth_success":
+            agent.tell(event, **words)
+        else:
+            agent.tell(event, **words)
+            assert home.summary("work")["activity"]["why"] == "hook"
+        assert stands(home) == (state, question), event
+    assert home.summary("work")["resume"] == RESUME[name]
+    agent.tell("SessionStart", source="clear", session_id="other-1")
+    assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+    agent.tell("SessionEnd", reason="clear")
+    assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+
+
+def test_a_shell_goes_on_without_the_agent_and_is_not_resumed_as_one(home: Home, started: Callable[..., Agent]) -> None:
+    agent = started("claude", "other")
+    home.sesh("--kill", "other")
+    home.sesh("--open", "work")
+    home.sesh("--send", "work", shlex.quote(agent.path), "--enter")
+    agent.tell("UserPromptSubmit", prompt="x")
+    assert home.summary("work")["resume"] == RESUME["claude"]
+    agent.tell("SessionEnd", reason="prompt_input_exit")
+    assert not home.summary("work").get("resume")
+    assert stands(home)[0] == "idle"
+
+
+@pytest.mark.parametrize(("name", "event"), [("claude", "UserPromptSubmit"), ("gemini", "BeforeAgent")])
+def test_the_hooks_need_neither_jq_nor_a_path(home: Home, name: str, event: str) -> None:
+    home.sesh("--integrate", name)
+    agent = Agent(home, name)
+    home.sesh("--open", "work", "--", "/usr/bin/env", "-u", "SESH_SESSION", "PATH=/nonexistent", agent.path)
+    agent.tell(event, prompt="x")
+    assert stands(home) == ("working", None)
+    assert home.summary("work")["resume"] == RESUME[name]
+    agent.close()
+
+
+def test_the_path_of_sesh_may_hold_blanks_and_quotes(home: Home) -> None:
+    with open(home.command[-1], encoding="utf-8") as file:
+        path = home.write("""my "own" tools/it's $HOME/sesh""", file.read(), mode=0o755)
+    subprocess.run([path, "--integrate", "codex"], env=home.environment(), check=True, capture_output=True)
+    agent = Agent(home, "codex")
+    home.sesh("--open", "work", "--", agent.path)
+    agent.tell("PermissionRequest", tool_name="Bash", tool_input={"command": "ls"})
+    assert stands(home) == ("waiting", "Bash: ls")
+    agent.close()
+
+
+def test_a_server_that_outlives_its_session_speaks_for_none(home: Home, started: Callable[..., Agent]) -> None:
+    """It has the SESH_SESSION of the session that started it, and no terminal."""
+    agent = started("codex", "work", "server")
+    wait_until(lambda: not home.summary("work"), 30)
+    home.sesh("--open", "work")
+    agent.tell("UserPromptSubmit", prompt="x")
+    assert not home.summary("work").get("resume")
+    assert home.summary("work")["activity"]["why"] != "hook"
+    agent.tell("SessionEnd", reason="other")
+
+
+def test_an_agent_without_a_terminal_below_another_says_nothing(home: Home) -> None:
+    """As one that an agent runs as a tool: its conversation is not the one of the session."""
+    told = home.write("told", json.dumps({"hook_event_name": "Stop", "session_id": SESSION}))
+    home.write("bin/claude", "#!/bin/sh\nsetsid -w sesh --hook claude <told\n", mode=0o755)
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--", f"cd {home.path}; setsid -w sesh --hook claude <{told}; setsid -w claude; echo")
+    assert home.summary("work")["activity"]["why"] != "hook"
+    home.sesh("--run", "work", "--", f"sesh --hook claude <{told}")
+    assert stands(home) == ("done", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["claude"], b""),
+        (["claude"], b"{"),
+        (["claude"], b"\xff\0"),
+        (["claude"], b"[]"),
+        (["claude"], b"null"),
+        (["claude"], b"{}"),
+        (["claude"], b'{"hook_event_name": "Stop"}'),
+        (["claude"], b'{"hook_event_name": ["Stop"], "session_id": 5}'),
+        (["claude"], b"[" * 200_000),
+        (["claude"], b" " * (17 << 20)),
+        (["nosuch"], b'{"hook_event_name": "Stop", "session_id": "a"}'),
+        ([], b"{}"),
+        (["claude", "more", "words"], b"{}"),
+        (["--json", "claude"], b"{}"),
+    ],
+)
+def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home, words: list[str], told: bytes) -> None:
+    home.sesh("--open", "work")
+    done = hook(home, *words, told=told)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    path = home.write("told", told)
+    answer = home.sesh("--run", "work", "--", f"sesh --hook {shlex.join(words)} <{path}; echo $?")
+    assert answer.stdout == "0\n"
+    assert not home.summary("work").get("resume")
+
+
+def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
+    home: Home, terminal: Callable[..., Terminal]
+) -> None:
+    assert terminal("--hook", "claude").exit_code() == 0
+    told = home.write("told", json.dumps({"hook_event_name": "Stop", "session_id": SESSION}))
+    code = os.path.join(home.path, "code")
+    home.sesh("--open", "work")
+    daemon = home.summary("work")["daemon_pid"]
+    home.sesh(
+        "--send", "work", f"kill -STOP {daemon}; sesh --hook claude <{told} >{code} 2>&1; echo $? >>{code}", "--enter"
+    )
+    try:
+        wait_until(lambda: os.path.exists(code) and os.path.getsize(code) > 0, 30)
+        with open(code, encoding="utf-8") as file:
+            assert file.read() == "0\n"
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+
+def test_an_id_that_is_no_id_is_no_command(home: Home, started: Callable[..., Agent]) -> None:
+    agent = started("gemini")
+    for wrong in ("--yolo", "", "a b", "a\nb", "x" * 200, "é"):
+        agent.tell("BeforeAgent", prompt="x", session_id=wrong)
+    assert not home.summary("work").get("resume")
+
+
+def test_what_integrate_prints_and_refuses(home: Home, sesh: Sesh) -> None:
+    path = f"{home.path}/.codex/hooks.json"
+    answer = sesh("--integrate", "codex")
+    assert answer.stdout.startswith(f"hooks of sesh in {path}\n")
+    assert "whether you trust them" in answer.stdout
+    assert sesh("--integrate", "codex").stdout == f"nothing to do: hooks of sesh in {path}\n"
+    assert sesh("--integrate", "codex", "--remove", "--json").json() == {
+        "ok": True, "agent": "codex", "path": path, "changed": True,
+    }  # fmt: skip
+    assert sesh("--integrate", "codex", "--remove").stdout == f"nothing to do: no hooks of sesh in {path}\n"
+    unknown = sesh("--integrate", "emacs")
+    assert (unknown.code, unknown.stderr) == (2, "sesh: there are no hooks for emacs; use claude, codex, gemini\n")
+    home.write(".codex/hooks.json", "{broken")
+    broken = sesh("--integrate", "codex", "--json")
+    assert (broken.code, broken.json()["error"]["code"]) == (1, "refused")
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == "{broken"
+    assert "--hook" not in sesh("--help").stdout
+    assert "--integrate" in sesh("--help").stdout
+
+
+def test_the_doctor_tells_of_the_hooks(home: Home, sesh: Sesh) -> None:
+    def told() -> list[tuple[str, str]]:
+        checks = sesh("--doctor", "--json").json()["checks"]
+        return [(each["state"], each["message"]) for each in checks if each["check"] == "agents"]
+
+    assert told() == []
+    path = f"{home.path}/.claude/settings.json"
+    sesh("--integrate", "claude")
+    assert told() == [("ok", f"claude: hooks in {path}")]
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    home.write(".claude/settings.json", text.replace("/bin/sesh ", "/gone/sesh "))
+    assert told() == [("warning", f"claude: the hooks in {path} are not those of this sesh")]
+    sesh("--integrate", "claude")
+    sesh("--integrate", "claude", "--remove")
+    assert told() == [("ok", f"claude: no hooks in {path}")]
+    home.write(".claude/settings.json", "{")
+    assert told() == [("warning", f"{path} does not parse; it was left as it is")]
+    assert sesh("--doctor").code == 0
+
+
+@pytest.mark.parametrize("key", ["Escape", "C-c"])
+def test_working_that_an_agent_said_ends_with_the_key_that_cancels_its_turn(
+    home: Home, started: Callable[..., Agent], key: str
+) -> None:
+    """Claude Code and Gemini CLI run no hook then."""
+    agent = started("claude")
+    home.sesh("--wait", "work", "--for", "ready", "--since-start")
+    agent.tell("UserPromptSubmit", prompt="x")
+    assert stands(home)[0] == "working"
+    home.sesh("--send", "work", "--key", "Left")
+    assert home.summary("work")["activity"]["why"] == "hook"
+    home.sesh("--send", "work", "--key", key)
+    wait_until(lambda: home.summary("work").get("activity", {}).get("why") != "hook", 30)

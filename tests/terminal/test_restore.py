@@ -1,0 +1,507 @@
+"""`--restore` and `--resume-with`: after a reboot everything is back where it was, and nothing runs unasked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import platform, wire
+from sesh.errors import Refused
+from sesh.store.files import MAX_RESUME
+from tests.support import Home, need, rounds, wait_until
+
+AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'
+"""A program that notes each of its starts, and then waits for input."""
+
+
+@pytest.fixture(autouse=True)
+def programs(home: Home) -> None:
+    for name in ("agent", "server", "make"):
+        home.write(f"bin/{name}", AGENT, mode=0o755)
+
+
+def runs(home: Home) -> list[str]:
+    """The starts that the programs have noted since the last call."""
+    path, read = Path(home.path, "runs"), Path(home.path, "read")
+    before = int(read.read_text(encoding="utf-8")) if read.exists() else 0
+    lines = path.read_text(encoding="utf-8").replace(home.path, "~").splitlines() if path.exists() else []
+    read.write_text(str(len(lines)), encoding="utf-8")
+    return sorted(lines[before:])
+
+
+def started(home: Home, *lines: str) -> None:
+    """Waits for these starts, and no others."""
+    found: list[str] = []
+
+    def all_there() -> bool:
+        found.extend(runs(home))
+        return len(found) >= len(lines)
+
+    wait_until(all_there)
+    assert sorted(found) == sorted(lines)
+
+
+def record(home: Home, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(home.directory, f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def lose(home: Home, *names: str, boot: str = "before") -> None:
+    """Kills all of these sessions at once, daemons and programs, as a reboot does; the machine has another boot id."""
+    known = {name: record(home, name) for name in names}
+    for each in known.values():
+        os.kill(each["daemon_pid"], signal.SIGKILL)
+    for each in known.values():
+        wait_until(lambda each=each: not platform.start_time(each["daemon_pid"]))  # type: ignore[misc]
+        for group in platform.groups_of_session(each["pid"]):
+            os.killpg(group, signal.SIGKILL)
+        wait_until(lambda each=each: not platform.groups_of_session(each["pid"]))  # type: ignore[misc]
+    for name, each in known.items():
+        home.write(f".sesh/{name}.json", json.dumps({**each, "boot": boot or each["boot"]}), mode=0o600)
+
+
+def states(home: Home) -> dict[str, str]:
+    return {row["name"]: row["state"] for row in home.sesh("--list", "--json").json()}
+
+
+def shown(home: Home, name: str, text: str) -> None:
+    """Waits until a checkpoint of the session, with what scrolled off before, holds this text."""
+    folder, own = Path(home.directory), record(home, name)["id"]
+    wait_until((folder / f".checkpoint.{own}").exists)
+    wait_until(lambda: any(text.encode() in file.read_bytes() for file in folder.glob(f".*[t01].{own}")))
+
+
+def open_agent(home: Home, name: str) -> None:
+    assert home.sesh("--open", name, "--", "agent").code == 0
+    started(home, "agent  in ~")
+    assert home.sesh("--resume-with", name, "--", "agent", "--resume", name).code == 0
+
+
+def opened(home: Home) -> list[str]:
+    """Twelve sessions: three shells, an editor, two servers, three agents, a shell with an agent in it, two jobs."""
+    for name, folder in (("shell", "src"), ("docs", "docs"), ("etc", "deep/er")):
+        os.makedirs(os.path.join(home.path, folder))
+        assert home.sesh("--open", name, folder).code == 0
+        assert home.sesh("--run", name, "--", f"echo remembered in {name}").code == 0
+    for name in ("ada", "bob", "cy"):
+        open_agent(home, name)
+    home.sesh("--open", "vim", "docs", "--", need("vim"), "-u", "NONE", "notes")
+    home.sesh("--open", "web", "src", "--label", "team=web", "--", "server", "8000")
+    home.sesh("--open", "api", "src", "--", "server", "9000")
+    home.sesh("--open", "dee", "src")
+    home.sesh("--run", "dee", "--", "sesh --resume-with -- agent --resume dee")
+    home.sesh("--send", "dee", "agent", "--enter")
+    home.sesh("--exec", "job", "-C", f"{home.path}/src", "-d", "--", "make", "-j8")
+    home.sesh("--open", "10", "--", "server", "10")
+    names = home.names()
+    assert len(names) == 12
+    started(home, "agent  in ~/src", "make -j8 in ~/src", "server 8000 in ~/src",
+            "server 9000 in ~/src", "server 10 in ~")  # fmt: skip
+    for name in ("shell", "docs", "etc"):
+        shown(home, name, f"remembered in {name}")
+    for name in set(names) - {"shell", "docs", "etc", "vim"}:
+        shown(home, name, "ready")
+    shown(home, "vim", "~")
+    return names
+
+
+def test_twelve_sessions_are_back_after_a_reboot_and_nothing_runs_unasked(home: Home) -> None:
+    names = opened(home)
+    before = home.sesh("--list", "--json").json()
+    lose(home, *names)
+    assert set(states(home).values()) == {"lost"}
+    began = time.monotonic()
+    done = home.sesh("--restore")
+    assert time.monotonic() - began < 10, "some 1 s where nothing else runs"
+    assert done.code == 0, done.stderr
+    editor = need("vim")
+    assert (
+        done.stdout
+        == f"""10 waits for Enter to run again: server 10
+started ada: agent --resume ada
+api waits for Enter to run again: server 9000
+started bob: agent --resume bob
+started cy: agent --resume cy
+started dee: agent --resume dee
+started docs: bash
+started etc: bash
+job waits for Enter to run again: make -j8
+started shell: bash
+vim waits for Enter to run again: {os.path.basename(editor)} -u NONE notes
+web waits for Enter to run again: server 8000
+"""
+    )
+    started(home, *[f"agent --resume {name} in ~" for name in ("ada", "bob", "cy")], "agent --resume dee in ~/src")
+    after = home.sesh("--list", "--json").json()
+    assert [row["state"] for row in after] == ["running"] * 12
+    for key in ("name", "cwd", "command", "labels", "resume"):
+        assert [row[key] for row in after] == [row[key] for row in before], key
+    layout = {entry["name"]: entry for entry in home.sesh("--export").json()["sessions"]}
+    assert layout["web"]["command"] == ["server", "8000"]
+    assert (layout["ada"]["command"], layout["ada"]["resume"]) == (["agent"], ["agent", "--resume", "ada"])
+    assert (layout["dee"]["command"], layout["dee"]["resume"]) == (None, ["agent", "--resume", "dee"])
+    for row in after:
+        if row["name"] in ("web", "api", "job", "vim", "10"):
+            assert row["foreground"]["command"] == row["command"]
+    for name in ("shell", "docs", "etc"):
+        assert home.sesh("--run", name, "--", "pwd").stdout == f"{row_of(before, name)['cwd']}\n"
+        assert f"remembered in {name}" in home.sesh("--logs", name).stdout
+    lines = home.sesh("--logs", "web").stdout.splitlines()
+    assert lines[0] == "ready 8000"
+    assert lines[1].startswith("── web was lost when its machine restarted; last active ")
+    assert lines[2] == "press Enter to run again: server 8000"
+    assert runs(home) == []
+
+
+def row_of(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(row for row in rows if row["name"] == name)
+
+
+def test_those_used_last_are_started_last(home: Home) -> None:
+    """So lists by last use keep their order."""
+    for name in ("a", "b", "c"):
+        home.sesh("--open", name, "--", "agent")
+        shown(home, name, "ready")
+    for name in ("c", "a", "b"):
+        home.sesh("--send", name, f"typed in {name}", "--enter")
+        shown(home, name, f"typed in {name}")
+    lose(home, "a", "b", "c")
+    assert home.sesh("--restore").code == 0
+    assert sorted("abc", key=lambda name: record(home, name)["daemon_pid"]) == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_of_two_at_once_one_starts_each(home: Home, lasting: bool) -> None:
+    """Even one that has ended again before the other comes to it."""
+    names = ["a", "b", "c", "d"]
+    for name in names:
+        open_agent(home, name)
+        if not lasting:
+            home.sesh("--resume-with", name, "--", "sh", "-c", f"echo {name} >> ~/runs; exit 3")
+    for _ in range(rounds(2, 20)):
+        runs(home)
+        lose(home, *names)
+        both = [home.start("--restore", "--json") for _ in range(2)]
+        answers = [json.loads(each.communicate(timeout=30)[0]) for each in both]
+        assert [each.returncode for each in both] == [0, 0], answers
+        taken = [row["name"] for answer in answers for row in answer["sessions"] if row["created"]]
+        assert sorted(taken) == names
+        started(home, *([f"agent --resume {name} in ~" for name in names] if lasting else names))
+        if not lasting:
+            wait_until(lambda: set(states(home).values()) == {"exited"})
+            break
+
+
+def test_an_opening_at_the_same_time_starts_it_once_too(home: Home) -> None:
+    open_agent(home, "a")
+    for _ in range(rounds(2, 20)):
+        runs(home)
+        lose(home, "a")
+        both = [home.start("--restore"), home.start("--open", "a")]
+        assert [(each.communicate(timeout=30), each.returncode)[1] for each in both] == [0, 0]
+        started(home, "agent --resume a in ~")
+
+
+# -- what is started, and how
+
+
+def test_with_y_commands_begin_at_once(home: Home) -> None:
+    home.sesh("--open", "web", "--", "server")
+    shown(home, "web", "ready")
+    runs(home)
+    lose(home, "web", boot="")
+    answer = home.sesh("--restore", "-y", "--json")
+    assert answer.json() == {
+        "ok": True,
+        "sessions": [
+            {"name": "web", "host": None, "created": True, "command": ["server"], "awaits_enter": False},
+        ],
+    }
+    started(home, "server  in ~")
+    assert "press Enter" not in home.sesh("--logs", "web").stdout
+
+
+def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) -> None:
+    for name in ("a", "b", "runs"):
+        home.sesh("--open", name)
+    home.sesh("--open", "ended", "--", "sh", "-c", "exit 3")
+    wait_until(lambda: home.summary("ended")["state"] == "exited")
+    lose(home, "a", "b")
+    done = home.sesh("--restore", "a", "runs")
+    assert (done.code, done.stdout) == (0, "started a: bash\nruns already runs\n")
+    assert states(home)["b"] == "lost"
+    done = home.sesh("--restore", "nosuch", "b", "ended")
+    assert (done.code, done.stdout) == (1, "started b: bash\n")
+    assert "nosuch was not started: no session nosuch" in done.stderr
+    assert "ended was not started: ended exited 3" in done.stderr
+    assert "`sesh --open ended` starts it again" in done.stderr
+    rows = home.sesh("--restore", "a", "nosuch", "--json").json()
+    assert (rows["ok"], rows["sessions"][1]["error"]["code"]) == (False, "not_found")
+    error = home.sesh("--restore", "nosuch", "--json")
+    assert (error.code, error.json()["error"]["code"]) == (1, "not_found")
+    done = home.sesh("--restore")
+    assert (done.code, done.stdout, done.stderr) == (0, "no session is lost\n", "")
+    assert states(home)["ended"] == "exited", "what ended by itself is passed over"
+    assert home.sesh("--restore", "--json").json() == {"ok": True, "sessions": []}
+
+
+def test_a_bad_name_changes_nothing(home: Home) -> None:
+    home.sesh("--open", "a")
+    lose(home, "a")
+    for name in ("-bad", "a b", "../x", "x@y"):
+        done = home.sesh("--restore", "a", "--json", "--", name)
+        assert (done.code, done.json()["error"]["code"]) == (2, "invalid_name")
+    assert states(home) == {"a": "lost"}
+
+
+def test_what_cannot_start_is_said_and_stays_lost(home: Home) -> None:
+    command = home.write("bin/gone", AGENT, mode=0o755)
+    for name in ("a", "b"):
+        home.sesh("--open", name, "--", "gone" if name == "a" else "agent")
+        shown(home, name, "ready")
+    lose(home, "a", "b")
+    os.unlink(command)
+    done = home.sesh("--restore")
+    assert (done.code, done.stdout) == (1, "b waits for Enter to run again: agent\n")
+    assert "a was not started: " in done.stderr
+    assert states(home) == {"a": "lost", "b": "running"}
+    assert home.sesh("--logs", "a").stdout.startswith("ready")
+
+
+def test_a_directory_that_has_gone_is_said_with_the_name(home: Home) -> None:
+    os.mkdir(f"{home.path}/src")
+    home.sesh("--open", "a", "src")
+    lose(home, "a")
+    os.rmdir(f"{home.path}/src")
+    done = home.sesh("--restore")
+    assert done.code == 0
+    assert f"a: there is no directory {home.path}/src any more; starting in your home directory" in done.stderr
+
+
+def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) -> None:
+    home.sesh("--open", "a", "--env", "TOKEN=secret", "--env", "MODE=fast", "--", "agent")
+    for file in Path(home.directory).glob("*a.json"):
+        assert "secret" not in file.read_text(encoding="utf-8")
+    lose(home, "a")
+    done = home.sesh("--restore", "-y", env={"MODE": "mine"})
+    assert done.stderr == "sesh: a: no value for TOKEN, MODE: what --env gives is kept in no file\n"
+    home.sesh("--open", "b", "--env", "TOKEN=secret")
+    lose(home, "b")
+    done = home.sesh("--open", "b", "--env", "TOKEN=again")
+    assert "TOKEN" not in done.stderr
+    assert home.sesh("--run", "b", "--", "echo $TOKEN").stdout == "again\n"
+
+
+def test_a_file_in_the_place_of_sesh_s_own_does_not_keep_the_list_from_being_shown(home: Home) -> None:
+    home.sesh("--open", "a")
+    lose(home, "a")
+    os.mkdir(f"{home.directory}/.told")
+    assert "sesh --restore" in home.sesh().stderr
+    assert home.sesh().code == 0
+
+
+def test_a_person_presses_enter_at_the_waiting_command(home: Home) -> None:
+    home.sesh("--open", "build", "--", "make", "-j8")
+    started(home, "make -j8 in ~")
+    lose(home, "build")
+    home.sesh("--restore")
+    person = home.terminal("build")
+    person.wait_for("press Enter to run again: make -j8")
+    assert runs(home) == []
+    assert home.sesh("--wait", "build", "--waiting", "--json").json()["match"] == "press Enter to run again: make -j8"
+    person.type("\r")
+    started(home, "make -j8 in ~")
+    person.type("\x04")
+    assert person.exit_code() == 0
+
+
+def test_ctrl_c_at_the_waiting_command_ends_it_unrun(home: Home) -> None:
+    home.sesh("--open", "build", "--", "make", "-j8")
+    started(home, "make -j8 in ~")
+    lose(home, "build")
+    home.sesh("--restore")
+    person = home.terminal("build")
+    person.wait_for("press Enter to run again: make -j8")
+    person.type("\x03")
+    assert person.exit_code() == 130
+    person.wait_for("[build ended by SIGINT]")
+    assert runs(home) == []
+    assert home.names() == []
+
+
+def test_a_waiting_command_that_is_lost_again_waits_again(home: Home) -> None:
+    home.sesh("--open", "build", "--", "make")
+    started(home, "make  in ~")
+    for _ in range(2):
+        lose(home, "build")
+        assert home.sesh("--restore").stdout == "build waits for Enter to run again: make\n"
+        assert home.sesh("--list", "--json").json()[0]["foreground"]["command"] == ["make"]
+    assert runs(home) == []
+
+
+def test_a_list_says_once_how_many_a_reboot_has_taken(home: Home) -> None:
+    for name in ("a", "b", "c"):
+        home.sesh("--open", name)
+    lose(home, "c", boot="")
+    assert home.sesh().stderr == "", "that was a crash"
+    lose(home, "a", "b")
+    assert home.sesh("--json").stderr == ""
+    person = home.terminal()
+    person.wait_for("sesh: sessions lost at the reboot: 2; `sesh --restore` starts them again")
+    assert person.exit_code() == 0
+    assert home.sesh().stderr == home.sesh("--list").stderr == ""
+    assert home.sesh("--restore").code == 0
+    lose(home, "a")
+    assert home.sesh("--list").stderr == "sesh: sessions lost at the reboot: 1; `sesh --restore` starts them again\n"
+    assert home.sesh().stderr == ""
+
+
+# -- the resume command
+
+
+def test_a_resume_command_is_kept_shown_and_forgotten(home: Home) -> None:
+    home.sesh("--open", "a", "--", "agent")
+    done = home.sesh("--resume-with", "a", "--", "agent", "--resume", "x y\x1b[2J")
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+    words = ["agent", "--resume", "x y\x1b[2J"]
+    assert record(home, "a")["resume"] == words
+    assert home.sesh("--status", "a", "--json").json()["resume"] == words
+    assert "resume:        agent --resume $'x y\\033[2J'\n" in home.sesh("--status", "a").stdout
+    answer = home.sesh("--resume-with", "a", "--json", "--", "agent", "-r").json()
+    assert answer == {"ok": True, "name": "a", "resume": ["agent", "-r"]}
+    written = os.stat(f"{home.directory}/a.json").st_mtime_ns
+    home.sesh("--resume-with", "a", "--", "agent", "-r")
+    assert os.stat(f"{home.directory}/a.json").st_mtime_ns == written, "a hook says the same each time"
+    assert home.sesh("--reload", "a").code == 0
+    assert home.sesh("--rename", "a", "b").code == 0
+    assert home.sesh("--status", "b", "--json").json()["resume"] == ["agent", "-r"]
+    assert home.sesh("--resume-with", "b", "--json", "--").json() == {"ok": True, "name": "b", "resume": None}
+    assert home.sesh("--status", "b", "--json").json()["resume"] is None
+    assert "resume" not in home.sesh("--status", "b").stdout
+
+
+def test_a_program_inside_says_it_of_its_own_session(home: Home) -> None:
+    home.sesh("--open", "a")
+    home.sesh("--open", "b")
+    assert home.sesh("--run", "a", "--", "sesh --resume-with -- agent --resume 1").stdout == ""
+    assert home.summary("a")["resume"] == ["agent", "--resume", "1"]
+    assert home.summary("b")["resume"] is None
+    hook = "hook() { setsid -w sesh --resume-with -- agent --resume 2 </dev/null; }; hook"
+    home.sesh("--run", "a", "--", hook)
+    assert home.summary("a")["resume"] == ["agent", "--resume", "2"], "agents run hooks without a terminal"
+    home.sesh("--run", "a", "--", "sesh --resume-with --")
+    assert home.summary("a")["resume"] is None
+
+
+def test_outside_of_any_session_it_takes_a_name(home: Home) -> None:
+    home.sesh("--open", "a")
+    done = home.sesh("--resume-with", "--", "agent")
+    assert done.code == 1, "2 would be a veto to an agent that called a hook"
+    assert "--resume-with is for a program inside a session, and this is none" in done.stderr
+    assert home.terminal("--resume-with", "--", "agent", env={"SESH_SESSION": "a"}).exit_code() == 1
+    assert home.summary("a")["resume"] is None
+    done = home.sesh("--resume-with", "nosuch", "--json", "--", "agent")
+    assert (done.code, done.json()["error"]["code"]) == (1, "not_found")
+    for words in (("--resume-with",), ("--resume-with", "a"), ("--resume-with", "a", "b", "--", "c")):
+        assert home.sesh(*words).code == 2
+    assert home.sesh("--resume-with", "a@b", "--", "agent").code == 2
+
+
+def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.sesh("--open", "a")
+    home.sesh("--resume-with", "a", "--", "agent")
+    done = home.sesh("--resume-with", "a", "--json", "--", "agent", "x" * MAX_RESUME)
+    assert (done.code, done.json()["error"]["code"]) == (1, "refused")
+    assert f"at most {MAX_RESUME:,} bytes" in done.json()["error"]["message"]
+    assert home.sesh("--resume-with", "a", "--", "").code == 1
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
+        with pytest.raises(Refused, match="is a list of words"):
+            wire.ask("a", "resume", command=command)  # type: ignore[arg-type]
+    assert record(home, "a")["resume"] == ["agent"]
+
+
+@pytest.mark.parametrize("shell", [True, False])
+@pytest.mark.parametrize("way", ["--open", "person", "--restore"])
+def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, shell: bool) -> None:
+    home.sesh("--open", "a", *(() if shell else ("--", "agent")))
+    home.sesh("--resume-with", "a", "--", "agent", "--resume", "1")
+    own = home.summary("a")["command"]
+    if not shell:
+        started(home, "agent  in ~")
+    for _ in range(2):
+        runs(home)
+        lose(home, "a")
+        if way == "person":
+            person = home.terminal("a")
+            person.wait_for("Close")
+            person.type("s")
+            person.wait_for("ready --resume 1")
+            person.type(b"\x1c")
+            assert person.exit_code() == 0
+        else:
+            assert home.sesh(way, "a").code == 0
+        started(home, "agent --resume 1 in ~")
+        assert home.summary("a")["resume"] == ["agent", "--resume", "1"]
+        assert home.summary("a")["command"] == own
+        assert record(home, "a")["shell"] is shell
+    assert home.sesh("--resume-with", "a", "--").code == 0
+    home.sesh("--reload", "a")
+    lose(home, "a")
+    assert home.sesh("--open", "a").code == 0
+    if shell:
+        assert home.sesh("--run", "a", "--", "echo a shell again").stdout == "a shell again\n"
+        assert runs(home) == []
+    else:
+        started(home, "agent  in ~")
+
+
+def test_one_that_ended_by_itself_runs_it_too(home: Home) -> None:
+    home.sesh("--open", "a", "--", "sh", "-c", "read x; exit 3")
+    home.sesh("--resume-with", "a", "--", "agent", "--resume", "1")
+    home.sesh("--send", "a", "--enter")
+    wait_until(lambda: home.summary("a")["state"] == "exited")
+    assert home.sesh("--open", "a").code == 0
+    started(home, "agent --resume 1 in ~")
+
+
+def test_a_lost_command_that_is_opened_runs_at_once(home: Home) -> None:
+    for way in ("--open", "person"):
+        home.sesh("--open", "a", "--", "agent")
+        started(home, "agent  in ~")
+        lose(home, "a")
+        if way == "person":
+            person = home.terminal("a")
+            person.wait_for("it ran: agent")
+            person.type("\r")
+        else:
+            home.sesh("--open", "a")
+        started(home, "agent  in ~")
+        home.sesh("--kill", "a")
+
+
+def test_a_layout_carries_the_resume_command(home: Home) -> None:
+    open_agent(home, "a")
+    layout = home.sesh("--export").raw
+    (entry,) = json.loads(layout)["sessions"]
+    assert entry["resume"] == ["agent", "--resume", "a"]
+    home.sesh("--kill", "a")
+    runs(home)
+    assert home.sesh("--import", input=layout).stdout == "created a\n"
+    started(home, "agent  in ~")
+    assert home.summary("a")["resume"] == ["agent", "--resume", "a"]
+    lose(home, "a")
+    assert home.sesh("--export").json()["sessions"] == [entry], "a lost one too"
+    assert home.sesh("--import", input=layout).stdout == "created a\n"
+    started(home, "agent --resume a in ~")
+    bad = json.dumps([{**entry, "name": "b", "resume": "agent"}])
+    done = home.sesh("--import", input=bad)
+    assert (done.code, "sessions[0].resume: not a list of words or null" in done.stderr) == (2, True)
+    older = json.dumps([{key: value for key, value in entry.items() if key != "resume"} | {"name": "c"}])
+    assert home.sesh("--import", input=older).code == 0

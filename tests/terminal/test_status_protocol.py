@@ -1,0 +1,257 @@
+"""The Program Status Protocol (OSC 7501) as a program and a terminal see it: asked, reported, put back, taken back."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.test_queries import DA1, answers, asker
+
+Sesh = Callable[..., Result]
+Open = Callable[..., Terminal]
+
+_LEAVE = b"\x1c"
+_BEL, _ST = b"\x1b]7501;?\x07", b"\x1b]7501;?\x1b\\"
+_CLEAR = b"\x1b]7501;state=clear\x1b\\"
+
+#: Prints what is written into a file, a line each time that the file has changed; ends with the line `end`.
+_SPEAKER = """
+import os, select, sys, time, tty
+tty.setraw(0)
+os.write(1, b"ready")
+said = 0
+while True:
+    if select.select([0], [], [], 0.02)[0]:
+        os.read(0, 4096)
+    lines = open(sys.argv[1]).read().splitlines()
+    for line in lines[said:]:
+        if line == "end":
+            sys.exit()
+        os.write(1, line.encode().decode("unicode_escape").encode("latin-1"))
+    said = len(lines)
+"""
+
+
+class Program:
+    """A program in session `work` that prints what a test wants."""
+
+    def __init__(self, home: Home) -> None:
+        self._home, self._file = home, Path(home.path, "said")
+        self._file.write_text("")
+        self.command = [sys.executable, "-u", home.write("speaker.py", _SPEAKER), str(self._file)]
+
+    def prints(self, line: str) -> None:
+        with self._file.open("a") as file:
+            file.write(f"{line}\n")
+
+    def reports(self, *texts: str) -> None:
+        self.prints("".join(rf"\x1b]7501;{text}\x07" for text in texts))
+
+    def stands(self, state: str, kind: str | None = None, question: str | None = None) -> None:
+        def now() -> Any:
+            activity = self._home.summary("work").get("activity") or {}
+            return [activity.get(key) for key in ("state", "kind", "question")]
+
+        wait_until(lambda: now() == [state, kind, question], 15, portrait=lambda: repr(now()))
+
+
+@pytest.fixture
+def program(home: Home, sesh: Sesh) -> Program:
+    made = Program(home)
+    assert sesh("--new", "work", "-d", "--", *made.command).code == 0
+    return made
+
+
+# -- asked
+
+
+@pytest.mark.parametrize(("end", "reply"), [(r"\x07", _BEL), (r"\x1b\\", _ST)])
+def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_in_every_split(
+    home: Home, sesh: Sesh, end: str, reply: bytes
+) -> None:
+    query = [*(r"\x1b", *"]7501;?"), *(end.replace(r"\x1b\\", r"\x1b \\").split())]
+    splits = ["".join(query[:cut]) + "|" + "".join(query[cut:]) + r"\x1b[c" for cut in range(1, len(query))]
+    both = "".join(query) + r"\x1b[>0q\x1b[c\x1b[?u"
+    assert sesh("--new", "work", "-d", "--", *asker(home, *splits, both)).code == 0
+    *each, (_, first, got) = answers(home, len(splits) + 1)
+    assert [got for _, _, got in each] == [reply + DA1] * len(splits)
+    assert got.startswith(reply)
+    assert got.count(b"7501") == 1
+    assert first is not None
+    assert first < 1
+
+
+def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(home: Home, terminal: Open) -> None:
+    """Its DA1 is one of theirs, and comes behind the daemon's own reply."""
+    one = terminal("work", "--", *asker(home, r"\x1b]7501;?\x07\x1b[c", when="on key"))
+    one.wait_for("ready to ask")
+    two = terminal("work")
+    two.wait_for("ready to ask")
+    one.type("x")
+    for window in (one, two):
+        window.wait_for_raw(_BEL)
+    for window in (two, one):
+        for piece in (_BEL[:1], _BEL[1:2], _BEL[2:] + DA1):
+            window.type(piece)
+            window.pump(0.01)
+    assert [got for _, _, got in answers(home, 1)] == [_BEL + DA1]
+
+
+def test_other_bodies_are_not_answered_and_no_more_than_sixteen_at_once(home: Home, sesh: Sesh) -> None:
+    others = r"\x1b]7501;?:x=y\x07\x1b]7501;??\x07\x1b]7501;\x07\x1b]7501;?\x18\x1b[5n"
+    flood = r"\x1b]7501;?\x07" * 40 + r"\x1b[5n"
+    assert sesh("--new", "work", "-d", "--", *asker(home, others, flood)).code == 0
+    (_, _, none), (_, _, some) = answers(home, 2)
+    assert none == b"\x1b[0n"
+    assert some == _BEL * 16 + b"\x1b[0n"
+
+
+def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, program: Program) -> None:
+    program.prints(r"\x1b]7501;?\x07\x1b]7501;state=working\x07shown")
+    assert sesh("--wait", "work", "--for", "shown", "--from", "0", "--timeout", "15").code == 0
+    window = terminal("work")
+    window.wait_for("shown")
+    assert b"7501;?" not in window.raw
+
+
+# -- reported
+
+
+def test_what_is_reported_stands_with_question_and_kind(sesh: Sesh, program: Program) -> None:
+    program.reports("state=blocked:kind=permission:msg=cnVuIGl0Pw")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "15").code == 0
+    program.stands("waiting", "permission", "run it?")
+    sesh("--send", "work", "y", "--enter", "--force")
+    program.reports("state=working:app=claude:progress=40:msg=Zml4", "state=blocked:id=build/east:kind=auth")
+    program.stands("waiting", "auth", "asks for a login")
+    found = sesh("--status", "work", "--json").json()["reports"]
+    nothing = {"kind": None, "progress": None, "title": None, "message": None}
+    assert found == [
+        {**nothing, "id": None, "state": "working", "app": "claude", "progress": 40, "message": "fix"},
+        {**nothing, "id": "build/east", "state": "waiting", "app": "claude", "kind": "auth"},
+    ]
+    shown = sesh("--status", "work").stdout
+    assert "reports:       working, claude: 40% fix\n" in shown
+    assert "reports:       waiting, auth, claude: build/east\n" in shown
+    program.reports("state=clear:id=build", "state=done")
+    program.stands("done")
+    sesh("--send", "work", "x")
+    program.stands("idle")
+    program.prints(r"\x1bc")
+    program.prints(r"\x1b]9;a notification\x07")
+    program.stands("waiting", None, "a notification")
+
+
+def test_the_end_of_the_program_ends_what_it_has_reported(sesh: Sesh, home: Home) -> None:
+    """Without shell integration: the shell's process group has the terminal again."""
+    sesh("--open", "work")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+    program = Program(home)
+    program.reports("state=blocked:kind=question")
+    sesh("--send", "work", " ".join(program.command), "--enter")
+    program.stands("waiting", "question", "asks a question")
+    program.prints("end")
+    program.stands("idle")
+    assert sesh("--status", "work", "--json").json()["reports"] == []
+
+
+def test_a_login_is_no_quick_answer(terminal: Open, program: Program) -> None:
+    program.reports("state=blocked:kind=auth:msg=bG9nIGlu")
+    window = terminal("--watch")
+    window.wait_for("log in")
+    window.wait_for("a attach")
+    assert "answer" not in window.text()
+    program.reports("state=blocked:kind=permission:msg=bWF5IEk")
+    window.wait_for("may I")
+    window.wait_for(re.compile("y n.*answer"))
+    program.reports("state=working:msg=YnVzeQ", "state=working:id=n/part:progress=7")
+    window.wait_for("busy · n/part 7%")
+
+
+def test_reports_outlive_a_reload(sesh: Sesh, program: Program) -> None:
+    program.reports("state=blocked:kind=auth:app=x:msg=bG9nIGlu", "state=working:id=a:progress=7")
+    program.stands("waiting", "auth", "log in")
+    before = sesh("--status", "work", "--json").json()
+    assert sesh("--reload", "work").code == 0
+    after = sesh("--status", "work", "--json").json()
+    assert (after["activity"], after["reports"]) == (before["activity"], before["reports"])
+    program.reports("state=clear")
+    wait_until(lambda: sesh("--status", "work", "--json").json()["reports"] == [])
+
+
+# -- the terminal
+
+
+def test_a_terminal_gets_what_stands_when_it_attaches_and_loses_it_when_it_leaves(
+    terminal: Open, home: Home, program: Program
+) -> None:
+    program.reports("state=working:app=x", "state=blocked:id=a:kind=auth:msg=bG9nIGlu", "state=idle:id=b")
+    program.reports("state=clear:id=b")
+    program.stands("waiting", "auth", "log in")
+    root = b"\x1b]7501;state=working:app=x\x1b\\"
+    child = b"\x1b]7501;state=blocked:id=a:kind=auth:msg=bG9nIGlu:app=x\x1b\\"
+    window = terminal("work", command=None)
+    window.wait_for("ready")
+    window.wait_for_raw(child)
+    assert root in window.raw
+    assert b"id=b" not in window.raw
+    program.reports("state=done")
+    window.wait_for_raw(b"\x1b]7501;state=done\x07")  # as it came
+    child = b"\x1b]7501;state=blocked:id=a:kind=auth:msg=bG9nIGlu\x1b\\"  # the root has no app any more
+    small = terminal("work", "--read-only", columns=40, rows=10)
+    small.wait_for_raw(child)
+    program.reports("state=error:id=a")
+    small.wait_for_raw(b"\x1b]7501;state=error:id=a\x1b\\")
+    for leaving in (small, window):
+        assert _CLEAR not in leaving.raw
+        leaving.type(_LEAVE)
+        leaving.wait_for("[detached from work]")
+        assert leaving.raw.count(_CLEAR) == 1
+    again = terminal("work")
+    again.wait_for_raw(b"\x1b]7501;state=error:id=a\x1b\\")
+
+
+def test_a_terminal_that_was_told_nothing_is_taken_nothing_back(terminal: Open, program: Program) -> None:
+    window = terminal("work")
+    window.wait_for("ready")
+    program.prints(r"\x1b]7501;?\x07asked")
+    window.wait_for("asked")
+    window.type(_LEAVE)
+    window.wait_for("[detached from work]")
+    assert _CLEAR not in window.raw
+
+
+def test_leaving_after_the_query_leaves_no_reply_at_the_outer_prompt(home: Home, program: Program) -> None:
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:
+        window.wait_for(PROMPT)
+        window.type(" ".join([*home.command, "work"]) + "\r")
+        window.wait_for("ready")
+        program.prints("shown")
+        window.wait_for("readyshown")
+        program.prints(r"\x1b]7501;?\x07")
+        window.wait_for_raw(_BEL)
+        window.type(_LEAVE)
+        window.wait_for_raw(b"\x18\x1b\\")
+        window.type(_BEL)
+        window.wait_for("[detached from work]")
+        window.type("echo a$((1+1))b\r")
+        window.wait_for("a2b")
+        assert "7501" not in window.text()
+
+
+def test_no_text_of_a_report_is_in_a_file(home: Home, sesh: Sesh, program: Program) -> None:
+    program.reports("state=blocked:msg=bmV2ZXIgd3JpdHRlbg")
+    program.stands("waiting", None, "never written")
+    sesh("--label", "work", "a=b")
+    for folder, _, names in os.walk(home.root):
+        for name in names:
+            path = Path(folder, name)
+            if path.is_file() and not path.is_symlink() and "checkpoint" not in str(path) and name != "said":
+                assert b"never written" not in path.read_bytes()

@@ -1,0 +1,188 @@
+"""`stopped`: a program that shows that it works has its turn over once it shows nothing more. Stand-ins for agents."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result, Terminal, processes, wait_until
+
+Sesh = Callable[..., Result]
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+
+AGENT = r"""
+import os, select, socket, sys, time, tty
+how, seconds = sys.argv[1], float(sys.argv[2])
+if how != "canonical":
+    tty.setraw(0)
+near, far = socket.socketpair()
+out = sys.stdout
+
+def rests(timeout=None):
+    # As node and tokio do: the terminal is one of several descriptors.
+    if select.select([0, near], [], [], timeout)[0]:
+        return os.read(0, 1024)
+    return b""
+
+def say(text):
+    out.write(text)
+    out.flush()
+
+MENU = (
+    "\x1b[4;1H\x1b[2K╭────────────────────────╮"
+    "\x1b[5;1H│ $ touch made           │"
+    "\x1b[6;1H│ Allow this command?    │"
+    "\x1b[7;1H│                        │"
+    "\x1b[8;1H│ ● 1. Allow once        │"
+    "\x1b[9;1H│   2. No                │"
+    "\x1b[10;1H╰────────────────────────╯"
+    "\x1b[14;1H ~/project   some-model \x1b[24;80H"
+)
+say("\x1b[?25l\x1b[2J\x1b[HWhat do you want?\x1b[3;1H> \x1b[14;1H ~/project   some-model")
+open(sys.argv[3], "w").close()
+rests()
+begun = time.monotonic()
+frame = 0
+while time.monotonic() - begun < seconds:
+    frame += 1
+    if how == "title":
+        say(f"\x1b]0;{'.' if frame % 2 else '!'} busy\x07")
+    elif how == "same":
+        say("\x1b[4;1H\x1b[2Kthe same\x1b[4;1H\x1b[2Kthe same")
+    elif how == "canonical":
+        say(f"\rworks {frame}")
+    else:
+        say(f"\x1b[4;1H{'|/-'[frame % 3]} thinking {frame}")
+    rests(0.1 if how != "title" else 0.3)
+say(MENU)
+open(sys.argv[3] + ".menu", "w").close()
+while True:
+    if how == "blinks":
+        rests(0.3)
+        say(f"\x1b]0;{'.' if frame % 2 else '!'} needed\x07")
+        frame += 1
+    elif rests():
+        say("\x1b[2J\x1b[HI do so.")
+"""
+
+ASKED = "Allow this command? ● 1. Allow once 2. No"
+
+
+@pytest.fixture
+def agent(sesh: Sesh, home: Home) -> Callable[..., None]:
+    """Starts an agent that has got its prompt."""
+    home.write("agent.py", AGENT)
+
+    def start(how: str, seconds: float, name: str = "work") -> None:
+        sesh("--open", name, "--", sys.executable, "-IS", "agent.py", how, str(seconds), f"{name}.ready")
+        wait_until(lambda: os.path.exists(os.path.join(home.path, f"{name}.ready")))  # a verb may load an emulator
+        sesh("--send", name, "do it", *(["--enter"] if how == "canonical" else []))
+
+    return start
+
+
+def stands(home: Home, name: str = "work") -> tuple[str, str, str | None]:
+    found = home.summary(name)["activity"]
+    return found["state"], found["why"], found["question"]
+
+
+def told(sesh: Sesh, home: Home, name: str = "work") -> list[tuple[str, str, str | None]]:
+    """All states that were told by events."""
+    process = home.start("--events", name, "--since", "0", "--json")
+    wait_until(lambda: processes.connected(process.pid))
+    sesh("--kill", name)
+    lines = [json.loads(line) for line in process.communicate(timeout=15)[0].splitlines()]
+    return [(each["state"], each["why"], each["question"]) for each in lines if each["event"] == "activity"]
+
+
+def loaded(home: Home, session: str) -> bool | None:
+    """Whether the daemon of this id has an emulator, by its checkpoint; None while there is none. The status would load
+    one where counting the scrollback takes long."""
+    path = os.path.join(home.directory, f".checkpoint.{session}")
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        header = json.loads(file.readline())
+    return bool(header["screen"] or header["model"]["emulator"])
+
+
+def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks(
+    sesh: Sesh, home: Home, agent: Callable[..., None]
+) -> None:
+    agent("spins", 4)
+    waited = sesh("--wait", "work", "--waiting", "--timeout", "20")
+    assert (waited.code, waited.stdout) == (0, f"waiting: {ASKED}\n")
+    assert stands(home) == ("waiting", "stopped", ASKED)
+    assert "waiting, it has stopped" in sesh("--status", "work").stdout
+    daemon = home.summary("work")["daemon_pid"]
+    wait_until(lambda: processes.rested([daemon], 2.5), 20)  # longer than between two of its looks at rest
+    assert ("waiting", "stopped", ASKED) in told(sesh, home)
+
+
+def test_it_stays_over_a_reload_and_ends_with_a_key(sesh: Sesh, home: Home, agent: Callable[..., None]) -> None:
+    agent("spins", 4)
+    wait_until(lambda: stands(home)[1] == "stopped", 20)
+    assert sesh("--reload", "work").code == 0
+    assert stands(home) == ("waiting", "stopped", ASKED)
+    sesh("--send", "work", "1")
+    wait_until(lambda: stands(home)[0] == "working")
+    wait_until(lambda: stands(home) == ("idle", "quiet", None), 20)
+
+
+def test_a_resize_an_attach_and_a_report_of_focus_are_no_keys(
+    sesh: Sesh, home: Home, agent: Callable[..., None], terminal: Callable[..., Terminal]
+) -> None:
+    agent("spins", 4)
+    wait_until(lambda: stands(home)[1] == "stopped", 20)
+    screen = terminal("work", columns=100, rows=30)
+    screen.wait_for("Allow this command")
+    screen.type("\x1b[O\x1b[I")
+    screen.resize(90, 28)
+    wait_until(lambda: home.summary("work")["columns"] == 90)
+    screen.type(b"\x1c")
+    assert screen.exit_code() == 0
+    assert stands(home)[:2] == ("waiting", "stopped")
+
+
+def test_a_title_that_blinks_keeps_no_question_from_being_seen(
+    sesh: Sesh, home: Home, agent: Callable[..., None]
+) -> None:
+    agent("blinks", 4)
+    assert sesh("--wait", "work", "--waiting", "--timeout", "20").stdout == f"waiting: {ASKED}\n"
+    assert stands(home) == ("waiting", "stopped", ASKED)
+
+
+def test_a_spinner_that_never_stops_works_and_keys_begin_another_turn(
+    sesh: Sesh, home: Home, agent: Callable[..., None]
+) -> None:
+    agent("spins", 60, "spins")
+    agent("spins", 4.5, "keys")
+    menu = os.path.join(home.path, "keys.ready.menu")
+    while not os.path.exists(menu):  # it spins on, and is typed to
+        sesh("--send", "keys", "x")
+    wait_until(lambda: stands(home, "keys") == ("idle", "quiet", None), 25)
+    assert stands(home, "spins") == ("working", "output", None)
+    assert not [each for name in ("spins", "keys") for each in told(sesh, home, name) if each[0] == "waiting"]
+
+
+@pytest.mark.parametrize("how", ["title", "same"])
+def test_output_that_changes_no_cell_is_no_sign_of_work(
+    sesh: Sesh, home: Home, agent: Callable[..., None], how: str
+) -> None:
+    agent(how, 60)
+    wait_until(lambda: stands(home) == ("idle", "quiet", None), 25)
+    assert not [each for each in told(sesh, home) if each[0] == "waiting"]
+
+
+def test_a_program_in_canonical_mode_loads_no_emulator(sesh: Sesh, home: Home, agent: Callable[..., None]) -> None:
+    agent("canonical", 4, "lines")
+    agent("spins", 60, "raw")
+    lines, raw = (each["id"] for each in sorted(sesh("--list", "--json").json(), key=lambda each: str(each["name"])))
+    wait_until(lambda: loaded(home, raw), 20)
+    assert sesh("--wait", "lines", "--idle", "5", "--timeout", "30").code == 0
+    assert loaded(home, lines) is False
