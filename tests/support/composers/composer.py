@@ -25,6 +25,7 @@ from dataclasses import dataclass
 _PASTE, _PASTE_END = "\x1b[200~", "\x1b[201~"
 _CSI = re.compile(r"\x1b\[([0-?]*)([ -/]*[@-~])")
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_HINTS = ("? for shortcuts", "@ names a file", "/ opens the menu", "! runs a command")
 _MENU = ("Allow this command?", "› 1. Yes", "  2. No")
 
 
@@ -46,6 +47,8 @@ class Behaviour:
     """Does something else before each read."""
     busy: float = 0.0
     """Does something else before it reads the first bytes of a prompt."""
+    ahead: float = 0.0
+    """Reads at once, but handles all that it has read so much later: it takes the times from then."""
     late: float = 0.0
     """Shows what it has read so much later."""
     cursor: str = "there"
@@ -58,6 +61,10 @@ class Behaviour:
     shows: bool = True
     spinner: str = ""
     """A spinner turns all the time: above, below."""
+    hints: float = 0.0
+    """Shows another hint below so often."""
+    flicker: float = 0.0
+    """Clears the screen before it draws, and draws so much later."""
     thinks: float = 0.0
     """After a prompt a spinner turns for so long before the answer."""
     takes: bool = True
@@ -112,6 +119,7 @@ class Composer:
         self.pastes = self.read = 0
         self.pasted_at = self.key_at = self.due = self.thinking_until = 0.0
         self.menu = self.opened = False
+        self.queued, self.handled_at = b"", 0.0
 
     # -- keys
 
@@ -218,7 +226,8 @@ class Composer:
         if self.how.box:
             filled = [row + " " * max(0, inner + 2 - sum(map(_width, row))) for row in composer]
             composer = [f"╭{'─' * (inner + 4)}╮", *(f"│ {row} │" for row in filled), f"╰{'─' * (inner + 4)}╯"]
-        above, below = [""], ["  ? for shortcuts                     stand-in · ~/project"]
+        hint = _HINTS[int(now / self.how.hints) % len(_HINTS) if self.how.hints else 0]
+        above, below = [""], [f"  {hint:<35} stand-in · ~/project"]
         if now < self.thinking_until or self.how.spinner == "above":
             above = ["", f"{mark} Thinking… ({int(now) % 60}s · esc to interrupt)"]
         if self.how.spinner == "below":
@@ -245,6 +254,10 @@ class Composer:
                 self.drawn[number] = line
         if not out:
             return
+        if self.how.flicker:
+            os.write(1, b"\x1b[2J")
+            time.sleep(self.how.flicker)
+            out = [f"\x1b[{number};1H{line}" for number, line in enumerate(lines, 1)]
         if self.how.cursor == "there":
             row = len(lines) - below
             out.append(f"\x1b[{row};{1 + sum(map(_width, lines[row - 1]))}H")
@@ -272,13 +285,13 @@ class Composer:
         """Reads and draws until the terminal is gone."""
         self.start()
         self.draw()
-        poll = select.epoll() if self.how.edge else None
+        poll = select.epoll() if self.how.edge and hasattr(select, "epoll") else None  # Linux
         if poll is not None:
             poll.register(0, select.EPOLLIN | select.EPOLLET)
         while True:
             now = time.monotonic()
-            turning = self.how.spinner or now < self.thinking_until
-            wait = 0.08 if turning else 0.02 if self.due or self.thinking_until else 60
+            turning = self.how.spinner or self.how.hints or now < self.thinking_until
+            wait = 0.02 if self.due or self.queued else 0.08 if turning or self.thinking_until else 60
             if self.how.deaf and self.read >= self.how.deaf:
                 time.sleep(wait)
             elif poll is not None:
@@ -286,6 +299,9 @@ class Composer:
                     self._read()
             elif select.select([0], [], [], wait)[0]:
                 self._read()
+            if self.queued and time.monotonic() >= self.handled_at:
+                data, self.queued = self.queued, b""
+                self.take(data)
             self._open_menu()
             now = time.monotonic()
             if now >= self.due:
@@ -301,7 +317,11 @@ class Composer:
         self.due = time.monotonic() + self.how.late
         if self.how.menu == "early" and not self.opened:
             self._open()
-        self.take(data)
+        if self.how.ahead:
+            self.handled_at = self.handled_at if self.queued else time.monotonic() + self.how.ahead
+            self.queued += data
+        else:
+            self.take(data)
 
     def _open_menu(self) -> None:
         """Opens the menu once the text has been drawn."""

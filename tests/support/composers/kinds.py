@@ -39,10 +39,13 @@ TEXTS = {
     "many lines": "\n".join(f"line {line} of prompt {{number}}: fix the failing test" for line in range(8)),
     "marks inside": "before {number} \x1b[201~ the \x1b[200~ marks \x1b[201~\x1b[200~ after {number}",
     "wide": "héllo 世界 {number} 日本語の文章 👩\u200d💻 🇩🇪 e\u0301 한국어 ✅ done {number}",
+    "ends wide": "{number}: please fix the 日本語の文章を直してください ✅👩\u200d💻🇩🇪",
+    "the same": "continue",
+    "blank end": "  fix it, number {number} \n\n",
     "20 KB": "\n".join(f"{line:04} all work and no play makes this a long prompt {{number}}" for line in range(340)),
 }
 """The texts that are typed; `{number}` makes each one different."""
-_ONE_LINE_TEXTS = ("one line", "marks inside", "wide")
+_ONE_LINE_TEXTS = ("one line", "marks inside", "wide", "ends wide", "the same")
 
 
 def unmarked(text: str) -> str:
@@ -135,7 +138,7 @@ def _template(text: str) -> str:
     return f"note(`{text}`)"
 
 
-_SHELL_TEXTS = ("one line", "many lines", "marks inside", "wide", "20 KB")
+_SHELL_TEXTS = ("one line", "many lines", "marks inside", "wide", "20 KB", "the same")
 _PROMPT = "ready>"
 
 KINDS = [
@@ -161,11 +164,17 @@ KINDS = [
     _composer("placeholder", True, None, window=0.04, placeholder=200, box=True),
     _composer("pieces", window=0.04, piece=1024, work=0.01, load=True),
     _composer("busy", window=0.04, busy=1.0, box=True, load=True),
+    _composer("reads ahead", window=0.04, ahead=0.6, box=True, load=True),
+    _composer("flicker", window=0.04, flicker=0.005, box=True, spinner="above"),
+    _composer("hints", window=0.04, hints=0.3, grows_up=True, box=True),
     _composer("shown late", True, None, window=0.04, late=0.5),
     _composer("alternate", window=0.04, alternate=True, grows_up=True, cursor="hidden"),
     _composer("kitty", window=0.04, kitty=5),
     _composer("no echo", None, window=0.04, shows=False),
     _composer("takes no Enter", False, takes=False, window=0.04, box=True, texts=("one line", "many lines")),
+    _composer("takes no Enter, spins", False, takes=False, spinner="below", box=True, texts=("one line", "many lines")),
+    _composer("takes no Enter, flickers", False, takes=False, flicker=0.005, spinner="above", texts=("one line",)),
+    _composer("takes no Enter, hints", False, takes=False, hints=0.3, grows_up=True, texts=("one line", "many lines")),
     _composer("stops reading", False, deaf=10, texts=("one line",)),
     _composer("told menu, early", False, menu="early", tells=True, texts=("one line", "many lines")),
     _composer("told menu, shown", False, menu="shown", tells=True, texts=("one line", "many lines")),
@@ -179,7 +188,7 @@ KINDS = [
     Kind("bash within", _within("bash"), _PROMPT, _quoted, _SHELL_TEXTS, load=True),
     Kind("zsh within", _within("zsh"), _PROMPT, _quoted, _SHELL_TEXTS, load=True),
     Kind("fish within", _within("fish"), _PROMPT, _quoted, _SHELL_TEXTS, slow=True, load=True),
-    Kind("python", _python, ">>>", _triple, ("one line", "many lines", "wide")),
-    Kind("node", _node, ">", _template, ("one line", "many lines", "wide", "marks inside")),
+    Kind("python", _python, ">>>", _triple, ("one line", "many lines", "wide", "the same", "20 KB")),
+    Kind("node", _node, ">", _template, ("one line", "many lines", "wide", "marks inside", "the same", "20 KB")),
 ]
 """All kinds. `arrives` is False for those that take no prompt: never twice, and never `true`."""

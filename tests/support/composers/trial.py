@@ -1,6 +1,7 @@
 """Prompts for a kind of program by `sesh --send TEXT --enter`, and what became of each.
 
-`python -m tests.support.composers.trial 100 [--load] [KIND…]` prints a row for each kind and text.
+`python -m tests.support.composers.trial 100 [--load] [--each] [KIND…]` prints a row for each kind, which gets its texts
+in turn, or (`--each`) one for each kind and text.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Trial:
         came = self._came(patience)
         texts = [str(each.get("submitted", each)) for each in came]
         if self.kind.arrives:
-            whole = [each.rstrip("\n") for each in texts] == [wanted]
+            whole = [each.rstrip() for each in texts] == [wanted.rstrip()]
             self.tally.arrived += whole
             self.tally.again += whole and texts != [wanted]
         else:
@@ -127,15 +128,16 @@ def _said(answer: dict[str, object]) -> tuple[bool | None, str]:
 
 def main(words: list[str]) -> None:
     """Prints the table."""
-    load, names = "--load" in words, [word for word in words[1:] if word != "--load"]
-    print("kind | text | arrived | true | null | false | second Enter | wrong", flush=True)
-    with loaded(1) if load else nullcontext():
+    flags = {word for word in words if word.startswith("--")}
+    count, *names = (word for word in words if word not in flags)
+    print("kind | texts | arrived | true | null | false | second Enter | wrong", flush=True)
+    with loaded() if "--load" in flags else nullcontext():
         for kind in (each for each in KINDS if not names or each.name in names):
-            for text in kind.texts:
+            for texts in [[text] for text in kind.texts] if "--each" in flags else [kind.texts]:
                 home = Home()
                 try:
-                    tally = Trial(home, kind).play([text], int(words[0]))
-                    print(f"{kind.name} | {text} | {tally.row()}", flush=True)
+                    tally = Trial(home, kind).play(texts, int(count))
+                    print(f"{kind.name} | {', '.join(texts)} | {tally.row()}", flush=True)
                 finally:
                     home.close()
 
