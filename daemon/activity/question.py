@@ -177,7 +177,8 @@ def in_new_rows(words: list[str], cursor: str = "", known: frozenset[str] = froz
                 break
             menu += f" {row}" if row else ""
         return menu.strip()[:MAX_QUESTION]
-    return in_rows([*new, cursor]) or in_rows([*words, ""])
+    said = cursor if _says(cursor) else " ".join([row for row in new if row][-_MOST_ROWS:])
+    return said[-MAX_QUESTION:] or in_rows([*words, ""])
 
 
 def _says(words: str) -> bool:

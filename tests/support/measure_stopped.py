@@ -157,8 +157,10 @@ class Trial:
             stdout=subprocess.PIPE,
         )
         assert following.stdout is not None
-        told_all = b""
-        while select.select([following.stdout], [], [], QUIET if told_all else STARTS)[0]:
+        told_all, until = b"", time.monotonic() + 4 * QUIET  # a title may blink for ever
+        while (
+            time.monotonic() < until and select.select([following.stdout], [], [], QUIET if told_all else 2 * QUIET)[0]
+        ):
             told_all += os.read(following.stdout.fileno(), 1 << 16)
         following.kill()
         following.wait()
