@@ -139,8 +139,8 @@ class Trial:
 
     def _asked_at(self, word: str) -> float | None:
         """When the service got the prompt with this word in it."""
-        for tried in range(60):
-            if tried in (16, 32):  # it may not have taken the Enter
+        for tried in range(80):
+            if tried == 40:  # it may not have taken the Enter
                 self.sesh("--send", self.name, "--key", "Enter")
             with open(self.log, encoding="utf-8") as file:
                 for line in file:
