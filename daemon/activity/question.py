@@ -166,6 +166,8 @@ def in_new_rows(words: list[str], cursor: str = "", known: frozenset[str] = froz
     `known`: what stood there before, which asks nothing. Where one of the last new rows asks, the question goes on from
     there to the end of the menu below it.
     """
+    if _says(cursor) and cursor not in known:
+        return cursor[-MAX_QUESTION:]
     new = ["" if row in known else row for row in words]
     last = [index for index, row in enumerate(new) if row][-_LAST:]
     asks = [index for index in last if _ASKS.search(new[index])]
@@ -177,7 +179,7 @@ def in_new_rows(words: list[str], cursor: str = "", known: frozenset[str] = froz
                 break
             menu += f" {row}" if row else ""
         return menu.strip()[:MAX_QUESTION]
-    return in_rows([*new, cursor]) or in_rows([*words, ""])
+    return " ".join([row for row in new if row][-_MOST_ROWS:])[-MAX_QUESTION:] or in_rows([*words, ""])
 
 
 def _says(words: str) -> bool:

@@ -45,7 +45,7 @@ class Turn:
         """True if the last look compared cells; if it saw a change; if that came of little output."""
         self.changed_at = time.monotonic()
         self._known: frozenset[str] = frozenset()
-        """The rows that stood there when it began to work."""
+        """The rows that stood there when it began to work, after the last key."""
 
     def key(self) -> None:
         """Notes that somebody has typed: another turn begins."""
@@ -67,8 +67,9 @@ class Turn:
         self.trickles = self.compared and self.fresh and printed <= _TRICKLE
         if self.fresh:
             self.changed_at = printed_at
-            if self._began is None:
-                self._began, self._known = printed_at, frozenset(self._words() if self.compared else ())
+            if self._began is None and not self._worked:
+                self._known = frozenset(self._words() if self.compared else ())
+            self._began = self._began or printed_at
             if printed_at - self._began >= WORKED - _APART:
                 self._worked, self.over = True, False
         else:

@@ -139,8 +139,8 @@ class Trial:
 
     def _asked_at(self, word: str) -> float | None:
         """When the service got the prompt with this word in it."""
-        for tried in range(60):
-            if tried in (16, 32):  # it may not have taken the Enter
+        for tried in range(80):
+            if tried == 40:  # it may not have taken the Enter
                 self.sesh("--send", self.name, "--key", "Enter")
             with open(self.log, encoding="utf-8") as file:
                 for line in file:
@@ -157,8 +157,10 @@ class Trial:
             stdout=subprocess.PIPE,
         )
         assert following.stdout is not None
-        told_all = b""
-        while select.select([following.stdout], [], [], QUIET if told_all else STARTS)[0]:
+        told_all, until = b"", time.monotonic() + 4 * QUIET  # a title may blink for ever
+        while (
+            time.monotonic() < until and select.select([following.stdout], [], [], QUIET if told_all else 2 * QUIET)[0]
+        ):
             told_all += os.read(following.stdout.fileno(), 1 << 16)
         following.kill()
         following.wait()

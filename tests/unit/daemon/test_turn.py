@@ -179,3 +179,16 @@ def test_the_question_waits_for_an_emulator_that_is_behind() -> None:
         here.cells = late
         here.passes(0.1)
         assert here.activity.standing().question == "Proceed?"
+
+
+def test_a_menu_that_comes_late_is_the_question() -> None:
+    """What it drew after a pause was taken for what had stood there before."""
+    for late in (1.0, 5.0):
+        with world() as here:
+            here.passes(2)
+            agent_works(here, 4)
+            here.passes(late)
+            draws(here, ["Proceed?", "1. Yes"])
+            here.passes(5)
+            assert here.stands == ("waiting", "stopped")
+            assert here.activity.standing().question == "Proceed? 1. Yes"
