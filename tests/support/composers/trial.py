@@ -91,7 +91,7 @@ class Trial:
         said, story = _said(result.json())
         self.tally.said[said] += 1
         wanted = text if self.kind.marks else unmarked(text)
-        patience = _ARRIVES if said is not False else _LATE if self.kind.arrives else 0.2
+        patience = 0.2 if not self.kind.arrives else _ARRIVES if said is not False else _LATE
         came = self._came(patience)
         texts = [str(each.get("submitted", each)) for each in came]
         if self.kind.arrives:
