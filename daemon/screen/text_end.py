@@ -43,15 +43,15 @@ class TextEnd:
             start = solid.rfind(self._end, 0, start + len(self._end) - 1)
         return []
 
-    def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str]) -> bool:
+    def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str], *, enters: int = 1) -> bool:
         """Returns whether a program has taken the text that stood in these cells when the screen showed `asked`.
 
         It has if the end is gone from there, or if more rows below it bear words. A composer that makes a new line of
-        Enter leaves an empty row below the text, which may have moved up by one row, and moves what stands below. The
-        hints, clocks and spinners there change by themselves.
+        Enter leaves an empty row below the text, which may have moved up by a row for each of `enters`, and moves what
+        stands below. Hints, clocks and spinners there change by themselves.
         """
         first, below = cells[0][0], cells[-1][0] + 1
-        for up in (0, 1):
+        for up in range(enters + 1):
             stands = all(_at(rows, (row - up, column)) == _at(asked, (row, column)) for row, column in cells)
             if not stands and not up and len(self._end) >= _DISTINCT:  # a composer of one row moves its text sideways
                 stands = self._end in _solid("".join(rows[first:below]))

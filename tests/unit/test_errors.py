@@ -15,6 +15,7 @@ from sesh.errors import (
     LoginRefused,
     Lost,
     NotFound,
+    NotSubmitted,
     SeshError,
     Silent,
     rebuild,
@@ -50,7 +51,8 @@ def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
     sent = kind("what, and what to do")
     got = rebuild(sent.facts())
     assert (got.code, str(got), got.exit_code) == (sent.code, "what, and what to do", sent.exit_code)
-    if kind not in (CannotStart, Ended, Late, LocalFault, LoginRefused, Lost, Silent):  # they say more than their code
+    more = CannotStart, Ended, Late, LocalFault, LoginRefused, Lost, NotSubmitted, Silent
+    if kind not in more:  # than their code says
         assert type(got) is kind
 
 

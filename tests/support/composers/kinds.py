@@ -173,7 +173,7 @@ KINDS = [
     _composer("no echo", None, window=0.04, shows=False),
     _composer("takes no Enter", False, takes=False, window=0.04, box=True, texts=("one line", "many lines")),
     _composer("takes no Enter, spins", False, takes=False, spinner="below", box=True, texts=("one line", "many lines")),
-    _composer("takes no Enter, grows up", False, takes=False, grows_up=True, box=True, texts=("one line", "many lines")),
+    _composer("takes no Enter, grows up", False, takes=False, grows_up=True, box=True, texts=("one line",)),
     _composer("takes no Enter, flickers", False, takes=False, flicker=0.005, spinner="above", texts=("one line",)),
     _composer("takes no Enter, hints", False, takes=False, hints=0.3, grows_up=True, texts=("one line", "many lines")),
     _composer("stops reading", False, deaf=10, texts=("one line",)),

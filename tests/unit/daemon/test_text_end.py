@@ -75,6 +75,19 @@ def test_a_short_text_is_not_looked_for_in_other_words(text: str) -> None:
     assert end.taken(end.find(asked), asked, screen("> Type your message, ok?"))
 
 
+def test_a_composer_at_the_bottom_that_swallows_two_enters_has_taken_nothing() -> None:
+    asked = screen("welcome", "╭─────────╮", "│ > hello │", "╰─────────╯", "? for help")
+    grown = screen("│ > hello │", "│         │", "│         │", "╰─────────╯", "? for help")
+    end = TextEnd("hello", screen("welcome", "╭─────────╮", "│ >       │", "╰─────────╯", "? for help"))
+    assert not end.taken(end.find(asked), asked, grown, enters=2)
+
+
+def test_hints_that_change_below_a_text_prove_nothing() -> None:
+    end, asked = TextEnd("hello", screen("> ", "? for help")), screen("> hello", "? for help")
+    assert not end.taken(end.find(asked), asked, screen("> hello", "@ names a file"))
+    assert not end.taken(end.find(asked), asked, screen("> hello", "", "/ opens the menu"))
+
+
 def test_a_mark_before_each_line_of_a_frame_is_nothing_new() -> None:
     asked = screen("╭─────────╮", "│ > hello │", "╰─────────╯")
     grown = screen("╭─────────╮", "│ > hello │", "│ >       │", "╰─────────╯")
