@@ -327,7 +327,7 @@ class Composer:
         """Opens the menu once the text has been drawn."""
         if self.how.menu == "shown" and self.shown and not self.opened and self.pasting is None:
             self.draw()
-            time.sleep(0.03)
+            time.sleep(0.06)
             self._open()
 
     def _open(self) -> None:

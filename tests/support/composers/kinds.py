@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import prompt_toolkit
 
@@ -72,6 +72,8 @@ class Kind:
     arrives: bool = True
     marks: bool = False
     """The marks of bracketed paste are text to it."""
+    races: bool = False
+    """Whether an Enter is still kept back is a matter of milliseconds: in the table alone."""
     load: bool = False
     """It is tried on a busy machine too."""
 
@@ -179,7 +181,10 @@ KINDS = [
     _composer("stops reading", False, deaf=10, texts=("one line",)),
     _composer("told menu, early", False, menu="early", tells=True, texts=("one line", "many lines")),
     _composer("told menu, shown", False, menu="shown", tells=True, texts=("one line", "many lines")),
-    _composer("untold menu, shown", False, menu="shown", texts=("one line", "many lines")),
+    replace(
+        _composer("untold menu, shown", False, menu="shown", texts=("one line", "many lines")),
+        races=True,
+    ),
     Kind("prompt_toolkit", _taker("toolkit"), ">"),
     Kind("line", _taker("line"), r"line\?", texts=_ONE_LINE_TEXTS, marks=True),
     Kind("password", _taker("password"), "password:", texts=_ONE_LINE_TEXTS, marks=True),
