@@ -344,8 +344,8 @@ def _submit(daemon: Requests, request: Request) -> None:
         from sesh.daemon.submission import unmarked
 
         # A shell at its prompt would take a mark in the text for the begin of a paste, and Enter for a part of it.
-        raw = session.pty is not None and session.pty.raw()
-        request.data = before + (unmarked(text) if raw else text) + b"\r" + after
+        shell = session.facts.get("shell") or session.activity.shell_reads
+        request.data = before + (unmarked(text) if shell else text) + b"\r" + after
         send(daemon, request)
         submissions.keep(request.text("key"), (True, ""))
         return

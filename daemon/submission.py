@@ -191,7 +191,7 @@ class Submissions:
             left_mode = pasted and not self._pastes()
             if left_mode or not self._raw() or self._group() != group or self._activity.blocked != question:
                 return True, ""
-            if not shown.taken(cells, asked, self._rows(), enters=1 + repeated):
+            if not shown.taken(cells, asked, self._rows()):
                 since = 0.0
             elif not since:
                 since = now

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     """Row and column of a character, from 0."""
 
 _LENGTH, _DISTINCT = 12, 6
-"""Characters of the end of a text that are looked for; and from which on no other words are likely to hold it."""
+"""Characters of the end of a text that are looked for; and of one that may be a part of other words."""
 _SOLID = re.compile(r"[^\s\x00-\x1f\x7f\u2500-\u259f]+")
 """Characters that are neither blanks nor controls nor box drawing."""
-_FRAME = re.compile("[\u2500-\u259f]")
+_FRAME, _RULE = re.compile("[\u2500-\u259f]"), re.compile("[\u2500\u2501\u2550\u2580-\u259f]{3}")
 
 
 class TextEnd:
@@ -37,27 +37,22 @@ class TextEnd:
         start = solid.rfind(self._end) if self._end else -1
         while start >= 0:
             cells = _cells(pieces, start, start + len(self._end))
-            if any(_at(self._before, cell) != _at(rows, cell) for cell in cells):
+            changed = any(_at(self._before, cell) != _at(rows, cell) for cell in cells)
+            if changed and (len(self._end) >= _DISTINCT or _alone(rows, cells)):
                 self.seen = True
                 return cells
             start = solid.rfind(self._end, 0, start + len(self._end) - 1)
         return []
 
-    def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str], *, enters: int = 1) -> bool:
+    def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str]) -> bool:
         """Returns whether a program has taken the text that stood in these cells when the screen showed `asked`.
 
-        It has if the end is gone from there, or if more rows below it bear words. A composer that makes a new line of
-        Enter leaves an empty row below the text, which may have moved up by a row for each of `enters`, and moves what
-        stands below. Hints, clocks and spinners there change by themselves.
+        It has if the end is gone, or if it stands in a history, with a composer and maybe an answer below it. One that
+        makes a new line of Enter leaves an empty row below the text. It may move with its text, also while it starts,
+        and hints, clocks and spinners change by themselves: so rows below the text are counted, not compared.
         """
-        first, below = cells[0][0], cells[-1][0] + 1
-        for up in range(enters + 1):
-            stands = all(_at(rows, (row - up, column)) == _at(asked, (row, column)) for row, column in cells)
-            if not stands and not up and len(self._end) >= _DISTINCT:  # a composer of one row moves its text sideways
-                stands = self._end in _solid("".join(rows[first:below]))
-            if stands:
-                return _with_words(rows[below - up :]) > _with_words(asked[below:])
-        return True
+        found = self.find(rows)
+        return not found or _filled(rows[found[-1][0] + 1 :]) > _filled(asked[cells[-1][0] + 1 :])
 
 
 def _cells(pieces: Sequence[tuple[int, re.Match[str]]], start: int, end: int) -> list[Cell]:
@@ -72,17 +67,25 @@ def _cells(pieces: Sequence[tuple[int, re.Match[str]]], start: int, end: int) ->
     return cells
 
 
+def _alone(rows: Sequence[str], cells: Sequence[Cell]) -> bool:
+    """Returns whether the characters in these cells are no part of a longer word."""
+    (first, start), (last, end) = cells[0], cells[-1]
+    return not (_at(rows, (first, start - 1)) + _at(rows, (last, end + 1))).isalnum()
+
+
 def _at(rows: Sequence[str], cell: Cell) -> str:
     row, column = cell
-    return rows[row][column : column + 1].strip() if 0 <= row < len(rows) else ""
+    return rows[row][column : column + 1].strip() if row < len(rows) and column >= 0 else ""
 
 
-def _with_words(rows: Sequence[str]) -> int:
-    """The number of rows that bear more than blanks and box drawing.
+def _filled(rows: Sequence[str]) -> int:
+    """The number of rows with words or a rule. A mark within a frame says nothing: some stand before each line."""
+    return sum(bool(_RULE.search(row)) or _says(row) for row in rows)
 
-    A mark alone says nothing within a frame: some composers put one before each of their lines.
-    """
-    return sum(bool(words := _solid(row)) and (any(map(str.isalnum, words)) or not _FRAME.search(row)) for row in rows)
+
+def _says(row: str) -> bool:
+    words = _solid(row)
+    return words != "" and (any(map(str.isalnum, words)) or not _FRAME.search(row))
 
 
 def _solid(text: str) -> str:

@@ -79,13 +79,26 @@ def test_a_composer_at_the_bottom_that_swallows_two_enters_has_taken_nothing() -
     asked = screen("welcome", "╭─────────╮", "│ > hello │", "╰─────────╯", "? for help")
     grown = screen("│ > hello │", "│         │", "│         │", "╰─────────╯", "? for help")
     end = TextEnd("hello", screen("welcome", "╭─────────╮", "│ >       │", "╰─────────╯", "? for help"))
-    assert not end.taken(end.find(asked), asked, grown, enters=2)
+    assert not end.taken(end.find(asked), asked, grown)
 
 
 def test_hints_that_change_below_a_text_prove_nothing() -> None:
     end, asked = TextEnd("hello", screen("> ", "? for help")), screen("> hello", "? for help")
     assert not end.taken(end.find(asked), asked, screen("> hello", "@ names a file"))
     assert not end.taken(end.find(asked), asked, screen("> hello", "", "/ opens the menu"))
+
+
+def test_a_composer_that_is_moved_by_a_banner_above_it_still_has_its_text() -> None:
+    asked = screen("starting", *framed("hello there"))
+    moved = screen("A BANNER", "", "of many rows", "", *framed("hello there"))
+    end = TextEnd("hello there", screen("starting", *framed("")))
+    assert not end.taken(end.find(asked), asked, moved)
+
+
+def test_a_frame_below_the_text_is_another_composer() -> None:
+    asked, taken = screen(*framed("hello there")), screen("> hello there", "", *framed(""))
+    end = TextEnd("hello there", screen(*framed("")))
+    assert end.taken(end.find(asked), asked, taken)
 
 
 def test_a_mark_before_each_line_of_a_frame_is_nothing_new() -> None:
