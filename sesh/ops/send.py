@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
 
-_SUBMITTED = 120.0
-"""Seconds for a program to take in a text and its Enter, also behind another one."""
+_SUBMITTED = 3
+"""Times as long for a text and its Enter, also behind another one."""
 _LONGEST_UNIT = 1 << 20
 """Bytes of a text that is typed as one unit."""
 
@@ -123,7 +123,7 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
     """Has the daemon type a text and Enter; after a lost link it is asked for the outcome. Raises NotSubmitted."""
     while True:
         try:
-            answer, _ = stream.connection.request(verb, text, time.monotonic() + _SUBMITTED, **words)
+            answer, _ = stream.connection.request(verb, text, time.monotonic() + _SUBMITTED * _TIMEOUT, **words)
             break
         except (Lost, Unknown) as error:
             if stream.host is None or not {type(error), type(error.__cause__)} & {Lost}:

@@ -221,7 +221,10 @@ def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
     home.sesh("--open", "work")
     daemon = home.summary("work")["daemon_pid"]
     home.sesh(
-        "--send", "work", f"kill -STOP {daemon}; sesh --hook claude <{told} >{code} 2>&1; echo $? >>{code}", "--enter"
+        "--send",
+        "work",
+        f"sleep 0.05; kill -STOP {daemon}; sesh --hook claude <{told} >{code} 2>&1; echo $? >>{code}",
+        "--enter",
     )
     try:
         wait_until(lambda: os.path.exists(code) and os.path.getsize(code) > 0, 30)

@@ -263,12 +263,12 @@ def test_records_go_with_the_process_group_that_reported_last() -> None:
     with subprocess.Popen(["sleep", "100"], start_new_session=True) as program:
         reports = told("state=blocked", "state=done:id=a", group=program.pid)
         reports.left(program.pid, 9)
-        reports.left(os.getpgrp(), 9)
+        reports.left(os.getpid(), 9)
         assert (ids(reports), reports.speaks) == (["", "a"], True), "another program has the terminal for a while"
         program.kill()
     reports.left(0, 9)
     assert reports.speaks
-    reports.left(os.getpgrp(), 9)
+    reports.left(os.getpid(), 9)
     assert (ids(reports), reports.speaks) == (["a"], False)
 
 
