@@ -57,6 +57,12 @@ def kind_of(pid: int) -> str:
     return _KINDS.get(program, "")
 
 
+def reads_next(pty: Pty) -> bool:
+    """Returns whether what is typed now goes to a shell: one in the foreground, or the parent of what is there."""
+    group = pty.foreground()
+    return any(map(kind_of, (group, *map(int, platform.stat_of(group)[1:2]))))
+
+
 def foreground_name(pty: Pty) -> str:
     """The name of the program in the foreground, for people."""
     words = platform.command_of(pty.foreground())

@@ -33,7 +33,8 @@ if "server" in sys.argv:  # as Codex's: on its own, it outlives the session
     if os.fork():
         os._exit(0)
 ran = open(os.path.join(folder, "ran"), "w")
-print("ready", flush=True)
+if "server" not in sys.argv:  # its terminal may be gone
+    print("ready", flush=True)
 for line in open(os.path.join(folder, "events")):
     told = json.loads(line)
     with open(os.path.expanduser(told.pop("settings"))) as file:

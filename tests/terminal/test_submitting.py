@@ -278,3 +278,22 @@ def test_the_status_says_which_modes_are_on(sesh: Sesh, composer: Composer) -> N
     wait_until(lambda: "on" in sesh("--screen", "lines").stdout)
     on = {"bracketed_paste": False, "alternate_screen": True, "canonical": True, "echo": True}
     assert sesh("--status", "lines", "--json").json()["modes"] == on
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_marks_in_a_line_that_is_typed_ahead_of_the_prompt_open_no_paste(
+    sesh: Sesh, home: Home, *, within: bool
+) -> None:
+    """The shell read it when the command before had ended, and the Enter became a part of a paste."""
+    words = ["sh", "-c", "bash --norc; :"] if within else ["bash", "--norc"]
+    assert sesh("--open", "work", "--", *words).code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "20").code == 0
+    sesh("--send", "work", "sh -c 'while [ ! -e go ]; do sleep 0.02; done'", "--enter")
+    wait_until(lambda: sesh("--status", "work", "--json").json()["foreground"]["command"][0] == "sh")
+    ahead = "echo 'before \x1b[201~ the \x1b[200~ marks' >>ran"
+    assert sesh("--send", "work", ahead, "--enter", "--json").json()["submitted"] is True
+    ran = os.path.join(home.path, "ran")
+    home.write("go", "")
+    wait_until(lambda: os.path.exists(ran) and os.path.getsize(ran) > 0)
+    with open(ran) as file:
+        assert file.read() == "before  the  marks\n"
