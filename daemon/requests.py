@@ -303,6 +303,8 @@ def answer(daemon: Requests, request: Request) -> None:
         return
     enters = _check_answer(daemon.session, request)
     (_submit if enters else send)(daemon, request)
+    if not enters and request.text("key"):
+        daemon.get_submissions().keep(request.text("key"), (True, ""))
 
 
 @_action

@@ -38,6 +38,8 @@ _STANDS = 0.1
 """Seconds for which the end of the text stands, and for which it is gone, before that counts."""
 _HIDDEN = 1.0
 """Seconds after it was read until the Enter for a text that is not shown."""
+_RESTLESS = 10.0
+"""Seconds in which the text has to stand still."""
 _AGAIN, _JUDGED = 1.0, 2.0
 """Seconds after the Enter was read at which a swallowed one is repeated, and at which it counts as swallowed."""
 _KEPT = 64
@@ -108,27 +110,20 @@ class Submissions:
     def _deliver(self, submission: Submission) -> Steps:
         """Types the text, then Enter and the keys behind it; each step is a look at the program."""
         if submission.before:
+            self._note(submission.before)
             yield from self._type(submission.before)
-        asked, pasted, group = self._activity.blocked, self._pastes(), self._group()
+        pasted, group = self._pastes(), self._group()
         rows, text = self._rows(), unmarked(submission.text)
+        self._note(text)
+        asked = self._activity.blocked  # what a hook said is answered now
         shown = TextEnd(text.decode("utf-8", "replace"), rows)
         text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else (submission.text, _PIECE)
         if not (yield from self._type(text, size, lambda: shown.find(self._rows()))):
             return False, "it has not read all of the text, and got no Enter"
-        read_at = seen_at = since = time.monotonic()
-        cells: list[Cell] = []
-        while True:
-            yield
-            now, screen = time.monotonic(), self._rows()
-            if match := shown.find(screen):
-                since = since if match == cells else now
-                cells, rows, seen_at = match, screen, now
-                if now - since >= _STANDS:
-                    break
-            elif now - seen_at >= _STANDS:  # some clear the screen before they draw it
-                cells = []
-                if now - read_at >= _HIDDEN:
-                    break
+        stands = yield from self._stands(shown, rows)
+        if stands is None:
+            return False, "its screen does not rest, so it got no Enter"
+        cells, rows = stands
         if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
         if group != self._group():
@@ -137,10 +132,31 @@ class Submissions:
             return False, "it asks something now, and got no Enter"
         if shown.seen and not cells:
             return False, "the text is gone from its screen, and it got no Enter"
-        yield from self._type(b"\r" + submission.after)
+        self._note(b"\r" + submission.after)
+        for keys in filter(None, (b"\r", submission.after)):
+            yield from self._type(keys)
         if not cells:
             return None, ""
         return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
+
+    def _stands(self, shown: TextEnd, rows: list[str]) -> Generator[None, None, tuple[list[Cell], list[str]] | None]:
+        """Waits until the end of a text that was read stands still, or will not be shown; returns its cells, and the
+        screen. None if it never stands still."""
+        read_at = seen_at = since = now = time.monotonic()
+        cells: list[Cell] = []
+        while now - read_at < _RESTLESS:
+            yield
+            now, screen = time.monotonic(), self._rows()
+            if match := shown.find(screen):
+                since = since if match == cells else now
+                cells, rows, seen_at = match, screen, now
+                if now - since >= _STANDS:
+                    return cells, rows
+            elif now - seen_at >= _STANDS:  # some clear the screen before they draw it
+                cells = []
+                if now - read_at >= _HIDDEN:
+                    return cells, rows
+        return None
 
     def _type(self, data: bytes, size: int = _PIECE, look: Callable[[], object] = bool) -> Generator[None, None, bool]:
         """Types bytes, the next piece once the program has read the last; returns whether it has read all.
@@ -168,7 +184,6 @@ class Submissions:
 
     def _put(self, data: bytes) -> None:
         if data:
-            self._note(data)
             self._pump.type("submission", data)
 
     def _judge(
@@ -197,7 +212,8 @@ class Submissions:
                 since = now
             elif now - since >= _STANDS:
                 return True, ""
-            if not since and not repeated and now - began >= _AGAIN and pasted and not self._disturbed(submission):
+            again = pasted and not repeated and not since and now - began >= _AGAIN and not self._disturbed(submission)
+            if again and shown.empty_below(self._rows()):
                 repeated = True
                 yield from self._type(b"\r")
             if not since and now - began >= _JUDGED:

@@ -159,6 +159,8 @@ class Activity:
 
         if by != rules.TYPED and self.reports is not None and self.reports.speaks:
             return
+        if not by and self.blocked is not None:  # a notice says less than the question that stands
+            return
         group = self._group() if bound else 0
         said = self._said = Said(state, STEADY.now(), one_line(question)[:MAX_QUESTION], group, progress, by)
         self._take(rules.judge(self._standing, said, Seen(0.0), STEADY.now(), answered=self._asked.take_answered()))

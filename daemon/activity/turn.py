@@ -66,6 +66,8 @@ class Turn:
             self._drawn, self.fresh = drawn, not resized and before != cells
         self.trickles = self.compared and self.fresh and printed <= _TRICKLE
         if self.fresh:
+            if printed_at - self.changed_at >= _HALF:
+                self._began = None
             self.changed_at = printed_at
             if self._began is None and not self._worked:
                 self._known = frozenset(self._words() if self.compared else ())

@@ -181,7 +181,7 @@ class Pump:
     @property
     def drafted(self) -> bool:
         """True if an attached person has typed something that nobody has entered."""
-        return self.line_begun and self.typed_line is not None and self.typed_line.drafted
+        return self.typed_line is not None and self.pty is not None and self.typed_line.drafted(self.pty)
 
     @property
     def unread(self) -> int:
@@ -268,9 +268,9 @@ _LONGEST_LINE = 4096
 _LINE_ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
 _ERASES = frozenset(b"\x7f\x08")
 _RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
-_CHORDS = frozenset({("u", 13, 0), ("u", 99, CTRL), ("u", 117, CTRL)})
-"""Enter, Ctrl-C, Ctrl-U in the form of kitty's keyboard protocol."""
-_ESCAPES = (typed.ESCAPE, b"\x1b[27u")
+_ESCAPE = "u", 27, 0
+_ENDS = frozenset({("u", 13, 0), ("u", 99, CTRL), ("u", 117, CTRL), _ESCAPE})
+"""Enter, Ctrl-C, Ctrl-U, Escape in the form of kitty's keyboard protocol."""
 _DRAFT_LASTS = 600.0
 """Seconds after which a text that nobody enters is no draft any more."""
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
@@ -299,12 +299,8 @@ class TypedLine:
             foreground = pty.foreground()
             if self._foreground != foreground:
                 self.length = 0
-        before, self.length = self.length, self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS))
-        if not self.length or data in _ESCAPES:
-            self.drafted_at = 0.0
-        elif attended and self.length > before:
-            self.drafted_at = time.monotonic()
-        if not self.length:
+        self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS), attended=attended)
+        if not self.length and not self.drafted_at:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
             self._foreground = pty.foreground() if foreground < 0 else foreground
@@ -316,14 +312,16 @@ class TypedLine:
             return self.length > 0
         return self._foreground == pty.foreground() and pty.raw()
 
-    @property
-    def drafted(self) -> bool:
-        """True if an attached person has typed some of it, and has not discarded it by Escape."""
-        return self.drafted_at > 0 and time.monotonic() - self.drafted_at < _DRAFT_LASTS
+    def drafted(self, pty: Pty) -> bool:
+        """Returns whether an attached person has typed something into the raw program in the foreground, and has
+        neither entered nor discarded it; a line feed does not enter it there."""
+        recent = self.drafted_at > 0 and time.monotonic() - self.drafted_at < _DRAFT_LASTS
+        return recent and self._foreground == pty.foreground() and pty.raw()
 
-    def _count(self, data: bytes) -> int:
-        """The length of the line after `data`."""
+    def _count(self, data: bytes, *, attended: bool) -> int:
+        """The length of the line after `data`; notes a draft too."""
         length, index = self.length, 0
+        now = time.monotonic() if attended else self.drafted_at
         while index < len(data):
             byte = data[index]
             if byte == 0x1B:
@@ -331,20 +329,24 @@ class TypedLine:
                 sequence, index = data[index:end], end
                 if sequence in (PASTE, PASTE_END):
                     self._pasting = sequence == PASTE
+                elif sequence == typed.ESCAPE:
+                    self.drafted_at = 0.0
                 elif sequence[1:2] in (b"[", b"O") and sequence[-1:] in (b"A", b"B"):
                     length += 1  # Up and Down recall another line
-                elif sequence[-1:] == b"u" and (chord := typed.chord(sequence)) is not None:
-                    (_, code, modifiers), event = chord
-                    length = 0 if chord[0] in _CHORDS else length + _writes(code, modifiers, event)
+                elif sequence[-1:] in (b"u", b"~") and (chord := typed.chord(sequence)) is not None:
+                    if chord[0] in _ENDS:
+                        length, self.drafted_at = 0 if chord[0] != _ESCAPE else length, 0.0
+                    elif chord[0][0] == "u" and _writes(*chord[0][1:], chord[1]):
+                        length, self.drafted_at = length + 1, now
                 continue
             index += 1
-            if self._pasting:
-                length += 1
+            if self._pasting or (byte >= 0x20 and byte not in _ERASES):
+                length, self.drafted_at = length + 1, now
             elif byte in _LINE_ENDS:
-                length = 0
+                length, self.drafted_at = 0, self.drafted_at if byte == 0x0A else 0.0
             elif byte in _ERASES:
                 length = max(0, length - 1)
-            elif byte >= 0x20 or byte in _RECALLS:
+            elif byte in _RECALLS:
                 length += 1
         return length
 

@@ -44,6 +44,11 @@ class TextEnd:
             start = solid.rfind(self._end, 0, start + len(self._end) - 1)
         return []
 
+    def empty_below(self, rows: Sequence[str]) -> bool:
+        """Returns whether the end is shown, and the row below it bears no words, as after a swallowed Enter."""
+        cells = self.find(rows)
+        return bool(cells) and not any(map(_says, rows[cells[-1][0] + 1 : cells[-1][0] + 2]))
+
     def taken(self, cells: Sequence[Cell], asked: Sequence[str], rows: Sequence[str]) -> bool:
         """Returns whether a program has taken the text that stood in these cells when the screen showed `asked`.
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 BASH, ZSH, FISH, DASH, ASH = "bash", "zsh", "fish", "dash", "ash"
 _KINDS = {"bash": BASH, "rbash": BASH, "zsh": ZSH, "fish": FISH, "dash": DASH, "sh": DASH, "ash": ASH, "busybox": ASH}
 _READ_OF_ONE = 1
+_VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
+"""Options of shells behind which their value stands, beside those that end in `o`."""
 
 
 class Shell:
@@ -50,11 +52,24 @@ def kind_of(pid: int) -> str:
         program = name  # no /proc, or another user's process
     program = program.lstrip(".").removesuffix("-wrapped").rstrip("0123456789.-")
     rest = words[2:] if name == "busybox" else words[1:]
-    if "-c" in rest or (rest and rest[0][:1] != "-"):
-        return ""  # it runs a script
+    if _runs_script(rest):
+        return ""
     if program == "busybox" and not {"sh", "ash"} & {name, *words[1:2]}:
         return ""  # another of its many programs
     return _KINDS.get(program, "")
+
+
+def _runs_script(words: list[str]) -> bool:
+    """Returns whether a shell with these arguments runs a script, as by `-c`, `-lc`, or a file's name."""
+    value = False
+    for word in words:
+        short = word[1:] if word[:1] in ("-", "+") and word[1:2] != "-" else ""
+        if "c" in short or (not value and word[:1] not in ("-", "+")):
+            return not value
+        if "s" in short:
+            return False  # it reads its standard input; more words are arguments
+        value = not value and (word in _VALUED or short[-1:] in ("o", "O"))
+    return False
 
 
 def reads_next(pty: Pty) -> bool:
