@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from sesh.daemon.activity import program_status
+from sesh.daemon.activity import program_status, rules
 from tests.unit.daemon.test_activity import JOB, World, world
 
 
@@ -205,3 +205,17 @@ def test_the_end_of_the_session_is_the_end_of_its_reports() -> None:
         assert here.stands == ("done", "exit")
         assert here.activity.sequences(-1, 99, True) == ""
         assert here.activity.blocked is None
+
+
+def test_a_notice_leaves_the_question_that_a_hook_has_told() -> None:
+    """An agent rings as well when it asks: the text that was sent then went into its menu."""
+    with world() as here:
+        here.runs()
+        here.activity.say("waiting", "Run rm?", by=rules.HOOK)
+        here.activity.say("waiting", "Agent needs you")
+        here.activity.progressed(b"1;50")
+        assert here.activity.blocked == "Run rm?"
+        here.activity.typed(b"y")
+        assert here.activity.blocked is None
+        here.activity.say("waiting", "Agent needs you")
+        assert (here.stands, here.activity.blocked) == (("waiting", "hook"), None)

@@ -156,3 +156,33 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
         assert output() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("typed", "drafted"),
+    [
+        (b"half a prompt", True),
+        (b"half a prompt\n", True),
+        (b"half\x1b[200~a\rprompt\x1b[201~", True),
+        (b"\x1b[104u", True),
+        (b"\x1b[A", False),
+        (b"entered\r", False),
+        (b"discarded\x03", False),
+        (b"discarded\x15", False),
+        (b"discarded\x1b", False),
+        (b"discarded\x1b\x1b", False),
+        (b"discarded\x1b[27;1:1u", False),
+        (b"discarded\x1b[27;5;99~", False),
+        (b"entered\x1b[13u", False),
+    ],
+)
+def test_a_draft_stands_until_it_is_entered_or_discarded(typed: bytes, drafted: bool) -> None:
+    pty: Any = Foreground()
+    line = TypedLine()
+    line.add(typed, pty)
+    assert not line.drafted(pty), "a script typed it"
+    line.add(b"\r", pty)
+    line.add(typed, pty, attended=True)
+    assert line.drafted(pty) is drafted
+    pty.group = 2
+    assert not line.drafted(pty)

@@ -1,0 +1,35 @@
+"""Which processes are shells that read what is typed, by their command lines."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from sesh import platform
+from sesh.daemon.shell import shells
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["bash"], "bash"),
+        (["-bash"], "bash"),
+        (["bash", "--norc", "-i"], "bash"),
+        (["bash", "--rcfile", "FILE", "-i"], "bash"),
+        (["bash", "-O", "checkwinsize"], "bash"),
+        (["bash", "-o", "vi"], "bash"),
+        (["bash", "-s", "word"], "bash"),
+        (["bash", "-lc", "a; codex"], ""),
+        (["bash", "-c", "codex"], ""),
+        (["bash", "-xc", "codex"], ""),
+        (["bash", "-e", "script"], ""),
+        (["bash", "--norc", "script", "word"], ""),
+        (["bash", "script"], ""),
+    ],
+)
+def test_a_shell_that_runs_a_script_is_none(monkeypatch: pytest.MonkeyPatch, words: list[str], kind: str) -> None:
+    """The program that a script started got text and Enter in one, as if it were the shell at its prompt."""
+    monkeypatch.setattr(platform, "command_of", lambda _: words)
+    monkeypatch.setattr(os, "readlink", lambda _: "/usr/bin/bash")
+    assert shells.kind_of(1) == kind
