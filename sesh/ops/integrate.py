@@ -18,7 +18,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from sesh import paths, toml_positions
-from sesh.about import launcher
+from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _LARGEST = 4 << 20
 """Bytes of a file of settings."""
 _NEW = "{\n  ", "\n}\n"
 """What stands around our hooks in a file that was not there."""
+_SILENT = "2>/dev/null || true"
 _COMMENT = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _BETWEEN = re.compile(r"[\s,:]*")
 _SPACE = " \t\r\n"
@@ -80,7 +81,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 def _group(agent: str) -> object:
     """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
-    command = f"{shlex.quote(launcher())} --hook {agent} 2>/dev/null || true"
+    command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
 
@@ -120,7 +121,9 @@ def _is_ours(group: Any, agent: str) -> bool:
         words = shlex.split(str(hook["command"]))
     except (KeyError, TypeError, ValueError):
         return False
-    return words[1:3] == ["--hook", agent] and os.path.isabs(words[0])
+    if words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
+        return False
+    return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
 def _without(text: str | None, agent: str) -> str | None:

@@ -207,6 +207,25 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     assert path.read_text() == text
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/opt/other/tool --hook claude --notify",
+        "/opt/other/tool --hook claude 2>/dev/null || true",
+        "/opt/sesh --hook claude --notify",
+        "sesh --hook claude 2>/dev/null || true",
+    ],
+)
+def test_hooks_of_another_tool_that_has_such_an_option_stay(command: str) -> None:
+    text = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": command}]}]}}, indent=2)
+    path = put("claude", text)
+    assert not integrate.integrate("claude", remove=True)
+    assert integrate.integrate("claude")
+    assert parsed(path.read_text())["hooks"]["Stop"][0] == json.loads(text)["hooks"]["Stop"][0]
+    assert integrate.integrate("claude", remove=True)
+    assert path.read_text() == text
+
+
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}, {"indent": 4}])
 def test_hooks_are_found_and_removed_after_the_agent_has_written_its_settings_anew(layout: dict[str, Any]) -> None:
     path = put("gemini", '{"ui": {}, "hooks": {"AfterAgent": [{"hooks": []}]}}')
