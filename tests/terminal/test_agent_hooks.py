@@ -121,10 +121,26 @@ def test_a_turn_of_an_agent_is_told_with_its_question_and_its_conversation(
             assert home.summary("work")["activity"]["why"] == "hook"
         assert stands(home) == (state, question), event
     assert home.summary("work")["resume"] == RESUME[name]
-    agent.tell("SessionStart", source="clear", session_id="other-1")
+    agent.tell("SessionStart", source="resume", session_id="other-1")
     assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
     agent.tell("SessionEnd", reason="clear")
     assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+
+
+@pytest.mark.parametrize("name", list(TURNS))
+def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
+    home: Home, started: Callable[..., Agent], name: str
+) -> None:
+    """Before that the agent has kept nothing: it says that there is no such conversation, and ends."""
+    agent = started(name)
+    agent.tell("SessionStart", source="startup")
+    if name == "claude":
+        agent.tell("Notification", notification_type="idle_prompt")
+    assert home.summary("work")["resume"] is None
+    agent.tell("BeforeAgent" if name == "gemini" else "UserPromptSubmit", prompt="x")
+    assert home.summary("work")["resume"] == RESUME[name]
+    agent.tell("SessionStart", source="clear", session_id="other-1")
+    assert home.summary("work")["resume"] == RESUME[name]
 
 
 def test_a_shell_goes_on_without_the_agent_and_is_not_resumed_as_one(home: Home, started: Callable[..., Agent]) -> None:
