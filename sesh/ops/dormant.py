@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, paths, wording
+from sesh import moments, paths, shapes, wording
 from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import checkpoints, listing, records, results
+from sesh.store import checkpoints, files, listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,6 +254,19 @@ def rename(old: str, new: str) -> None:
             if os.path.lexists(path):
                 os.unlink(path)
     results.rename(str(record.get("id")), new)
+
+
+def resume_with(name: str, command: Sequence[str]) -> None:
+    """Keeps or forgets the resume command of a dormant session. Raises NotFound if it is dormant no more, OSError,
+    Refused."""
+    words = list(command)
+    if words and not shapes.fits(files.resume, words):
+        raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
+    with paths.locked(paths.directory()):
+        record = records.read(name) if find.dormant(name) is not None else None
+        if record is None:
+            raise find.absent(name)
+        records.write({**record, "resume": words or None}, durable=True)
 
 
 def _about(summary: Summary) -> str:

@@ -462,6 +462,25 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
         started(home, "agent  in ~")
 
 
+def test_a_resume_command_that_fails_can_be_changed_and_forgotten(home: Home) -> None:
+    """Each opening would run it again, and no session would run that could be told to forget it."""
+    home.sesh("--open", "a", "--label", "k=v", "--", "agent")
+    home.sesh("--resume-with", "a", "--", "sh", "-c", "echo no such conversation; exit 1")
+    started(home, "agent  in ~")
+    lose(home, "a")
+    assert home.sesh("--restore", "a").code == 0
+    wait_until(lambda: home.summary("a")["state"] == "exited")
+    assert home.sesh("--resume-with", "a", "--", "nosuchprogram").code == 0
+    assert home.sesh("--open", "a").code == 127
+    done = home.sesh("--resume-with", "a", "--json", "--", "agent", "x" * MAX_RESUME)
+    assert (done.code, done.json()["error"]["code"]) == (1, "refused")
+    assert home.sesh("--resume-with", "a", "--json", "--").json() == {"ok": True, "name": "a", "resume": None}
+    assert home.sesh("--open", "a").code == 0
+    started(home, "agent  in ~")
+    assert home.summary("a")["labels"] == {"k": "v"}
+    assert "no such conversation" in home.sesh("--logs", "a").stdout
+
+
 def test_one_that_ended_by_itself_runs_it_too(home: Home) -> None:
     home.sesh("--open", "a", "--", "sh", "-c", "read x; exit 3")
     home.sesh("--resume-with", "a", "--", "agent", "--resume", "1")
