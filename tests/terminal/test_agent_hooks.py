@@ -216,12 +216,16 @@ def test_an_agent_without_a_terminal_below_another_says_nothing(home: Home) -> N
         ([], b"{}"),
         (["claude", "more", "words"], b"{}"),
         (["--json", "claude"], b"{}"),
+        (["claude", "--bogus", "-h", "@", "a b/"], b"{}"),
+        (["claude", "--help"], b"{}"),
+        (["claude", "--list"], b"{}"),
     ],
 )
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home, words: list[str], told: bytes) -> None:
     home.sesh("--open", "work")
-    done = hook(home, *words, told=told)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    for value in (None, "1"):
+        done = hook(home, *words, told=told, env={"SESH_JSON": value})
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     path = home.write("told", told)
     answer = home.sesh("--run", "work", "--", f"sesh --hook {shlex.join(words)} <{path}; echo $?")
     assert answer.stdout == "0\n"
