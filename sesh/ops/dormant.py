@@ -123,14 +123,15 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Starts lost sessions again, without names all of them; returns a row for each, in the order of lists.
 
-    Only their own commands wait for Enter, unless `yes`. The one that was used last is started last, so that lists by
-    last use keep their order. Raises the error of a single name.
+    A job that is not named is left to the script that begins it anew. Only own commands wait for Enter, unless `yes`.
+    The one that was used last is started last, so that lists by last use keep their order. Raises the error of a single
+    name.
     """
     chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)
-        chosen = [name for name, session in sessions.items() if session["state"] == "lost"]
+        chosen = [name for name, session in sessions.items() if session["state"] == "lost" and not records.is_job(name)]
     used = {name: session["last_activity"] or "" for name, session in sessions.items()}
     rows: dict[str, Made] = {}
     for name in sorted(chosen, key=lambda name: used.get(name, "")):
