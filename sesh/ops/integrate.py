@@ -17,7 +17,7 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Any
 
-from sesh import paths, toml_positions
+from sesh import paths
 from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
@@ -53,9 +53,7 @@ def settings(agent: str) -> str:
 
 def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
     """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
-    text = _read(path := settings(agent))
-    if agent == "codex":
-        _read(os.path.join(os.path.dirname(path), "config.toml"))  # a codex that cannot start runs no hooks
+    text = _read(settings(agent))
     found, wanted = [each for _, *each in _ours(text, agent)], [[event, _group(agent)] for event in AGENTS[agent][4]]
     if not found if remove else len(found) == len(wanted) and all(each in found for each in wanted):
         return text, text
@@ -88,11 +86,9 @@ def _group(agent: str) -> object:
 def _read(path: str) -> str | None:
     try:
         text = paths.read_regular(path, _LARGEST).decode()
-        if path.endswith(".toml"):
-            toml_positions.read(text)
-        elif text.strip() and not isinstance(json.loads(_bare(text)), dict):
+        if text.strip() and not isinstance(json.loads(_bare(text)), dict):
             raise ValueError
-    except (FileNotFoundError, ImportError):  # the latter of Python 3.10 without tomli
+    except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
         raise Refused(f"{path} does not parse; it was left as it is", hint="mend it, and try again") from None
