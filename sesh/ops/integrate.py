@@ -54,8 +54,9 @@ def settings(agent: str) -> str:
 def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
     """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
     text = _read(settings(agent))
-    found, wanted = [each for _, *each in _ours(text, agent)], [[event, _group(agent)] for event in AGENTS[agent][4]]
-    if not found if remove else len(found) == len(wanted) and all(each in found for each in wanted):
+    found = [(event, group) for _, event, group in _ours(text, agent)]
+    events = sorted(event for event, group in found if _is_current(group, agent))
+    if not found if remove else len(found) == len(events) and events == sorted(AGENTS[agent][4]):
         return text, text
     base = _without(text, agent)
     return text, base if remove else _with(base, agent)
@@ -77,9 +78,9 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     return after != before
 
 
-def _group(agent: str) -> object:
+def _group(agent: str, program: str = "") -> object:
     """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
-    command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
+    command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
 
@@ -120,6 +121,14 @@ def _is_ours(group: Any, agent: str) -> bool:
     if words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
         return False
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
+
+
+def _is_current(group: Any, agent: str) -> bool:
+    """Returns whether a group of ours calls this sesh, by any of its names: links to it, and those beside it."""
+    program, own = shlex.split(group["hooks"][0]["command"])[0], launcher()
+    folder, own_folder = (os.path.dirname(os.path.realpath(path)) for path in (program, own))
+    same = program == own or (folder == own_folder and os.path.exists(program))
+    return same and bool(group == _group(agent, program))
 
 
 def _without(text: str | None, agent: str) -> str | None:

@@ -226,6 +226,23 @@ def test_hooks_of_another_tool_that_has_such_an_option_stay(command: str) -> Non
     assert path.read_text() == text
 
 
+def test_hooks_by_another_name_of_the_same_sesh_are_not_renewed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codex asks for trust again whenever they change."""
+    programs = [home / folder / name for folder, name in (("venv", "sesh"), ("venv", "sesh-mux"), ("bin", "sesh"))]
+    for program in programs:
+        program.parent.mkdir(exist_ok=True)
+    for program in programs[:2]:
+        program.touch()
+    programs[2].symlink_to(programs[0])
+    monkeypatch.setattr(sys, "argv", [str(programs[0])])
+    assert integrate.integrate("codex")
+    for program in programs:
+        monkeypatch.setattr(sys, "argv", [str(program)])
+        assert not integrate.integrate("codex")
+    monkeypatch.setattr(sys, "argv", [str(home / "other" / "sesh")])
+    assert integrate.integrate("codex")
+
+
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}, {"indent": 4}])
 def test_hooks_are_found_and_removed_after_the_agent_has_written_its_settings_anew(layout: dict[str, Any]) -> None:
     path = put("gemini", '{"ui": {}, "hooks": {"AfterAgent": [{"hooks": []}]}}')
