@@ -304,6 +304,9 @@ def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) ->
     lose(home, "a")
     done = home.sesh("--restore", "-y", env={"MODE": "mine"})
     assert done.stderr == "sesh: a: no value for TOKEN, MODE: what --env gives is kept in no file\n"
+    lose(home, "a")
+    done = home.sesh("--restore", "-y", env={"MODE": "mine"})
+    assert "no value for TOKEN, MODE" in done.stderr, "lost a second time"
     home.sesh("--open", "b", "--env", "TOKEN=secret")
     lose(home, "b")
     done = home.sesh("--open", "b", "--env", "TOKEN=again")
