@@ -204,8 +204,8 @@ class JobSpec(TypedDict):
 class LaunchSpec(TypedDict, total=False):
     """All that a daemon needs to start its session.
 
-    `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
-    shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
+    `environment`: the creator's variables; `extra`: those of `--env`; `env`: names of those that it had before.
+    `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
     with; `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
     `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
     """
@@ -216,6 +216,7 @@ class LaunchSpec(TypedDict, total=False):
     command: list[str] | None
     environment: dict[str, str]
     extra: dict[str, str]
+    env: list[str]
     labels: dict[str, str]
     columns: int
     rows: int

@@ -225,7 +225,7 @@ def _start_session(spec: LaunchSpec) -> Session:
         "job": bool(spec.get("job")),
         "shell": not spec.get("command") and not spec.get("resumes"),
         "resume": spec.get("resume"),
-        "env": list(spec.get("extra") or ()),
+        "env": [*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
         "resumed": not spec.get("command") and spec.get("resumes") is True,
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),

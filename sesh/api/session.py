@@ -392,6 +392,8 @@ class Session:
 
     def resume_with(self, command: Sequence[str]) -> None:
         """Keeps the command by which it is started again after its end; without words it is forgotten."""
+        if isinstance(command, str):
+            raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:

@@ -41,11 +41,14 @@ def take(agent: str, text: str) -> None:
     if not compacted and not (event == "Notification" and kind == "permission_prompt" and _waits(name)):
         question = _question(told) if state == "waiting" else ""
         wire.ask(name, "state", timeout=_PATIENCE, state=state, question=question, bound=True, hook=True)
-    if event != "SessionEnd":
+    if event not in ("SessionStart", "Notification", "SessionEnd") or told.get("source") in ("resume", "compact"):
+        # A conversation that has just begun is kept nowhere before its first prompt: resuming it would fail.
         word = told["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
             wire.ask(name, "resume", timeout=_PATIENCE, command=[*_RESUME[agent], word])
-    elif record.get("shell") and told.get("reason") not in ("clear", "resume") and not platform.shutting_down():
+    elif event != "SessionEnd" or not record.get("shell"):
+        return
+    elif told.get("reason") not in ("clear", "resume") and not platform.shutting_down():
         wire.ask(name, "resume", timeout=_PATIENCE, command=[])  # the shell goes on without the agent
 
 

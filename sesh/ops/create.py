@@ -147,7 +147,8 @@ def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
     """
     command = [str(word) for word in record.get("command") or []]
     resume = launch_spec.get("resume") or record.get("resume") or None
-    launch_spec = {**launch_spec, "resume": resume, "resumes": resume is not None}
+    env = list(record.get("env") or ())
+    launch_spec = {**launch_spec, "resume": resume, "resumes": resume is not None, "env": env}
     if record.get("shell") is not True:
         return {**launch_spec, "command": command or None}
     shell = {"SHELL": command[0]} if command else {}

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, paths, wording
+from sesh import moments, paths, shapes, wording
 from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import checkpoints, listing, records, results
+from sesh.store import checkpoints, files, listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,14 +123,15 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Starts lost sessions again, without names all of them; returns a row for each, in the order of lists.
 
-    Only their own commands wait for Enter, unless `yes`. The one that was used last is started last, so that lists by
-    last use keep their order. Raises the error of a single name.
+    A job that is not named is left to the script that begins it anew. Only own commands wait for Enter, unless `yes`.
+    The one that was used last is started last, so that lists by last use keep their order. Raises the error of a single
+    name.
     """
     chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)
-        chosen = [name for name, session in sessions.items() if session["state"] == "lost"]
+        chosen = [name for name, session in sessions.items() if session["state"] == "lost" and not records.is_job(name)]
     used = {name: session["last_activity"] or "" for name, session in sessions.items()}
     rows: dict[str, Made] = {}
     for name in sorted(chosen, key=lambda name: used.get(name, "")):
@@ -254,6 +255,19 @@ def rename(old: str, new: str) -> None:
             if os.path.lexists(path):
                 os.unlink(path)
     results.rename(str(record.get("id")), new)
+
+
+def resume_with(name: str, command: Sequence[str]) -> None:
+    """Keeps or forgets the resume command of a dormant session. Raises NotFound if it is dormant no more, OSError,
+    Refused."""
+    words = list(command)
+    if words and not shapes.fits(files.resume, words):
+        raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
+    with paths.locked(paths.directory()):
+        record = records.read(name) if find.dormant(name) is not None else None
+        if record is None:
+            raise find.absent(name)
+        records.write({**record, "resume": words or None}, durable=True)
 
 
 def _about(summary: Summary) -> str:

@@ -17,8 +17,8 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Any
 
-from sesh import paths, toml_positions
-from sesh.about import launcher
+from sesh import paths
+from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _LARGEST = 4 << 20
 """Bytes of a file of settings."""
 _NEW = "{\n  ", "\n}\n"
 """What stands around our hooks in a file that was not there."""
+_SILENT = "2>/dev/null || true"
 _COMMENT = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _BETWEEN = re.compile(r"[\s,:]*")
 _SPACE = " \t\r\n"
@@ -52,11 +53,10 @@ def settings(agent: str) -> str:
 
 def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
     """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
-    text = _read(path := settings(agent))
-    if agent == "codex":
-        _read(os.path.join(os.path.dirname(path), "config.toml"))  # a codex that cannot start runs no hooks
-    found, wanted = [each for _, *each in _ours(text, agent)], [[event, _group(agent)] for event in AGENTS[agent][4]]
-    if not found if remove else len(found) == len(wanted) and all(each in found for each in wanted):
+    text = _read(settings(agent))
+    found = [(event, group) for _, event, group in _ours(text, agent)]
+    events = sorted(event for event, group in found if _is_current(group, agent))
+    if not found if remove else len(found) == len(events) and events == sorted(AGENTS[agent][4]):
         return text, text
     base = _without(text, agent)
     return text, base if remove else _with(base, agent)
@@ -78,20 +78,18 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     return after != before
 
 
-def _group(agent: str) -> object:
+def _group(agent: str, program: str = "") -> object:
     """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
-    command = f"{shlex.quote(launcher())} --hook {agent} 2>/dev/null || true"
+    command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
 
 def _read(path: str) -> str | None:
     try:
         text = paths.read_regular(path, _LARGEST).decode()
-        if path.endswith(".toml"):
-            toml_positions.read(text)
-        elif text.strip() and not isinstance(json.loads(_bare(text)), dict):
+        if text.strip() and not isinstance(json.loads(_bare(text)), dict):
             raise ValueError
-    except (FileNotFoundError, ImportError):  # the latter of Python 3.10 without tomli
+    except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
         raise Refused(f"{path} does not parse; it was left as it is", hint="mend it, and try again") from None
@@ -120,7 +118,17 @@ def _is_ours(group: Any, agent: str) -> bool:
         words = shlex.split(str(hook["command"]))
     except (KeyError, TypeError, ValueError):
         return False
-    return words[1:3] == ["--hook", agent] and os.path.isabs(words[0])
+    if words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
+        return False
+    return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
+
+
+def _is_current(group: Any, agent: str) -> bool:
+    """Returns whether a group of ours calls this sesh, by any of its names: links to it, and those beside it."""
+    program, own = shlex.split(group["hooks"][0]["command"])[0], launcher()
+    folder, own_folder = (os.path.dirname(os.path.realpath(path)) for path in (program, own))
+    same = program == own or (folder == own_folder and os.path.exists(program))
+    return same and bool(group == _group(agent, program))
 
 
 def _without(text: str | None, agent: str) -> str | None:

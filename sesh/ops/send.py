@@ -26,7 +26,7 @@ _TIMEOUT = 30.0
 _SUBMITTED = 3
 """Times as long for a text and its Enter, also behind another one."""
 _LONGEST_UNIT = 1 << 20
-"""Bytes of a text that is typed as one unit."""
+"""Bytes of a text with Enter, or of an answer: it is typed in one step, behind checks."""
 
 
 def type_into(
@@ -43,59 +43,56 @@ def type_into(
     """Types keys, a text, Enter if wanted, and keys again.
 
     `enter`: the program is to take the text and the Enter as two; nothing is typed into a person's draft or to a
-    question, save with `force`. A long text in pieces is typed as they come. `if_waiting`: only if the session waits
-    for a person and its question matches; an empty pattern always does. Raises UsageError for what is not a key,
-    NotFound, Refused, Busy, and NotSubmitted if the program has not taken what was typed.
+    question, save with `force`. Without it a text in pieces is typed as they come. `if_waiting`: only if the session
+    waits for a person and its question matches; an empty pattern always does. Raises UsageError for what is not a key
+    and for a text with Enter, or an answer, that is too long, NotFound, Refused, Busy, and NotSubmitted if the program
+    has not taken what was typed.
     """
     for key in (*before, *after):
         bytes_of(key)  # a wrong one is reported before anything is typed
     whole, pieces = (text, ()) if isinstance(text, bytes) else (b"", text)
-    if pieces and (enter or if_waiting is not None):
-        whole, pieces = _unit(pieces, answers=if_waiting is not None)
+    if enter or if_waiting is not None:
+        whole, pieces = _unit(pieces or (whole,)), ()
     with target.open_stream(name) as stream:
         connection = _greeted(stream, answers=if_waiting is not None)
         first, last = _keys(connection, before, after)
         words: Words = {"enter": True, "force": force, "key": os.urandom(8).hex()} if enter else {"force": force}
         if if_waiting is not None:
             words = {**words, **_question(connection, name, if_waiting)}
-        if enter and whole and not pieces and "submit" in stream.connection.welcome.get("can", ()):
+        if enter and whole and "submit" in stream.connection.welcome.get("can", ()):
             words = {**words, "before": first.decode("latin-1"), "after": last.decode("latin-1")}
             answer = _submitted(stream, "submit" if if_waiting is None else "answer", whole, words)
-            return {
-                "bytes": len(first + whole + b"\r" + last),
-                "position": answer.get("position"),
-                "submitted": answer.get("submitted", True),
-                "typed": True,
-            }
+            size = len(first + whole + b"\r" + last)
+            return _sent(size, answer.get("position"), submitted=answer.get("submitted", True))
         if enter:
             last = b"\r" + last
-        unit = first + whole if pieces else first + whole + last
         if if_waiting is not None:
             words.pop("enter", None)
-            return _sent(len(unit), connection.request("answer", unit, _soon(), **words)[0].get("position"))
+            data = first + whole + last
+            return _sent(len(data), connection.request("answer", data, _soon(), **words)[0].get("position"))
+        if not pieces:
+            first, last = first + whole + last, b""
         size, position = 0, None
-        for chunk in _chunks(unit, pieces, last if pieces else b""):
+        for chunk in _chunks(first, pieces, last):
             reply, _ = connection.request("send", chunk, _soon(), more=position is not None)
             position = reply.get("position") if position is None else position
             size += len(chunk)
     return _sent(size, position)
 
 
-def _sent(size: int, position: int | None) -> Sent:
-    return {"bytes": size, "position": position, "submitted": None, "typed": True}
+def _sent(size: int, position: int | None, *, submitted: bool | None = None) -> Sent:
+    return {"bytes": size, "position": position, "submitted": submitted, "typed": True}
 
 
-def _unit(pieces: Iterable[bytes], *, answers: bool) -> tuple[bytes, Iterable[bytes]]:
-    """Gathers what is typed as one unit; returns it, and the pieces behind it, of which an answer has none."""
-    rest = iter(pieces)
+def _unit(pieces: Iterable[bytes]) -> bytes:
+    """Gathers what is typed as one unit. Raises UsageError if that is too long."""
     whole = bytearray()
-    for piece in rest:
+    for piece in pieces:
         whole += piece
         if len(whole) > _LONGEST_UNIT:
-            if answers:
-                raise UsageError(f"an answer has at most {_LONGEST_UNIT:,} bytes, as it is typed in one step")
-            return bytes(whole), rest
-    return bytes(whole), ()
+            message = f"a text with --enter or --if-waiting has at most {_LONGEST_UNIT:,} bytes; nothing was typed"
+            raise UsageError(message, hint="put it into a file, and send the file's path")
+    return bytes(whole)
 
 
 def _question(connection: Connection, name: str, pattern: str) -> Words:

@@ -182,12 +182,17 @@ def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
 @op("sessions.resume_with")
 def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
     """Keeps the command by which a session is started again, forgets it without words; without a name that of the
-    session that the caller runs in. Raises NotFound, Refused."""
+    session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
     if name is None:
         from sesh.ops import inside
 
         name = inside.session("--resume-with", " -- CMD…")
     find.checked(name, "--resume-with")
+    if find.dormant(name) is not None:
+        from sesh.ops import dormant
+
+        dormant.resume_with(name, command)
+        return {"name": name}
     try:
         find.ask(name, "resume", command=command)
     except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto

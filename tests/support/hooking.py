@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from tests.support.home import Home
@@ -97,9 +98,9 @@ class Agent:
             os.close(self._events)
 
 
-def hook(home: Home, *words: str, told: bytes) -> subprocess.CompletedProcess[bytes]:
+def hook(home: Home, *words: str, told: bytes, env: Mapping[str, str | None]) -> subprocess.CompletedProcess[bytes]:
     """What `sesh --hook` comes to outside of any session."""
     return subprocess.run(
-        [*home.command, "--hook", *words], input=told, capture_output=True, env=home.environment(), timeout=30,
+        [*home.command, "--hook", *words], input=told, capture_output=True, env=home.environment(env), timeout=30,
         check=False, start_new_session=True,
     )  # fmt: skip

@@ -121,10 +121,26 @@ def test_a_turn_of_an_agent_is_told_with_its_question_and_its_conversation(
             assert home.summary("work")["activity"]["why"] == "hook"
         assert stands(home) == (state, question), event
     assert home.summary("work")["resume"] == RESUME[name]
-    agent.tell("SessionStart", source="clear", session_id="other-1")
+    agent.tell("SessionStart", source="resume", session_id="other-1")
     assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
     agent.tell("SessionEnd", reason="clear")
     assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+
+
+@pytest.mark.parametrize("name", list(TURNS))
+def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
+    home: Home, started: Callable[..., Agent], name: str
+) -> None:
+    """Before that the agent has kept nothing: it says that there is no such conversation, and ends."""
+    agent = started(name)
+    agent.tell("SessionStart", source="startup")
+    if name == "claude":
+        agent.tell("Notification", notification_type="idle_prompt")
+    assert home.summary("work")["resume"] is None
+    agent.tell("BeforeAgent" if name == "gemini" else "UserPromptSubmit", prompt="x")
+    assert home.summary("work")["resume"] == RESUME[name]
+    agent.tell("SessionStart", source="clear", session_id="other-1")
+    assert home.summary("work")["resume"] == RESUME[name]
 
 
 def test_a_shell_goes_on_without_the_agent_and_is_not_resumed_as_one(home: Home, started: Callable[..., Agent]) -> None:
@@ -200,12 +216,16 @@ def test_an_agent_without_a_terminal_below_another_says_nothing(home: Home) -> N
         ([], b"{}"),
         (["claude", "more", "words"], b"{}"),
         (["--json", "claude"], b"{}"),
+        (["claude", "--bogus", "-h", "@", "a b/"], b"{}"),
+        (["claude", "--help"], b"{}"),
+        (["claude", "--list"], b"{}"),
     ],
 )
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home, words: list[str], told: bytes) -> None:
     home.sesh("--open", "work")
-    done = hook(home, *words, told=told)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    for value in (None, "1"):
+        done = hook(home, *words, told=told, env={"SESH_JSON": value})
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     path = home.write("told", told)
     answer = home.sesh("--run", "work", "--", f"sesh --hook {shlex.join(words)} <{path}; echo $?")
     assert answer.stdout == "0\n"

@@ -40,6 +40,8 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert work.status()["labels"] == {"team": "web"}
     work.resume_with(["agent", "--resume", "1"])
     assert work.status()["resume"] == ["agent", "--resume", "1"]
+    with pytest.raises(UsageError, match="a resume command is a list of words"):
+        work.resume_with("agent")
     work.resume_with([])
     assert work.status()["resume"] is None
     wide = Session.open("wide", size="200x50")

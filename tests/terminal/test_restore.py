@@ -251,6 +251,19 @@ def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) ->
     assert home.sesh("--restore", "--json").json() == {"ok": True, "sessions": []}
 
 
+def test_a_lost_job_stays_for_the_script_that_begins_it_anew(home: Home) -> None:
+    """Started again it was a plain session, behind Enter: the next night's --exec found its name taken."""
+    home.sesh("--exec", "nightly", "-d", "--", "server")
+    home.sesh("--open", "a")
+    started(home, "server  in ~")
+    lose(home, "nightly", "a")
+    home.terminal().wait_for("sessions lost at the reboot: 1;")
+    assert home.sesh("--restore").stdout == "started a: bash\n"
+    assert states(home)["nightly"] == "lost"
+    assert home.sesh("--exec", "nightly", "-d", "--", "server").code == 0
+    assert states(home)["nightly"] == "running"
+
+
 def test_a_bad_name_changes_nothing(home: Home) -> None:
     home.sesh("--open", "a")
     lose(home, "a")
@@ -291,6 +304,9 @@ def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) ->
     lose(home, "a")
     done = home.sesh("--restore", "-y", env={"MODE": "mine"})
     assert done.stderr == "sesh: a: no value for TOKEN, MODE: what --env gives is kept in no file\n"
+    lose(home, "a")
+    done = home.sesh("--restore", "-y", env={"MODE": "mine"})
+    assert "no value for TOKEN, MODE" in done.stderr, "lost a second time"
     home.sesh("--open", "b", "--env", "TOKEN=secret")
     lose(home, "b")
     done = home.sesh("--open", "b", "--env", "TOKEN=again")
@@ -302,8 +318,9 @@ def test_a_file_in_the_place_of_sesh_s_own_does_not_keep_the_list_from_being_sho
     home.sesh("--open", "a")
     lose(home, "a")
     os.mkdir(f"{home.directory}/.told")
-    assert "sesh --restore" in home.sesh().stderr
-    assert home.sesh().code == 0
+    person = home.terminal()
+    person.wait_for("sesh --restore")
+    assert person.exit_code() == 0
 
 
 def test_a_person_presses_enter_at_the_waiting_command(home: Home) -> None:
@@ -345,21 +362,37 @@ def test_a_waiting_command_that_is_lost_again_waits_again(home: Home) -> None:
     assert runs(home) == []
 
 
+def noted(home: Home, *words: str) -> bool:
+    """Returns whether a list on a terminal tells of a reboot."""
+    person = home.terminal(*words)
+    assert person.exit_code() == 0
+    return b"reboot: " in person.raw
+
+
 def test_a_list_says_once_how_many_a_reboot_has_taken(home: Home) -> None:
     for name in ("a", "b", "c"):
         home.sesh("--open", name)
     lose(home, "c", boot="")
-    assert home.sesh().stderr == "", "that was a crash"
+    assert not noted(home), "that was a crash"
     lose(home, "a", "b")
-    assert home.sesh("--json").stderr == ""
     person = home.terminal()
     person.wait_for("sesh: sessions lost at the reboot: 2; `sesh --restore` starts them again")
     assert person.exit_code() == 0
-    assert home.sesh().stderr == home.sesh("--list").stderr == ""
+    assert not noted(home)
+    assert not noted(home, "--list")
     assert home.sesh("--restore").code == 0
     lose(home, "a")
-    assert home.sesh("--list").stderr == "sesh: sessions lost at the reboot: 1; `sesh --restore` starts them again\n"
-    assert home.sesh().stderr == ""
+    assert noted(home, "--list")
+    assert not noted(home)
+
+
+def test_a_list_that_nobody_reads_leaves_the_note_of_a_reboot_to_one_that_a_person_reads(home: Home) -> None:
+    """As one in a shell's start file, or of cron."""
+    home.sesh("--open", "a")
+    lose(home, "a")
+    for words in ((), ("--json",), ("--list",), ("--list", "--label", "k=v")):
+        assert home.sesh(*words).stderr == ""
+    assert noted(home)
 
 
 # -- the resume command
@@ -460,6 +493,25 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
         assert runs(home) == []
     else:
         started(home, "agent  in ~")
+
+
+def test_a_resume_command_that_fails_can_be_changed_and_forgotten(home: Home) -> None:
+    """Each opening would run it again, and no session would run that could be told to forget it."""
+    home.sesh("--open", "a", "--label", "k=v", "--", "agent")
+    home.sesh("--resume-with", "a", "--", "sh", "-c", "echo no such conversation; exit 1")
+    started(home, "agent  in ~")
+    lose(home, "a")
+    assert home.sesh("--restore", "a").code == 0
+    wait_until(lambda: home.summary("a")["state"] == "exited")
+    assert home.sesh("--resume-with", "a", "--", "nosuchprogram").code == 0
+    assert home.sesh("--open", "a").code == 127
+    done = home.sesh("--resume-with", "a", "--json", "--", "agent", "x" * MAX_RESUME)
+    assert (done.code, done.json()["error"]["code"]) == (1, "refused")
+    assert home.sesh("--resume-with", "a", "--json", "--").json() == {"ok": True, "name": "a", "resume": None}
+    assert home.sesh("--open", "a").code == 0
+    started(home, "agent  in ~")
+    assert home.summary("a")["labels"] == {"k": "v"}
+    assert "no such conversation" in home.sesh("--logs", "a").stdout
 
 
 def test_one_that_ended_by_itself_runs_it_too(home: Home) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sesh import wire
 from sesh.api import Sent, Session
-from sesh.errors import Busy, NotSubmitted
+from sesh.errors import Busy, NotSubmitted, UsageError
 from tests.support import Home, Result, Terminal, wait_until
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -223,6 +223,23 @@ def test_what_a_program_asks_is_not_answered_by_accident(composer: Composer, her
     assert isinstance(sent, Sent)
     assert (sent.submitted, sent.typed) == (True, True)
     assert taken() == ["no, keep it"]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(
+    sesh: Sesh, composer: Composer, here: None, asks: bool
+) -> None:
+    """It was typed as it came, Enter too, into a menu or a draft."""
+    taken = composer()
+    if asks:
+        wire.ask("agent", "state", state="waiting", question="Allow rm -rf build?")
+    done = sesh("--send", "agent", "-", "--enter", "--json", input="x" * (1 << 20) + "y")
+    assert (done.code, done.json()["error"]["code"]) == (2, "usage")
+    assert "at most 1,048,576 bytes; nothing was typed" in done.json()["error"]["message"]
+    with pytest.raises(UsageError, match="nothing was typed"):
+        Session("agent").send("x" * (1 << 20) + "y", enter=True)
+    assert "xxx" not in sesh("--screen", "agent").stdout
+    assert taken() == []
 
 
 def test_a_text_that_is_sent_again_after_a_lost_link_is_not_typed_again(composer: Composer, here: None) -> None:

@@ -129,15 +129,15 @@ def test_a_file_that_does_not_parse_is_left_as_it_is(broken: str | bytes, remove
     assert os.listdir(path.parent) == ["settings.json"]
 
 
-def test_codex_needs_its_other_settings_whole_too() -> None:
+@pytest.mark.parametrize("config", ['model = "m" # mine\n[hooks\n', 'notify = ["beep"] # mine\n'])
+def test_the_other_settings_of_codex_are_not_read(config: str) -> None:
+    """Even if they do not parse: the hooks are not in them."""
     path = put("codex", None)
-    (path.parent / "config.toml").write_text('model = "m" # mine\n[hooks\n')
-    with pytest.raises(Refused, match=r"config.toml does not parse; it was left as it is"):
-        integrate.integrate("codex")
-    assert os.listdir(path.parent) == ["config.toml"]
-    (path.parent / "config.toml").write_text('notify = ["beep"] # mine\n')
+    (path.parent / "config.toml").write_text(config)
     assert integrate.integrate("codex")
-    assert (path.parent / "config.toml").read_text() == 'notify = ["beep"] # mine\n'
+    assert integrate.integrate("codex", remove=True)
+    assert (path.parent / "config.toml").read_text() == config
+    assert os.listdir(path.parent) == ["config.toml"]
 
 
 @pytest.mark.parametrize("taken", ['{"hooks": 5}', '{"hooks": null}', '{"hooks": {"Stop": "x"}}', '{"hooks": [1]}'])
@@ -205,6 +205,42 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     assert '"sesh --state done"' in path.read_text()
     assert integrate.integrate("claude", remove=True)
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/opt/other/tool --hook claude --notify",
+        "/opt/other/tool --hook claude 2>/dev/null || true",
+        "/opt/sesh --hook claude --notify",
+        "sesh --hook claude 2>/dev/null || true",
+    ],
+)
+def test_hooks_of_another_tool_that_has_such_an_option_stay(command: str) -> None:
+    text = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": command}]}]}}, indent=2)
+    path = put("claude", text)
+    assert not integrate.integrate("claude", remove=True)
+    assert integrate.integrate("claude")
+    assert parsed(path.read_text())["hooks"]["Stop"][0] == json.loads(text)["hooks"]["Stop"][0]
+    assert integrate.integrate("claude", remove=True)
+    assert path.read_text() == text
+
+
+def test_hooks_by_another_name_of_the_same_sesh_are_not_renewed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codex asks for trust again whenever they change."""
+    programs = [home / folder / name for folder, name in (("venv", "sesh"), ("venv", "sesh-mux"), ("bin", "sesh"))]
+    for program in programs:
+        program.parent.mkdir(exist_ok=True)
+    for program in programs[:2]:
+        program.touch()
+    programs[2].symlink_to(programs[0])
+    monkeypatch.setattr(sys, "argv", [str(programs[0])])
+    assert integrate.integrate("codex")
+    for program in programs:
+        monkeypatch.setattr(sys, "argv", [str(program)])
+        assert not integrate.integrate("codex")
+    monkeypatch.setattr(sys, "argv", [str(home / "other" / "sesh")])
+    assert integrate.integrate("codex")
 
 
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}, {"indent": 4}])
