@@ -205,9 +205,10 @@ class LaunchSpec(TypedDict, total=False):
     """All that a daemon needs to start its session.
 
     `environment`: the creator's variables; `extra`: those of `--env`; `env`: names of those that it had before.
-    `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end unseen are kept; `scrollback`: lines; `before`: text that the log begins
-    with; `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
-    `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
+    `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end unseen are kept;
+    `scrollback`: lines; `before`: text that the log begins with; `gate`: Enter starts the command. `resume`: the
+    command of `--resume-with`; `resumes`: it runs in the place of `command`. `instead_of`: the id of the dormant
+    session whose name it takes, no other one's.
     """
 
     name: str
