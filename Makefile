@@ -62,7 +62,7 @@ fidelity: test-packages
 	@$(BIN)/python -m tests.fidelity
 
 soak: test-packages
-	LONG=1 $(BIN)/pytest -q -k 'r09 or r11 or r16 or two_at_once or given_up or fifty_hosts or many_jobs or many_megabytes or stands_twice or whatever_a_record or random_editing or enter_arrives' tests/faults tests/terminal \
+	LONG=1 $(BIN)/pytest -q -k 'r09 or r11 or r16 or two_at_once or given_up or fifty_hosts or many_jobs or many_megabytes or stands_twice or whatever_a_record or random_editing or enter_arrives or never_rests' tests/faults tests/terminal \
 	    tests/remote/test_fanout.py tests/remote/test_forgotten.py tests/remote/test_given_up.py \
 	    tests/remote/test_hanging.py tests/remote/test_predict_programs.py
 	LONG=1 $(BIN)/pytest -q tests/remote/network tests/remote/test_exact.py tests/remote/test_exact_keys.py \

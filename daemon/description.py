@@ -148,13 +148,22 @@ def write_record(session: Session, *, durable: bool = False) -> None:
         records.write(record(session), durable=durable)
 
 
-def change(session: Session, **changed: object) -> None:
-    """Changes facts (name, labels, resume), and the record with them. Raises Refused, with nothing changed, if that
-    fails."""
-    facts, before = session.facts, {"resume": None, **session.facts}
-    facts.update(changed)  # type: ignore[typeddict-item]
+def change(
+    session: Session,
+    *,
+    name: str | None = None,
+    labels: dict[str, str] | None = None,
+    resume: list[str] | None = None,
+) -> None:
+    """Changes facts, and the record with them; an empty `resume` forgets it. Raises Refused, with nothing changed, if
+    that fails."""
+    facts = session.facts
+    before = facts["name"], facts["labels"], facts.get("resume")
+    facts["name"] = name or session.name
+    facts["labels"] = facts["labels"] if labels is None else labels
+    facts["resume"] = before[2] if resume is None else resume or None
     try:
         write_record(session, durable=True)
     except OSError as error:
-        facts.update(before)  # type: ignore[typeddict-item]
+        facts["name"], facts["labels"], facts["resume"] = before
         raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error

@@ -50,7 +50,7 @@ RELINK_TIME = 600.0
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
 """Seconds that a request for the screen waits for the emulator: at most; and if the emulator is far behind, and the
 program has printed more since."""
-TYPES = frozenset(("send", "answer", "submit"))
+TYPING = frozenset(("send", "answer", "submit"))
 """Requests that type: they wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
@@ -135,9 +135,12 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
-        submissions, typing = self.submissions, name in TYPES and not request.flag("probe")
-        if typing and submissions is not None and submissions.holds(request.text("key")):
-            submissions.later.append(lambda: self._guard(Requests._begin, request))
+        typing = name in TYPING and not request.flag("probe")
+        if (
+            typing
+            and self.submissions is not None
+            and self.submissions.defer(request.text("key"), lambda: self._guard(Requests._begin, request))
+        ):
             return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
@@ -274,8 +277,9 @@ def rename(daemon: Requests, request: Request) -> None:
 def send(daemon: Requests, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
-    typing_checks.check_room(session, data)
-    if not request.flag("more"):
+    more = request.flag("more")
+    typing_checks.check_room(session, data, more=more)
+    if not more:
         pump.sent_at = session.log.head
     session.sent(data)
     writer = ("send", request.number, request.connection.descriptor)
@@ -342,13 +346,11 @@ def _submit(daemon: Requests, request: Request) -> None:
     session, text = daemon.session, request.data
     before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
     submissions = daemon.get_submissions()
-    if not text.strip() or typing_checks.reads_lines(session):
-        from sesh.daemon.shell import shells
+    if typing_checks.reads_lines(session):
         from sesh.daemon.submission import unmarked
 
-        if b"\x1b" in text and session.pty is not None and shells.reads_next(session.pty):
-            text = unmarked(text)  # the shell would take a mark for the begin of a paste, and Enter for a part of it
-        request.data = before + text + b"\r" + after
+        # A shell would take a mark for the begin of a paste, and Enter for a part of it.
+        request.data = before + unmarked(text) + b"\r" + after
         send(daemon, request)
         submissions.keep(request.text("key"), (True, ""))
         return
@@ -368,7 +370,7 @@ def _told(session: Session, request: Request) -> Callable[[bool | None, str], No
 
 
 def _check_answer(session: Session, request: Request) -> bool:
-    """Returns whether Enter follows an answer that `_asked` has let pass.
+    """Returns whether Enter follows an answer that `typing_checks.asked` has let pass.
 
     `whole`: it is complete, and gets its Enter if the program reads lines, or if it is more than a key. `single`: one
     key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the session hides it,
@@ -495,10 +497,10 @@ def label(daemon: Requests, request: Request) -> None:
 def resume(daemon: Requests, request: Request) -> None:
     """Keeps the command by which the session is started again; without words it is forgotten."""
     command = request.words.get("command")
-    if command != [] and not fits(files.resume, command):
+    if not isinstance(command, list) or (command and not fits(files.resume, command)):
         raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
     if command != (daemon.session.facts.get("resume") or []):
-        description.change(daemon.session, resume=command or None)
+        description.change(daemon.session, resume=command)
     request.respond()
 
 

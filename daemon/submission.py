@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from sesh.daemon.screen.text_end import TextEnd
+from sesh.errors import Busy
 from sesh.lean import OrderedDict, deque
 from sesh.typed import PASTE, PASTE_END
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from sesh.daemon.activity.activity import Activity
+    from sesh.daemon.activity.rules import Said
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.screen.model import Model
     from sesh.daemon.screen.text_end import Cell
@@ -43,8 +45,7 @@ _RESTLESS = 10.0
 _AGAIN, _JUDGED = 1.0, 2.0
 """Seconds after the Enter was read at which a swallowed one is repeated, and at which it counts as swallowed."""
 _KEPT = 64
-"""Outcomes that are kept for askers whose link was lost."""
-_BRACKETED_PASTE = 2004
+"""Outcomes that are kept for askers whose link was lost, and requests that wait for the active one's."""
 
 
 class Submission:
@@ -53,6 +54,11 @@ class Submission:
     def __init__(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
         self.key, self.before, self.text, self.after, self.told = key, before, text, after, told
         self.began = time.monotonic()
+        self.pasted, self.group = False, 0
+        """True if it is typed as a paste; and the process group that it is typed to."""
+        self.cells: list[Cell] = []
+        self.rows: list[str] = []
+        """Where its end stands before the Enter, empty if it is not shown; and what the screen shows then."""
 
 
 class Submissions:
@@ -71,9 +77,14 @@ class Submissions:
         self.outcomes: OrderedDict[str, Outcome] = OrderedDict()
         """The last outcomes by their keys."""
 
-    def holds(self, key: str) -> bool:
-        """Returns whether what is to be typed under this key waits for the end of the active text."""
-        return self.active is not None and (not key or key != self.active.key)
+    def defer(self, key: str, request: Callable[[], object]) -> bool:
+        """Returns whether what is to be typed under this key waits for the end of the active text. Raises Busy."""
+        if self.active is None or (key and key == self.active.key):
+            return False
+        if len(self.later) == _KEPT:
+            raise Busy(f"{_KEPT} texts wait to be typed here; try again later")
+        self.later.append(request)
+        return True
 
     def begin(self, key: str, before: bytes, text: bytes, after: bytes, told: Asker) -> None:
         """Begins with a text, with keys `before` it and `after` its Enter; none may be active.
@@ -112,101 +123,88 @@ class Submissions:
         if submission.before:
             self._note(submission.before)
             yield from self._type(submission.before)
-        pasted, group = self._pastes(), self._group()
-        rows, text = self._rows(), unmarked(submission.text)
+        submission.pasted, submission.group = self._model.pastes(), self._group()
+        text = unmarked(submission.text)
+        shown = TextEnd(text.decode("utf-8", "replace"), self._rows())
         self._note(text)
-        asked = self._activity.blocked  # what a hook said is answered now
-        shown = TextEnd(text.decode("utf-8", "replace"), rows)
-        text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if pasted else (submission.text, _PIECE)
-        if not (yield from self._type(text, size, lambda: shown.find(self._rows()))):
+        question = self._activity.blocked  # what a hook said is answered now
+        text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if submission.pasted else (submission.text, _PIECE)
+        if not (yield from self._type(text, size, shown)):
             return False, "it has not read all of the text, and got no Enter"
-        stands = yield from self._stands(shown, rows)
-        if stands is None:
+        if not (yield from self._stands(submission, shown)):
             return False, "its screen does not rest, so it got no Enter"
-        cells, rows = stands
         if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
-        if group != self._group():
+        if submission.group != self._group():
             return False, "another program has the terminal now, and got no Enter"
-        if self._activity.blocked not in (None, asked):
+        if self._asks_anew(question):
             return False, "it asks something now, and got no Enter"
-        if shown.seen and not cells:
+        if shown.seen and not submission.cells:
             return False, "the text is gone from its screen, and it got no Enter"
         self._note(b"\r" + submission.after)
         for keys in filter(None, (b"\r", submission.after)):
             yield from self._type(keys)
-        if not cells:
-            return None, ""
-        return (yield from self._judge(submission, shown, cells, rows, pasted=pasted, group=group))
+        return (yield from self._judge(submission, shown)) if submission.cells else (None, "")
 
-    def _stands(self, shown: TextEnd, rows: list[str]) -> Generator[None, None, tuple[list[Cell], list[str]] | None]:
-        """Waits until the end of a text that was read stands still, or will not be shown; returns its cells, and the
-        screen. None if it never stands still."""
+    def _stands(self, submission: Submission, shown: TextEnd) -> Generator[None, None, bool]:
+        """Waits until the end of a text that was read stands still, or will not be shown; returns whether it does."""
         read_at = seen_at = since = now = time.monotonic()
-        cells: list[Cell] = []
         while now - read_at < _RESTLESS:
             yield
-            now, screen = time.monotonic(), self._rows()
-            if match := shown.find(screen):
-                since = since if match == cells else now
-                cells, rows, seen_at = match, screen, now
+            now, rows = time.monotonic(), self._rows()
+            if cells := shown.find(rows):
+                since = since if cells == submission.cells else now
+                submission.cells, submission.rows, seen_at = cells, rows, now
                 if now - since >= _STANDS:
-                    return cells, rows
+                    return True
             elif now - seen_at >= _STANDS:  # some clear the screen before they draw it
-                cells = []
+                submission.cells = []
                 if now - read_at >= _HIDDEN:
-                    return cells, rows
-        return None
+                    return True
+        return False
 
-    def _type(self, data: bytes, size: int = _PIECE, look: Callable[[], object] = bool) -> Generator[None, None, bool]:
+    def _type(self, data: bytes, size: int = _PIECE, shown: TextEnd | None = None) -> Generator[None, None, bool]:
         """Types bytes, the next piece once the program has read the last; returns whether it has read all.
 
-        `look` is called meanwhile.
+        `shown`: the text's end, which is looked for while the last piece is on its way.
         """
         began = moved = time.monotonic()
-        for start in range(0, len(data), size):
-            piece = data[start : start + size]
-            self._put(piece)
-            left, zeros = len(piece), 0
+        start = 0
+        while start < len(data):
+            end = _boundary(data, start + size)
+            self._put(data[start:end])
+            left, zeros = len(data[start:end]), 0
             while zeros < 2:
                 yield
-                look()
+                if shown is not None and end >= len(data):
+                    shown.find(self._rows())
                 before, left = left, self._pump.unread
                 now = time.monotonic()
                 zeros = 0 if left else zeros + 1
                 moved = now if left < before else moved
                 late = left and (now - moved > _STALLED or now - began > _READING)
                 if late or not self._pump.running:
-                    self._put(data[start + size :])  # the mark at the end of a paste must follow
+                    self._put(data[end:])  # the mark at the end of a paste must follow
                     return False
-            moved = time.monotonic()
+            start, moved = end, time.monotonic()
         return True
 
     def _put(self, data: bytes) -> None:
         if data:
             self._pump.type("submission", data)
 
-    def _judge(
-        self,
-        submission: Submission,
-        shown: TextEnd,
-        cells: list[Cell],
-        asked: list[str],
-        *,
-        pasted: bool,
-        group: int,
-    ) -> Steps:
+    def _judge(self, submission: Submission, shown: TextEnd) -> Steps:
         """Looks for what proves that the program has taken the text; repeats an Enter that it has swallowed."""
         began, repeated, since, question = time.monotonic(), False, 0.0, self._activity.blocked
-        size = self._model.columns, self._model.rows
+        pasted, size = submission.pasted, (self._model.columns, self._model.rows)
         while True:
             now = time.monotonic()
             if size != (self._model.columns, self._model.rows):
                 return None, ""  # all of it has moved
-            left_mode = pasted and not self._pastes()
-            if left_mode or not self._raw() or self._group() != group or self._activity.blocked != question:
+            left_mode = (pasted and not self._model.pastes()) or self._group() != submission.group
+            if left_mode or not self._raw() or self._asks_anew(question) or (question and not self._activity.blocked):
                 return True, ""
-            if not shown.taken(cells, asked, self._rows()):
+            if not shown.taken(submission.cells, submission.rows, self._rows()):
                 since = 0.0
             elif not since:
                 since = now
@@ -228,9 +226,10 @@ class Submissions:
         self._model.catch_up()
         return self._model.emulator.text()
 
-    def _pastes(self) -> bool:
-        self._model.catch_up()
-        return self._model.emulator.mode(_BRACKETED_PASTE) is True
+    def _asks_anew(self, before: Said | None) -> bool:
+        """Returns whether the program says that it asks something, and has not said it as that did."""
+        blocked = self._activity.blocked
+        return blocked is not None and (before is None or blocked.since != before.since)
 
     def _raw(self) -> bool:
         return self._pump.pty is not None and self._pump.pty.raw()
@@ -239,8 +238,14 @@ class Submissions:
         return self._pump.pty.foreground() if self._pump.pty is not None else 0
 
 
+def _boundary(data: bytes, end: int) -> int:
+    """The end of the last whole character of UTF-8 up to an index; the index itself if there is none near it."""
+    ends = (index for index in range(end, end - 4, -1) if not b"\x80" <= data[index : index + 1] < b"\xc0")
+    return next(ends, end)
+
+
 def unmarked(text: bytes) -> bytes:
-    """The text without the marks of bracketed paste: without one, the parts of another may meet."""
+    """The text without the marks of bracketed paste; also without those that the bytes around one make up."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

@@ -22,26 +22,29 @@ def reads_lines(session: Session) -> bool:
     return session.pty is None or not session.pty.raw() or session.activity.shell_reads
 
 
-def check_room(session: Session, data: bytes) -> None:
-    """Raises Refused or Busy if the program does not take these bytes whole."""
-    pty, name = session.pty, session.name
+def check_room(session: Session, data: bytes, *, more: bool = False) -> None:
+    """Raises Refused or Busy if the program does not take these bytes whole. `more`: the part before them was typed."""
+    pump, pty, name = session.pump, session.pty, session.name
     if not session.running or pty is None:
         raise Refused(f"the program of {name} has ended and reads no more input")
-    if session.pump.input.size + len(data) > LIMIT:
+    if pump.input.size + len(data) > LIMIT:
         raise Busy(f"the program in {name} has not read earlier input; try again later")
-    longest = platform.longest_line(pty.descriptor)
-    if len(data) > longest and not pty.raw():
-        lines = data.translate(_LINE_ENDS).split(b"\n")
-        if max(map(len, lines)) > longest:
-            message = f"the program of {name} reads lines of at most {longest:,} bytes; nothing was typed"
+    longest, begun = platform.longest_line(pty.descriptor), 0
+    if more and pump.typed_line is not None:
+        begun = pump.typed_line.length
+    if begun + len(data) > longest and not pty.raw():
+        first, *lines = map(len, data.translate(_LINE_ENDS).split(b"\n"))
+        if max([begun + first, *lines]) > longest:
+            rest = "the rest was not" if more else "nothing was"
+            message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
             raise Refused(message, hint="send shorter lines, or put the text into a file")
 
 
 def check_question(session: Session) -> None:
     """Raises Busy if the program has said that it cannot go on until a person acts."""
-    name, question = session.name, session.activity.blocked
-    if question is not None:
-        words = f'asks "{question}"' if question else "asks something"
+    name, blocked = session.name, session.activity.blocked
+    if blocked is not None:
+        words = f'asks "{blocked.question}"' if blocked.question else "asks something"
         hint = f"answer it: $sesh --send {name} ANSWER --enter --if-waiting, or --key KEY; --force types all the same"
         raise Busy(f"{name} {words}; nothing was typed", hint=hint, exit_code=ExitCode.FAILED)
 

@@ -172,7 +172,7 @@ class Activity:
 
         report, group = parse(text), self._group()
         if report is not None:
-            self.reports, self._said = self.reports or Reports(), None  # what was typed before
+            self.reports, self._said = self.reports or Reports(), None  # it says more than a word before it
             self.report(lambda reports, _: reports.take(report, group, position))
 
     def report(self, change: Callable[[Reports, int], object]) -> None:
@@ -219,11 +219,11 @@ class Activity:
         return said or (not self._due and self._standing.state == "waiting")
 
     @property
-    def blocked(self) -> str | None:
-        """The question of a program that has said itself, by OSC 7501 or `--state`, that it waits; None for any other,
-        as for one that has sent a notification."""
+    def blocked(self) -> Said | None:
+        """The word of a program that says itself, by OSC 7501 or `--state`, that it waits; None for any other, as for
+        one that has sent a notification."""
         said = self._said
-        return said.question if said is not None and said.by and said.state == "waiting" else None
+        return said if said is not None and said.by and said.state == "waiting" else None
 
     @property
     def shell_reads(self) -> bool:

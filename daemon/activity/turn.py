@@ -34,7 +34,7 @@ class Turn:
     """
 
     def __init__(self, drawn: Callable[[Callable[[], bool]], Drawn | None]) -> None:
-        self._read = drawn
+        self._show = drawn
         self._drawn: Drawn = [], -1
         self._head = -1
         """The log's head at the last look."""
@@ -58,7 +58,7 @@ class Turn:
         """
         printed, self._head = head - self._head, head
         self.fresh = printed != 0
-        drawn = self._read(load) if raw and self.fresh else None
+        drawn = self._show(load) if raw and self.fresh else None
         self.compared = raw and (drawn is not None if self.fresh else self.compared)
         if drawn is not None:
             (before, _), (cells, _) = self._drawn, drawn
@@ -88,7 +88,7 @@ class Turn:
         """What it asks now that its turn is over; None as long as the emulator is behind."""
         from sesh.daemon.activity.question import in_new_rows
 
-        drawn = self._read(lambda: True)
+        drawn = self._show(lambda: True)
         if drawn is None:
             return None
         self._drawn, (_, row) = drawn, drawn

@@ -185,7 +185,7 @@ class Pump:
 
     @property
     def unread(self) -> int:
-        """Bytes typed that the program has not read; the kernel counts few thousand of those that it holds."""
+        """Bytes typed that the program has not read; the kernel counts at most 4,095 of those that it holds."""
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:

@@ -44,9 +44,8 @@ class Foreground:
     """The foreground process group of a terminal at one moment.
 
     `reads`: True if one of its processes waits for nothing but a key. `polls`: if one waits for a key, whatever else it
-    waits for. `runs`: True if one is on a processor, or waits
-    for a disk. `ticks`: the processor time that they have used, in clock ticks. `members`: their pids. `told`: True if
-    the kernel has said what they sleep in.
+    waits for. `runs`: True if one is on a processor, or waits for a disk. `ticks`: the processor time that they have
+    used, in clock ticks. `members`: their pids. `told`: True if the kernel has said what they sleep in.
     """
 
     __slots__ = ("members", "polls", "reads", "runs", "ticks", "told")

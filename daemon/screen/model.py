@@ -65,8 +65,8 @@ _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain if at most one byte in so many is another."""
 _BRACKETED_PASTE = 2004
-COUNT_TIME = 0.5
-"""Seconds that the child process that counts the scrollback may take."""
+MEASURE_TIME = 0.5
+"""Seconds that the child process that measures may take."""
 
 
 class Model:
@@ -107,7 +107,7 @@ class Model:
         """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
         """The position up to which bytes that are not plain text were counted, and their number."""
-        self._counted: tuple[tuple[int, int, int], Measured | None] | None = None
+        self._told: tuple[tuple[int, int, int], Measured | None] | None = None
         """What a child process told last, and the head and size that it is for."""
 
     @property
@@ -374,21 +374,23 @@ class Model:
         """
         if self._emulator is None:
             if self._nothing_scrolled():
-                return 0, 0, False, self._last_setting() == b"h"
+                import re
+
+                setting = rb"\x1b\[\?[0-9;]*%d[0-9;]*" % _BRACKETED_PASTE  # the last one counts, and RIS
+                match = re.search(setting + rb"h(?!.*(?:%bl|\x1bc))" % setting, self._log.bytes(0), re.DOTALL)
+                return 0, 0, False, match is not None
             state = (self._log.head, self.columns, self.rows)
-            if self._counted is None or self._counted[0] != state:
-                self._counted = state, self._count_apart()
-            if self._counted[1] is not None:
-                return self._counted[1]
+            if self._told is None or self._told[0] != state:
+                self._told = state, self._measure_apart()
+            if self._told[1] is not None:
+                return self._told[1]
         self.catch_up()
         return _measured(self.emulator)
 
-    def _last_setting(self) -> bytes:
-        """`h` if the last of the output's settings of bracketed paste sets it, else `l`."""
-        import re
-
-        settings = re.findall(rb"\x1b\[\?(?:[0-9;]*;)?%d(?:;[0-9;]*)?([hl])" % _BRACKETED_PASTE, self._log.bytes(0))
-        return bytes(settings[-1]) if settings else b"l"
+    def pastes(self) -> bool:
+        """Returns whether the program has asked for marks around pastes (bracketed paste, mode 2004)."""
+        self.catch_up()
+        return self.emulator.mode(_BRACKETED_PASTE) is True
 
     def _nothing_scrolled(self) -> bool:
         """Returns whether the output is so little and simple that no line can have left the screen."""
@@ -402,14 +404,14 @@ class Model:
         down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
         return down is None and replay_safe(data, columns, rows)
 
-    def _count_apart(self) -> Measured | None:
+    def _measure_apart(self) -> Measured | None:
         """What `measured` returns, by a child process; None without one, or if it takes too long."""
         ends: list[int] = []
         try:
             ends += os.pipe()
             child = os.fork()
             if not child:
-                self._report_count(ends[1])
+                self._report_measured(ends[1])
             os.close(ends.pop())
             counts = os.read(ends[0], 64).split()  # empty if the child has ended without a word
             os.waitpid(child, 0)
@@ -420,13 +422,13 @@ class Model:
                 os.close(end)
         return (int(counts[0]), int(counts[1]), counts[2] == b"1", counts[3] == b"1") if counts else None
 
-    def _report_count(self, descriptor: int) -> None:
-        """The child process: writes the counts, unless that takes too long; never returns."""
+    def _report_measured(self, descriptor: int) -> None:
+        """The child process: writes what `measured` returns, unless that takes too long; never returns."""
         try:
             signal.set_wakeup_fd(-1)  # its signals are not the daemon's
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, COUNT_TIME)
-            if self.reach(self._log.head, COUNT_TIME):
+            signal.setitimer(signal.ITIMER_REAL, MEASURE_TIME)
+            if self.reach(self._log.head, MEASURE_TIME):
                 os.write(descriptor, b"%d %d %d %d" % _measured(self.emulator))
         finally:
             os._exit(0)

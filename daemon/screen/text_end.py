@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _LENGTH, _DISTINCT = 12, 6
 """Characters of the end of a text that are looked for; and of one that may be a part of other words."""
-_SOLID = re.compile(r"[^\s\x00-\x1f\x7f\u2500-\u259f]+")
-"""Characters that are neither blanks nor controls nor box drawing."""
-_FRAME, _RULE = re.compile("[\u2500-\u259f]"), re.compile("[\u2500\u2501\u2550\u2580-\u259f]{3}")
+_SOLID = re.compile(r"[^\s\x00-\x1f\x7f|\u2500-\u259f]+")
+"""Characters that are neither blanks nor controls nor box drawing, of which `|` is one."""
+_FRAME, _RULE = re.compile("[|\u2500-\u259f]"), re.compile("[\u2500\u2501\u2550\u2580-\u259f]{3}")
 
 
 class TextEnd:
@@ -54,10 +54,16 @@ class TextEnd:
 
         It has if the end is gone, or if it stands in a history, with a composer and maybe an answer below it. One that
         makes a new line of Enter leaves an empty row below the text. It may move with its text, also while it starts,
-        and hints, clocks and spinners change by themselves: so rows below the text are counted, not compared.
+        and hints, clocks and spinners change by themselves: so rows below the text are counted, not compared, and none
+        below the frame of its composer.
         """
-        found = self.find(rows)
-        return not found or _filled(rows[found[-1][0] + 1 :]) > _filled(asked[cells[-1][0] + 1 :])
+        match = self.find(rows)
+        if not match:
+            return True
+        below, below_before = rows[match[-1][0] + 1 :], asked[cells[-1][0] + 1 :]
+        if _framed(below_before):
+            below, below_before = _framed(below) or below, _framed(below_before)
+        return _filled(below) > _filled(below_before)
 
 
 def _cells(pieces: Sequence[tuple[int, re.Match[str]]], start: int, end: int) -> list[Cell]:
@@ -86,6 +92,11 @@ def _at(rows: Sequence[str], cell: Cell) -> str:
 def _filled(rows: Sequence[str]) -> int:
     """The number of rows with words or a rule. A mark within a frame says nothing: some stand before each line."""
     return sum(bool(_RULE.search(row)) or _says(row) for row in rows)
+
+
+def _framed(rows: Sequence[str]) -> Sequence[str]:
+    """The rows down to the last rule; empty without one."""
+    return rows[: max((number for number, row in enumerate(rows, 1) if _RULE.search(row)), default=0)]
 
 
 def _says(row: str) -> bool:

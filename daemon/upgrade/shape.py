@@ -128,8 +128,7 @@ class SessionState(_SessionState, total=False):
     signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
     typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`,
     `clock_step`: the origin and the step of `SteadyClock`, for all moments; but `deadline` in `facts` is by the wall
-    clock, and `stirred_at` is monotonic. `asked`: the question that was answered last. `shown_turn`: as
-    `Turn` has it.
+    clock, and `stirred_at` is monotonic. `asked`: the question that was answered last. `shown_turn`: as `Turn` has it.
     """
 
     clock: float

@@ -123,7 +123,8 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
             answer, _ = stream.connection.request(verb, text, time.monotonic() + _SUBMITTED * _TIMEOUT, **words)
             break
         except (Lost, Unknown) as error:
-            if stream.host is None or not {type(error), type(error.__cause__)} & {Lost}:
+            lost = {type(error), type(error.__cause__)} & {Lost}
+            if stream.host is None or not lost or "submit" not in stream.connection.welcome.get("can", ()):
                 raise
             stream.reconnect()
             stream.greet(until=_soon())

@@ -10,8 +10,9 @@ import pytest
 
 from sesh import wire
 from sesh.api import Sent, Session
-from sesh.errors import Busy, NotSubmitted, UsageError
+from sesh.errors import Busy, NotSubmitted, Refused, UsageError
 from tests.support import Home, Result, Terminal, wait_until
+from tests.support.scale import LONG
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -225,6 +226,51 @@ def test_what_a_program_asks_is_not_answered_by_accident(composer: Composer, her
     assert taken() == ["no, keep it"]
 
 
+MENU = """
+import os, tty
+tty.setraw(0)
+def ask():
+    os.write(1, b"\\x1b]7501;state=working\\x07\\x1b]7501;state=blocked:kind=permission\\x07Run it? 1 yes, 2 no\\r\\n")
+ask()
+while key := os.read(0, 1):
+    os.write(1, b"got %r\\r\\n" % key)
+    if key in b"12":
+        ask()
+"""
+"""Takes a digit for the answer, and asks for a permission again."""
+
+
+def test_enter_does_not_answer_a_second_question_of_the_same_words(sesh: Sesh) -> None:
+    assert sesh("--open", "menu", "--", "python3", "-c", MENU).code == 0
+    wait_until(lambda: sesh("--status", "menu", "--json").json()["activity"]["state"] == "waiting")
+    sent = sesh("--send", "menu", "1", "--enter", "--if-waiting")
+    assert (sent.code, "it asks something now, and got no Enter" in sent.stderr) == (1, True)
+    assert "got b'\\r'" not in sesh("--screen", "menu").stdout
+
+
+RESTLESS = """
+import os, select, time, tty
+tty.setraw(0)
+text, row = b"", 1
+while True:
+    if select.select([0], [], [], 0.02)[0]:
+        text += os.read(0, 4096)
+    row = 3 - row
+    os.write(1, b"\\x1b[H\\x1b[2J\\x1b[%dH> %s" % (row, text.replace(b"\\r", b"ENTERED")))
+"""
+"""Draws its composer in another row each time."""
+
+
+@pytest.mark.skipif(not LONG, reason="takes ten seconds: make soak")
+def test_a_screen_that_never_rests_ends_a_send(sesh: Sesh) -> None:
+    """Sends hung there for ever, and all behind them."""
+    assert sesh("--open", "restless", "--", "python3", "-c", RESTLESS).code == 0
+    wait_until(lambda: ">" in sesh("--screen", "restless").stdout)
+    sent = sesh("--send", "restless", "are you there", "--enter")
+    assert (sent.code, "its screen does not rest, so it got no Enter" in sent.stderr) == (1, True)
+    assert "ENTERED" not in sesh("--screen", "restless").stdout
+
+
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(
     sesh: Sesh, composer: Composer, here: None, asks: bool
@@ -278,6 +324,15 @@ def test_a_line_that_the_kernel_would_cut_is_refused(sesh: Sesh) -> None:
         assert sent.code == code
         assert ("at most 4,095 bytes; nothing was typed" in sent.stderr) == (code == 1)
     assert sesh("--send", "lines", "-", "--enter", input=("x" * 4000 + "\n") * 3).code == 0
+
+
+def test_a_line_that_comes_in_pieces_is_not_cut_by_the_kernel_either(sesh: Sesh, here: None) -> None:
+    assert sesh("--open", "lines", "--", "cat").code == 0
+    wire.ask("lines", "send", b"short\n" + b"x" * 3000)
+    with pytest.raises(Refused, match="at most 4,095 bytes; the rest was not typed"):
+        wire.ask("lines", "send", b"y" * 3000, more=True)
+    wire.ask("lines", "send", b"y" * 1000 + b"\n", more=True)
+    wait_until(lambda: "y" * 79 in sesh("--screen", "lines").stdout)
 
 
 def test_a_shell_at_its_prompt_gets_text_and_enter_at_once(sesh: Sesh) -> None:

@@ -133,6 +133,12 @@ class World:
         standing = self.activity.standing()
         return standing.state, standing.why
 
+    @property
+    def asks(self) -> str | None:
+        """What the program has said that it asks."""
+        blocked = self.activity.blocked
+        return blocked.question if blocked is not None else None
+
 
 @contextmanager
 def world() -> Iterator[World]:

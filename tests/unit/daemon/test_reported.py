@@ -47,7 +47,7 @@ def test_the_question_and_its_kind() -> None:
         found = here.activity.standing().as_json()
         assert (found["state"], found["question"], found["kind"]) == ("waiting", "run it?", "permission")
         assert here.activity.waits
-        assert here.activity.blocked == "run it?"
+        assert here.asks == "run it?"
         here.activity.typed(b"y\r")
         here.passes(30)
         assert here.stands == ("waiting", "hook"), "no key ends it, but a report"
@@ -113,7 +113,7 @@ def test_a_state_that_is_typed_stands_until_the_next_report() -> None:
         report(here, "state=working")
         here.activity.say("waiting", "typed", by="typed")
         assert here.stands == ("waiting", "hook")
-        assert here.activity.blocked == "typed"
+        assert here.asks == "typed"
         here.passes(60)
         assert here.stands == ("waiting", "hook")
         report(here, "state=working:progress=3")
@@ -185,7 +185,7 @@ def test_a_reset_terminal_has_no_records_and_a_typed_state_stands() -> None:
         report(here, "state=blocked")
         here.activity.say("waiting", "typed", by="typed")
         reset(here)
-        assert here.activity.blocked == "typed"
+        assert here.asks == "typed"
 
 
 def test_a_program_that_reports_and_asks_for_a_line_works_as_it_says() -> None:
@@ -214,10 +214,10 @@ def test_a_notice_leaves_the_question_that_a_hook_has_told() -> None:
         here.activity.say("waiting", "Run rm?", by=rules.HOOK)
         here.activity.say("waiting", "Agent needs you")
         here.activity.progressed(b"1;50")
-        questions = [here.activity.blocked]
+        questions = [here.asks]
         here.activity.typed(b"y")
-        questions.append(here.activity.blocked)
+        questions.append(here.asks)
         here.activity.say("waiting", "Agent needs you")
-        questions.append(here.activity.blocked)
+        questions.append(here.asks)
         assert questions == ["Run rm?", None, None]
         assert here.stands == ("waiting", "hook")

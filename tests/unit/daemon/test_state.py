@@ -80,7 +80,8 @@ def test_what_the_program_has_reported_outlives_it_and_an_older_sesh_reads_the_r
     own.activity.reported(b"state=working:id=a:progress=7", 9)
     other = through_json(own)
     assert other.activity.standing().as_json() == own.activity.standing().as_json()
-    assert other.activity.blocked == "a"
+    assert other.activity.blocked is not None
+    assert other.activity.blocked.question == "a"
     assert description.status(other)["reports"] == description.status(own)["reports"]
     assert other.activity.sequences(-1, 9, True) == own.activity.sequences(-1, 9, True)
     assert json.dumps(dump_session(other)) == json.dumps(dump_session(own))
@@ -93,7 +94,9 @@ def test_what_the_program_has_reported_outlives_it_and_an_older_sesh_reads_the_r
     assert loaded.activity.standing().state == "waiting"
     assert loaded.activity.reports is None
     own.activity.say("waiting", "typed", by="typed")
-    assert through_json(own).activity.blocked == "typed"
+    blocked = through_json(own).activity.blocked
+    assert blocked is not None
+    assert blocked.question == "typed"
 
 
 def test_an_ended_session_keeps_its_end() -> None:

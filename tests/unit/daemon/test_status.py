@@ -28,7 +28,7 @@ PIECES = st.sampled_from([
 def patient() -> Iterator[None]:
     """On a busy machine too the scrollback is counted by a child process: otherwise the emulator is loaded for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "COUNT_TIME", 30.0)
+        patch.setattr(model, "MEASURE_TIME", 30.0)
         yield
 
 
@@ -70,7 +70,7 @@ sys.path += {warm.PATHS!r}
 from sesh.daemon.screen import model
 from sesh.daemon.description import status
 from tests.unit.daemon.sessions import session
-model.COUNT_TIME = 30.0
+model.MEASURE_TIME = 30.0
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
 own = session()
 own.log.append(b"{output.decode()}")

@@ -88,6 +88,23 @@ def test_hints_that_change_below_a_text_prove_nothing() -> None:
     assert not end.taken(end.find(asked), asked, screen("> hello", "", "/ opens the menu"))
 
 
+@pytest.mark.parametrize("side", ["│", "|"])
+def test_a_notice_below_the_frame_of_a_composer_proves_nothing(side: str) -> None:
+    """A swallowed Enter counted as taken where an update was offered below the frame just then."""
+    before = screen("╭──────────╮", f"{side} >        {side}", "╰──────────╯")
+    asked = screen("╭──────────╮", f"{side} > hello  {side}", "╰──────────╯")
+    grown = screen("╭──────────╮", f"{side} > hello  {side}", f"{side}          {side}", "╰──────────╯", "", "Update!")
+    end = TextEnd("hello", before)
+    assert not end.taken(end.find(asked), asked, grown)
+    end = TextEnd("hello", before)
+    assert end.taken(end.find(asked), asked, screen("> hello", "", *before))
+
+
+def test_an_end_that_is_wrapped_in_a_frame_of_plain_characters_is_found() -> None:
+    end = TextEnd("hello there", screen("+--------+", "| >      |", "+--------+"))
+    assert end.find(screen("+--------+", "| > hello|", "|   there|", "+--------+"))
+
+
 def test_a_composer_that_is_moved_by_a_banner_above_it_still_has_its_text() -> None:
     asked = screen("starting", *framed("hello there"))
     moved = screen("A BANNER", "", "of many rows", "", *framed("hello there"))
