@@ -347,10 +347,12 @@ def _submit(daemon: Requests, request: Request) -> None:
     before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
     submissions = daemon.get_submissions()
     if typing_checks.reads_lines(session):
+        from sesh.daemon.shell import shells
         from sesh.daemon.submission import unmarked
 
-        # A shell would take a mark for the begin of a paste, and Enter for a part of it.
-        request.data = before + unmarked(text) + b"\r" + after
+        if b"\x1b" in text and session.pty is not None and shells.reads_next(session.pty):
+            text = unmarked(text)  # the shell would take a mark for the begin of a paste, and Enter for a part of it
+        request.data = before + text + b"\r" + after
         send(daemon, request)
         submissions.keep(request.text("key"), (True, ""))
         return

@@ -373,12 +373,8 @@ class Model:
         An emulator's modules never leave a process again, and they are most of a small session's memory.
         """
         if self._emulator is None:
-            if self._nothing_scrolled():
-                import re
-
-                setting = rb"\x1b\[\?[0-9;]*%d[0-9;]*" % _BRACKETED_PASTE  # the last one counts, and RIS
-                match = re.search(setting + rb"h(?!.*(?:%bl|\x1bc))" % setting, self._log.bytes(0), re.DOTALL)
-                return 0, 0, False, match is not None
+            if self._nothing_scrolled() and (pastes := _last_setting(self._log.bytes(0))) is not None:
+                return 0, 0, False, pastes
             state = (self._log.head, self.columns, self.rows)
             if self._told is None or self._told[0] != state:
                 self._told = state, self._measure_apart()
@@ -432,6 +428,14 @@ class Model:
                 os.write(descriptor, b"%d %d %d %d" % _measured(self.emulator))
         finally:
             os._exit(0)
+
+
+def _last_setting(data: bytes) -> bool | None:
+    """Returns whether output leaves bracketed paste on; None if it sets it together with other modes."""
+    on, off = b"\x1b[?%dh" % _BRACKETED_PASTE, b"\x1b[?%dl" % _BRACKETED_PASTE
+    if data.count(b"%d" % _BRACKETED_PASTE) != data.count(on) + data.count(off):
+        return None
+    return data.rfind(on) > max(data.rfind(off), data.rfind(b"\x1bc"))
 
 
 def _measured(emulator: Emulator) -> Measured:

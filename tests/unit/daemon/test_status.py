@@ -19,7 +19,7 @@ from tests.unit.daemon.sessions import session
 
 PIECES = st.sampled_from([
     b"a line\r\n", b"\x1b[1;31mred\x1b[m", b"\x1b]0;title\x07", "界é".encode(), b"\x1b[?2004h$ ", b"\r\n" * 9,
-    b"x" * 95,
+    b"x" * 95, b"\x1b[?2004l", b"\x1b[?25;2004h", b"\x1b[?2004;1l", b"2004", b"\x1bc",
     b"\t" * 11, b"\x1b[5B", b"\x1b[24;1H", b"\x1b[?1049h", b"\x1b[3S", b"\x1b[K", b"\b", b"\x1b[2J", b"\x1b[c",
 ])  # fmt: skip
 
@@ -40,16 +40,17 @@ def scrollback_lines(own: Session) -> int:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(PIECES, max_size=20), st.booleans())
-def test_the_scrollback_is_counted_without_an_emulator(output: list[bytes], resized: bool) -> None:
+def test_scrollback_and_modes_are_known_without_an_emulator(output: list[bytes], resized: bool) -> None:
     own = session()
     for at, block in enumerate(output):
         own.log.append(block)
         if resized and at == len(output) // 2:
             own.model.resize(40, 5)
-    counted = status(own)["scrollback"]
+    counted, modes = status(own)["scrollback"], status(own)["modes"]
     assert not own.model.loaded
     own.model.catch_up(10)
     scrollback = own.model.emulator.scrollback
+    assert status(own)["modes"] == modes
     assert counted == {"lines": scrollback.lines, "bytes": scrollback.bytes}
     assert status(own)["scrollback"] == counted
 
