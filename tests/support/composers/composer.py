@@ -63,6 +63,8 @@ class Behaviour:
     """A spinner turns all the time: above, below."""
     hints: float = 0.0
     """Shows another hint below so often."""
+    notice: bool = False
+    """Offers an update below from the first Enter on."""
     flicker: float = 0.0
     """Clears the screen before it draws, and draws so much later."""
     thinks: float = 0.0
@@ -232,6 +234,8 @@ class Composer:
             above = ["", f"{mark} Thinking… ({int(now) % 60}s · esc to interrupt)"]
         if self.how.spinner == "below":
             below = [f"  {mark} {int(now * 10) % 1000} tokens", *below]
+        if self.how.notice and "\n" in self.shown:
+            below = [*below, "", "  An update is there"]
         return [*self.history, *above, *composer, *below], len(below) + (1 if self.how.box else 0)
 
     def draw(self) -> None:

@@ -178,6 +178,7 @@ KINDS = [
     _composer("takes no Enter, grows up", False, takes=False, grows_up=True, box=True, texts=("one line",)),
     _composer("takes no Enter, flickers", False, takes=False, flicker=0.005, spinner="above", texts=("one line",)),
     _composer("takes no Enter, hints", False, takes=False, hints=0.3, grows_up=True, texts=("one line", "many lines")),
+    _composer("takes no Enter, notice", False, takes=False, notice=True, box=True, texts=("one line",)),
     _composer("stops reading", False, deaf=10, texts=("one line",)),
     _composer("told menu, early", False, menu="early", tells=True, texts=("one line", "many lines")),
     _composer("told menu, shown", False, menu="shown", tells=True, texts=("one line", "many lines")),
