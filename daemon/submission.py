@@ -130,13 +130,16 @@ class Submissions:
         question = self._activity.blocked  # what a hook said is answered now
         text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if submission.pasted else (submission.text, _PIECE)
         if not (yield from self._type(text, size, shown)):
-            return False, "it has not read all of the text, and got no Enter"
+            why = "it has not read all of the text" if self._pump.running else "it has ended"
+            return False, f"{why}, and got no Enter"
         if not (yield from self._stands(submission, shown)):
             return False, "its screen does not rest, so it got no Enter"
         if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
         if submission.group != self._group():
             return False, "another program has the terminal now, and got no Enter"
+        if not self._raw():
+            return False, "it reads lines now, and got no Enter"
         if self._asks_anew(question):
             return False, "it asks something now, and got no Enter"
         if shown.seen and not submission.cells:

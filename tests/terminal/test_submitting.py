@@ -248,6 +248,23 @@ def test_enter_does_not_answer_a_second_question_of_the_same_words(sesh: Sesh) -
     assert "got b'\\r'" not in sesh("--screen", "menu").stdout
 
 
+def test_a_key_that_was_answer_enough_gets_no_enter(sesh: Sesh) -> None:
+    """The Enter answered the next question."""
+    asks = "read -s -n1 -p 'Key? ' key; echo [$key]; read -p 'Line? ' line; echo got [$line]; cat"
+    assert sesh("--open", "keys", "--", "bash", "-c", asks).code == 0
+    wait_until(lambda: "Key?" in sesh("--screen", "keys").stdout)
+    sent = sesh("--send", "keys", "a", "--enter")
+    assert (sent.code, "it reads lines now, and got no Enter" in sent.stderr) == (1, True)
+    assert sesh("--screen", "keys").stdout.split() == ["Key?", "[a]", "Line?"]
+
+
+def test_a_program_that_a_key_ends_is_said_to_have_ended(sesh: Sesh) -> None:
+    assert sesh("--open", "keys", "--", "bash", "-c", "read -s -n1 -p 'Key? ' key").code == 0
+    wait_until(lambda: "Key?" in sesh("--screen", "keys").stdout)
+    sent = sesh("--send", "keys", "q", "--enter")
+    assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
+
+
 RESTLESS = """
 import os, select, time, tty
 tty.setraw(0)
