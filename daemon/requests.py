@@ -321,9 +321,11 @@ def submit(daemon: Requests, request: Request) -> None:
     session = daemon.session
     if _begun_before(daemon, request):
         return
-    if not request.flag("force") and not typing_checks.reads_lines(session):
-        typing_checks.check_question(session)
-        typing_checks.check_draft(session)
+    if not request.flag("force"):
+        typing_checks.check_gate(session)
+        if not typing_checks.reads_lines(session):
+            typing_checks.check_question(session)
+            typing_checks.check_draft(session)
     _submit(daemon, request)
 
 

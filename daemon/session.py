@@ -360,7 +360,7 @@ class Session:
             return None
         titled = self.title and group == self.titled_by and not (group == shell and self.facts.get("shell"))
         command = platform.command_of_group(group, shell)
-        if command[1:3] == ["-c", GATE]:
+        if is_gate(command):
             command = self.facts["command"]
         command = shorten(command)
         return {"pid": group, "command": command, "title": self.title if titled else None}
@@ -459,6 +459,11 @@ def what_runs(title: str, titled_by: int, foreground: Foreground | None) -> str:
     titled = title and (foreground["pid"] if foreground else 0) == titled_by
     command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
     return wording.one_line(title if titled or not command else command)[:MAX_SHOWN]
+
+
+def is_gate(command: list[str]) -> bool:
+    """Returns whether this is what runs in the place of a command that begins only after Enter."""
+    return command[1:3] == ["-c", GATE]
 
 
 def shorten(command: list[str]) -> list[str]:

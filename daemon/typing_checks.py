@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sesh import platform
+from sesh import platform, wording
 from sesh.daemon.pty.pump import LIMIT
+from sesh.daemon.session import is_gate
 from sesh.errors import Busy, ExitCode, Refused
 
 TYPE_CHECKING = False
@@ -38,6 +39,18 @@ def check_room(session: Session, data: bytes, *, more: bool = False) -> None:
             rest = "the rest was not" if more else "nothing was"
             message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
             raise Refused(message, hint="send shorter lines, or put the text into a file")
+
+
+def check_gate(session: Session) -> None:
+    """Raises Busy if the session's command begins only after Enter: that would start it, and take the text for none."""
+    pty = session.pty
+    if pty is not None and is_gate(platform.command_of(pty.foreground())):
+        command = wording.command_line(session.facts["command"])
+        raise Busy(
+            f"{session.name} waits for Enter to run again: {command}; nothing was typed",
+            hint=f"start it: $sesh --send {session.name} --key Enter; --force types all the same",
+            exit_code=ExitCode.FAILED,
+        )
 
 
 def check_question(session: Session) -> None:

@@ -338,6 +338,20 @@ def test_a_person_presses_enter_at_the_waiting_command(home: Home) -> None:
     assert person.exit_code() == 0
 
 
+def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> None:
+    """It was thrown away, said to be submitted, and the command ran."""
+    home.sesh("--open", "web", "--", "server", "80")
+    started(home, "server 80 in ~")
+    lose(home, "web")
+    assert home.sesh("--restore").code == 0
+    sent = home.sesh("--send", "web", "hello", "--enter", "--json")
+    assert (sent.code, sent.json()["error"]["code"]) == (1, "busy")
+    assert "web waits for Enter to run again: server 80; nothing was typed" in sent.json()["error"]["message"]
+    assert runs(home) == []
+    assert home.sesh("--send", "web", "--key", "Enter").code == 0
+    started(home, "server 80 in ~")
+
+
 def test_ctrl_c_at_the_waiting_command_ends_it_unrun(home: Home) -> None:
     home.sesh("--open", "build", "--", "make", "-j8")
     started(home, "make -j8 in ~")
