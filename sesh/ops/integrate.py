@@ -22,7 +22,7 @@ from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
@@ -54,12 +54,25 @@ def settings(agent: str) -> str:
 def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
     """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
     text = _read(settings(agent))
-    found = [(event, group) for _, event, group in _ours(text, agent)]
-    events = sorted(event for event, group in found if _is_current(group, agent))
-    if not found if remove else len(found) == len(events) and events == sorted(AGENTS[agent][4]):
+    there, current = _standing(text, agent)
+    if not there if remove else current:
         return text, text
     base = _without(text, agent)
     return text, base if remove else _with(base, agent)
+
+
+def standing(agent: str) -> tuple[bool, bool, bool]:
+    """Whether our hooks are there, whether they are complete and current, and whether the agent runs any hooks.
+
+    Raises Refused.
+    """
+    text = _read(settings(agent))
+    return *_standing(text, agent), not _parsed(text or "").get("disableAllHooks")
+
+
+def _standing(text: str | None, agent: str) -> tuple[bool, bool]:
+    found = [(event, _is_current(group, agent)) for _, event, group in _ours(text, agent)]
+    return bool(found), sorted(found) == [(event, True) for event in sorted(AGENTS[agent][4])]
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
@@ -84,11 +97,16 @@ def _group(agent: str, program: str = "") -> object:
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
 
+def _parsed(text: str) -> Mapping[str, object]:
+    if not isinstance(value := json.loads(_bare(text) if text.strip() else "{}"), dict):
+        raise ValueError
+    return value
+
+
 def _read(path: str) -> str | None:
     try:
         text = paths.read_regular(path, _LARGEST).decode()
-        if text.strip() and not isinstance(json.loads(_bare(text)), dict):
-            raise ValueError
+        _parsed(text)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
@@ -118,8 +136,8 @@ def _is_ours(group: Any, agent: str) -> bool:
         words = shlex.split(str(hook["command"]))
     except (KeyError, TypeError, ValueError):
         return False
-    if words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
-        return False
+    if len(group) > 1 or words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
+        return False  # with a matcher it is the person's own
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
