@@ -295,8 +295,7 @@ class Named(TypedDict):
 
 
 class Sent(TypedDict):
-    """What `--send` has typed. `position`: in the output, from which `--wait --from` counts. `submitted`: the program
-    has taken the text that Enter followed; null if that cannot be seen, or if no Enter was asked for."""
+    """What `--send` has typed; `sesh.cli.printed` says what the keys mean."""
 
     bytes: int
     position: int | None

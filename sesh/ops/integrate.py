@@ -4,8 +4,9 @@ Sources, read in November 2026: code.claude.com/docs/en/hooks, claude-code 2.1.1
 codex-rs/hooks of openai/codex, codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. All three have
 JSON (some take comments) with a list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}` for each event.
 
-The text is changed in place, so that all other bytes stay, and ours are taken out again without a trace. How what we
-put in begins tells what was there before: behind one blank, an empty list or table; two, an empty file.
+The text is changed in place, so that all other bytes stay, and removing ours gives the file back. Where ours are alone,
+the blanks before them say what to leave: after `[ ` or `{ ` an empty list or table stays, after `{  ` an empty file;
+without a blank the key that holds them goes too.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ AGENTS = {
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-"""The variable of an agent's folder, its default, the file in it; the timeout of a hook (gemini: in ms; codex takes no
-more at its end), and the events."""
+"""The variable of an agent's folder, its default, the file in it, the timeout of a hook, the events. Gemini counts in
+ms; codex stops a SessionEnd hook after 3 s."""
 _LARGEST = 4 << 20
 """Bytes of a file of settings."""
 _NEW = "{\n  ", "\n}\n"
