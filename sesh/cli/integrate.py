@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -52,13 +53,10 @@ def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it
 
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
-    data = bytearray()
     try:
-        while not os.isatty(0) and len(data) <= _LARGEST and (chunk := os.read(0, 1 << 16)):
-            data += chunk
         from sesh.ops import agent_hook
 
-        agent_hook.take(agent[0], data.decode())
+        agent_hook.take(agent[0], "" if os.isatty(0) else sys.stdin.buffer.read(_LARGEST).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

@@ -52,44 +52,32 @@ def settings(agent: str) -> str:
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 
 
-def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
-    """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
-    text = _read(settings(agent))
-    there, current = _standing(text, agent)
-    if not there if remove else current:
-        return text, text
-    base = _without(text, agent)
-    return text, base if remove else _with(base, agent)
-
-
 def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Whether our hooks are there, whether they are complete and current, and whether the agent runs any hooks.
-
-    Raises Refused.
-    """
+    """Whether hooks of ours are there, all of them and current, and whether the agent runs any. Raises Refused."""
     text = _read(settings(agent))
-    return *_standing(text, agent), not _parsed(text or "").get("disableAllHooks")
-
-
-def _standing(text: str | None, agent: str) -> tuple[bool, bool]:
     found = [(event, _is_current(group, agent)) for _, event, group in _ours(text, agent)]
-    return bool(found), sorted(found) == [(event, True) for event in sorted(AGENTS[agent][4])]
+    wanted = [(event, True) for event in sorted(AGENTS[agent][4])]
+    return bool(found), sorted(found) == wanted, not _parsed(text or "").get("disableAllHooks")
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
     """Adds and renews the hooks, or removes them; returns whether that changed anything. Raises Refused."""
+    there, current, _ = standing(agent)
+    if not there if remove else current:
+        return False
     path = os.path.realpath(settings(agent))
-    before, after = planned(agent, remove=remove)
+    before = _read(path)
+    after = _without(before, agent) if remove else _with(_without(before, agent), agent)
     try:
-        if after is None and before is not None:
+        if after is None:
             os.unlink(path)
-        elif after is not None and after != before:
+        else:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
             paths.write_whole(path, after.encode(), durable=True, mode=mode)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
-    return after != before
+    return True
 
 
 def _group(agent: str, program: str = "") -> object:
