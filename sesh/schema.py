@@ -241,19 +241,16 @@ class LaunchSpec(TypedDict, total=False):
     instead_of: str
 
 
-class _LayoutEntry(TypedDict):
+class LayoutEntry(TypedDict):
+    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
+    `--resume-with`."""
+
     name: str
     host: str | None
     directory: str | None
     command: list[str] | None
-    labels: dict[str, str]
-
-
-class LayoutEntry(_LayoutEntry, total=False):
-    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
-    `--resume-with`, which an older sesh does not write."""
-
     resume: list[str] | None
+    labels: dict[str, str]
 
 
 class Layout(TypedDict):

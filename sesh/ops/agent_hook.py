@@ -67,7 +67,7 @@ def _session(agent: str) -> Record | None:
 def _waits(name: str) -> bool:
     """Returns whether the session says already what it asks: most permissions are two events, the second less exact.
 
-    Claude Code asks for the network of its sandbox by the notification alone (anthropics/claude-code#23217).
+    Claude Code asks for the network of its sandbox by the notification alone (seen in 2.1.76).
     """
     activity = wire.ask(name, "status")[0]["session"].get("activity")
     return bool(activity and (activity["state"], activity["why"]) == ("waiting", "hook"))
