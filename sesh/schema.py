@@ -241,19 +241,16 @@ class LaunchSpec(TypedDict, total=False):
     instead_of: str
 
 
-class _LayoutEntry(TypedDict):
+class LayoutEntry(TypedDict):
+    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
+    `--resume-with`."""
+
     name: str
     host: str | None
     directory: str | None
     command: list[str] | None
-    labels: dict[str, str]
-
-
-class LayoutEntry(_LayoutEntry, total=False):
-    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
-    `--resume-with`, which an older sesh does not write."""
-
     resume: list[str] | None
+    labels: dict[str, str]
 
 
 class Layout(TypedDict):
@@ -295,8 +292,7 @@ class Named(TypedDict):
 
 
 class Sent(TypedDict):
-    """What `--send` has typed. `position`: in the output, from which `--wait --from` counts. `submitted`: the program
-    has taken the text that Enter followed; null if that cannot be seen, or if no Enter was asked for."""
+    """What `--send` has typed; `sesh.cli.printed` says what the keys mean."""
 
     bytes: int
     position: int | None

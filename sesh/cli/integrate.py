@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 _LARGEST = 16 << 20
 """Bytes of an event: it has what the agent is about to write to a file."""
-_SECONDS = 5
+_SECONDS = 2.5
+"""For all of a hook: codex ends one after 3 s."""
 _CODEX = """\
 codex asks at its next start whether you trust them, or type /hooks there
-they reach a session from codex --no-daemon only: its shared server knows no terminal"""
+codex's shared server runs hooks without a terminal, where they do nothing; start codex --no-daemon"""
 
 
 def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
@@ -26,7 +28,8 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
     from sesh.ops import integrate as hooks
 
     if cli.hosts:
-        raise UsageError("--integrate is for this machine", hint=f"type it there: ssh -t HOST sesh --integrate {agent}")
+        hint = f"type it there: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
+        raise UsageError("--integrate is for this machine", hint=hint)
     if agent not in hooks.AGENTS:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
     path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
@@ -39,6 +42,8 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
         )
         if changed and not remove:
             printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+    if not remove and not hooks.standing(agent)[2]:
+        cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.done(agent=agent, path=path, changed=changed)
 
 
@@ -47,14 +52,11 @@ def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it
     from sesh.lean import signal
 
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.alarm(_SECONDS)
-    data = bytearray()
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
-        while not os.isatty(0) and len(data) <= _LARGEST and (chunk := os.read(0, 1 << 16)):
-            data += chunk
         from sesh.ops import agent_hook
 
-        agent_hook.take(agent[0], data.decode())
+        agent_hook.take(agent[0], "" if os.isatty(0) else sys.stdin.buffer.read(_LARGEST).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

@@ -28,7 +28,7 @@ def export(cli: Invocation) -> int:
     """`--export`: print the sessions of this machine and of known remotes, or those of the host of the line."""
     entries = cli.target.call(layout.sessions)
     for entry in entries:
-        entry["host"] = entry["host"] or cli.host
+        entry["host"], entry["resume"] = entry["host"] or cli.host, entry.get("resume")  # older hosts have none
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)

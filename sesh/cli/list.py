@@ -13,7 +13,6 @@ from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
 from sesh.remote import known
-from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
     """Tell a person once how many sessions a restart of the machine has taken, and what starts them again."""
     if not os.isatty(printing.STDERR):
         return  # of a script, or of a shell's start file: nobody reads it
-    rows = [row for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"]
-    taken = {str(row.get("id")) for row in rows if not records.is_job(row["name"])}
+    taken = {str(row.get("id")) for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"}
     path = os.path.join(paths.directory(), ".told")
     try:
         if taken <= {*(paths.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:

@@ -58,7 +58,9 @@ class PrintedReloaded(_PrintedReloaded, total=False):
 
 
 class PrintedSent(Done, Sent):
-    """What was typed into the session of this name."""
+    """What was typed into the session of this name. `bytes`: those of keys too. `position`: in the output, for
+    `--wait --from`. `submitted`: the program has taken the text that Enter followed; null if that cannot be seen, or if
+    no Enter was asked for. `typed`: true; an error has it if the text was typed, and the program has not taken it."""
 
     name: str
 

@@ -58,6 +58,7 @@ def _described(session: Status, now: float) -> list[str]:
         "created": _moment_text(session.get("created"), now),
         "last activity": _moment_text(session.get("last_activity"), now),
         "size": f"{session.get('columns')}x{session.get('rows')}",
+        "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on) or None,
         "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
         "daemon": f"{daemon}, sesh {session.get('version')}" if (daemon := session.get("daemon_pid")) else None,

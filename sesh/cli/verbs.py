@@ -481,7 +481,7 @@ VERBS = (
     Verb(
         "--skill", "", "agents.skill", "",
         "Print a page that teaches an agent to use sesh: Markdown, with its name and description as an agent skill.",
-        "sesh --skill", "sesh --skill > ~/.claude/skills/sesh/SKILL.md",
+        "sesh --skill", "mkdir -p ~/.claude/skills/sesh && sesh --skill > ~/.claude/skills/sesh/SKILL.md",
     ),
     Verb(
         "--schema", "", "agents.schema", "[VERB]",

@@ -27,7 +27,7 @@ Host = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
 Limit = Annotated[
-    int, Field(description="Characters; of longer output the end, and in `hint` how to read what is before.", ge=0)
+    int, Field(description="Most characters to return. Longer output is cut to its end; see `hint` for more.", ge=0)
 ]
 Size = Annotated[
     str | None, Field(description="Columns and rows until a terminal attaches, such as 200x50; 80x24 by default.")

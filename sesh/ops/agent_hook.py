@@ -25,12 +25,10 @@ _STATES = {
 """The states by the event, by its kind for `Notification`."""
 _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "description")
 """The keys of a tool's input, or of a notification's details, that say what it asks for; the first that is there."""
-_PATIENCE = 2.0
-"""Seconds for the daemon to answer: the agent waits meanwhile."""
 
 
 def take(agent: str, text: str) -> None:
-    """Passes on one event. Raises anything for what is none, and SeshError."""
+    """Passes on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
     told, record = lean.parse_json(text), _session(agent)
     event, kind = told["hook_event_name"], told.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if event == "Notification" else event)
@@ -40,16 +38,15 @@ def take(agent: str, text: str) -> None:
     compacted = (event, told.get("source")) == ("SessionStart", "compact")  # in the middle of its turn
     if not compacted and not (event == "Notification" and kind == "permission_prompt" and _waits(name)):
         question = _question(told) if state == "waiting" else ""
-        wire.ask(name, "state", timeout=_PATIENCE, state=state, question=question, bound=True, hook=True)
+        wire.ask(name, "state", state=state, question=question, bound=True, hook=True)
     if event not in ("SessionStart", "Notification", "SessionEnd") or told.get("source") in ("resume", "compact"):
         # A conversation that has just begun is kept nowhere before its first prompt: resuming it would fail.
         word = told["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
-            wire.ask(name, "resume", timeout=_PATIENCE, command=[*_RESUME[agent], word])
-    elif event != "SessionEnd" or not record.get("shell"):
-        return
-    elif told.get("reason") not in ("clear", "resume") and not platform.shutting_down():
-        wire.ask(name, "resume", timeout=_PATIENCE, command=[])  # the shell goes on without the agent
+            wire.ask(name, "resume", command=[*_RESUME[agent], word])
+    ends = event == "SessionEnd" and told.get("reason") not in ("clear", "resume")
+    if ends and record.get("shell") and not platform.shutting_down():
+        wire.ask(name, "resume", command=[])  # the shell goes on without the agent
 
 
 def _session(agent: str) -> Record | None:
@@ -68,8 +65,11 @@ def _session(agent: str) -> Record | None:
 
 
 def _waits(name: str) -> bool:
-    """Returns whether the session says already what it asks: a permission is asked for by two events."""
-    activity = wire.ask(name, "status", timeout=_PATIENCE)[0]["session"].get("activity")
+    """Returns whether the session says already what it asks: most permissions are two events, the second less exact.
+
+    Claude Code asks for the network of its sandbox by the notification alone (seen in 2.1.76).
+    """
+    activity = wire.ask(name, "status")[0]["session"].get("activity")
     return bool(activity and (activity["state"], activity["why"]) == ("waiting", "hook"))
 
 

@@ -147,8 +147,8 @@ def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
     """
     command = [str(word) for word in record.get("command") or []]
     resume = launch_spec.get("resume") or record.get("resume") or None
-    env = list(record.get("env") or ())
-    launch_spec = {**launch_spec, "resume": resume, "resumes": resume is not None, "env": env}
+    kept: LaunchSpec = {"env": list(record.get("env") or ()), "job": bool(record.get("job"))}
+    launch_spec = {**launch_spec, **kept, "keep": bool(record.get("keep")), "resume": resume, "resumes": bool(resume)}
     if record.get("shell") is not True:
         return {**launch_spec, "command": command or None}
     shell = {"SHELL": command[0]} if command else {}

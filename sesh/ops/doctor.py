@@ -273,10 +273,12 @@ def _agents(_caller: Caller) -> Iterator[Finding]:
     for agent in integrate.AGENTS:
         path, remedy = integrate.settings(agent), f"$sesh --integrate {agent}"
         try:
-            (now, wanted), (_, without) = integrate.planned(agent), integrate.planned(agent, remove=True)
-            if now == wanted:
+            there, current, enabled = integrate.standing(agent)
+            if there and not enabled:
+                yield row("agents", WARNING, f"{agent}: disableAllHooks in {path} keeps them off", "take it out")
+            elif current:
                 yield row("agents", OK, f"{agent}: hooks in {path}")
-            elif now != without:
+            elif there:
                 yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
             elif os.path.isdir(os.path.dirname(path)):
                 yield row("agents", OK, f"{agent}: no hooks in {path}", remedy)

@@ -123,15 +123,14 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Starts lost sessions again, without names all of them; returns a row for each, in the order of lists.
 
-    A job that is not named is left to the script that begins it anew. Only own commands wait for Enter, unless `yes`.
-    The one that was used last is started last, so that lists by last use keep their order. Raises the error of a single
-    name.
+    Only their own commands wait for Enter, unless `yes`. The one that was used last is started last, so that lists by
+    last use keep their order. Raises the error of a single name.
     """
     chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)
-        chosen = [name for name, session in sessions.items() if session["state"] == "lost" and not records.is_job(name)]
+        chosen = [name for name, session in sessions.items() if session["state"] == "lost"]
     used = {name: session["last_activity"] or "" for name, session in sessions.items()}
     rows: dict[str, Made] = {}
     for name in sorted(chosen, key=lambda name: used.get(name, "")):
@@ -197,9 +196,9 @@ def _restart_spec(
     """The specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
-    before = [*_last_of(emulator), _divider(summary)] if emulator is not None else []
-    if command is not None and gate:
-        before.append(f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m")
+    before = [*_last_of(emulator), _divider(summary), ""] if emulator is not None else [""]
+    if command is not None and gate:  # the cursor stays in this row, which is the session's question
+        before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
     return {
         **launch_spec,
         "columns": launch_spec["columns"] or summary.get("columns") or 0,
@@ -207,7 +206,7 @@ def _restart_spec(
         "gate": command is not None and gate,
         "instead_of": summary.get("id") or "",
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
-        "before": "".join(f"{line}\r\n" for line in before),
+        "before": "\r\n".join(before),
     }
 
 

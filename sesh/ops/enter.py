@@ -176,7 +176,7 @@ def job(
         from sesh.ops import dormant
 
         # A job that was lost is replaced, for what runs it each night; no other session is.
-        if not records.is_job(name):
+        if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
         return name, dormant.start(caller, launch_spec, name, summary, again=False)
     except SeshError as error:

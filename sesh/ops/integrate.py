@@ -4,8 +4,9 @@ Sources, read in November 2026: code.claude.com/docs/en/hooks, claude-code 2.1.1
 codex-rs/hooks of openai/codex, codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. All three have
 JSON (some take comments) with a list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}` for each event.
 
-The text is changed in place, so that all other bytes stay, and ours are taken out again without a trace. How what we
-put in begins tells what was there before: behind one blank, an empty list or table; two, an empty file.
+The text is changed in place, so that all other bytes stay, and removing ours gives the file back. Where ours are alone,
+the blanks before them say what to leave: after `[ ` or `{ ` an empty list or table stays, after `{  ` an empty file;
+without a blank the key that holds them goes too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {
@@ -33,8 +34,8 @@ AGENTS = {
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-"""The variable of an agent's folder, its default, the file in it; the timeout of a hook (gemini: in ms; codex takes no
-more at its end), and the events."""
+"""The variable of an agent's folder, its default, the file in it, the timeout of a hook, the events. Gemini counts in
+ms; codex stops a SessionEnd hook after 3 s."""
 _LARGEST = 4 << 20
 """Bytes of a file of settings."""
 _NEW = "{\n  ", "\n}\n"
@@ -51,31 +52,32 @@ def settings(agent: str) -> str:
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 
 
-def planned(agent: str, *, remove: bool = False) -> tuple[str | None, str | None]:
-    """The agent's settings as they are, and with our hooks, or without; None for no file. Raises Refused."""
+def standing(agent: str) -> tuple[bool, bool, bool]:
+    """Whether hooks of ours are there, all of them and current, and whether the agent runs any. Raises Refused."""
     text = _read(settings(agent))
-    found = [(event, group) for _, event, group in _ours(text, agent)]
-    events = sorted(event for event, group in found if _is_current(group, agent))
-    if not found if remove else len(found) == len(events) and events == sorted(AGENTS[agent][4]):
-        return text, text
-    base = _without(text, agent)
-    return text, base if remove else _with(base, agent)
+    found = [(event, _is_current(group, agent)) for _, event, group in _ours(text, agent)]
+    wanted = [(event, True) for event in sorted(AGENTS[agent][4])]
+    return bool(found), sorted(found) == wanted, not _parsed(text or "").get("disableAllHooks")
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
     """Adds and renews the hooks, or removes them; returns whether that changed anything. Raises Refused."""
+    there, current, _ = standing(agent)
+    if not there if remove else current:
+        return False
     path = os.path.realpath(settings(agent))
-    before, after = planned(agent, remove=remove)
+    before = _read(path)
+    after = _without(before, agent) if remove else _with(_without(before, agent), agent)
     try:
-        if after is None and before is not None:
+        if after is None:
             os.unlink(path)
-        elif after is not None and after != before:
+        else:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
             paths.write_whole(path, after.encode(), durable=True, mode=mode)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
-    return after != before
+    return True
 
 
 def _group(agent: str, program: str = "") -> object:
@@ -84,11 +86,16 @@ def _group(agent: str, program: str = "") -> object:
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
 
 
+def _parsed(text: str) -> Mapping[str, object]:
+    if not isinstance(value := json.loads(_bare(text) if text.strip() else "{}"), dict):
+        raise ValueError
+    return value
+
+
 def _read(path: str) -> str | None:
     try:
         text = paths.read_regular(path, _LARGEST).decode()
-        if text.strip() and not isinstance(json.loads(_bare(text)), dict):
-            raise ValueError
+        _parsed(text)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
@@ -118,8 +125,8 @@ def _is_ours(group: Any, agent: str) -> bool:
         words = shlex.split(str(hook["command"]))
     except (KeyError, TypeError, ValueError):
         return False
-    if words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
-        return False
+    if len(group) > 1 or words[1:] != ["--hook", agent, *shlex.split(_SILENT)]:
+        return False  # with a matcher it is the person's own
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 

@@ -135,7 +135,7 @@ def _session(value: object, path: str) -> LayoutEntry:
         raise UsageError(f"{path}.directory: not a directory name or null")
     if command is not None and not shapes.fits(files.words, command):
         raise UsageError(f"{path}.command: not a list of words or null")
-    if (resume := value.get("resume")) is not None and not shapes.fits(files.resume, resume):
+    if (resume := value.get("resume") or None) is not None and not shapes.fits(files.resume, resume):
         raise UsageError(f"{path}.resume: not a list of words or null")
     if not isinstance(labels, dict):
         raise UsageError(f"{path}.labels: not an object")

@@ -44,11 +44,6 @@ def read(name: str) -> Record | None:
     return {**record, "name": name}  # what leads to it is its file's name
 
 
-def is_job(name: str) -> bool:
-    """Returns whether a session is a job of `--exec`, by its record."""
-    return (readable(name) or {}).get("job") is True
-
-
 def write(record: Record, *, durable: bool = False) -> None:
     """Puts a session's record in place, 0600, in one step; see `paths.write_whole`."""
     paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)

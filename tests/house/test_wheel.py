@@ -14,7 +14,7 @@ import pytest
 
 from sesh.about import DISTRIBUTION, PROGRAM, __version__
 from tests.house.distribution import build
-from tests.house.source import modules, python_files
+from tests.house.source import modules, python_files, read
 
 pytestmark = pytest.mark.installs
 
@@ -39,6 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
+        assert wheel.read("sesh/cli/skill.md").decode() == read("docs/AGENTS.md"), "a link in the repository"
     stem = f"{DISTRIBUTION.replace('-', '_')}-{__version__}"
     assert {name.split("/")[0] for name in names} == {"sesh", f"{stem}.dist-info", f"{stem}.data"}
     assert {name.partition("/data/")[2] for name in names if name.startswith(f"{stem}.data/")} == DATA

@@ -232,6 +232,12 @@ def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home, words
     assert not home.summary("work").get("resume")
 
 
+def test_a_hook_that_gets_no_event_ends_by_itself_before_codex_ends_it(home: Home) -> None:
+    words = [*home.command, "--hook", "codex"]
+    with subprocess.Popen(words, env=home.env, stdin=subprocess.PIPE, start_new_session=True) as waiting:
+        assert waiting.wait(4) == 0, "codex gives it 3 s; a loaded machine takes one to begin"
+
+
 def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
     home: Home, terminal: Callable[..., Terminal]
 ) -> None:
@@ -301,6 +307,17 @@ def test_the_doctor_tells_of_the_hooks(home: Home, sesh: Sesh) -> None:
     home.write(".claude/settings.json", "{")
     assert told() == [("warning", f"{path} does not parse; it was left as it is")]
     assert sesh("--doctor").code == 0
+
+
+def test_settings_that_keep_all_hooks_off_are_said(home: Home, sesh: Sesh) -> None:
+    path = home.write(".claude/settings.json", '{"disableAllHooks": true}\n')
+    answer = sesh("--integrate", "claude", "--json")
+    assert (answer.code, answer.json()["changed"]) == (0, True)
+    assert answer.stderr == f"sesh: disableAllHooks is set in {path}: claude runs no hooks\n"
+    (row,) = [row for row in sesh("--doctor", "--json").json()["checks"] if row["check"] == "agents"]
+    assert (row["state"], row["message"]) == ("warning", f"claude: disableAllHooks in {path} keeps them off")
+    home.write(".claude/settings.json", '{"disableAllHooks": false}\n')
+    assert sesh("--integrate", "claude").stderr == ""
 
 
 @pytest.mark.parametrize("key", ["Escape", "C-c"])

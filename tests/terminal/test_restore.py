@@ -251,17 +251,16 @@ def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) ->
     assert home.sesh("--restore", "--json").json() == {"ok": True, "sessions": []}
 
 
-def test_a_lost_job_stays_for_the_script_that_begins_it_anew(home: Home) -> None:
-    """Started again it was a plain session, behind Enter: the next night's --exec found its name taken."""
-    home.sesh("--exec", "nightly", "-d", "--", "server")
-    home.sesh("--open", "a")
+def test_a_lost_job_is_a_job_again(home: Home) -> None:
+    """It was a plain session: lost once more, the next night's --exec found its name taken."""
+    home.sesh("--exec", "nightly", "-d", "--keep", "--", "server")
     started(home, "server  in ~")
-    lose(home, "nightly", "a")
-    home.terminal().wait_for("sessions lost at the reboot: 1;")
-    assert home.sesh("--restore").stdout == "started a: bash\n"
-    assert states(home)["nightly"] == "lost"
+    lose(home, "nightly")
+    assert home.sesh("--restore").stdout == "nightly waits for Enter to run again: server\n"
+    assert record(home, "nightly")["job"] is record(home, "nightly")["keep"] is True
+    lose(home, "nightly")
     assert home.sesh("--exec", "nightly", "-d", "--", "server").code == 0
-    assert states(home)["nightly"] == "running"
+    started(home, "server  in ~")
 
 
 def test_a_bad_name_changes_nothing(home: Home) -> None:
@@ -350,6 +349,19 @@ def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> Non
     assert runs(home) == []
     assert home.sesh("--send", "web", "--key", "Enter").code == 0
     started(home, "server 80 in ~")
+
+
+def test_the_old_output_is_no_part_of_the_question_of_a_waiting_command(home: Home) -> None:
+    home.sesh("--open", "build", "--", "make", "-j8")
+    shown(home, "build", "ready -j8")
+    lose(home, "build")
+    home.sesh("--restore")
+    assert home.sesh("--wait", "build", "--waiting", "--json").json()["match"] == "press Enter to run again: make -j8"
+    lines = home.sesh("--screen", "build").stdout.splitlines()
+    assert lines[0] == "ready -j8"
+    home.sesh("--send", "build", "--key", "Enter")
+    home.sesh("--wait", "build", "--for", "^ready -j8")
+    assert home.sesh("--screen", "build").stdout.splitlines()[:4] == [*lines[:3], "ready -j8"]
 
 
 def test_ctrl_c_at_the_waiting_command_ends_it_unrun(home: Home) -> None:
@@ -566,6 +578,9 @@ def test_a_layout_carries_the_resume_command(home: Home) -> None:
     assert home.sesh("--export").json()["sessions"] == [entry], "a lost one too"
     assert home.sesh("--import", input=layout).stdout == "created a\n"
     started(home, "agent --resume a in ~")
+    none = json.dumps([{**entry, "name": "d", "resume": []}])
+    assert home.sesh("--import", input=none).stdout == "created d\n", "as an empty command is none"
+    assert home.summary("d")["resume"] is None
     bad = json.dumps([{**entry, "name": "b", "resume": "agent"}])
     done = home.sesh("--import", input=bad)
     assert (done.code, "sessions[0].resume: not a list of words or null" in done.stderr) == (2, True)

@@ -367,6 +367,7 @@ def test_the_status_says_which_modes_are_on(sesh: Sesh, composer: Composer) -> N
     wait_until(lambda: "on" in sesh("--screen", "lines").stdout)
     on = {"bracketed_paste": False, "alternate_screen": True, "canonical": True, "echo": True}
     assert sesh("--status", "lines", "--json").json()["modes"] == on
+    assert "modes:         alternate screen, canonical, echo\n" in sesh("--status", "lines").stdout
 
 
 @pytest.mark.parametrize("within", [False, True])

@@ -447,7 +447,7 @@ def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
 def test_the_agents_page_s_line_finds_who_asks_also_who_asked_before(sesh: Sesh, home: Home, earlier: bool) -> None:
     """It followed events, which a session that waited already has none of: it took its whole minute."""
     with open(os.path.join(ROOT, "docs/AGENTS.md"), encoding="utf-8") as page:
-        (line,) = (line.strip() for line in page if line.startswith("    timeout 60 sesh"))
+        (line,) = (line.strip() for line in page if line.startswith("timeout 60 sesh"))
     sesh("--open", "calm", "--label", "team=mine", "--", "sleep", "60")
     source = "until [ -e go ]; do sleep 0.05; done; printf 'push it? '; read x; sleep 60"
     sesh("--open", "job", "--label", "team=mine", "--", "sh", "-c", source)

@@ -226,6 +226,20 @@ def test_hooks_of_another_tool_that_has_such_an_option_stay(command: str) -> Non
     assert path.read_text() == text
 
 
+def test_a_hook_of_ours_that_a_person_gave_a_matcher_is_theirs() -> None:
+    path = put("claude", "{}")
+    integrate.integrate("claude")
+    settings = parsed(path.read_text())
+    settings["hooks"]["PermissionRequest"][0]["matcher"] = "Bash"
+    own = settings["hooks"]["PermissionRequest"][0]
+    path.write_text(json.dumps(settings, indent=2))
+    assert integrate.integrate("claude")
+    assert parsed(path.read_text())["hooks"]["PermissionRequest"] == [own, integrate._group("claude")]
+    assert not integrate.integrate("claude")
+    assert integrate.integrate("claude", remove=True)
+    assert parsed(path.read_text()) == {"hooks": {"PermissionRequest": [own]}}
+
+
 def test_hooks_by_another_name_of_the_same_sesh_are_not_renewed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Codex asks for trust again whenever they change."""
     programs = [home / folder / name for folder, name in (("venv", "sesh"), ("venv", "sesh-mux"), ("bin", "sesh"))]
