@@ -59,8 +59,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
 
 def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
     """Tell a person once how many sessions a restart of the machine has taken, and what starts them again."""
-    if not os.isatty(printing.STDERR):
-        return  # of a script, or of a shell's start file: nobody reads it
+    if cli.verb and not cli.watched:
+        return  # a list of a script, or of a shell's start file: nobody reads it
     taken = {str(row.get("id")) for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"}
     path = os.path.join(paths.directory(), ".told")
     try:

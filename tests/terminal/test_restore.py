@@ -416,9 +416,10 @@ def test_a_list_that_nobody_reads_leaves_the_note_of_a_reboot_to_one_that_a_pers
     """As one in a shell's start file, or of cron."""
     home.sesh("--open", "a")
     lose(home, "a")
-    for words in ((), ("--json",), ("--list",), ("--list", "--label", "k=v")):
+    for words in (("--json",), ("--list",), ("-l",), ("--list", "--label", "k=v")):
         assert home.sesh(*words).stderr == ""
-    assert noted(home)
+    assert "sessions lost at the reboot: 1;" in home.sesh().stderr, "typed alone, it is a person's"
+    assert not noted(home)
 
 
 # -- the resume command
