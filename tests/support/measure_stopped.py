@@ -57,7 +57,7 @@ class Trial:
     """One agent in its session."""
 
     def __init__(self, name: str, root: str, service: ThreadingHTTPServer, log: str) -> None:
-        self.name, self.log, self.seen = name, log, 0
+        self.name, self.log, self.seen, self.sent = name, log, 0, ""
         self.home = os.path.join(root, name)
         os.makedirs(self.home, exist_ok=True)
         command, env, project = real_agents.prepare(name, self.home, service.server_address[1])
@@ -87,7 +87,7 @@ class Trial:
         seconds = random.randint(SHORTEST, LONGEST)
         kind = KINDS[number % len(KINDS)].format(seconds)
         word = f"{self.name}{number}x"
-        self.sesh("--send", self.name, f"{kind} {word}", "--enter")
+        self.sent = self.sesh("--send", self.name, f"{kind} {word}", "--enter", "--json")
         began = self._asked_at(word)
         if began is None:
             return None
@@ -200,7 +200,7 @@ def measure(names: list[str], minutes: float, out: str) -> None:
             number += 1
             found = trial.turn(number)
             if found is None:
-                print(f"{name}: the prompt did not arrive:\n{trial.screen()}", flush=True)
+                print(f"{name}: the prompt did not arrive ({trial.sent}):\n{trial.screen()}", flush=True)
                 trial.sesh("--send", name, "--key", "Escape")
                 time.sleep(SETTLES)
                 continue

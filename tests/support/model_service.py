@@ -73,6 +73,8 @@ class Request:
                 key = next((key for key in ("cmd", "commands") if key in known), "command")
                 listed = (known.get(key) or {}).get("type") == "array"
                 words: dict[str, Any] = {key: ["sh", "-c", _COMMAND] if listed else _COMMAND}
+                if key == "commands":
+                    words = {key: [_COMMAND]}
                 words |= {"description": "Makes a file"} if "description" in known else {}
                 words |= {"is_background": False} if "is_background" in known else {}
                 if "sandbox_permissions" in known:
