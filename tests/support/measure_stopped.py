@@ -7,8 +7,9 @@ FOLDER holds the agents (`real_agents` says how they are installed).
 Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other,
 that have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second
 from the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a
-turn: the session must be waiting within 5 s of that word. An agent shows that later: so the time from the last change
-of the screen's text, looked at each quarter of a second from that word on, is noted too.
+turn: the session must be waiting, or done by the agent's own word, within 5 s of that word. An agent shows that later:
+so the time from the last change of the screen's text, looked at each quarter of a second from that word on, is noted
+too.
 FILE gets a line of JSON for each turn, appended, so that runs add up; `--table FILE...` prints the table of them all.
 """
 
@@ -50,6 +51,8 @@ ANSWERS = {"aider": ("n", "--enter"), "cline": ("y",)}
 """What answers an agent's question, other than Enter."""
 ASKS_NOTHING = ("pi", "vibe")
 """Agents without a question for permission, or with a shell tool that the service does not know."""
+RESTS = ("done", "hook"), ("idle", "hook")
+"""The end of a turn by an agent's own word (OSC 7501)."""
 _TRUSTS = "Do you trust"
 
 
@@ -97,17 +100,18 @@ class Trial:
         said = list(self._said(began))
         before = [each for each in said if each[0] < end]
         wrong = [each for each in before if each[1] == "waiting"]
-        at_end = [each for each in said if each[1] == "waiting" and each[0] >= end]
+        asked = "TOOL" in kind and self.name not in ASKS_NOTHING
+        told_by = (each for each in said if each[1] == "waiting" or (not asked and each[1:3] in RESTS))
+        at_end = [each for each in told_by if each[0] >= end]
         told = at_end[0][0] if at_end else None
         drawn = max(at for at, _ in shown if told is None or at <= max(told, shown[0][0]))
-        asked = "TOOL" in kind and self.name not in ASKS_NOTHING
         found = {
             "agent": self.name, "kind": kind, "seconds": seconds, "asked": asked, "load": os.getloadavg()[0],
             "wrong_seconds": _waited(before, began, end), "wrong": len(wrong), "drawn": round(drawn - end, 2),
             "after": round(told - end, 2) if told else None,
             "after_drawn": round(told - drawn, 2) if told else None,
             "why": at_end[0][2] if at_end else (said[-1][2] if said else ""),
-            "stays": bool(at_end) and said[-1][1] == "waiting", "said": said,
+            "stays": bool(at_end) and said[-1] == at_end[-1], "said": said,
             "question": at_end[-1][3] if at_end else None, "screen": shown[-1][1], "changes": len(shown) - 1,
         }  # fmt: skip
         if asked:
@@ -152,7 +156,7 @@ class Trial:
         following.kill()
         following.wait()
         last = None
-        for line in told_all.splitlines():
+        for line in told_all.rpartition(b"\n")[0].splitlines():  # the last one may be cut
             event = json.loads(line)
             self.seen = max(self.seen, event["seq"] - 1 if event["event"] == "activity" else 0)
             if event["event"] != "activity":
