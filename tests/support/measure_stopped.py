@@ -49,8 +49,8 @@ STARTS, SETTLES = 90.0, 4.0
 """Seconds for an agent to start, and those after an answer until the next prompt."""
 ANSWERS = {"aider": ("n", "--enter"), "cline": ("y",)}
 """What answers an agent's question, other than Enter."""
-ASKS_NOTHING = ("pi", "vibe")
-"""Agents without a question for permission, or with a shell tool that the service does not know."""
+ASKS_NOTHING = ("pi",)
+"""Agents without a question for permission."""
 RESTS = ("done", "hook"), ("idle", "hook")
 """The end of a turn by an agent's own word (OSC 7501)."""
 _TRUSTS = "Do you trust"
