@@ -2,14 +2,14 @@
 
     AGENTS=FOLDER python -m tests.support.measure_stopped --minutes 30 --out FILE [codex gemini ...]
 
-FOLDER holds the agents: those of `real_agents`, or those that no number was found with:
-
-    npm install node@22 @mariozechner/pi-coding-agent @nanocollective/nanocoder
+FOLDER holds the agents (`real_agents` says how they are installed).
 
 Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other,
 that have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second
 from the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a
-turn: the session must be waiting within 5 s of that word, which an agent on a loaded machine may show a second later.
+turn: the session must be waiting, or done by the agent's own word, within 5 s of that word. An agent shows that later:
+so the time from the last change of the screen's text, looked at each quarter of a second from that word on, is noted
+too.
 FILE gets a line of JSON for each turn, appended, so that runs add up; `--table FILE...` prints the table of them all.
 """
 
@@ -27,12 +27,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from http.server import ThreadingHTTPServer
 from typing import Any
 
+from sesh import Session
 from tests.support import model_service, real_agents
 
 KINDS = ("THINK{}", "STREAM{}", "THINK{} TOOL", "STREAM{} TOOL")
@@ -40,36 +41,18 @@ SHORTEST, LONGEST = 5, 14
 """Seconds of thinking in a turn."""
 SOON = 5.0
 """Seconds after its turn's end within which a session is to be called waiting."""
+LATEST, POLL = 20.0, 0.25
+"""Seconds after a turn's end until which its screen is watched if it goes on changing, and those between two looks."""
 QUIET = 2.5
 """Seconds without another event after which all have been told."""
 STARTS, SETTLES = 90.0, 4.0
 """Seconds for an agent to start, and those after an answer until the next prompt."""
-
-
-_LOCAL = {"baseUrl": "{url}/v1", "apiKey": "dummy"}
-UNSEEN = {
-    "pi": real_agents.RealAgent(
-        "node_modules/.bin/pi",
-        ("--provider", "local", "--model", "stand-in"),
-        files={
-            ".pi/agent/models.json": json.dumps(
-                {"providers": {"local": {**_LOCAL, "api": "openai-completions", "models": [{"id": "stand-in"}]}}}
-            )
-        },
-        ready="stand-in",
-    ),
-    "nanocoder": real_agents.RealAgent(
-        "node_modules/node/bin/node",
-        ("{agents}/node_modules/@nanocollective/nanocoder/dist/cli.js",),
-        files={
-            "project/agents.config.json": json.dumps(
-                {"nanocoder": {"providers": [{"name": "local", "models": ["stand-in"], **_LOCAL}]}}
-            )
-        },
-        ready="What would you like",
-    ),
-}
-"""Agents that no number was found with; pi asks for no permission."""
+ANSWERS = {"aider": ("n", "--enter"), "cline": ("y",)}
+"""What answers an agent's question, other than Enter."""
+ASKS_NOTHING = ("pi",)
+"""Agents without a question for permission."""
+RESTS = ("done", "hook"), ("idle", "hook")
+"""The end of a turn by an agent's own word (OSC 7501)."""
 _TRUSTS = "Do you trust"
 
 
@@ -77,11 +60,10 @@ class Trial:
     """One agent in its session."""
 
     def __init__(self, name: str, root: str, service: ThreadingHTTPServer, log: str) -> None:
-        self.name, self.log, self.seen = name, log, 0
+        self.name, self.log, self.seen, self.sent = name, log, 0, ""
         self.home = os.path.join(root, name)
         os.makedirs(self.home, exist_ok=True)
         command, env, project = real_agents.prepare(name, self.home, service.server_address[1])
-        command = [word.replace("{agents}", os.environ["AGENTS"]) for word in command]
         words = [f"{key}={value}" for key, value in env.items()]
         self.sesh("--open", name, "--", "sh", "-c", 'cd "$0" && exec env "$@"', project, *words, *command)
         until = time.monotonic() + STARTS
@@ -108,40 +90,49 @@ class Trial:
         seconds = random.randint(SHORTEST, LONGEST)
         kind = KINDS[number % len(KINDS)].format(seconds)
         word = f"{self.name}{number}x"
-        self.sesh("--send", self.name, f"{kind} {word}")
-        time.sleep(0.5)
-        self.sesh("--send", self.name, "--key", "Enter")
+        self.sent = self.sesh("--send", self.name, f"{kind} {word}", "--enter", "--json")
         began = self._asked_at(word)
         if began is None:
             return None
-        time.sleep(max(0.0, began + seconds + SOON + 3.0 - time.time()))
+        end = began + seconds
+        time.sleep(max(0.0, end - time.time()))
+        shown = self._watch(end)
         said = list(self._said(began))
-        printed = self._printed_at()
-        before = [each for each in said if each[0] < began + seconds]
+        before = [each for each in said if each[0] < end]
         wrong = [each for each in before if each[1] == "waiting"]
-        at_end = [each for each in said if each[1] == "waiting" and each[0] >= began + seconds]
-        shown = self.screen()
-        asked = "TOOL" in kind and self.name != "pi"
+        asked = "TOOL" in kind and self.name not in ASKS_NOTHING
+        told_by = (each for each in said if each[1] == "waiting" or (not asked and each[1:3] in RESTS))
+        at_end = [each for each in told_by if each[0] >= end]
+        told = at_end[0][0] if at_end else None
+        drawn = max(at for at, _ in shown if told is None or at <= max(told, shown[0][0]))
         found = {
             "agent": self.name, "kind": kind, "seconds": seconds, "asked": asked, "load": os.getloadavg()[0],
-            "wrong_seconds": _waited(before, began, began + seconds), "wrong": len(wrong),
-            "shown": round(at_end[0][0] - printed, 2) if at_end and printed else None,
-            "after": round(at_end[0][0] - began - seconds, 2) if at_end else None,
-            "why": at_end[-1][2] if at_end else (said[-1][2] if said else ""),
-            "stays": bool(at_end) and said[-1][1] == "waiting",
-            "question": at_end[-1][3] if at_end else None, "screen": shown,
+            "wrong_seconds": _waited(before, began, end), "wrong": len(wrong), "drawn": round(drawn - end, 2),
+            "after": round(told - end, 2) if told else None,
+            "after_drawn": round(told - drawn, 2) if told else None,
+            "why": at_end[0][2] if at_end else (said[-1][2] if said else ""),
+            "stays": bool(at_end) and said[-1] == at_end[-1], "said": said,
+            "question": at_end[-1][3] if at_end else None, "screen": shown[-1][1], "changes": len(shown) - 1,
         }  # fmt: skip
         if asked:
-            self.sesh("--send", self.name, *(["n", "--enter"] if self.name == "aider" else ["--key", "Enter"]))
+            self.sesh("--send", self.name, *ANSWERS.get(self.name, ("--key", "Enter")))
             time.sleep(2 * SETTLES)
         time.sleep(SETTLES)
         return found
 
+    def _watch(self, end: float) -> list[tuple[float, str]]:
+        """What the screen showed from a turn's end on, each with the time at which it was first seen."""
+        shown: list[tuple[float, str]] = []
+        while (now := time.time()) < min(end + LATEST, (shown[-1][0] if shown else end) + SOON + 3.0):
+            text = Session(self.name).screen()
+            if not shown or text != shown[-1][1]:
+                shown.append((now, text))
+            time.sleep(POLL)
+        return shown
+
     def _asked_at(self, word: str) -> float | None:
         """When the service got the prompt with this word in it."""
-        for tried in range(80):
-            if tried == 40:  # it may not have taken the Enter
-                self.sesh("--send", self.name, "--key", "Enter")
+        for _ in range(80):
             with open(self.log, encoding="utf-8") as file:
                 for line in file:
                     request = json.loads(line)
@@ -165,7 +156,7 @@ class Trial:
         following.kill()
         following.wait()
         last = None
-        for line in told_all.splitlines():
+        for line in told_all.rpartition(b"\n")[0].splitlines():  # the last one may be cut
             event = json.loads(line)
             self.seen = max(self.seen, event["seq"] - 1 if event["event"] == "activity" else 0)
             if event["event"] != "activity":
@@ -181,11 +172,6 @@ class Trial:
             yield told
         if last is not None:
             yield last
-
-    def _printed_at(self) -> float | None:
-        said = self.sesh("--status", self.name, "--json")
-        found = json.loads(said)["activity"] if said else None
-        return datetime.fromisoformat(found["since"].replace("Z", "+00:00")).timestamp() if found else None
 
 
 def _waited(said: list[tuple[float, str, str, str | None]], start: float, end: float) -> float:
@@ -218,15 +204,13 @@ def measure(names: list[str], minutes: float, out: str) -> None:
             number += 1
             found = trial.turn(number)
             if found is None:
-                print(f"{name}: the prompt did not arrive:\n{trial.screen()}", flush=True)
+                print(f"{name}: the prompt did not arrive ({trial.sent}):\n{trial.screen()}", flush=True)
                 trial.sesh("--send", name, "--key", "Escape")
                 time.sleep(SETTLES)
                 continue
             with lock, open(out, "a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
 
-    real_agents.AGENTS.update(UNSEEN)
-    vars(model_service)["_SHELLS"] += ("execute_bash",)  # the name that nanocoder gives its shell tool
     threads = [threading.Thread(target=run, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
@@ -244,8 +228,8 @@ def table(paths: list[str]) -> str:
             for line in file:
                 each = json.loads(line)
                 found[each["agent"]].append(each)
-    head = "agent     turns | thinking s  wrong s  wrong % | asks  told  in 5 s | ends  told  in 5 s | median s"
-    rows = [head]
+    moments_head = "told  in 5 s  of drawn"
+    rows = [f"agent     turns | thinking s  wrong s  wrong % | asks  {moments_head} | ends  {moments_head} | why"]
     every = [each for some in found.values() for each in some]
     for name, some in [*sorted(found.items()), ("all", every)]:
         thinking = sum(each["seconds"] - 1 for each in some)
@@ -253,11 +237,11 @@ def table(paths: list[str]) -> str:
         cells = [f"{name:<10}{len(some):>5} | {thinking:>8} {wrong:>9.1f} {100 * wrong / max(1, thinking):>8.2f} "]
         for asked in (True, False):
             moments = [each for each in some if each["asked"] == asked]
-            soon = [each for each in moments if each["after"] is not None and each["after"] <= SOON]
-            told = sum(each["after"] is not None for each in moments)
-            cells.append(f" {len(moments):>4} {told:>5} {len(soon):>7} ")
-        after = sorted(each["after"] for each in some if each["after"] is not None)
-        rows.append("|".join(cells) + f"| {after[len(after) // 2] if after else 0:.1f}")
+            told = [each for each in moments if each["after"] is not None]
+            soon, drawn = (sum(each[key] <= SOON for each in told) for key in ("after", "after_drawn"))
+            cells.append(f" {len(moments):>4} {len(told):>5} {soon:>7} {drawn:>9} ")
+        why = Counter(each["why"] for each in some if each["after"] is not None)
+        rows.append("|".join(cells) + "| " + ", ".join(f"{word} {count}" for word, count in why.most_common()))
     return "\n".join(rows)
 
 

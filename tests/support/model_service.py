@@ -1,9 +1,10 @@
 """A stand-in for the services of language models, for real agents to talk to: it logs each prompt that it receives.
 
-`python -m tests.support.model_service 8730 LOG` serves http://127.0.0.1:8730: OpenAI's chat completions and responses
-under /v1, Gemini's API under /v1beta, streaming or not. LOG gets one JSON line for each request. The newest
-prompt says how it is answered: at once; after so many seconds of nothing (`THINK12`); by a word each 0.2 s for so many
-(`STREAM12`); by a call of the agent's shell tool (`TOOL`), or, to an agent without tools, by a block of shell source.
+`python -m tests.support.model_service 8730 LOG` serves http://127.0.0.1:8730: OpenAI's chat completions and responses,
+and Anthropic's messages under /v1, Gemini's API under /v1beta, streaming or not. LOG gets one JSON line for each
+request. The newest prompt says how it is answered: at once; after so many seconds of nothing (`THINK12`); by a word
+each 0.2 s for so many (`STREAM12`); by a call of the agent's shell tool (`TOOL`), or, to an agent without tools, by a
+block of shell source.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_SHELLS = ("exec_command", "shell_command", "shell", "run_shell_command", "bash")
+_SHELLS = ("exec_command", "shell_command", "shell", "run_shell_command", "bash", "Bash", "Shell",
+           "execute_bash", "run_commands")  # fmt: skip
 _COMMAND = "touch made-by-the-agent"
 _BLOCK = f"Run this:\n\n```bash\n{_COMMAND}\n```\n"
 
@@ -39,11 +41,16 @@ class Request:
         messages = body.get("messages") or body.get("contents") or body.get("input") or []
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        said = [(each.get("role"), _texts(each.get("content") or each.get("parts"))) for each in messages]
+        said = [
+            (each.get("role"), _texts(each.get("content") or each.get("parts")))
+            for each in messages
+            if each.get("role") not in ("system", "developer")
+        ]
         self.users = [text for role, text in said if role == "user" and text]
         self.last = said[-1][1] if said and said[-1][0] == "user" else ""
         self.gemini = "contents" in body
         self.responses = "input" in body
+        self.anthropic = path.partition("?")[0].endswith("/messages")
         self.stream = bool(body.get("stream")) or "stream" in path
 
     def tools(self) -> dict[str, Any]:
@@ -52,7 +59,9 @@ class Request:
         for tool in self.body.get("tools") or []:
             for each in tool.get("functionDeclarations") or [tool.get("function") or tool]:
                 if each.get("name"):
-                    found[each["name"]] = each.get("parameters") or each.get("parametersJsonSchema") or {}
+                    found[each["name"]] = (
+                        each.get("parameters") or each.get("parametersJsonSchema") or each.get("input_schema") or {}
+                    )
         return found
 
     def call(self) -> tuple[str, dict[str, Any]] | None:
@@ -61,9 +70,11 @@ class Request:
         for name in _SHELLS:
             if name in tools:
                 known = tools[name].get("properties") or {}
-                key = "cmd" if "cmd" in known else "command"
+                key = next((key for key in ("cmd", "commands") if key in known), "command")
                 listed = (known.get(key) or {}).get("type") == "array"
                 words: dict[str, Any] = {key: ["sh", "-c", _COMMAND] if listed else _COMMAND}
+                if key == "commands":
+                    words = {key: [_COMMAND]}
                 words |= {"description": "Makes a file"} if "description" in known else {}
                 words |= {"is_background": False} if "is_background" in known else {}
                 if "sandbox_permissions" in known:
@@ -152,6 +163,31 @@ def _gemini(asked: Request) -> Iterator[dict[str, Any]]:
     yield {**chunk(last, finishReason="STOP"), "usageMetadata": usage}
 
 
+def _anthropic(asked: Request) -> Iterator[dict[str, Any]]:
+    """Events of Anthropic's messages: a block of text, and one of a tool's use behind it."""
+    usage = {"input_tokens": 10, "output_tokens": 1}
+    message = {"id": f"msg_{time.time_ns()}", "type": "message", "role": "assistant", "model": asked.body.get("model"),
+               "content": list[object](), "stop_reason": None, "stop_sequence": None, "usage": usage}  # fmt: skip
+    yield {"type": "message_start", "message": message}
+    call, texts = asked.call(), 0
+    for piece in _pieces(asked, call is not None):
+        if not texts:
+            yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        texts = 1
+        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+    if texts:
+        yield {"type": "content_block_stop", "index": 0}
+    if call:
+        block = {"type": "tool_use", "id": f"toolu_{time.time_ns()}", "name": call[0], "input": {}}
+        yield {"type": "content_block_start", "index": texts, "content_block": block}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(call[1])}
+        yield {"type": "content_block_delta", "index": texts, "delta": delta}
+        yield {"type": "content_block_stop", "index": texts}
+    reason = {"stop_reason": "tool_use" if call else "end_turn", "stop_sequence": None}
+    yield {"type": "message_delta", "delta": reason, "usage": {"output_tokens": 5}}
+    yield {"type": "message_stop"}
+
+
 def _joined(asked: Request) -> dict[str, Any]:
     """The answer to a request that does not stream."""
     if asked.gemini:
@@ -166,6 +202,9 @@ def _joined(asked: Request) -> dict[str, Any]:
     if asked.responses:
         return dict(list(_responses(asked))[-1]["response"])
     text = "".join(_pieces(asked))
+    if asked.anthropic:
+        message = dict(next(_anthropic(asked))["message"])
+        return {**message, "content": [{"type": "text", "text": text}], "stop_reason": "end_turn"}
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     return {"id": "chat-1", "object": "chat.completion", "created": int(time.time()), "model": asked.body.get("model"),
@@ -210,8 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(bytes=len(data))
             self._answer({})
             return
-        if self.path.split("?")[0].endswith(":countTokens"):
-            self._answer({"totalTokens": 10})
+        if self.path.split("?")[0].endswith((":countTokens", "/count_tokens")):
+            self._answer({"totalTokens": 10, "input_tokens": 10})
             return
         asked = Request(self.path, body)
         if not asked.users:
@@ -229,11 +268,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         try:
-            for chunk in _gemini(asked) if asked.gemini else _responses(asked) if asked.responses else _chat(asked):
-                kind = f"event: {chunk['type']}\n" if asked.responses else ""
+            speaks = (
+                _gemini if asked.gemini else _responses if asked.responses else _anthropic if asked.anthropic else _chat
+            )
+            for chunk in speaks(asked):
+                kind = f"event: {chunk['type']}\n" if "type" in chunk else ""
                 self.wfile.write(f"{kind}data: {json.dumps(chunk)}\n\n".encode())
                 self.wfile.flush()
-            if not (asked.gemini or asked.responses):
+            if not (asked.gemini or asked.responses or asked.anthropic):
                 self.wfile.write(b"data: [DONE]\n\n")
         except (BrokenPipeError, ConnectionResetError):
             self._note(cut=True)

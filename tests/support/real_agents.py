@@ -5,6 +5,17 @@ They are installed in a folder of their own, named by AGENTS:
     npm install @openai/codex @google/gemini-cli @qwen-code/qwen-code opencode-ai
     python3 -m venv aider && aider/bin/pip install aider-chat
 
+Those that no number was found with: in one folder
+
+    npm install node@22 @mariozechner/pi-coding-agent @nanocollective/nanocoder
+
+and in another, with a Python of 3.12 or newer for vibe and kimi,
+
+    npm install --prefix claude @anthropic-ai/claude-code        # cline: cline, cn: @continuedev/cli,
+                                                                 # copilot: @github/copilot, grok: @vibe-kit/grok-cli
+    python3.12 -m venv vibe && vibe/bin/pip install mistral-vibe
+    python3.12 -m venv kimi && kimi/bin/pip install "kimi-cli<1.50"      # later ones only fetch a successor
+
 `python -m tests.support.real_agents codex HOME PORT` writes what the agent needs into HOME and prints the command line
 that starts it there, as a shell takes it.
 """
@@ -135,6 +146,121 @@ AGENTS = {
     ),
 }
 
+_CLAUDE = {
+    "hasCompletedOnboarding": True,
+    "theme": "dark",
+    "customApiKeyResponses": {"approved": ["dummy"]},
+    "projects": {"{project}": {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}},
+}
+_CLINE_LOCAL = {"provider": "openai-compatible", "apiKey": "dummy", "model": "stand-in", "baseUrl": "{url}/v1"}
+_CLINE = {
+    "version": 1,
+    "lastUsedProvider": "openai-compatible",
+    "modes": {},
+    "providers": {
+        "openai-compatible": {
+            "settings": _CLINE_LOCAL,
+            "updatedAt": "2026-01-01T00:00:00.000Z",
+            "tokenSource": "manual",
+        }
+    },
+}
+_CLINE_NOTICES = {"shown": {"cline-cli-cline-pass-intro": True, "cline-cli-desktop-launch": True}}
+_CONTINUE = """name: local
+version: 0.0.1
+models:
+  - {name: stand-in, provider: openai, model: stand-in, apiBase: "{url}/v1", apiKey: dummy, roles: [chat]}
+"""
+_KIMI = """default_model = "stand-in"
+telemetry = false
+
+[providers.local]
+type = "openai_legacy"
+base_url = "{url}/v1"
+api_key = "dummy"
+
+[models.stand-in]
+provider = "local"
+model = "stand-in"
+max_context_size = 1000000
+"""
+_VIBE = """active_model = "stand-in"
+enable_telemetry = false
+enable_update_checks = false
+
+[[providers]]
+name = "local"
+api_base = "{url}/v1"
+api_key_env_var = ""
+
+[[models]]
+name = "stand-in"
+provider = "local"
+alias = "stand-in"
+"""
+_LOCAL = {"baseUrl": "{url}/v1", "apiKey": "dummy"}
+_PI = {"providers": {"local": {**_LOCAL, "api": "openai-completions", "models": [{"id": "stand-in"}]}}}
+_NANOCODER = {"nanocoder": {"providers": [{"name": "local", "models": ["stand-in"], **_LOCAL}]}}
+AGENTS |= {
+    "claude": RealAgent(
+        "claude/node_modules/@anthropic-ai/claude-code-linux-x64/claude",
+        env={
+            "ANTHROPIC_API_KEY": "dummy",
+            "ANTHROPIC_BASE_URL": "{url}",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+        },
+        files={".claude.json": json.dumps(_CLAUDE)},
+        ready="❯",
+    ),
+    "cline": RealAgent(
+        "cline/node_modules/.bin/cline",
+        ("--tui", "--auto-approve", "false"),
+        files={
+            ".cline/data/settings/providers.json": json.dumps(_CLINE),
+            ".cline/data/settings/cli-notices.json": json.dumps(_CLINE_NOTICES),
+        },
+        ready="What can I do",
+    ),
+    "cn": RealAgent(
+        "cn/node_modules/.bin/cn",
+        ("--config", "{project}/../continue.yaml"),
+        files={"continue.yaml": _CONTINUE},
+        ready="Ask anything",
+    ),
+    "copilot": RealAgent(
+        "copilot/node_modules/@github/copilot-linux-x64/copilot",
+        env={
+            "COPILOT_OFFLINE": "true",
+            "COPILOT_AUTO_UPDATE": "false",
+            "COPILOT_PROVIDER_BASE_URL": "{url}/v1",
+            "COPILOT_PROVIDER_API_KEY": "dummy",
+            "COPILOT_MODEL": "stand-in",
+        },
+        ready="Interactive ·",
+    ),
+    "grok": RealAgent(
+        "grok/node_modules/.bin/grok",
+        env={"GROK_API_KEY": "dummy", "GROK_BASE_URL": "{url}/v1", "GROK_MODEL": "stand-in"},
+        ready="❯",
+    ),
+    "kimi": RealAgent("kimi/bin/kimi", files={".kimi/config.toml": _KIMI}, ready="stand-in"),
+    "vibe": RealAgent("vibe/bin/vibe", ("--trust",), files={".vibe/config.toml": _VIBE}, ready="stand-in"),
+    "pi": RealAgent(
+        "node_modules/.bin/pi",
+        ("--provider", "local", "--model", "stand-in"),
+        files={".pi/agent/models.json": json.dumps(_PI)},
+        ready="stand-in",
+    ),
+    "nanocoder": RealAgent(
+        "node_modules/node/bin/node",
+        ("{agents}/node_modules/@nanocollective/nanocoder/dist/cli.js",),
+        files={"project/agents.config.json": json.dumps(_NANOCODER)},
+        ready="What would you like",
+    ),
+}
+"""Agents that no number of why `stopped` was found with; pi asks for no permission."""
+
 
 def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str], str]:
     """Writes an agent's files into `home`: its command, what it needs in its environment, and its directory."""
@@ -143,7 +269,8 @@ def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str],
     subprocess.run(["git", "init", "-q", project], check=True)
 
     def filled(text: str) -> str:
-        return text.replace("{url}", f"http://127.0.0.1:{port}").replace("{project}", project)
+        text = text.replace("{url}", f"http://127.0.0.1:{port}").replace("{project}", project)
+        return text.replace("{agents}", os.environ["AGENTS"])
 
     for path, text in agent.files.items():
         target = os.path.join(home, path)
@@ -151,7 +278,7 @@ def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str],
         with open(target, "w", encoding="utf-8") as file:
             file.write(filled(text))
     env = {"HOME": home, "NO_PROXY": "127.0.0.1", **{key: filled(value) for key, value in agent.env.items()}}
-    return [os.path.join(os.environ["AGENTS"], agent.program), *agent.words], env, project
+    return [os.path.join(os.environ["AGENTS"], agent.program), *map(filled, agent.words)], env, project
 
 
 if __name__ == "__main__":
