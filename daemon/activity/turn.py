@@ -6,6 +6,7 @@ changes the screen several times a second, and at rest it does not.
 
 from __future__ import annotations
 
+import operator
 import time
 
 TYPE_CHECKING = False
@@ -46,6 +47,8 @@ class Turn:
         self.changed_at = time.monotonic()
         self._known: frozenset[str] = frozenset()
         """The rows that stood there when it began to work, after the last key."""
+        self._offers: bool | None = None
+        """Whether the screen shows a menu; None if that is to be looked for."""
 
     def key(self) -> None:
         """Notes that somebody has typed: another turn begins."""
@@ -63,7 +66,11 @@ class Turn:
         if drawn is not None:
             (before, _), (cells, _) = self._drawn, drawn
             resized = before and (len(before), len(before[0])) != (len(cells), len(cells[0]))
-            self._drawn, self.fresh = drawn, not resized and before != cells
+            changed = sum(map(operator.ne, before, cells)) if before else len(cells)
+            if resized or changed > 1:
+                self._offers = None
+            self._drawn = drawn
+            self.fresh = not resized and changed > 0 and not (changed == 1 and self._spins_beside_menu())
         self.trickles = self.compared and self.fresh and printed <= _TRICKLE
         if self.fresh:
             if printed_at - self.changed_at >= _HALF:
@@ -78,6 +85,14 @@ class Turn:
             still = time.monotonic() - self.changed_at
             self._began = self._began if still < _HALF else None
             self.over = self.over or (self._worked and still >= OVER)
+
+    def _spins_beside_menu(self) -> bool:
+        """Returns whether the one row that has changed is a spinner's, beside the menu by which the program asks."""
+        if self._worked and self._offers is None:
+            from sesh.daemon.activity.question import offers
+
+            self._offers = offers(self._words(), self._known)
+        return self._worked and self._offers is True
 
     def _words(self) -> list[str]:
         from sesh.daemon.activity.question import words_of

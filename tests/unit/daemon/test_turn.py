@@ -110,6 +110,33 @@ def test_a_size_that_changes_is_no_change_and_work_ends_the_wait() -> None:
         assert here.seen[-1] == ("working", "output")
 
 
+@pytest.mark.parametrize(
+    ("rows", "asks"),
+    [
+        (["Approve?", "$ make", "[y] Approve   [n] Deny"], True),
+        (["Continue?", "> Continue (tab)", "  No (esc)"], True),
+        (["wants to run: make", "→ [1] Once", "  [2] Reject"], True),
+        (["Shall I?", "", "> "], False),
+        (["The plan:", "1. Read", "2. Write", "Right?"], False),
+        (["> 1. of what I typed"], False),
+        (["❯ 1. Yes", "  2. No"], True),
+        (["What is to be done?", "1. Read", "2. Write"], False),
+        (["Which are done?", "[x] this one", "[x] that one"], False),
+        (["Shall I?", "> quoted"], False),
+    ],
+)
+def test_a_spinner_beside_a_new_menu_is_no_sign_of_work(rows: list[str], asks: bool) -> None:
+    with world() as here:
+        here.passes(2)
+        agent_works(here, 4)
+        for number in range(60):
+            draws(here, [f"thinks {number % 10}", *rows])
+            here.passes(0.1)
+        assert here.stands == (("waiting", "stopped") if asks else ("working", "output"))
+        agent_works(here, 4)
+        assert here.stands == ("working", "output")
+
+
 def test_a_shell_at_its_prompt_and_an_echo_load_no_emulator() -> None:
     with world() as here:
         here.cells = ["$ "]
