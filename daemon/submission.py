@@ -142,8 +142,9 @@ class Submissions:
             return False, "it reads lines now, and got no Enter"
         if self._asks_anew(question):
             return False, "it asks something now, and got no Enter"
-        if shown.seen and not submission.cells:
-            return False, "the text is gone from its screen, and it got no Enter"
+        if not submission.cells and (shown.seen or self._shows_menu()):
+            why = "the text is gone from its screen" if shown.seen else "it shows a menu, and not the text"
+            return False, f"{why}, and it got no Enter"
         self._note(b"\r" + submission.after)
         for keys in filter(None, (b"\r", submission.after)):
             yield from self._type(keys)
@@ -224,6 +225,12 @@ class Submissions:
     def _disturbed(self, submission: Submission) -> bool:
         """Returns whether a person has typed meanwhile, so that Enter would submit that too."""
         return self._pump.attended_at > submission.began
+
+    def _shows_menu(self) -> bool:
+        """Returns whether the screen shows a menu; Enter would pick its entry."""
+        from sesh.daemon.activity import question
+
+        return question.offers(list(map(question.words_of, self._rows())))
 
     def _rows(self) -> list[str]:
         self._model.catch_up()

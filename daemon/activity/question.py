@@ -17,10 +17,13 @@ _LAST = 16
 """Rows at the end of a screen in which its question is looked for."""
 _ASKS = re.compile(r"[^\s?][?\uff1f][\"')\u201d]*(?:\s|$)")
 """The end of a question, in the row in which it is taken to stand."""
-_POINTED = re.compile(r"[>\u276f\u203a\u2192\u25b6]\s*\S")
-_NUMBERED = re.compile(r"(?:[>\u276f\u203a\u2192\u25b6]\s*)?(?:\[\w\]|\(\w\)|\d{1,2}[.)])\s+\S")
+_POINTER = "[>\u25b6\u25cf\u2192\u203a\u276f]"
+_POINTED = re.compile(rf"{_POINTER}\s*\S")
+_NUMBERED = re.compile(rf"(?:{_POINTER}\s*)?(?:\[\w\]|\(\w\)|\d{{1,2}}[.)])\s+\S")
 _KEY = re.compile(r"\[(\w)\]\s+\S")
 """The entry of a menu at which its pointer stands, one with a number or a letter, and one named by its key."""
+_KEYS = re.compile(r"[\u2190-\u2193\u21c4-\u21c6\u25b2\u25bc][^\n]*(?:\b(?i:enter|return)\b|[\u21b5\u23ce])")
+"""The row below a menu that names its keys: arrows, and Enter."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
 """Box drawing and blocks: what menus and composers are framed with."""
 
@@ -186,13 +189,13 @@ def in_new_rows(words: list[str], cursor: str = "", known: frozenset[str] = froz
     return " ".join([row for row in new if row][-_MOST_ROWS:])[-MAX_QUESTION:] or in_rows([*words, ""])
 
 
-def offers(words: list[str], known: frozenset[str]) -> bool:
-    """Returns whether new rows of a screen are a menu: numbered with a pointer, or below a question, with a pointer or
-    with keys."""
+def offers(words: list[str], known: frozenset[str] = frozenset()) -> bool:
+    """Returns whether rows of a screen, but those `known`, are a menu: numbered with a pointer, below a question with a
+    pointer or with keys, or above a row that names its keys."""
     rows = ["" if row in known else row for row in words]
     for index, (row, below) in enumerate(zip(rows, [*rows[1:], ""], strict=True)):
         pointed = below and _POINTED.match(row)
-        if pointed and _NUMBERED.match(row) and _NUMBERED.match(below):
+        if _KEYS.search(row) or (pointed and _NUMBERED.match(row) and _NUMBERED.match(below)):
             return True
         keyed = len(set(_KEY.findall(f"{row} {below}"))) > 1
         if (pointed or keyed) and any(map(_ASKS.search, rows[max(0, index - _MOST_ROWS) : index])):

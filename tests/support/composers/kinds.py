@@ -182,6 +182,7 @@ KINDS = [
     _composer("stops reading", False, deaf=10, texts=("one line",)),
     _composer("told menu, early", False, menu="early", tells=True, texts=("one line", "many lines")),
     _composer("told menu, shown", False, menu="shown", tells=True, texts=("one line", "many lines")),
+    _composer("untold menu, early", False, menu="early", texts=("one line", "many lines")),
     replace(
         _composer("untold menu, shown", False, menu="shown", texts=("one line", "many lines")),
         races=True,

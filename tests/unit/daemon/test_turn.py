@@ -120,6 +120,8 @@ def test_a_size_that_changes_is_no_change_and_work_ends_the_wait() -> None:
         (["The plan:", "1. Read", "2. Write", "Right?"], False),
         (["> 1. of what I typed"], False),
         (["❯ 1. Yes", "  2. No"], True),
+        (["● 1. Allow once", "  2. Allow for this session"], True),
+        (["Permission required", "Allow once   Reject", "⇆ select  enter confirm"], True),
         (["What is to be done?", "1. Read", "2. Write"], False),
         (["Which are done?", "[x] this one", "[x] that one"], False),
         (["Shall I?", "> quoted"], False),
