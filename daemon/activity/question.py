@@ -22,8 +22,9 @@ _POINTED = re.compile(rf"{_POINTER}\s*\S")
 _NUMBERED = re.compile(rf"(?:{_POINTER}\s*)?(?:\[\w\]|\(\w\)|\d{{1,2}}[.)])\s+\S")
 _KEY = re.compile(r"\[(\w)\]\s+\S")
 """The entry of a menu at which its pointer stands, one with a number or a letter, and one named by its key."""
-_KEYS = re.compile(r"[\u2190-\u2193\u21c4-\u21c6\u25b2\u25bc][^\n]*(?:\b(?i:enter|return)\b|[\u21b5\u23ce])")
-"""The row below a menu that names its keys: arrows, and Enter."""
+_ARROW = re.compile(r"[\u2190-\u2193\u21c4-\u21c6\u25b2\u25bc]")
+_ENTER = re.compile(r"\b(?i:enter|return)\b|[\u21b5\u23ce]")
+"""Keys that the row below a menu names: both."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
 """Box drawing and blocks: what menus and composers are framed with."""
 
@@ -195,7 +196,7 @@ def offers(words: list[str], known: frozenset[str] = frozenset()) -> bool:
     rows = ["" if row in known else row for row in words]
     for index, (row, below) in enumerate(zip(rows, [*rows[1:], ""], strict=True)):
         pointed = below and _POINTED.match(row)
-        if _KEYS.search(row) or (pointed and _NUMBERED.match(row) and _NUMBERED.match(below)):
+        if (_ARROW.search(row) and _ENTER.search(row)) or (pointed and _NUMBERED.match(row) and _NUMBERED.match(below)):
             return True
         keyed = len(set(_KEY.findall(f"{row} {below}"))) > 1
         if (pointed or keyed) and any(map(_ASKS.search, rows[max(0, index - _MOST_ROWS) : index])):

@@ -10,7 +10,7 @@ import os
 import time
 
 from sesh import moments, paths, shapes, wording
-from sesh.errors import Exists, NotFound, Refused, SeshError
+from sesh.errors import CannotStart, Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
 from sesh.reach.op import op
@@ -182,8 +182,10 @@ def start_again(
         connection = create.start(launch_spec, name)
     except Exists:
         raise
-    except BaseException:
+    except BaseException as error:
         _put_back(name, record, checkpoint)
+        if isinstance(error, CannotStart) and launch_spec["resumes"]:
+            error.hint = f"to forget how {name} resumes: $sesh --resume-with {name} --"
         raise
     for remark in remarks:
         caller.entering(f"{name}: {remark}")
@@ -196,7 +198,7 @@ def _restart_spec(
     """The specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
-    before = [*_last_of(emulator), _divider(summary), ""] if emulator is not None else [""]
+    before = [*_last_of(emulator), *_alternate(emulator), _divider(summary), ""] if emulator is not None else [""]
     if command is not None and gate:  # the cursor stays in this row, which is the session's question
         before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
     return {
@@ -226,6 +228,13 @@ def _last_of(emulator: Emulator) -> list[str]:
             return lines[first:]
         size -= len(line)
     return []
+
+
+def _alternate(emulator: Emulator) -> list[str]:
+    """What the alternate screen shows: what a full-screen program had not saved is nowhere else."""
+    from sesh.vt.render.export import screen_ansi
+
+    return screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else []
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:

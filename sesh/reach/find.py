@@ -167,8 +167,10 @@ def how(session: Summary) -> str:
 def without_daemon(session: Summary) -> NotFound:
     """The error for a dormant session."""
     name = session["name"]
-    again = "restarts it" if session["state"] == "lost" else "shows it and starts it again"
-    error = NotFound(how(session), hint=f"`$sesh {name}` {again}, `$sesh --kill {name}` forgets it")
+    again = f"`$sesh {name}` shows it and starts it again"
+    if session["state"] == "lost":
+        again = f"`$sesh --open {name}` starts it again, `$sesh --restore` all that are lost"
+    error = NotFound(how(session), hint=f"{again}, `$sesh --kill {name}` forgets it")
     error.dormant = True
     return error
 

@@ -351,6 +351,20 @@ def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> Non
     started(home, "server 80 in ~")
 
 
+def test_what_a_full_screen_program_showed_stands_above_it_too(home: Home) -> None:
+    """A text that nobody had saved was gone, from the checkpoint too."""
+    home.sesh("--open", "notes", "--", need("vim"), "-u", "NONE", "notes")
+    shown(home, "notes", "~")
+    home.sesh("--send", "notes", "iwritten, not saved")
+    shown(home, "notes", "written, not saved")
+    lose(home, "notes")
+    assert home.sesh("--restore").code == 0
+    lines = home.sesh("--logs", "notes").stdout.splitlines()
+    assert lines[0] == "written, not saved"
+    assert lines[-1].startswith("press Enter to run again: vim")
+    assert home.sesh("--screen", "notes").stdout.rstrip().endswith(lines[-1])
+
+
 def test_the_old_output_is_no_part_of_the_question_of_a_waiting_command(home: Home) -> None:
     home.sesh("--open", "build", "--", "make", "-j8")
     shown(home, "build", "ready -j8")
@@ -531,7 +545,8 @@ def test_a_resume_command_that_fails_can_be_changed_and_forgotten(home: Home) ->
     assert home.sesh("--restore", "a").code == 0
     wait_until(lambda: home.summary("a")["state"] == "exited")
     assert home.sesh("--resume-with", "a", "--", "nosuchprogram").code == 0
-    assert home.sesh("--open", "a").code == 127
+    done = home.sesh("--open", "a")
+    assert (done.code, "to forget how a resumes: sesh --resume-with a --" in done.stderr) == (127, True)
     done = home.sesh("--resume-with", "a", "--json", "--", "agent", "x" * MAX_RESUME)
     assert (done.code, done.json()["error"]["code"]) == (1, "refused")
     assert home.sesh("--resume-with", "a", "--json", "--").json() == {"ok": True, "name": "a", "resume": None}
