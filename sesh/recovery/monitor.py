@@ -58,8 +58,10 @@ class Monitor:
     def watch(self) -> None:
         """Take notice of signs that links may be dead from now on."""
         if self._wake is None:
-            from sesh.recovery.wake import Wake
-
+            try:
+                from sesh.recovery.wake import Wake
+            except OSError:
+                return  # no descriptor is left to load it: the next look tries again
             self._wake = Wake()
 
     def run(self, ready: Container[int]) -> Result | None:
