@@ -73,7 +73,7 @@ class Turn:
             self.fresh = not resized and changed > 0 and not (changed == 1 and self._spins_beside_menu())
         self.trickles = self.compared and self.fresh and printed <= _TRICKLE
         if self.fresh:
-            if printed_at - self.changed_at >= _HALF:
+            if printed_at - self.changed_at >= _HALF + _APART:  # a look may be late, as what it reads is
                 self._began = None
             self.changed_at = printed_at
             if self._began is None and not self._worked:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
 from sesh.daemon.activity import question
+from sesh.daemon.activity.turn import Turn
 from sesh.loop.timers import Timers
 from tests.unit.daemon.test_activity import World, world
 
@@ -47,6 +49,15 @@ def test_who_showed_that_it_worked_and_shows_nothing_more_waits() -> None:
         assert here.stands == ("working", "output")
         here.passes(11)
         assert here.stands == ("idle", "quiet")
+
+
+@pytest.mark.parametrize(("apart", "over"), [(0.4, True), (0.7, True), (1.0, False), (60.0, False)])
+def test_looks_that_come_late_on_a_busy_machine_break_no_work(apart: float, over: bool) -> None:
+    """An agent's turn ended as `quiet` there: its output is read at the looks alone."""
+    turn, began = Turn(lambda _: None), time.monotonic() - 600
+    for head in (*range(1, 10), 9):
+        turn.look(head, began + head * apart, raw=False, load=bool)
+    assert turn.over is over
 
 
 @pytest.mark.parametrize(("seconds", "frames"), [(2, 10), (9, 1)])
