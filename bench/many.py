@@ -143,10 +143,8 @@ class Table:
         }
         bare = medians["bare"]
         for name, (own, everything) in medians.items():
-            print(
-                f"| {title} | {name} | {own:.2f} | {own / bare[0]:.2f} | {everything:.2f} | {everything / bare[1]:.2f} |",
-                flush=True,
-            )
+            cells = f"{own:.2f} | {own / bare[0]:.2f} | {everything:.2f} | {everything / bare[1]:.2f}"
+            print(f"| {title} | {name} | {cells} |", flush=True)
         return medians
 
 

@@ -3,7 +3,7 @@
 These share the memory that none of them writes to, and have nothing left to load. The creator of the third session
 starts the zygote. It forks only for creators whose processes hand down the same attributes as its own (`fingerprint`),
 takes from a creator nothing but the spec, and exits when at most one session is alive of those that it knows: the ones
-there when it started, and its forks. Its death harms none of them, for none is its child.
+there when it started, and its forks. Its death harms none of them, and nobody has to reap one: it ignores SIGCHLD.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def run(key: str) -> None:
     from sesh.daemon.clients.listener import Listener
 
     reset_signals()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps its forks
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     platform.outlive_programs()
     platform.set_process_title(TITLE)
@@ -124,11 +125,9 @@ def _preload() -> None:
     import sesh.daemon.upgrade.reload
     import sesh.daemon.waits
     import sesh.vt.emulator  # noqa: F401
-    from sesh.daemon.pty.pty import load_ptyprocess
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
 
-    load_ptyprocess()
     platform.give_back()
     lean.parse_json(lean.to_json({}))
     emulator = Emulator(80, 24)
@@ -179,7 +178,6 @@ def _fork_daemon(opened: socket.socket) -> list[int]:
     if child == 0:
         run_from_zygote(opened.fileno(), daemon_end)
     os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
-    os.waitpid(child, 0)
     return [lifetime]
 
 

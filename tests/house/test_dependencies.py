@@ -24,7 +24,7 @@ OPTIONAL = {"mcp", "pydantic", "anyio"}
 
 # (package, the file that relies on it, why): what is there as `module:attribute`, though no documentation promises it.
 INSIDES = {
-    ("ptyprocess", "daemon/pty/pty.py", "loaded with another `signal`, and without `shutil`"): (
+    ("ptyprocess", "daemon/pty/program.py", "loaded with another `signal`, and without `shutil`"): (
         "ptyprocess.ptyprocess:signal ptyprocess.util:which ptyprocess.ptyprocess:PtyProcess.spawn"
     ),
     ("pyte", "sesh/vt/grid.py", "loaded with a `wcwidth` that has one function; base of our screen"): (
