@@ -214,16 +214,16 @@ def test_without_a_pty_the_error_says_so(monkeypatch: pytest.MonkeyPatch, number
 
 SURROUNDINGS = """
 tty; stty size; umask; pwd; ps -o pid=,sid=,tpgid= -p $$; cat /proc/self/oom_score_adj; echo $MINE
-grep ^Sig /proc/self/status
+grep ^Sig[BC] /proc/self/status; kill -USR2 $$
 """
 
 
 def surroundings() -> list[str]:
     """What a program sees of what it inherits; the numbers of its process and its terminal as words."""
     environment = {**os.environ, "MINE": "own"}
-    words = ["-sh", "-c", SURROUNDINGS + "echo $0"]
+    words = ["-sh", "-c", f"echo $0{SURROUNDINGS}"]
     pty = Pty.spawn(Program("/bin/sh", words, "/usr", environment, (91, 33, 7, 9), 0o27))
-    os.waitpid(pty.pid, 0)
+    assert os.waitpid(pty.pid, 0)[1] == signal.SIGUSR2  # which this process ignores
     text = b"".join(iter(lambda: pty.read()[0], b""))
     own = {str(pty.pid): "PID", pty.path: "TTY"}
     pty.close()
@@ -239,15 +239,16 @@ def test_a_program_starts_without_a_fork_of_the_daemon_and_inherits_the_same(mon
 
     before = os.getcwd(), platform.oom_class()
     mask = os.umask(0o22)
+    ignoring = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fork", failing(errno.EPERM))
         patched.setattr(os, "forkpty", failing(errno.EPERM))
         spawned = surroundings()
     assert (os.getcwd(), platform.oom_class(), os.umask(mask)) == (*before, 0o22)
-    assert spawned[:5] == ["TTY", "33 91", "0027", "/usr", "PID PID PID"]
-    assert spawned[-1] == "-sh"
+    assert spawned[:6] == ["-sh", "TTY", "33 91", "0027", "/usr", "PID PID PID"]
     monkeypatch.setattr(os, "posix_spawn", unable)
     assert surroundings() == spawned
+    signal.signal(signal.SIGUSR2, ignoring)
 
 
 def test_without_a_process_for_the_program_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
