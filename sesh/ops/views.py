@@ -41,8 +41,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 @op("views.overview", reads=True)
 def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
-    sessions = listing.summaries()
-    refusals = listing.refusals()
+    sessions, refusals = listing.overview()
     if caller.origin is None and not caller.local:
         from sesh.remote import known
 
