@@ -400,6 +400,24 @@ class Model:
         down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
         return down is None and replay_safe(data, columns, rows)
 
+    def nothing_below(self) -> bool:
+        """Returns whether the output shows without an emulator that nothing stands below the cursor: it is little and
+        simple, never moves the cursor up or erases what is below, and was at the end of a line at each resize, which
+        may wrap that line."""
+        if self.loaded or self._log.base or self._log.head > UNLOADED_LAG:
+            return False
+        import re
+
+        from sesh.vt.render.clean_screen import replay_safe
+
+        data, columns = self._log.bytes(0), self._initial_size[0]
+        if re.search(rb"\x1b\[[0-9;]*[AHJdf]", data):
+            return False
+        for end in (*(position for position, *_ in self._resizes), len(data)):
+            if re.search(rb"[\b\r]|\x1b\[[0-9;]*[DG]", data[data.rfind(b"\n", 0, end) + 1 : end]):
+                return False
+        return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)
+
     def _measure_apart(self) -> Measured | None:
         """What `measured` returns, by a child process; None without one, or if it takes too long."""
         ends: list[int] = []
