@@ -64,6 +64,8 @@ _MAX_MARKS = 256
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain if at most one byte in so many is another."""
+_MOST_RESIZES = 16
+"""Resizes whose lines `nothing_below` looks at."""
 _BRACKETED_PASTE = 2004
 MEASURE_TIME = 0.5
 """Seconds that the child process that measures may take."""
@@ -399,6 +401,27 @@ class Model:
         data, (columns, rows) = self._log.bytes(0), self._initial_size
         down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
         return down is None and replay_safe(data, columns, rows)
+
+    def nothing_below(self) -> bool:
+        """Returns whether the output shows without an emulator that nothing stands below the cursor: it is little and
+        simple, never moves the cursor up or erases what is below, and was at the end of a line at each resize, which
+        may wrap that line, as it may a blank one that has a background."""
+        little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
+        if self.loaded or not little:
+            return False
+        import re
+
+        from sesh.vt.render.clean_screen import replay_safe
+
+        data, columns = self._log.bytes(0), self._initial_size[0]
+        if re.search(rb"\x1b\[[0-9;]*[AHJdf]", data):
+            return False
+        if self._resizes and re.search(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])", data):
+            return False
+        for end in (*(position for position, *_ in self._resizes), len(data)):
+            if re.search(rb"[\b\r]|\x1b\[[0-9;]*[DG]", data[data.rfind(b"\n", 0, end) + 1 : end]):
+                return False
+        return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)
 
     def _measure_apart(self) -> Measured | None:
         """What `measured` returns, by a child process; None without one, or if it takes too long."""

@@ -113,7 +113,11 @@ def run(key: str) -> None:
 
 def _preload() -> None:
     """Loads a daemon's modules, fills its emulator's caches, and hides both from the collector, which would write to
-    them."""
+    them.
+
+    The interpreter's cache of methods, full of what loading looked up, is emptied: each entry that a fork replaces
+    would change the reference counts of two names, in two pages of its own.
+    """
     import sesh.daemon.activity.rules
     import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
@@ -135,6 +139,7 @@ def _preload() -> None:
     replay(emulator, lines=10)
     del emulator
     gc.collect()
+    getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()  # the first name since Python 3.13
     gc.freeze()
 
 

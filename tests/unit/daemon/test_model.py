@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.daemon.pty.output_log import OutputLog
@@ -135,6 +135,47 @@ def test_a_small_session_that_nobody_looks_at_loads_no_emulator() -> None:
     assert (small.has_work, small.loaded) == (False, True)
     log.append(b"x")
     assert (small.has_work, small.loaded) == (True, True)
+
+
+SIMPLE = [
+    "a line\r\n", "words ", "\x1b[31;44mred\x1b[m", "\x1b[K", "\x1b[2C", "\x1b[3D", "\x1b[7G", "\x1b[2B", "\x1b[A",
+    "\x1b[J", "\x1b[2;2H", "\x1b[?7l", "\x1b[?7h", "\r", "\n", "\b", "\t", "界界", "e\u0301",
+    "\x1b]0;title\x07", "\x1b[?2004h$ ", "\x1b[41m", "\x1b[2K", "x" * 45, "word " * 9,
+]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.sampled_from(SIMPLE), min_size=1, max_size=12).map("".join),
+            st.tuples(st.integers(1, 40), st.integers(1, 12)),
+        ),
+        max_size=6,
+    )
+)
+@example(["\x1b[41mblank rows scroll in\r\n\r\n\r\n\r\n", (23, 12)])
+def test_rows_below_the_cursor_are_known_without_an_emulator_only_if_there_are_none(
+    steps: list[str | tuple[int, int]],
+) -> None:
+    log, unloaded = model(28, 4)
+    for step in steps:
+        if isinstance(step, str):
+            log.append(step.encode())
+        else:
+            unloaded.resize(*step)
+    below = unloaded.nothing_below()
+    assert not unloaded.loaded
+    if below:
+        assert unloaded.catch_up(20.0)
+        assert unloaded.emulator.rows_below() == 0
+
+
+@pytest.mark.parametrize("output", ["", "a line\r\n", "\x1b[?2004h\x1b]0;~\x07\x1b[32muser\x1b[m:~$ ", "one\r\n" * 100])
+def test_lines_and_a_prompt_leave_nothing_below_the_cursor(output: str) -> None:
+    log, unloaded = model()
+    log.append(output.encode())
+    unloaded.resize(100, 30)
+    assert unloaded.nothing_below()
 
 
 def test_lines_of_text_that_nobody_looks_at_load_no_emulator_for_longer() -> None:
