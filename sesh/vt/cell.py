@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sesh.vt.grammar import (
     CLUSTER,
@@ -104,6 +104,9 @@ class Pen(dict[str, Cell]):
     are the parameters that set it from any other pen, `sequence` is the whole SGR. `after_sgr` holds the pens that SGR
     makes of this one.
 
+    Most pens of a picture are never written or erased with, so `sgr`, `sequence` and the pen of `erased` are made when
+    they are first read.
+
     A pen and its cells refer to each other, as do pens through `after_sgr`. `_empty` breaks these cycles, so that a pen
     is freed at once: the garbage collector would stop everything for long.
     """
@@ -112,6 +115,9 @@ class Pen(dict[str, Cell]):
     """Number of entries in the caches of all pens together."""
 
     __slots__ = ("_erased", "link", "sequence", "sgr", "after_sgr", "style")
+    sgr: str
+    sequence: str
+    _erased: Pen | None
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # pens are compared by identity
     __eq__ = object.__eq__
@@ -121,11 +127,20 @@ class Pen(dict[str, Cell]):
     def __init__(self, style: Style) -> None:
         self.style = style
         self.link = style.link
-        self.sgr = sgr_parameters(style)
-        self.sequence = f"\x1b[{self.sgr}m"
         self.after_sgr: dict[str, Pen] = {}
-        plain = Style(bg=style.bg)
-        self._erased = None if plain == style else pen_of(plain)
+
+    def __getattr__(self, name: str) -> object:
+        made: object
+        if name == "sgr":
+            made = self.sgr = sgr_parameters(self.style)
+        elif name == "sequence":
+            made = self.sequence = f"\x1b[{self.sgr}m"
+        elif name == "_erased":
+            plain = Style(bg=self.style.bg)
+            made = self._erased = None if plain == self.style else pen_of(plain)
+        else:
+            raise AttributeError(name)
+        return made
 
     def __missing__(self, data: str) -> Cell:
         _count_entry(self)
@@ -192,14 +207,17 @@ _CODES = {
     "strikethrough": "9", "overline": "53",
 }  # fmt: skip
 
+_NO_ATTRIBUTES = Style()[2:12]
+
 
 def sgr_parameters(style: Style) -> str:
     """SGR parameters that set `style` from any other one (ECMA-48 8.3.117, XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
-    for name, code in _CODES.items():
-        value = getattr(style, name)
-        if value:
-            out.append(code if value == 1 else f"{code}:{value}")
+    if style[2:12] != _NO_ATTRIBUTES:
+        for name, code in _CODES.items():
+            value = getattr(style, name)
+            if value:
+                out.append(code if value == 1 else f"{code}:{value}")
     for form, base in ((style.fg, 30), (style.bg, 40)):
         if ";" in form:
             out.append(f"{base + 8};{form}")
@@ -213,11 +231,12 @@ def sgr_parameters(style: Style) -> str:
     return ";".join(out) if len(out) > 1 else ""
 
 
-DEFAULT = pen_of(Style())
+_PLAIN = Style()
+DEFAULT = pen_of(_PLAIN)
 BLANK = DEFAULT.space
 """The pen after SGR 0, and its blank."""
 
-_ATTRIBUTES: dict[int, dict[str, object]] = {
+_ATTRIBUTES: dict[int, dict[str, Any]] = {
     **{int(code): {name: True} for name, code in _CODES.items()},
     4: {"underscore": True, "underline": 1},
     6: {"blink": True},
@@ -275,8 +294,7 @@ def with_link(pen: Pen, link: str) -> Pen:
 
 def _changed(style: Style, text: str) -> Style:
     items = text.split(";", PARAMETERS)[:PARAMETERS]
-    fields: dict[str, object] = {}
-    link = style.link
+    fields: dict[str, Any] = {}
     index = 0
     while index < len(items):
         item = items[index]
@@ -286,26 +304,26 @@ def _changed(style: Style, text: str) -> Style:
             continue
         code = parameter(item)
         if code == 0:
-            fields = {**DEFAULT.style._asdict(), "link": link}
+            style, fields = _PLAIN if not style.link else _PLAIN._replace(link=style.link), {}
         elif code in _COLOURS:
             index = _flat_colour(fields, _COLOURS[code], items, index)
         elif code in _ATTRIBUTES:
             fields.update(_ATTRIBUTES[code])
-    return Style(**{**style._asdict(), **fields}) if fields else style
+    return style._replace(**fields) if fields else style
 
 
-def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
+def _flat_colour(fields: dict[str, Any], name: str, items: list[str], index: int) -> int:
     """Set the colour of `38;5;N` or `38;2;R;G;B`, whose `5` or `2` is `items[index]`; return the index of the next
     parameter. A value out of range sets nothing."""
     form = items[index].lstrip("0") if index < len(items) else ""
     parts = items[index + 1 : index + 1 + _VALUES.get(form, 0)]
-    if any(":" in part for part in parts):
+    if ":" in ";".join(parts):
         return index + 1
     _set_colour(fields, name, form, parts)
     return index + 1 + len(parts)
 
 
-def _subparameters(fields: dict[str, object], item: str) -> None:
+def _subparameters(fields: dict[str, Any], item: str) -> None:
     parts = item.split(":")
     code = parameter(parts[0])
     if code == 4:
@@ -320,11 +338,11 @@ def _subparameters(fields: dict[str, object], item: str) -> None:
         _set_colour(fields, _COLOURS[code], form, rest)
 
 
-def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str]) -> None:
+def _set_colour(fields: dict[str, Any], name: str, form: str, parts: list[str]) -> None:
     count = _VALUES.get(form, 0)
     values = [parameter(part) for part in parts[:count]]
     if values and len(values) == count and max(values) < 256:
-        fields[name] = ";".join([form, *map(str, values)])
+        fields[name] = f"5;{values[0]}" if count == 1 else ";".join(["2", *map(str, values)])
 
 
 data_of = itemgetter(0)

@@ -60,6 +60,8 @@ PARAMETERS = 256
 
 def parameter(text: str) -> int:
     """A decimal parameter: empty is 0; everything over 65535 is 65535, however long it is."""
+    if len(text) < 5:
+        return int(text) if text else 0
     if len(text) > 5:
         text = text.lstrip("0")
         if len(text) > 5:

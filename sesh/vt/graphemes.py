@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from codecs import utf_16_le_decode, utf_32_le_encode
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
@@ -43,11 +44,16 @@ surrogates for graphemes that may join their neighbours or are written `apart`, 
 _stand_ins: dict[str, str] = {"": STUB}
 _next = {True: 0xD800, False: 0xDC00}
 _JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
-SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{VIRAMAS}]")
-"""A character in the text of a row that may join its neighbours."""
+_LOW_VIRAMAS = "".join(char for char in VIRAMAS if char < "\U00010000")
+_HIGH_VIRAMAS = VIRAMAS[len(_LOW_VIRAMAS) :]
+SEAM = re.compile(
+    f"[\ud800-\udbff{ZWJ}{_LOW_VIRAMAS}{_HIGH_VIRAMAS[0]}-{_HIGH_VIRAMAS[-1]}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
+)
+"""A character in the text of a row that may join its neighbours. Beyond U+FFFF each range is one more step for each
+character, so one holds all viramas there, and others."""
 GRAPHEMES = {STUB: ""}
 """The graphemes by their stand-ins."""
-_STANDS_IN = re.compile("[\ud800-\udfff]")
+_STANDS_IN = re.compile("([\ud800-\udfff])")
 
 
 def character(grapheme: str) -> str:
@@ -67,7 +73,9 @@ def character(grapheme: str) -> str:
 
 def expanded(text: str) -> str:
     """The text of a row with the graphemes themselves."""
-    return _STANDS_IN.sub(lambda match: GRAPHEMES[match[0]], text.replace(STUB, ""))
+    parts = _STANDS_IN.split(text.replace(STUB, ""))
+    parts[1::2] = map(GRAPHEMES.__getitem__, parts[1::2])
+    return "".join(parts)
 
 
 _AS_XTERM_AND_KITTY = {
@@ -221,6 +229,8 @@ def clusters(text: str, rule: Callable[[str, int, str], int] = joined) -> list[t
 # -- printable text as a row holds it -------------------------------------------------------------------------
 
 _NOT_NARROW = re.compile(f"[^{NARROW}]")
+_NARROW_BUT_BLANK = re.compile(f"[{NARROW.replace(' -', '!-', 1)}]")
+_WIDE_RUN = re.compile(f"([{WIDE}]+)")
 
 
 def is_narrow(text: str) -> bool:
@@ -236,7 +246,16 @@ def columns(text: str) -> str:
     if OTHER.search(text):
         layout = " ".join(map(_layouts.__getitem__, text.split(" ")))
         return "" if _UNKNOWN in layout else layout
-    return RUNS.sub(lambda match: match[1] or STUB.join(match[2]) + STUB, text)
+    if not _NARROW_BUT_BLANK.search(text):
+        return _with_stubs(text).replace(f" {STUB}", " ")
+    parts = _WIDE_RUN.split(text)
+    parts[1::2] = map(_with_stubs, parts[1::2])
+    return "".join(parts)
+
+
+def _with_stubs(text: str) -> str:
+    """Characters of the Basic Multilingual Plane, each with STUB behind it: the upper half of its UTF-32."""
+    return utf_16_le_decode(utf_32_le_encode(text)[0])[0]
 
 
 _UNKNOWN = "\1"

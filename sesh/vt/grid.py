@@ -54,6 +54,12 @@ def default_tab_stops(columns: int) -> list[int]:
 class Grid(PyteScreen):
     """Rows, cursor, pen, margins and tab stops."""
 
+    # What is read for each token. Slots are faster, as Python shares the keys of small dictionaries only.
+    __slots__ = (
+        "bottom", "charsets", "columns", "cursor", "insert", "joinable", "left", "lines", "main", "margin_wrap",
+        "modes", "narrow", "origin", "pen", "right", "rows", "scrollback", "single_shift", "top", "translation", "wrap",
+    )  # fmt: skip
+
     rows: list[Row]
     """The rows. Their cells may have to be settled first (see `row`): `buffer` does so."""
     pen: Pen

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from sesh.vt import marks as prompt_marks
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, data_of, pen_of_cell
-from sesh.vt.graphemes import GRAPHEMES, STUB, character, text_presentation
+from sesh.vt.graphemes import GRAPHEMES, OTHER, SEAM, STUB, character, expanded, text_presentation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +85,11 @@ class Row(list[Cell]):
 
     def put(self, x: int, data: str, pen: Pen) -> None:
         """Write text at `x`, a character for each column."""
+        if x == 0 and len(data) >= len(self.text or "") and (pen is not DEFAULT or self.styled):
+            self.text, self.pens, self.parts = data, [pen], [data]
+            self.styled = self.stale = True
+            self.wide = STUB in data
+            return
         if self.parts:
             self.spread()
         if self.wide:
@@ -289,33 +294,51 @@ class Row(list[Cell]):
             cells = self.trimmed() if trimmed else self[:end]
             prompt_marks.write(encoder, cells, self.marks, ends=trimmed)
             return
-        self.spread()
-        text, pens = self.text[:end], self.pens[:end]
-        count = len(text)
-        if trimmed and (self.rest is BLANK or count == len(self)):
-            text = text.rstrip(" ")
-            if self.styled:
-                while count > len(text) and pens[count - 1] is DEFAULT:
-                    count -= 1
-                text = self.text[:count]
-            pens = pens[:count]
-        if not self.styled:
+        size = len(self.text)
+        runs = self._runs()
+        if spacer and size > end:
+            pen, text = runs.pop()
+            runs.append((pen, text[:-1]))
+        if trimmed and (self.rest is BLANK or size == len(self)):
+            while runs and runs[-1][0] is DEFAULT:
+                text = runs.pop()[1].rstrip(" ")
+                if text:
+                    runs.append((DEFAULT, text))
+                    break
+        for pen, text in runs:
             if text:
-                encoder.text(DEFAULT, text)
-        else:
-            start = 0
-            for pen, group in groupby(pens):
-                after = start + len(list(group))
-                encoder.text(pen, text[start:after])
-                start = after
+                encoder.text(pen, text)
         if not trimmed or self.rest is not BLANK:
-            encoder.run(self.rest, end - len(self.text))
+            encoder.run(self.rest, end - size)
+
+    def _runs(self) -> list[tuple[Pen, str]]:
+        """The text in parts of one pen."""
+        text = self.text or ""
+        if not self.styled:
+            return [(DEFAULT, text)] if text else []
+        runs, start = [], 0
+        if 0 < len(self.parts) < len(text):
+            for pen, part in zip(self.pens, self.parts, strict=True):
+                end = start + len(part)
+                runs.append((pen, text[start:end]))
+                start = end
+            return runs
+        self.spread()
+        for pen, group in groupby(self.pens):
+            end = start + len(list(group))
+            runs.append((pen, text[start:end]))
+            start = end
+        return runs
 
     def encoded(self) -> str:
         """The text of cells and marks without the default blanks at the end (see `cell`)."""
         text = self.text
-        if not (self.styled or self.wide or self.marks) and text is not None and self.rest is BLANK and text.isascii():
-            return text.rstrip(" ")
+        if not (self.styled or self.marks) and text is not None and self.rest is BLANK:
+            text = text.rstrip(" ")
+            if (text.isascii() and not self.wide) or not OTHER.search(text):
+                return text.replace(STUB, "") if self.wide else text
+            if not SEAM.search(text):
+                return expanded(text)
         encoder = Encoder()
         self.write(encoder, trimmed=True)
         return str(encoder)

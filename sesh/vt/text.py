@@ -143,9 +143,9 @@ class Printing(Rectangles):
         cursor.x = end
         self.joinable = True
 
-    def draw_pens(self, data: str, erasing: bool = False) -> None:
+    def draw_pens(self, data: str, erasing: bool = False) -> bool:
         """Write printable characters with SGRs among them, and ASCII designated as G0. `erasing`: the rest of the row
-        is erased right after it.
+        is to be erased right after it; returns whether that is done.
 
         Frames rewrite whole rows: such a row takes texts and pens over as they are, a pen for each part. So the parts
         are split before it is known whether they can be written at once; if not, `_draw_parts` writes them one by one.
@@ -156,17 +156,20 @@ class Printing(Rectangles):
                 data = data.replace("\x1b(B\x1b[", "\x1b[")
             if "\x1b(" in data:
                 self._draw_apart(data.split("\x1b(B"))
-                return
+                return False
         first, *parts = data.split("\x1b[")
         pen, cursor = self.pen, self.cursor
         row = self.rows[cursor.y]
+        texts = [first]
         # It usually takes the place of the whole row where it did so the last time.
         whole = cursor.x == 0 and (erasing or row.parts or not row.text)
-        texts, pens = [first], [pen] * (1 if whole else len(first))
+        pens = [pen] if whole else [pen] * len(first)
         for part in parts:
             sgr, _, words = part.partition("m")
-            after = pen.after_sgr
-            pen = after[sgr] if sgr in after else apply_sgr(pen, sgr)
+            try:
+                pen = pen.after_sgr[sgr]
+            except KeyError:
+                pen = apply_sgr(pen, sgr)
             if words:
                 texts.append(words)
                 if whole:
@@ -185,24 +188,31 @@ class Printing(Rectangles):
             or not (text.isascii() or is_narrow(text))
         ):
             self._draw_parts(first, parts)
-            return
+            return False
         if row.shared:
             row = self.unshared_row(cursor.y)
         fits = end <= self.columns and not row.wide and row.text is not None
+        self.pen = pen
+        self.joinable = not data.endswith("m")
         if whole and fits and (erasing or end >= len(row.text or "")):
             row.text, row.pens, row.parts = text, pens, texts
             row.styled = row.stale = True
             cursor.x = end
+            if erasing and 0 < end < self.columns and not row.marks:
+                row.rest = pen.erased.space
+                self.joinable = False
+                return True
+            return False
+        if whole:
+            pens = spread(pens, texts)
+        if fits:
+            row.put_pens(cursor.x, text, pens)
+            cursor.x = end
         else:
-            if whole:
-                pens = spread(pens, texts)
-            if fits:
-                row.put_pens(cursor.x, text, pens)
-                cursor.x = end
-            else:
-                self._print_pens(text, pens)
-        self.pen = pen
-        self.joinable = not data.endswith("m")
+            self._print_pens(text, pens)
+            self.pen = pen
+            self.joinable = not data.endswith("m")
+        return False
 
     def _print_pens(self, text: str, pens: list[Pen]) -> None:
         """Print narrow characters, with a pen for each, wrapping as needed."""

@@ -206,15 +206,21 @@ TOUCHED cells."""
 CACHE, LONGEST = 4096, 64
 """Number of sequences whose calls are remembered, and the length from which on none are."""
 
+
+def _up_to(count: int, part: str) -> str:
+    """An expression for up to `count` times `part`. Branches cost `re` less than a repetition of a group."""
+    return f"(?:{part}{_up_to(count - 1, part)}|)" if count else ""
+
+
 _TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 """C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
 _MOVE, _ERASE = r"\x1b\[[0-9;?]*[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
-_SEQUENCES = rf"(?:{_MOVE}){{1,8}}|(?!{SGR})(?:{CSI}|{ESCAPE})"
-_IN_PENS = rf"{_TEXT}*(?:\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*){{0,15}}"
+_SEQUENCES = rf"{_MOVE}{_up_to(7, _MOVE)}|(?!{SGR})(?:{CSI}|{ESCAPE})"
+_IN_PENS = _TEXT + "*" + _up_to(15, rf"\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*")
 TOKEN = re.compile(
     rf"""
-      (?:({_SEQUENCES})|(?=[^\x1b\x7f-\x9f]|{SGR}))((?:{SGR})+)?({_IN_PENS})(\r\n|{_C0}|{_ERASE})?
+      (?:({_SEQUENCES})|(?=[^\x1b\x7f-\x9f]|{SGR}))({_up_to(3, SGR)})({_IN_PENS})(\r\n|{_C0}|{_ERASE}|)
                                       # 1 moves or one sequence, 2 SGRs, 3 text with SGRs, 4 control or EL
     | ({UNFINISHED})                  # 5 the start of a sequence
     | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 6 one with a control in it, and all that follows
@@ -224,7 +230,7 @@ TOKEN = re.compile(
 )
 """The tokens of usual frames: sequences that move the cursor or cost no more, SGRs, text in some pens, and a control or
 EL, all as one, because finding tokens takes a third of the time of a frame that has many. The clock is not looked at
-within a token: hence at most 8 moves and 16 pens."""
+within a token: hence at most 8 moves, 3 SGRs and 16 pens."""
 _MOVES = re.compile(_MOVE)
 _LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
@@ -372,7 +378,7 @@ class Tokenizer:
         screen = self.screen
         screen.touched = 0
         draw, draw_pens = screen.draw, screen.draw_pens
-        calls, controls = self._calls, self.dispatcher.controls
+        calls, controls, nothing = self._calls, self.dispatcher.controls, self.dispatcher.nothing
         for sequences, sgrs, text, end, unfinished, interrupted in tokens:
             if sequences:
                 for call, arguments in calls.get(sequences) or self._resolve(sequences):
@@ -385,14 +391,12 @@ class Tokenizer:
                 screen.pen = screen.pen.after_sgr.get(sgrs[2:-1]) or apply_sgr(screen.pen, sgrs[2:-1])
                 screen.joinable = False
             if text:
-                if "\x1b" in text:
-                    draw_pens(text, end == "\x1b[K")
-                else:
+                if "\x1b" not in text:
                     draw(text)
+                elif draw_pens(text, end == "\x1b[K"):
+                    continue
             if end:
-                action = controls.get(end)
-                if action is not None:
-                    action()
+                controls.get(end, nothing)()
                 screen.joinable = False
             elif unfinished:
                 self.pending = unfinished[:LIMIT]
