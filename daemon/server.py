@@ -92,7 +92,7 @@ class Server:
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
-        while not self.over:
+        while self._only_passed or not self.over:
             self.turn()
         if self.ending.done:
             results.sync(self.session.facts["id"])
@@ -178,7 +178,7 @@ class Server:
 
     def _wait_time(self) -> float | None:
         """Seconds for which the turn may wait for something to happen, None for no limit."""
-        if self._screens_due or self.requests.deferred or self._frames_left or self.ending.due():
+        if self._screens_due or self.requests.deferred or self._frames_left or (self.ending.done and self.ending.due()):
             return 0.0
         model, timers = self.session.model, self.session.timers
         seconds = timers.wait_time()
@@ -223,7 +223,7 @@ class Server:
         connection = self.connections.get(descriptor)
         if connection is not None:
             return self._serve(connection, events) and events == READ and not self._frames_left
-        pump, pty = self.session.pump, self.session.pty
+        pump, pty = self.session.pump, self.session.pump.pty
         if pty is not None and descriptor == pty.descriptor:
             if events & WRITE:
                 pump.drain()
@@ -314,10 +314,11 @@ class Server:
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return False
-            passed = self._handle_frames(connection)
+            if self._handle_frames(connection):
+                return True
             if connection.held > HELD_EACH:
                 self._bound_held()
-            return passed
+            return False
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
@@ -342,7 +343,7 @@ class Server:
         """Handles a connection's frames, for `TURN` at most; returns whether that only passed keys on (see `turn`)."""
         backlog = connection.backlog
         until: float | None = None
-        while backlog and connection.listening:
+        while backlog and not (connection.closed or connection.closing):
             kind, payload = backlog.popleft()
             try:
                 if kind == protocol.INPUT and connection.client is not None:
