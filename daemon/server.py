@@ -150,7 +150,7 @@ class Server:
             return
         # The emulator waits while anything happens, unless that goes on for too long.
         has_work = model.has_work
-        if (has_work and (not ready or model.overdue())) or (self._screens_due and not ready):
+        if (has_work and (not ready or self._emulator_overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
         guard(self.requests.resume, "a late answer")
@@ -167,6 +167,11 @@ class Server:
         if log.head + model.position > self._packer.due_at:
             self._packer.arm()
 
+    def _emulator_overdue(self) -> bool:
+        """Returns whether the emulator has waited for too long, though something happens."""
+        model = self.session.model
+        return (bool(self.requests.deferred) or not model.waits_for_more) and model.overdue()
+
     def _tried(self, step: Callable[[], object], name: str) -> bool:
         """Takes a step of the loop; returns whether it returned True. One that fails is noted, and soon tried again."""
         try:
@@ -180,9 +185,10 @@ class Server:
         """Seconds for which the turn may wait for something to happen, None for no limit."""
         if self._screens_due or self.requests.deferred or self._frames_left or (self.ending.done and self.ending.due()):
             return 0.0
-        model, timers = self.session.model, self.session.timers
+        session = self.session
+        model, timers = session.model, session.timers
         seconds = timers.wait_time()
-        if not model.has_work or timers.is_set("again"):
+        if not model.has_work or timers.is_set("again") or (model.waits_for_more and session.relay.echoes is None):
             return seconds
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
