@@ -158,7 +158,7 @@ def _rounded(value: float | None) -> float | None:
 
 def as_table(rows: Iterable[Row], *, markdown: bool = False) -> str:
     """A line for each row: medians (with their spread), the ratio to the best peer, the goal and whether it is met."""
-    names = ["plain", "bare", *reversed(PEERS), *EMULATORS, OURS]
+    names = ["plain", "bare", "relay", *reversed(PEERS), *EMULATORS, OURS]
     rows = list(rows)
     names = [name for name in names if any(name in row.samples for row in rows)]
     lines = [["", *names, "to best peer", "goal", "to goal", "met"]]

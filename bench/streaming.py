@@ -208,14 +208,14 @@ def echo(field: Field) -> list[Row]:
     late = Row("echo-late", "echo p95", "ms")
     with contextlib.ExitStack() as stack:
         windows = {}
-        for contender in field.everyone:
+        for contender in [*field.everyone, field.relay]:
             name = stack.enter_context(field.session(contender, ECHOING))
             window = field.enter(contender, name, ECHOING)
             windows[contender.name] = (contender, window)
             window.settle(0.2)
         for _ in range(field.rounds(9, 3)):
             for name, (_, window) in windows.items():
-                times = sorted(_echoed(window) for _ in range(KEYS))
+                times = sorted(echoed(window) for _ in range(KEYS))
                 row.add(name, statistics.median(times))
                 late.add(name, times[len(times) * 95 // 100])
         for contender, window in windows.values():
@@ -225,7 +225,7 @@ def echo(field: Field) -> list[Row]:
     return [row, late]
 
 
-def _echoed(window: Window) -> float:
+def echoed(window: Window) -> float:
     """Milliseconds until a key comes back."""
     time.sleep(0.002)
     window.read()

@@ -140,6 +140,11 @@ class Ledger:
 
     # -- following the stream
 
+    @staticmethod
+    def prepared(block: bytes) -> bool:
+        """Return whether nothing has to be loaded to follow a block."""
+        return b"\x1b" not in block or bool(_compiled)
+
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block

@@ -73,7 +73,8 @@ class Relay:
                 if not connection.blocked:
                     connection.pass_on(log, block)
                 late = late or connection.blocked
-                self._check_late(client)
+                if client.flow is not None:
+                    self._check_late(client)
             elif client.mode == DRAWN:
                 drawn = True
         for follower in self.followers:

@@ -37,6 +37,8 @@ UNLOADED_LAG = 64 << 10
 """Bytes for which the emulator is not loaded: a small session at which nobody looks stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
 """Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
+LITTLE = 4 << 10
+"""Bytes that the emulator takes so soon that it may have them once somebody looks, and wakes nothing up for them."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 PACK_GAIN = 128 << 10
@@ -160,6 +162,11 @@ class Model:
             return lag > 0
         return lag > UNLOADED_LAG and (lag > UNLOADED_PLAIN_LAG or not self._plain())
 
+    @property
+    def waits_for_more(self) -> bool:
+        """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
+        return self._emulator is not None and self._log.head - self.position <= LITTLE and not self.ended
+
     def _plain(self) -> bool:
         """Returns whether the output that the emulator has not seen is plain lines of text, or nearly so."""
         head = self._log.head
@@ -234,7 +241,7 @@ class Model:
         self._passed.append((self.position, _snapshot(emulator)))
         if self.position in self._marks:
             self._marks[self.position] = self._passed[-1][1]
-        if not self.lag:
+        if self.lag <= LITTLE:
             self._behind_since = None
         if took < _QUICK and end - start == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import TURN
 from sesh.daemon.screen import model as models
-from sesh.daemon.screen.model import UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
+from sesh.daemon.screen.model import LITTLE, UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
 from sesh.vt.emulator import Emulator
 
 WORDS = [
@@ -176,6 +176,35 @@ def test_lines_and_a_prompt_leave_nothing_below_the_cursor(output: str) -> None:
     log.append(output.encode())
     unloaded.resize(100, 30)
     assert unloaded.nothing_below()
+
+
+def test_what_is_little_waits_for_more_until_the_program_has_ended() -> None:
+    """The daemon woke up once more behind each key to draw its echo for nobody."""
+    log, loaded = model()
+    log.append(b"$ ")
+    assert not loaded.waits_for_more, "who looks would have to load the emulator first"
+    loaded.catch_up(10)
+    log.append(b"x" * LITTLE)
+    assert (loaded.has_work, loaded.waits_for_more) == (True, True)
+    loaded.ended = True
+    assert not loaded.waits_for_more
+    loaded.ended = False
+    log.append(b"x")
+    assert not loaded.waits_for_more
+    assert loaded.catch_up(10)
+
+
+def test_little_that_has_waited_long_makes_no_burst_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seconds counted: of the burst behind them each turn fed the emulator."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    log, loaded = model()
+    log.append(b"x" * (LITTLE + 1))
+    assert not loaded.overdue()
+    loaded.step()
+    now += 60
+    log.append(b"x" * (1 << 20))
+    assert not loaded.overdue()
 
 
 def test_lines_of_text_that_nobody_looks_at_load_no_emulator_for_longer() -> None:
