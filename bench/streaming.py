@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from bench.contenders import Contender
 from bench.field import SUSTAINED, Field
-from bench.figures import Row, interleaved
+from bench.figures import ECHO, OUTPUT, Row, interleaved
 from bench.material import ECHOING, KINDS, MARKS
 from bench.window import PATIENCE, Late, Window, busy, together
 
@@ -157,34 +157,48 @@ def _measured(
     return list(rows.values())
 
 
-def attached(field: Field) -> list[Row]:
+def attached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
     """Bursts, shown whole by one client."""
-    rows = {
-        kind: Row(f"attached-{kind}", f"output attached, {kind}", "MB/s", True, "dtach", lambda m: m["dtach"])
-        for kind in KINDS
-    }
+    rows = {}
+    for kind in kinds:
+        rows[kind] = Row(
+            f"attached-{kind}", f"output attached, {kind}", "MB/s", True, "dtach", lambda m: m["dtach"],
+            line=OUTPUT, short="bursts attached", charted=kind == "plain",
+        )  # fmt: skip
     return _measured(field, rows, field.everyone, field.rounds(7, 2), Stage.shown)
 
 
-def detached(field: Field) -> list[Row]:
+def detached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
     """Bursts, written whole with nobody attached."""
     rows = {}
-    for kind in KINDS:
+    for kind in kinds:
         factor = 1.0 if kind == "full-screen" else 1.5
         said = "tmux" if kind == "full-screen" else "1.5 x tmux"
         rows[kind] = Row(
             f"detached-{kind}", f"output detached, {kind}", "MB/s", True, said,
             lambda m, factor=factor: factor * m["tmux"],  # type: ignore[misc]
+            line=OUTPUT, short="bursts detached", charted=kind == "colour",
         )  # fmt: skip
     return _measured(field, rows, field.tools, field.rounds(7, 2), Stage.written, windows=0)
 
 
 def sustained(field: Field) -> list[Row]:
-    """64 MB of each kind."""
+    """So much of each kind that no burst hides how fast it is taken."""
     size = f"{SUSTAINED >> 20} MiB"
     rounds = field.rounds(2, 1)
-    shown = {f"{kind}.long": Row(f"long-{kind}", f"{size} attached, {kind}", "MB/s", True) for kind in KINDS}
-    written = {f"{kind}.long": Row(f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True) for kind in KINDS}
+    shown, written = {}, {}
+    for kind in KINDS:
+        # Plain output is to pass about as fast as through a program that only relays.
+        passed = 0.9 if kind == "plain" else 0.0
+        shown[f"{kind}.long"] = Row(
+            f"long-{kind}", f"{size} attached, {kind}", "MB/s", True, "tmux, 0.9 x dtach" if passed else "tmux",
+            lambda m, passed=passed: max(m["tmux"], passed * m["dtach"]),  # type: ignore[misc]
+            line=OUTPUT, short="sustained attached", charted=True,
+        )  # fmt: skip
+        written[f"{kind}.long"] = Row(
+            f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True, "tmux", lambda m: m["tmux"],
+            line=OUTPUT, short="sustained detached", charted=kind != "plain",
+        )  # fmt: skip
     return [
         *_measured(field, shown, field.everyone, rounds, Stage.shown, seconds=LONG),
         *_measured(field, written, field.tools, rounds, Stage.written, windows=0, seconds=LONG),
@@ -193,8 +207,17 @@ def sustained(field: Field) -> list[Row]:
 
 def crowded(field: Field) -> list[Row]:
     """Three clients that read, and one that reads beside one that does not."""
-    three = {"plain": Row("three", "output to three clients, plain", "MB/s", True)}
-    stalled = {"plain": Row("stalled", "output beside a stalled client, plain", "MB/s", True)}
+    three = {"plain": Row("three", "output to three clients, plain", "MB/s", True, line=OUTPUT, short="three clients")}
+    stalled = {
+        "plain": Row(
+            "stalled",
+            "output beside a stalled client, plain",
+            "MB/s",
+            True,
+            line=OUTPUT,
+            short="beside a stalled client",
+        )
+    }
     rounds = field.rounds(5, 2)
     return [
         *_measured(field, three, field.tools, rounds, Stage.shown, windows=3),
@@ -204,8 +227,14 @@ def crowded(field: Field) -> list[Row]:
 
 def echo(field: Field) -> list[Row]:
     """One key and its echo: the median of many, in each sample."""
-    row = Row("echo", "echo p50", "ms", said="1.3 x dtach", goal=lambda m: 1.3 * m["dtach"])
-    late = Row("echo-late", "echo p95", "ms")
+    row = Row(
+        "echo", "echo p50", "ms", said="1.5 x dtach", goal=lambda m: 1.5 * m["dtach"],
+        line=ECHO, short="half of the keys within", charted=True,
+    )  # fmt: skip
+    late = Row(
+        "echo-late", "echo p95", "ms", said="dtach", goal=lambda m: m["dtach"], line=ECHO, short="95 % within",
+        charted=True,
+    )  # fmt: skip
     with contextlib.ExitStack() as stack:
         windows = {}
         for contender in field.everyone:
