@@ -16,13 +16,16 @@ MOST = 1000.0
 _BETTER = {"MB/s": "faster", "MiB": "less", "ms": "faster"}
 _WORSE = {"MB/s": "slower", "MiB": "more", "ms": "slower"}
 _STYLE = """
-svg { background: #ffffff; font-family: sans-serif; font-size: 15px }
-text { fill: #1f2328 } .dim { fill: #59636e; font-size: 13px } .line { stroke: #d1d9e0 } .one { stroke: #59636e }
-.ground { fill: #ffffff } .ahead { fill: #0969da } .behind { fill: #bc4c00 } .dot { fill: #1f2328; stroke: #ffffff }
+svg { font-family: sans-serif; font-size: 15px }
+text { fill: #1f2328; stroke: #ffffff; stroke-width: 4px; paint-order: stroke }
+.dim { fill: #59636e; font-size: 14px }
+.ground { fill: #ffffff } .line { stroke: #d1d9e0 } .one { stroke: #59636e }
+.ahead { fill: #0969da } .behind { fill: #bc4c00 } .even { fill: #59636e } .dot { fill: #1f2328; stroke: #ffffff }
 @media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc } .dim { fill: #9198a1 } .line { stroke: #3d444d } .one { stroke: #9198a1 }
-svg { background: #0d1117 } .ground { fill: #0d1117 } .ahead { fill: #4493f8 } .behind { fill: #f0883e }
-.dot { fill: #f0f6fc; stroke: #0d1117 } }
+text { fill: #f0f6fc; stroke: #0d1117 } .dim { fill: #9198a1 }
+.ground { fill: #0d1117 } .line { stroke: #3d444d } .one { stroke: #9198a1 }
+.ahead { fill: #4493f8 } .behind { fill: #f0883e } .even { fill: #9198a1 } .dot { fill: #f0f6fc; stroke: #0d1117 }
+}
 """
 
 
@@ -35,13 +38,14 @@ def chart(rows: Iterable[Row]) -> str:
     scale = (WIDTH - 2 * SIDE) / (left + right)
     one = SIDE + left * scale
     height = TOP + STEP * len(bars) + 4
+    legend = "beside tmux; a line down for each factor of ten"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">',
         f"<title>sesh beside the best of tmux, screen and dtach</title><style>{_STYLE}</style>",
         '<rect class="ground" width="100%" height="100%"/>',
         f'<text x="{SIDE}" y="22">sesh beside the best of its peers</text>',
         f'<circle class="dot" cx="{SIDE + 5}" cy="39" r="4.5"/>',
-        f'<text class="dim" x="{SIDE + 16}" y="43">beside tmux. Each line across is a factor of ten.</text>',
+        f'<text class="dim" x="{SIDE + 16}" y="43">{legend}</text>',
         *_axis(one, scale, height),
     ]
     for number, (row, best, tmux) in enumerate(bars):
@@ -74,7 +78,7 @@ def _bar(row: Row, best: Standing, tmux: Standing | None, y: int, place: tuple[f
     one, scale = place
     end = one + _length(best) * scale
     x, wide = min(one, end), max(1.5, abs(end - one))
-    kind = "ahead" if end >= one else "behind"
+    kind = "ahead" if best.ahead else "behind" if best.behind else "even"
     said = f"even with {best.other}"
     if best.ahead or best.behind:
         word = (_BETTER if best.ahead else _WORSE).get(row.unit, "better" if best.ahead else "worse")

@@ -12,6 +12,8 @@ from bench.figures import MANY, Row
 from bench.material import SLEEPING
 
 COUNTS = (1, 20, 100)
+TOLD = ("attach", "create", "list", "exec", "echo p50", "memory")
+"""What the summary tells of the largest count."""
 
 
 def grow(field: Field) -> list[Row]:
@@ -41,7 +43,7 @@ def grow(field: Field) -> list[Row]:
             ]
             for row in found:
                 key, title = row.key.removesuffix("-0"), row.title.removesuffix(" 0 sessions")
-                short = f"{row.short} beside {count}" if row.short and count == COUNTS[-1] else ""
+                short = f"{row.short} beside {count}" if row.short in TOLD and count == COUNTS[-1] else ""
                 title = f"{title}, {sessions}"
                 key = f"{key}-of-{count}"
                 rows.append(dataclasses.replace(row, key=key, title=title, line=MANY, short=short, charted=False))

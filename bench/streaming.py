@@ -229,10 +229,10 @@ def echo(field: Field) -> list[Row]:
     """One key and its echo: the median of many, in each sample."""
     row = Row(
         "echo", "echo p50", "ms", said="1.5 x dtach", goal=lambda m: 1.5 * m["dtach"],
-        line=ECHO, short="half of the keys within", charted=True,
+        line=ECHO, short="echo p50", charted=True,
     )  # fmt: skip
     late = Row(
-        "echo-late", "echo p95", "ms", said="dtach", goal=lambda m: m["dtach"], line=ECHO, short="95 % within",
+        "echo-late", "echo p95", "ms", said="dtach", goal=lambda m: m["dtach"], line=ECHO, short="echo p95",
         charted=True,
     )  # fmt: skip
     with contextlib.ExitStack() as stack:

@@ -100,7 +100,7 @@ def _floors(groups: dict[str, list[Row]]) -> list[tuple[str, list[str]]]:
 
 
 def _missed(rows: list[Row]) -> list[str]:
-    """What misses its goal; of rows with one name how many, and a lone one with its figure and its goal."""
+    """What misses its goal; of rows with one name how many, of a lone one the goal."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.short and row.met() is not None:
@@ -111,5 +111,5 @@ def _missed(rows: list[Row]) -> list[str]:
         if len(group) > 1 and missed:
             told.append(f"{short} ({len(missed)} of {len(group)})")
         elif missed:
-            told.append(f"{short} ({_own(missed[0])}, goal {missed[0].said})")
+            told.append(f"{short} (goal {missed[0].said})")
     return told
