@@ -2,13 +2,13 @@
 
 Absolute figures of two runs cannot be compared: the machine is another one, or does other work. Compared is what
 multiple of a yardstick a figure is, then and now; the yardstick is measured in the same run as the figure: the
-interpreter alone, a relay, a peer.
+interpreter alone, a relay, a peer of the same version. Memory is compared as it is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from bench.figures import OURS, Row
@@ -43,16 +43,18 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         figures = f"{figure(self.row.medians[OURS])}, was {figure(self.before)}"
-        return (
-            f"{self.row.name}: {figures}; {self.ratio:.2f} times worse beside {self.yardstick}, noise {self.noise:.0%}"
-        )
+        beside = f" beside {self.yardstick}" if self.yardstick else ""
+        return f"{self.row.name}: {figures}; {self.ratio:.2f} times worse{beside}, noise {self.noise:.0%}"
 
 
-def compared(rows: Iterable[Row], past: Past) -> list[Change]:
-    """The change of each row that was measured then and now."""
+def compared(rows: Iterable[Row], past: Past, unlike: Container[str] = ()) -> list[Change]:
+    """The change of each row that was measured then and now. `unlike`: contenders that are no yardsticks, as they are
+    not of the version that they were then."""
     rows = list(rows)
     start = _start(rows, past)
-    return [change for row in rows if row.name in past and (change := _change(row, past[row.name], start))]
+    yardsticks = [name for name in YARDSTICKS if name not in unlike]
+    found = (_change(row, past[row.name], yardsticks, start) for row in rows if row.name in past)
+    return [change for change in found if change]
 
 
 def told(changes: list[Change], document: str) -> str:
@@ -65,14 +67,18 @@ def told(changes: list[Change], document: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _change(row: Row, then: dict[str, Figure], start: tuple[Figure, Figure] | None) -> Change | None:
+def _change(
+    row: Row, then: dict[str, Figure], yardsticks: list[str], start: tuple[Figure, Figure] | None
+) -> Change | None:
     """By the yardstick that was the steadiest in both runs; a time or a speed without one goes by the interpreter's
     `start`, which is a time: twice as long on a machine that is half as fast."""
     if OURS not in row.samples or OURS not in then:
         return None
     ours, before = _now(row, OURS), then[OURS]
+    if row.unit == "MiB":
+        return _by(row, "", before, 1.0, (ours, before))
     found = []
-    for name in YARDSTICKS:
+    for name in yardsticks:
         if name in row.samples and name in then and row.medians[name] > 0 and then[name].median > 0:
             pace = row.medians[name] / then[name].median
             found.append(_by(row, name, before, pace, (ours, before, _now(row, name), then[name])))

@@ -274,7 +274,7 @@ def test_the_steadiest_yardstick_decides() -> None:
     assert (change.yardstick, change.slower) == ("dtach", False)
 
 
-def test_a_figure_without_a_yardstick_goes_by_the_start_of_the_interpreter() -> None:
+def test_without_a_yardstick_time_goes_by_the_start_of_the_interpreter_and_memory_by_itself() -> None:
     past = {
         "attach, ms": {"sesh": Figure(14, 0), "bare": Figure(10, 0)},
         "emulator, MB/s": {"sesh": Figure(30, 0)},
@@ -286,7 +286,14 @@ def test_a_figure_without_a_yardstick_goes_by_the_start_of_the_interpreter() -> 
         row("memory, MiB", {"sesh": 60}),
     ]
     found = {change.row.title: change.ratio for change in before.compared(rows, past)}
-    assert found == {"attach": 1, "emulator": 1}
+    assert found == {"attach": 1, "emulator": 1, "memory": 2}
+
+
+def test_a_peer_of_another_version_is_no_yardstick() -> None:
+    past = {"echo, ms": {"sesh": Figure(1, 0), "dtach": Figure(1, 0), "tmux": Figure(1, 0)}}
+    rows = [row("echo, ms", {"sesh": 2, "dtach": 2, "tmux": 1})]
+    assert [change.yardstick for change in before.compared(rows, past, ["dtach"])] == ["tmux"]
+    assert before.compared(rows, past, ["dtach", "tmux"]) == []
 
 
 def test_rows_that_the_document_does_not_have_are_not_compared() -> None:
