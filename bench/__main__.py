@@ -28,8 +28,8 @@ PARTS = {
     "detached": streaming.detached,
     "crowd": streaming.crowded,
     "sustained": streaming.sustained,
-    "emulator": emulation.emulate,
     "rest": resting.rest,
+    "emulator": emulation.emulate,
     "growth": growth.grow,
     "predict": predicting.predict,
 }

@@ -103,19 +103,26 @@ class Asker:
 def whole(sesh: Sesh, words: list[str]) -> float:
     """Milliseconds of processor time of a command and of all processes that keep sessions: what they used until all are
     at rest, those that have ended counted in."""
-    before = {pid: processor_time(pid) for pid in sesh.processes()}
+    before, _ = _at_rest(sesh)
     total = spent(words, sesh.environment)
-    ended: dict[int, float] = {}
+    now, ended = _at_rest(sesh)
+    used = {**now, **ended}
+    return (total + sum(seconds - before.get(pid, 0.0) for pid, seconds in used.items())) * 1000
+
+
+def _at_rest(sesh: Sesh) -> tuple[dict[int, float], dict[int, float]]:
+    """Seconds of processor time of the processes that keep sessions, once they use none, and of those that have ended
+    meanwhile."""
     now: dict[int, float] = {}
+    ended = {}
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
-        time.sleep(0.03)
         last, now = now, {pid: processor_time(pid) for pid in sesh.processes()}
         ended.update(reap())
         if now and now == last:
             break
-    used = {**now, **ended}
-    return (total + sum(seconds - before.get(pid, 0.0) for pid, seconds in used.items())) * 1000
+        time.sleep(0.03)
+    return now, ended
 
 
 def reap() -> dict[int, float]:
@@ -151,7 +158,7 @@ def ask(field: Field) -> list[Row]:
     if not sys.platform.startswith("linux"):
         return []
     asker = Asker(field)
-    rounds = field.rounds(21, 7)
+    rounds = field.rounds(21, 5)
     lists = {count: _list_row(count, factor) for count, factor in COUNTS.items()}
     listed = functools.partial(asker.verb, "--list")
     making: dict[str, Take] = {"create": asker.create, "exec": asker.execute}

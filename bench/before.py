@@ -14,7 +14,8 @@ from typing import NamedTuple
 from bench.figures import OURS, Row
 from bench.tables import Figure, Past, figure
 
-YARDSTICKS = ("bare", "relay", "dtach", "tmux", "screen", "plain", "pyte")
+YARDSTICKS = (("bare",), ("relay",), ("dtach", "tmux", "screen", "plain"), ("pyte",))
+"""The first that a row has: Python beside Python, which a busy machine slows down alike; of several the steadiest."""
 LEAST = 0.15
 """What a figure must have lost at least to be named."""
 CERTAIN = 2.0
@@ -52,7 +53,7 @@ def compared(rows: Iterable[Row], past: Past, unlike: Container[str] = ()) -> li
     not of the version that they were then."""
     rows = list(rows)
     start = _start(rows, past)
-    yardsticks = [name for name in YARDSTICKS if name not in unlike]
+    yardsticks = [[name for name in names if name not in unlike] for names in YARDSTICKS]
     found = (_change(row, past[row.name], yardsticks, start) for row in rows if row.name in past)
     return [change for change in found if change]
 
@@ -68,24 +69,27 @@ def told(changes: list[Change], document: str) -> str:
 
 
 def _change(
-    row: Row, then: dict[str, Figure], yardsticks: list[str], start: tuple[Figure, Figure] | None
+    row: Row, then: dict[str, Figure], yardsticks: list[list[str]], start: tuple[Figure, Figure] | None
 ) -> Change | None:
-    """By the yardstick that was the steadiest in both runs; a time or a speed without one goes by the interpreter's
+    """By the first yardstick that was there then and now. A time or a speed without one goes by the interpreter's
     `start`, which is a time: twice as long on a machine that is half as fast."""
     if OURS not in row.samples or OURS not in then:
         return None
     ours, before = _now(row, OURS), then[OURS]
     if row.unit == "MiB":
         return _by(row, "", before, 1.0, (ours, before))
-    found = []
-    for name in yardsticks:
-        if name in row.samples and name in then and row.medians[name] > 0 and then[name].median > 0:
-            pace = row.medians[name] / then[name].median
-            found.append(_by(row, name, before, pace, (ours, before, _now(row, name), then[name])))
-    if not found and start and row.unit in ("ms", "MB/s"):
-        pace = start[0].median / start[1].median
-        found.append(_by(row, "bare", before, 1 / pace if row.higher else pace, (ours, before, *start)))
-    return min(found, key=lambda each: each.noise, default=None)
+    for names in yardsticks:
+        known = [name for name in names if row.medians.get(name, 0.0) > 0 and name in then and then[name].median > 0]
+        found = [
+            _by(row, name, before, row.medians[name] / then[name].median, (ours, before, _now(row, name), then[name]))
+            for name in known
+        ]
+        if found:
+            return min(found, key=lambda each: each.noise)
+    if not start or row.unit not in ("ms", "MB/s"):
+        return None
+    pace = start[0].median / start[1].median
+    return _by(row, "bare", before, 1 / pace if row.higher else pace, (ours, before, *start))
 
 
 def _by(row: Row, yardstick: str, before: Figure, pace: float, figures: tuple[Figure, ...]) -> Change:

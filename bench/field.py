@@ -53,6 +53,11 @@ class Field:
         """The same and the plain PTY."""
         return [*self.tools, self.plain]
 
+    @property
+    def printing(self) -> list[Contender]:
+        """Who takes part in output: in a quick run without screen, which takes longest and never leads."""
+        return [each for each in self.tools if not (self.quick and each.name == "screen")]
+
     def log(self, line: str) -> None:
         """Says how far it is."""
         print(line, file=sys.stderr, flush=True)

@@ -165,7 +165,7 @@ def attached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
             f"attached-{kind}", f"output attached, {kind}", "MB/s", True, "dtach", lambda m: m["dtach"],
             line=OUTPUT, short="bursts attached", charted=kind == "plain",
         )  # fmt: skip
-    return _measured(field, rows, field.everyone, field.rounds(7, 2), Stage.shown)
+    return _measured(field, rows, [*field.printing, field.plain], field.rounds(7, 2), Stage.shown)
 
 
 def detached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
@@ -179,7 +179,7 @@ def detached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
             lambda m, factor=factor: factor * m["tmux"],  # type: ignore[misc]
             line=OUTPUT, short="bursts detached", charted=kind == "colour",
         )  # fmt: skip
-    return _measured(field, rows, field.tools, field.rounds(7, 2), Stage.written, windows=0)
+    return _measured(field, rows, field.printing, field.rounds(7, 2), Stage.written, windows=0)
 
 
 def sustained(field: Field) -> list[Row]:

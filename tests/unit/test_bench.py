@@ -268,10 +268,14 @@ def test_what_spreads_as_much_is_no_change() -> None:
     assert not change.slower
 
 
-def test_the_steadiest_yardstick_decides() -> None:
-    past = {"echo, ms": {"sesh": Figure(1, 0), "bare": Figure(1, 0.5), "dtach": Figure(1, 0.01)}}
-    (change,) = before.compared([row("echo, ms", {"sesh": 1, "bare": 0.1, "dtach": 1})], past)
+def test_the_steadiest_peer_decides_where_no_python_runs_beside() -> None:
+    now = {"sesh": 1, "plain": 0.1, "dtach": 1}
+    past = {"echo, ms": {"sesh": Figure(1, 0), "plain": Figure(1, 0.5), "dtach": Figure(1, 0.01)}}
+    (change,) = before.compared([row("echo, ms", now)], past)
     assert (change.yardstick, change.slower) == ("dtach", False)
+    past["echo, ms"]["relay"] = Figure(1, 0.3)
+    (change,) = before.compared([row("echo, ms", {**now, "relay": 0.1})], past)
+    assert change.yardstick == "relay"
 
 
 def test_without_a_yardstick_time_goes_by_the_start_of_the_interpreter_and_memory_by_itself() -> None:
