@@ -11,7 +11,19 @@ import tempfile
 import time
 import traceback
 
-from bench import asking, before, building, document, emulation, growth, predicting, resting, starting, streaming
+from bench import (
+    asking,
+    before,
+    building,
+    document,
+    emulation,
+    growth,
+    predicting,
+    resting,
+    starting,
+    streaming,
+    thousand,
+)
 from bench.field import Field
 from bench.figures import Run, machine
 from bench.summary import six_lines
@@ -31,11 +43,12 @@ PARTS = {
     "rest": resting.rest,
     "emulator": emulation.emulate,
     "growth": growth.grow,
+    "thousand": thousand.thousand,
     "predict": predicting.predict,
 }
 """What is measured, in this order: what the six lines need comes first. A part is a function that takes the field and
 gives rows; with `field.quick` it takes a few seconds at most."""
-THOROUGH = ("crowd", "sustained", "growth", "predict")
+THOROUGH = ("crowd", "sustained", "growth", "thousand", "predict")
 """What the quick run leaves out."""
 MOST, QUICK = 35 * 60, 45
 """Seconds after which no further part of a whole run, of a quick run begins; what is left out is named."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 Samples = dict[str, list[float]]
 Take = Callable[[], float]
+Goal = Callable[[dict[str, float]], float | None]
 
 OURS = "sesh"
 PEERS = ("tmux", "screen", "dtach")
@@ -63,7 +64,7 @@ class Row:
     unit: str
     higher: bool = False
     said: str = ""
-    goal: Callable[[dict[str, float]], float | None] | None = None
+    goal: Goal | None = None
     samples: Samples = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     line: str = field(default="", kw_only=True)
