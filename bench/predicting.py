@@ -86,7 +86,8 @@ def attached(field: Field, words: list[str], trip: int, option: str) -> Iterator
     sesh = field.sesh
     folder = os.path.join(sesh.root, ".config", "sesh")
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "config.toml"), "w", encoding="utf-8") as file:
+    config = os.path.join(folder, "config.toml")
+    with open(config, "w", encoding="utf-8") as file:
         file.write(f"[remotes.slow]\nvia = '{sys.executable} {_SLOW_LINK} {trip}'\n")
     environment = {**sesh.environment, "PATH": f"{os.path.dirname(sesh.program)}:{sesh.environment['PATH']}"}
     session = field.name()
@@ -98,6 +99,7 @@ def attached(field: Field, words: list[str], trip: int, option: str) -> Iterator
     finally:
         window.close(*sesh.detach)
         sesh.kill(session)
+        os.remove(config)  # other parts know no remote
 
 
 def _take(window: Window, keys: int) -> list[float]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from bench import before, document
+from bench import __main__ as bench
+from bench import asking, before, document
 from bench.chart import WIDTH, chart
 from bench.figures import ECHO, LINES, MANY, MEMORY, OUTPUT, REST, STARTS, Row, Run
 from bench.summary import six_lines
 from bench.tables import Figure, as_json, as_table, read
+from sesh.cli.verbs import VERBS
+from tests.house.source import read as page
+from tests.support import ROOT
 
 Values = Mapping[str, float]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -223,6 +229,51 @@ def test_json_has_what_the_run_was_and_every_sample() -> None:
     assert found["seconds"] == 1200
     (only,) = found["rows"]
     assert (only["samples"], only["best_peer"]) == ({"sesh": [0], "tmux": [7]}, "tmux")
+
+
+def test_the_page_has_what_a_run_writes_and_what_the_next_is_compared_with() -> None:
+    text = page("docs/BENCHMARKS.md")
+    assert all(text.count(mark) == 1 for mark in (document.BEGIN, document.END, document.TABLE))
+    told = text.partition(document.BEGIN)[2].partition(document.END)[0]
+    assert re.findall(r"^\d\. \*\*([^*]+)\.\*\*", told, re.MULTILINE) == list(LINES)
+    assert len([values for values in read(text).values() if "sesh" in values]) > 20
+
+
+# -- the parts
+
+
+def test_the_quick_run_leaves_out_parts_that_there_are() -> None:
+    assert set(bench.THOROUGH) < set(bench.PARTS)
+    assert bench.QUICK < 60 < bench.MOST < 40 * 60
+
+
+def test_the_verbs_that_are_measured_are_verbs() -> None:
+    known = {verb.name for verb in VERBS}
+    assert {words[0] for words in asking.VERBS.values()} <= known
+    assert set(asking.FAST) - {"attach"} <= set(asking.VERBS)
+    assert set(asking.EVERY) <= set(asking.VERBS)
+
+
+_ORPHANS = """
+import time
+from bench.asking import adopting, reap
+from bench.window import spent
+with adopting():
+    spent(["sh", "-c", "(i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done) & exit"], {"PATH": "/usr/bin:/bin"})
+    ended, deadline = {}, time.monotonic() + 10
+    while not ended and time.monotonic() < deadline:
+        ended = reap()
+        time.sleep(0.01)
+    print(len(ended), sum(ended.values()) > 0)
+    print(reap())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells it")
+def test_what_ended_as_an_orphan_is_counted_too() -> None:
+    words = [sys.executable, "-c", _ORPHANS]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 True\n{}\n"
 
 
 # -- what became slower
