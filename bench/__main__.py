@@ -114,6 +114,10 @@ def _say(run: Run, asked: argparse.Namespace) -> None:
     for names, why in ((run.missing, "not installed"), (run.left_out, "time was up for"), (run.failed, "failed")):
         if names:
             print(f"{why}: {', '.join(names)}")
+    if missed := [row.title for row in run.rows if row.met() is False]:
+        print(f"goals missed: {'; '.join(missed)}")
+    if asked.compare:
+        _compare(run, asked.compare)
     if asked.json:
         with open(asked.json, "w", encoding="utf-8") as file:
             file.write(as_json(run))
@@ -121,10 +125,6 @@ def _say(run: Run, asked: argparse.Namespace) -> None:
         document.write(asked.markdown, run)
     elif asked.markdown:
         print(f"{asked.markdown} stays as it is: its figures are those of one whole run")
-    if missed := [row.title for row in run.rows if row.met() is False]:
-        print(f"goals missed: {'; '.join(missed)}")
-    if asked.compare:
-        _compare(run, asked.compare)
     print(f"took {run.seconds} s")
 
 

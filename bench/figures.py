@@ -148,7 +148,12 @@ class Run:
     def taken(self) -> str:
         """On which machine, of which versions, and in what time."""
         facts = [f"{key} {value}" for key, value in self.machine.items() if value]
-        return f"{'; '.join(facts)}; one run of {self.seconds / 60:.0f} min. {', '.join(self.versions.values())}."
+        said = f"{'; '.join(facts)}; one run of {self.seconds / 60:.0f} min. {', '.join(self.versions.values())}."
+        if self.missing:
+            said += f" Not installed: {', '.join(self.missing)}."
+        if self.left_out:
+            said += f" Left out, as time was up: {', '.join(self.left_out)}."
+        return said
 
 
 def interleaved(

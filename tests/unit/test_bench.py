@@ -224,6 +224,12 @@ def test_a_document_without_marks_stays_as_it_is(tmp_path: Path) -> None:
     assert page.read_text().endswith("old\n")
 
 
+def test_what_a_run_has_not_measured_is_said() -> None:
+    made = run([])
+    made.missing, made.left_out = ["screen"], ["growth", "predict"]
+    assert made.taken.endswith("tmux 2. Not installed: screen. Left out, as time was up: growth, predict.")
+
+
 def test_json_has_what_the_run_was_and_every_sample() -> None:
     found = json.loads(as_json(run([row("wakeups, ", {"sesh": 0, "tmux": 7})])))
     assert found["seconds"] == 1200
