@@ -50,7 +50,7 @@ PARTS = {
 gives rows; with `field.quick` it takes a few seconds at most."""
 THOROUGH = ("crowd", "sustained", "growth", "thousand", "predict")
 """What the quick run leaves out."""
-MOST, QUICK = 35 * 60, 45
+MOST, QUICK = 33 * 60, 45
 """Seconds after which no further part of a whole run, of a quick run begins; what is left out is named."""
 
 

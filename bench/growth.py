@@ -12,7 +12,7 @@ from bench.figures import MANY, Row
 from bench.material import SLEEPING
 
 COUNTS = (1, 20, 100)
-TOLD = ("attach", "create", "list", "exec", "echo p50", "memory")
+TOLD = ("time to attach", "time to create", "time to list", "time to exec", "echo p50", "memory")
 """What the summary tells of the largest count."""
 
 

@@ -56,11 +56,11 @@ def attach(field: Field) -> list[Row]:
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     flood = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
     rows = [
-        Row("attach", "attach until the content shows", "ms", **_beside_bare("attach", 2)),
+        Row("attach", "attach until the content shows", "ms", **_beside_bare("time to attach", 2)),
         Row("attach-10000", "attach with 10,000 lines of scrollback", "ms"),
         Row(
             "attach-flood", "attach during a flood, until it shows", "ms", said="150 ms", goal=lambda _: 150.0,
-            line=STARTS, short="attach during a flood", charted=True,
+            line=STARTS, short="time to attach in a flood", charted=True,
         ),
     ]  # fmt: skip
     waits = [[*script, "0"], [*script, "10000"], flood]
@@ -79,7 +79,7 @@ def attach(field: Field) -> list[Row]:
 
 def create(field: Field) -> list[Row]:
     """A detached session, until the command that makes it has ended."""
-    row = Row("create", "create detached", "ms", **_beside_bare("create", 3))
+    row = Row("create", "create detached", "ms", **_beside_bare("time to create", 3))
 
     def take(contender: Contender) -> float:
         name = field.name()
@@ -95,7 +95,7 @@ def create(field: Field) -> list[Row]:
 
 def execute(field: Field) -> list[Row]:
     """`true` as a session's program, waited for, less what `true` takes by itself."""
-    row = Row("exec", "exec true, minus plain true", "ms", **_beside_bare("exec", 3))
+    row = Row("exec", "exec true, minus plain true", "ms", **_beside_bare("time to exec", 3))
 
     def take(contender: Contender) -> float:
         words = contender.execute(["true"]) or []
@@ -111,7 +111,7 @@ def execute(field: Field) -> list[Row]:
 
 def list_all(field: Field, count: int = 20) -> list[Row]:
     """The list, with so many sessions."""
-    row = Row(f"list-{count}", f"list {count} sessions", "ms", **_beside_bare("list", 3))
+    row = Row(f"list-{count}", f"list {count} sessions", "ms", **_beside_bare("time to list", 3))
     with contextlib.ExitStack() as stack:
         takes = {}
         for contender in field.tools:
