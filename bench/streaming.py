@@ -194,11 +194,11 @@ def sustained(field: Field) -> list[Row]:
         shown[f"{kind}.long"] = Row(
             f"long-{kind}", f"{size} attached, {kind}", "MB/s", True, "tmux, 0.9 x dtach" if passed else "tmux",
             lambda m, passed=passed: max(m["tmux"], passed * m["dtach"]),  # type: ignore[misc]
-            line=OUTPUT, short="sustained attached", charted=True,
+            line=OUTPUT, short="sustained attached", charted=kind != "colour",
         )  # fmt: skip
         written[f"{kind}.long"] = Row(
             f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True, "tmux", lambda m: m["tmux"],
-            line=OUTPUT, short="sustained detached", charted=kind != "plain",
+            line=OUTPUT, short="sustained detached", charted=kind == "full-screen",
         )  # fmt: skip
     return [
         *_measured(field, shown, field.everyone, rounds, Stage.shown, seconds=LONG),
