@@ -20,6 +20,7 @@ from bench import (
     growth,
     predicting,
     resting,
+    spinning,
     starting,
     streaming,
     thousand,
@@ -41,6 +42,7 @@ PARTS = {
     "crowd": streaming.crowded,
     "sustained": streaming.sustained,
     "rest": resting.rest,
+    "spinners": spinning.spin,
     "emulator": emulation.emulate,
     "growth": growth.grow,
     "thousand": thousand.thousand,
@@ -48,7 +50,7 @@ PARTS = {
 }
 """What is measured, in this order: what the six lines need comes first. A part is a function that takes the field and
 gives rows; with `field.quick` it takes a few seconds at most."""
-THOROUGH = ("crowd", "sustained", "growth", "thousand", "predict")
+THOROUGH = ("crowd", "sustained", "spinners", "growth", "thousand", "predict")
 """What the quick run leaves out."""
 MOST, QUICK = 33 * 60, 45
 """Seconds after which no further part of a whole run, of a quick run begins; what is left out is named."""
