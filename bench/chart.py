@@ -13,8 +13,8 @@ WIDTH, SIDE, TOP, STEP, BAR = 480, 14, 76, 42, 13
 """Pixels: the whole width (still legible at 360), the margin, what is above the rows, a row, a bar."""
 MOST = 1000.0
 """Factors beyond it get the longest bar."""
-_BETTER = {"MB/s": "faster", "MiB": "less", "ms": "faster"}
-_WORSE = {"MB/s": "slower", "MiB": "more", "ms": "slower"}
+_BETTER = {"MB/s": "faster", "MiB": "less", "ms": "faster", "%": "less"}
+_WORSE = {"MB/s": "slower", "MiB": "more", "ms": "slower", "%": "more"}
 _STYLE = """
 svg { font-family: sans-serif; font-size: 15px }
 text { fill: #1f2328; stroke: #ffffff; stroke-width: 4px; paint-order: stroke }
