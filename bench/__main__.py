@@ -19,6 +19,7 @@ from bench import (
     emulation,
     growth,
     predicting,
+    pressing,
     resting,
     spinning,
     starting,
@@ -42,6 +43,7 @@ PARTS = {
     "crowd": streaming.crowded,
     "sustained": streaming.sustained,
     "rest": resting.rest,
+    "storm": pressing.press,
     "spinners": spinning.spin,
     "emulator": emulation.emulate,
     "growth": growth.grow,
@@ -50,7 +52,7 @@ PARTS = {
 }
 """What is measured, in this order: what the six lines need comes first. A part is a function that takes the field and
 gives rows; with `field.quick` it takes a few seconds at most."""
-THOROUGH = ("crowd", "sustained", "spinners", "growth", "thousand", "predict")
+THOROUGH = ("crowd", "sustained", "storm", "spinners", "growth", "thousand", "predict")
 """What the quick run leaves out."""
 MOST, QUICK = 33 * 60, 45
 """Seconds after which no further part of a whole run, of a quick run begins; what is left out is named."""

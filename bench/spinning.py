@@ -13,30 +13,9 @@ import time
 from bench.contenders import Contender
 from bench.field import Field
 from bench.figures import REST, Row
+from bench.thinking import AGENT, KINDS
 from bench.window import Window, processor_time
 
-AGENT = r"""
-import select, sys, tty
-rows, gap, width = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-tty.setraw(0)
-sys.stdout.write("\x1b[?1049h\x1b[2J" if rows == 1 else "\r\n" * 20)
-number = 0
-while True:
-    number += 1
-    frame, seconds = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[number % 10], int(number * gap)
-    if rows == 1:
-        text = f"\x1b[?2026h\x1b[20;3H\x1b[38;5;{232 + number % 24}mW\x1b[0m{frame} ({seconds}s)\x1b[22;3H\x1b[?2026l"
-    else:
-        text = "\x1b[?25l" + "\x1b[2K\x1b[1A" * rows + "\x1b[2K\x1b[G"
-        for row in range(rows):
-            words = f" {frame} Thinking ({seconds}s)" if row == 2 else "│ words in a row that do not change " * 3
-            text += f"\x1b[38;5;{200 + row}m{words[:width]:<{width}}\x1b[39m\r\n"
-    sys.stdout.write(text)
-    sys.stdout.flush()
-    select.select([], [], [], gap)
-"""
-KINDS = {"codex": ("1", "0.032", "0"), "gemini": ("12", "0.055", "78"), "qwen": ("8", "0.08", "78")}
-"""Rows that a frame draws, seconds between two, and columns."""
 COUNT = 4
 """Sessions of each tool."""
 STARTED, SECONDS = 11.0, 10.0
