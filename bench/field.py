@@ -13,7 +13,7 @@ from bench import material
 from bench.contenders import Contender, Plain, Relay, Sesh, missing, peers
 from bench.window import Window, run
 
-SUSTAINED = 64 << 20
+SUSTAINED = 256 << 20
 
 
 class Field:
@@ -53,6 +53,11 @@ class Field:
     def everyone(self) -> list[Contender]:
         """The same and the plain PTY."""
         return [*self.tools, self.plain]
+
+    @property
+    def printing(self) -> list[Contender]:
+        """Who takes part in output: in a quick run without screen, which takes longest and never leads."""
+        return [each for each in self.tools if not (self.quick and each.name == "screen")]
 
     def log(self, line: str) -> None:
         """Says how far it is."""

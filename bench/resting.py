@@ -6,10 +6,11 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from bench.contenders import Contender
 from bench.field import Field
-from bench.figures import Row
+from bench.figures import MEMORY, REST, Row
 from bench.starting import CONTENT
 from bench.window import Window
 
@@ -47,17 +48,31 @@ def rest(field: Field) -> list[Row]:
     if not os.path.exists("/proc/self/smaps_rollup"):
         return []
     memory = Row(
-        "memory", f"PSS of {COUNT} sessions of 10,000 lines", "MiB", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"]
-    )
-    line = "sessions that printed a line"
-    small = Row("memory-small", f"PSS of {COUNT} {line}", "MiB")
-    many = Row("memory-many", f"PSS of {MANY} {line}", "MiB", said="220", goal=lambda _: 220.0)
-    visited = Row("memory-visited", f"PSS of {COUNT} {line}, after attaching", "MiB")
-    seen = Row("memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, after attaching", "MiB")
+        "memory", f"PSS of {COUNT} sessions of 10,000 lines", "MiB", said="tmux", goal=lambda m: m["tmux"],
+        line=MEMORY, short=f"{COUNT} sessions of 10,000 lines", charted=True,
+    )  # fmt: skip
+    small = Row(
+        "memory-small", f"PSS of {COUNT} sessions that printed a line", "MiB", said="55 MiB", goal=lambda _: 55.0,
+        line=MEMORY, short=f"{COUNT} of one line", charted=True,
+    )  # fmt: skip
+    seen = Row(
+        "memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, after attaching", "MiB",
+        line=MEMORY, short="after attaching",
+    )  # fmt: skip
+    many = Row(
+        "memory-many", f"PSS of {MANY} sessions that printed a line", "MiB", said="220 MiB", goal=lambda _: 220.0,
+        line=MEMORY, short=f"{MANY} of one line",
+    )  # fmt: skip
+    visited = Row(
+        "memory-visited", f"PSS of {COUNT} sessions that printed a line, after attaching", "MiB",
+        said="1 MiB a session more", goal=lambda _: small.medians["sesh"] + COUNT, line=MEMORY,
+        short=f"{COUNT} of one line after attaching",
+    )  # fmt: skip
     within = f"in {IDLE:g} s, {COUNT} sessions"
-    away = Row("idle-wakeups", f"wakeups {within} detached", "", said="0", goal=lambda _: 0.0)
-    busy = Row("idle-cpu", f"processor time {within} detached", "ms", said="0", goal=lambda _: 0.0)
-    here = Row("idle-attached", f"wakeups {within}, one client each", "", said="0", goal=lambda _: 0.0)
+    nothing: dict[str, Any] = {"said": "0", "goal": lambda _: 0.0, "line": REST}
+    away = Row("idle-wakeups", f"wakeups {within} detached", "", short="wakeups", **nothing)
+    busy = Row("idle-cpu", f"processor time {within} detached", "ms", short="processor time", **nothing)
+    here = Row("idle-attached", f"wakeups {within}, one client each", "", short="wakeups attached", **nothing)
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
     if not field.quick:
