@@ -14,8 +14,8 @@ from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, REPAINT, RESYNC, Client, Reader
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.clients.relay import ATTACH_TIME, Relay
-from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import EMULATOR_LAG, Model
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
+from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.overlay import overlay
 from tests.support import Glass
@@ -397,7 +397,7 @@ def test_a_follower_gets_everything_and_one_that_stops_is_not_waited_for(
 
 
 def test_the_program_waits_for_an_emulator_that_is_too_far_behind(stage: Stage) -> None:
-    stage.flood(EMULATOR_LAG - (256 << 10))
+    stage.flood(IN_MEMORY - (256 << 10))
     assert not stage.relay.paused()
     stage.print(bytes(256 << 10))
     assert stage.relay.paused()
@@ -424,7 +424,7 @@ def test_what_every_reader_has_passed_is_forgotten(stage: Stage) -> None:
     assert stage.log.base <= reader.position
 
 
-def test_an_attach_waits_for_the_emulator_and_after_two_seconds_gets_screens_of_where_it_is(
+def test_an_attach_waits_for_the_emulator_and_soon_gets_screens_of_where_it_is(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.attach()
