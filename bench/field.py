@@ -13,7 +13,7 @@ from bench import material
 from bench.contenders import Contender, Plain, Sesh, missing, peers
 from bench.window import Window, run
 
-SUSTAINED = 64 << 20
+SUSTAINED = 256 << 20
 
 
 class Field:

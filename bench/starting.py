@@ -45,15 +45,17 @@ def _shown(field: Field, words: list[str], mark: bytes) -> Iterator[dict[str, st
 
 
 def attach(field: Field) -> list[Row]:
-    """Attaching: to a screen, to one with 10,000 lines behind it, to a flood."""
+    """Attaching: to a screen, to one with 10,000 lines behind it, to a flood of lines and of frames."""
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     flood = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
     rows = [
         Row("attach", "attach until the content shows", "ms", said="2 x bare", goal=lambda m: 2 * m["bare"]),
         Row("attach-10000", "attach with 10,000 lines of scrollback", "ms"),
-        Row("attach-flood", "attach during a flood, until it shows", "ms", said="200 ms", goal=lambda _: 200.0),
+        Row("attach-flood", "attach during a flood, until it shows", "ms", said="150 ms", goal=lambda _: 150.0),
+        Row("attach-frames", "attach during a flood of frames", "ms", said="150 ms", goal=lambda _: 150.0),
     ]
-    waits = [[*script, "0"], [*script, "10000"], flood]
+    frames = [field.python, "-IS", os.path.join(field.material, "frames.py"), field.material]
+    waits = [[*script, "0"], [*script, "10000"], flood, frames]
     for row, words in zip(rows, waits, strict=True):
         with _shown(field, words, CONTENT) as names:
             takes = {

@@ -11,7 +11,7 @@ import termios
 import time
 
 READ = 1 << 16
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for anything that is waited for; what takes longer counts as failed."""
 
 _DEFAULTS = (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)

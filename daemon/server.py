@@ -92,7 +92,7 @@ class Server:
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
-        self.session.log.on_disk = True
+        self.session.log.on_disk = bool(self.session.facts.get("persist"))
         while not self.over:
             self.turn()
         if self.ending.done:

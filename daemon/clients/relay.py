@@ -26,7 +26,7 @@ FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
-ATTACH_TIME, RETURN_TIME, BEHIND_TIME = 0.1, 2.0, 0.25
+ATTACH_TIME, RETURN_TIME, BEHIND_TIME = 0.05, 2.0, 0.25
 """Seconds that a client waits for the emulator before it gets its present screen: one that attaches, where it may catch
 up by then; one that was set aside; and for each further one."""
 _AFTER_IMAGE = float("inf")

@@ -37,8 +37,8 @@ class OutputLog:
         self.base = self.head = base
         self._fault = fault
         self.on_disk = False
-        """True if they may: not while another process image is to take the log over, or may go back to the one before.
-        """
+        """True if they may: not without `persist`, nor while another process image is to take the log over, or may go
+        back to the one before."""
         self._backlog: Backlog | None = None
         self._again_at = 0.0
         """Time (monotonic) at which the disk is tried again after it took nothing."""

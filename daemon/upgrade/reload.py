@@ -93,7 +93,7 @@ class _Reload:
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
         log = self._server.session.log
-        log.on_disk = False
+        before, log.on_disk = log.on_disk, False
         try:
             deadline = time.monotonic() + CATCH_UP_TIMEOUT
             while log.base < log.in_memory:
@@ -102,7 +102,7 @@ class _Reload:
                 yield
             yield from self._replace()
         finally:
-            log.on_disk = not self._server.on_probation
+            log.on_disk = before
 
     def _replace(self) -> Iterator[None]:
         """Tries the new sesh, and executes it in this process."""

@@ -1,4 +1,4 @@
-"""A daemon whose emulator is far behind: what lies on disk shows nowhere, and nothing of it is lost, whatever happens."""
+"""A daemon whose emulator is far behind: nothing of what lies on disk is lost, whatever happens."""
 
 from __future__ import annotations
 
@@ -89,6 +89,14 @@ def test_an_end_amid_it_is_told_at_once_and_what_is_kept_is_whole(behind: Daemon
     assert exact(home.sesh("--logs", "work", "3001").stdout)
     gone(pid, timeout=30)
     assert exact(home.sesh("--logs", "work", "3001").stdout)
+
+
+def test_nothing_lies_on_disk_for_a_session_that_is_to_leave_nothing_there(behind: Daemons, home: Home) -> None:
+    pid = behind.quiet("work", f"read go; {FLOOD}; : >done; exec cat", directory=home.path, persist=False)
+    behind.ask("work", "send", b"\n")
+    wait_until(lambda: unnamed(pid) or os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
+    assert unnamed(pid) == []
+    assert exact(behind.show("work", "logs", lines=3001, patience=60, timeout=60.0))
 
 
 def test_a_kill_amid_it_waits_for_no_screen(behind: Daemons, home: Home) -> None:
