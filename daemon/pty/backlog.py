@@ -33,7 +33,7 @@ class Backlog:
         self._written = self._forgotten = position
         """Positions up to which the kernel was told to write, and to forget."""
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes) -> None:
         """Adds output behind `end`. Raises OSError; then nothing was added."""
         if self.end + len(data) - self.start > self._size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

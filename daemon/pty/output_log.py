@@ -91,8 +91,8 @@ class OutputLog:
             if self._backlog is None:
                 self._backlog = Backlog(self._starts[0], LARGEST)
             count = bisect_right(self._starts, self.head - IN_MEMORY) - 1
-            for block in self._blocks[:count]:
-                self._backlog.write(block if isinstance(block, bytes) else self._unpack(block))
+            oldest = (block if isinstance(block, bytes) else self._unpack(block) for block in self._blocks[:count])
+            self._backlog.write(b"".join(oldest))
         except OSError as error:
             if not self._again_at and error.errno != errno.ENODEV:
                 self._fault("the emulator's backlog cannot go to the disk, and the program waits", error)

@@ -62,12 +62,12 @@ def files() -> list[int]:
     return found
 
 
-def fill(log: OutputLog, size: int, start: int = 0) -> bytes:
-    data = b""
-    while len(data) < size:
-        line = LINE % (start % 8, start)
-        data, start = data + line, start + 1
-        log.append(line * 40)  # a block of its own
+def fill(log: OutputLog, size: int) -> bytes:
+    """Appends about `size` bytes; returns all that the log holds."""
+    number = 0
+    while log.head < size:
+        log.append(LINE % (number % 8, number) * 100)  # a block of its own
+        number += 1
     return log.bytes(log.base)
 
 
@@ -207,7 +207,7 @@ def test_the_program_waits_only_where_the_disk_takes_no_more(log: OutputLog, mon
 
 def test_the_screen_is_exact_once_the_emulator_has_read_the_file(log: OutputLog) -> None:
     log.retained = LARGEST
-    written = fill(log, 2_000)
+    written = fill(log, 80_000)
     assert log.in_memory > 0
     behind, at_once = Model(log, 80, 24), Emulator(80, 24, max_lines=behind_lines(), max_bytes=8 << 20)
     at_once.feed(written)
@@ -226,7 +226,7 @@ def test_what_cannot_be_read_again_costs_the_emulator_that_part_alone(
     faults: list[str] = []
     log = OutputLog(fault=lambda line, _: faults.append(line))
     log.on_disk, log.retained = True, 1000
-    fill(log, 2_000)
+    fill(log, 80_000)
     log.append(b"\x1b[2J\x1b[Hthe end")
     behind = Model(log, 80, 24)
 
