@@ -116,12 +116,13 @@ class Relay:
         return waits
 
     def _awaits_emulator(self) -> bool:
-        """Returns whether the program waits for the emulator because clients need a screen: not while the leader needs
-        none, and the emulator is so far behind that the leader would stand still for another."""
-        if not any(client.needs for client in self.clients.all):
-            return False
+        """Returns whether the program waits for the emulator because clients need a screen. If it is far behind, that
+        is only where nobody who leads would stand still for another; but who is only drawn for is shown nothing old."""
+        clients, far = self.clients.all, self.model.lag >= IN_MEMORY
+        if not any(client.needs for client in clients):
+            return far and bool(clients) and all(client.mode == DRAWN for client in clients)
         leader = self.clients.leader
-        return self.model.lag < IN_MEMORY or leader is None or not leader.fed()
+        return not far or leader is None or not leader.fed()
 
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.connection.progress_at > STALLED

@@ -571,3 +571,13 @@ def test_one_that_fell_behind_gets_the_bytes_it_missed_while_no_screen_can_come_
     got += link_bytes(other)
     assert got == printed
     assert client.fed()
+
+
+def test_those_who_are_only_drawn_for_are_shown_nothing_old(far: Stage) -> None:
+    link, drawn = far.attach(columns=40, rows=10, read_only=True)
+    assert drawn.mode == DRAWN
+    while far.model.lag < 1 << 20:
+        assert not far.relay.paused()
+        far.print(b"\x1b[K%06d\r\n" % 7 * 1000)
+    assert far.relay.paused()
+    link.take()
