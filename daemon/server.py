@@ -92,6 +92,7 @@ class Server:
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
+        self.session.log.on_disk = bool(self.session.facts.get("persist"))
         while self._only_passed or not self.over:
             self.turn()
         if self.ending.done:
@@ -119,7 +120,7 @@ class Server:
     @property
     def named(self) -> bool:
         """True if the session still has its name: it runs, or is kept."""
-        return not self.ending.done or bool(self.session.facts["keep"])
+        return not self.ending.done or self.ending.late or bool(self.session.facts["keep"])
 
     # -- the loop
 
@@ -254,6 +255,8 @@ class Server:
                 # Left behind as lost, to be read and started again later.
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
                 self._stopping = True
+            elif self.ending.late and self.ending.unseen:
+                self.ending.leave()
             else:
                 self.ending.begin()
         if signal.SIGCHLD in numbers:

@@ -7,6 +7,7 @@ import time
 
 from sesh import platform
 from sesh.bounds import SCROLLBACK, scrollback_bytes
+from sesh.daemon.pty.output_log import IN_MEMORY
 from sesh.daemon.pty.pty import TURN
 from sesh.lean import deque, signal
 
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     Measured = tuple[int, int, bool, bool]
     """Lines and bytes of the scrollback, True for the alternate screen, and for bracketed paste."""
 
-EMULATOR_LAG = 16 << 20
-"""Bytes that the emulator may be behind; from there on the program waits."""
 BURST = 12 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
+GAP = 0.005
+"""Seconds without output after which it takes a step from there on."""
 LULL = 0.03
 """Seconds without output after which a burst is over."""
 OVERDUE, LIGHT = 0.1, 1 << 20
@@ -143,7 +144,12 @@ class Model:
     @property
     def full(self) -> bool:
         """True if the log holds as much as it may for an emulator that is behind."""
-        return self._log.head - self._log.base >= EMULATOR_LAG
+        return self._log.head - self._log.base >= IN_MEMORY
+
+    @property
+    def room(self) -> int:
+        """Bytes that may come until the program has to wait for the emulator."""
+        return self._log.most - self.lag
 
     @property
     def portion(self) -> int:
@@ -152,7 +158,7 @@ class Model:
         While the program waits for the emulator, these are as many as the emulator takes in one slice: the echo of a
         key comes behind them.
         """
-        return TURN if self._log.head - self.position < EMULATOR_LAG - TURN else min(TURN, self._slice)
+        return TURN if self.room > TURN else min(TURN, self._slice)
 
     @property
     def has_work(self) -> bool:
@@ -178,7 +184,9 @@ class Model:
 
     def wait_time(self) -> float:
         """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""
-        if self.lag >= BURST or self.overdue():
+        if self.lag >= BURST:
+            return GAP if self.room > 0 else 0.0
+        if self.overdue():
             return 0.0
         return max(0.0, self._log.appended_at + LULL - time.monotonic())
 
@@ -279,7 +287,7 @@ class Model:
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
         pace = self._pace
-        if self.lag <= pace * TOO_LONG:
+        if min(self.lag, IN_MEMORY) <= pace * TOO_LONG:
             return False
         start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))
         block = self._log.bytes(start, start + _BOUNDARY)

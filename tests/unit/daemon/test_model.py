@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.pty.pty import TURN
 from sesh.daemon.screen import model as models
 from sesh.daemon.screen.model import LITTLE, UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
@@ -69,7 +69,7 @@ def test_one_who_looks_is_not_kept_waiting_for_what_takes_the_emulator_minutes()
 def test_nothing_is_left_out_of_a_flood_of_any_script(line: str) -> None:
     log, behind = model()
     data = line.encode() * ((1 << 20) // len(line.encode()))
-    while log.head < models.EMULATOR_LAG - len(data):
+    while log.head < IN_MEMORY - len(data):
         log.append(data)
     for _ in range(20):
         behind.step()
@@ -79,7 +79,7 @@ def test_nothing_is_left_out_of_a_flood_of_any_script(line: str) -> None:
 def test_a_program_that_waits_for_the_emulator_is_read_in_slices() -> None:
     """64 KiB were read at once: the echo of a key, behind them, took as long as the emulator took for all of them."""
     log, behind = model()
-    log.append(b"x" * (models.EMULATOR_LAG - TURN - 1))
+    log.append(b"x" * (IN_MEMORY - TURN - 1))
     assert behind.portion == TURN
     log.append(b"x" * TURN)
     assert behind.portion <= 16 << 10
