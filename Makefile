@@ -80,7 +80,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/pictures.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)

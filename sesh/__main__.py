@@ -1,9 +1,9 @@
 """`sesh` and `python -m sesh`. An error becomes a line on stderr and an exit code here."""
 
-from __future__ import annotations
-
 import os
 import sys
+
+from sesh import loading
 
 _SIGPIPE = 128 + 13
 
@@ -27,6 +27,7 @@ def main() -> int:
 def start() -> None:
     """Run the program, and end the process with its exit code."""
     try:
+        loading.hasten()
         from sesh.lean import signal
         from sesh.quitkey import quit_key
 
