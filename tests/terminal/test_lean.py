@@ -23,7 +23,7 @@ CALLS = f"{SESSIONS} reach.op reach.target"
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = f"{WORDS} cli.attach config ops.create ops.enter reach.op"
+ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
 EXPRESSIONS = f"sre sre_{_sre.MAGIC}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
@@ -42,7 +42,9 @@ VERBS = {
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
-    "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
+    "--send work x": (f"{CALLS} cli.send ops.send reach.stream", "_json"),
+    "--send work x --enter": (f"{CALLS} cli.send ops.send reach.stream", "_json"),
+    "--send work --key Enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
     "--hook claude": (f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WORDS} cli.wait ops.matching ops.wait reach.stream", "_json"),
     "--screen work": (f"{VIEWS} cli.views", "_json"),
@@ -64,15 +66,23 @@ VERBS = {
     "--skill": ("cli.agents", ""),
     "--status work --json": (f"{VIEWS} {WORDS} cli.status", "_json"),
 }
+EXISTING = (
+    f"""
+    {CALLS} {ATTACHES} {EXPRESSIONS} client.attach client.attachment client.channel client.display client.keys
+    client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
+    client.unacknowledged_input keynames loop.timers typed
+    """,
+    "_json _sre fcntl termios",
+)
+"""Attaching to a session that runs."""
 ATTACHING = (
     f"""
-    {CALLS} {ATTACHES} {CREATES} remote.known vt.render.clean_screen
-     vt.render.overlay client.attach client.attachment client.channel client.display client.hint client.keys
-     client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
-     client.unacknowledged_input keynames loop.timers sre typed
+    {EXISTING[0].replace(EXPRESSIONS, "")} {CREATES} client.hint remote.known sre vt.render.clean_screen
+    vt.render.overlay
     """,
     "_json fcntl re termios",
 )
+"""The same to a new one, which shows a hint."""
 STANDARD = "__future__ _collections _socket errno gc os select"
 
 ADVICE = """
@@ -183,6 +193,12 @@ def test_attaching_loads_what_is_listed(reporting: Reporting) -> None:
     screen.type(b"\x1c")
     assert screen.exit_code() == 0
     difference = reporting.differences(*ATTACHING)
+    assert not difference, difference + ADVICE
+    screen = reporting.home.terminal("work")
+    screen.wait_for("ready")
+    screen.type(b"\x1c")
+    assert screen.exit_code() == 0
+    difference = reporting.differences(*EXISTING)
     assert not difference, difference + ADVICE
 
 
