@@ -3,8 +3,6 @@
 import os
 import sys
 
-from sesh import loading
-
 _SIGPIPE = 128 + 13
 
 
@@ -28,6 +26,8 @@ def start() -> None:
     """Run the program, and end the process with its exit code."""
     try:
         launched_slowly = "re" in sys.modules
+        from sesh import loading
+
         loading.hasten()
         from sesh.lean import signal
         from sesh.quitkey import quit_key

@@ -92,7 +92,9 @@ the verb cannot do without. Listed and not loaded: take it off the list, the ver
 REPORT = """
 import sys
 sys.path[:0] = {path!r}
+from sesh import loading
 from sesh.__main__ import main
+loading.hasten()
 try:
     code = main()
 finally:
