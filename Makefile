@@ -80,7 +80,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/pictures.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)
@@ -93,6 +93,8 @@ bench-quick: $(STAMP)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
+	@for python in $(BIN)/python python3.10 python3.11 python3.12 python3.13; do \
+	    if $$python -c '' 2>/dev/null; then $$python docs/patterns.py; fi; done
 
 pictures: $(STAMP)
 	@sh tests/packages.sh

@@ -12,7 +12,7 @@ import os
 import time
 from errno import EACCES, ENOENT
 
-from sesh import bounds, lean, paths, platform, protocol, wire
+from sesh import bounds, lean, loading, paths, platform, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
@@ -144,6 +144,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
             time.sleep(_PAUSE)
     gc.freeze()  # what has been loaded by now lives as long as the daemon
     gc.enable()
+    gc.set_threshold(*loading.USUAL)
     server.begin()
     server.run()
 
