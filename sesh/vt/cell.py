@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sesh.vt.grammar import (
     CLUSTER,
@@ -236,7 +236,7 @@ DEFAULT = pen_of(_PLAIN)
 BLANK = DEFAULT.space
 """The pen after SGR 0, and its blank."""
 
-_ATTRIBUTES: dict[int, dict[str, Any]] = {
+_ATTRIBUTES: dict[int, dict[str, object]] = {
     **{int(code): {name: True} for name, code in _CODES.items()},
     4: {"underscore": True, "underline": 1},
     6: {"blink": True},
@@ -294,7 +294,7 @@ def with_link(pen: Pen, link: str) -> Pen:
 
 def _changed(style: Style, text: str) -> Style:
     items = text.split(";", PARAMETERS)[:PARAMETERS]
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     index = 0
     while index < len(items):
         item = items[index]
@@ -309,10 +309,10 @@ def _changed(style: Style, text: str) -> Style:
             index = _flat_colour(fields, _COLOURS[code], items, index)
         elif code in _ATTRIBUTES:
             fields.update(_ATTRIBUTES[code])
-    return style._replace(**fields) if fields else style
+    return style._replace(**fields) if fields else style  # type: ignore[arg-type]  # each is set by its own name
 
 
-def _flat_colour(fields: dict[str, Any], name: str, items: list[str], index: int) -> int:
+def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
     """Set the colour of `38;5;N` or `38;2;R;G;B`, whose `5` or `2` is `items[index]`; return the index of the next
     parameter. A value out of range sets nothing."""
     form = items[index].lstrip("0") if index < len(items) else ""
@@ -323,7 +323,7 @@ def _flat_colour(fields: dict[str, Any], name: str, items: list[str], index: int
     return index + 1 + len(parts)
 
 
-def _subparameters(fields: dict[str, Any], item: str) -> None:
+def _subparameters(fields: dict[str, object], item: str) -> None:
     parts = item.split(":")
     code = parameter(parts[0])
     if code == 4:
@@ -338,7 +338,7 @@ def _subparameters(fields: dict[str, Any], item: str) -> None:
         _set_colour(fields, _COLOURS[code], form, rest)
 
 
-def _set_colour(fields: dict[str, Any], name: str, form: str, parts: list[str]) -> None:
+def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str]) -> None:
     count = _VALUES.get(form, 0)
     values = [parameter(part) for part in parts[:count]]
     if values and len(values) == count and max(values) < 256:
@@ -411,6 +411,17 @@ class Encoder:
             if again:
                 parts.append(((between if joined(data, 1, data[0]) or data[-1] == ZWJ else "") + data) * again)
             self.last = data
+
+    def runs(self, runs: list[tuple[Pen, str]]) -> None:
+        """Write parts of the text of a row (see `row`), none of them empty."""
+        for pen, text in runs:
+            if pen is not self.pen:
+                self.set_pen(pen)
+            if text.isascii() and self.last.isascii() and STUB not in text:  # as `text` does, without a call
+                self.parts.append(text)
+                self.last = text[-1]
+            else:
+                self.text(pen, text)
 
     def text(self, pen: Pen, text: str) -> None:
         """Write text of a row (see `row`)."""

@@ -117,6 +117,8 @@ class Editing(Grid):
         top, bottom = self.top, self.bottom
         row = buffer.pop(top)
         if top == 0 and self.main is None:
+            if row.styled:  # it may have a pen for each cell
+                self.touched += 4 * self.columns
             continued = wrapped if bottom == 0 else buffer[0].wrapped if buffer else False
             still_open = self.scrollback.push(row, continued)
             if bottom == 0:
@@ -138,6 +140,7 @@ class Editing(Grid):
 
     def scroll_rows(self, count: int, row: Row) -> None:
         """Scroll a region of several rows up, as `scroll_row` does; the new rows are all `row`, a shared one."""
+        self.touched += count * self.columns
         buffer, top = self.rows, self.top
         rows = buffer[top : self.bottom + 1] + [row] * count
         gone = rows[:count]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, compress, count, islice
+from operator import is_not
 
 from sesh.vt import marks as prompt_marks
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, data_of, pen_of_cell
@@ -134,10 +135,21 @@ class Row(list[Cell]):
 
     def pen(self, x: int) -> Pen:
         """The pen of a cell."""
-        if self.text is None or self.styled:
-            self.settle()
+        if self.text is None:
             return self[x].pen
-        return DEFAULT if x < len(self.text) else self.rest.pen
+        if x >= len(self.text):
+            return self.rest.pen
+        self.spread()
+        return self.pens[x] if self.styled else DEFAULT
+
+    def narrow(self, x: int, char: str) -> None:
+        """Put a character of one column, and a default blank, where one of two columns is."""
+        pen = self.pen(x)
+        text = self.text or ""
+        self.text = text[:x] + char + " " + text[x + 2 :]
+        if self.styled:
+            self.pens[x : x + 2] = [pen, DEFAULT]
+        self.stale = True
 
     # -- erasing ------------------------------------------------------------------------------------------
 
@@ -298,16 +310,15 @@ class Row(list[Cell]):
         runs = self._runs()
         if spacer and size > end:
             pen, text = runs.pop()
-            runs.append((pen, text[:-1]))
+            if len(text) > 1:
+                runs.append((pen, text[:-1]))
         if trimmed and (self.rest is BLANK or size == len(self)):
             while runs and runs[-1][0] is DEFAULT:
                 text = runs.pop()[1].rstrip(" ")
                 if text:
                     runs.append((DEFAULT, text))
                     break
-        for pen, text in runs:
-            if text:
-                encoder.text(pen, text)
+        encoder.runs(runs)
         if not trimmed or self.rest is not BLANK:
             encoder.run(self.rest, end - size)
 
@@ -316,19 +327,14 @@ class Row(list[Cell]):
         text = self.text or ""
         if not self.styled:
             return [(DEFAULT, text)] if text else []
-        runs, start = [], 0
         if 0 < len(self.parts) < len(text):
-            for pen, part in zip(self.pens, self.parts, strict=True):
-                end = start + len(part)
-                runs.append((pen, text[start:end]))
-                start = end
-            return runs
-        self.spread()
-        for pen, group in groupby(self.pens):
-            end = start + len(list(group))
-            runs.append((pen, text[start:end]))
-            start = end
-        return runs
+            pens, ends = self.pens, [*accumulate(map(len, self.parts))]
+        else:
+            self.spread()
+            ends = [*compress(count(1), map(is_not, self.pens, islice(self.pens, 1, None))), len(text)]
+            pens = [self.pens[end - 1] for end in ends] if text else []
+        starts = (0, *ends)
+        return [(pen, text[start:end]) for pen, start, end in zip(pens, starts, ends) if start < end]  # noqa: B905
 
     def encoded(self) -> str:
         """The text of cells and marks without the default blanks at the end (see `cell`)."""

@@ -457,19 +457,25 @@ class Printing(Rectangles):
         """Make `cluster` the grapheme at `x`; its width may change."""
         row = self.unshared_row(self.cursor.y)
         char = character(cluster)
-        if new == old and row.text is not None and char and x < len(row.text):
-            row.text = row.text[:x] + char + row.text[x + 1 :]
-            row.stale = True
-            return
-        row = self.own_row(self.cursor.y)
-        pen = row[x].pen
+        text = row.text or "" if char and not self.insert and row.as_text() else ""
+        if x >= len(text):
+            text = ""
+            row = self.own_row(self.cursor.y)
+        pen = row.pen(x)
         if new == old:
-            row[x] = pen.cell(cluster)
+            if text:
+                row.text = text[:x] + char + text[x + 1 :]
+                row.stale = True
+            else:
+                row[x] = pen.cell(cluster)
             return
         if new < old:
             # The column that becomes free is a default blank, whatever the pen, and nothing joins the grapheme any
             # more: so a replay comes out the same whatever comes after it, in insert mode too.
-            row[x : x + 2] = [pen.cell(cluster), BLANK]
+            if text:
+                row.narrow(x, char)
+            else:
+                row[x : x + 2] = [pen.cell(cluster), BLANK]
             self.cursor.x -= 1
             self.margin_wrap = None
             self.joinable = False
@@ -481,6 +487,12 @@ class Printing(Rectangles):
                 self._put_cells([pen.cell(cluster), pen.stub], limit, wide=True)
             else:
                 self.cursor.x = behind  # it can neither grow nor wrap: the mark is dropped
+            return
+        if text:
+            row.put(x, char + STUB, pen)
+            self.cursor.x = x + 2
+            self.joinable = True
+            self.margin_wrap = (self.cursor.y, x + 2) if x + 2 == limit < self.columns else None
             return
         row[x] = pen.space
         if self.insert and self.left <= x <= self.right:

@@ -199,10 +199,10 @@ class Dispatcher:
             self.screen.graphics(sequence[2:])
 
 
-PIECE, SMALL, TOGETHER, TOUCHED = 4096, 64, 32, 20_000
-"""PIECE: bytes that are tokenized at once; SMALL: of a piece that cannot be left between two tokens, or between left
-and right margins. TOGETHER: tokens that are acted on without a look at the clock, as long as they change no more than
-TOUCHED cells."""
+PIECE, ONE_BY_ONE, SMALL, TOGETHER, TOUCHED = 4096, 256, 64, 32, 20_000
+"""PIECE: bytes that are tokenized at once; ONE_BY_ONE: of characters that are drawn one by one; SMALL: of a piece that
+cannot be left between two tokens, or between left and right margins. TOGETHER: tokens that are acted on without a look
+at the clock, as long as they change no more than TOUCHED cells."""
 CACHE, LONGEST = 4096, 64
 """Number of sequences whose calls are remembered, and the length from which on none are."""
 
@@ -233,6 +233,7 @@ EL, all as one, because finding tokens takes a third of the time of a frame that
 within a token: hence at most 8 moves, 3 SGRs and 16 pens."""
 _MOVES = re.compile(_MOVE)
 _LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
+_ONE_BY_ONE = re.compile(rb"\[[^@-~]*(?:4h|4;|2027|7l|7;)")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
 _WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
 _CONTROL = re.compile(f"[{_INNER}]")
@@ -295,15 +296,23 @@ class Tokenizer:
         start = 0
         while start < len(data):
             piece = data[start : start + PIECE]
-            # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
             if until is not None:
-                before = self.pending[-SMALL:].encode()
-                if self.screen.left_right_mode or _LEFT_RIGHT_MODE.search(before + piece):
-                    piece = piece[:SMALL]
+                piece = piece[: self._most(piece)]
             start += self._feed(piece, until)
             if until is not None and perf_counter() >= until:
                 break
         return start
+
+    def _most(self, piece: bytes) -> int:
+        """Return how many bytes of a piece are fed at once in a call with a time limit."""
+        screen, known = self.screen, self.pending[-SMALL:].encode() + piece
+        # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
+        if screen.left_right_mode or _LEFT_RIGHT_MODE.search(known):
+            return SMALL
+        # In insert mode and with mode 2027 characters are looked at one by one, and a run of them is one token.
+        if not piece.isascii() and (screen.insert or screen.clustering or not screen.wrap or _ONE_BY_ONE.search(known)):
+            return ONE_BY_ONE
+        return PIECE
 
     def _note(self, error: Exception) -> None:
         self.errors += 1

@@ -244,6 +244,53 @@ def test_the_clock_is_looked_at_after_a_sequence_that_changes_many_cells(monkeyp
         assert Emulator(300, 100).feed(sequence * 40, 1) <= 2 * len(sequence)
 
 
+@pytest.mark.parametrize("mode", ["\x1b[4h", "\x1b[?2027h", "\x1b[?7l"])
+@pytest.mark.parametrize("text", ["e\u0301", "❤\ufe0f", "\u1100\u1161", "🇫"])
+def test_text_that_is_drawn_character_by_character_does_not_prolong_a_call(mode: str, text: str) -> None:
+    """Four kilobytes of it are one token: between two looks at the clock they took 40 to 150 ms at 300 columns."""
+    data = text.encode() * 2000
+    whole, parts = Emulator(30, 4), Emulator(30, 4)
+    for emulator in (whole, parts):
+        emulator.feed(mode.encode())
+    whole.feed(data)
+    left = data
+    while left:
+        taken = parts.feed(left, 0.0)
+        assert taken <= tokenizer.ONE_BY_ONE
+        left = left[taken:]
+    assert parts.state() == whole.state()
+
+
+def test_the_clock_is_looked_at_after_rows_of_many_colours_have_scrolled_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "perf_counter", itertools.count().__next__)
+    colours = "".join(f"\x1b[{31 + column % 6}mx" for column in range(300)) + "\r\n"
+    for sequence, most in ((b"\x1b[99S", 2), (b"\x1bD", 20)):
+        emulator = Emulator(300, 100)
+        emulator.feed(colours.encode() * 99 + b"\x1b[100H")
+        assert emulator.feed(sequence * 400, 1) <= most * len(sequence)
+
+
+def test_a_selector_that_changes_a_width_makes_no_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row became cells and text again with each of them: 0.2 ms for a character at 300 columns."""
+    emulator = Emulator(300, 4)
+    emulator.feed(b"\x1b[31mab\x1b[m")
+    monkeypatch.setattr(Row, "settle", None)
+    emulator.feed(b"\x1b[?7l" + "⌚\ufe0e❤".encode() * 40)
+    for _ in range(40):
+        emulator.feed("\ufe0f❤".encode())
+    assert emulator.errors == 0, emulator.last_error
+    monkeypatch.undo()
+    assert emulator.text()[0].startswith("ab⌚\ufe0e❤")
+
+
+def test_a_pen_that_is_only_passed_through_makes_no_sgr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A screen with a colour of its own in each cell took 0.6 s to be resized."""
+    monkeypatch.setattr(cell, "sgr_parameters", None)
+    emulator = Emulator(80, 24)
+    emulator.feed("".join(f"\x1b[38;2;7;{n};99mx\b" for n in range(200)).encode())
+    assert emulator.errors == 0, emulator.last_error
+
+
 @given(
     st.integers(1, 8),
     st.integers(0, 9),
