@@ -31,18 +31,18 @@ def export(cli: Invocation) -> int:
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
-    printing.text(_indented(wording.encodable(whole)))
+    printing.text(indented(wording.encodable(whole)))
     return 0
 
 
-def _indented(thing: object, margin: str = "\n") -> str:
+def indented(thing: object, margin: str = "\n") -> str:
     """Return the JSON text of a value in several lines, as `json.dumps` indents it by 2; that takes long to load."""
     inner = f"{margin}  "
     if isinstance(thing, dict) and thing:
-        pairs = (f"{lean.to_json(key, ascii_only=True)}: {_indented(value, inner)}" for key, value in thing.items())
+        pairs = (f"{lean.to_json(key, ascii_only=True)}: {indented(value, inner)}" for key, value in thing.items())
         return f"{{{inner}{f',{inner}'.join(pairs)}{margin}}}"
     if isinstance(thing, list) and thing:
-        return f"[{inner}{f',{inner}'.join(_indented(each, inner) for each in thing)}{margin}]"
+        return f"[{inner}{f',{inner}'.join(indented(each, inner) for each in thing)}{margin}]"
     return lean.to_json(thing, ascii_only=True)
 
 
