@@ -177,19 +177,24 @@ def fill(program: Program, count: int) -> None:
         program.count += 1
 
 
-def watch(program: Program, seconds: float = 5.0) -> tuple[float, float]:
+def _look(window: Window, seconds: float) -> None:
+    """Reads what is shown for so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        window.read()
+        time.sleep(0.05)
+
+
+def watch(program: Program, seconds: float = 40.0) -> tuple[float, float]:
     """The share of a core that the watch list takes at rest, and that with the daemons, in percent."""
     assert program.sesh is not None  # noqa: S101
     with program.group.inside():
         window = Window([program.sesh.program, "--watch"], program.environment, rows=50)
     try:
-        window.until(b"s0", 60)
-        window.settle(2.0)
+        window.until(b"sleep", 60)
+        _look(window, seconds / 4)
         before, own = program.group.spent(), _spent(window.pid)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            window.read()
-            time.sleep(0.05)
+        _look(window, seconds)
         share = 0.1 / seconds
         return (_spent(window.pid) - own) * share, (program.group.spent() - before) * share
     finally:
@@ -210,7 +215,7 @@ def pick(program: Program) -> tuple[float, float]:
     assert program.sesh is not None  # noqa: S101
     window = Window([program.sesh.program, "--pick"], program.environment, rows=50)
     try:
-        records = window.until(b"s0", 60)
+        records = window.until(b"sleep", 60)
         states = window.until(b"idle", 60)
         return (records - window.began) * 1000, (states - window.began) * 1000
     finally:

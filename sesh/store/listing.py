@@ -67,6 +67,28 @@ def _overview(patience: float | None) -> tuple[list[Summary], set[str]]:
     return sessions, {name for name, answer in answers.items() if answer is not None}
 
 
+def recorded() -> list[Summary]:
+    """Every session known here by its record, in the order of their names, for a list that is to be there at once: no
+    daemon is asked, and what only it knows is missing. Raises Refused as `summaries` does."""
+    inside, sessions = current(), []
+    for name in sorted(paths.names(), key=natural):
+        record = records.readable(name)
+        if record is None:
+            continue
+        if not records.here(record):
+            session = _elsewhere(name, record)
+        else:
+            session = _recorded(name, record, "running") if _serves(record) else _dormant(name, record)
+        session["current"] = inside is not None and name == inside["name"]
+        sessions.append(session)
+    return sessions
+
+
+def _serves(record: Record) -> bool:
+    """Returns whether the session of a record has a daemon, which also shows a kept one after its end."""
+    return (record.get("exit_code") is None or record.get("keep") is True) and records.alive(record)
+
+
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
     """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
     unasked = list(reversed(names))
@@ -169,10 +191,8 @@ def unanswered(name: str) -> Summary | None:
     if record is None:
         return None
     if not records.here(record):
-        machine = record.get("machine_name") or record.get("machine") or ""
-        return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
-    serves = record.get("exit_code") is None or record.get("keep") is True  # `keep`: its daemon shows it after its end
-    if not (records.alive(record) and serves):
+        return _elsewhere(name, record)
+    if not _serves(record):
         return _dormant(name, record)
     if _recovered(name, record):
         asking = wire.greeting("request") + wire.asking("summary", 1)
@@ -182,6 +202,12 @@ def unanswered(name: str) -> Summary | None:
     elif records.read(name) is None:
         return None
     return {**_recorded(name, record, "running"), "responding": False}
+
+
+def _elsewhere(name: str, record: Record) -> Summary:
+    """The summary of a session of another machine, which shares this directory."""
+    machine = record.get("machine_name") or record.get("machine") or ""
+    return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
 
 
 def _dormant(name: str, record: Record) -> Summary:
