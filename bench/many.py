@@ -216,7 +216,7 @@ def pick(program: Program) -> tuple[float, float]:
     window = Window([program.sesh.program, "--pick"], program.environment, rows=50)
     try:
         records = window.until(b"sleep", 60)
-        states = window.until(b"idle", 60)
+        states = window.until(b"\x1b[?2026h", 60)  # the next picture
         return (records - window.began) * 1000, (states - window.began) * 1000
     finally:
         window.close(b"\x1b", b"q")
@@ -266,7 +266,7 @@ def _at_full_size(program: Program) -> None:
     records, states = pick(program)
     print(f"{program.name}: the picker shows records after {records:.0f} ms, states after {states:.0f}", flush=True)
     began = time.monotonic()
-    own, everything = program.run([program.sesh.program, "--kill-all", "--yes"], program.settle)
+    own, everything = program.run([program.sesh.program, "--kill-all", "-y"], program.settle)
     print(
         f"{program.name}: all killed after {time.monotonic() - began:.1f} s, {own:.0f} ms of processor time, "
         f"{everything:.0f} with the daemons",
