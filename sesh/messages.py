@@ -120,6 +120,7 @@ class Words(_Positions, total=False):
     python: str
     path: list[str]
     passing: bool
+    patience: int
     op: str
     arguments: Mapping[str, object]
     asks: bool
