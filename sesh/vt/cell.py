@@ -104,9 +104,6 @@ class Pen(dict[str, Cell]):
     are the parameters that set it from any other pen, `sequence` is the whole SGR. `after_sgr` holds the pens that SGR
     makes of this one.
 
-    Most pens of a picture are never written or erased with, so `sgr`, `sequence` and the pen of `erased` are made when
-    they are first read.
-
     A pen and its cells refer to each other, as do pens through `after_sgr`. `_empty` breaks these cycles, so that a pen
     is freed at once: the garbage collector would stop everything for long.
     """
@@ -115,9 +112,6 @@ class Pen(dict[str, Cell]):
     """Number of entries in the caches of all pens together."""
 
     __slots__ = ("_erased", "link", "sequence", "sgr", "after_sgr", "style")
-    sgr: str
-    sequence: str
-    _erased: Pen | None
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # pens are compared by identity
     __eq__ = object.__eq__
@@ -127,20 +121,11 @@ class Pen(dict[str, Cell]):
     def __init__(self, style: Style) -> None:
         self.style = style
         self.link = style.link
+        self.sgr = sgr_parameters(style)
+        self.sequence = f"\x1b[{self.sgr}m"
         self.after_sgr: dict[str, Pen] = {}
-
-    def __getattr__(self, name: str) -> object:
-        made: object
-        if name == "sgr":
-            made = self.sgr = sgr_parameters(self.style)
-        elif name == "sequence":
-            made = self.sequence = f"\x1b[{self.sgr}m"
-        elif name == "_erased":
-            plain = Style(bg=self.style.bg)
-            made = self._erased = None if plain == self.style else pen_of(plain)
-        else:
-            raise AttributeError(name)
-        return made
+        plain = Style(bg=style.bg)
+        self._erased = None if plain == style else pen_of(plain)
 
     def __missing__(self, data: str) -> Cell:
         _count_entry(self)

@@ -283,14 +283,6 @@ def test_a_selector_that_changes_a_width_makes_no_cells(monkeypatch: pytest.Monk
     assert emulator.text()[0].startswith("ab⌚\ufe0e❤")
 
 
-def test_a_pen_that_is_only_passed_through_makes_no_sgr(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A screen with a colour of its own in each cell took 0.6 s to be resized."""
-    monkeypatch.setattr(cell, "sgr_parameters", None)
-    emulator = Emulator(80, 24)
-    emulator.feed("".join(f"\x1b[38;2;7;{n};99mx\b" for n in range(200)).encode())
-    assert emulator.errors == 0, emulator.last_error
-
-
 @given(
     st.integers(1, 8),
     st.integers(0, 9),
