@@ -8,7 +8,7 @@ from sesh import protocol
 from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED
 from sesh.daemon.pty.output_log import IN_MEMORY
-from sesh.daemon.screen.model import CATCH_UP_TIME
+from sesh.daemon.screen.model import CATCH_UP_TIME, UNLOADED_LAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,6 +178,10 @@ class Relay:
                 self._send_from_start(client)
             return False
         model = self.model
+        if not model.loaded:
+            model.step()
+            for client in waiting:  # loading the emulator takes longer than what waits for it
+                client.needed_at = max(client.needed_at, time.monotonic())
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
         model.skip_ahead()
         awaited = self._awaits_emulator()
@@ -189,8 +193,9 @@ class Relay:
         behind = model.lag > 0
         now = time.monotonic()
         for client in waiting:
-            if behind:  # the screen that the emulator has come to, after a long wait
-                most = RETURN_TIME if client.needs == RESYNC else ATTACH_TIME if model.near(self.log.head) else 0.0
+            if behind:  # the screen that the emulator has come to, after a long wait; what is little always comes first
+                short = ATTACH_TIME if model.near(self.log.head) else 0.0
+                most = RETURN_TIME if client.needs == RESYNC or model.lag <= UNLOADED_LAG else short
                 due = client.needs in (ATTACH, RESYNC) and now - client.needed_at >= most
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image

@@ -279,7 +279,7 @@ class Model:
 
     def near(self, position: int) -> bool:
         """Returns whether the emulator's work up to `position` takes CATCH_UP_TIME at most, by its pace so far."""
-        return position - self.position <= self._pace * CATCH_UP_TIME
+        return position - self.position <= max(UNLOADED_LAG, self._pace * CATCH_UP_TIME)
 
     def skip_ahead(self) -> bool:
         """Goes on with the log's last part if the whole rest would take the emulator too long; returns whether it did.

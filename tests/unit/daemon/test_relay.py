@@ -18,7 +18,7 @@ from sesh.daemon.clients.relay import ATTACH_TIME, Relay
 from sesh.daemon.pty import backlog, output_log
 from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.screen import model as models
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.model import UNLOADED_LAG, Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.overlay import overlay
 from tests.support import Glass
@@ -432,6 +432,26 @@ def test_what_every_reader_has_passed_is_forgotten(stage: Stage) -> None:
     assert stage.log.base <= reader.position
 
 
+def test_an_attach_gets_no_screen_without_the_little_that_came_last(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command had just ended, and the terminal showed the prompt before it first."""
+    stage.attach()
+    stage.print(b"first\r\n")
+    stage.model.catch_up(10)
+    stage.print(b"second\r\n")
+    link = stage.link()
+    client = link.attached(9)
+    stage.clients.add(client)
+    with monkeypatch.context() as still:
+        still.setattr(stage.model, "step", lambda: None)
+        later(still, 2 * ATTACH_TIME)
+        assert stage.relay.serve()
+        assert link.take() == []
+    assert not stage.relay.serve()
+    assert shown(link.take())[:2] == ["first", "second"]
+
+
 def test_an_attach_waits_for_the_emulator_and_soon_gets_screens_of_where_it_is(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,7 +460,7 @@ def test_an_attach_waits_for_the_emulator_and_soon_gets_screens_of_where_it_is(
     stage.model.catch_up(10)
     with monkeypatch.context() as still:
         still.setattr(stage.model, "step", lambda: None)
-        stage.print(b"second\r\n")
+        stage.print(b"second\r\n" + bytes(UNLOADED_LAG))
         link = stage.link()
         client = link.attached(9)
         stage.clients.add(client)
@@ -451,7 +471,8 @@ def test_an_attach_waits_for_the_emulator_and_soon_gets_screens_of_where_it_is(
         assert stage.relay.serve()
         assert shown(link.take())[:2] == ["first", ""]
         assert not client.fed()
-    assert not stage.relay.serve()
+    while stage.relay.serve():
+        assert not client.fed()
     assert client.fed()
     frames = link.take()
     assert {kind for kind, _ in frames} == {protocol.SCREEN}
