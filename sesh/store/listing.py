@@ -35,12 +35,13 @@ KEYS = (
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-def summaries(patience: float | None = None) -> list[Summary]:
+def summaries(patience: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
     """Every session known here, in the order of their names. Raises Refused if the directory is not to be trusted.
 
     `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
+    `known`: the summaries of sessions that are not asked if they are still there.
     """
-    return _overview(patience)[0]
+    return _overview(patience, known)[0]
 
 
 def overview() -> tuple[list[Summary], list[str]]:
@@ -49,10 +50,15 @@ def overview() -> tuple[list[Summary], list[str]]:
     return sessions, refusals(answered)
 
 
-def _overview(patience: float | None) -> tuple[list[Summary], set[str]]:
+def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[list[Summary], set[str]]:
     """The sessions, and the names that their daemons listen at."""
-    inside = current()
-    answers = dict(_asked(paths.names(), PATIENCE if patience is None else patience))
+    names = paths.names()
+    resting = {session["name"]: session for session in known}
+    answers: dict[str, Summary | None] = {name: resting[name] for name in names if name in resting}
+    answers |= _asked([name for name in names if name not in answers], PATIENCE if patience is None else patience)
+    leader = os.getsid(0)  # 0: not seen from here, in a namespace of pids
+    others = {name for name, answer in answers.items() if answer is not None and answer["pid"] not in (leader, None)}
+    inside = current(others=others if leader else ())
     by_name = {str(answer["name"]): answer for answer in answers.values() if answer is not None}
     for name in [name for name, answer in answers.items() if answer is None]:
         try:
@@ -283,13 +289,14 @@ def _recovered(name: str, record: Record) -> bool:
     return False
 
 
-def current(tty: int | None = None) -> Record | None:
-    """The record of the session that a terminal belongs to, by default the caller's; None outside of any.
+def current(tty: int | None = None, others: Collection[str] = ()) -> Record | None:
+    """The record of the session that a terminal belongs to, by default the caller's; None outside of any. `others`: the
+    names of sessions whose program does not lead the caller's process session, so that they need not be looked at.
 
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
     tty = platform.controlling_tty() if tty is None else tty
-    readable = (records.readable(name) for name in paths.names()) if tty else ()
+    readable = (records.readable(name) for name in paths.names() if name not in others) if tty else ()
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 
 
