@@ -1,4 +1,4 @@
-"""The sessions of a list that need not be asked again."""
+"""The sessions of a list that need not be asked again, and the records that need not be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sesh import moments, paths, platform, wire
 from sesh.ops import local_index
 from sesh.ops.local_index import LocalIndex
 from sesh.ops.resting import Quiet
-from sesh.store import records
+from sesh.store import listing, records
 from tests.support import Home, data, wait_until
 
 linux = pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
@@ -157,3 +157,32 @@ def test_a_list_of_many_sessions_asks_those_of_which_there_is_news(home: Home, m
         wait_until(lambda: look() is not None and [row["name"] for row in index.rows] == ["four", "three", "two"])
         assert label() == "None"
     assert not os.path.exists(paths.record_path("one"))
+
+
+def test_the_record_that_a_daemon_has_written_is_read_only_once_another_is_there(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list read the record of each session whose daemon had answered, to find those that are damaged."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    home.sesh("--open", "work", "--", "sleep", "1000")
+    path, read, original = Path(paths.record_path("work")), list[str](), records.read
+
+    def reads(name: str) -> Any:
+        read.append(name)
+        return original(name)
+
+    monkeypatch.setattr(records, "read", reads)
+    assert listing.overview()[1] == []
+    assert read == []
+    content = path.read_bytes()
+    path.chmod(0o644)
+    assert "has mode 0644" in listing.overview()[1][0]
+    path.chmod(0o600)
+    path.write_bytes(b"{}" + content[2:])
+    assert "is damaged" in listing.overview()[1][0]
+    assert read == ["work"]
+    home.sesh("--label", "work", "a=b")  # the daemon writes it anew
+    assert listing.overview()[1] == []
+    path.unlink()
+    assert listing.overview()[1] == []
+    assert read == ["work"] * 2
