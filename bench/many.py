@@ -192,7 +192,7 @@ def watch(program: Program, seconds: float = 40.0) -> tuple[float, float]:
         window = Window([program.sesh.program, "--watch"], program.environment, rows=50)
     try:
         window.until(b"sleep", 60)
-        _look(window, seconds / 4)
+        _look(window, seconds * 5 / 8)  # it has looked three times: from then on it knows who is quiet
         before, own = program.group.spent(), _spent(window.pid)
         _look(window, seconds)
         share = 0.1 / seconds

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sesh.schema import Outcome, Status
     from sesh.stored import Record
 
+_marks: dict[str, str] = {}
+"""The mark of the record that this process has written of a session, by the session's id."""
 _identities: dict[int, Record] = {}
 """Identities by pid, as a fork is another process. Read once: at the session's end they may not be readable."""
 
@@ -145,7 +147,12 @@ def _identity() -> Record:
 def write_record(session: Session, *, durable: bool = False) -> None:
     """Writes NAME.json. Raises OSError."""
     with paths.masked(0o077):
-        records.write(record(session), durable=durable)
+        _marks[session.facts["id"]] = records.write(record(session), durable=durable)
+
+
+def mark(session: Session) -> str:
+    """The mark of the session's record, empty if another process image has written it; see `records.believed`."""
+    return _marks.get(session.facts["id"], "")
 
 
 def change(

@@ -154,11 +154,11 @@ class Ending:
             return
         self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
         if not self._since:
-            pty.signal_session(signal.SIGHUP)
-            pty.signal_session(signal.SIGCONT)
+            alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
             self._since = time.monotonic()
+        else:
+            alive = pty.living_groups()
         waited = time.monotonic() - self._since
-        alive = platform.groups_of_session(pty.pid)
         if not alive or waited > 2 * KILL_AFTER:
             if pty.reap() or not alive:
                 self._program_ended()
@@ -168,7 +168,11 @@ class Ending:
     def child_ended(self) -> None:
         """Ends the session if its program has ended by itself; called after SIGCHLD."""
         pty = self.session.pty
-        if pty is not None and not self.killed and self.session.running and pty.reap():
+        if pty is None or not self.session.running:
+            return
+        if self.killed:
+            self.session.timers.set("end", 0, self._check_processes)
+        elif pty.reap():
             self._program_ended()
 
     def _program_ended(self) -> None:

@@ -236,7 +236,7 @@ def _action(function: RequestFunction) -> RequestFunction:
 @_request
 def summary(daemon: Requests, request: Request) -> None:
     """The session as lists show it."""
-    request.respond(session=description.summary(daemon.session))
+    request.respond(session=description.summary(daemon.session), record=description.mark(daemon.session))
 
 
 @_request

@@ -141,7 +141,7 @@ _response = table(
         **keys("at cpu", optional(number)), "since": optional(_date),
         **keys("open older alternate line waits hides switched watched told ok greeted", flag),
         "submitted": optional(flag),
-        **keys("question title", line), "version": word(64), "above": styled, "unfinished": latin,
+        **keys("question title", line), "version": word(64), "record": word(64), "above": styled, "unfinished": latin,
         "error": error,
         "notes": items(several(line, flag), MOST_NOTES),
         "answers": items(several(word(1), word(200)), 36),

@@ -202,17 +202,17 @@ def _is_unshared(path: str, mode: int) -> bool:
     return all(one.st_uid == os.geteuid() and (stat.S_ISLNK(one.st_mode) or not one.st_mode & 0o077) for one in inner)
 
 
-def check_file(path: str, kind: int) -> bool:
-    """Returns whether a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own is there.
+def check_file(path: str, kind: int) -> os.stat_result | None:
+    """The status of a socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`) of sesh's own, None if it is not there.
 
     Raises Refused, with the fix, if something is there that is of another kind, not the caller's, or not 0600.
     """
     try:
         status = os.lstat(path)
     except FileNotFoundError:
-        return False
+        return None
     _check(path, status, kind)
-    return True
+    return status
 
 
 def _check(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
@@ -464,8 +464,8 @@ class masked:  # noqa: N801
         os.umask(self._before)
 
 
-def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OWN) -> None:
-    """Puts a file in place in one step: readers see the old content or the new, never a part.
+def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OWN) -> os.stat_result:
+    """Puts a file in place in one step: readers see the old content or the new, never a part. Returns its status.
 
     `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk.
     """
@@ -478,6 +478,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
             write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
+            status = os.fstat(descriptor)
         finally:
             os.close(descriptor)  # a file system on a network may find only now that it has no room
         os.replace(temporary, path)
@@ -486,6 +487,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
         raise
     if durable:
         sync(os.path.dirname(path))
+    return status
 
 
 def unnamed_file() -> int:

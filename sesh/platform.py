@@ -279,10 +279,18 @@ def open_paths(pid: int) -> set[str]:
     return opened
 
 
-def _living() -> Iterator[tuple[int, list[str]]]:
-    """The pid and the fields of `stat_of` of each process of this system that is not dead or hidden. Raises OSError."""
+def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
+    """The pid and the fields of `stat_of` of each process of this system that is not dead or hidden. Raises OSError.
+
+    `session`: only those of a process session. No file is read of the others: a hundred daemons may look at once.
+    """
     for entry in os.listdir("/proc"):
         if entry.isdecimal():
+            try:
+                if session is not None and os.getsid(int(entry)) != session:
+                    continue
+            except OSError:
+                pass  # its file says whether it has ended
             try:
                 fields = _fields(read_proc(f"/proc/{entry}/stat"))
             except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -346,7 +354,7 @@ def groups_of_session(leader: int) -> list[int]:
     """
     groups: set[int] = set()
     if LINUX:
-        groups = {int(fields[2]) for _, fields in _living() if fields[3] == str(leader)}
+        groups = {int(fields[2]) for _, fields in _living(leader) if fields[3] == str(leader)}
     else:
         for line in _printed("ps", "-axo", "pid=,pgid=,stat=").splitlines():
             pid, group, state = line.split()[:3]

@@ -619,13 +619,14 @@ class Answer(_From, total=False):
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
     person, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
-    alone. `greeted`: the session's daemon was told the `greeting` of the request.
+    alone. `greeted`: the session's daemon was told the `greeting` of the request. `record`: see `records.believed`.
     """
 
     id: int | None
     ok: bool
     greeted: bool
     error: ErrorFacts
+    record: str
     notes: list[tuple[str, bool]]
     question: str
     answers: list[tuple[str, str]]

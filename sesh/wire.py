@@ -33,6 +33,8 @@ _KEPT_FREE = 40
 """Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
 _MOST_AT_ONCE = 256
 """Connections."""
+_MOST_FOLLOWED = 4096
+"""Connections that a list which is looked at keeps."""
 _ORDERLY = 1.0
 """Seconds for a link to end in order, once its user has given up."""
 
@@ -362,6 +364,16 @@ def most_connections() -> int:
     """The number of daemons to connect to at once, by the limit of this process (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
     return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
+
+
+def most_followed() -> int:
+    """The number of daemons to stay connected to, so that as many others as ever can be asked at once."""
+    limit = os.sysconf("SC_OPEN_MAX")
+    return (
+        _MOST_FOLLOWED
+        if limit < 0
+        else max(most_connections() // 2, min(_MOST_FOLLOWED, limit - _MOST_AT_ONCE - _KEPT_FREE))
+    )
 
 
 def begin(name: str, folder: str = "") -> socket.socket | None:

@@ -127,14 +127,23 @@ class Pty:
         if group > 1:
             _signal_group(group, number)
 
-    def signal_session(self, number: int) -> None:
-        """Sends a signal to every process group of the program's session.
+    def signal_session(self, *numbers: int) -> list[int]:
+        """Sends signals, one after the other, to every process group of the program's session; returns those groups.
 
         Only groups whose session id is the program's are signalled, so a reused pid is never hit: while one of the
         session's processes lives, the kernel gives its number to no other process.
         """
-        for group in platform.groups_of_session(self.pid):
-            _signal_group(group, number)
+        groups = platform.groups_of_session(self.pid)
+        for number in numbers:
+            for group in groups:
+                _signal_group(group, number)
+        return groups
+
+    def living_groups(self) -> list[int]:
+        """The process groups of the program's session that have not ended; the program's alone while it lives."""
+        if self.status is None and _lives(self.pid):
+            return [self.pid]  # to look at every process of the system takes long
+        return platform.groups_of_session(self.pid)
 
     def reap(self) -> bool:
         """Reaps the program if it has ended, and returns whether it has; `status` and `usage` are set from then on."""
@@ -175,6 +184,14 @@ def _new_state(descriptor: int, slave: int, pid: int) -> PtyState:
         slave = -1
     device = platform.device_number(os.stat(path).st_rdev)
     return {"descriptor": descriptor, "slave": slave, "pid": pid, "path": path, "device": device}
+
+
+def _lives(child: int) -> bool:
+    """Returns whether a child process has not ended, False if that is not known; it is not reaped."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except (OSError, AttributeError):
+        return False  # it is not this process's child, or Python has no waitid(2) here
 
 
 def _signal_group(group: int, number: int) -> None:

@@ -57,11 +57,15 @@ class Table:
         self._limit, self._coloured = limit, coloured
         self._widths = [0] * len(HEADINGS)
         self._headed = False
+        self._measured: dict[int, tuple[Summary, tuple[str, ...]]] = {}
+        """The sessions that were measured with their cells, by `id`."""
 
     def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
         """Return a line for each session, the first time with the headings above; none is wider than the limit."""
-        cells = rows(sessions, now)
-        self._widen(cells)
+        if sessions and all(id(session) in self._measured for session in sessions):
+            cells = [self._measured[id(session)][1] for session in sessions]
+        else:
+            self._widen(cells := rows(sessions, now))
         widths = _fitted(self._widths, self._limit)
         drawn = []
         if not self._headed:
@@ -74,8 +78,9 @@ class Table:
         return drawn
 
     def measure(self, sessions: Sequence[Summary], now: float) -> None:
-        """Make the columns wide enough for sessions that come later."""
-        self._widen(rows(sessions, now))
+        """Make the columns wide enough for sessions that come later, and are drawn as they are now."""
+        self._widen(cells := rows(sessions, now))
+        self._measured |= {id(session): (session, cell) for session, cell in zip(sessions, cells, strict=True)}
 
     def _widen(self, cells: Sequence[tuple[str, ...]]) -> None:
         most = [max(map(columns, column)) for column in zip(HEADINGS, *cells, strict=True)]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 
 from sesh import paths, platform, wire
 from sesh.errors import SeshError
+from sesh.ops.resting import Quiet
 from sesh.reach.op import op
 from sesh.store import listing
 
@@ -32,7 +34,9 @@ _IMPATIENCE = 0.1
 """Seconds for the sessions, once one of them did not answer: keys are not read meanwhile."""
 _BLOCK = 1 << 16
 _MANY = 100
-"""Sessions from which on to ask all takes longer than a person should wait for a list."""
+"""Sessions from which on to ask all takes longer than a person should wait for a list, and much of a processor."""
+_EVENT = 16
+"""Bytes of an event of inotify(7) before its name; the last four have the name's length."""
 GONE = "gone"
 """The state of a session that is no more, where changes are told."""
 _ROWS = 20
@@ -58,6 +62,7 @@ class LocalIndex:
         """The moment when the sessions were asked last (monotonic)."""
         self._changed = False
         """True if something has happened since. Until the sessions are asked again, no more events are read."""
+        self._quiet = Quiet()
         self._interval, self._longest_interval = _SOON, _SELDOM
         """Seconds between two questions that events lead to, and their maximum, which grows with a question's cost."""
         self._spent = time.process_time()
@@ -105,8 +110,8 @@ class LocalIndex:
         """Drops the events of the sessions, and the connections to those that have ended."""
         self._changed = False
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
-            os.read(self._directory, _BLOCK)
-        for descriptor, (_, connection) in list(self._followed.items()):
+            self._quiet.forget(_entries(os.read(self._directory, _BLOCK)))
+        for descriptor, (name, connection) in list(self._followed.items()):
             try:
                 while len(data := os.read(descriptor, _BLOCK)) == _BLOCK:
                     continue
@@ -114,6 +119,7 @@ class LocalIndex:
                 continue
             except OSError:
                 data = b""
+            self._quiet.forget([name])
             if not data:
                 del self._followed[descriptor]
                 connection.close()
@@ -121,17 +127,30 @@ class LocalIndex:
     def _ask(self) -> None:
         self._drain()
         silent = any(session.get("responding") is False for session in self.rows)
-        self.rows = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
+        resting: list[Summary] = []
+        if len(self.rows) > _MANY and self._directory >= 0:  # else labels that change would not be seen
+            resting = self._quiet.rows(self.rows, {name for name, _ in self._followed.values()}, time.monotonic())
+        ids = {session["name"]: session.get("id") for session in self.rows}
+        self.rows = listing.summaries(_IMPATIENCE if silent else _PATIENCE, resting)
+        self._leave({session["name"]: session.get("id") for session in self.rows}, ids)
         before, self._spent = self._spent, time.process_time()
         spent, self._asked_at = self._spent - before, time.monotonic()
         self._longest_interval = min(HERE[1], max(_SELDOM, spent / _SHARE_EVENTS))
         self.next = self._asked_at + min(HERE[1], max(HERE[0], spent / _SHARE))
         followed = {name for name, _ in self._followed.values()}
         for session in self.rows:
-            if len(self._followed) >= wire.most_connections() // 2:
+            if len(self._followed) >= wire.most_followed():
                 break  # the others are asked again after a while
             if session.get("responding") is not False and session["name"] not in followed:
                 self._follow(session["name"])
+
+    def _leave(self, now: dict[str, str | None], before: dict[str, str | None]) -> None:
+        """Follows no more what has another name now, given the ids of the sessions by name, and those before."""
+        for descriptor, (name, connection) in list(self._followed.items()):
+            if now.get(name) != before.get(name):
+                self._quiet.forget([name])
+                del self._followed[descriptor]
+                connection.close()
 
     def _follow(self, name: str) -> None:
         try:
@@ -145,6 +164,16 @@ class LocalIndex:
             return
         os.set_blocking(connection.inbound, False)
         self._followed[connection.inbound] = (name, connection)
+
+
+def _entries(events: bytes) -> set[str]:
+    """The names of sessions, as those of files without their endings, in events of inotify(7)."""
+    entries, at = set(), 0
+    while at + _EVENT <= len(events):
+        end = at + _EVENT + int.from_bytes(events[at + _EVENT - 4 : at + _EVENT], sys.byteorder)
+        entries.add(os.path.splitext(os.fsdecode(events[at + _EVENT : end].rstrip(b"\0")))[0])
+        at = end
+    return entries
 
 
 @op("follow.sessions")

@@ -17,7 +17,7 @@ from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sesh.schema import Summary
     from sesh.stored import Record
@@ -35,12 +35,13 @@ KEYS = (
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-def summaries(patience: float | None = None) -> list[Summary]:
+def summaries(patience: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
     """Every session known here, in the order of their names. Raises Refused if the directory is not to be trusted.
 
     `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
+    `known`: the summaries of sessions that are not asked if they are still there.
     """
-    return _overview(patience)[0]
+    return _overview(patience, known)[0]
 
 
 def overview() -> tuple[list[Summary], list[str]]:
@@ -49,10 +50,17 @@ def overview() -> tuple[list[Summary], list[str]]:
     return sessions, refusals(answered)
 
 
-def _overview(patience: float | None) -> tuple[list[Summary], set[str]]:
-    """The sessions, and the names that their daemons listen at."""
-    inside = current()
-    answers = dict(_asked(paths.names(), PATIENCE if patience is None else patience))
+def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[list[Summary], dict[str, str]]:
+    """The sessions, and the names that their daemons listen at, with the marks of their records."""
+    names = paths.names()
+    resting = {session["name"]: session for session in known}
+    answers: dict[str, Summary | None] = {name: resting[name] for name in names if name in resting}
+    marks: dict[str, str] = {}
+    asked = [name for name in names if name not in answers]
+    answers |= _asked(asked, PATIENCE if patience is None else patience, marks)
+    leader = os.getsid(0)  # 0: not seen from here, in a namespace of pids
+    others = {name for name, answer in answers.items() if answer is not None and answer["pid"] not in (leader, None)}
+    inside = current(others=others if leader else ())
     by_name = {str(answer["name"]): answer for answer in answers.values() if answer is not None}
     for name in [name for name, answer in answers.items() if answer is None]:
         try:
@@ -64,7 +72,7 @@ def _overview(patience: float | None) -> tuple[list[Summary], set[str]]:
     for name, summary in by_name.items():
         summary["current"] = inside is not None and name == inside["name"]
     sessions = [by_name[name] for name in sorted(by_name, key=natural)]
-    return sessions, {name for name, answer in answers.items() if answer is not None}
+    return sessions, marks
 
 
 def recorded() -> list[Summary]:
@@ -89,8 +97,12 @@ def _serves(record: Record) -> bool:
     return (record.get("exit_code") is None or record.get("keep") is True) and records.alive(record)
 
 
-def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
+def _asked(
+    names: Sequence[str], patience: float, marks: dict[str, str] | None = None
+) -> Iterator[tuple[str, Summary | None]]:
+    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can.
+
+    `marks` gets the mark of the record of each that has answered."""
     unasked = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     folder, asking = paths.directory(), wire.greeting("request") + wire.asking("summary", 1)
@@ -121,16 +133,19 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
             name, connection, deadline = asked.pop(descriptor)
             poll.unregister(descriptor)
             if ready:
-                yield name, _answer(connection, deadline, ready=True)
+                answer, mark = _answer(connection, deadline, ready=True)
+                if marks is not None and answer is not None:
+                    marks[name] = mark
+                yield name, answer
             else:
                 connection.close()
                 yield name, None
 
 
-def refusals(heard: Collection[str] = ()) -> list[str]:
+def refusals(heard: Mapping[str, str] | None = None) -> list[str]:
     """The errors of files that bear names of sessions and are not believed, with the fix. `heard`: the names whose
-    sockets were checked a moment ago."""
-    errors = []
+    sockets were checked a moment ago, with the marks of their records."""
+    errors, heard = [], heard or {}
     for name in paths.names():
         try:
             if name not in heard:
@@ -138,7 +153,8 @@ def refusals(heard: Collection[str] = ()) -> list[str]:
         except Refused as error:
             errors.append(str(error))
         try:
-            records.read(name)
+            if not records.believed(name, heard.get(name, "")):
+                records.read(name)
         except Refused as error:
             errors.append(str(error))
     return errors
@@ -159,13 +175,14 @@ def _ask(name: str, asking: bytes, folder: str = "") -> wire.Connection | None:
     return connection
 
 
-def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool = False) -> Summary | None:
-    """The summary that a daemon answers; None if there is none, it closes, or speaks another version.
+def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool = False) -> tuple[Summary | None, str]:
+    """The summary that a daemon answers, with its record's mark; None if there is none, it closes, or speaks another
+    version.
 
     `ready`: True if something has come, so that there is nothing to wait for.
     """
     if connection is None:
-        return None
+        return None, ""
     with connection:
         try:
             if ready:
@@ -173,12 +190,12 @@ def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool 
             connection.expect_welcome(deadline)
             response, _ = connection.answer(1, deadline)
         except (SeshError, OSError):
-            return None
+            return None, ""
     session = response.get("session")
     if not isinstance(session, dict) or not isinstance(session.get("name"), str):
-        return None
+        return None, ""
     summary: Summary = {**dict.fromkeys(KEYS), **session}  # type: ignore[typeddict-item]  # of any version
-    return summary
+    return summary, response.get("record", "")
 
 
 def unanswered(name: str) -> Summary | None:
@@ -196,7 +213,7 @@ def unanswered(name: str) -> Summary | None:
         return _dormant(name, record)
     if _recovered(name, record):
         asking = wire.greeting("request") + wire.asking("summary", 1)
-        answer = _answer(_ask(name, asking), time.monotonic() + PATIENCE)
+        answer, _ = _answer(_ask(name, asking), time.monotonic() + PATIENCE)
         if answer is not None:
             return answer
     elif records.read(name) is None:
@@ -283,13 +300,14 @@ def _recovered(name: str, record: Record) -> bool:
     return False
 
 
-def current(tty: int | None = None) -> Record | None:
-    """The record of the session that a terminal belongs to, by default the caller's; None outside of any.
+def current(tty: int | None = None, others: Collection[str] = ()) -> Record | None:
+    """The record of the session that a terminal belongs to, by default the caller's; None outside of any. `others`: the
+    names of sessions whose program does not lead the caller's process session, so that they need not be looked at.
 
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
     tty = platform.controlling_tty() if tty is None else tty
-    readable = (records.readable(name) for name in paths.names()) if tty else ()
+    readable = (records.readable(name) for name in paths.names() if name not in others) if tty else ()
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 
 

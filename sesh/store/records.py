@@ -6,6 +6,7 @@ One with an exit_code and no daemon is that of a session that ended unseen.
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from sesh import paths, platform, protocol, shapes
@@ -44,9 +45,20 @@ def read(name: str) -> Record | None:
     return {**record, "name": name}  # what leads to it is its file's name
 
 
-def write(record: Record, *, durable: bool = False) -> None:
-    """Puts a session's record in place, 0600, in one step; see `paths.write_whole`."""
-    paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
+def write(record: Record, *, durable: bool = False) -> str:
+    """Puts a session's record in place, 0600, in one step; returns its mark. See `paths.write_whole`, `believed`."""
+    return _mark(paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable))
+
+
+def believed(name: str, mark: str) -> bool:
+    """Returns whether a session's record is the very file that its daemon has written, which need not be read to be
+    believed. `mark`: the daemon's, empty if it knows none. Raises Refused for a foreign file."""
+    status = paths.check_file(paths.record_path(name), stat.S_IFREG) if mark else None
+    return status is not None and _mark(status) == mark
+
+
+def _mark(status: os.stat_result) -> str:
+    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
 
 
 def moment_of_writing(boot: str) -> str:

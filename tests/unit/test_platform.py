@@ -82,8 +82,27 @@ def test_the_leaders_group_comes_first_also_where_its_number_is_not_the_lowest(m
     """A shell whose job is ended first goes on with the next command of its line."""
     stats = {"90": b"(sh) S 1 90 90", "12": b"(cat) S 90 12 90", "300": b"(vi) T 90 300 90"}
     monkeypatch.setattr(os, "listdir", lambda _: ["12", "300", "90", "self"])
+    monkeypatch.setattr(os, "getsid", lambda _: 90)
     monkeypatch.setattr(platform, "read_proc", lambda path: stats[path.split("/")[2]])
     assert platform.groups_of_session(90) == [90, 12, 300]
+
+
+@linux
+def test_no_file_is_read_of_the_processes_of_other_sessions(
+    sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand daemons that end at once would read a thousand times the files of thousands of processes."""
+    read, read_proc = list[str](), platform.read_proc
+
+    def reads(path: str, most: int | None = None) -> bytes:
+        read.append(path)
+        return read_proc(path, most)
+
+    monkeypatch.setattr(platform, "read_proc", reads)
+    wait_until(lambda: len(platform.groups_of_session(sleeper.pid)) == 2)
+    read.clear()
+    assert len(platform.groups_of_session(sleeper.pid)) == 2
+    assert {os.getsid(int(path.split("/")[2])) for path in read} == {sleeper.pid}
 
 
 def test_the_groups_of_a_session_are_all_of_them_and_no_other(sleeper: subprocess.Popen[bytes]) -> None:
@@ -211,7 +230,7 @@ def test_systemd_tells_whether_the_machine_goes_down(
 
 
 @pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
-@pytest.mark.parametrize("ask", [lambda: platform.groups_of_session(1), platform.machine, platform.boot_id])
+@pytest.mark.parametrize("ask", [lambda: platform.groups_of_session(os.getsid(0)), platform.machine, platform.boot_id])
 def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
 ) -> None:

@@ -36,7 +36,7 @@ def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
     now = [1000.0]
     asked: list[float] = []
 
-    def summaries(_patience: float) -> list[Any]:
+    def summaries(_patience: float, _known: list[Any]) -> list[Any]:
         asked.append(now[0])
         return []
 
@@ -176,7 +176,7 @@ def test_while_all_links_stand_no_host_is_asked_and_no_record_read_until_one_has
         return ["a", "b"], {}
 
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(listing, "summaries", lambda _patience: [])
+    monkeypatch.setattr(listing, "summaries", lambda *_: [])
     monkeypatch.setattr(indexes, "Asking", Answered)
     monkeypatch.setattr(indexes, "known_hosts", known_hosts)
     monkeypatch.setattr(known, "changed_at", lambda: changed[0])
@@ -226,7 +226,7 @@ def test_the_list_that_a_host_tells_wakes_for_its_own_sessions_only(
 
     monkeypatch.setattr(wire, "polled", polled)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(listing, "summaries", lambda _patience: [])
+    monkeypatch.setattr(listing, "summaries", lambda *_: [])
     with pytest.raises(BrokenPipeError):
         list(local_index.follow(Caller()))
     assert len(woken) <= 100 / local_index.HERE[0]
@@ -259,7 +259,7 @@ def test_many_sessions_are_there_at_once_by_their_records_and_are_asked_after_th
     """The picker of a thousand sessions showed nothing until each had answered."""
     asked: list[float] = []
 
-    def summaries(patience: float) -> list[Any]:
+    def summaries(patience: float, _known: list[Any]) -> list[Any]:
         asked.append(patience)
         return listing.recorded()
 

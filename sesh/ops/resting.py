@@ -1,0 +1,107 @@
+"""Which sessions of a list need not be asked again: nothing has happened in them since their daemons were asked.
+
+A session whose events are followed tells most changes. What no event tells is read here, from the system: whether the
+program has printed or read something (the times of its terminal), its directory, and what runs in the foreground. The
+kernel notes the time of a terminal only once in eight seconds, so one that was used about when its daemon was asked is
+asked again. Where the system does not tell, each session is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import moments, platform
+from sesh.store import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sesh.schema import Summary
+
+    Signs = tuple[str, str, list[str]]
+    """The directory, the foreground process group, and the words of its command."""
+
+_STEP = 8
+"""Seconds in which the kernel notes the time of a terminal only once."""
+_TRUSTED_FOR = 120.0
+"""Seconds after which all are asked in any case: of a daemon that hangs nothing else tells."""
+
+
+class Quiet:
+    """The signs of each session, as they were when its daemon was asked last."""
+
+    def __init__(self) -> None:
+        self._asked_all = 0.0
+        """The moment when all were asked last (monotonic)."""
+        self._asked: dict[str, tuple[float, Signs]] = {}
+        """The moment (by the clock) and the signs when a session was asked last, by name."""
+        self._terminals: dict[str, str] = {}
+        """The paths of the terminals, empty for one that is not to be seen from here."""
+
+    def forget(self, names: Collection[str]) -> None:
+        """Forgets sessions: something has happened in them, or there is another one of the name."""
+        for name in names:
+            self._asked.pop(name, None)
+            self._terminals.pop(name, None)
+
+    def rows(self, sessions: list[Summary], followed: Collection[str], moment: float) -> list[Summary]:
+        """The sessions that need not be asked now (monotonic), of those that are listed and followed; the others are
+        asked next."""
+        due, now = moment - self._asked_all >= _TRUSTED_FOR, time.time()
+        if due:
+            self._asked_all = moment
+        before, self._asked, resting = self._asked, {}, []
+        for session in sessions:
+            name = session["name"]
+            silent = session["state"] != "running" or session.get("responding") is False
+            if silent or name not in followed or session.get("attached"):
+                continue  # who is attached may type what the program does not read
+            signs = _signs(session.get("pid"))
+            if signs is None:
+                continue
+            asked_at, as_asked = before.get(name, (0.0, None))
+            if due or signs != as_asked or self._used(session) >= asked_at // _STEP:
+                asked_at = now
+            else:
+                resting.append(session)
+            self._asked[name] = asked_at, signs
+        return resting
+
+    def _used(self, session: Summary) -> float:
+        """The step in which a session's terminal was used last; infinite if that is not known."""
+        name = session["name"]
+        if name not in self._terminals:
+            self._terminals[name] = _terminal(name)
+        try:
+            found = os.stat(self._terminals[name])
+        except OSError:
+            return float("inf")
+        used = max(found.st_mtime, found.st_atime) // _STEP
+        told = (moments.seconds(session.get("last_activity")) or 0.0) // _STEP
+        return used if used >= told else float("inf")  # these times are not kept
+
+
+def _terminal(name: str) -> str:
+    """The path of a session's terminal; empty if another one, of another container, may have this path here."""
+    record = records.readable(name) or {}
+    path, file_system = record.get("tty") or "", platform.terminal_filesystem()
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ""
+    same = platform.device_number(found.st_rdev) == record.get("tty_number") and found.st_dev == file_system
+    return path if same and record.get("terminals") == file_system else ""
+
+
+def _signs(pid: int | None) -> Signs | None:
+    """The signs of a session's program; None where they are not known."""
+    if not platform.LINUX or not pid:
+        return None
+    fields = platform.stat_of(pid)
+    if len(fields) < 6 or not fields[5].isdecimal() or fields[5] == "0":
+        return None  # no terminal, or nobody in front of it
+    words = platform.command_of(int(fields[5]))
+    directory = platform.directory_of(pid)
+    return (directory, fields[5], words) if words and directory else None
