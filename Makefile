@@ -26,7 +26,7 @@ help:
 	@echo 'make faults     every system call of daemons and clients fails, one after the other and in pairs (PAIRS=500)'
 	@echo 'make soak       50 sessions in use for an hour (HOURS=0.5: for half of one): what grows, and what goes wrong'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
-	@echo 'make bench      sesh compared with tmux, screen and dtach (bench-quick: the main rows, in a minute)'
+	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
 	@echo 'make pictures   redraw the pictures in the README'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
@@ -80,7 +80,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/pictures.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)
@@ -89,10 +89,12 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@sh tests/packages.sh tmux screen dtach
-	$(BIN)/python -m bench --quick $(ARGS)
+	$(BIN)/python -m bench --quick --compare docs/BENCHMARKS.md $(ARGS)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
+	@for python in $(BIN)/python python3.10 python3.11 python3.12 python3.13; do \
+	    if $$python -c '' 2>/dev/null; then $$python docs/patterns.py; fi; done
 
 pictures: $(STAMP)
 	@sh tests/packages.sh

@@ -1,4 +1,5 @@
-"""`python -m bench`: measures sesh beside its peers, prints a table, writes JSON and Markdown where asked to."""
+"""`python -m bench`: measures sesh beside its peers, prints six lines and a table, writes JSON and Markdown, and says
+what became slower since."""
 
 from __future__ import annotations
 
@@ -8,13 +9,30 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
-from bench import building, emulation, growth, predicting, resting, starting, streaming
-from bench.contenders import missing
+from bench import (
+    asking,
+    before,
+    building,
+    document,
+    emulation,
+    growth,
+    predicting,
+    pressing,
+    resting,
+    spinning,
+    starting,
+    streaming,
+    thousand,
+)
 from bench.field import Field
-from bench.figures import Row, as_json, as_table, machine
+from bench.figures import Run, machine
+from bench.summary import six_lines
+from bench.tables import as_json, as_table, read
 
 PARTS = {
+    "asking": asking.ask,
     "attach": starting.attach,
     "create": starting.create,
     "list": starting.list_all,
@@ -23,28 +41,36 @@ PARTS = {
     "attached": streaming.attached,
     "detached": streaming.detached,
     "crowd": streaming.crowded,
-    "emulator": emulation.emulate,
-    "rest": resting.rest,
-    "predict": predicting.predict,
     "sustained": streaming.sustained,
+    "rest": resting.rest,
+    "storm": pressing.press,
+    "spinners": spinning.spin,
+    "emulator": emulation.emulate,
     "growth": growth.grow,
+    "thousand": thousand.thousand,
+    "predict": predicting.predict,
 }
-THOROUGH = ("crowd", "sustained", "growth", "predict")
+"""What is measured, in this order: what the six lines need comes first. A part is a function that takes the field and
+gives rows; with `field.quick` it takes a few seconds at most."""
+THOROUGH = ("crowd", "sustained", "storm", "spinners", "growth", "thousand", "predict")
 """What the quick run leaves out."""
+MOST, QUICK = 33 * 60, 45
+"""Seconds after which no further part of a whole run, of a quick run begins; what is left out is named."""
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, under a minute")
+    parser.add_argument("--quick", action="store_true", help="the main rows in fewer rounds, under a minute")
     parser.add_argument("--only", metavar="PART", action="append", choices=PARTS, help="one part, may be repeated")
     parser.add_argument("--json", metavar="FILE", help="all samples")
-    parser.add_argument("--markdown", metavar="FILE", help="the table of a document; its text above stays")
+    parser.add_argument("--markdown", metavar="FILE", help="a document's six lines, chart and table; its text stays")
+    parser.add_argument("--compare", metavar="FILE", help="say what is slower than the table of a document has it")
     parser.add_argument("--sesh", nargs=2, metavar=("PROGRAM", "PYTHON"), help="an installed sesh, its interpreter")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Runs what is asked for; 0 also where a goal was missed, which is a figure and no failure."""
+    """Runs what is asked for; 0 also where a goal was missed or something is slower: figures are no failures."""
     asked = _arguments()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sesh-bench-") as folder:
@@ -57,44 +83,65 @@ def main() -> int:
             except subprocess.CalledProcessError as error:
                 print(f"make install failed:\n{error.stderr}", file=sys.stderr)
                 return 2
-        rows, facts = _measured(os.path.abspath(program), os.path.abspath(python), asked)
-    facts["seconds"] = round(time.monotonic() - began)
-    print(as_table(rows), end="")
-    if missing():
-        print(f"not installed, so not compared: {', '.join(missing())}")
-    if asked.json:
-        with open(asked.json, "w", encoding="utf-8") as file:
-            file.write(as_json(rows, facts))
-    if asked.markdown:
-        _document(asked.markdown, rows, facts)
-    if missed := [row.title for row in rows if row.met() is False]:
-        print(f"goals missed: {'; '.join(missed)}")
-    return 0
+        run = _measured(os.path.abspath(program), os.path.abspath(python), asked)
+    run.seconds = round(time.monotonic() - began)
+    _say(run, asked)
+    return 1 if run.failed else 0
 
 
-def _measured(program: str, python: str, asked: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
+def _measured(program: str, python: str, asked: argparse.Namespace) -> Run:
+    """Takes the parts in turns. One that fails costs no other its figures."""
     parts = asked.only or [name for name in PARTS if not (asked.quick and name in THOROUGH)]
-    rows: list[Row] = []
-    facts: dict[str, object] = {"machine": machine(), "quick": asked.quick}
     with Field(program, python, quick=asked.quick) as field:
-        facts["versions"] = {contender.name: contender.version() for contender in field.tools}
-        facts["missing"] = field.missing
+        run = Run(machine(), {contender.name: contender.version() for contender in field.tools}, field.missing)
+        began = time.monotonic()
         for name in parts:
             started = time.monotonic()
-            rows += PARTS[name](field)
+            if not asked.only and started - began > (QUICK if asked.quick else MOST):
+                run.left_out.append(name)
+                continue
+            try:
+                run.rows += PARTS[name](field)
+            except Exception:
+                run.failed[name] = traceback.format_exc()
+                field.log(run.failed[name])
             field.log(f"{name}: {time.monotonic() - started:.1f} s")
-    return rows, facts
+    return run
 
 
-def _document(path: str, rows: list[Row], facts: dict[str, object]) -> None:
-    """Puts the table behind the line `<!-- figures -->` of a document."""
-    mark = "<!-- figures -->\n"
+def _say(run: Run, asked: argparse.Namespace) -> None:
+    """Prints what was found, and writes what is asked for."""
+    print(as_table(run.rows))
+    whole = not (asked.quick or asked.only or run.failed)
+    if whole:
+        print("".join(f"{line}\n" for line in six_lines(run.rows)))
+    for names, why in ((run.missing, "not installed"), (run.left_out, "time was up for"), (run.failed, "failed")):
+        if names:
+            print(f"{why}: {', '.join(names)}")
+    if missed := [row.title for row in run.rows if row.met() is False]:
+        print(f"goals missed: {'; '.join(missed)}")
+    if asked.compare:
+        _compare(run, asked.compare)
+    if asked.json:
+        with open(asked.json, "w", encoding="utf-8") as file:
+            file.write(as_json(run))
+    if asked.markdown and whole:
+        document.write(asked.markdown, run)
+    elif asked.markdown:
+        print(f"{asked.markdown} stays as it is: its figures are those of one whole run")
+    print(f"took {run.seconds} s")
+
+
+def _compare(run: Run, path: str) -> None:
+    """Prints what is slower than the table of a document has it; a peer of another version is no measure for it."""
     with open(path, encoding="utf-8") as file:
-        text = file.read().partition(mark)[0]
-    facts_line = [f"{key} {value}" for key, value in dict(facts["machine"]).items() if value]  # type: ignore[call-overload]
-    versions = ", ".join(map(str, dict(facts["versions"]).values()))  # type: ignore[call-overload]
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{text}{mark}\n{'; '.join(facts_line)}. {versions}.\n\n{as_table(rows, markdown=True)}")
+        text = file.read()
+    unlike = [name for name, version in run.versions.items() if version not in text]
+    if f"python {run.machine['python']};" not in text:
+        print(f"{path} has the figures of another Python")
+    if unlike:
+        print(f"{path} has the figures of another version of {', '.join(unlike)}")
+    print(before.told(before.compared(run.rows, read(text), unlike), path), end="")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ start()
 """
 
 
-def copy(folder: str) -> tuple[str, str]:
+def copy(folder: str, root: str = ROOT) -> tuple[str, str]:
     """The same as `build` without pip: a compiled copy, with the packages of the environment that runs this.
 
     The interpreter is that of a new environment: of this one it would start slower, with what developers have in it.
@@ -33,7 +33,7 @@ def copy(folder: str) -> tuple[str, str]:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = os.path.join(environment, "bin", "python")
     target = os.path.join(folder, "lib")
-    shutil.copytree(os.path.join(ROOT, "sesh"), os.path.join(target, "sesh"), ignore=LEFT_OUT)
+    shutil.copytree(os.path.join(root, "sesh"), os.path.join(target, "sesh"), ignore=LEFT_OUT)
     compileall.compile_dir(target, quiet=2)
     program = os.path.join(folder, "sesh")
     paths = [target, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]

@@ -259,6 +259,46 @@ class Dtach(Contender):
                 _ended(pid)
 
 
+class Relay(Contender):
+    """The least that a session needs in Python: what of sesh's time is the interpreter's."""
+
+    name = "relay"
+    detach = ()
+    keeps = False
+
+    def __init__(self, root: str, python: str) -> None:
+        super().__init__(root)
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+        self.words = [python, "-IS", script]
+
+    def available(self) -> bool:
+        return True
+
+    def version(self) -> str:
+        return "forty lines of Python"
+
+    def create(self, session: str, words: Words) -> Words:
+        return [*self.words, "serve", os.path.join(self.root, session), *words]
+
+    def attach(self, session: str) -> Words:
+        return [*self.words, "attach", os.path.join(self.root, session)]
+
+    def processes(self) -> list[int]:
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdecimal():
+                words = _command(entry)
+                if words[2:4] == [*self.words[2:], "serve"] and words[4].startswith(self.root):
+                    found.append(int(entry))
+        return found
+
+    def kill(self, session: str) -> None:
+        for pid in self.processes():
+            if _command(str(pid))[4:5] == [os.path.join(self.root, session)]:
+                os.kill(pid, signal.SIGTERM)
+                _ended(pid)
+
+
 class Plain(Contender):
     """The program on a terminal of its own, with nothing in between: what the other figures are taken from."""
 

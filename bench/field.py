@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterator
 
 from bench import material
-from bench.contenders import Contender, Plain, Sesh, missing, peers
+from bench.contenders import Contender, Plain, Relay, Sesh, missing, peers
 from bench.window import Window, run
 
-SUSTAINED = 64 << 20
+SUSTAINED = 256 << 20
 
 
 class Field:
@@ -29,6 +29,7 @@ class Field:
         self.bytes = material.write(self.material, sizes)
         self.sesh = Sesh(self.root, program)
         self.plain = Plain(self.root)
+        self.relay = Relay(self.root, python)
         self.peers = peers(self.root)
         self.missing = missing()
         self._sessions = 0
@@ -52,6 +53,11 @@ class Field:
     def everyone(self) -> list[Contender]:
         """The same and the plain PTY."""
         return [*self.tools, self.plain]
+
+    @property
+    def printing(self) -> list[Contender]:
+        """Who takes part in output: in a quick run without screen, which takes longest and never leads."""
+        return [each for each in self.tools if not (self.quick and each.name == "screen")]
 
     def log(self, line: str) -> None:
         """Says how far it is."""

@@ -1,40 +1,84 @@
-"""Samples of many contenders, what they come to, and how they are told: a table, JSON, Markdown."""
+"""What was measured: samples of many contenders, what they come to, and who is ahead of whom by how much."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Samples = dict[str, list[float]]
 Take = Callable[[], float]
+Goal = Callable[[dict[str, float]], float | None]
 
 OURS = "sesh"
 PEERS = ("tmux", "screen", "dtach")
 EMULATORS = ("pyte", "pyghostty", "avt")
+STARTS, ECHO, OUTPUT, MEMORY, REST, MANY = (
+    "Starts", "A key and its echo", "Bursts and sustained output", "Memory", "At rest", "Many sessions",
+)  # fmt: skip
+LINES = (STARTS, ECHO, OUTPUT, MEMORY, REST, MANY)
+"""What the summary has a line for."""
+EVEN = 1.05
+"""Up to which ratio two figures are called even."""
+
+
+class Standing(NamedTuple):
+    """sesh beside another contender: `times` above 1 says how far it is ahead, below 1 how far behind."""
+
+    other: str
+    times: float
+
+    @property
+    def ahead(self) -> bool:
+        """Whether sesh is better by more than what counts as even."""
+        return self.times > EVEN
+
+    @property
+    def behind(self) -> bool:
+        """Whether sesh is worse by more than what counts as even."""
+        return self.times < 1 / EVEN
+
+    @property
+    def factor(self) -> float:
+        """By how much the one that is ahead is ahead: 1 or more, infinite beside nothing at all."""
+        if not self.times:
+            return math.inf
+        return max(self.times, 1 / self.times)
 
 
 @dataclass
 class Row:
-    """One thing measured. `goal` gives, from the medians by contender, what sesh is to reach; `said` says it."""
+    """One thing measured. `goal` gives, from the medians by contender, what sesh is to reach; `said` says it.
+
+    `line` is the line of the summary that tells of it, under the name `short`, which rows may share: their figures are
+    told as a range then. Without `short` it stands in the table alone. `charted`: it has a bar in the chart.
+    """
 
     key: str
     title: str
     unit: str
     higher: bool = False
     said: str = ""
-    goal: Callable[[dict[str, float]], float | None] | None = None
+    goal: Goal | None = None
     samples: Samples = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    line: str = field(default="", kw_only=True)
+    short: str = field(default="", kw_only=True)
+    charted: bool = field(default=False, kw_only=True)
 
     def add(self, contender: str, value: float) -> None:
         """Takes one sample."""
         self.samples.setdefault(contender, []).append(value)
+
+    @property
+    def name(self) -> str:
+        """The title and the unit: the row's name in tables."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
     @property
     def medians(self) -> dict[str, float]:
@@ -42,24 +86,33 @@ class Row:
         return {name: statistics.median(values) for name, values in self.samples.items() if values}
 
     def spread(self, contender: str) -> float:
-        """Half the distance between the quartiles, as a share of the median."""
+        """Half the distance between the quartiles (of two or three samples: between all), as a share of the median."""
         values = self.samples[contender]
-        if len(values) < 4 or not statistics.median(values):
+        if len(values) < 2 or not statistics.median(values):
             return 0.0
-        low, _, high = statistics.quantiles(values, n=4)
-        return (high - low) / 2 / statistics.median(values)
+        low, high = min(values), max(values)
+        if len(values) > 3:
+            low, _, high = statistics.quantiles(values, n=4)
+        return abs((high - low) / 2 / statistics.median(values))
 
-    def beside_best(self) -> float | None:
-        """sesh's figure over the best peer's; None where one of them is missing."""
+    def beside(self, other: str) -> Standing | None:
+        """sesh beside another contender; None where one of them is missing."""
         medians = self.medians
-        peers = [medians[name] for name in PEERS if name in medians]
-        if OURS not in medians or not peers:
+        if OURS not in medians or other not in medians:
             return None
-        best = max(peers) if self.higher else min(peers)
-        return medians[OURS] / best if best else None
+        ours, theirs = max(0.0, medians[OURS]), max(0.0, medians[other])
+        if ours == theirs:
+            return Standing(other, 1.0)
+        good, bad = (ours, theirs) if self.higher else (theirs, ours)
+        return Standing(other, good / bad if bad else math.inf)
+
+    def beside_best(self) -> Standing | None:
+        """sesh beside the best of its peers; None where one of them is missing."""
+        found = [standing for name in (*PEERS, *EMULATORS) if (standing := self.beside(name))]
+        return min(found, key=lambda each: each.times, default=None)
 
     def beside_goal(self) -> float | None:
-        """sesh's figure over its goal."""
+        """sesh's figure over its goal; None where there is none, or nothing to take it from."""
         medians = self.medians
         if self.goal is None or OURS not in medians:
             return None
@@ -68,7 +121,7 @@ class Row:
         except KeyError:
             return None
         if not goal:
-            return None if goal is None else (1.0 if medians[OURS] <= 0 else float("inf"))
+            return None if goal is None else (1.0 if medians[OURS] <= 0 else math.inf)
         return medians[OURS] / goal
 
     def met(self) -> bool | None:
@@ -77,6 +130,30 @@ class Row:
         if ratio is None:
             return None
         return ratio >= 1 if self.higher else ratio <= 1
+
+
+@dataclass
+class Run:
+    """All that one run of the benchmark has found, and on what. `failed`: by part, the error."""
+
+    machine: dict[str, str]
+    versions: dict[str, str]
+    missing: list[str]
+    rows: list[Row] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: int = 0
+
+    @property
+    def taken(self) -> str:
+        """On which machine, of which versions, and in what time."""
+        facts = [f"{key} {value}" for key, value in self.machine.items() if value]
+        said = f"{'; '.join(facts)}; one run of {self.seconds / 60:.0f} min. {', '.join(self.versions.values())}."
+        if self.missing:
+            said += f" Not installed: {', '.join(self.missing)}."
+        if self.left_out:
+            said += f" Left out, as time was up: {', '.join(self.left_out)}."
+        return said
 
 
 def interleaved(
@@ -128,64 +205,3 @@ def machine() -> dict[str, str]:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "load before": f"{os.getloadavg()[0]:.1f}",
     }
-
-
-def as_json(rows: Iterable[Row], facts: dict[str, object]) -> str:
-    """All samples and what they come to."""
-    entries = [
-        {
-            "key": row.key,
-            "title": row.title,
-            "unit": row.unit,
-            "better": "higher" if row.higher else "lower",
-            "goal": row.said,
-            "median": {name: round(value, 4) for name, value in row.medians.items()},
-            "spread": {name: round(row.spread(name), 3) for name in row.samples},
-            "ratio_to_best_peer": _rounded(row.beside_best()),
-            "ratio_to_goal": _rounded(row.beside_goal()),
-            "met": row.met(),
-            "notes": sorted(set(row.notes)),
-            "samples": {name: [round(value, 4) for value in values] for name, values in row.samples.items()},
-        }
-        for row in rows
-    ]
-    return json.dumps({**facts, "rows": entries}, indent=1) + "\n"
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or value == float("inf") else round(value, 3)
-
-
-def as_table(rows: Iterable[Row], *, markdown: bool = False) -> str:
-    """A line for each row: medians (with their spread), the ratio to the best peer, the goal and whether it is met."""
-    names = ["plain", "bare", *reversed(PEERS), *EMULATORS, OURS]
-    rows = list(rows)
-    names = [name for name in names if any(name in row.samples for row in rows)]
-    lines = [["", *names, "to best peer", "goal", "to goal", "met"]]
-    for row in rows:
-        medians = row.medians
-        cells = [_figure(row, name) if name in medians else "-" for name in names]
-        best, goal = row.beside_best(), row.beside_goal()
-        met = row.met()
-        lines.append([
-            f"{row.title}, {row.unit}" if row.unit else row.title,
-            *cells,
-            "-" if best is None else f"{best:.2f}",
-            row.said or "-",
-            "-" if goal is None else f"{goal:.2f}",
-            "-" if met is None else "yes" if met else "no",
-        ])  # fmt: skip
-    if markdown:
-        lines.insert(1, ["---"] * len(lines[0]))
-        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
-    )
-
-
-def _figure(row: Row, name: str) -> str:
-    value = row.medians[name]
-    shown = f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-    spread = row.spread(name)
-    return f"{shown} ±{spread:.0%}" if spread >= 0.005 else shown

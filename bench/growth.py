@@ -8,14 +8,17 @@ import time
 
 from bench import resting, starting, streaming
 from bench.field import Field
-from bench.figures import Row
+from bench.figures import MANY, Row
 from bench.material import SLEEPING
 
 COUNTS = (1, 20, 100)
+TOLD = ("time to attach", "time to create", "time to list", "time to exec", "echo p50", "memory")
+"""What the summary tells of the largest count."""
 
 
 def grow(field: Field) -> list[Row]:
-    """Everything that takes time, in fewer rounds, and memory, with 1, 20 and 100 sessions of each tool."""
+    """What takes time, in fewer rounds, and memory, with 1, 20 and 100 sessions of each tool. Of output plain text, as
+    all kinds pass on the same way."""
     rows = []
     for count in COUNTS:
         began = time.monotonic()
@@ -25,7 +28,7 @@ def grow(field: Field) -> list[Row]:
             for contender in field.tools:
                 for _ in range(count):
                     stack.enter_context(field.session(contender, SLEEPING))
-            total = Row("pss", "PSS of all", "MiB")
+            total = Row("pss", "PSS of all", "MiB", short="memory")
             for contender in field.tools:
                 total.add(contender.name, sum(map(resting.pss, contender.processes())))
             found = [
@@ -34,12 +37,15 @@ def grow(field: Field) -> list[Row]:
                 *starting.list_all(field, 0),
                 *starting.execute(field),
                 *streaming.echo(field)[:1],
-                *streaming.attached(field),
-                *streaming.detached(field),
+                *streaming.attached(field, ("plain",)),
+                *streaming.detached(field, ("plain",)),
                 total,
             ]
             for row in found:
                 key, title = row.key.removesuffix("-0"), row.title.removesuffix(" 0 sessions")
-                rows.append(dataclasses.replace(row, key=f"{key}-of-{count}", title=f"{title}, {sessions}"))
+                short = f"{row.short} beside {count}" if row.short in TOLD and count == COUNTS[-1] else ""
+                title = f"{title}, {sessions}"
+                key = f"{key}-of-{count}"
+                rows.append(dataclasses.replace(row, key=key, title=title, line=MANY, short=short, charted=False))
         field.log(f"  {sessions}: {time.monotonic() - began:.1f} s")
     return rows

@@ -37,6 +37,15 @@ while True:
 """
 """Prints so many lines and a mark, and the mark anew when it is asked to draw again (dtach keeps no screen)."""
 
+FRAMES = """\
+import os, sys
+with open(os.path.join(sys.argv[1], "full-screen"), "rb") as file:
+    frames = file.read(1 << 17).rpartition(b"\\x1b[H")[0].replace(b"\\x1b[H", b"\\x1b[H\\x1b[24;1H@@CONTENT@@\\x1b[H")
+while True:
+    os.write(1, frames)
+"""
+"""Draws full screens without end, each with the mark in its last row."""
+
 ECHOING = ["sh", "-c", "stty raw -echo; printf @@READY@@; exec cat"]
 SLEEPING = ["sleep", "100000"]
 
@@ -96,7 +105,7 @@ def write(folder: str, sizes: dict[str, int]) -> dict[str, int]:
             with open(os.path.join(folder, kind + suffix), "wb") as file:
                 file.write(data)
             written[kind + suffix] = len(data) + data.count(b"\n")
-    for name, text in (("worker.sh", WORKER), ("showing.py", SHOWING)):
+    for name, text in (("worker.sh", WORKER), ("showing.py", SHOWING), ("frames.py", FRAMES)):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as script:
             script.write(textwrap.dedent(text))
     return written

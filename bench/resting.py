@@ -6,14 +6,15 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from bench.contenders import Contender
 from bench.field import Field
-from bench.figures import Row
+from bench.figures import MEMORY, REST, Row
 from bench.starting import CONTENT
 from bench.window import Window
 
-COUNT = 20
+COUNT, MANY = 20, 100
 IDLE = 10.0
 SETTLING = 11.0
 """Seconds until everyone has done what is done when output has gone quiet: sesh looks for ten how a session stands."""
@@ -41,25 +42,51 @@ def _spent(pids: list[int]) -> tuple[float, float]:
 def rest(field: Field) -> list[Row]:
     """20 sessions that printed 10,000 lines: their memory; then what they do, detached and attached, in 10 s.
 
-    The quick run takes the memory alone, beside tmux's.
+    Before them as many that printed a line, before and after somebody looked at each, and 100. The quick run takes the
+    memory of the first alone, beside tmux's.
     """
     if not os.path.exists("/proc/self/smaps_rollup"):
         return []
     memory = Row(
-        "memory", f"PSS of {COUNT} sessions of 10,000 lines", "MiB", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"]
-    )
-    small = Row("memory-small", f"PSS of {COUNT} sessions that printed a line", "MiB")
-    seen = Row("memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, after attaching", "MiB")
+        "memory", f"PSS of {COUNT} sessions of 10,000 lines", "MiB", said="tmux", goal=lambda m: m["tmux"],
+        line=MEMORY, short=f"{COUNT} sessions of 10,000 lines", charted=True,
+    )  # fmt: skip
+    small = Row(
+        "memory-small", f"PSS of {COUNT} sessions that printed a line", "MiB", said="55 MiB", goal=lambda _: 55.0,
+        line=MEMORY, short=f"{COUNT} of one line", charted=True,
+    )  # fmt: skip
+    seen = Row(
+        "memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, after attaching", "MiB",
+        line=MEMORY, short="after attaching",
+    )  # fmt: skip
+    many = Row(
+        "memory-many", f"PSS of {MANY} sessions that printed a line", "MiB", said="220 MiB", goal=lambda _: 220.0,
+        line=MEMORY, short=f"{MANY} of one line",
+    )  # fmt: skip
+    visited = Row(
+        "memory-visited", f"PSS of {COUNT} sessions that printed a line, after attaching", "MiB",
+        said="1 MiB a session more", goal=lambda _: small.medians["sesh"] + COUNT, line=MEMORY,
+        short=f"{COUNT} of one line after attaching",
+    )  # fmt: skip
     within = f"in {IDLE:g} s, {COUNT} sessions"
-    away = Row("idle-wakeups", f"wakeups {within} detached", "", said="0", goal=lambda _: 0.0)
-    busy = Row("idle-cpu", f"processor time {within} detached", "ms", said="0", goal=lambda _: 0.0)
-    here = Row("idle-attached", f"wakeups {within}, one client each", "", said="0", goal=lambda _: 0.0)
+    nothing: dict[str, Any] = {"said": "0", "goal": lambda _: 0.0, "line": REST}
+    away = Row("idle-wakeups", f"wakeups {within} detached", "", short="wakeups", **nothing)
+    busy = Row("idle-cpu", f"processor time {within} detached", "ms", short="processor time", **nothing)
+    here = Row("idle-attached", f"wakeups {within}, one client each", "", short="wakeups attached", **nothing)
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
     if not field.quick:
-        with _sessions(field, compared, [*script, "0"]):
+        with _sessions(field, compared, [*script, "0"]) as names:
             for contender in compared:
                 small.add(contender.name, _held(contender))
+            with _windows(compared, names):
+                pass
+            time.sleep(SETTLING)
+            for contender in compared:
+                visited.add(contender.name, _held(contender))
+        with _sessions(field, compared, [*script, "0"], MANY):
+            for contender in compared:
+                many.add(contender.name, _held(contender))
     with _sessions(field, compared, [*script, "10000"]) as names:
         for contender in compared:
             memory.add(contender.name, _held(contender))
@@ -75,15 +102,17 @@ def rest(field: Field) -> list[Row]:
             here.add(name, wakeups)
         for contender in compared:
             seen.add(contender.name, _held(contender))
-    return [memory, seen, small, away, busy, here]
+    return [memory, seen, small, visited, many, away, busy, here]
 
 
 @contextlib.contextmanager
-def _sessions(field: Field, contenders: list[Contender], words: list[str]) -> Iterator[dict[str, list[str]]]:
+def _sessions(
+    field: Field, contenders: list[Contender], words: list[str], count: int = COUNT
+) -> Iterator[dict[str, list[str]]]:
     """The names of as many sessions of each, which have come to rest."""
     with contextlib.ExitStack() as stack:
         names = {
-            contender.name: [stack.enter_context(field.session(contender, words)) for _ in range(COUNT)]
+            contender.name: [stack.enter_context(field.session(contender, words)) for _ in range(count)]
             for contender in contenders
         }
         time.sleep(SETTLING)
@@ -95,8 +124,9 @@ def _held(contender: Contender) -> float:
     return sum(map(pss, contender.processes()))
 
 
-def _watched(contenders: list[Contender], names: dict[str, list[str]]) -> dict[str, float]:
-    """Wakeups of each one's processes and of a client for each of its sessions, by its name."""
+@contextlib.contextmanager
+def _windows(contenders: list[Contender], names: dict[str, list[str]]) -> Iterator[list[tuple[Contender, Window]]]:
+    """A client of each session, which shows its content; detached at the end."""
     windows: list[tuple[Contender, Window]] = []
     try:
         for contender in contenders:
@@ -105,6 +135,15 @@ def _watched(contenders: list[Contender], names: dict[str, list[str]]) -> dict[s
                 windows[-1][1].until(CONTENT, 10)
         for _, window in windows:
             window.settle()
+        yield windows
+    finally:
+        for contender, window in windows:
+            window.close(*contender.detach)
+
+
+def _watched(contenders: list[Contender], names: dict[str, list[str]]) -> dict[str, float]:
+    """Wakeups of each one's processes and of a client for each of its sessions, by its name."""
+    with _windows(contenders, names) as windows:
         time.sleep(SETTLING)
         every = {
             contender.name: [*contender.processes(), *(window.pid for owner, window in windows if owner is contender)]
@@ -113,6 +152,3 @@ def _watched(contenders: list[Contender], names: dict[str, list[str]]) -> dict[s
         before = {name: _spent(pids)[1] for name, pids in every.items()}
         time.sleep(IDLE)
         return {name: _spent(pids)[1] - before[name] for name, pids in every.items()}
-    finally:
-        for contender, window in windows:
-            window.close(*contender.detach)

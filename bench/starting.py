@@ -6,14 +6,21 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from bench.contenders import Contender
 from bench.field import Field
-from bench.figures import Row, interleaved
+from bench.figures import STARTS, Row, interleaved
 from bench.material import SLEEPING
 from bench.window import Late, Window, run, run_on_terminal
 
 CONTENT = b"@@CONTENT@@"
+
+
+def _beside_bare(short: str, factor: float) -> dict[str, Any]:
+    """What a row of starts is told by: its goal is a multiple of what the interpreter alone takes."""
+    goal = {"said": f"{factor:g} x bare", "goal": lambda medians: factor * medians["bare"]}
+    return {"line": STARTS, "short": short, "charted": True, **goal}
 
 
 def _bare(field: Field) -> float:
@@ -45,15 +52,23 @@ def _shown(field: Field, words: list[str], mark: bytes) -> Iterator[dict[str, st
 
 
 def attach(field: Field) -> list[Row]:
-    """Attaching: to a screen, to one with 10,000 lines behind it, to a flood."""
+    """Attaching: to a screen, to one with 10,000 lines behind it, to a flood of lines and of frames."""
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     flood = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
     rows = [
-        Row("attach", "attach until the content shows", "ms", said="2 x bare", goal=lambda m: 2 * m["bare"]),
+        Row("attach", "attach until the content shows", "ms", **_beside_bare("time to attach", 2)),
         Row("attach-10000", "attach with 10,000 lines of scrollback", "ms"),
-        Row("attach-flood", "attach during a flood, until it shows", "ms", said="200 ms", goal=lambda _: 200.0),
-    ]
-    waits = [[*script, "0"], [*script, "10000"], flood]
+        Row(
+            "attach-flood", "attach during a flood, until it shows", "ms", said="150 ms", goal=lambda _: 150.0,
+            line=STARTS, short="time to attach in a flood", charted=True,
+        ),
+        Row(
+            "attach-frames", "attach during a flood of frames", "ms", said="150 ms", goal=lambda _: 150.0,
+            line=STARTS, short="time to attach in a flood of frames",
+        ),
+    ]  # fmt: skip
+    frames = [field.python, "-IS", os.path.join(field.material, "frames.py"), field.material]
+    waits = [[*script, "0"], [*script, "10000"], flood, frames]
     for row, words in zip(rows, waits, strict=True):
         with _shown(field, words, CONTENT) as names:
             takes = {
@@ -69,7 +84,7 @@ def attach(field: Field) -> list[Row]:
 
 def create(field: Field) -> list[Row]:
     """A detached session, until the command that makes it has ended."""
-    row = Row("create", "create detached", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+    row = Row("create", "create detached", "ms", **_beside_bare("time to create", 3))
 
     def take(contender: Contender) -> float:
         name = field.name()
@@ -85,7 +100,7 @@ def create(field: Field) -> list[Row]:
 
 def execute(field: Field) -> list[Row]:
     """`true` as a session's program, waited for, less what `true` takes by itself."""
-    row = Row("exec", "exec true, minus plain true", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+    row = Row("exec", "exec true, minus plain true", "ms", **_beside_bare("time to exec", 3))
 
     def take(contender: Contender) -> float:
         words = contender.execute(["true"]) or []
@@ -101,7 +116,7 @@ def execute(field: Field) -> list[Row]:
 
 def list_all(field: Field, count: int = 20) -> list[Row]:
     """The list, with so many sessions."""
-    row = Row(f"list-{count}", f"list {count} sessions", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+    row = Row(f"list-{count}", f"list {count} sessions", "ms", **_beside_bare("time to list", 3))
     with contextlib.ExitStack() as stack:
         takes = {}
         for contender in field.tools:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import select
 import statistics
@@ -12,9 +13,9 @@ from collections.abc import Callable
 
 from bench.contenders import Contender
 from bench.field import SUSTAINED, Field
-from bench.figures import Row, interleaved
+from bench.figures import ECHO, OUTPUT, Row, interleaved
 from bench.material import ECHOING, KINDS, MARKS
-from bench.window import PATIENCE, Late, Window, busy, together
+from bench.window import PATIENCE, Late, Window, busy, processor_time, together
 
 READY = b"@@READY@@"
 KEYS = 100
@@ -74,7 +75,7 @@ class Stage:
         """MB/s until every window has shown all of a file. Raises Late; notes a window that was not shown all."""
         before = [window.count for window in self.windows]
         mark, began = self.order(file)
-        moment = together(self.windows, mark.encode(), 8 if self.crowded else PATIENCE)
+        moment = together(self.windows, mark.encode(), 8 if self.crowded and file == "plain" else PATIENCE)
         os.read(self.pipes[1], 256)
         size = os.path.getsize(os.path.join(self.field.material, file))
         exact = (
@@ -157,75 +158,120 @@ def _measured(
     return list(rows.values())
 
 
-def attached(field: Field) -> list[Row]:
+def attached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
     """Bursts, shown whole by one client."""
-    rows = {
-        kind: Row(f"attached-{kind}", f"output attached, {kind}", "MB/s", True, "dtach", lambda m: m["dtach"])
-        for kind in KINDS
-    }
-    return _measured(field, rows, field.everyone, field.rounds(7, 2), Stage.shown)
+    rows = {}
+    for kind in kinds:
+        rows[kind] = Row(
+            f"attached-{kind}", f"output attached, {kind}", "MB/s", True, "dtach", lambda m: m["dtach"],
+            line=OUTPUT, short="bursts attached", charted=kind == "plain",
+        )  # fmt: skip
+    return _measured(field, rows, [*field.printing, field.plain], field.rounds(7, 2), Stage.shown)
 
 
-def detached(field: Field) -> list[Row]:
+def detached(field: Field, kinds: tuple[str, ...] = KINDS) -> list[Row]:
     """Bursts, written whole with nobody attached."""
     rows = {}
-    for kind in KINDS:
+    for kind in kinds:
         factor = 1.0 if kind == "full-screen" else 1.5
         said = "tmux" if kind == "full-screen" else "1.5 x tmux"
         rows[kind] = Row(
             f"detached-{kind}", f"output detached, {kind}", "MB/s", True, said,
             lambda m, factor=factor: factor * m["tmux"],  # type: ignore[misc]
+            line=OUTPUT, short="bursts detached", charted=kind == "colour",
         )  # fmt: skip
-    return _measured(field, rows, field.tools, field.rounds(7, 2), Stage.written, windows=0)
+    return _measured(field, rows, field.printing, field.rounds(7, 2), Stage.written, windows=0)
 
 
 def sustained(field: Field) -> list[Row]:
-    """64 MB of each kind."""
+    """256 MiB of each kind: more than any tool keeps, so that the slowest part of it sets the pace."""
     size = f"{SUSTAINED >> 20} MiB"
-    rounds = field.rounds(2, 1)
-    shown = {f"{kind}.long": Row(f"long-{kind}", f"{size} attached, {kind}", "MB/s", True) for kind in KINDS}
-    written = {f"{kind}.long": Row(f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True) for kind in KINDS}
+    shown, written = {}, {}
+    for kind in KINDS:
+        # Plain output is to pass about as fast as through a program that only relays.
+        passed = 0.9 if kind == "plain" else 0.0
+        shown[f"{kind}.long"] = Row(
+            f"long-{kind}", f"{size} attached, {kind}", "MB/s", True, "tmux, 0.9 x dtach" if passed else "tmux",
+            lambda m, passed=passed: max(m["tmux"], passed * m["dtach"]),  # type: ignore[misc]
+            line=OUTPUT, short="sustained attached", charted=kind != "colour",
+        )  # fmt: skip
+        written[f"{kind}.long"] = Row(
+            f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True, "tmux", lambda m: m["tmux"],
+            line=OUTPUT, short="sustained detached", charted=kind == "full-screen",
+        )  # fmt: skip
     return [
-        *_measured(field, shown, field.everyone, rounds, Stage.shown, seconds=LONG),
-        *_measured(field, written, field.tools, rounds, Stage.written, windows=0, seconds=LONG),
+        *_measured(field, shown, field.everyone, field.rounds(2, 1), Stage.shown, seconds=LONG),
+        *_measured(field, written, field.tools, field.rounds(2, 1), Stage.written, windows=0, seconds=LONG),
     ]
 
 
 def crowded(field: Field) -> list[Row]:
-    """Three clients that read, and one that reads beside one that does not."""
-    three = {"plain": Row("three", "output to three clients, plain", "MB/s", True)}
-    stalled = {"plain": Row("stalled", "output beside a stalled client, plain", "MB/s", True)}
-    rounds = field.rounds(5, 2)
+    """Three clients that read, a burst and more; and three of which one does not read."""
+    size = f"{SUSTAINED >> 20} MiB"
+    three = {
+        "plain": Row("three", "output to three clients, plain", "MB/s", True, line=OUTPUT, short="three clients"),
+        "plain.long": Row(
+            "long-three", f"{size} to three clients, plain", "MB/s", True, line=OUTPUT, short="three clients, sustained"
+        ),
+    }
+
+    def goal(_: dict[str, float]) -> float:
+        return 0.9 * three["plain.long"].medians["dtach"]
+
+    title = f"{size} to three clients, one of them stalled, plain"
+    stalled = {
+        "plain.long": Row(
+            "long-stalled", title, "MB/s", True, "0.9 x dtach with three that read", goal,
+            line=OUTPUT, short="one of three clients stalled",
+        ),
+    }  # fmt: skip
+    if field.quick:  # it has no large files
+        return _measured(field, {"plain": three["plain"]}, field.tools, 1, Stage.shown, windows=3)
     return [
-        *_measured(field, three, field.tools, rounds, Stage.shown, windows=3),
-        *_measured(field, stalled, field.tools, rounds, Stage.shown, stalled=1),
+        *_measured(field, three, field.tools, field.rounds(2, 1), Stage.shown, windows=3, seconds=LONG),
+        *_measured(field, stalled, field.tools, field.rounds(2, 1), Stage.shown, windows=2, stalled=1, seconds=LONG),
     ]
 
 
 def echo(field: Field) -> list[Row]:
-    """One key and its echo: the median of many, in each sample."""
-    row = Row("echo", "echo p50", "ms", said="1.3 x dtach", goal=lambda m: 1.3 * m["dtach"])
-    late = Row("echo-late", "echo p95", "ms")
+    """One key and its echo: the median of many, in each sample; and what it costs the session and its client."""
+    row = Row(
+        "echo", "echo p50", "ms", said="1.5 x dtach, 1.15 x relay",
+        goal=lambda m: min(1.5 * m["dtach"], 1.15 * m.get("relay", math.inf)),
+        line=ECHO, short="echo p50", charted=True,
+    )  # fmt: skip
+    late = Row(
+        "echo-late", "echo p95", "ms", said="dtach", goal=lambda m: m["dtach"], line=ECHO, short="echo p95",
+        charted=True,
+    )  # fmt: skip
+    cost = Row(
+        "echo-cost", "a key and its echo, processor time of all", "ms", said="0.2 ms", goal=lambda _: 0.2,
+        line=ECHO, short="processor time of a key",
+    )  # fmt: skip
     with contextlib.ExitStack() as stack:
         windows = {}
-        for contender in field.everyone:
+        for contender in [*field.everyone, field.relay]:
             name = stack.enter_context(field.session(contender, ECHOING))
             window = field.enter(contender, name, ECHOING)
             windows[contender.name] = (contender, window)
             window.settle(0.2)
         for _ in range(field.rounds(9, 3)):
-            for name, (_, window) in windows.items():
-                times = sorted(_echoed(window) for _ in range(KEYS))
+            for name, (contender, window) in windows.items():
+                pids = [*contender.processes(), window.pid]
+                before = sum(map(processor_time, pids))
+                times = sorted(echoed(window) for _ in range(KEYS))
                 row.add(name, statistics.median(times))
+                if contender is not field.plain:
+                    cost.add(name, (sum(map(processor_time, pids)) - before) * 1000 / KEYS)
                 late.add(name, times[len(times) * 95 // 100])
         for contender, window in windows.values():
             if not contender.detach:
                 os.kill(window.pid, 9)
             window.close(*contender.detach)
-    return [row, late]
+    return [row, late, cost]
 
 
-def _echoed(window: Window) -> float:
+def echoed(window: Window) -> float:
     """Milliseconds until a key comes back."""
     time.sleep(0.002)
     window.read()

@@ -11,7 +11,7 @@ import termios
 import time
 
 READ = 1 << 16
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for anything that is waited for; what takes longer counts as failed."""
 
 _DEFAULTS = (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -113,14 +113,23 @@ def together(windows: list[Window], mark: bytes, patience: float = PATIENCE) -> 
 
 def run(words: list[str], environment: dict[str, str]) -> float:
     """Runs a command to its end without a terminal; the seconds that took. Raises Late where it fails."""
+    return _run(words, environment)[0]
+
+
+def spent(words: list[str], environment: dict[str, str]) -> float:
+    """The same; the seconds of processor time of the command and of the children that it has waited for."""
+    return _run(words, environment)[1]
+
+
+def _run(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
     actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsigdef=_DEFAULTS)
-    _, status = os.waitpid(pid, 0)
+    _, status, usage = os.wait4(pid, 0)
     took = time.perf_counter() - began
     if status:
         raise Late(f"{words[0]} failed: {os.waitstatus_to_exitcode(status)}: {' '.join(words)}")
-    return took
+    return took, usage.ru_utime + usage.ru_stime
 
 
 def run_on_terminal(words: list[str], environment: dict[str, str]) -> float:
@@ -148,3 +157,15 @@ def busy(pid: int) -> float:
     except OSError:
         return 0.0
     return float(fields[11]) + float(fields[12])
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of processor time of a process, all threads counted in; 0 where the system does not tell."""
+    total = 0
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+    except (OSError, IndexError):
+        return 0.0
+    return total / 1e9

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from sesh.messages import Message
     from sesh.wire import Connection
 
+    Frames = list[tuple[int, bytes]]
+    Handlers = tuple[Callable[[bytes | None], None], Callable[[int, bytes], None], Callable[[Frames | None], None]]
+
 _HELLO_TIMEOUT = 10.0
 """Seconds for the daemon to answer HELLO."""
 _FLUSH_TIMEOUT = 0.2
@@ -43,6 +46,7 @@ _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
 """Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
+_PASSED = frozenset((protocol.OUTPUT, protocol.ACK))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
 
@@ -109,8 +113,9 @@ class Attachment:
 
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
-        parts = self.display, self.channel, self._timers, predictor
-        self.overlays, self._poller = Overlays(*parts), _Poller(*parts, self.link)
+        self.overlays = Overlays(self.display, self.channel, self._timers, predictor)
+        handlers = self._handle_typed, self._handle_output, self._handle_received
+        self._poller = _Passing(self, self._keys, self._timers, predictor, handlers)
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -197,13 +202,13 @@ class Attachment:
         if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
             self._handle_signals()
         if terminal.inbound in ready and not self._at_once:
-            self._read_keys()
+            self._handle_typed(self.terminal.read())
         if self.display.pending and terminal.outbound in ready:
             self.display.flush()
         if channel.unsent and channel.connection.outbound in ready:
             self.channel.send()
         if self._poller.receives and channel.reading and channel.connection.inbound in ready:
-            self._receive()
+            self._handle_received(self.channel.read())
         if not self._at_once and self._switch is None:
             if (link := self.link) is not None and link.in_use and link.look_after(ready):
                 self._lost("silent" if link.replacement is None else "replaced")
@@ -249,8 +254,8 @@ class Attachment:
 
     # -- from the terminal
 
-    def _read_keys(self) -> None:
-        data = self.terminal.read()
+    def _handle_typed(self, data: bytes | None) -> None:
+        """Handle what was read from the terminal: None if another process read it first."""
         if data is None:
             return
         if not data:
@@ -343,8 +348,8 @@ class Attachment:
 
     # -- from the daemon
 
-    def _receive(self) -> None:
-        frames = self.channel.read()
+    def _handle_received(self, frames: list[tuple[int, bytes]] | None) -> None:
+        """Handle the frames that have come; None if nothing will come any more."""
         if self.link is not None and frames:
             self.link.heard()
         if frames is None:
@@ -514,3 +519,72 @@ class _Poller:
         for descriptor, events in wanted.items():
             poll.register(descriptor, events)
         return poll
+
+
+class _Passing(_Poller):
+    """Passes keys and output on itself while there is nothing else to do.
+
+    A loop with few calls: between two keys the interpreter's code leaves the processor's caches, so that each function
+    on the way of an echo costs it time. `handlers`: of what the terminal typed, of one OUTPUT, of frames.
+    """
+
+    def __init__(
+        self,
+        attachment: Attachment,
+        keys: KeyParser,
+        timers: Timers,
+        predictor: Predictor | None,
+        handlers: Handlers,
+    ) -> None:
+        super().__init__(attachment.display, attachment.channel, timers, predictor, attachment.link)
+        self._attachment, self._keys = attachment, keys
+        self._typed, self._output, self._received = handlers
+
+    def wait(self, *, read_keys: bool) -> dict[int, int]:
+        return self._pass_on() if read_keys and self._suffices else super().wait(read_keys=read_keys)
+
+    @property
+    def _suffices(self) -> bool:
+        """True on this machine, with nothing to draw, to send or to wait for."""
+        attachment, channel, display = self._attachment, self._channel, self._display
+        return (
+            self._interest[:4] == (True, True, False, False)
+            and attachment.host is None
+            and channel.reading
+            and not (self._timers.any or attachment.overlays.any or attachment.options.read_only)
+            and not (display.unread or display.pending or display.covered)
+            and not (channel.unsent or channel.closed or not channel.welcome)
+        )
+
+    def _pass_on(self) -> dict[int, int]:
+        """Pass on while it `suffices`; return the descriptors that ask for more than that."""
+        channel, display = self._channel, self._display
+        terminal, unacknowledged = self._attachment.terminal, self._attachment.input
+        poll, keyboard, daemon = self._poll, terminal.inbound, channel.connection.inbound
+        display.show_own()
+        while not (display.pending or display.unread or channel.unsent or channel.closed):
+            ready = poll()
+            if len(ready) != 1 or ready[0][1] != select.POLLIN or terminal.signalled:
+                return dict(ready)
+            if ready[0][0] == keyboard:
+                data = terminal.read()
+                if not data or self._keys.special(data) or unacknowledged.dropping:
+                    self._typed(data)
+                    break
+                for frame in unacknowledged.add(data):
+                    channel.send(frame)
+            elif ready[0][0] == daemon:
+                frames = channel.read()
+                if frames is None or not _PASSED.issuperset([kind for kind, _ in frames]):
+                    self._received(frames)
+                    break
+                for kind, payload in frames:
+                    if kind == protocol.OUTPUT:
+                        self._output(kind, payload)
+                    else:
+                        for frame in unacknowledged.acknowledge(channel.acknowledged(payload)):
+                            channel.send(frame)
+                display.show_own()
+            else:
+                return dict(ready)
+        return {}

@@ -41,7 +41,7 @@ class Channel:
         self.reading = True
         """True if incoming frames are still read; no notice is taken of them afterwards."""
         self._on_link = on_link
-        self.unsent = bytearray()
+        self.unsent = b""
         """Frames that wait to be sent."""
         self._acknowledged = 0
         self.got = self._got_sent = 0
@@ -66,15 +66,15 @@ class Channel:
         """Send frames, or queue the bytes that the daemon does not take now."""
         if self.closed:
             return
-        self.unsent += data
+        waiting = self.unsent + data if self.unsent else data
         try:
-            while self.unsent:
-                del self.unsent[: os.write(self.connection.outbound, self.unsent)]
+            while waiting:
+                waiting = waiting[os.write(self.connection.outbound, waiting) :]
         except BlockingIOError:
             pass
         except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
-            self.closed = True
-            self.unsent.clear()
+            self.closed, waiting = True, b""
+        self.unsent = waiting
 
     def tell_focus(self, focused: bool | None) -> None:
         """Tell the daemon whether the terminal has the focus, if that is known."""

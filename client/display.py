@@ -20,6 +20,8 @@ MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
 _MAX_UNREAD, _MAX_BLOCKS = 12 << 20, 4096
 """Bytes shown that the ledger may not have followed yet, and blocks: a burst is shown first and followed after."""
+_LITTLE = 512
+"""Bytes of output that the ledger follows at once, which costs less than to wake up for them."""
 _MAX_NOTIFICATIONS = 8 << 10
 """Bytes of notifications that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
@@ -121,9 +123,12 @@ class Display:
             if len(self._tail) > 2 * _TAIL_SIZE:
                 del self._tail[:-_TAIL_SIZE]
                 self._tail_whole = False
+        self.draw(before + data + after if before or after else data)
+        if data and len(data) <= _LITTLE and not (self.unread or self.on_link) and self._ledger.prepared(data):
+            self._ledger.feed(data)
+        elif data:
             self._unread.append(data)
             self.unread += len(data)
-        self.draw(before + data + after)
         while self.unread > _MAX_UNREAD or len(self._unread) > _MAX_BLOCKS:
             self.update_ledger()
 

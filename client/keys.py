@@ -54,10 +54,14 @@ class KeyParser:
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key,
         ("focus", report)."""
-        key = self._key
-        if self._pending or self._prefix or self._pasting or ESCAPE in data or key.lead in data:
-            return self._parse(key, data, last=False)
+        if self.special(data):
+            return self._parse(self._key, data, last=False)
         return [("input", data)] if data else []
+
+    def special(self, data: bytes) -> bool:
+        """Return whether `data` may be more than one event of input, or is not all of what comes next."""
+        held = self._pending or self._prefix or self._pasting
+        return bool(held) or ESCAPE in data or self._key.lead in data
 
     def flush(self) -> list[Event]:
         """Take held bytes as they are, since nothing more came."""

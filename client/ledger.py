@@ -6,6 +6,8 @@ output, cheap enough to follow every byte. Sources: ECMA-48, XTerm ctlseqs, kitt
 
 from __future__ import annotations
 
+from sesh import sre as re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match, Pattern
@@ -139,6 +141,11 @@ class Ledger:
         return shown
 
     # -- following the stream
+
+    @staticmethod
+    def prepared(block: bytes) -> bool:
+        """Return whether nothing has to be loaded to follow a block."""
+        return b"\x1b" not in block or bool(_compiled)
 
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
@@ -456,11 +463,9 @@ _compiled: list[Pattern[bytes]] = []
 def _patterns() -> list[Pattern[bytes]]:
     """Return the patterns of a mode change, an SGR, an SGR that is not a reset, and an incomplete sequence at the end.
 
-    Compiled when the first sequence comes: loading `re` takes longer than anything else on the way to a session.
+    Made when the first sequence comes.
     """
     if not _compiled:
-        import re
-
         change = (
             rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
             rb"(?:\[(?:(?P<mode>\?[0-9;]*[hlrs]|[0-9;]*[hl])|(?P<keyboard>[<=>][0-9:;]*[ufmn])"

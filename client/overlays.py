@@ -42,6 +42,11 @@ class Overlays:
         self._hint: Hint | None = None
         """The hint: for the first screen, or on it."""
 
+    @property
+    def any(self) -> bool:
+        """True if something is drawn, or may be."""
+        return self._predictor is not None or self._hint is not None
+
     # -- output
 
     def show_screen(self, position: int, data: bytes) -> None:

@@ -36,8 +36,10 @@ class UnacknowledgedInput:
 
     def add(self, data: bytes) -> list[bytes]:
         """Take typed bytes; return the frames to send now."""
-        self._unsent += data
-        return self._frames()
+        if self._unsent or not 0 < len(data) <= min(_MAX_FRAME, WINDOW - self._bytes_in_flight):
+            self._unsent += data
+            return self._frames()
+        return [self._frame(data)]
 
     def hold(self, data: bytes, now: float) -> None:
         """Take typed bytes while nothing can be sent; `resume` sends them. Drop them, and all that follow, if full.
@@ -70,7 +72,7 @@ class UnacknowledgedInput:
             self._bytes_in_flight -= len(self._in_flight[arrived][1])
             arrived += 1
         del self._in_flight[:arrived]
-        return self._frames()
+        return self._frames() if self._unsent else []
 
     def resume(self, last: int, now: float) -> list[bytes]:
         """Return the frames to send over a new connection, if the daemon received those up to number `last`."""
@@ -85,8 +87,11 @@ class UnacknowledgedInput:
         while self._unsent and self._bytes_in_flight < WINDOW:
             data = bytes(self._unsent[: min(_MAX_FRAME, WINDOW - self._bytes_in_flight)])
             del self._unsent[: len(data)]
-            self.number += 1
-            self._in_flight.append((self.number, data))
-            self._bytes_in_flight += len(data)
-            frames.append(protocol.numbered(protocol.INPUT, self.number, data))
+            frames.append(self._frame(data))
         return frames
+
+    def _frame(self, data: bytes) -> bytes:
+        self.number += 1
+        self._in_flight.append((self.number, data))
+        self._bytes_in_flight += len(data)
+        return protocol.numbered(protocol.INPUT, self.number, data)

@@ -11,7 +11,7 @@ from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
-from sesh.daemon.pty.output_log import OF_JOB
+from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
 from sesh.daemon.shell import variables
 from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, Refused
 from sesh.lean import signal
@@ -116,6 +116,8 @@ class Ending:
         """True if the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
         """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
+        self.late = False
+        """True while the last checkpoint, and what comes behind it, waits for an emulator that is far behind."""
         self.requests: list[tuple[Connection, int]] = []
         """Those that are answered when nothing of the session is left."""
         self._since = 0.0
@@ -129,6 +131,7 @@ class Ending:
         session, pty = self.session, self.session.pty
         session.facts["keep"] = keep and session.facts["keep"]
         if not session.running:
+            self.unseen = False
             self._finish()
             return
         if not self.killed and pty is not None:
@@ -244,15 +247,12 @@ class Ending:
         session = self.session
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
-        if session.facts["keep"] or self.unseen:
+        kept = session.facts["keep"] or self.unseen
+        if kept:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-            if session.facts.get("persist"):
-                session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
-        if self.unseen:
-            session.faults.guard(lambda: self._files.release(remove=False), "the release")
-            session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
-        elif not session.facts["keep"]:
-            session.faults.guard(lambda: self._files.release(remove=True), "the release")
+        self.late = bool(kept and session.facts.get("persist")) and session.model.lag >= IN_MEMORY
+        if not self.late:
+            self.leave()
         self.done = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
         for connection, request in self.requests:
@@ -261,6 +261,17 @@ class Ending:
         for client in session.clients.all:
             if client.mode in (ASIDE, HELD):
                 session.clients.bring_back(client)
+
+    def leave(self) -> None:
+        """Writes what is read when the daemon is gone, or removes the session's files."""
+        session, self.late = self.session, False
+        if (session.facts["keep"] or self.unseen) and session.facts.get("persist"):
+            session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
+        if self.unseen:
+            session.faults.guard(lambda: self._files.release(remove=False), "the release")
+            session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
+        elif not session.facts["keep"]:
+            session.faults.guard(lambda: self._files.release(remove=True), "the release")
 
     def due(self) -> bool:
         """Returns whether `tell` has anybody to tell. Asked each turn, as a finished screen does not wake the loop."""
@@ -273,16 +284,23 @@ class Ending:
         return bool(connection.waits) and not self._has_more(connection)
 
     def _dismissible(self, client: Client) -> bool:
-        undrawn = client.mode == DRAWN and self.session.model.lag > 0  # the emulator, which no client holds up
+        lag = self.session.model.lag  # of the emulator, which no client holds up
+        undrawn = client.mode == DRAWN and lag > 0 and not (self.killed and lag >= IN_MEMORY)
         return not (client.needs or undrawn or self._has_more(client.connection))
 
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients; each once it has all of the output."""
         session = self.session
+        if self.late and session.model.lag < IN_MEMORY:
+            self.leave()
+        if self.killed and session.model.lag >= IN_MEMORY:  # who ends a session does not wait for all its screens
+            for client in session.clients.all:
+                if client.needs:
+                    client.needs, client.position = "", session.log.head
         for connection in list(self._connections.values()):
             if self._answerable(connection):
                 for request, wanted in connection.waits.items():
-                    output = session.log.bytes(session.log.base) if wanted["output"] else b""
+                    output = session.log.bytes(session.log.in_memory) if wanted["output"] else b""
                     result = description.outcome(session)
                     if connection.reader is not None:
                         result["truncated"] = connection.reader.skipped > 0
@@ -321,7 +339,7 @@ class Ending:
 
     def close_finished(self) -> bool:
         """Closes the connections that are done or stuck; returns whether the session is removed and none is left."""
-        if not self.done or self.session.facts["keep"]:
+        if not self.done or self.late or self.session.facts["keep"]:
             return False
         now = time.monotonic()
         for connection in list(self._connections.values()):

@@ -112,7 +112,7 @@ class ClientHandler:
                 client.left_at = left_at
             return
         self._model.catch_up()
-        if client.mode == RAW and same_size and was_raw and since >= log.base:
+        if client.mode == RAW and same_size and was_raw and since >= log.in_memory:
             client.needs, client.position = "", since
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
@@ -136,19 +136,22 @@ class ClientHandler:
             client.focused = data[-1:] == b"I"
         passed = True
         if client.replies.typed:  # by a person
-            client.typed_at = STEADY.now()
+            client.typed_at = self._pump.last_activity = STEADY.now()
             if client.focused is False:
                 client.focused = True  # who types looks there, whatever the terminal reports
-            leads_anew = self._clients.typed(client)  # first: the program is to find the size of this terminal
+            # First: the program is to find the size of this terminal.
+            leads_anew = client.last_typed != self._clients.turn and self._clients.typed(client)
             if self._session.runs is not None:
                 self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
-            self._relay.uncover(client)  # the echo must not come under a line of sesh's own
-            self._session.sent(keys, attended=True)
+            if client.uncover or client.viewport is not None:
+                self._relay.uncover(client)  # the echo must not come under a line of sesh's own
             passed = self._session.runs is None and not leads_anew
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again
+        if client.replies.typed:  # behind the program's back: the key does not wait for it
+            self._session.activity.typed(keys, attended=True)
         if taken < len(keys) or pump.input.size:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
             pump.drain()
@@ -233,6 +236,8 @@ class ClientHandler:
         if client.mode != RAW or client.connection.blocked:
             return None
         client.connection.feed(self._log)
+        if self._model.nothing_below():
+            return 0
         self._model.catch_up()
         emulator = self._model.emulator
         return 0 if emulator.alternate else emulator.rows_below()

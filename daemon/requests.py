@@ -47,9 +47,9 @@ MAX_TOLD = 1024
 """Characters of each text that a person is told."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
-CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
-"""Seconds that a request for the screen waits for the emulator: at most; and if the emulator is far behind, and the
-program has printed more since."""
+CATCH_UP, MOST_PATIENCE, CATCH_UP_PRINTING = 5, 60, 0.02
+"""Seconds that a request for the screen waits for the emulator: at most, unless its asker says that it waits longer
+(`patience`); as long as that may be; and if the emulator is far behind, and the program has printed more since."""
 TYPING = frozenset(("send", "answer", "submit"))
 """Requests that type: they wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
@@ -179,19 +179,21 @@ class Requests:
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
-        while self.deferred and self._due(*self.deferred[0][:2]):
-            self._guard(*self.deferred.pop(0)[2:])
+        for late in [late for late in self.deferred if self._due(late[0], late[1], late[3])]:
+            self.deferred.remove(late)
+            self._guard(*late[2:])
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
             self._guard(*self.deferred.pop(0)[2:])
 
-    def _due(self, position: int, since: float) -> bool:
+    def _due(self, position: int, since: float, request: Request) -> bool:
         """Returns whether the emulator has come to `position`, or takes too long."""
         log, model = self.session.log, self.session.model
         waited = time.monotonic() - since
-        if model.position >= position or waited > CATCH_UP:
+        patience = bounds.clamped(request.words.get("patience"), 0, MOST_PATIENCE, CATCH_UP)
+        if model.position >= position or waited > patience:
             return True
         if waited <= CATCH_UP_PRINTING or log.head <= position:
             return False
@@ -611,7 +613,7 @@ def _first_position(session: Session, request: Request) -> int:
         since = session.pump.sent_at
         if since is None:
             since = log.head if began is None else began  # as a client that reconnects began to wait there
-    return max(since, log.base) if isinstance(since, int) else log.base
+    return max(since, log.in_memory) if isinstance(since, int) else log.in_memory
 
 
 @_request

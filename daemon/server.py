@@ -92,7 +92,8 @@ class Server:
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
-        while not self.over:
+        self.session.log.on_disk = bool(self.session.facts.get("persist"))
+        while self._only_passed or not self.over:
             self.turn()
         if self.ending.done:
             results.sync(self.session.facts["id"])
@@ -119,7 +120,7 @@ class Server:
     @property
     def named(self) -> bool:
         """True if the session still has its name: it runs, or is kept."""
-        return not self.ending.done or bool(self.session.facts["keep"])
+        return not self.ending.done or self.ending.late or bool(self.session.facts["keep"])
 
     # -- the loop
 
@@ -150,7 +151,7 @@ class Server:
             return
         # The emulator waits while anything happens, unless that goes on for too long.
         has_work = model.has_work
-        if (has_work and (not ready or model.overdue())) or (self._screens_due and not ready):
+        if (has_work and (not ready or self._emulator_overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
         guard(self.requests.resume, "a late answer")
@@ -167,6 +168,11 @@ class Server:
         if log.head + model.position > self._packer.due_at:
             self._packer.arm()
 
+    def _emulator_overdue(self) -> bool:
+        """Returns whether the emulator has waited for too long, though something happens."""
+        model = self.session.model
+        return (bool(self.requests.deferred) or not model.waits_for_more) and model.overdue()
+
     def _tried(self, step: Callable[[], object], name: str) -> bool:
         """Takes a step of the loop; returns whether it returned True. One that fails is noted, and soon tried again."""
         try:
@@ -178,11 +184,12 @@ class Server:
 
     def _wait_time(self) -> float | None:
         """Seconds for which the turn may wait for something to happen, None for no limit."""
-        if self._screens_due or self.requests.deferred or self._frames_left or self.ending.due():
+        if self._screens_due or self.requests.deferred or self._frames_left or (self.ending.done and self.ending.due()):
             return 0.0
-        model, timers = self.session.model, self.session.timers
+        session = self.session
+        model, timers = session.model, session.timers
         seconds = timers.wait_time()
-        if not model.has_work or timers.is_set("again"):
+        if not model.has_work or timers.is_set("again") or (model.waits_for_more and session.relay.echoes is None):
             return seconds
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
@@ -223,7 +230,7 @@ class Server:
         connection = self.connections.get(descriptor)
         if connection is not None:
             return self._serve(connection, events) and events == READ and not self._frames_left
-        pump, pty = self.session.pump, self.session.pty
+        pump, pty = self.session.pump, self.session.pump.pty
         if pty is not None and descriptor == pty.descriptor:
             if events & WRITE:
                 pump.drain()
@@ -248,6 +255,8 @@ class Server:
                 # Left behind as lost, to be read and started again later.
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
                 self._stopping = True
+            elif self.ending.late and self.ending.unseen:
+                self.ending.leave()
             else:
                 self.ending.begin()
         if signal.SIGCHLD in numbers:
@@ -314,10 +323,11 @@ class Server:
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return False
-            passed = self._handle_frames(connection)
+            if self._handle_frames(connection):
+                return True
             if connection.held > HELD_EACH:
                 self._bound_held()
-            return passed
+            return False
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
@@ -342,7 +352,7 @@ class Server:
         """Handles a connection's frames, for `TURN` at most; returns whether that only passed keys on (see `turn`)."""
         backlog = connection.backlog
         until: float | None = None
-        while backlog and connection.listening:
+        while backlog and not (connection.closed or connection.closing):
             kind, payload = backlog.popleft()
             try:
                 if kind == protocol.INPUT and connection.client is not None:

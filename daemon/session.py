@@ -107,7 +107,7 @@ class Session:
         self.end = ProgramEnd()
         self.timers = Timers()
         self.faults = FaultLog()
-        self.log = OutputLog()
+        self.log = OutputLog(fault=self.faults.note)
         self.log.retained = OF_JOB if facts["job"] else RETAINED
         lines = facts.get("scrollback", SCROLLBACK)  # an older sesh, before a reload, does not know it
         self.model = Model(self.log, size[0], size[1], self.faults.note, lines)

@@ -106,9 +106,7 @@ def changed_at() -> int:
 
 def path_of(key: str, suffix: str) -> str:
     """The path of the file for a destination's key, or for a host as typed."""
-    import hashlib
-
-    return os.path.join(directory(), hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24] + suffix)
+    return os.path.join(directory(), lean.sha256(key.encode("utf-8", "surrogateescape"))[:24] + suffix)
 
 
 def record(

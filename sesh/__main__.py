@@ -1,7 +1,5 @@
 """`sesh` and `python -m sesh`. An error becomes a line on stderr and an exit code here."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -27,11 +25,19 @@ def main() -> int:
 def start() -> None:
     """Run the program, and end the process with its exit code."""
     try:
+        launched_slowly = "re" in sys.modules
+        from sesh import loading
+
+        loading.hasten()
         from sesh.lean import signal
         from sesh.quitkey import quit_key
 
         with quit_key:
             code = main()
+            if launched_slowly:
+                from sesh import old_launcher
+
+                old_launcher.exchange()
             signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
             _exit(code)
     except OSError as error:  # the modules that word errors cannot be loaded either

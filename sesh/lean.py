@@ -38,7 +38,10 @@ else:
         from collections import OrderedDict, deque
         from threading import Lock
 
-__all__ = ["Lock", "OrderedDict", "accept", "deque", "parse_json", "sha1", "signal", "socket", "system_call", "to_json"]
+__all__ = [
+    "Lock", "OrderedDict", "accept", "deque", "parse_json", "sha1", "sha256", "signal", "socket", "system_call",
+    "to_json",
+]  # fmt: skip
 
 _WHITESPACE = " \t\n\r"
 
@@ -71,16 +74,20 @@ def parse_json(text: str) -> Any:
     return value
 
 
-def to_json(value: object, *, ascii_only: bool = False) -> str:
-    """The JSON text of a value on one line without blanks, as `json.dumps` gives it. Raises TypeError, ValueError."""
+def to_json(value: object, *, ascii_only: bool = False, spaced: bool = False) -> str:
+    """The JSON text of a value on one line, as `json.dumps` gives it. Raises TypeError, ValueError.
+
+    `spaced`: with a blank behind each comma and colon, as `json.dumps` writes it unasked.
+    """
+    comma, colon = (", ", ": ") if spaced else (",", ":")
     try:
         from _json import encode_basestring, encode_basestring_ascii, make_encoder
     except ImportError:
         import json
 
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
+        return json.dumps(value, separators=(comma, colon), ensure_ascii=ascii_only)
     quote = encode_basestring_ascii if ascii_only else encode_basestring
-    return "".join(make_encoder({}, _not_serializable, quote, None, ":", ",", False, False, True)(value, 0))
+    return "".join(make_encoder({}, _not_serializable, quote, None, colon, comma, False, False, True)(value, 0))
 
 
 def _not_serializable(value: object) -> object:
@@ -99,6 +106,18 @@ def sha1(data: bytes) -> str:
         from _sha1 import sha1 as new  # type: ignore[import-not-found]
     except ImportError:
         from hashlib import sha1 as new
+    return str(new(data, usedforsecurity=False).hexdigest())
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of some bytes in hexadecimal, by Python's own code as above."""
+    try:
+        try:
+            from _sha2 import sha256 as new  # type: ignore[import-not-found]  # from Python 3.12 on
+        except ImportError:
+            from _sha256 import sha256 as new  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha256 as new
     return str(new(data, usedforsecurity=False).hexdigest())
 
 

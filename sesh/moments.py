@@ -37,7 +37,7 @@ class SteadyClock:
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        return self.origin + uptime()
+        return self.origin + clock.clock_gettime(_SINCE_BOOT)
 
     def told(self, moment: float) -> float:
         """A moment by this clock as the wall clock, as it is set now, has it; the same each time until it is set."""

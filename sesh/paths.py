@@ -488,6 +488,15 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
         sync(os.path.dirname(path))
 
 
+def unnamed_file() -> int:
+    """The descriptor of a new file in the directory of sessions that has no name any more: it goes with the process, or
+    with `close`. Raises OSError."""
+    path = os.path.join(directory(), f".unnamed.file.{os.getpid()}")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
+    os.unlink(path)
+    return descriptor
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Writes all of `data` to a descriptor that blocks, or takes it whole. Raises OSError."""
     view = memoryview(data)

@@ -22,6 +22,8 @@ _SO_ACCEPTCON = 1 << 16
 """The flag of listening sockets in /proc/net/unix."""
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 """Beginnings of the names of network file systems."""
+_IN_MEMORY = ("tmpfs", "ramfs")
+"""File systems that lie in memory."""
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _LONGEST_COMMAND = 64 << 10
 """Bytes."""
@@ -304,6 +306,17 @@ def listening() -> dict[str, str]:
 
 def network_filesystem(path: str) -> str:
     """The kind of the network file system that holds a path, empty if it is a local one, or unknown."""
+    kind = _filesystem(path)
+    return kind if kind.startswith(_NETWORK) else ""
+
+
+def on_local_disk(path: str) -> bool:
+    """Returns whether what is written below a path takes no memory (tmpfs), and no network."""
+    return not _filesystem(path).startswith((*_NETWORK, *_IN_MEMORY))
+
+
+def _filesystem(path: str) -> str:
+    """The kind of the file system that holds a path; empty if unknown."""
     best, kind = "", ""
     if LINUX:
         rows = [line.split(" ") for line in _read("/proc/self/mountinfo").decode("utf-8", "replace").splitlines()]
@@ -316,7 +329,7 @@ def network_filesystem(path: str) -> str:
         point = point.replace("\\040", " ")
         if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
             best, kind = point, mounted
-    return kind if kind.startswith(_NETWORK) else ""
+    return kind
 
 
 def longest_line(descriptor: int) -> int:
@@ -374,6 +387,18 @@ def yield_memory() -> None:
     score = _oom_score()
     if score is not None:
         _write_oom_score(min(1000, score + OOM_ROOM))
+
+
+class yielding_memory:  # noqa: N801 (a context manager named as what it does)
+    """Has what is started meanwhile inherit the score of `yield_memory`; then this process has its own again."""
+
+    def __enter__(self) -> None:
+        self._score = _oom_score()
+        yield_memory()
+
+    def __exit__(self, *_: object) -> None:
+        if self._score is not None:
+            _write_oom_score(self._score)
 
 
 def oom_class() -> int | None:

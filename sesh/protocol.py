@@ -97,7 +97,7 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 def numbered(kind: int, number: int, data: bytes) -> bytes:
     """An INPUT, OUTPUT or SCREEN frame: `number` is its sequence number or position, `data` at most `CHUNK` bytes."""
-    return numbered_header(kind, number, len(data)) + data
+    return ((kind << 32 | 8 + len(data)) << 64 | number).to_bytes(HEADER + 8, "big") + data
 
 
 def numbered_header(kind: int, number: int, size: int) -> bytes:

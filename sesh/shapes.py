@@ -41,6 +41,11 @@ _STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
+_UNCHANGED: dict[Shape, frozenset[type]] = {}
+"""Types whose values, if they are from this machine, pass a shape as they are: most of a list's values do."""
+_NO_TYPE: frozenset[type] = frozenset()
+
+
 class Malformed(Exception):
     """A value is not of its shape; the text says which part, and why."""
 
@@ -71,6 +76,8 @@ def simple(kind: type, reason: str, test: Callable[[Any], bool] | None = None) -
             return value
         raise Malformed(reason)
 
+    if test is None:
+        _UNCHANGED[apply] = frozenset((kind,))
     return apply
 
 
@@ -95,7 +102,7 @@ def choice(*words: str) -> Shape:
 def whole(least: int, most: int) -> Shape:
     """A whole number within bounds."""
     reason = f"is not a whole number from {least} to {most}"
-    return simple(int, reason, lambda number: bounds.is_integer(number, least, most))
+    return simple(int, reason, lambda number: least <= number <= most and number is not True and number is not False)
 
 
 natural = whole(0, bounds.MOST)
@@ -133,6 +140,7 @@ def word(longest: int = LONGEST_LINE) -> Shape:
         text: str = _text(check, value)
         return _plain(text[:longest]) if check.far else text
 
+    _UNCHANGED[apply] = frozenset((str,))
     return apply
 
 
@@ -159,7 +167,12 @@ def unstyled(check: Check, value: object) -> str:
     return printable(text) if check.far else text
 
 
+_UNCHANGED.update(dict.fromkeys((text, styled, unstyled), frozenset((str,))))
+
+
 def _is_system_text(text: str) -> bool:
+    if text.isascii():
+        return "\0" not in text
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -192,7 +205,12 @@ def octets(_check: Check, value: object) -> bytes:
 
 def optional(shape: Shape) -> Shape:
     """A value or null."""
-    return lambda check, value: None if value is None else shape(check, value)
+
+    def apply(check: Check, value: object) -> Any:
+        return None if value is None else shape(check, value)
+
+    _UNCHANGED[apply] = _UNCHANGED.get(shape, _NO_TYPE) | {type(None)}
+    return apply
 
 
 def either(*shapes: Shape) -> Shape:
@@ -211,10 +229,19 @@ def either(*shapes: Shape) -> Shape:
 
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
     """A list of values of one shape; a host's is cut to `most`."""
+    unchanged = _UNCHANGED.get(shape, _NO_TYPE)
 
     def apply(check: Check, value: object) -> list[object]:
-        values = _list(check, value)[: most if check.far else None]
-        return [_within(f"[{index}]", shape, check, item) for index, item in enumerate(values)]
+        values: list[object] = _list(check, value)[: most if check.far else None]
+        if not check.far and unchanged.issuperset(map(type, values)):
+            return values
+        checked: list[object] = []
+        try:
+            for item in values:
+                checked.append(shape(check, item))  # noqa: PERF401 (whose number the error tells)
+        except Malformed as error:
+            raise Malformed(f"[{len(checked)}]{gap(str(error))}{error}") from None
+        return checked
 
     return apply
 
@@ -255,6 +282,7 @@ def keys(names: str, shape: Shape) -> dict[str, Shape]:
 
 def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
     """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
+    unchanged = {key: _UNCHANGED.get(shape, _NO_TYPE) for key, shape in shapes.items()}
 
     def apply(check: Check, value: object) -> dict[str, object]:
         values = _dict(check, value)
@@ -262,9 +290,15 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
             if key not in values:
                 raise Malformed(f".{key} is missing")
         checked = {}
+        near = not check.far
         for key, item in values.items():
-            if key in shapes:
-                checked[key] = _within(f".{key}", shapes[key], check, item)
+            if near and type(item) in unchanged.get(key, _NO_TYPE):
+                checked[key] = item
+            elif key in shapes:
+                try:
+                    checked[key] = shapes[key](check, item)
+                except Malformed as error:
+                    raise Malformed(f".{key}{gap(str(error))}{error}") from None
             else:
                 checked[line(check, key)] = anything(check, item)
         return checked
@@ -293,9 +327,13 @@ def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Sh
 
 def misfit(values: Mapping[str, object], shapes: Fields) -> str | None:
     """The first key whose value is neither null nor of its shape."""
+    check = Check(far=False)
     for key, shape in shapes.items():
-        if values.get(key) is not None and not fits(shape, values[key]):
-            return key
+        if (value := values.get(key)) is not None:
+            try:
+                shape(check, value)
+            except Malformed:
+                return key
     return None
 
 
@@ -305,7 +343,11 @@ def mapping(key: Shape, shape: Shape) -> Shape:
     def apply(check: Check, value: object) -> dict[str, object]:
         checked = {}
         for name, item in _dict(check, value).items():
-            checked[key(check, name)] = _within(f".{_plain(name[:40])}", shape, check, item)
+            try:
+                value = shape(check, item)
+            except Malformed as error:
+                raise Malformed(f".{_plain(name[:40])}{gap(str(error))}{error}") from None
+            checked[key(check, name)] = value
         return checked
 
     return apply

@@ -12,6 +12,7 @@ from sesh import gate, paths, platform, protocol
 from sesh.about import __version__
 from sesh.errors import ExitCode, Lost, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_daemon
 from sesh.lean import socket
+from sesh.names import check_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -325,16 +326,21 @@ def checked(answer: Answer) -> Answer:
     return answer
 
 
-def connect(name: str, timeout: float = 5.0) -> Connection:
+def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
     """A connection to the daemon of `name` on this machine.
 
-    Raises NotFound if none answers, Unreachable if it does not accept in time, Refused for a foreign socket.
+    `folder`: the directory of sessions, if its rights were checked a moment ago. Raises NotFound if none answers,
+    Unreachable if it does not accept in time, Refused for a foreign socket.
     """
-    if not paths.trusted(paths.directory()) or not paths.check_file(paths.socket_path(name), stat.S_IFSOCK):
+    if not folder:
+        folder = paths.directory()
+        if not paths.trusted(folder):
+            raise paths.absent(name)
+    if not paths.check_file(os.path.join(folder, check_name(name) + paths.SOCKET), stat.S_IFSOCK):
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:
-        opened = begin(name)
+        opened = begin(name, folder)
         if opened is None:
             raise paths.absent(name)
         try:
@@ -358,7 +364,7 @@ def most_connections() -> int:
     return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
 
 
-def begin(name: str) -> socket.socket | None:
+def begin(name: str, folder: str = "") -> socket.socket | None:
     """A non-blocking socket that is connected to the daemon of `name`, or, if its backlog is full, to nothing yet.
 
     None if nobody listens there.
@@ -366,7 +372,7 @@ def begin(name: str) -> socket.socket | None:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+        with paths.reachable(folder or paths.directory(), name + paths.SOCKET) as address:
             opened.connect(address)
     except BlockingIOError:
         return opened

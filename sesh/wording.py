@@ -141,6 +141,12 @@ def shell_word(word: str) -> str:
     return "$'" + "".join(map(_escaped, word)) + "'" if word else "''"
 
 
+def joined(words: Sequence[str]) -> str:
+    """Words as `shlex.join` joins them."""
+    safe = _UNQUOTED.issuperset
+    return " ".join(word if word and safe(word) else "'" + word.replace("'", "'\"'\"'") + "'" for word in words)
+
+
 def _escaped(character: str) -> str:
     if character in "\\'":
         return "\\" + character

@@ -124,16 +124,18 @@ class Activity:
     def typed(self, keys: bytes, *, attended: bool = False) -> None:
         """Notes that a person or a script has typed: the question that the program said is answered. `attended`: it was
         an attached person."""
-        self._key_at, self._echoes_until = time.monotonic(), 0.0
+        now = time.monotonic()
+        self._key_at, self._echoes_until = now, 0.0
         self._turn.key()
-        self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
+        self._interrupted_at = now if keys[-1:] == _CTRL_C else None
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
         said = self._said
         if said is not None and said.by != rules.REPORT and (said.state != "working" or keys in _CANCELS):
             self._said = None
             self._asked.note_answer()
-        self.report(lambda reports, head: reports.seen(head))
+        if self.reports is not None:
+            self.report(lambda reports, head: reports.seen(head))
         self.stirred()
 
     def interrupted(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import config, paths
+from sesh import paths
 from sesh.errors import SeshError
 from sesh.lean import signal
 
@@ -59,8 +59,13 @@ class Hooks:
         self._fork(kind, self._variables(kind, event), None)
 
     def tell(self, kind: str, event: Event) -> None:
-        """Has a terminal tell the person; if none can, starts the hook (empty: there is none)."""
+        """Has a terminal tell the person; if none can, starts the hook (empty: there is none).
+
+        No terminal tells that work is done: then there is nothing to do without a hook.
+        """
         kind = kind or "telling"
+        if kind == "on_done" and not _mentioned(kind):
+            return
         variables = self._variables(kind, event)
         for key in ("state", "why", "question"):
             variables[f"SESH_{key.upper()}"] = str(event.get(key) or "")[:_LONGEST].replace("\0", "")
@@ -120,6 +125,10 @@ class Hooks:
 
 def _mentioned(kind: str) -> bool:
     """Returns whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
+    if not os.path.exists(paths.settings_file()):
+        return False
+    from sesh import config
+
     try:
         return kind.encode() in paths.read_regular(paths.settings_file(), config.LARGEST)
     except OSError:
@@ -131,6 +140,8 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
 
     A `message` is shown on a terminal instead, if one can do that; in the settings' quiet hours nothing is done.
     """
+    from sesh import config
+
     try:
         _detach()
         settings = config.load()

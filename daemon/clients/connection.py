@@ -244,7 +244,7 @@ class Connection:
         else:
             header = protocol.numbered_header(protocol.OUTPUT, position, size)
         self._follows, self.before_output = position + size, b""
-        return self.take_ack() + waiting + header
+        return self.take_ack() + waiting + header if self.due_ack else waiting + header
 
     def take_ack(self) -> bytes:
         """Takes the ACK that is due, empty if none is. It says no number if that is one more than the last one's."""

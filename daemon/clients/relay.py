@@ -7,12 +7,14 @@ import time
 from sesh import protocol
 from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED
-from sesh.daemon.screen.model import CATCH_UP_TIME, EMULATOR_LAG
+from sesh.daemon.pty.output_log import IN_MEMORY
+from sesh.daemon.screen.model import CATCH_UP_TIME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.bounds import Size
     from sesh.daemon.clients.connection import Client, Reader
     from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.registry import Clients
@@ -24,8 +26,9 @@ FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
-ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
-"""Seconds that a client waits for the emulator before it gets its present screen; and for each further one."""
+ATTACH_TIME, RETURN_TIME, BEHIND_TIME = 0.05, 2.0, 0.25
+"""Seconds that a client waits for the emulator before it gets its present screen: one that attaches, where it may catch
+up by then; one that was set aside; and for each further one."""
 _AFTER_IMAGE = float("inf")
 """Value of `needed_at`: the client was painted in the middle of an image, and is painted again when that ends."""
 FOLLOWER_LAG = 16 << 20
@@ -55,6 +58,8 @@ class Relay:
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
         """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
         self._drawn_at = 0.0
+        self._slow: dict[int, Size] = {}
+        """The session's size when clients were set aside that had fallen behind, by their numbers."""
 
     def deliver(self, block: bytes = b"") -> bool:
         """Passes on what was appended to the log, raw clients and followers first. `block`: the last of it.
@@ -73,7 +78,8 @@ class Relay:
                 if not connection.blocked:
                     connection.pass_on(log, block)
                 late = late or connection.blocked
-                self._check_late(client)
+                if client.flow is not None:
+                    self._check_late(client)
             elif client.mode == DRAWN:
                 drawn = True
         for follower in self.followers:
@@ -99,7 +105,7 @@ class Relay:
     def paused(self) -> bool:
         """Returns whether the program has to wait: for the emulator, a client that needs a screen, or the leader."""
         lag = self.model.lag
-        if lag and (lag >= EMULATOR_LAG or any(client.needs for client in self.clients.all)):
+        if lag and (self.model.room <= 0 or self._awaits_emulator()):
             return True
         if self.log.head - self.log.base <= CLIENT_LAG and not self.followers:
             return False  # no reader can be far behind
@@ -110,6 +116,15 @@ class Relay:
             self.timers.ensure("pace", STALLED, self._set_slow_aside)  # the next turn asks again
         return waits
 
+    def _awaits_emulator(self) -> bool:
+        """Returns whether the program waits for the emulator because clients need a screen. If it is far behind, that
+        is only where nobody who leads would stand still for another; but who is only drawn for is shown nothing old."""
+        clients, far = self.clients.all, self.model.lag >= IN_MEMORY
+        if not any(client.needs for client in clients):
+            return far and bool(clients) and all(client.mode == DRAWN for client in clients)
+        leader = self.clients.leader
+        return not far or leader is None or not leader.fed()
+
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.connection.progress_at > STALLED
 
@@ -117,6 +132,7 @@ class Relay:
         """Sets clients aside that do not read; called some time after the program, or output, began to wait for one."""
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
+            self._slow[client.number] = self.clients.size
 
     def _set_aside(self, client: Client) -> None:
         """Sends a client nothing until its socket is empty; a screen will replace what it missed."""
@@ -135,9 +151,18 @@ class Relay:
         if client.connection.unsent or (client.flow is not None and not client.flow.drained):
             return
         if client.mode == ASIDE:
+            size = self._slow.pop(client.number, None)
             self.clients.bring_back(client)
+            if client.mode == RAW and size == self.clients.size and client.flow is None:
+                self._go_on(client)
         elif client.mode == DRAWN:
             self.timers.ensure("draw", 0, self.draw)
+
+    def _go_on(self, client: Client) -> None:
+        """Feeds a client that was set aside from where it stood, if memory holds that and a screen would come late."""
+        if client.left_at >= self.log.in_memory and self.model.lag >= IN_MEMORY:
+            client.needs, client.position, client.left_at = "", client.left_at, -1
+            client.connection.feed(self.log)
 
     def serve(self) -> bool:
         """Sends screens to the clients that need one, once the emulator has come far enough.
@@ -155,7 +180,8 @@ class Relay:
         model = self.model
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
         model.skip_ahead()
-        for turn in range(4):  # one step at least, the others only while no client has waited too long
+        awaited = self._awaits_emulator()
+        for turn in range(4 if awaited else 0):  # one step at least, the others while no client has waited too long
             if model.lag and (not turn or time.monotonic() < until):
                 model.step()
         if not model.lag:
@@ -164,14 +190,15 @@ class Relay:
         now = time.monotonic()
         for client in waiting:
             if behind:  # the screen that the emulator has come to, after a long wait
-                due = client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME
+                most = RETURN_TIME if client.needs == RESYNC else ATTACH_TIME if model.near(self.log.head) else 0.0
+                due = client.needs in (ATTACH, RESYNC) and now - client.needed_at >= most
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image
             else:
                 due = client.needs != REPAINT or client.position >= model.position
             if due:
                 self._send_screen(client)
-        return behind
+        return behind and awaited
 
     def uncover(self, client: Client) -> None:
         """Takes a line of sesh's own off a client's last row; `flush` or the next output sends that."""
@@ -291,7 +318,7 @@ class Relay:
         client.position = model.position
         if model.lag:  # what lies between here and the log's head will reach it as another screen
             client.left_at = client.position
-            client.needs, client.needed_at = RESYNC, time.monotonic() - ATTACH_TIME + BEHIND_TIME
+            client.needs, client.needed_at = RESYNC, time.monotonic() - RETURN_TIME + BEHIND_TIME
         elif model.in_image:  # the rest of it would be text, and nobody knows where the cursor is behind it
             client.left_at = client.position
             client.needs, client.needed_at = RESYNC, _AFTER_IMAGE

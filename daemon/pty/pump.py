@@ -117,12 +117,15 @@ class Pump:
             findings = self.scanner.find(block)
         finally:
             self.log.append(block)
+        if not findings:
+            self.delivered = self._deliver(block) and self.open
         self.last_activity = STEADY.now()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
-        for kind, body, end in findings:
-            self._report(kind, body, start + end)
-        self.delivered = self._deliver(block) and not findings and self.open
+        if findings:  # readers get a query only once it is noted which of them answers it
+            for kind, body, end in findings:
+                self._report(kind, body, start + end)
+            self._deliver(block)
         return True
 
     def wake(self) -> None:
@@ -299,7 +302,11 @@ class TypedLine:
             foreground = pty.foreground()
             if self._foreground != foreground:
                 self.length = 0
-        self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS), attended=attended)
+        if len(data) == 1 and 0x20 <= data[0] < 0x7F:
+            self.length += 1
+            self.drafted_at = time.monotonic() if attended else self.drafted_at
+        else:
+            self.length = self._count(data[-_LONGEST_LINE:].translate(None, _CONTINUATIONS), attended=attended)
         if not self.length and not self.drafted_at:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:

@@ -13,7 +13,7 @@ import time
 
 from sesh import paths
 from sesh.bounds import scrollback_bytes
-from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.store import checkpoints
 
@@ -104,7 +104,9 @@ class Checkpointer:
         now = time.monotonic()
         steps, self._steps = self._steps, None
         if steps is None and now >= self._next_at:
-            self._next_at, steps = now + self._pause, self._writing(now + CATCH_UP)
+            # Far behind, it would cost the relay more than the screen is worth that soon is one of the past again.
+            until = now + CATCH_UP if self._model.lag < IN_MEMORY else now
+            self._next_at, steps = now + self._pause, self._writing(until)
         try:
             if steps is not None and next(steps, True) is None:
                 self._steps = steps

@@ -7,6 +7,7 @@ import time
 
 from sesh import platform
 from sesh.bounds import SCROLLBACK, scrollback_bytes
+from sesh.daemon.pty.output_log import IN_MEMORY
 from sesh.daemon.pty.pty import TURN
 from sesh.lean import deque, signal
 
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     Measured = tuple[int, int, bool, bool]
     """Lines and bytes of the scrollback, True for the alternate screen, and for bracketed paste."""
 
-EMULATOR_LAG = 16 << 20
-"""Bytes that the emulator may be behind; from there on the program waits."""
 BURST = 12 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
+GAP = 0.005
+"""Seconds without output after which it takes a step from there on."""
 LULL = 0.03
 """Seconds without output after which a burst is over."""
 OVERDUE, LIGHT = 0.1, 1 << 20
@@ -37,6 +38,8 @@ UNLOADED_LAG = 64 << 10
 """Bytes for which the emulator is not loaded: a small session at which nobody looks stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
 """Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
+LITTLE = 4 << 10
+"""Bytes that the emulator takes so soon that it may have them once somebody looks, and wakes nothing up for them."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 PACK_GAIN = 128 << 10
@@ -64,6 +67,8 @@ _MAX_MARKS = 256
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain if at most one byte in so many is another."""
+_MOST_RESIZES = 16
+"""Resizes whose lines `nothing_below` looks at."""
 _BRACKETED_PASTE = 2004
 MEASURE_TIME = 0.5
 """Seconds that the child process that measures may take."""
@@ -139,7 +144,12 @@ class Model:
     @property
     def full(self) -> bool:
         """True if the log holds as much as it may for an emulator that is behind."""
-        return self._log.head - self._log.base >= EMULATOR_LAG
+        return self._log.head - self._log.base >= IN_MEMORY
+
+    @property
+    def room(self) -> int:
+        """Bytes that may come until the program has to wait for the emulator."""
+        return self._log.most - self.lag
 
     @property
     def portion(self) -> int:
@@ -148,7 +158,7 @@ class Model:
         While the program waits for the emulator, these are as many as the emulator takes in one slice: the echo of a
         key comes behind them.
         """
-        return TURN if self._log.head - self.position < EMULATOR_LAG - TURN else min(TURN, self._slice)
+        return TURN if self.room > TURN else min(TURN, self._slice)
 
     @property
     def has_work(self) -> bool:
@@ -157,6 +167,11 @@ class Model:
         if self._emulator is not None:
             return lag > 0
         return lag > UNLOADED_LAG and (lag > UNLOADED_PLAIN_LAG or not self._plain())
+
+    @property
+    def waits_for_more(self) -> bool:
+        """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
+        return self._emulator is not None and self._log.head - self.position <= LITTLE and not self.ended
 
     def _plain(self) -> bool:
         """Returns whether the output that the emulator has not seen is plain lines of text, or nearly so."""
@@ -169,7 +184,9 @@ class Model:
 
     def wait_time(self) -> float:
         """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""
-        if self.lag >= BURST or self.overdue():
+        if self.lag >= BURST:
+            return GAP if self.room > 0 else 0.0
+        if self.overdue():
             return 0.0
         return max(0.0, self._log.appended_at + LULL - time.monotonic())
 
@@ -232,7 +249,7 @@ class Model:
         self._passed.append((self.position, _snapshot(emulator)))
         if self.position in self._marks:
             self._marks[self.position] = self._passed[-1][1]
-        if not self.lag:
+        if self.lag <= LITTLE:
             self._behind_since = None
         if took < _QUICK and end - start == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)
@@ -270,7 +287,7 @@ class Model:
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
         pace = self._pace
-        if self.lag <= pace * TOO_LONG:
+        if min(self.lag, IN_MEMORY) <= pace * TOO_LONG:
             return False
         start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))
         block = self._log.bytes(start, start + _BOUNDARY)
@@ -399,6 +416,27 @@ class Model:
         data, (columns, rows) = self._log.bytes(0), self._initial_size
         down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
         return down is None and replay_safe(data, columns, rows)
+
+    def nothing_below(self) -> bool:
+        """Returns whether the output shows without an emulator that nothing stands below the cursor: it is little and
+        simple, never moves the cursor up or erases what is below, and was at the end of a line at each resize, which
+        may wrap that line, as it may a blank one that has a background."""
+        little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
+        if self.loaded or not little:
+            return False
+        import re
+
+        from sesh.vt.render.clean_screen import replay_safe
+
+        data, columns = self._log.bytes(0), self._initial_size[0]
+        if re.search(rb"\x1b\[[0-9;]*[AHJdf]", data):
+            return False
+        if self._resizes and re.search(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])", data):
+            return False
+        for end in (*(position for position, *_ in self._resizes), len(data)):
+            if re.search(rb"[\b\r]|\x1b\[[0-9;]*[DG]", data[data.rfind(b"\n", 0, end) + 1 : end]):
+                return False
+        return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)
 
     def _measure_apart(self) -> Measured | None:
         """What `measured` returns, by a child process; None without one, or if it takes too long."""

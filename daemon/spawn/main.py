@@ -12,7 +12,7 @@ import os
 import time
 from errno import EACCES, ENOENT
 
-from sesh import bounds, lean, paths, platform, protocol, wire
+from sesh import bounds, lean, loading, paths, platform, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
@@ -43,9 +43,12 @@ def run_spawned(channel: int) -> None:
 
 
 def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
-    """The daemon in a fork of the zygote, to which the end of `lifetime_pipe` tells the daemon's end; never returns."""
+    """The daemon in a fork of the zygote, to which the end of `lifetime_pipe` tells the daemon's end; never returns.
+
+    It stays in the zygote's session, which nobody leads and which has no terminal.
+    """
     try:
-        leave_session()
+        os.setpgid(0, 0)
         connection = wire.Connection(channel, channel)
         connection.send(protocol.frame(protocol.PONG, b""))
         spec = _receive_spec(connection, time.monotonic() + _SPEC_TIMEOUT)
@@ -141,6 +144,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
             time.sleep(_PAUSE)
     gc.freeze()  # what has been loaded by now lives as long as the daemon
     gc.enable()
+    gc.set_threshold(*loading.USUAL)
     server.begin()
     server.run()
 
@@ -197,6 +201,7 @@ def refusal(error: OSError) -> Refused:
 
 def _start_session(spec: LaunchSpec) -> Session:
     """Starts the program, and returns the session. Raises CannotStart, Refused, OSError."""
+    from sesh.daemon.pty.program import Program
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.session import Session
     from sesh.daemon.spawn.environment import environment
@@ -210,7 +215,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     created, ended_for_memory = STEADY.now(), platform.ended_for_memory()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:
-        pty = Pty.spawn(program, argv, spec["directory"], variables, size, spec["umask"], inbound)
+        pty = Pty.spawn(Program(program, argv, spec["directory"], variables, size, spec["umask"], inbound))
     finally:
         if inbound >= 0:
             os.close(inbound)
@@ -252,7 +257,7 @@ def _start_session(spec: LaunchSpec) -> Session:
 def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
     """The path of the program, its argv, and the command for the record. Raises CannotStart."""
     from sesh import programs
-    from sesh.daemon.pty.pty import cannot_start
+    from sesh.daemon.pty.program import cannot_start
     from sesh.daemon.spawn.environment import find_program, shell_words
 
     command = spec.get("command")

@@ -3,7 +3,7 @@
 These share the memory that none of them writes to, and have nothing left to load. The creator of the third session
 starts the zygote. It forks only for creators whose processes hand down the same attributes as its own (`fingerprint`),
 takes from a creator nothing but the spec, and exits when at most one session is alive of those that it knows: the ones
-there when it started, and its forks. Its death harms none of them, for none is its child.
+there when it started, and its forks. Its death harms none of them, and nobody has to reap one: it ignores SIGCHLD.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def run(key: str) -> None:
     from sesh.daemon.clients.listener import Listener
 
     reset_signals()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps its forks
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     platform.outlive_programs()
     platform.set_process_title(TITLE)
@@ -112,7 +113,11 @@ def run(key: str) -> None:
 
 def _preload() -> None:
     """Loads a daemon's modules, fills its emulator's caches, and hides both from the collector, which would write to
-    them."""
+    them.
+
+    The interpreter's cache of methods, full of what loading looked up, is emptied: each entry that a fork replaces
+    would change the reference counts of two names, in two pages of its own.
+    """
     import sesh.daemon.activity.rules
     import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
@@ -124,11 +129,9 @@ def _preload() -> None:
     import sesh.daemon.upgrade.reload
     import sesh.daemon.waits
     import sesh.vt.emulator  # noqa: F401
-    from sesh.daemon.pty.pty import load_ptyprocess
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
 
-    load_ptyprocess()
     platform.give_back()
     lean.parse_json(lean.to_json({}))
     emulator = Emulator(80, 24)
@@ -136,6 +139,7 @@ def _preload() -> None:
     replay(emulator, lines=10)
     del emulator
     gc.collect()
+    getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()  # the first name since Python 3.13
     gc.freeze()
 
 
@@ -179,7 +183,6 @@ def _fork_daemon(opened: socket.socket) -> list[int]:
     if child == 0:
         run_from_zygote(opened.fileno(), daemon_end)
     os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
-    os.waitpid(child, 0)
     return [lifetime]
 
 

@@ -36,6 +36,8 @@ POLL = 0.01
 """Seconds between two checks of the trial."""
 TRIAL_TIMEOUT = 20.0
 """Seconds that the trial may take."""
+CATCH_UP_TIMEOUT = 15.0
+"""Seconds that the emulator may take for what lies on disk: another process image gets what is in memory."""
 PASSED = b"sesh can take over"
 """The output of a trial that has passed."""
 
@@ -90,6 +92,20 @@ class _Reload:
         self._check_not_ending()
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
+        log = self._server.session.log
+        before, log.on_disk = log.on_disk, False
+        try:
+            deadline = time.monotonic() + CATCH_UP_TIMEOUT
+            while log.base < log.in_memory:
+                if time.monotonic() > deadline:
+                    raise self._busy("has printed more than its screen shows yet")
+                yield
+            yield from self._replace()
+        finally:
+            log.on_disk = before
+
+    def _replace(self) -> Iterator[None]:
+        """Tries the new sesh, and executes it in this process."""
         deadline = time.monotonic() + TRIAL_TIMEOUT
         pid, output = self._start_trial()
         ended = late = False
@@ -204,12 +220,7 @@ def _exec_python(python: str, program: list[str | bytes], descriptors: list[int]
 
 def _write_memory(state: State) -> int:
     """Writes the state into memory without a file name, and returns its descriptor. Raises OSError."""
-    if hasattr(os, "memfd_create"):
-        memory = os.memfd_create("sesh")
-    else:
-        path = os.path.join(paths.directory(), f".handover.{os.getpid()}")
-        memory = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
-        os.unlink(path)
+    memory = os.memfd_create("sesh") if hasattr(os, "memfd_create") else paths.unnamed_file()
     try:
         with open(memory, "wb", closefd=False) as file:
             file.write(protocol.encode(state))

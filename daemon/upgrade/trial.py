@@ -15,6 +15,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.server import Server
 from sesh.daemon.upgrade import state as states
@@ -89,7 +90,7 @@ def _copy(state: State) -> State:
     """The whole state, on descriptors that lead nowhere and a program that does nothing."""
     pty = None
     if state["pty"] is not None:
-        pty = Pty.spawn("/bin/sh", ["sh", "-c", "read line"], "/", {}, (80, 24, 0, 0), 0o077).state
+        pty = Pty.spawn(Program("/bin/sh", ["sh", "-c", "read line"], "/", {}, (80, 24, 0, 0), 0o077)).state
     stdin = state["stdin"]
     facts: Facts = {**state["session"]["facts"], "deadline": None, "pid": pty["pid"] if pty is not None else 0}
     closed, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

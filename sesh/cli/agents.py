@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-from typing import get_args
 
-from sesh import json_schema
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.printed import PRINTS, PrintedFailure
 from sesh.cli.verbs import VERBS, Verb
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -19,7 +15,11 @@ from sesh.names import printable
 def skill(cli: Invocation) -> int:
     """`--skill`: print the page, its commands by the name that this sesh was called by."""
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
-        text = re.sub(rf"\b{PROGRAM} (?=[-@])", f"{CALLED} ", file.read())
+        text = file.read()
+    if CALLED != PROGRAM:
+        import re
+
+        text = re.sub(rf"\b{PROGRAM} (?=[-@])", f"{CALLED} ", text)
     if cli.json:
         return cli.value({"skill": text})
     printing.write(text.encode())
@@ -28,6 +28,8 @@ def skill(cli: Invocation) -> int:
 
 def schema(cli: Invocation, verb: str | None = None) -> int:
     """`--schema [VERB]`: print the JSON Schema of what VERB prints, or all verbs; its dashes may be missing."""
+    from sesh import json_schema
+
     name = f"--{(verb or '').lstrip('-')}"
     defs: dict[str, dict[str, object]] = {}
     shown = {row.name: _printed(row, defs) for row in VERBS if row.name and (not verb or name == row.name)}
@@ -44,6 +46,11 @@ def schema(cli: Invocation, verb: str | None = None) -> int:
 
 def _printed(row: Verb, defs: dict[str, dict[str, object]]) -> dict[str, object]:
     """The schema of what a verb prints: a value, a failure, or for several hosts a list of both."""
+    from typing import get_args
+
+    from sesh import json_schema
+    from sesh.cli.printed import PRINTS, PrintedFailure
+
     kind = PRINTS.get(row.name)
     forms = [json_schema.of(each, defs) for each in (kind, PrintedFailure) if each]
     if row.several:

@@ -20,7 +20,7 @@ from sesh.errors import (
     UsageError,
 )
 from sesh.names import is_name
-from sesh.ops import create, enter
+from sesh.ops import enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
 from sesh.store import listing
@@ -312,6 +312,8 @@ def new(  # noqa: PLR0913 (a session has that many options)
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
     """`--here [DIR] [OPTIONS]`: attach to the session of a directory's repository, which is created if missing."""
     if directory is None:
+        from sesh.ops import create
+
         directory = create.checked_directory(cli, ".")
     return into_directory(cli, directory, **view)
 
@@ -374,9 +376,11 @@ def _attach_terminal(
 
 def _named_host(cli: Invocation, name: str) -> str:
     """Return the known remote that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
+    if cli.verb or cli.host is not None or cli.local or find.is_here(name):
+        return ""
     from sesh.remote import known
 
-    if cli.verb or cli.host is not None or cli.local or not known.exist() or find.is_here(name):
+    if not known.exist():
         return ""
     return next((remote.host for remote in known.all() if name in (remote.host, remote.host.rpartition("@")[2])), "")
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from sesh import bounds, moments, wording
 from sesh.cli import printing
-from sesh.cli.tui import console, pager
-from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
-from sesh.client.terminal import RawTerminal
 from sesh.errors import UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
@@ -78,6 +75,10 @@ def _print(hits: Sequence[Hit]) -> None:
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
     """Show the hits as a list: Enter opens the session's whole text in the pager, at the line."""
+    from sesh.cli.tui import console, pager
+    from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
+    from sesh.client.terminal import RawTerminal
+
     shown = MarkedList({**STEPS, "k": -1, "j": 1}, range(len(hits)))
     with RawTerminal() as terminal, console.Stage(terminal) as stage:
         while True:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
-from sesh import wording
+from sesh import lean, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, rebuild
@@ -32,8 +31,19 @@ def export(cli: Invocation) -> int:
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
-    printing.text(json.dumps(wording.encodable(whole), indent=2, ensure_ascii=True))
+    printing.text(indented(wording.encodable(whole)))
     return 0
+
+
+def indented(thing: object, margin: str = "\n") -> str:
+    """Return the JSON text of a value in several lines, as `json.dumps` indents it by 2; that takes long to load."""
+    inner = f"{margin}  "
+    if isinstance(thing, dict) and thing:
+        pairs = (f"{lean.to_json(key, ascii_only=True)}: {indented(value, inner)}" for key, value in thing.items())
+        return f"{{{inner}{f',{inner}'.join(pairs)}{margin}}}"
+    if isinstance(thing, list) and thing:
+        return f"[{inner}{f',{inner}'.join(indented(each, inner) for each in thing)}{margin}]"
+    return lean.to_json(thing, ascii_only=True)
 
 
 def import_(cli: Invocation, file: str | None = None) -> int:

@@ -92,11 +92,9 @@ def value(thing: object) -> None:
 
 def json_line(thing: object) -> bytes:
     """Return a line of JSON in UTF-8; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
-    import json
+    from sesh import lean, wording
 
-    from sesh import wording
-
-    return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
+    return lean.to_json(wording.encodable(thing), spaced=True).translate(_C1).encode() + b"\n"
 
 
 def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:

@@ -6,7 +6,6 @@ import os
 
 from sesh.cli import parser
 from sesh.errors import UsageError
-from sesh.keynames import bytes_of
 from sesh.names import printable
 from sesh.protocol import CHUNK
 from sesh.reach import find
@@ -30,8 +29,11 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
     find.checked(name, "--send")
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
-    for key in (*before, *after):
-        bytes_of(key)  # raises for an unknown key before anything is typed
+    if before or after:
+        from sesh.keynames import bytes_of
+
+        for key in (*before, *after):
+            bytes_of(key)  # raises for an unknown key before anything is typed
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
     from sesh.ops.send import type_into
 

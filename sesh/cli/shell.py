@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from sesh import bounds, moments
 from sesh.cli import printing
 from sesh.errors import UsageError
@@ -77,7 +75,7 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
 
 
 def _print_history(cli: Invocation, commands: list[Command]) -> int:
-    from sesh.wording import one_line
+    from sesh.wording import joined, one_line
 
     if cli.json:
         return cli.value(commands)
@@ -86,6 +84,6 @@ def _print_history(cli: Invocation, commands: list[Command]) -> int:
     for command, began in zip(commands, times, strict=True):
         code = "-" if command["exit_code"] is None else command["exit_code"]
         words = command["command"] or []  # a single one is shell source
-        line = one_line(words[0] if len(words) == 1 else shlex.join(words))
+        line = one_line(words[0] if len(words) == 1 else joined(words))
         printing.text(f"{command['n']:>4}  {began:>{width}}  {code:>3}  {command['duration']:>8.2f}s  {line}")
     return 0

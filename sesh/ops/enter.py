@@ -11,7 +11,6 @@ import time
 from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import LONG_ENOUGH, is_name, near, printable, subject
-from sesh.ops import create
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.store import listing, records
@@ -55,10 +54,12 @@ class Entry:
     def check(self) -> None:
         """Raises the errors of the options; also of those that a running session ignores."""
         if self.connection is None:
+            from sesh.ops import create
+
             check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
             self._launch_spec = create.launch_spec(self._caller, **self._spec)
         else:
-            create.check_words(self._spec)
+            _labels(self._spec)
 
     def enter(self) -> Entered:
         """The session, created if it does not exist; `check` comes first. Raises Refused if the person declines."""
@@ -70,6 +71,8 @@ class Entry:
             return name, connection
         launch_spec = self._launch_spec
         assert launch_spec is not None  # noqa: S101 (`check` has made it)
+        from sesh.ops import create
+
         while True:
             try:
                 if (summary := find.dormant(name)) is not None:
@@ -89,7 +92,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
     Raises UsageError for an invalid variable or label; then nothing is changed.
     """
-    _, labels = create.check_words(spec)
+    labels = _labels(spec)
     if (size := spec.get("size")) is not None:
         bounds.parse_size(size)
     ignored = ["DIR", "CMD"] if spec.get("directory") is not None or spec.get("command") is not None else []
@@ -101,8 +104,22 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         caller.entering(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
+def _labels(spec: Spec) -> dict[str, str]:
+    """The labels of the options. Raises UsageError for an invalid variable or label.
+
+    A client that enters a session which runs need not load what creates one.
+    """
+    if not (spec.get("env") or spec.get("label")):
+        return {}
+    from sesh.ops import create
+
+    return create.check_words(spec)[1]
+
+
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
     """Raises Refused if a new session's DIR does not exist; `meant`: the line to propose."""
+    from sesh.ops import create
+
     path = create.mapped(caller, directory or "")
     if not directory or os.path.isdir(path.replace("\0", "/")):
         return
@@ -166,6 +183,8 @@ def job(
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
+    from sesh.ops import create
+
     try:
         launch_spec = create.launch_spec(caller, **(spec or {}))
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}

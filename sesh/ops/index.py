@@ -39,15 +39,18 @@ class SessionIndex:
 
     A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`. `hosts`:
     those to ask, None for the known remotes; sessions of this machine are left out if hosts are named. `holds`: whether
-    a link is held to each host that answers; it is only asked now and then while that does not stand.
+    a link is held to each host that answers; it is only asked now and then while that does not stand. `at_once`: as for
+    `LocalIndex`.
     """
 
-    def __init__(self, caller: Caller, hosts: list[str] | None = None, *, holds: bool = False) -> None:
+    def __init__(
+        self, caller: Caller, hosts: list[str] | None = None, *, holds: bool = False, at_once: bool = False
+    ) -> None:
         self.there: dict[str, list[Summary] | str] = {}
         self.remarks: dict[str, str] = {}
         """Notes on a host's answer, by host, such as rows that were left out."""
         self._caller, self._named, self._holds = caller, hosts, holds
-        self._local = LocalIndex() if hosts is None else None
+        self._local = LocalIndex(at_once=at_once) if hosts is None else None
         self._links = HostLinks(caller)
         self._hosts: set[str] | None = None
         """The hosts that are shown, None before the first question."""

@@ -6,10 +6,9 @@ A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", 
 
 from __future__ import annotations
 
-import json
 import os
 
-from sesh import programs, shapes, wording
+from sesh import lean, programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
 from sesh.ops import create, dormant, lookup
@@ -71,20 +70,31 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
     Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
     """
     try:
-        whole = json.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        whole = lean.parse_json(text)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise UsageError(f"{source}:{line}:{column}: not UTF-8; nothing was created") from error
-    except json.JSONDecodeError as error:
-        reason = error.msg[:1].lower() + error.msg[1:]
-        raise UsageError(f"{source}:{error.lineno}:{error.colno}: {reason}; nothing was created") from error
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{source}: nested too deeply, or not JSON; nothing was created") from error
+        raise UsageError(f"{source}{_fault(text)}; nothing was created") from error
     try:
         return _sessions(whole)
     except UsageError as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
+
+
+def _fault(text: str) -> str:
+    """The place and the reason why a text is not JSON, as they stand behind the file's name."""
+    import json
+
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f":{error.lineno}:{error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+    except (RecursionError, ValueError):
+        pass
+    return ": nested too deeply, or not JSON"
 
 
 def _sessions(whole: object) -> list[LayoutEntry]:

@@ -31,6 +31,8 @@ _PATIENCE = 0.5
 _IMPATIENCE = 0.1
 """Seconds for the sessions, once one of them did not answer: keys are not read meanwhile."""
 _BLOCK = 1 << 16
+_MANY = 100
+"""Sessions from which on to ask all takes longer than a person should wait for a list."""
 GONE = "gone"
 """The state of a session that is no more, where changes are told."""
 _ROWS = 20
@@ -41,9 +43,11 @@ class LocalIndex:
     """Live index of the sessions of this machine, `rows`.
 
     A context manager. Wait for `descriptors` to be readable, until `next` (monotonic) at the most, then call `take`.
+    With `at_once`, many sessions are taken from their records first, and asked by the first `take`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = False) -> None:
+        self._at_once = at_once
         self.rows: list[Summary] = []
         self.next = 0.0
         """The moment when `take` asks the sessions though nothing has happened (monotonic)."""
@@ -63,7 +67,10 @@ class LocalIndex:
         paths.ready_directory()
         self._directory = platform.watch_directory(paths.directory())
         try:
-            self._ask()
+            if self._at_once and len(paths.names()) > _MANY:
+                self.rows = listing.recorded()
+            else:
+                self._ask()
         except BaseException:
             self.__exit__()
             raise

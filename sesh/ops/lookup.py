@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import select
 import time
-from functools import partial
-from math import inf
 
 from sesh import moments, paths, wire
 from sesh.about import CALLED
@@ -30,6 +28,7 @@ from sesh.remote import known
 from sesh.stop import Stop
 from sesh.store import listing
 
+_EVER = float("inf")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -163,7 +162,10 @@ class Asking:
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
-            self._workers.begin(host, partial(self._answer, host))
+            self._begin(host)
+
+    def _begin(self, host: str) -> None:
+        self._workers.begin(host, lambda stop: self._answer(host, stop))
 
     def _answer(self, host: str, stop: Stop) -> Iterator[Told]:
         """What a host tells, noted even if nobody waits for it any more. Called in a thread of its own."""
@@ -194,7 +196,7 @@ class Asking:
     def give_up(self) -> list[str]:
         """Waits no more for the hosts that are late; returns these."""
         now = time.monotonic()
-        late = sorted((host for host in self.waiting if self._until.get(host, inf) <= now), key=natural)
+        late = sorted((host for host in self.waiting if self._until.get(host, _EVER) <= now), key=natural)
         self.waiting.difference_update(late)
         return late
 
@@ -267,10 +269,10 @@ def summaries(
     asking = Asking(caller, hosts, named=named)
     watched = [(asking.inbound, select.POLLIN), *([(0, select.POLLIN)] if skippable else [])]
     speaks, speak_at = bool(names) and caller.watched, time.monotonic() + _QUIET
-    missing, ends_at = set(names), inf
+    missing, ends_at = set(names), _EVER
     try:
         while asking.waiting and time.monotonic() < ends_at:
-            ready = wire.polled(watched, min(speak_at if speaks else inf, asking.deadline, ends_at))
+            ready = wire.polled(watched, min(speak_at if speaks else _EVER, asking.deadline, ends_at))
             if 0 in ready:
                 os.read(0, 4096)
                 raise _Skipped
@@ -280,7 +282,12 @@ def summaries(
                     caller.note(remark)
                 missing -= {row["name"] for row in rows} if not isinstance(rows, SeshError) else set()
                 yield host, rows
-            if brief and not missing and ends_at == inf and not any(_may_have(host, names) for host in asking.waiting):
+            if (
+                brief
+                and not missing
+                and ends_at == _EVER
+                and not any(_may_have(host, names) for host in asking.waiting)
+            ):
                 ends_at = time.monotonic() + _MOMENT
             for host in asking.give_up():
                 yield host, silent_host(host)

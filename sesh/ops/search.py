@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.ops import sessions, shell, views
 from sesh.ops.matching import Pattern
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.wording import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
     typed = []
     for entry in reversed(entries):
         words = [str(word) for word in entry.get("command") or []]
-        text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
+        text = (words[0] if len(words) == 1 else joined(words)).rstrip()
         if text:
             typed.append((text.splitlines()[-1], entry))
     return typed

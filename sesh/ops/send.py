@@ -6,7 +6,6 @@ import os
 import time
 
 from sesh.errors import Lost, NotSubmitted, Refused, Unknown, UsageError
-from sesh.keynames import bytes_of, is_cursor
 from sesh.names import printable
 from sesh.protocol import CHUNK
 
@@ -48,8 +47,7 @@ def type_into(
     and for a text with Enter, or an answer, that is too long, NotFound, Refused, Busy, and NotSubmitted if the program
     has not taken what was typed.
     """
-    for key in (*before, *after):
-        bytes_of(key)  # a wrong one is reported before anything is typed
+    _check_keys(before, after)  # a wrong one is reported before anything is typed
     whole, pieces = (text, ()) if isinstance(text, bytes) else (b"", text)
     if enter or if_waiting is not None:
         whole, pieces = _unit(pieces or (whole,)), ()
@@ -170,7 +168,21 @@ def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
     return stream.connection
 
 
+def _check_keys(*groups: Sequence[str]) -> None:
+    """Raises UsageError for what is not a key."""
+    if any(groups):
+        from sesh.keynames import bytes_of
+
+        for keys in groups:
+            for key in keys:
+                bytes_of(key)
+
+
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
+    if not any(groups):
+        return [b"" for _ in groups]
+    from sesh.keynames import bytes_of, is_cursor
+
     application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
     return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]
 

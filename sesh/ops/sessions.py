@@ -24,8 +24,8 @@ _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
 _MOST_NAMED = 10
 """Sessions that a question names; there may be hundreds."""
-_RELOAD_TIMEOUT = 30.0
-"""Seconds for a daemon to try the new sesh and to become it."""
+_RELOAD_TIMEOUT = 45.0
+"""Seconds for a daemon to have its emulator catch up, to try the new sesh and to become it."""
 
 
 @op("sessions.summaries", reads=True)

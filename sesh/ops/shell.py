@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 from sesh import moments, protocol, wire
+from sesh import sre as re
 from sesh.errors import (
     Ended,
     ExitCode,

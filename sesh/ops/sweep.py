@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import stat
 import time
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 from sesh import moments, paths, platform, programs
 from sesh.about import DISTRIBUTION, PROGRAM, ZYGOTE
 from sesh.errors import NotFound, Refused, SeshError
-from sesh.lean import socket
+from sesh.lean import signal, socket
 from sesh.names import is_name
 from sesh.ops import end
 from sesh.reach import find
@@ -29,6 +26,7 @@ from sesh.reach.op import op
 from sesh.remote import known
 from sesh.store import listing, records, results
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -51,7 +49,6 @@ _TYPES = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
 """Checks of the types of files that bear a session's name, by suffix."""
 
 
-@dataclass
 class Leftover:
     """One leftover.
 
@@ -61,12 +58,17 @@ class Leftover:
     if that is its age.
     """
 
-    kind: str
-    what: str
-    age: float
-    clear: Callable[[], bool]
-    pid: int | None = None
-    settled: float | None = None
+    def __init__(
+        self,
+        kind: str,
+        what: str,
+        age: float,
+        clear: Callable[[], bool],
+        pid: int | None = None,
+        settled: float | None = None,
+    ) -> None:
+        self.kind, self.what, self.age, self.clear = kind, what, age, clear
+        self.pid, self.settled = pid, settled
 
     def facts(self) -> LeftoverFacts:
         """The leftover as JSON shows it."""

@@ -30,7 +30,9 @@ _MOST_DRAWN = 1 << 17
 """Cells of a host's screen that are drawn: each takes some 300 bytes of a picture."""
 _MOST_FAR = MOST_VALUES // 2
 """Lines that come over a link: commas in them may count as values too."""
-_STATUS_TIMEOUT, _LOGS_TIMEOUT = 5.0, 30.0
+_STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
+_PATIENCE = 25
+"""Seconds that a daemon may wait for its emulator before it answers: fewer than the asker waits."""
 
 
 def bears(session: Summary, labels: dict[str, str]) -> bool:
@@ -41,8 +43,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 @op("views.overview", reads=True)
 def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
-    sessions = listing.summaries()
-    refusals = listing.refusals()
+    sessions, refusals = listing.overview()
     if caller.origin is None and not caller.local:
         from sesh.remote import known
 
@@ -89,7 +90,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """
     check_format(form)
     try:
-        answer, data = find.ask(name, "screen", format=_FORMATS[form])
+        answer, data = find.ask(name, "screen", timeout=_SCREEN_TIMEOUT, format=_FORMATS[form], patience=_PATIENCE)
         continued = answer.get("continued")
     except NotFound:
         from sesh.ops import dormant
@@ -145,7 +146,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
-        return find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=left, ansi=ansi, until=until)
+        return find.ask(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until, patience=_PATIENCE)
 
     try:
         texts, answer = in_turns(ask, lines)

@@ -17,11 +17,13 @@ from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sesh.schema import Summary
     from sesh.stored import Record
 
+_ANSWER = 1 << 14
+"""Bytes of one read: an answer is shorter, mostly, and the memory for many would come from the system each time."""
 PATIENCE = 1.0
 """Seconds for all daemons together; one that does not answer is shown from its record."""
 
@@ -38,6 +40,17 @@ def summaries(patience: float | None = None) -> list[Summary]:
 
     `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
     """
+    return _overview(patience)[0]
+
+
+def overview() -> tuple[list[Summary], list[str]]:
+    """What `summaries` and `refusals` return, with nothing looked at twice."""
+    sessions, answered = _overview(None)
+    return sessions, refusals(answered)
+
+
+def _overview(patience: float | None) -> tuple[list[Summary], set[str]]:
+    """The sessions, and the names that their daemons listen at."""
     inside = current()
     answers = dict(_asked(paths.names(), PATIENCE if patience is None else patience))
     by_name = {str(answer["name"]): answer for answer in answers.values() if answer is not None}
@@ -50,20 +63,44 @@ def summaries(patience: float | None = None) -> list[Summary]:
             by_name.setdefault(name, summary)
     for name, summary in by_name.items():
         summary["current"] = inside is not None and name == inside["name"]
-    return [by_name[name] for name in sorted(by_name, key=natural)]
+    sessions = [by_name[name] for name in sorted(by_name, key=natural)]
+    return sessions, {name for name, answer in answers.items() if answer is not None}
+
+
+def recorded() -> list[Summary]:
+    """Every session known here by its record, in the order of their names, for a list that is to be there at once: no
+    daemon is asked, and what only it knows is missing. Raises Refused as `summaries` does."""
+    inside, sessions = current(), []
+    for name in sorted(paths.names(), key=natural):
+        record = records.readable(name)
+        if record is None:
+            continue
+        if not records.here(record):
+            session = _elsewhere(name, record)
+        else:
+            session = _recorded(name, record, "running") if _serves(record) else _dormant(name, record)
+        session["current"] = inside is not None and name == inside["name"]
+        sessions.append(session)
+    return sessions
+
+
+def _serves(record: Record) -> bool:
+    """Returns whether the session of a record has a daemon, which also shows a kept one after its end."""
+    return (record.get("exit_code") is None or record.get("keep") is True) and records.alive(record)
 
 
 def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
     """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
     unasked = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
+    folder, asking = paths.directory(), wire.greeting("request") + wire.asking("summary", 1)
     most = wire.most_connections()
     poll = select.poll()
     while unasked or asked:
         while unasked and len(asked) < most:
             name = unasked.pop()
             try:
-                connection = _ask(name)
+                connection = _ask(name, asking, folder)
             except OSError as error:
                 if error.errno not in paths.TOO_MANY_FILES or not asked:
                     raise
@@ -84,18 +121,20 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
             name, connection, deadline = asked.pop(descriptor)
             poll.unregister(descriptor)
             if ready:
-                yield name, _answer(connection, deadline)
+                yield name, _answer(connection, deadline, ready=True)
             else:
                 connection.close()
                 yield name, None
 
 
-def refusals() -> list[str]:
-    """The errors of files that bear names of sessions and are not believed, with the fix."""
+def refusals(heard: Collection[str] = ()) -> list[str]:
+    """The errors of files that bear names of sessions and are not believed, with the fix. `heard`: the names whose
+    sockets were checked a moment ago."""
     errors = []
     for name in paths.names():
         try:
-            paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
+            if name not in heard:
+                paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
         except Refused as error:
             errors.append(str(error))
         try:
@@ -105,29 +144,35 @@ def refusals() -> list[str]:
     return errors
 
 
-def _ask(name: str) -> wire.Connection | None:
-    """A connection on which the summary has been asked for; None if nobody listens."""
+def _ask(name: str, asking: bytes, folder: str = "") -> wire.Connection | None:
+    """A connection on which the summary has been asked for, by these bytes; None if nobody listens. `folder`: as for
+    `wire.connect`."""
     try:
-        connection = wire.connect(name, timeout=0.2)
+        connection = wire.connect(name, 0.2, folder)
     except SeshError:
         return None
     try:
-        connection.send(wire.greeting("request") + wire.asking("summary", 1))
+        connection.send(asking)
     except SeshError:
         connection.close()
         return None
     return connection
 
 
-def _answer(connection: wire.Connection | None, deadline: float) -> Summary | None:
-    """The summary that a daemon answers; None if there is none, it closes, or speaks another version."""
+def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool = False) -> Summary | None:
+    """The summary that a daemon answers; None if there is none, it closes, or speaks another version.
+
+    `ready`: True if something has come, so that there is nothing to wait for.
+    """
     if connection is None:
         return None
     with connection:
         try:
+            if ready:
+                connection.put_back(connection.decoder.feed(os.read(connection.inbound, _ANSWER)))
             connection.expect_welcome(deadline)
             response, _ = connection.answer(1, deadline)
-        except SeshError:
+        except (SeshError, OSError):
             return None
     session = response.get("session")
     if not isinstance(session, dict) or not isinstance(session.get("name"), str):
@@ -146,18 +191,23 @@ def unanswered(name: str) -> Summary | None:
     if record is None:
         return None
     if not records.here(record):
-        machine = record.get("machine_name") or record.get("machine") or ""
-        return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
-    serves = record.get("exit_code") is None or record.get("keep") is True  # `keep`: its daemon shows it after its end
-    if not (records.alive(record) and serves):
+        return _elsewhere(name, record)
+    if not _serves(record):
         return _dormant(name, record)
     if _recovered(name, record):
-        answer = _answer(_ask(name), time.monotonic() + PATIENCE)
+        asking = wire.greeting("request") + wire.asking("summary", 1)
+        answer = _answer(_ask(name, asking), time.monotonic() + PATIENCE)
         if answer is not None:
             return answer
     elif records.read(name) is None:
         return None
     return {**_recorded(name, record, "running"), "responding": False}
+
+
+def _elsewhere(name: str, record: Record) -> Summary:
+    """The summary of a session of another machine, which shares this directory."""
+    machine = record.get("machine_name") or record.get("machine") or ""
+    return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
 
 
 def _dormant(name: str, record: Record) -> Summary:

@@ -15,6 +15,7 @@ from typing import NoReturn
 import pytest
 
 from sesh import paths, platform
+from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.spawn import launch
 from sesh.errors import Refused
@@ -192,7 +193,7 @@ def failing(number: int) -> Callable[..., NoReturn]:
 
 
 def spawn() -> None:
-    Pty.spawn("/bin/true", ["true"], "/", {}, (80, 24, 0, 0), 0o22)
+    Pty.spawn(Program("/bin/true", ["true"], "/", {}, (80, 24, 0, 0), 0o22))
 
 
 @pytest.mark.parametrize(
@@ -211,8 +212,47 @@ def test_without_a_pty_the_error_says_so(monkeypatch: pytest.MonkeyPatch, number
         spawn()
 
 
+SURROUNDINGS = """
+tty; stty size; umask; pwd; ps -o pid=,sid=,tpgid= -p $$; cat /proc/self/oom_score_adj; echo $MINE
+grep ^Sig[BC] /proc/self/status; kill -USR2 $$
+"""
+
+
+def surroundings() -> list[str]:
+    """What a program sees of what it inherits; the numbers of its process and its terminal as words."""
+    environment = {**os.environ, "MINE": "own"}
+    words = ["-sh", "-c", f"echo $0{SURROUNDINGS}"]
+    pty = Pty.spawn(Program("/bin/sh", words, "/usr", environment, (91, 33, 7, 9), 0o27))
+    assert os.waitpid(pty.pid, 0)[1] == signal.SIGUSR2  # which this process ignores
+    text = b"".join(iter(lambda: pty.read()[0], b""))
+    own = {str(pty.pid): "PID", pty.path: "TTY"}
+    pty.close()
+    return [" ".join(own.get(word, word) for word in line.split()) for line in text.decode().splitlines()]
+
+
+@pytest.mark.skipif(not platform.LINUX, reason="posix_spawn has no sessions here")
+def test_a_program_starts_without_a_fork_of_the_daemon_and_inherits_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork copies the daemon's memory page by page: it took three times as long."""
+
+    def unable(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError("setsid")
+
+    before = os.getcwd(), platform.oom_class()
+    mask = os.umask(0o22)
+    ignoring = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fork", failing(errno.EPERM))
+        patched.setattr(os, "forkpty", failing(errno.EPERM))
+        spawned = surroundings()
+    assert (os.getcwd(), platform.oom_class(), os.umask(mask)) == (*before, 0o22)
+    assert spawned[:6] == ["-sh", "TTY", "33 91", "0027", "/usr", "PID PID PID"]
+    monkeypatch.setattr(os, "posix_spawn", unable)
+    assert surroundings() == spawned
+    signal.signal(signal.SIGUSR2, ignoring)
+
+
 def test_without_a_process_for_the_program_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("fork", "forkpty"):
+    for name in ("fork", "forkpty", "posix_spawn"):
         monkeypatch.setattr(os, name, failing(errno.EAGAIN))
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
         spawn()

@@ -29,11 +29,11 @@ FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
     "no descriptor is left for the loop's pipe": ("life", "pipe daemon/server.py", {"error": "ENFILE", "times": 5}),
     "the loop's modules cannot be read at first": ("life", "import daemon/server.py", {"error": "EMFILE", "times": 4}),
     "standard streams cannot be opened": ("life", "open daemon/spawn/daemonize.py", {"error": "ENFILE"}),
-    "closing the terminal reports an error": ("life", "close daemon/pty/pty.py", {"error": "EIO", "nth": 3}),
+    "closing the terminal reports an error": ("life", "close daemon/pty/pty.py", {"error": "EIO"}),
     "closing the lock reports an error": ("life", "close sesh/paths.py", {"error": "EINTR"}),
     "the terminal reports an error once": ("life", "read daemon/pty/pty.py", {"error": "EIO", "nth": 3}),
     "the emulator cannot be loaded at first": ("life", "import sesh/vt/", {"error": "EMFILE", "times": 2}),
-    "a new size is interrupted": ("life", "ioctl daemon/pty/pty.py", {"error": "EINTR", "nth": 3, "times": 2}),
+    "a new size is interrupted": ("life", "ioctl daemon/pty/program.py", {"error": "EINTR", "nth": 2, "times": 2}),
     "a socket half made cannot be moved": ("life", "rename daemon/clients/listener.py", {"error": "EIO"}),
     "the files cannot be removed at first": ("life", "lstat daemon/clients/listener.py", {"error": "EIO", "nth": 3}),
     "a socket cannot get another name": (

@@ -10,15 +10,15 @@ import time
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.screen.model import EMULATOR_LAG
+from sesh.daemon.pty.output_log import IN_MEMORY
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
 
 LAST = rounds(2_800_000, 10_900_000)
 """`seq 1 LAST` is 24 megabytes on a terminal, where each line ends with two bytes; a hundred under LONG=1."""
-MOST = EMULATOR_LAG + (6 << 20)
+MOST = IN_MEMORY + (6 << 20)
 """Bytes that the daemon may take for it: what the emulator may be behind, and its scrollback."""
-LAG = EMULATOR_LAG // 4
+LAG = IN_MEMORY // 4
 """Bytes that the emulator may be behind where that is tried."""
 
 
@@ -76,7 +76,7 @@ def test_a_look_right_after_a_flood_shows_its_end(daemons: Daemons) -> None:
 def test_a_flood_beyond_what_the_emulator_may_be_behind_waits_for_it_and_loses_nothing(daemons: Daemons) -> None:
     """More than the bound, in a form that takes no short cut, with nobody attached."""
     script = r"""read go; yes "$(printf '%0200d\033[K' 0)" | head -n 40000; seq 1 3000; exec cat"""
-    daemons.default_creator = daemons.creator(TEST_PATCH=f"sesh.daemon.clients.relay:EMULATOR_LAG={LAG}")
+    daemons.default_creator = daemons.creator(TEST_PATCH=f"sesh.daemon.pty.output_log:IN_MEMORY={LAG}")
     daemons.quiet("work", script)
     before = daemons.ask("work", "status")["session"]["position"]
     daemons.ask("work", "send", b"\n")

@@ -49,6 +49,7 @@ MAKERS = {
 }
 #: Calls whose pattern is no part of the product, with the reason.
 FOREIGN = {
+    ("sesh/sre.py", "compile"): "an expression of the module that calls it, where it is found",
     ("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time",
     ("sesh/ops/searching.py", "main"): "the same in that process",
 }

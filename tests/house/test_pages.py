@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from glob import glob
 from itertools import takewhile
 
+from bench import document
 from sesh.cli import parser, typer_app
 from sesh.errors import SeshError
 from tests.house.source import read
@@ -88,7 +89,8 @@ def test_the_pictures_are_those_that_are_drawn_and_shown() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     drawn = {f"docs/{name}.svg" for name in module.PICTURES}
-    assert {os.path.relpath(path, ROOT) for path in glob(f"{ROOT}/docs/*.svg")} == drawn
+    assert {os.path.relpath(path, ROOT) for path in glob(f"{ROOT}/docs/*.svg")} == drawn | {f"docs/{document.PICTURE}"}
+    assert f"]({document.PICTURE})" in read("docs/BENCHMARKS.md")
     assert set(re.findall(r"!\[[^]]+\]\((docs/\w+\.svg)\)", read("README.md"))) == drawn
 
 

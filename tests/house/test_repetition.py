@@ -51,7 +51,8 @@ def repeated(found: list[Module]) -> list[str]:
 
 
 def test_no_code_stands_in_two_places() -> None:
-    assert repeated(modules()) == []
+    written = "/sre_"  # one for each version of Python's matcher, by docs/patterns.py
+    assert repeated([module for module in modules() if written not in module.path]) == []
 
 
 def test_repeated_code_is_seen_once_and_repeated_form_is_not() -> None:

@@ -27,7 +27,7 @@ _SET_DUMPABLE = 4  # prctl(2)
 _GATE = "TEST_GATE"
 _LATE = (
     ("sesh.client.ledger", "_patterns"),
-    ("sesh.daemon.pty.pty", "load_ptyprocess"),
+    ("sesh.daemon.pty.program", "load_ptyprocess"),
     ("sesh.daemon.pty.queries", "_patterns"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _sre  # type: ignore[import-not-found]
 import subprocess
 import sys
 from functools import cache
@@ -12,8 +13,8 @@ from tests.support import Home
 
 # Modules of sesh, without `sesh.`; the packages that they lie in come with them.
 EVERY_VERB = """
-    __main__ about bounds cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean names protocol quitkey
-    reach.caller
+    __main__ about bounds cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean loading names protocol
+    quitkey reach.caller
 """
 SESSIONS = "gate paths platform reach.find shapes store.files store.listing store.records wire"
 """The sessions of this machine, and a daemon spoken to."""
@@ -22,38 +23,67 @@ CALLS = f"{SESSIONS} reach.op reach.target"
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
 CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = f"{WORDS} cli.attach config ops.create ops.enter reach.op"
+ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
+EXPRESSIONS = f"sre sre_{_sre.MAGIC}"
+SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
+RUNS = f"{SHELL} cli.shell reach.cancelling stop"
+LAYOUT = f"""
+    {CALLS} {WORDS} cli.layout ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known stop
+    store.checkpoints store.results
+"""
 JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES}", ""),
-    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json gc"),
+    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
-    "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "json"),
+    "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
-    "--send work x --enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
+    "--send work x": (f"{CALLS} cli.send ops.send reach.stream", "_json"),
+    "--send work x --enter": (f"{CALLS} cli.send ops.send reach.stream", "_json"),
+    "--send work --key Enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
     "--hook claude": (f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WORDS} cli.wait ops.matching ops.wait reach.stream", "_json"),
     "--screen work": (f"{VIEWS} cli.views", "_json"),
     "--logs work 5": (f"{VIEWS} cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json gc"),
+    "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json"),
     "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
+    "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
+    "--run shell -- true": (f"{CALLS} {RUNS} reach.stream", "_json _sre"),
+    "--history shell": (f"{CALLS} {RUNS} wording", "_json _sre"),
+    "--grep text": (f"{VIEWS} {SHELL} {WORDS} cli.grep ops.end ops.matching ops.search ops.sessions", "_json _sre"),
+    "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
+    "--message work text": (f"{CALLS} {WORDS} cli.sessions ops.end ops.sessions", "_json"),
+    "--rename shell other": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
+    "--export": (LAYOUT, "_json"),
+    "--restore": (LAYOUT, "_json"),
+    "--completions zsh": ("cli.scripts completions", ""),
+    "--shell-init bash": ("cli.scripts completions", ""),
+    "--skill": ("cli.agents", ""),
+    "--status work --json": (f"{VIEWS} {WORDS} cli.status", "_json"),
 }
+EXISTING = (
+    f"""
+    {CALLS} {ATTACHES} {EXPRESSIONS} client.attach client.attachment client.channel client.display client.keys
+    client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
+    client.unacknowledged_input keynames loop.timers typed
+    """,
+    "_json _sre fcntl termios",
+)
+"""Attaching to a session that runs."""
 ATTACHING = (
     f"""
-    {CALLS} {ATTACHES} {CREATES} remote.known vt.render.clean_screen
-     vt.render.overlay client.attach client.attachment client.channel client.display client.hint client.keys
-     client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
-     client.unacknowledged_input keynames loop.timers typed
+    {EXISTING[0].replace(EXPRESSIONS, "")} {CREATES} client.hint remote.known sre vt.render.clean_screen
+    vt.render.overlay
     """,
-    "_json fcntl gc re termios",
+    "_json fcntl re termios",
 )
-STANDARD = "__future__ _collections _socket errno os select"
+"""The same to a new one, which shows a hint."""
+STANDARD = "__future__ _collections _socket errno gc os select"
 
 ADVICE = """
 Loaded and not listed: import it in the function that needs it, or use what sesh.lean has in its place; list it only if
@@ -62,7 +92,9 @@ the verb cannot do without. Listed and not loaded: take it off the list, the ver
 REPORT = """
 import sys
 sys.path[:0] = {path!r}
+from sesh import loading
 from sesh.__main__ import main
+loading.hasten()
 try:
     code = main()
 finally:
@@ -163,6 +195,12 @@ def test_attaching_loads_what_is_listed(reporting: Reporting) -> None:
     screen.type(b"\x1c")
     assert screen.exit_code() == 0
     difference = reporting.differences(*ATTACHING)
+    assert not difference, difference + ADVICE
+    screen = reporting.home.terminal("work")
+    screen.wait_for("ready")
+    screen.type(b"\x1c")
+    assert screen.exit_code() == 0
+    difference = reporting.differences(*EXISTING)
     assert not difference, difference + ADVICE
 
 

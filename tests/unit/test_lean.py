@@ -99,3 +99,14 @@ def test_without_the_private_modules_the_public_ones_stand_in() -> None:
         assert len(lean.sha1(b"")) == 40
     """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+@pytest.mark.parametrize("value", [{"a": [1, "ä\u2028", None], "b": {}}, [], "text", 1.5, {"1": float("inf")}])
+def test_to_json_spaced_writes_what_json_writes_unasked(value: Any) -> None:
+    assert lean.to_json(value, spaced=True) == json.dumps(value, ensure_ascii=False)
+    assert lean.to_json(value, spaced=True, ascii_only=True) == json.dumps(value)
+
+
+@pytest.mark.parametrize("data", [b"", b"user@host", bytes(range(256)) * 99])
+def test_sha256_is_that_of_hashlib(data: bytes) -> None:
+    assert lean.sha256(data) == hashlib.sha256(data).hexdigest()

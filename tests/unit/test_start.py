@@ -21,7 +21,7 @@ start()
 """
 
 
-@pytest.mark.parametrize("module", ["sesh.about", "sesh.lean", "sesh.quitkey", "sesh.errors"])
+@pytest.mark.parametrize("module", ["sesh.loading", "sesh.about", "sesh.lean", "sesh.quitkey", "sesh.errors"])
 def test_a_module_that_cannot_be_read_at_the_start_is_named_in_one_line(module: str) -> None:
     """`import sesh` itself loaded a module, before anything could word the error: a traceback came."""
     ended = subprocess.run([sys.executable, "-c", _START, module], capture_output=True, text=True, check=False)

@@ -61,7 +61,7 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
     The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
     NotFound if there is nothing to choose from, Interrupted.
     """
-    with SessionIndex(caller, hosts, holds=True) as index:
+    with SessionIndex(caller, hosts, holds=True, at_once=True) as index:
         while index.pending and not index.here and not any(index.there.values()):
             await_change(index)  # there is nothing to show yet
         directories = places.directories() if hosts is None and not wanted else []

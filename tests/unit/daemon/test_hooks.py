@@ -12,6 +12,7 @@ import pytest
 
 from sesh import wire
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -26,7 +27,7 @@ def server(sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "config" / "sesh").mkdir(parents=True)
     (tmp_path / "config" / "sesh" / "config.toml").write_text('[hooks]\non_exit = "true"\non_bell = "true"\n')
-    pty = Pty.spawn("/bin/sh", ["sh", "-c", "read x; exit 3"], "/", {}, (80, 24, 0, 0), 0o022)
+    pty = Pty.spawn(Program("/bin/sh", ["sh", "-c", "read x; exit 3"], "/", {}, (80, 24, 0, 0), 0o022))
     facts = daemon_facts(outlive="never", pid=pty.pid)
     own = Server(Session(facts, (80, 24, 0, 0), pty), Listener.claim("work"), None, load_begin)
     yield own

@@ -7,13 +7,13 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.pty.pty import TURN
 from sesh.daemon.screen import model as models
-from sesh.daemon.screen.model import UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
+from sesh.daemon.screen.model import LITTLE, UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
 from sesh.vt.emulator import Emulator
 
 WORDS = [
@@ -69,7 +69,7 @@ def test_one_who_looks_is_not_kept_waiting_for_what_takes_the_emulator_minutes()
 def test_nothing_is_left_out_of_a_flood_of_any_script(line: str) -> None:
     log, behind = model()
     data = line.encode() * ((1 << 20) // len(line.encode()))
-    while log.head < models.EMULATOR_LAG - len(data):
+    while log.head < IN_MEMORY - len(data):
         log.append(data)
     for _ in range(20):
         behind.step()
@@ -79,7 +79,7 @@ def test_nothing_is_left_out_of_a_flood_of_any_script(line: str) -> None:
 def test_a_program_that_waits_for_the_emulator_is_read_in_slices() -> None:
     """64 KiB were read at once: the echo of a key, behind them, took as long as the emulator took for all of them."""
     log, behind = model()
-    log.append(b"x" * (models.EMULATOR_LAG - TURN - 1))
+    log.append(b"x" * (IN_MEMORY - TURN - 1))
     assert behind.portion == TURN
     log.append(b"x" * TURN)
     assert behind.portion <= 16 << 10
@@ -135,6 +135,76 @@ def test_a_small_session_that_nobody_looks_at_loads_no_emulator() -> None:
     assert (small.has_work, small.loaded) == (False, True)
     log.append(b"x")
     assert (small.has_work, small.loaded) == (True, True)
+
+
+SIMPLE = [
+    "a line\r\n", "words ", "\x1b[31;44mred\x1b[m", "\x1b[K", "\x1b[2C", "\x1b[3D", "\x1b[7G", "\x1b[2B", "\x1b[A",
+    "\x1b[J", "\x1b[2;2H", "\x1b[?7l", "\x1b[?7h", "\r", "\n", "\b", "\t", "界界", "e\u0301",
+    "\x1b]0;title\x07", "\x1b[?2004h$ ", "\x1b[41m", "\x1b[2K", "x" * 45, "word " * 9,
+]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.sampled_from(SIMPLE), min_size=1, max_size=12).map("".join),
+            st.tuples(st.integers(1, 40), st.integers(1, 12)),
+        ),
+        max_size=6,
+    )
+)
+@example(["\x1b[41mblank rows scroll in\r\n\r\n\r\n\r\n", (23, 12)])
+def test_rows_below_the_cursor_are_known_without_an_emulator_only_if_there_are_none(
+    steps: list[str | tuple[int, int]],
+) -> None:
+    log, unloaded = model(28, 4)
+    for step in steps:
+        if isinstance(step, str):
+            log.append(step.encode())
+        else:
+            unloaded.resize(*step)
+    below = unloaded.nothing_below()
+    assert not unloaded.loaded
+    if below:
+        assert unloaded.catch_up(20.0)
+        assert unloaded.emulator.rows_below() == 0
+
+
+@pytest.mark.parametrize("output", ["", "a line\r\n", "\x1b[?2004h\x1b]0;~\x07\x1b[32muser\x1b[m:~$ ", "one\r\n" * 100])
+def test_lines_and_a_prompt_leave_nothing_below_the_cursor(output: str) -> None:
+    log, unloaded = model()
+    log.append(output.encode())
+    unloaded.resize(100, 30)
+    assert unloaded.nothing_below()
+
+
+def test_what_is_little_waits_for_more_until_the_program_has_ended() -> None:
+    """The daemon woke up once more behind each key to draw its echo for nobody."""
+    log, loaded = model()
+    log.append(b"$ ")
+    assert not loaded.waits_for_more, "who looks would have to load the emulator first"
+    loaded.catch_up(10)
+    log.append(b"x" * LITTLE)
+    assert (loaded.has_work, loaded.waits_for_more) == (True, True)
+    loaded.ended = True
+    assert not loaded.waits_for_more
+    loaded.ended = False
+    log.append(b"x")
+    assert not loaded.waits_for_more
+    assert loaded.catch_up(10)
+
+
+def test_little_that_has_waited_long_makes_no_burst_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its seconds counted: of the burst behind them each turn fed the emulator."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    log, loaded = model()
+    log.append(b"x" * (LITTLE + 1))
+    assert not loaded.overdue()
+    loaded.step()
+    now += 60
+    log.append(b"x" * (1 << 20))
+    assert not loaded.overdue()
 
 
 def test_lines_of_text_that_nobody_looks_at_load_no_emulator_for_longer() -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sesh import protocol
+from sesh import platform, protocol
 from sesh.daemon.activity.program_status import Reports, parse
 from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, REPAINT, RESYNC, Client, Reader
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.clients.relay import ATTACH_TIME, Relay
-from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import EMULATOR_LAG, Model
+from sesh.daemon.pty import backlog, output_log
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
+from sesh.daemon.screen import model as models
+from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.overlay import overlay
 from tests.support import Glass
@@ -71,6 +74,11 @@ class Stage:
     def flood(self, size: int, piece: int = 256 << 10) -> None:
         for _ in range(0, size, piece):
             self.print((b"x" * 62 + b"\r\n") * (piece >> 6))
+
+    def read_all(self, link: Link, client: Client) -> None:
+        """A client reads all that there is for it, and the emulator gets no time."""
+        while link.take() or link.connection.unsent:
+            self.relay.writable(client)
 
     def drain(self, link: Link, client: Client | None = None) -> list[tuple[int, bytes]]:
         """A client reads until there is nothing more for it."""
@@ -397,7 +405,7 @@ def test_a_follower_gets_everything_and_one_that_stops_is_not_waited_for(
 
 
 def test_the_program_waits_for_an_emulator_that_is_too_far_behind(stage: Stage) -> None:
-    stage.flood(EMULATOR_LAG - (256 << 10))
+    stage.flood(IN_MEMORY - (256 << 10))
     assert not stage.relay.paused()
     stage.print(bytes(256 << 10))
     assert stage.relay.paused()
@@ -424,7 +432,7 @@ def test_what_every_reader_has_passed_is_forgotten(stage: Stage) -> None:
     assert stage.log.base <= reader.position
 
 
-def test_an_attach_waits_for_the_emulator_and_after_two_seconds_gets_screens_of_where_it_is(
+def test_an_attach_waits_for_the_emulator_and_soon_gets_screens_of_where_it_is(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.attach()
@@ -487,3 +495,89 @@ def test_the_creator_gets_every_byte_whatever_it_does(stage: Stage) -> None:
     stage.clients.add(client)
     stage.serve()
     assert protocol.split_number(link.take()[-1][1]) == (0, b"\a\x1b[c")
+
+
+@pytest.fixture
+def far(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A stage on which a megabyte is far behind, and the disk takes more."""
+    monkeypatch.setenv("SESH_DIR", str(tmp_path))
+    for module in (relays, models, output_log):
+        monkeypatch.setattr(module, "IN_MEMORY", 1 << 20)
+    monkeypatch.setattr(output_log, "MOVED", 256 << 10)
+    monkeypatch.setattr(platform, "on_local_disk", lambda _: True)
+    monkeypatch.setattr(backlog, "RESERVE", 0)
+    stage.log.on_disk = True
+    return stage
+
+
+def test_nobody_who_needs_a_screen_halts_the_one_who_leads_while_the_emulator_is_far_behind(far: Stage) -> None:
+    """It may take the emulator a minute; until it is there, the other one is shown where it is."""
+    leader, first = far.attach()
+    for number in range(3 * 256):
+        far.print(b"%06d\r\n" % number * 500)
+        far.read_all(leader, first)
+    assert far.log.base < far.log.in_memory
+    link = far.link()
+    newcomer = link.attached(9, read_only=True)
+    far.clients.add(newcomer)
+    assert not far.relay.serve()
+    assert not far.relay.paused()
+    leading = far.link()
+    last = leading.attached(10)
+    far.clients.add(last)
+    assert far.relay.serve()
+    assert far.relay.paused()
+
+
+def test_who_attaches_far_behind_gets_a_screen_at_once_and_the_exact_one_from_the_disk(far: Stage) -> None:
+    for number in range(3 * 1024):
+        far.print(b"\x1b[K%06d\r\n" % number * 100)
+    far.model.step()
+    while far.model.near(far.log.head):
+        far.model.step()
+    assert far.log.base < far.log.in_memory
+    link = far.link()
+    client = link.attached(9)
+    far.clients.add(client)
+    assert far.relay.serve()
+    first = link.take()
+    assert {kind for kind, _ in first} == {protocol.SCREEN}
+    assert not client.fed()
+    assert far.relay.paused()
+    frames = first + far.drain(link, client)
+    assert client.fed()
+    assert not far.relay.paused()
+    assert shown(frames)[:23] == ["003071"] * 23
+    assert {kind for kind, _ in frames} == {protocol.SCREEN}
+    far.relay.trim()
+    assert far.log.base == far.log.in_memory
+
+
+def test_one_that_fell_behind_gets_the_bytes_it_missed_while_no_screen_can_come_soon(far: Stage) -> None:
+    """Of three who read alike, two were set aside in each flood, and waited for the emulator."""
+    leader, first = far.attach()
+    other, client = far.attach()
+    far.clients.typed(first)
+    printed = b""
+    while client.mode == RAW:
+        far.print(b"x" * 65_534 + b"\r\n")
+        printed += b"x" * 65_534 + b"\r\n"
+        far.read_all(leader, first)
+    assert client.mode == ASIDE
+    got = b""
+    while client.mode == ASIDE or client.position < far.log.head or other.connection.unsent:
+        got += link_bytes(other)
+        far.relay.writable(client)
+    got += link_bytes(other)
+    assert got == printed
+    assert client.fed()
+
+
+def test_those_who_are_only_drawn_for_are_shown_nothing_old(far: Stage) -> None:
+    link, drawn = far.attach(columns=40, rows=10, read_only=True)
+    assert drawn.mode == DRAWN
+    while far.model.lag < 1 << 20:
+        assert not far.relay.paused()
+        far.print(b"\x1b[K%06d\r\n" % 7 * 1000)
+    assert far.relay.paused()
+    link.take()

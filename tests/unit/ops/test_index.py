@@ -23,8 +23,8 @@ from sesh.reach import workers
 from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.stop import Stop
-from sesh.store import listing
-from tests.support import wait_until
+from sesh.store import listing, records
+from tests.support import data, wait_until
 
 
 def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
@@ -251,3 +251,38 @@ def test_a_session_that_ends_before_its_events_are_asked_for_leaves_no_descripto
         assert index._followed == {}
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(descriptor)
+
+
+def test_many_sessions_are_there_at_once_by_their_records_and_are_asked_after_that(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The picker of a thousand sessions showed nothing until each had answered."""
+    asked: list[float] = []
+
+    def summaries(patience: float) -> list[Any]:
+        asked.append(patience)
+        return listing.recorded()
+
+    monkeypatch.setattr(listing, "summaries", summaries)
+    records.write(data.record("lost", id="ff", daemon_pid=(1 << 22) - 1))
+    records.write(data.record("foreign", id="ee", machine="another"))
+    for number in range(local_index._MANY):
+        records.write(data.record(f"s{number}", id=f"a{number}"))
+    with LocalIndex(at_once=True) as index:
+        assert asked == []
+        rows = {row["name"]: row for row in index.rows}
+        assert [row["name"] for row in index.rows][2:5] == ["s0", "s1", "s2"]
+        assert (rows["lost"]["state"], rows["s0"]["state"], rows["foreign"]["machine"]) == (
+            "lost",
+            "running",
+            "another",
+        )
+        assert "responding" not in rows["s0"]
+        assert index.next <= time.monotonic()
+        index.take(set())
+        assert len(asked) == 1
+    records.forget("lost", "ff")
+    for number in range(2):
+        records.forget(f"s{number}", f"a{number}")
+    with LocalIndex(at_once=True):  # so few answer soon
+        assert len(asked) == 2

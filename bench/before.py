@@ -1,0 +1,113 @@
+"""What became slower since the figures that stand in a document were taken.
+
+Absolute figures of two runs cannot be compared: the machine is another one, or does other work. Compared is what
+multiple of a yardstick a figure is, then and now; the yardstick is measured in the same run as the figure: the
+interpreter alone, a relay, a peer of the same version. Memory is compared as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable
+from typing import NamedTuple
+
+from bench.figures import OURS, Row
+from bench.tables import Figure, Past, figure
+
+YARDSTICKS = (("bare",), ("relay",), ("dtach", "tmux", "screen", "plain"), ("pyte",))
+"""The first that a row has: Python beside Python, which a busy machine slows down alike; of several the steadiest."""
+LEAST = 0.15
+"""What a figure must have lost at least to be named."""
+CERTAIN = 2.0
+"""How many times the spread of all four figures it must have lost: half the distance between quartiles is less than
+what the median of a few samples may be off by."""
+
+
+class Change(NamedTuple):
+    """`ratio`: how many times worse a row has become beside a yardstick; `noise`: the part of it that says nothing."""
+
+    row: Row
+    yardstick: str
+    before: float
+    ratio: float
+    noise: float
+
+    @property
+    def slower(self) -> bool:
+        """Whether more was lost than noise explains."""
+        return self.ratio > 1 + max(LEAST, self.noise)
+
+    @property
+    def faster(self) -> bool:
+        """Whether more was gained than noise explains."""
+        return self.ratio < 1 / (1 + max(LEAST, self.noise))
+
+    def __str__(self) -> str:
+        figures = f"{figure(self.row.medians[OURS])}, was {figure(self.before)}"
+        beside = f" beside {self.yardstick}" if self.yardstick else ""
+        return f"{self.row.name}: {figures}; {self.ratio:.2f} times worse{beside}, noise {self.noise:.0%}"
+
+
+def compared(rows: Iterable[Row], past: Past, unlike: Container[str] = ()) -> list[Change]:
+    """The change of each row that was measured then and now. `unlike`: contenders that are no yardsticks, as they are
+    not of the version that they were then."""
+    rows = list(rows)
+    start = _start(rows, past)
+    yardsticks = [[name for name in names if name not in unlike] for names in YARDSTICKS]
+    found = (_change(row, past[row.name], yardsticks, start) for row in rows if row.name in past)
+    return [change for change in found if change]
+
+
+def told(changes: list[Change], document: str) -> str:
+    """A line for each row that became slower, and how many did not."""
+    slower, faster = [each for each in changes if each.slower], [each for each in changes if each.faster]
+    lines = [f"slower: {each}" for each in sorted(slower, key=lambda each: -each.ratio)]
+    lines.append(
+        f"compared with {document}: {len(changes)} figures, {len(slower)} slower and {len(faster)} faster beyond noise"
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _change(
+    row: Row, then: dict[str, Figure], yardsticks: list[list[str]], start: tuple[Figure, Figure] | None
+) -> Change | None:
+    """By the first yardstick that was there then and now. A time or a speed without one goes by the interpreter's
+    `start`, which is a time: twice as long on a machine that is half as fast."""
+    if OURS not in row.samples or OURS not in then:
+        return None
+    ours, before = _now(row, OURS), then[OURS]
+    if row.unit == "MiB":
+        return _by(row, "", before, 1.0, (ours, before))
+    for names in yardsticks:
+        known = [name for name in names if row.medians.get(name, 0.0) > 0 and name in then and then[name].median > 0]
+        found = [
+            _by(row, name, before, row.medians[name] / then[name].median, (ours, before, _now(row, name), then[name]))
+            for name in known
+        ]
+        if found:
+            return min(found, key=lambda each: each.noise)
+    if not start or row.unit not in ("ms", "MB/s"):
+        return None
+    pace = start[0].median / start[1].median
+    return _by(row, "bare", before, 1 / pace if row.higher else pace, (ours, before, *start))
+
+
+def _by(row: Row, yardstick: str, before: Figure, pace: float, figures: tuple[Figure, ...]) -> Change:
+    """The change where the figure before would be `pace` times as large in this run."""
+    now, due = row.medians[OURS], before.median * pace
+    worse, better = (due, now) if row.higher else (now, due)
+    ratio = 1.0 if worse == better else worse / better if better > 0 else math.inf
+    return Change(row, yardstick, before.median, ratio, CERTAIN * math.hypot(*(each.spread for each in figures)))
+
+
+def _now(row: Row, name: str) -> Figure:
+    return Figure(row.medians[name], row.spread(name))
+
+
+def _start(rows: list[Row], past: Past) -> tuple[Figure, Figure] | None:
+    """What the interpreter alone took to start, now and then."""
+    for row in rows:
+        then = past.get(row.name, {})
+        if "bare" in row.samples and "bare" in then and row.unit == "ms" and then["bare"].median > 0:
+            return _now(row, "bare"), then["bare"]
+    return None

@@ -1,0 +1,82 @@
+"""The code of regular expressions for `sesh.sre`, as the Python that runs this compiles them.
+
+`make man` has each Python that this machine has write its own file; with `--print` it is printed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+from unittest import mock
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_WIDTH = 100
+_ABOUT = '''"""Code of regular expressions, written by docs/patterns.py with Python {version}: see `sesh.sre`.
+
+By the expression: the code's words in hexadecimal, the number of groups, the numbers of those that have a name.
+"""
+
+# ruff: noqa: E501
+# fmt: off
+
+from __future__ import annotations
+
+CODES: dict[bytes, tuple[str, int, dict[str, int]]] = {{
+'''
+
+
+def expressions() -> list[bytes]:
+    """What the modules that use `sesh.sre` compile; they must not be loaded yet."""
+    from sesh import sre
+
+    with mock.patch.object(sre, "compile") as taken:
+        from sesh.client import ledger
+        from sesh.ops import shell  # noqa: F401 (it compiles when it is loaded)
+
+        ledger._patterns()
+    return [call.args[0] for call in taken.call_args_list]
+
+
+def compiled(expression: bytes) -> tuple[str, int, dict[str, int]]:
+    """The code of an expression, as this Python makes it."""
+    import re
+
+    matcher = importlib.import_module("_sre")
+    given: list[Any] = []
+    make = matcher.compile
+
+    def noted(*words: Any) -> Any:
+        given[:] = words
+        return make(*words)
+
+    with mock.patch.object(matcher, "compile", noted):
+        re.purge()
+        re.compile(expression)
+    _, _, code, groups, names, _ = given
+    return b"".join(word.to_bytes(matcher.CODESIZE, "little") for word in code).hex(), groups, dict(names)
+
+
+def text() -> str:
+    """The whole module."""
+    parts = [_ABOUT.format(version=f"{sys.version_info[0]}.{sys.version_info[1]}")]
+    for expression in expressions():
+        code, groups, names = compiled(expression)
+        lines = "\n".join(code[at : at + _WIDTH] for at in range(0, len(code), _WIDTH))
+        parts.append(f'    {expression!r}: ("""\n{lines}\n""", {groups}, {names!r}),\n')
+    return "".join([*parts, "}\n"])
+
+
+def path() -> str:
+    """The module of this Python's matcher."""
+    return os.path.join(ROOT, "sesh", f"sre_{importlib.import_module('_sre').MAGIC}.py")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, ROOT)
+    if sys.argv[1:] == ["--print"]:
+        sys.stdout.write(text())
+        sys.exit()
+    with open(path(), "w", encoding="utf-8") as file:
+        file.write(text())
