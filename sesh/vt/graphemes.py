@@ -1,6 +1,6 @@
 """Widths of characters, and the rules by which they join into one cell.
 
-Widths come from wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
+Widths are those of wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
 flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's tables say so;
 a spacing mark (Mc) and a conjunct take two columns. Terminals disagree on both selectors (kitty, ghostty and foot give
 the column back after U+FE0E; xterm, VTE and xterm.js do not), so the tables decide.
@@ -109,9 +109,10 @@ def _width(char: str) -> int:
     plain = RUNS.match(char)
     if plain is not None and not plain[3]:
         return 1 if plain[1] else 2
-    from wcwidth import wcwidth  # with its large tables, only for a character outside the ranges above
+    from sesh.vt.column_widths import STARTS as FIRST  # only for a character outside the ranges above
+    from sesh.vt.column_widths import WIDTHS
 
-    return _AS_XTERM_AND_KITTY.get(char, max(0, wcwidth(char)))
+    return _AS_XTERM_AND_KITTY.get(char, int(WIDTHS[bisect_right(FIRST, char) - 1]))
 
 
 WIDTH = _Known(_width, 8192)
@@ -125,12 +126,9 @@ _SPACING = frozenset(",ELS")
 @lru_cache(2)
 def _emoji_changed_by(selector: str) -> frozenset[str]:
     """The narrow emoji that U+FE0F makes wide, or the wide ones that U+FE0E makes narrow."""
-    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
-    from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
+    from sesh.vt.column_widths import NARROWED, WIDENED
 
-    versions = VS16_NARROW_TO_WIDE if selector == "\ufe0f" else VS15_WIDE_TO_NARROW
-    ranges = next(iter(versions.values()), ())
-    return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
+    return frozenset(WIDENED if selector == "\ufe0f" else NARROWED)
 
 
 def joined(cluster: str, width: int, char: str) -> int:
