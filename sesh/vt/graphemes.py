@@ -71,6 +71,11 @@ def character(grapheme: str) -> str:
     return stand_in
 
 
+def has_stand_ins() -> bool:
+    """Return whether any grapheme may still get a stand-in."""
+    return all(code % STAND_INS < STAND_INS - 1 for code in _next.values())
+
+
 def expanded(text: str) -> str:
     """The text of a row with the graphemes themselves."""
     parts = _STANDS_IN.split(text.replace(STUB, ""))
@@ -260,7 +265,15 @@ _UNKNOWN = "\1"
 """The layout of a word that can only be printed character by character."""
 
 
+EMOJI = "\U0001f300-\U0001f3fa\U0001f400-\U0001f64f\U0001f680-\U0001f6d2"
+"""Ranges of characters with a width that join the one before only if that is ZWJ."""
+_UNIT = re.compile(f"(?:[{NARROW}{WIDE}{EMOJI}]|^)(?:[^{NARROW}{WIDE}{EMOJI}]|(?<={ZWJ})[{EMOJI}])*")
+"""A part of a word between two places at which nothing joins."""
+
+
 def _laid_out(word: str) -> str:
+    if len(units := _UNIT.findall(word)) > 1:
+        return "".join(map(_layouts.__getitem__, units))
     graphemes = clusters(word)
     # A mark joins the blank before it; U+FE0E may give a column back.
     if (word and not WIDTH[word[0]]) or any(text_presentation(grapheme) for grapheme, _ in graphemes):

@@ -14,7 +14,7 @@ import wcwidth
 from sesh.vt.breaks import KINDS, STARTS, VERSION
 from sesh.vt.column_widths import VERSION as VERSION_OF_WIDTHS
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import KIND, WIDTH, clusters, continues
+from sesh.vt.graphemes import EMOJI, KIND, WIDTH, ZWJ, clusters, columns, continues, expanded, joined
 from sesh.vt.render.replay import repaint, replay
 from tests.unicode import breaks, column_widths, widths
 from tests.unit.vt.streams import essence
@@ -249,3 +249,22 @@ def test_all_lines_of_unicodes_grapheme_break_test_hold() -> None:
             shown.pop()
         assert cells(f"\x1b[?2027h{text}") == shown, codes
     assert other == ["÷ 000D × 000A ÷", "÷ 000D × 000A ÷ 0061 ÷ 000A ÷ 0308 ÷"]
+
+
+def test_a_word_is_laid_out_in_parts_that_join_nothing() -> None:
+    ranges = re.findall("(.)-(.)", EMOJI)
+    for emoji in (chr(code) for first, last in ranges for code in range(ord(first), ord(last) + 1)):
+        assert WIDTH[emoji]
+        for last in ("a", "e\u0301", "👩", "👍🏽", "🇫", "क\u094d", "❤\ufe0f", "\u1100"):
+            assert not joined(last, 1, emoji)
+    words = (
+        "👩" + ZWJ + "👩" + ZWJ + "👧👍🏽",
+        "ae\u0301中\u0301👍",
+        "🇫🇷🇫👩",
+        "कक\u094dष👩\u0301",
+        "❤\ufe0f👩" + ZWJ + "a",
+    )
+    for word in words:
+        text = columns(word * 9)
+        assert expanded(text) == word * 9
+        assert len(text) == sum(width for _, width in clusters(word * 9))
