@@ -16,7 +16,7 @@ from sesh.daemon.events import Events, Missed
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.model import UNLOADED_LAG, Model
 from sesh.errors import SIGNAL_BASE
 from sesh.lean import deque
 from sesh.log import FaultLog
@@ -259,18 +259,21 @@ class Session:
 
     def _answer(self) -> None:
         """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""
-        from sesh.daemon.pty.answers import answer, needs_terminal
+        from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
 
         while self._unanswered:
             kind, body, position = self._unanswered[0]
             terminal = None
-            if needs_terminal(kind):
+            reply = b""
+            if needs_terminal(kind) and not (self.model.loaded or self.log.base) and position <= UNLOADED_LAG:
+                reply = answer_of_new(kind, body, self.log.bytes(0, position))
+            if needs_terminal(kind) and not reply:
                 if not self.model.reach(position, ANSWER_TIME):
                     self.timers.ensure("answers", 0, self._answer)
                     return
                 terminal = self.model.emulator
             self._unanswered.popleft()
-            reply = answer(kind, body, terminal)
+            reply = reply or answer(kind, body, terminal)
             if reply:
                 self.pump.type("answers", reply)
 

@@ -15,7 +15,9 @@ What the rest of sesh uses, each to be imported from its own module (nothing is 
 The modules, each importing only those above it:
 
 `grammar`                        control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
-`breaks` `graphemes` `packed`    a table made by `tests.unicode.breaks`; widths and clusters (UAX 29); compressed bytes
+`breaks` `column_widths`         tables made by scripts of these names in `tests.unicode`
+`graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
+`modes`                          the modes that are remembered, and their defaults. For light imports
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
 `row` `blocks` `scrollback`      a row of cells; lines in bulk; the lines that scrolled off
 `reflow`                         rows rewrapped to another width

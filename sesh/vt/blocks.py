@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr, encode
+from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, apply_sgr, encode
 from sesh.vt.grammar import SGR_PARAMETERS
-from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, WIDTH, ZWJ, attaches, clusters
+from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, WIDTH, ZWJ, attaches, clusters, columns, has_stand_ins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,7 +174,32 @@ def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
 
 
 def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
-    """Render a line with characters that may join or have any width, as `text` prints them into blank rows."""
+    """Render a line with characters that may join or have any width, as `text` prints them into blank rows: words that
+    come again are not looked at again."""
+    if ZWJ in line and not has_stand_ins():
+        return _by_cells(line, pen)
+    now, pens, texts = pen, [], []
+    for index, part in enumerate(_SGR.split(line)):
+        if index & 1:
+            now = now.after_sgr.get(part) or apply_sgr(now, part)
+        elif part:
+            text = columns(part)
+            if not text:
+                return _by_cells(line, pen)
+            pens.append(now)
+            texts.append(text)
+    while texts and pens[-1] is DEFAULT:
+        texts[-1] = texts[-1].rstrip(" ")
+        if texts[-1]:
+            break
+        del pens[-1], texts[-1]
+    encoder = Encoder()
+    encoder.runs(pens, texts)
+    return str(encoder), now
+
+
+def _by_cells(line: str, pen: Pen) -> tuple[str, Pen]:
+    """Render a line where a character joins the one before it across an SGR, or gives a column back."""
     cells: list[Cell] = []
     for index, part in enumerate(_SGR.split(line)):
         if index & 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, data_of, decode, encode, plain, with_link
+from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, decode, encode, plain, with_link
 from sesh.vt.images import CELL, begins
 from sesh.vt.marks import unmarked
 from sesh.vt.reflow import unwrap
@@ -57,7 +57,7 @@ def _dump_marks(rows: list[Row]) -> dict[str, list[list[object]]]:
     return {
         str(y): [list(mark) for mark in row.marks]
         for y, row in enumerate(rows)
-        if row.marks and any(0 < column < len(row) and not row[column].data for column, _ in row.marks)
+        if row.marks and any(0 < column < len(row) and not row.grapheme(column) for column, _ in row.marks)
     }
 
 
@@ -204,7 +204,7 @@ class Emulator:
 
     def text(self) -> list[str]:
         """The visible rows as plain text, without blanks at their ends."""
-        return ["".join(map(data_of, row)).rstrip(" ") for row in self.screen.buffer]
+        return [row.plain() for row in self.screen.rows]
 
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """Return the last `count` logical lines of scrollback and main screen, with their SGR if `ansi`.
@@ -281,7 +281,7 @@ class Emulator:
             "version": VERSION,
             "columns": screen.columns,
             "rows": screen.lines,
-            "screen": _dump_rows(screen.buffer),
+            "screen": _dump_rows(screen.rows),
             "main": screen.main and _dump_rows(screen.main),
             "alternate_rows": screen.alternate_rows and _dump_rows(screen.alternate_rows),
             "marks": _dump_marks(screen.main_rows),

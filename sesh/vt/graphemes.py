@@ -1,6 +1,6 @@
 """Widths of characters, and the rules by which they join into one cell.
 
-Widths come from wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
+Widths are those of wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
 flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's tables say so;
 a spacing mark (Mc) and a conjunct take two columns. Terminals disagree on both selectors (kitty, ghostty and foot give
 the column back after U+FE0E; xterm, VTE and xterm.js do not), so the tables decide.
@@ -71,6 +71,11 @@ def character(grapheme: str) -> str:
     return stand_in
 
 
+def has_stand_ins() -> bool:
+    """Return whether any grapheme may still get a stand-in."""
+    return all(code % STAND_INS < STAND_INS - 1 for code in _next.values())
+
+
 def expanded(text: str) -> str:
     """The text of a row with the graphemes themselves."""
     parts = _STANDS_IN.split(text.replace(STUB, ""))
@@ -109,9 +114,10 @@ def _width(char: str) -> int:
     plain = RUNS.match(char)
     if plain is not None and not plain[3]:
         return 1 if plain[1] else 2
-    from wcwidth import wcwidth  # with its large tables, only for a character outside the ranges above
+    from sesh.vt.column_widths import STARTS as FIRST  # only for a character outside the ranges above
+    from sesh.vt.column_widths import WIDTHS
 
-    return _AS_XTERM_AND_KITTY.get(char, max(0, wcwidth(char)))
+    return _AS_XTERM_AND_KITTY.get(char, int(WIDTHS[bisect_right(FIRST, char) - 1]))
 
 
 WIDTH = _Known(_width, 8192)
@@ -125,12 +131,9 @@ _SPACING = frozenset(",ELS")
 @lru_cache(2)
 def _emoji_changed_by(selector: str) -> frozenset[str]:
     """The narrow emoji that U+FE0F makes wide, or the wide ones that U+FE0E makes narrow."""
-    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
-    from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
+    from sesh.vt.column_widths import NARROWED, WIDENED
 
-    versions = VS16_NARROW_TO_WIDE if selector == "\ufe0f" else VS15_WIDE_TO_NARROW
-    ranges = next(iter(versions.values()), ())
-    return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
+    return frozenset(WIDENED if selector == "\ufe0f" else NARROWED)
 
 
 def joined(cluster: str, width: int, char: str) -> int:
@@ -262,7 +265,15 @@ _UNKNOWN = "\1"
 """The layout of a word that can only be printed character by character."""
 
 
+EMOJI = "\U0001f300-\U0001f3fa\U0001f400-\U0001f64f\U0001f680-\U0001f6d2"
+"""Ranges of characters with a width that join the one before only if that is ZWJ."""
+_UNIT = re.compile(f"(?:[{NARROW}{WIDE}{EMOJI}]|^)(?:[^{NARROW}{WIDE}{EMOJI}]|(?<={ZWJ})[{EMOJI}])*")
+"""A part of a word between two places at which nothing joins."""
+
+
 def _laid_out(word: str) -> str:
+    if len(units := _UNIT.findall(word)) > 1:
+        return "".join(map(_layouts.__getitem__, units))
     graphemes = clusters(word)
     # A mark joins the blank before it; U+FE0E may give a column back.
     if (word and not WIDTH[word[0]]) or any(text_presentation(grapheme) for grapheme, _ in graphemes):

@@ -168,8 +168,8 @@ class Grid(PyteScreen):
 
     @property
     def main_rows(self) -> list[Row]:
-        """The rows of the main screen, whichever screen shows."""
-        return self.buffer if self.main is None else self.main
+        """The rows of the main screen, whichever screen shows. Their cells may have to be settled first."""
+        return self.rows if self.main is None else self.main
 
     # -- the cursor ---------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate, compress, count, islice
+from itertools import accumulate, compress, count, islice, pairwise
 from operator import is_not
 
 from sesh.vt import marks as prompt_marks
@@ -271,13 +271,13 @@ class Row(list[Cell]):
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last cell is there only because the wide character that `following` begins with did not
         fit."""
-        self.settle()
-        return self.spacer and following is not None and following.wrapped and is_spacer(self[-1], following)
+        return self.spacer and following is not None and following.wrapped and is_spacer(self.last(), following)
 
     def line_part(self, following: Row | None) -> list[Cell]:
         """Return the cells as a part of the logical line. `following`: the next row."""
         if following is None or not following.wrapped:
             return self.trimmed()
+        self.settle()
         return self[:-1] if self.ends_in_spacer(following) else self[:]
 
     def first_pen(self) -> Pen:
@@ -307,34 +307,41 @@ class Row(list[Cell]):
             prompt_marks.write(encoder, cells, self.marks, ends=trimmed)
             return
         size = len(self.text)
-        runs = self._runs()
+        pens, texts = self._runs()
         if spacer and size > end:
-            pen, text = runs.pop()
-            if len(text) > 1:
-                runs.append((pen, text[:-1]))
+            texts[-1] = texts[-1][:-1]
+            if not texts[-1]:
+                del pens[-1], texts[-1]
         if trimmed and (self.rest is BLANK or size == len(self)):
-            while runs and runs[-1][0] is DEFAULT:
-                text = runs.pop()[1].rstrip(" ")
-                if text:
-                    runs.append((DEFAULT, text))
+            while texts and pens[-1] is DEFAULT:
+                texts[-1] = texts[-1].rstrip(" ")
+                if texts[-1]:
                     break
-        encoder.runs(runs)
+                del pens[-1], texts[-1]
+        encoder.runs(pens, texts)
         if not trimmed or self.rest is not BLANK:
             encoder.run(self.rest, end - size)
 
-    def _runs(self) -> list[tuple[Pen, str]]:
-        """The text in parts of one pen."""
+    def _runs(self) -> tuple[list[Pen], list[str]]:
+        """The pens of the text, and for each of them the part of the text that it has."""
         text = self.text or ""
-        if not self.styled:
-            return [(DEFAULT, text)] if text else []
+        if not (self.styled and text):
+            return ([DEFAULT], [text]) if text else ([], [])
         if 0 < len(self.parts) < len(text):
-            pens, ends = self.pens, [*accumulate(map(len, self.parts))]
+            pens, ends = list(compress(self.pens, self.parts)), list(accumulate(map(len, filter(None, self.parts))))
         else:
             self.spread()
             ends = [*compress(count(1), map(is_not, self.pens, islice(self.pens, 1, None))), len(text)]
-            pens = [self.pens[end - 1] for end in ends] if text else []
-        starts = (0, *ends)
-        return [(pen, text[start:end]) for pen, start, end in zip(pens, starts, ends) if start < end]  # noqa: B905
+            if len(ends) == len(text):
+                return self.pens[:], list(text)
+            pens = [self.pens[end - 1] for end in ends]
+        return pens, [text[start:end] for start, end in pairwise((0, *ends))]
+
+    def plain(self) -> str:
+        """The characters without the blanks at the end."""
+        if self.text is None:
+            return "".join(map(data_of, self)).rstrip(" ")
+        return (expanded(self.text) + self.rest.data * (len(self) - len(self.text))).rstrip(" ")
 
     def encoded(self) -> str:
         """The text of cells and marks without the default blanks at the end (see `cell`)."""

@@ -14,6 +14,17 @@ from sesh.vt.cell import DEFAULT, Pen, with_link
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.images import Images
 from sesh.vt.marks import parsed, with_mark
+from sesh.vt.modes import (
+    KEYPAD,
+    LEFT_RIGHT,
+    MOUSE_ENCODING,
+    MOUSE_TRACKING,
+    OFF_BY_DEFAULT,
+    ORIGIN,
+    SCREENS,
+    SYNCHRONIZED_OUTPUT,
+    USER_DEFAULT,
+)
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.text import ASCII, Printing
 
@@ -21,20 +32,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.vt.row import Row
 
-MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
-"""Modes that choose which mouse events are reported, one at a time; resetting any of them turns reports off (xterm)."""
-MOUSE_ENCODING = (1005, 1006, 1015, 1016)
-"""Modes that choose their encoding, one at a time; resetting one that is not set does nothing (xterm)."""
-OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
-"""Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
-grapheme clusters, colour scheme and in-band size reports, win32 input."""
-USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
-"""Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
-off, once a program has set or reset them."""
-ON_BY_DEFAULT = (7, 25)
-"""Modes that are on by default: wrapping and the cursor."""
-SYNCHRONIZED_OUTPUT = 2026
-"""Never replayed: the terminal would not show the replay."""
 STACK_LIMIT = 16
 """Pushes that are kept of the kitty keyboard stack and of the title stack."""
 
@@ -116,19 +113,19 @@ class Modes(Printing):
             self._switch_mouse(number, on)
         elif number in USER_DEFAULT:
             self.modes[number] = on
-        elif number == 6:
+        elif number == ORIGIN:
             self.origin = on
             self.cursor_position()
         elif number == 7:
             self.wrap = on
-        elif number == 66:
+        elif number == KEYPAD:
             self.keypad = on
-        elif number == 69:
+        elif number == LEFT_RIGHT:
             self.left_right_mode = on
             if not on:
                 self.set_left_right(0, self.columns - 1)
                 self.margin_wrap = None
-        elif number in {47, 1047, 1048, 1049}:
+        elif number in SCREENS or number == 1048:
             self._switch_buffer(number, on)
 
     def _switch_mouse(self, number: int, on: bool) -> None:
@@ -173,9 +170,10 @@ class Modes(Printing):
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
         if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
             return self.modes.get(number, False)
-        if number in {47, 1047, 1049}:
+        if number in SCREENS:
             return self.alternate
-        others = {6: self.origin, 7: self.wrap, 25: not self.cursor.hidden, 66: self.keypad, 69: self.left_right_mode}
+        others = {7: self.wrap, 25: not self.cursor.hidden}
+        others |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
         return others.get(number)
 
     # -- the alternate screen -----------------------------------------------------------------------------
@@ -223,7 +221,7 @@ class Modes(Printing):
         """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
         for number in modes:
             is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
-            if is_known and number not in {47, 1047, 1049, SYNCHRONIZED_OUTPUT}:
+            if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
                 self.saved_modes[number] = bool(self.get_mode(number))
 
     def restore_modes(self, *modes: int) -> None:

@@ -30,9 +30,6 @@ INSIDES = {
     ("pyte", "sesh/vt/grid.py", "loaded with a `wcwidth` that has one function; base of our screen"): (
         "pyte.screens:wcwidth pyte.screens:Cursor pyte.screens:Screen.reset pyte.screens:Screen.__init__"
     ),
-    ("wcwidth", "sesh/vt/graphemes.py", "tables of variation selectors"): (
-        "wcwidth.table_vs15:VS15_WIDE_TO_NARROW wcwidth.table_vs16:VS16_NARROW_TO_WIDE"
-    ),
     ("typer", "sesh/cli/typer_app.py", "help and errors in words of our own, on the click within typer"): (
         "typer._click:Context typer._click:HelpFormatter typer.main:get_command "
         "typer.core:TyperCommand.collect_usage_pieces typer.core:TyperCommand.format_options "

@@ -121,12 +121,13 @@ def module(folder: Path | None = None) -> str:
         starts.append(f"0x{code:x},")
         letters.append(kind)
         code += len(list(same))
-    parts = [_HEAD, f'VERSION = "{VERSION}"', _literal("VIRAMAS", viramas(files)), _literal("KINDS", "".join(letters))]
+    parts = [_HEAD, f'VERSION = "{VERSION}"', literal("VIRAMAS", viramas(files)), literal("KINDS", "".join(letters))]
     body = textwrap.fill(" ".join(starts), 120, initial_indent="    ", subsequent_indent="    ")
     return "\n".join([*parts, f"# fmt: off\nSTARTS = (\n{body}\n)\n# fmt: on\n"])
 
 
-def _literal(name: str, text: str) -> str:
+def literal(name: str, text: str) -> str:
+    """An assignment of a text with escapes, in several lines."""
     whole = textwrap.wrap(text, _LINE, break_on_hyphens=False)
     at = 0
     while at < len(whole) - 1:  # no escape is cut

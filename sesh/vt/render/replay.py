@@ -14,9 +14,10 @@ from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, decode, plain, with_lin
 from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.marks import to_replay, write
+from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row, Wrapped
-from sesh.vt.screen import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, SavedCursor, Stacks
+from sesh.vt.screen import SavedCursor, Stacks
 from sesh.vt.text import ASCII
 
 TYPE_CHECKING = False
@@ -94,7 +95,7 @@ def _restore(
         _scrollback(out, screen, lines, over)
         # It saves and restores a cursor of the main screen. A terminal that missed output may hold what is no more.
         _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.ever_changed)
-        _save_cursor(out, screen, screen.saved, screen.buffer)
+        _save_cursor(out, screen, screen.saved, screen.rows)
     else:
         if main:
             _scrollback(out, screen, lines, over)
@@ -104,8 +105,8 @@ def _restore(
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
         # The alternate screen came up in the background that the main screen's cursor was saved with.
-        _rows(out, screen.buffer, False, over or screen.hidden_saved.pen.erased != DEFAULT)
-        _save_cursor(out, screen, screen.saved, screen.buffer)
+        _rows(out, screen.rows, False, over or screen.hidden_saved.pen.erased != DEFAULT)
+        _save_cursor(out, screen, screen.saved, screen.rows)
     out.set_pen(DEFAULT)
     strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
     keys = _keys(screen, flags[screen.alternate])
@@ -175,16 +176,18 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
             out.sequence("\r\n")
         if erase and not wrapped:
             out.sequence("\x1b[K")
-        cells = row.line_part(following)
         if following is not None and following.wrapped:
-            write(out, cells, row.marks, ends=False)
-            if erase and len(cells) < len(row):
-                _erase_spacer(out, row[-1])
+            spacer = row.ends_in_spacer(following)
+            row.write(out, spacer=spacer)
+            if erase and spacer:
+                _erase_spacer(out, row.last())
             continue
-        if wrapped and not cells:
-            cells = row[:1]  # only printing wraps
+        if not wrapped:
+            row.write(out, trimmed=True)
+            continue
+        cells = row.trimmed() or row[:1]  # only printing wraps
         write(out, cells, row.marks)
-        if wrapped and len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
+        if len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
 
@@ -234,6 +237,7 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
     if saved.column >= screen.columns:
+        rows[row].settle()
         x = _before(rows[row], screen.columns)
         out.sequence(f"\x1b[{row + 1};{x + 1}H")
         out.cells(rows[row][x:])
@@ -264,7 +268,8 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
         out.parts.append(cluster)
         return
     if screen.pending_wrap:
-        row = screen.buffer[cursor.y]
+        row = screen.rows[cursor.y]
+        row.settle()
         x = _before(row, cursor.x)
         out.sequence(CLUSTERS_OFF * screen.clustering)
         _move(out, screen, x)

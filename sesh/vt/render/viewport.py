@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from sesh.vt.cell import DEFAULT, Encoder
 from sesh.vt.graphemes import text_presentation
+from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.render.overlay import overlay
 from sesh.vt.render.replay import kitty_flags
 from sesh.vt.row import Row
-from sesh.vt.screen import MOUSE_ENCODING, MOUSE_TRACKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from sesh.client.predict.replica import PATIENCE, Replica
 from sesh.client.predict.round_trip import RoundTrip
 from sesh.vt import tokenizer
 from sesh.vt.emulator import Emulator
+from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.render.patch import patchable
-from sesh.vt.screen import SYNCHRONIZED_OUTPUT
 from tests.support.glass import Glass
 
 MARGINS = b"\x1b[?69h\x1b[2;79s\x1b[24;2H"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 
 import pytest
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 
 from sesh.about import __version__
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.pty.answers import answer, needs_terminal
+from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
 from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
 from tests.support.data import daemon_facts
+from tests.support.scale import rounds
 from tests.unit.daemon.sessions import session
+from tests.unit.vt.streams import PRIVATE, stream
 
 
 class Model:
@@ -171,6 +174,67 @@ class Deaf:
 
     def write(self, _: bytes) -> int:
         return 0
+
+
+#: Every mode that the emulator knows, and some that it does not.
+ASKED_MODES = [(b"?%d$p" % number) for number in {*PRIVATE, *range(3000), 9001, 65535}] + [b"4$p", b"20$p", b"2$p"]
+
+
+def test_what_nothing_has_changed_is_answered_as_the_emulator_does() -> None:
+    new = Emulator(80, 24)
+    unanswered = []
+    for body in ASKED_MODES:
+        reply = answer_of_new("decrqm", body, b"\x1b[" + body)
+        assert reply in (b"", answer("decrqm", body, new))
+        unanswered += [] if reply else [body]
+    assert sorted(unanswered) == [b"?1047$p", b"?1049$p", b"?47$p", b"?66$p"]
+    assert answer_of_new("kitty", b"?u", b"\x1b[>0q\x1b[>c\x1b[?u") == answer("kitty", b"?u", new) == b"\x1b[?0u"
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "body"),
+    [
+        (b"\x1b[>1u", "kitty", b"?u"),
+        (b"\x1b[=5\n;1u", "kitty", b"?u"),
+        (b"\x1b\x07[\x00>1\x7fu", "kitty", b"?u"),
+        (b"\x1b[?1;2004h", "decrqm", b"?2004$p"),
+        (b"\x1b[?20\r\n04h", "decrqm", b"?2004$p"),
+        (b"\x1b[?002004h", "decrqm", b"?2004$p"),
+        (b"\x1b\x00[?7l", "decrqm", b"?7$p"),
+        (b"\x1b[?" + b"9" * 5000 + b";2004h", "decrqm", b"?2004$p"),
+        (b"\x1b[4h", "decrqm", b"4$p"),
+    ],
+)
+def test_what_the_program_has_changed_only_the_emulator_answers(output: bytes, kind: str, body: bytes) -> None:
+    emulator = Emulator(80, 24)
+    emulator.feed(output)
+    assert answer(kind, body, emulator) != answer(kind, body, Emulator(80, 24))
+    assert answer_of_new(kind, body, output) == b""
+
+
+def test_an_early_answer_is_the_emulators_whatever_was_printed() -> None:
+    rng = random.Random(29)
+    for _ in range(rounds(60, 3000)):
+        output = stream(rng, rng.randint(1, 60))
+        emulator = Emulator(20, 5)
+        emulator.feed(output)
+        for body in rng.sample(ASKED_MODES, 50) + [b"?%d$p" % number for number in PRIVATE]:
+            assert answer_of_new("decrqm", body, output) in (b"", answer("decrqm", body, emulator))
+        assert answer_of_new("kitty", b"?u", output) in (b"", answer("kitty", b"?u", emulator))
+
+
+def test_a_shell_that_asks_at_its_start_does_not_load_the_emulator() -> None:
+    asking = session()
+    asking.pump.pty = Deaf()  # type: ignore[assignment]
+    for kind, body, query in (("kitty", b"?u", b"\x1b[?u"), ("decrqm", b"?2026$p", b"\x1b[?2026$p")):
+        asking.log.append(query)
+        asking._handle_finding(kind, body, asking.log.head)
+    assert b"".join(view for _, view, _ in asking.pump.input.units()) == b"\x1b[?0u\x1b[?2026;2$y"
+    assert not asking.model.loaded
+    asking.log.append(b"\x1b[?2026h\x1b[?2026$p")
+    asking._handle_finding("decrqm", b"?2026$p", asking.log.head)
+    assert b"".join(view for _, view, _ in asking.pump.input.units()).endswith(b"\x1b[?2026;1$y")
+    assert asking.model.loaded
 
 
 def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobytes() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import wcwidth
 
 from sesh.vt.breaks import KINDS, STARTS, VERSION
+from sesh.vt.column_widths import VERSION as VERSION_OF_WIDTHS
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import KIND, WIDTH, clusters, continues
+from sesh.vt.graphemes import EMOJI, KIND, WIDTH, ZWJ, clusters, columns, continues, expanded, joined
 from sesh.vt.render.replay import repaint, replay
-from tests.unicode import breaks, widths
+from tests.unicode import breaks, column_widths, widths
 from tests.unit.vt.streams import essence
 
 #: A folder with the files of Unicode that `tests.unicode.breaks` reads, and GraphemeBreakTest.txt.
@@ -20,6 +24,20 @@ DATA = os.environ.get("UNICODE_DATA", "")
 #: xterm's wcwidth.c and kitty's char-props-data.h, with a colon between them.
 SOURCES = os.environ.get("TERMINAL_WIDTHS", "")
 needs_data = pytest.mark.skipif(not DATA, reason="UNICODE_DATA names no folder with the files of Unicode")
+
+
+@pytest.mark.skipif(wcwidth.__version__ != VERSION_OF_WIDTHS, reason="the table is made from another wcwidth")
+def test_the_widths_are_what_the_script_makes_of_wcwidth() -> None:
+    assert column_widths.MODULE.read_text(encoding="utf-8") == column_widths.module()
+
+
+def test_characters_outside_the_tables_of_frequent_ones_do_not_load_wcwidth() -> None:
+    code = (
+        "import sys; from sesh.vt.emulator import Emulator; e = Emulator(9, 2); "
+        "e.feed('👩\\u200d👧❤\\ufe0f⌚\\ufe0eक्ष'.encode()); print('wcwidth' in sys.modules, e.errors)"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.split() == ["False", "0"]
 
 
 @needs_data
@@ -231,3 +249,22 @@ def test_all_lines_of_unicodes_grapheme_break_test_hold() -> None:
             shown.pop()
         assert cells(f"\x1b[?2027h{text}") == shown, codes
     assert other == ["÷ 000D × 000A ÷", "÷ 000D × 000A ÷ 0061 ÷ 000A ÷ 0308 ÷"]
+
+
+def test_a_word_is_laid_out_in_parts_that_join_nothing() -> None:
+    ranges = re.findall("(.)-(.)", EMOJI)
+    for emoji in (chr(code) for first, last in ranges for code in range(ord(first), ord(last) + 1)):
+        assert WIDTH[emoji]
+        for last in ("a", "e\u0301", "👩", "👍🏽", "🇫", "क\u094d", "❤\ufe0f", "\u1100"):
+            assert not joined(last, 1, emoji)
+    words = (
+        "👩" + ZWJ + "👩" + ZWJ + "👧👍🏽",
+        "ae\u0301中\u0301👍",
+        "🇫🇷🇫👩",
+        "कक\u094dष👩\u0301",
+        "❤\ufe0f👩" + ZWJ + "a",
+    )
+    for word in words:
+        text = columns(word * 9)
+        assert expanded(text) == word * 9
+        assert len(text) == sum(width for _, width in clusters(word * 9))

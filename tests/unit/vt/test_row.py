@@ -99,3 +99,13 @@ def test_text_in_any_script_makes_no_cells(monkeypatch: pytest.MonkeyPatch) -> N
     emulator.feed(line.encode() * 50)
     assert (emulator.errors, made) == (0, 0)
     assert emulator.scrolled > 20
+
+
+@pytest.mark.parametrize("pen", ["", "\x1b[31m"])
+def test_a_spacer_of_another_pen_leaves_no_sgr_in_its_line(pen: str) -> None:
+    """What wrapping leaves in the last column is no part of the line: its SGR came into the scrollback without it."""
+    emulator = Emulator(6, 3)
+    emulator.feed(f"{pen}ab\x1b[0;1;44m中\x1b[m".encode())
+    emulator.resize(3, 3)
+    emulator.feed(f"\x1b[H{pen}X\x1b[m\x1b[3;1H\n\n\n".encode())
+    assert emulator.scrollback.last(9)[0] == f"{pen.replace('[', '[0;')}Xb\x1b[0;1;44m中"
