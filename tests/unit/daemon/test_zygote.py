@@ -100,5 +100,5 @@ def test_new_objects_lie_side_by_side_once_holes_are_filled() -> None:
     assert min(side_by_side()) > 150
 
 
-def test_under_another_allocator_filling_ends_and_keeps_nothing() -> None:
+def test_filling_ends_under_another_allocator() -> None:
     assert len(side_by_side(PYTHONMALLOC="malloc")) == 3
