@@ -35,6 +35,12 @@ TITLE = about.ZYGOTE
 _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 """Output that fills the caches of an emulator."""
+_POOL, _POOL_HEADER, _STEP, _LARGEST = 16384, 48, 16, 512
+"""How CPython allocates small objects, in bytes: a pool holds objects of one size; sizes go in steps to the largest."""
+_MOST_HOLES = 1 << 19
+"""Bytes of holes of one size; where there seem to be more, the memory is laid out in another way."""
+_filling: list[bytes] = []
+"""What lies in the holes of the zygote's memory."""
 
 
 # -- the creator's side
@@ -118,6 +124,8 @@ def _preload() -> None:
     The interpreter's cache of methods, full of what loading looked up, is emptied: each entry that a fork replaces
     would change the reference counts of two names, in two pages of its own.
     """
+    import resource  # noqa: F401
+
     import sesh.daemon.activity.rules
     import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
@@ -140,7 +148,25 @@ def _preload() -> None:
     del emulator
     gc.collect()
     getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()  # the first name since Python 3.13
+    fill_holes()
     gc.freeze()
+
+
+def fill_holes() -> None:
+    """Fills the holes that loading has left between small objects.
+
+    A fork's own objects would go there, and each would cost it the page. Now they go to pools of their own.
+    """
+    overhead = sys.getsizeof(b"")
+    for size in range(overhead // _STEP * _STEP + _STEP, _LARGEST + 1, _STEP):
+        whole = (_POOL - _POOL_HEADER) // size
+        added: list[bytes] = []
+        run = last = 0
+        while run < whole and len(added) < _MOST_HOLES // size:
+            added.append(bytes(size - overhead))
+            run = run + 1 if id(added[-1]) == last + size else 1
+            last = id(added[-1])
+        _filling.extend(added[:-whole] if run == whole else ())  # the last ones had a whole pool, which was free
 
 
 def _serve(listener: Listener) -> None:

@@ -90,6 +90,21 @@ def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umas
     assert "five" not in home.names()
 
 
+def mapped(pid: int) -> set[str]:
+    """The files that a process has mapped, such as its extension modules."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        return {line.split()[5] for line in file if "/" in line}
+
+
+def test_a_session_from_a_zygote_loads_no_extension_module_of_its_own(daemons: Daemons) -> None:
+    be_patient(daemons)
+    parent = start_zygote(daemons)
+    daemons.start("four", *SLEEP)
+    assert forked(daemons, "four")
+    assert daemons.ask("four", "status")
+    assert mapped(daemons.pid("four")) <= mapped(parent)
+
+
 def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -> None:
     start_zygote(daemons)
     creator = daemons.creator("ulimit -n 200; exec")

@@ -74,3 +74,31 @@ def test_it_differs_where_the_score_for_memory_does_but_for_what_a_session_adds(
 )
 def test_it_differs_where_limits_or_priority_do(before: tuple[str, ...]) -> None:
     assert fingerprint(*before) != fingerprint()
+
+
+FILL = """
+from sesh.daemon.spawn import zygote
+
+many = [bytes(size) for size in (30, 100, 400) for _ in range(1000)]
+del many[::2]  # every second place is free
+zygote.fill_holes()
+for size in (30, 100, 400):
+    places = [id(place) for place in [bytes(size) for _ in range(200)]]
+    print(sum(0 < after - before < size + 49 for before, after in zip(places, places[1:])))
+"""
+
+
+def side_by_side(**env: str) -> list[int]:
+    """How many of 200 new objects of three sizes lie right behind the one before, where there were holes before."""
+    words = [sys.executable, "-c", FILL]
+    output = subprocess.check_output(words, cwd=ROOT, env={**os.environ, **env}, text=True)
+    return [int(count) for count in output.split()]
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="this is about CPython's memory")
+def test_new_objects_lie_side_by_side_once_holes_are_filled() -> None:
+    assert min(side_by_side()) > 150
+
+
+def test_filling_ends_under_another_allocator() -> None:
+    assert len(side_by_side(PYTHONMALLOC="malloc")) == 3
