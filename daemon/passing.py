@@ -46,13 +46,13 @@ class Passing:
         """Returns the descriptors that ask for more than passing on; one without events is handled, and the turn is to
         go on. None if it has only passed on, and what may be due now is for the next turn. `seconds`: as for `Poller`.
         """
-        client = self._client() if seconds != 0.0 else None
+        session, log = self._session, self._session.log
+        until = min(session.model.rests_until, log.base + log.retained + TRIM_FROM)
+        client = self._client() if seconds != 0.0 and log.head <= until else None
         if client is None:
             return self._poller.wait(seconds)
-        session, connection = self._session, client.connection
-        log, timers, pump, pty = session.log, session.timers, session.pump, session.pump.pty
-        until = min(session.model.rests_until, log.base + log.retained + TRIM_FROM)
-        while log.head <= until:
+        connection, timers, pump, pty = client.connection, session.timers, session.pump, session.pump.pty
+        while True:
             ready = self._poller.wait(seconds)
             if len(ready) != 1 or ready[0][1] != READ:
                 return ready
@@ -71,9 +71,8 @@ class Passing:
             if not passed:
                 return [(descriptor, 0)]
             seconds = timers.wait_time()
-            if seconds == 0.0:
-                break
-        return None
+            if seconds == 0.0 or log.head > until:
+                return None
 
     def _client(self) -> Client | None:
         """The one client, if it is fed as the program prints, and nobody else gets or awaits anything."""

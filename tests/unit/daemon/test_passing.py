@@ -16,10 +16,12 @@ import pytest
 from sesh import protocol
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.screen.model import LITTLE
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.reload import load_begin
 from tests.support.data import daemon_facts
+from tests.support.waiting import wait_until
 from tests.unit.daemon.connections import Link
 
 KEYS = 50
@@ -149,6 +151,23 @@ def test_what_is_more_than_output_is_handled_as_ever(host: Host) -> None:
     host.serve(work)
     assert person.shown == b"ab\x1b]2;news\x07c"
     assert host.session.title == "news"
+
+
+def test_the_loop_sleeps_while_the_emulator_waits_for_a_lull(host: Host) -> None:
+    """Behind much output each turn ended at once until then."""
+    person = host.attach()
+    model = host.session.model
+    assert model.emulator is not None
+
+    def work() -> None:
+        os.write(host.program, b"x" * 3 * LITTLE)
+        person.see(3 * LITTLE)
+        wait_until(lambda: model.lag == 0)
+        person.link.other.sendall(protocol.frame(protocol.PING, b"end"))
+
+    host.serve(work)
+    assert person.shown == b"x" * 3 * LITTLE
+    assert host.turns < KEYS
 
 
 def test_a_key_that_cannot_be_handled_costs_its_connection_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
