@@ -9,6 +9,7 @@ from sesh import platform, protocol
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.passing import Passing
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.screen.model import Packer
@@ -69,6 +70,7 @@ class Server:
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
+        self._passing = Passing(session, self.handler, self._poller, self)
         self._packer = Packer(session.log, session.model, session.timers)
         self._load_reload = load_reload
         self._stopping = False
@@ -129,7 +131,8 @@ class Server:
 
         Most turns only pass output or keys on: the handlers return whether that is all, and no screen, request, event
         or other connection has anything to do. Such a turn ends at once, and the next one waits for the same. But time
-        and the emulator go on: if one of them was due already (0 seconds to wait), the turn is a whole one.
+        and the emulator go on: if one of them was due already (0 seconds to wait), the turn is a whole one. For one
+        client, `Passing` does so while the turn waits.
         """
         session = self.session
         guard, log, model = session.faults.guard, session.log, session.model
@@ -138,7 +141,10 @@ class Server:
             self._tried(self._update_poller, "what is waited for")
         seconds = self._wait_time()
         self._frames_left = self._only_passed = False
-        ready = self._poller.wait(seconds)
+        ready = self._passing.wait(seconds)
+        if ready is None:
+            self._only_passed = True
+            return
         passed = False
         for descriptor, events in ready:
             try:
@@ -196,7 +202,7 @@ class Server:
     def _work(self, connection: Connection) -> None:
         """Handles a connection's frames, sends its output, and closes it if it is done."""
         if connection.backlog:
-            self._serve(connection, 0)
+            self.serve(connection, 0)
         if not connection.blocked:
             connection.feed(self.session.log)
         if connection.closed or (connection.closing and not connection.unsent):
@@ -229,7 +235,7 @@ class Server:
         """Handles a descriptor that is ready; returns whether that only passed bytes on (see `turn`)."""
         connection = self.connections.get(descriptor)
         if connection is not None:
-            return self._serve(connection, events) and events == READ and not self._frames_left
+            return self.serve(connection, events) and events == READ and not self._frames_left
         pump, pty = self.session.pump, self.session.pump.pty
         if pty is not None and descriptor == pty.descriptor:
             if events & WRITE:
@@ -312,15 +318,18 @@ class Server:
         if not connection.role:
             self.drop(connection)
 
-    def _serve(self, connection: Connection, events: int) -> bool:
-        """Handles a connection's events; returns whether that only passed keys on (see `turn`). Faults end it alone."""
+    def serve(self, connection: Connection, events: int, data: bytes | None = None) -> bool:
+        """Handles a connection's events; returns whether that only passed keys on (see `turn`). Faults end it alone.
+
+        `data`: what was read from it already, if anything was.
+        """
         try:
             if events & WRITE:
                 if connection.client is not None:
                     self.session.relay.writable(connection.client)
                 else:
                     connection.feed(self.session.log)
-            if events & READ and not connection.closed and not connection.receive():
+            if events & READ and not connection.closed and not connection.receive(data):
                 self.drop(connection)
                 return False
             if self._handle_frames(connection):
@@ -328,14 +337,19 @@ class Server:
             if connection.held > HELD_EACH:
                 self._bound_held()
             return False
-        except SeshError as error:
+        except Exception as error:
+            self.failed(connection, error)
+            return False
+
+    def failed(self, connection: Connection, error: Exception) -> None:
+        """Closes a connection whose frame was refused or not handled, and raises what is no refusal again."""
+        if isinstance(error, SeshError):
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
-            return False
-        except Exception:
-            if not self.on_probation:
-                self.drop(connection)
-            raise
+            return
+        if not self.on_probation:
+            self.drop(connection)
+        raise error
 
     def _bound_held(self) -> None:
         """Closes connections with unfinished requests, the longest silent first, until they hold few enough bytes."""

@@ -139,7 +139,7 @@ class Session:
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
         self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
-        self._shows_titles = False
+        self.shows_titles = False
         """True while the title of a client's window shows which program runs."""
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
@@ -176,7 +176,7 @@ class Session:
     def _deliver(self, block: bytes) -> bool:
         """Passes a block on to the clients; returns whether nothing else is to be done with it (see `Server.turn`)."""
         delivered = self.relay.deliver(block)
-        if self._shows_titles:
+        if self.shows_titles:
             # Nothing is polled: unseen, another program can only have got the terminal when output came.
             self.timers.ensure("foreground", TITLE_SETTLED, self._send_titles)
         return delivered and self.runs is None
@@ -372,11 +372,11 @@ class Session:
 
     def watch_titles(self) -> None:
         """Notes whether a client shows what runs; called after one has come or gone."""
-        self._shows_titles = any(client.titled for client in self.clients.all)
+        self.shows_titles = any(client.titled for client in self.clients.all)
 
     def tell_titles(self) -> None:
         """Tells the clients that show it what runs, behind the output that came so far."""
-        if self._shows_titles:
+        if self.shows_titles:
             self.timers.ensure("title", 0, self._send_titles)
 
     def _send_titles(self) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         output: bool
 
 
-_READ = 1 << 16
+READ_SIZE = 1 << 16
 """Bytes that are read at once."""
 _SMALL = 2 << 10
 """A block up to this size is copied behind its header, which is faster than sending both with `sendmsg`."""
@@ -129,12 +129,16 @@ class Connection:
             self.unsent > 0 or (reader is not None and reader.position < log.head and reader.room() > 0)
         )
 
-    def receive(self) -> bool:
-        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError."""
-        try:
-            data = self.socket.recv(_READ)
-        except OSError as error:
-            return error.errno == EAGAIN
+    def receive(self, data: bytes | None = None) -> bool:
+        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError.
+
+        `data`: what was read from the socket just now, if anything was.
+        """
+        if data is None:
+            try:
+                data = self.socket.recv(READ_SIZE)
+            except OSError as error:
+                return error.errno == EAGAIN
         self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
@@ -213,13 +217,16 @@ class Connection:
         if self.reader is not None:
             self.reader.was_sent(len(screen))
 
-    def pass_on(self, log: OutputLog, block: bytes) -> None:
-        """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does."""
+    def pass_on(self, log: OutputLog, block: bytes) -> bool:
+        """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does.
+
+        Returns whether all of it has been sent.
+        """
         reader = self.reader
         position, size = log.head - len(block), len(block)
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
             self.feed(log)
-            return
+            return reader is not None and reader.position == log.head and not self.unsent
         prefix = self._take_prefix(reader, size)
         try:
             if size <= _SMALL:
@@ -235,6 +242,7 @@ class Connection:
         if sent < len(prefix) + size:
             self.queue(prefix[sent:], memoryview(block)[max(0, sent - len(prefix)) :])
             self.flush()
+        return not self.unsent
 
     def _take_prefix(self, reader: Reader, size: int) -> bytes:
         """Takes the bytes before so much output: the ACK that is due, the frames that have waited, the header."""
@@ -302,7 +310,9 @@ ENTER = "enter"
 RESYNC = "resync"
 """Need of the missed lines, then the visible rows."""
 
-_NEEDS = ("", REPAINT, ENTER, RESYNC, ATTACH)
+_FED = ("", REPAINT)
+"""Needs with which a raw client is fed."""
+_NEEDS = (*_FED, ENTER, RESYNC, ATTACH)
 """Needs from the least to the greatest; empty for none."""
 
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
@@ -393,10 +403,10 @@ class Client(ClientTerminal):
         """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
 
     def fed(self) -> bool:
-        return self.mode == RAW and self.needs in ("", REPAINT)
+        return self.mode == RAW and self.needs in _FED
 
     def room(self) -> int:
-        if not self.fed():
+        if self.mode != RAW or self.needs not in _FED:
             return 0
         return protocol.CHUNK if self.flow is None else self.flow.room
 

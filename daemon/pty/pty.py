@@ -93,6 +93,14 @@ class Pty:
         """Returns whether the terminal passes every key on at once, as for an editor of lines or files."""
         return not self._modes(_LOCAL_FLAGS, termios.ICANON) & termios.ICANON
 
+    def reader(self) -> tuple[int, bool]:
+        """Who gets the keys that are typed now: the foreground process group, and whether key by key (`raw`)."""
+        try:
+            flags = termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS]
+            return max(0, os.tcgetpgrp(self.descriptor)), not flags & termios.ICANON
+        except (OSError, ValueError, termios.error):
+            return self.foreground(), self.raw()
+
     def echoes(self) -> bool:
         """Returns whether the terminal shows what is typed."""
         return bool(self._modes(_LOCAL_FLAGS) & termios.ECHO)

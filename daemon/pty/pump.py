@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
     Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
 
+    class Output(Protocol):
+        """The connection of a client that is fed."""
+
+        def pass_on(self, log: OutputLog, block: bytes) -> bool: ...
+
     class Feeder(Protocol):
         """The connection that a job's standard input comes from."""
 
@@ -99,8 +104,11 @@ class Pump:
         self.attended_at = 0.0
         """Time (monotonic) at which an attached person last typed."""
 
-    def take(self, most: int = TURN) -> bool:
-        """Reads about `most` bytes of the program's output and passes them on; returns False if there were none."""
+    def take(self, most: int = TURN, alone: Output | None = None) -> bool:
+        """Reads about `most` bytes of the program's output and passes them on; returns False if there were none.
+
+        `alone`: the connection that gets the block as it is, if no other does and nothing else is to be done about it.
+        """
         self.delivered = False
         if self.pty is None or not self.open:
             return False
@@ -109,8 +117,7 @@ class Pump:
             self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
         if not block:
             return False
-        block = self._passing(block)
-        if not block:
+        if alone is None and not (block := self._passing(block)):
             return True
         start, self.asked_status = self.log.head, 0
         try:
@@ -118,7 +125,7 @@ class Pump:
         finally:
             self.log.append(block)
         if not findings:
-            self.delivered = self._deliver(block) and self.open
+            self.delivered = (alone.pass_on(self.log, block) if alone else self._deliver(block)) and self.open
         self.last_activity = STEADY.now()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
@@ -297,10 +304,10 @@ class TypedLine:
 
     def add(self, data: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         """Counts typed keys. Those that a raw program took are not part of the next program's line."""
-        foreground = -1
+        reader = None
         if self.length and self._raw and pty is not None:
-            foreground = pty.foreground()
-            if self._foreground != foreground:
+            reader = pty.reader()
+            if self._foreground != reader[0]:
                 self.length = 0
         if len(data) == 1 and 0x20 <= data[0] < 0x7F:
             self.length += 1
@@ -310,8 +317,7 @@ class TypedLine:
         if not self.length and not self.drafted_at:
             self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
-            self._foreground = pty.foreground() if foreground < 0 else foreground
-            self._raw = pty.raw()
+            self._foreground, self._raw = reader or pty.reader()
 
     def unfinished(self, pty: Pty) -> bool:
         """Returns whether the program in the foreground has got part of a line."""

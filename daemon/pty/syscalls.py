@@ -28,6 +28,8 @@ _CALLS["riscv64"] = _CALLS["loongarch64"] = _CALLS["aarch64"]
 """The calls that wait for descriptors, by the machine's name and their numbers (syscalls(2)). READ waits for one, the
 others for several. 219 and 128 (restart_syscall) go on with one of poll, as after Ctrl-Z and fg."""
 
+_KINDS = _CALLS.get(os.uname().machine) if platform.LINUX else None
+
 MOST_PROCESSES, MOST_THREADS, MOST_DESCRIPTORS = 64, 64, 1024
 """Bounds of one look: processes of the foreground, threads of each, descriptors that one call waits for."""
 PATIENT = 3.5
@@ -59,7 +61,7 @@ class Foreground:
 
 def calls() -> dict[int, int] | None:
     """The kinds of the calls that wait for descriptors, by their numbers on this machine; None for an unknown one."""
-    return _CALLS.get(os.uname().machine) if platform.LINUX else None
+    return _KINDS
 
 
 def call_of(thread: str) -> list[int]:
@@ -70,7 +72,7 @@ def call_of(thread: str) -> list[int]:
     words = platform.read_proc(f"{thread}/syscall").split()
     if not words or not words[0].lstrip(b"-").isdigit():
         return []
-    return [int(words[0]), *(int(word, 16) for word in words[1:])]
+    return [int(words[0]), *[int(word, 16) for word in words[1:]]]
 
 
 def foreground(group: int, leader: int, device: int) -> Foreground:
@@ -142,7 +144,7 @@ def _waits_for_a_key(pid: int, device: int, summary: Foreground) -> bool:
 
 def _awaited(pid: int, call: list[int]) -> tuple[list[int], float]:
     """The descriptors that a call waits to read, and the seconds after which it returns anyway."""
-    kind = (calls() or {}).get(call[0]) if len(call) > 6 else None
+    kind = _KINDS.get(call[0]) if _KINDS is not None and len(call) > 6 else None
     if kind is None:
         return [], ENDLESS
     first, second, third, fourth, fifth = call[1:6]

@@ -173,6 +173,13 @@ class Model:
         """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
         return self._emulator is not None and self._log.head - self.position <= LITTLE and not self.ended
 
+    @property
+    def rests_until(self) -> int:
+        """The log's head up to which the emulator has nothing to do, and nothing wakes up for it; -1 if it has now."""
+        if self._emulator is not None:
+            return self.position + LITTLE if not self.ended else -1
+        return self.position + UNLOADED_LAG
+
     def _plain(self) -> bool:
         """Returns whether the output that the emulator has not seen is plain lines of text, or nearly so."""
         head = self._log.head

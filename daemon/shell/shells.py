@@ -45,9 +45,9 @@ def foreground(pty: Pty) -> Shell | None:
 def kind_of(pid: int) -> str:
     """The kind of shell of a process; empty for an unknown program, and for a shell that runs a script."""
     words = platform.command_of(pid)
-    name = os.path.basename(words[0]).lstrip("-") if words else ""
+    name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
-        program = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
     except OSError:
         program = name  # no /proc, or another user's process
     program = program.lstrip(".").removesuffix("-wrapped").rstrip("0123456789.-")

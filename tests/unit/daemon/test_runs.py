@@ -106,6 +106,9 @@ class Foreground:
     def raw(self) -> bool:
         return True
 
+    def reader(self) -> tuple[int, bool]:
+        return self.foreground(), self.raw()
+
 
 def test_what_an_editor_took_is_no_part_of_the_line_at_the_prompt_behind_it() -> None:
     pty: Any = Foreground()

@@ -268,7 +268,7 @@ def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: p
 KNOWN = {
     Session: """activity clients end events facts faults history hooks log marks missed
         model pump relay runs title titled_by waits
-        _checkpointer _memory_count _notice_parts _shows_titles _unanswered telling timers""",
+        _checkpointer _memory_count _notice_parts _unanswered shows_titles telling timers""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
         _checkpoint _deliver _passing _report asked_status _stirred attended_at delivered dozes timers""",
     Connection: """due_ack _out backlog client closing creator data decoder descriptor progress_at reader role
