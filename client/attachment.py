@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from sesh import protocol, wording
+from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
@@ -425,6 +425,8 @@ class Attachment:
             self._show_title(text)
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
+            from sesh import wording
+
             self.overlays.tell(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True

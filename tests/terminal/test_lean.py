@@ -27,7 +27,7 @@ CALLS = f"{SESSIONS} reach.op reach.target"
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
 CREATES = "failures ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = f"{WORDS} cli.attach config failures ops.enter reach.op"
+ATTACHES = "cli.attach config failures ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
 EXPRESSIONS = f"sre sre_{_sre.MAGIC}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
@@ -41,7 +41,7 @@ JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
     "--version": ("", ""),
-    "a/b": (f"{SESSIONS} {ATTACHES}", ""),
+    "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", ""),
     "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json"),
@@ -81,7 +81,7 @@ EXISTING = (
 """Attaching to a session that runs."""
 ATTACHING = (
     f"""
-    {EXISTING[0]} {CREATES} client.hint remote.known vt.render.clean_screen vt.render.overlay
+    {EXISTING[0]} {CREATES} {WORDS} client.hint remote.known vt.render.clean_screen vt.render.overlay
     """,
     "_json _sre fcntl termios",
 )
