@@ -424,10 +424,7 @@ class Attachment:
         elif kind == protocol.TITLE:
             self._show_title(text)
         elif kind == protocol.TELL:
-            name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            from sesh import wording
-
-            self.overlays.tell(wording.needs(name, state, question, self.host), shown=name == self.name)
+            self.overlays.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
@@ -590,3 +587,11 @@ class _Passing(_Poller):
             else:
                 return dict(ready)
         return {}
+
+
+def _news(message: Message, host: str | None) -> str:
+    """The line on a session that needs the person, in a TELL."""
+    from sesh import wording  # most clients are never told
+
+    name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
+    return wording.needs(name, state, question, host)
